@@ -1,0 +1,140 @@
+"""What a node may ask of a language model.
+
+A node sees one synchronous method: requests in, one outcome per request out, in order.
+Concurrency, retries, budgets and the reply store are behind it. An unusable reply is
+data (``Failure``); only what would fail every other request too is an exception.
+
+Example row, as a node builds it:
+
+    ChatRequest(
+        messages=[{"role": "user", "content": "…"}],
+        task="write_rationales",
+        sampling={"temperature": 0.7},
+        attempt=1,
+    )
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Message = Mapping[str, str]
+"""``{"role": "system" | "user" | "assistant", "content": …}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One prompt to answer.
+
+    Attributes:
+        messages: Chat messages, oldest first.
+        task: The node that asks, for the accounts only; it changes no reply.
+        sampling: Fields of the chat-completions request that override the model's own,
+            e.g. ``temperature``.
+        sample: Index of this sample among repeats of the same prompt.
+        attempt: Which regeneration this is; 0 is the first try.
+        round: Which refinement round this is; 0 is before any.
+        schema: JSON schema that the reply shall follow, where the endpoint can.
+    """
+
+    messages: Sequence[Message]
+    task: str
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    sample: int = 0
+    attempt: int = 0
+    round: int = 0
+    schema: Mapping[str, Any] | None = None
+
+    @property
+    def seed(self) -> int:
+        """What the wire carries of the purpose: distinct per sample, attempt, round.
+
+        An endpoint that honours ``seed`` then answers a regeneration differently even
+        for equal messages.
+        """
+        return self.sample + 1_000 * self.attempt + 1_000_000 * self.round
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call.
+
+    Attributes:
+        input_tokens: Tokens of the prompt.
+        output_tokens: Tokens of the completion, reasoning included.
+        estimated: True where the endpoint reported none and a stated ratio was used.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A completion.
+
+    Attributes:
+        text: The answer channel, without the reasoning.
+        model: Identity of the model that wrote it, e.g. ``offline-teacher-1@3f2a…``.
+        key: Content address in the reply store; a row's link to what was paid for.
+        reasoning: The reasoning channel (``reasoning_content`` or ``<think>``).
+        finish_reason: As the endpoint says it.
+        usage: Tokens of the call.
+    """
+
+    text: str
+    model: str
+    key: str
+    reasoning: str = ""
+    finish_reason: str = "stop"
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A request that got no usable completion after all retries. Data, not a crash.
+
+    Attributes:
+        reason: Its class, a slug such as ``timeout`` or ``content_filter``; it goes
+            into the ``reason`` column of a rejected row.
+        detail: What the endpoint said, free of the request's own text.
+        key: Content address of the request.
+        model: Identity of the model that was asked.
+    """
+
+    reason: str
+    detail: str
+    key: str
+    model: str
+
+
+Outcome = Reply | Failure
+
+
+class ChatModel(Protocol):
+    """A chat model that answers batches."""
+
+    @property
+    def name(self) -> str:
+        """Identity of the model, as every row it makes names it."""
+        ...
+
+    def complete(self, requests: Iterable[ChatRequest]) -> list[Outcome]:
+        """Answer every request.
+
+        Args:
+            requests: ``[n]`` requests; may be lazy, is consumed once.
+
+        Returns:
+            ``[n]`` outcomes; ``outcomes[i]`` answers the i-th request.
+
+        Raises:
+            ChatModelError: If no request can succeed: no credential, an unknown model,
+                a spent budget, a broken store.
+        """
+        ...
+
+
+class ChatModelError(Exception):
+    """No request to this model can succeed; one sentence says why and the mend."""
