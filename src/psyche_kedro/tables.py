@@ -1,0 +1,495 @@
+"""What flows: one model per table, in the order the tables come to exist.
+
+A table is a polars frame in Parquet. Kedro checks it against its model on every save
+and load (``validator:`` on the catalog entry). Ids are content digests, and every row
+carries its parent's id, so that one join per step leads from a training example back to
+the page of the textbook and to the stored replies of the models that made it.
+
+Kedro's message quotes a failing value, and a post must never be printed: value checks
+stand on ids and enums only; free text has a dtype and a nullability, and its content
+rules are nodes that reject rows.
+
+Example row of ``QuestionPool`` (one per question)::
+
+    {"question_id": "3f2a…", "parent_id": "9b1c…", "origin": "textbook",
+     "type": "single", "case_text": None, "stem": "工作记忆是指（）。",
+     "options": [{"label": "A", "text": "…"}, …], "gold": ["B"], …}
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandera.polars as pa
+import polars as pl
+
+MESSAGE = pl.Struct({"role": pl.String, "content": pl.String})
+OPTION = pl.Struct({"label": pl.String, "text": pl.String})
+
+QUESTION_TYPES = (
+    "single",
+    "multiple",
+    "true_false",
+    "fill_in",
+    "short_answer",
+    "case",
+)
+"""``case`` is an open case question; a choice question with a vignette keeps its own
+type and has ``case_text``."""
+
+CHOICE_TYPES = ("single", "multiple", "true_false")
+"""Types whose gold is a set of option labels."""
+
+
+def content_id(*parts: str) -> str:
+    r"""Return a short, stable id: 16 hex digits of SHA-256 over ``parts``.
+
+    Args:
+        parts: What identifies the row, in a fixed order; joined by ``\x1f``.
+    """
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+
+def frame(
+    model: type[pa.DataFrameModel], rows: Iterable[Mapping[str, Any]]
+) -> pl.DataFrame:
+    """Return ``rows`` as a table of ``model``: its columns, its order, its dtypes.
+
+    Args:
+        model: The table's model.
+        rows: ``[n]`` mappings; keys that are no column are refused, a missing nullable
+            column is null.
+
+    Raises:
+        ValueError: If a row brings a key that is no column of the table.
+    """
+    schema = {name: c.dtype.type for name, c in model.to_schema().columns.items()}
+    rows = list(rows)
+    if unknown := {key for row in rows for key in row} - schema.keys():
+        raise ValueError(
+            f"{model.__name__} has no column {sorted(unknown)}: it has {list(schema)}."
+        )
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _id(**checks: Any) -> Any:
+    return pa.Field(str_matches=r"^[0-9a-f]{16}$", **checks)
+
+
+def _enum(*values: str, **checks: Any) -> Any:
+    return pa.Field(isin=values, **checks)
+
+
+def _list_of(inner: Any) -> Any:
+    return pa.Field(dtype_kwargs={"inner": inner})
+
+
+def _nullable() -> Any:
+    return pa.Field(nullable=True)
+
+
+class _Table(pa.DataFrameModel):
+    class Config:
+        strict = True
+
+
+class Provenance(_Table):
+    """Columns of every row that a model wrote."""
+
+    model: str = _nullable()
+    """Identity of the model, ``offline-…`` where no language model was involved."""
+    reply_key: str = _nullable()
+    """Content address in the reply store; null where no call was needed."""
+    prompt_digest: str = _nullable()
+    """Identity of the prompt's wording."""
+
+
+class Question(_Table):
+    """Columns that make a question, wherever it comes from."""
+
+    type: str = _enum(*QUESTION_TYPES)
+    case_text: str = _nullable()
+    """Shared case stem; null for a question that stands alone."""
+    stem: str
+    options: pl.List = _list_of(OPTION)
+    """2 to 8 of ``{label, text}`` in order; empty for an open question."""
+    gold: pl.List = _list_of(pl.String)
+    """Gold labels, sorted; empty for an open question."""
+    answer_text: str = _nullable()
+    """Gold of an open question; null for a choice question."""
+    explanation: str = _nullable()
+    subject: str = _nullable()
+
+
+class Rejections(_Table):
+    """One row per row that a filter dropped. No text of a post or dialogue in it."""
+
+    row_id: str = _id()
+    """Id of the dropped row, or of the row whose reply was dropped."""
+    source: str = _nullable()
+    stage: str
+    """Node that dropped it."""
+    reason: str
+    """A slug, e.g. ``gold_not_in_options``."""
+    detail: str = _nullable()
+
+
+# ---- ingestion -------------------------------------------------------------------
+
+
+class UnreadableSources(_Table):
+    """One row per raw file that could not be read at all."""
+
+    source: str
+    chapter: str
+    """Folder below the raw root: ``textbooks``, ``posts`` …"""
+    reason: str
+    detail: str = _nullable()
+
+
+class Documents(_Table):
+    """One row per page of a textbook, read or not."""
+
+    page_id: str = _id(unique=True)
+    document_id: str = _id()
+    source: str
+    page: int
+    """1-based; a file without pages is one page."""
+    text: str
+    """Markdown: ``#`` headings where the source has them."""
+    status: str = _enum("ok", "blank", "fallback", "failed", "rejected")
+    engine: str
+    """``markdown``, ``docx``, ``text_layer``, ``olmocr``, ``rapidocr``, ``tesseract``
+    …"""
+    confidence: float = _nullable()
+    """Lowest line score of an OCR engine, in [0, 1]."""
+    detail: str = _nullable()
+
+
+class BankQuestions(Question):
+    """One row per question of a bank, parsed or not."""
+
+    question_id: str = _id()
+    source: str
+    locator: str
+    """Where in the source: ``row 12``, ``Sheet1!7``."""
+    parse_status: str = _enum("ok", "malformed")
+    parse_errors: pl.List = _list_of(pl.String)
+    """Slugs, e.g. ``empty_stem``; empty when parsed."""
+
+
+class Posts(_Table):
+    """One row per candidate conversation: a post with n replies is n rows."""
+
+    post_id: str = _id()
+    thread_id: str = _id()
+    source: str
+    locator: str
+    kind: str = _enum("community", "dialogue")
+    messages: pl.List = _list_of(MESSAGE)
+    """Roles ``user`` and ``assistant``, oldest first."""
+
+
+class PublicSamples(_Table):
+    """One row per dialogue or knowledge QA of a public set (D_ps)."""
+
+    sample_id: str = _id()
+    source: str
+    locator: str
+    kind: str = _enum("dialogue", "knowledge_qa")
+    messages: pl.List = _list_of(MESSAGE)
+
+
+class BenchmarkItems(Question):
+    """One row per benchmark item; an item is flagged, never lost."""
+
+    item_id: str = _id()
+    benchmark: str = _enum("pceb", "cpsyexam", "counselling")
+    cell: str
+    """``case_single`` … ``theory_multiple``, ``case_essay``, ``knowledge_single`` …,
+    ``counselling``."""
+    split: str = _enum("test", "exemplar")
+    source: str
+    locator: str
+    cluster_id: str
+    """Items that share a vignette share it; else the item's own id."""
+    messages: pl.List = _list_of(MESSAGE)
+    """Conversation before the reply to be judged; empty for exam items."""
+    flags: pl.List = _list_of(pl.String)
+    """Slugs such as ``no_gold``, ``options_missing``, ``duplicate_of:<id>``."""
+
+
+# ---- cleaning --------------------------------------------------------------------
+
+
+class CleanPosts(Posts):
+    """Posts, de-identified; nothing else leaves ``cleaning``."""
+
+    risk: str = _enum("none", "crisis")
+    deid_level: str = _enum("rules_only", "rules_and_model")
+
+
+class UsefulPosts(CleanPosts, Provenance):
+    """Candidate conversations whose replies are of use."""
+
+    reasonableness: int
+    relevance: int
+    """Both 1 to 5, as the judge gave them."""
+
+
+# ---- synthesis -------------------------------------------------------------------
+
+
+class Chunks(_Table):
+    """One row per passage of a textbook that questions are written from."""
+
+    chunk_id: str = _id(unique=True)
+    document_id: str = _id()
+    source: str
+    heading_path: pl.List = _list_of(pl.String)
+    page_ids: pl.List = _list_of(pl.String)
+    text: str
+    n_chars: int
+
+
+class GeneratedQuestions(Question, Provenance):
+    """One row per question that the teacher wrote (Types I and III)."""
+
+    question_id: str = _id()
+    chunk_id: str = pa.Field(nullable=True, str_matches=r"^[0-9a-f]{16}$")
+    """Null for a distilled question."""
+    subfield: str = _nullable()
+
+
+class QuestionPool(Question, Provenance):
+    """One row per question of Types I, II and III."""
+
+    question_id: str = _id(unique=True)
+    parent_id: str = _id()
+    """Chunk of a textbook question, bank row of a bank question, own id else."""
+    origin: str = _enum("textbook", "bank", "distilled")
+    source: str
+    """File the question goes back to; the model's name for a distilled one."""
+
+
+class QuestionClusters(_Table):
+    """One row per question of the pool: the near-duplicates it stands with."""
+
+    question_id: str = _id(unique=True)
+    cluster_id: str = _id()
+    """Id of the cluster's representative."""
+    similarity: float
+    """Exact Jaccard to the representative; 1.0 for itself."""
+
+
+class DuplicateQuestions(_Table):
+    """One row per question that lost against its cluster's best."""
+
+    question_id: str = _id(unique=True)
+    kept_id: str = _id()
+    cluster_id: str = _id()
+    reason: str
+
+
+class ReviewedQuestions(QuestionPool):
+    """Questions that passed the screen and, where people looked, the review."""
+
+    review: str = _enum("not_reviewed", "kept", "fixed")
+
+
+class ReviewVerdicts(_Table):
+    """One row per verdict of a person."""
+
+    question_id: str = _id()
+    verdict: str = _enum("keep", "reject")
+    reason: str = _nullable()
+
+
+class Rationales(Provenance):
+    """One row per (question, attempt)."""
+
+    question_id: str = _id()
+    attempt: int
+    rationale: str = _nullable()
+    prediction: pl.List = _list_of(pl.String)
+    outcome: str = _enum("right", "wrong", "unread", "weak", "failed")
+    reason: str = _nullable()
+
+
+class RationaleRounds(Provenance):
+    """One row per (question, round); round 0 is the verified first rationale."""
+
+    question_id: str = _id()
+    round: int
+    prompt: str
+    """The prompt that is current after this round."""
+    rationale: str
+    """The rationale that is current after this round."""
+    candidate_prompt: str = _nullable()
+    candidate_rationale: str = _nullable()
+    prediction: pl.List = _list_of(pl.String)
+    outcome: str = _enum("verified", "accepted", "reverted")
+    reason: str = _nullable()
+    """Why it was reverted: ``wrong``, ``unread``, ``leak`` …"""
+    refinement_key: str = _nullable()
+    """Reply that wrote the candidate prompt; ``reply_key`` is the rationale's."""
+
+
+class ReasoningSamples(ReviewedQuestions):
+    """One row per question with the rationale that was judged best."""
+
+    rationale: str
+    round: int
+    n_candidates: int
+    choice_reason: str = _nullable()
+    rationale_model: str
+    rationale_key: str
+    choice_key: str = _nullable()
+
+
+class RefinedPosts(Provenance):
+    """One row per useful post, told clearly in the first person."""
+
+    post_id: str = _id()
+    thread_id: str = _id()
+    messages: pl.List = _list_of(MESSAGE)
+
+
+class EmpatheticDialogues(Provenance):
+    """One row per dialogue that passed the judge (D_em)."""
+
+    dialogue_id: str = _id(unique=True)
+    post_id: str = _id()
+    thread_id: str = _id()
+    messages: pl.List = _list_of(MESSAGE)
+    empathy: int
+    guidance: int
+    steps: int
+    """The three aims, 1 to 5, as the judge gave them."""
+    deid_level: str = _enum("rules_only", "rules_and_model")
+    judge_key: str
+
+
+# ---- selection -------------------------------------------------------------------
+
+
+class StudentAnswers(Provenance):
+    """One row per (question, student, sample)."""
+
+    question_id: str = _id()
+    student: str
+    sample: int
+    text: str = _nullable()
+    prediction: pl.List = _list_of(pl.String)
+    outcome: str = _enum("right", "wrong", "unread", "failed")
+
+
+class JudgedQuestions(ReasoningSamples):
+    """Reasoning samples with what the students made of them."""
+
+    n_students: int
+    n_right: int
+    n_unread: int
+
+
+class ContaminationHits(_Table):
+    """One row per (training row, benchmark item) that match."""
+
+    row_id: str = _id()
+    set_name: str
+    item_id: str = _id()
+    benchmark: str
+    kind: str = _enum("exact", "near_duplicate", "case_contained")
+    score: float
+
+
+class SftExamples(_Table):
+    """One row per example of ``sft_set`` = D_pr ∪ D_em ∪ D_ps."""
+
+    example_id: str = _id(unique=True)
+    parent_id: str = _id()
+    part: str = _enum("D_pr", "D_em", "D_ps")
+    split: str = _enum("train", "validation")
+    group_id: str
+    """Source document or thread: siblings stand in one split."""
+    messages: pl.List = _list_of(MESSAGE)
+
+
+class GrpoExamples(_Table):
+    """One row per example of ``grpo_set`` = D_pc ∪ D_cp."""
+
+    example_id: str = _id(unique=True)
+    parent_id: str = _id()
+    part: str = _enum("D_pc", "D_cp")
+    split: str = _enum("train", "validation")
+    group_id: str
+    prompt: pl.List = _list_of(MESSAGE)
+    gold: pl.List = _list_of(pl.String)
+    """Gold labels; never empty."""
+
+
+# ---- training and evaluation -----------------------------------------------------
+
+
+class TrainingLog(_Table):
+    """One row per (step, metric) that a trainer logged."""
+
+    stage: str = _enum("sft", "grpo")
+    step: int
+    metric: str
+    value: float
+
+
+class Predictions(Provenance):
+    """One row per (model, item, protocol, sample)."""
+
+    item_id: str = _id()
+    benchmark: str
+    cell: str
+    role: str
+    """The model's part: ``teacher``, ``base``, ``sft``, ``grpo`` …"""
+    protocol: str
+    sample: int
+    text: str = _nullable()
+    """The reply, stripped of its reasoning; null where the call failed."""
+    reasoning: str = _nullable()
+    prediction: pl.List = _list_of(pl.String)
+    outcome: str = _enum("read", "unread", "failed", "open")
+
+
+class Judgements(Provenance):
+    """One row per (prediction of a counselling case, dimension)."""
+
+    item_id: str = _id()
+    role: str
+    dimension: str
+    score: float = _nullable()
+    """Null where the verdict could not be read."""
+
+
+class Scores(_Table):
+    """One row per (model, benchmark, cell, metric)."""
+
+    role: str
+    model: str
+    benchmark: str
+    cell: str
+    protocol: str
+    metric: str
+    value: float = _nullable()
+    low: float = _nullable()
+    high: float = _nullable()
+    """95 % interval."""
+    n: int
+    n_missing: int
+    """Items without a readable answer; they count as wrong."""
+
+
+class Funnel(_Table):
+    """One row per stage of the corpus, beside the paper's count."""
+
+    stage: str
+    rows: int
+    rejected: int
+    paper: str = _nullable()
+    """What the paper says, e.g. ``~210k``."""
