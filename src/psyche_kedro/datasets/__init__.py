@@ -1,0 +1,26 @@
+"""Catalog types: how tables, prompts, models and checkpoints are loaded and saved.
+
+Names resolve on first use, so that a run imports only the types its catalog names.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_MODULES = {
+    "CheckpointDataset": "checkpoint_dataset",
+    "LocalChatModelDataset": "checkpoint_dataset",
+    "OfflineChatModelDataset": "chat_model_dataset",
+    "OpenAIChatModelDataset": "chat_model_dataset",
+    "PromptDataset": "prompt_dataset",
+    "SourceFile": "source_files",
+    "SourceFilesDataset": "source_files",
+    "TableDataset": "table_dataset",
+}
+
+__all__ = sorted(_MODULES)  # noqa: PLE0605 - one list of names, not two
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"{__name__} has no {name}: it has {sorted(_MODULES)}.")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,0 +1,88 @@
+"""The user's raw files, whatever their format."""
+
+import posixpath
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NoReturn
+
+import fsspec
+from kedro.io import AbstractDataset, DatasetError
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One raw file, read when asked.
+
+    Attributes:
+        name: POSIX path below the folder it was found in, e.g.
+            ``theory/single/second/1.json``.
+        read: Returns the bytes.
+    """
+
+    name: str
+    read: Callable[[], bytes] = field(compare=False, repr=False)
+
+
+class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
+    """Every file below a folder, sorted by name; hidden files and notes left out.
+
+    Args:
+        path: The folder, on any filesystem fsspec knows.
+        required: Whether a run may go on without a file in it.
+        metadata: Ignored by Kedro, read by Kedro-Viz.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        required: bool = True,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._path = path
+        self._required = required
+        self.metadata = metadata
+
+    def load(self) -> list[SourceFile]:
+        """Return the files.
+
+        Raises:
+            DatasetError: If the folder is required and holds no file.
+        """
+        files = self._files()
+        if not files and self._required:
+            raise DatasetError(
+                f"{self._path} holds no file: put at least one there, or set "
+                "`required: false` on its catalog entry to go on without."
+            )
+        return files
+
+    def save(self, data: None) -> NoReturn:
+        """Refuse: raw files are the user's."""
+        raise DatasetError(f"{self._path} is read-only: raw files are never written.")
+
+    def _files(self) -> list[SourceFile]:
+        fs, root = fsspec.url_to_fs(self._path)
+        if not fs.exists(root):
+            return []
+        names = (posixpath.relpath(path, root) for path in fs.find(root))
+        return [
+            SourceFile(name, partial(fs.cat_file, posixpath.join(root, name)))
+            for name in sorted(names)
+            if not _is_aside(name)
+        ]
+
+    def _exists(self) -> bool:
+        return bool(self._files())
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": self._path, "required": self._required}
+
+
+def _is_aside(name: str) -> bool:
+    """Return whether a file is no input: hidden, or a note to people."""
+    base = posixpath.basename(name)
+    return any(part.startswith((".", "~$")) for part in name.split("/")) or (
+        base.upper().startswith(("README", "LICENSE"))
+    )

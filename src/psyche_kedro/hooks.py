@@ -1,0 +1,198 @@
+"""What surrounds a run: it is checked before, recorded, and summed up after."""
+
+import atexit
+import dataclasses
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from kedro.config import OmegaConfigLoader
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+
+MLFLOW_VALUE_CHARS = 500
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot work; one sentence says what and the mend."""
+
+
+class ConfigurationCheck:
+    """Stops a run whose configuration cannot work, before its first node.
+
+    Kedro takes run-time parameters that no one declared in silence, and finds a missing
+    key only after hours of nodes that did not need it.
+    """
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Refuse run-time parameters that no configuration file declares."""
+        given = context.config_loader.runtime_params or {}
+        if not given:
+            return
+        declared = set(_paths(_declared(context)))
+        for path in _paths(given):
+            if path not in declared:
+                raise ConfigurationError(
+                    f"No configuration declares the parameter '{path}': `--params` "
+                    f"overrides {_nearest(path, declared)}."
+                )
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Ask every free input that can tell whether it is usable."""
+        for name in sorted(pipeline.inputs()):
+            dataset = catalog.get(name)
+            if hasattr(dataset, "check"):
+                dataset.check()
+
+
+def _declared(context: KedroContext) -> dict[str, Any]:
+    loader = context.config_loader
+    plain = OmegaConfigLoader(
+        conf_source=loader.conf_source,
+        env=loader.env,
+        base_env=loader.base_env,
+        default_run_env=loader.default_run_env,
+        custom_resolvers=loader.custom_resolvers,
+        merge_strategy=loader.merge_strategy,
+    )
+    return {**plain["globals"], **plain["parameters"]}
+
+
+def _paths(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted path of every key, inner ones included."""
+    for key, value in tree.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _paths(value, f"{prefix}{key}.")
+
+
+def _nearest(path: str, declared: set[str]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - only for the message
+
+    near = get_close_matches(path, declared, n=3, cutoff=0.5)
+    return "one of " + ", ".join(near or sorted(p for p in declared if "." not in p))
+
+
+class RunRecord:
+    """Adds to the MLflow run what kedro-mlflow leaves out.
+
+    The git commit, typed parameters flattened, prompt digests, the rows of every table,
+    the report; and KILLED instead of FINISHED after Ctrl-C.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[str, tuple[int, int]] = {}
+        self._ended = False
+
+    @hook_impl(trylast=True)
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Log what the run is made of."""
+        import mlflow  # noqa: PLC0415 - dear to import
+
+        self._rows, self._ended = {}, False
+        if mlflow.active_run() is None:
+            return
+        atexit.register(self._close)
+        mlflow.set_tags({"git_commit": _git_commit(), "outcome": "interrupted"})
+        mlflow.log_params(_flat_parameters(pipeline, catalog))
+        mlflow.log_params(_prompt_digests(pipeline, catalog))
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Count the rows of a table."""
+        import polars as pl  # noqa: PLC0415 - every kedro command loads this module
+
+        if isinstance(data, pl.DataFrame):
+            self._rows[dataset_name] = data.shape
+
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Log the rows and the report, and say that the run completed."""
+        import mlflow  # noqa: PLC0415 - dear to import
+
+        self._ended = True
+        _write_viz_stats(self._rows)
+        if mlflow.active_run() is None:
+            return
+        mlflow.log_metrics({f"rows.{k}": n for k, (n, _) in self._rows.items()})
+        mlflow.set_tag("outcome", "completed")
+        for name in {"report_html", "report_md"} & pipeline.all_outputs():
+            mlflow.log_artifact(str(catalog.get(name)._filepath))
+
+    @hook_impl(tryfirst=True)
+    def on_pipeline_error(self, error: Exception) -> None:
+        """Say that the run failed; the error's class only, it may quote a row."""
+        import mlflow  # noqa: PLC0415 - dear to import
+
+        self._ended = True
+        if mlflow.active_run() is not None:
+            mlflow.set_tags({"outcome": "failed", "error": type(error).__name__})
+
+    def _close(self) -> None:
+        import mlflow  # noqa: PLC0415 - dear to import
+
+        # A bare set_terminated is overwritten by MLflow's own atexit (tried).
+        while not self._ended and mlflow.active_run() is not None:
+            mlflow.end_run("KILLED")
+
+
+class RunSummary:
+    """Prints where a run ended up."""
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Print the summary that the last chapter wrote."""
+        if "report_summary" in pipeline.all_outputs():
+            click.echo(catalog.load("report_summary"))
+
+
+def _git_commit() -> str:
+    result = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.stdout.strip() or "not a git checkout"
+
+
+def _flat_parameters(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name in sorted(pipeline.inputs()):
+        if name.startswith("params:"):
+            _flatten(name.removeprefix("params:"), catalog.load(name), flat)
+    return flat
+
+
+def _flatten(prefix: str, value: Any, flat: dict[str, str]) -> None:
+    if hasattr(value, "model_dump"):
+        value = value.model_dump()
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _flatten(f"{prefix}.{key}", inner, flat)
+    else:
+        flat[prefix] = str(value)[:MLFLOW_VALUE_CHARS]
+
+
+def _prompt_digests(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
+    names = sorted(n for n in pipeline.inputs() if n.endswith("_prompt"))
+    return {f"prompts.{n}": catalog.load(n).digest for n in names}
+
+
+def _write_viz_stats(rows: Mapping[str, tuple[int, int]]) -> None:
+    """Leave the row counts where Kedro-Viz looks for them."""
+    path = Path(".viz/stats.json")
+    path.parent.mkdir(exist_ok=True)
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known |= {k: {"rows": n, "columns": width} for k, (n, width) in rows.items()}
+    path.write_text(json.dumps(known, indent=1), encoding="utf-8")

@@ -1,0 +1,43 @@
+"""The paper, chapter by chapter.
+
+``kedro run --pipeline=synthesis`` runs one chapter from what the chapters before it
+saved. The chapters are listed by hand, in reading order, because this file is the
+project's table of contents.
+"""
+
+from kedro.pipeline import Pipeline
+
+from psyche_kedro.pipelines import (
+    cleaning,
+    evaluation,
+    ingestion,
+    selection,
+    synthesis,
+    training,
+)
+
+CHAPTERS = {
+    "ingestion": ingestion,
+    "cleaning": cleaning,
+    "synthesis": synthesis,
+    "selection": selection,
+    "training": training,
+    "evaluation": evaluation,
+}
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Return every runnable pipeline by name.
+
+    The chapters, then ``__default__``: all of them, from textbook page to report.
+    """
+    chapters = {
+        name: _in_namespace(name, chapter.create_pipeline())
+        for name, chapter in CHAPTERS.items()
+    }
+    return chapters | {"__default__": sum(chapters.values(), Pipeline([]))}
+
+
+def _in_namespace(name: str, pipeline: Pipeline) -> Pipeline:
+    """Fold a chapter into one box in Kedro-Viz, its datasets keeping their names."""
+    return Pipeline(pipeline, namespace=name, prefix_datasets_with_namespace=False)

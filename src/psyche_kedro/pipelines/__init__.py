@@ -1,0 +1,1 @@
+"""The chapters of the paper, one Kedro pipeline each."""

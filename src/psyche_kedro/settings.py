@@ -1,0 +1,35 @@
+"""Project settings; see https://docs.kedro.org/en/stable/tutorials/settings/."""
+
+import os
+import warnings
+from pathlib import Path
+
+from omegaconf.resolvers import oc
+
+from psyche_kedro.hooks import ConfigurationCheck, RunRecord, RunSummary
+
+# No library of the chain may report usage: the data are people's most private words.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("DO_NOT_TRACK", "1")
+
+# omegaconf 2.4 renamed the function that Kedro 1.7 calls.
+warnings.filterwarnings("ignore", message="register_new_resolver")
+# Kedro 1.7 deprecates `--pipeline`, which the field's habit and our README keep.
+warnings.filterwarnings("ignore", message=".*--pipeline.*deprecated.*")
+
+_ROOT = Path(__file__).parents[2]
+
+HOOKS = (ConfigurationCheck(), RunRecord(), RunSummary())
+
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "custom_resolvers": {
+        # Kedro resolves oc.env in credentials only; endpoints stand in the catalog.
+        "oc.env": oc.env,
+        # MLflow's store must not move with the working directory.
+        "project": lambda path: (_ROOT / path).as_posix(),
+    },
+    # An overlay that sets one key must not drop its siblings (Kedro's default does).
+    "merge_strategy": {"parameters": "soft", "mlflow": "soft", "globals": "soft"},
+}
