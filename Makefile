@@ -1,0 +1,38 @@
+# Everything runs in .venv, made once from the pinned versions: python3 and make suffice.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: demo test check viz viz-build mlflow bench sample
+
+demo: $(INSTALLED)        ## the whole chain on the bundled sample, no key, no network, no GPU
+	$(BIN)/kedro run
+
+test: $(INSTALLED)        ## every test, the whole chain included
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED)       ## style, types, import layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+viz: $(INSTALLED)         ## the graph in a browser, with the last run's row counts
+	$(BIN)/kedro viz run --include-hooks
+
+viz-build: $(INSTALLED)   ## the graph as a static site in build/
+	$(BIN)/kedro viz build --include-hooks --include-previews
+
+mlflow: $(INSTALLED)      ## the runs in a browser
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro mlflow ui
+
+bench: $(INSTALLED)       ## speed and memory; figures go to benchmarks/README.md
+	$(BIN)/python -m benchmarks
+
+sample: $(INSTALLED)      ## remakes the sample's PDF, DOCX and XLSX from data/sample_sources
+	$(BIN)/python data/make_sample.py
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ocr,train,dev]'
+	touch $@
