@@ -50,13 +50,16 @@ class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
         Raises:
             DatasetError: If the folder is required and holds no file.
         """
-        files = self._files()
-        if not files and self._required:
+        self.check()
+        return self._files()
+
+    def check(self) -> None:
+        """Refuse a required folder that holds no file; see ``load``."""
+        if self._required and not self._files():
             raise DatasetError(
                 f"{self._path} holds no file: put at least one there, or set "
                 "`required: false` on its catalog entry to go on without."
             )
-        return files
 
     def save(self, data: None) -> NoReturn:
         """Refuse: raw files are the user's."""

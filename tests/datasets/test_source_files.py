@@ -1,0 +1,34 @@
+import pytest
+from kedro.io import DatasetError
+
+from psyche_kedro.datasets import SourceFilesDataset
+
+
+def test_files_are_sorted_named_below_the_folder_and_read_when_asked(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "2.txt").write_bytes(b"two")
+    (tmp_path / "a.txt").write_bytes(b"one")
+    files = SourceFilesDataset(path=str(tmp_path)).load()
+    assert [f.name for f in files] == ["a.txt", "b/2.txt"]
+    assert files[1].read() == b"two"
+
+
+def test_hidden_files_and_notes_are_no_inputs(tmp_path):
+    for name in [".gitkeep", "README.md", "LICENSE", "~$lock.docx", "x.md"]:
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    assert [f.name for f in SourceFilesDataset(path=str(tmp_path)).load()] == ["x.md"]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_an_empty_required_folder_stops_with_the_mend(tmp_path, exists):
+    folder = tmp_path / "books"
+    if exists:
+        folder.mkdir()
+    with pytest.raises(DatasetError, match="books holds no file: put at least one"):
+        SourceFilesDataset(path=str(folder)).check()
+
+
+def test_an_optional_folder_may_be_absent(tmp_path):
+    dataset = SourceFilesDataset(path=str(tmp_path / "none"), required=False)
+    dataset.check()
+    assert dataset.load() == []

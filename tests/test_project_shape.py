@@ -1,0 +1,138 @@
+"""The project keeps its shape: each guard here was seen to fail on a mutation."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+from kedro.config import OmegaConfigLoader
+from kedro.io import DataCatalog
+
+from psyche_kedro.pipeline_registry import register_pipelines
+from psyche_kedro.settings import CONFIG_LOADER_ARGS
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENTS = ["local", "endpoint", "paper"]
+PIPELINES = register_pipelines()
+CHAPTERS = {k: v for k, v in PIPELINES.items() if k != "__default__"}
+NODES = PIPELINES["__default__"].nodes
+# Libraries that a command which trains nothing and calls nothing must not pay for.
+HEAVY = {"torch", "trl", "transformers", "openai", "ray", "datasets"}
+
+
+def catalog_of(env: str) -> DataCatalog:
+    loader = OmegaConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    credentials = loader["credentials"] if env != "local" else {}
+    return DataCatalog.from_config(loader["catalog"], credentials=credentials)
+
+
+def datasets() -> set[str]:
+    names = {d for p in CHAPTERS.values() for d in p.datasets()}
+    return {n for n in names if not n.startswith("params:")}
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_every_dataset_of_the_graph_is_declared(env):
+    catalog = catalog_of(env)
+    assert not {n for n in datasets() if n not in catalog}
+
+
+def test_every_catalog_entry_is_used_by_the_graph():
+    loader = OmegaConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
+    names = {n for n in loader["catalog"] if "{" not in n and not n.startswith("_")}
+    assert not names - datasets()
+
+
+def test_every_prompt_of_the_graph_has_its_file():
+    catalog = catalog_of("local")
+    prompts = {n for n in datasets() if n.endswith("_prompt")}
+    assert prompts
+    assert not {n for n in prompts if not catalog.get(n).exists()}
+
+
+def test_every_table_is_checked_against_its_model():
+    loader = OmegaConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
+    tables = {
+        name: entry
+        for name, entry in loader["catalog"].items()
+        if not name.startswith("_") and entry["type"].endswith("TableDataset")
+    }
+    assert tables
+    assert not {n for n, e in tables.items() if "validator" not in e}
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda n: n.name)
+def test_annotations_of_nodes_resolve(node):
+    # Kedro hands a node whose hints do not resolve a plain dict, unvalidated.
+    assert "return" in get_type_hints(node.func)
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda n: n.name)
+def test_parameters_of_nodes_are_typed(node):
+    from pydantic import BaseModel
+
+    hints = get_type_hints(node.func)
+    names = {a for a, d in _arguments(node).items() if d.startswith("params:")}
+    assert not {a for a in names if not _is_model(hints[a], BaseModel)}
+
+
+def _is_model(hint, base):
+    return isinstance(hint, type) and issubclass(hint, base)
+
+
+def _arguments(node) -> dict[str, str]:
+    # A node wired by position would read its inputs in the wrong order one day.
+    inputs = node._inputs
+    assert isinstance(inputs, dict), f"{node.name}: wire its inputs by name"
+    return inputs
+
+
+def test_no_chapter_reads_what_a_later_chapter_writes():
+    chapters = list(CHAPTERS.items())
+    for i, (name, pipeline) in enumerate(chapters):
+        for later, other in chapters[i + 1 :]:
+            read = {d.split("@")[0] for d in pipeline.inputs()}
+            written = {d.split("@")[0] for d in other.all_outputs()}
+            assert not read & written, f"{name} reads what {later} writes"
+
+
+def test_chapters_are_the_six_of_the_paper_in_reading_order():
+    assert list(CHAPTERS) == [
+        "ingestion",
+        "cleaning",
+        "synthesis",
+        "selection",
+        "training",
+        "evaluation",
+    ]
+
+
+def test_evaluation_depends_on_training_in_the_graph():
+    nodes = PIPELINES["__default__"].nodes
+    order = {n.short_name: i for i, n in enumerate(nodes)}
+    for role, trainer in {"sft": "train_sft", "grpo": "train_grpo"}.items():
+        answering = f"answer_benchmarks_as_{role}"
+        upstream = PIPELINES["__default__"].to_nodes(f"evaluation.{answering}")
+        assert trainer in {n.short_name for n in upstream.nodes}
+        assert order[trainer] < order[answering]
+
+
+def test_the_registry_imports_no_heavy_library():
+    code = (
+        "import sys, psyche_kedro.settings, psyche_kedro.pipeline_registry as r;"
+        f"r.register_pipelines(); print({HEAVY} & sys.modules.keys() or 'none')"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT / "src",
+    )
+    assert out.stdout.strip() == "none"
+
+
+def test_no_room_is_called_utils():
+    names = {p.stem for p in (ROOT / "src").rglob("*") if "egg-info" not in str(p)}
+    assert not names & {"utils", "common", "helpers", "misc", "core"}
