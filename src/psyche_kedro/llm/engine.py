@@ -1,0 +1,280 @@
+"""What stands between a node's requests and whatever answers them.
+
+One engine serves every kind of model. It addresses the requests as they are rendered,
+takes from the reply store what was paid for before, lets a ``Transport`` pull only what
+is missing, and stores each reply before it counts as done:
+
+    requests ──▶ address ──▶ look up ──▶ missing calls ──▶ transport
+                               │                              │ deliver
+                 outcomes ◀────┴───── committed in groups ◀───┘
+
+The transport pulls, so no more than one chunk of requests and what is in flight are in
+memory at once, however long the iterable is.
+"""
+
+import contextlib
+import itertools
+import json
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome, Reply, Usage
+from psyche_kedro.llm.reply_store import (
+    FailureRecord,
+    Record,
+    ReplyRecord,
+    ReplyStore,
+    StoreSession,
+    address_request,
+)
+
+_CHUNK: Final = 256
+_GROUP: Final = 1024
+_BACKLOG: Final = 4096
+_LINGER_SECONDS: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that the store could not answer.
+
+    Attributes:
+        key: Its content address.
+        request: What the node asked.
+        sampling: The model's sampling with the request's own laid over it.
+    """
+
+    key: str
+    request: ChatRequest
+    sampling: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a transport got for a call."""
+
+    text: str
+    reasoning: str = ""
+    finish_reason: str = "stop"
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a transport got nothing usable for a call.
+
+    Attributes:
+        reason: Slug of the kind.
+        detail: What the other side said, free of the request's own text.
+        attempts: How often the call was sent.
+        body: What came back last, as it came.
+    """
+
+    reason: str
+    detail: str
+    attempts: int = 1
+    body: str = ""
+
+
+Deliver = Callable[[Call, Answer | Fault], None]
+
+
+class Transport(Protocol):
+    """Something that answers calls, in its own order and at its own pace."""
+
+    def send(self, calls: Iterator[Call], deliver: Deliver) -> None:
+        """Pull every call and deliver each exactly once, from one thread.
+
+        Raises:
+            ChatModelError: If no further call can succeed.
+        """
+        ...
+
+
+class Engine:
+    """A model's transport behind the reply store.
+
+    Args:
+        name: Identity of the model, revision included.
+        sampling: The model's own sampling; a request's is laid over it.
+        store: Where replies are kept.
+        transport: What answers the rest.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        sampling: Mapping[str, Any],
+        store: ReplyStore,
+        transport: Transport,
+    ) -> None:
+        self.name = name
+        self._sampling = dict(sampling)
+        self._store = store
+        self._transport = transport
+
+    def complete(self, requests: Iterable[ChatRequest]) -> list[Outcome]:
+        """Answer every request; see ``ChatModel.complete``."""
+        board = _Board()
+        with self._store.open() as stored, _Committer(self._store, board) as committer:
+            self._transport.send(
+                self._missing(requests, stored, board),
+                lambda call, answer: committer.put(self._record(call, answer)),
+            )
+        return board.outcomes()
+
+    def _missing(
+        self, requests: Iterable[ChatRequest], stored: StoreSession, board: "_Board"
+    ) -> Iterator[Call]:
+        rendered = iter(requests)
+        while chunk := [self._call(r) for r in itertools.islice(rendered, _CHUNK)]:
+            fresh = board.expect(chunk)
+            found = stored.look_up([call.key for call in fresh])
+            board.settle(found)
+            yield from (call for call in fresh if call.key not in found)
+
+    def _call(self, request: ChatRequest) -> Call:
+        sampling = {**self._sampling, **request.sampling}
+        return Call(address_request(self.name, sampling, request), request, sampling)
+
+    def _record(self, call: Call, answer: Answer | Fault) -> Record:
+        if isinstance(answer, Answer):
+            reply = Reply(
+                text=answer.text,
+                model=self.name,
+                key=call.key,
+                reasoning=answer.reasoning,
+                finish_reason=answer.finish_reason,
+                usage=answer.usage,
+            )
+            return ReplyRecord(reply, call.request.task)
+        failure = Failure(answer.reason, answer.detail, call.key, self.name)
+        return FailureRecord(
+            failure,
+            task=call.request.task,
+            request=_as_json(call),
+            attempts=answer.attempts,
+            body=answer.body,
+        )
+
+
+def _as_json(call: Call) -> str:
+    request = call.request
+    return json.dumps(
+        {
+            "messages": [dict(message) for message in request.messages],
+            "sampling": dict(call.sampling),
+            "schema": request.schema,
+            "purpose": [request.sample, request.attempt, request.round],
+        },
+        ensure_ascii=False,
+    )
+
+
+class _Board:
+    """Which positions wait for which key; written by two threads."""
+
+    def __init__(self) -> None:
+        self._outcomes: list[Outcome | None] = []
+        self._waiting: dict[str, list[int]] = {}
+        self._lock = threading.Lock()
+
+    def expect(self, chunk: Sequence[Call]) -> list[Call]:
+        """Give each call of ``chunk`` a place; return those not already waited for."""
+        fresh = []
+        with self._lock:
+            for call in chunk:
+                places = self._waiting.setdefault(call.key, [])
+                if not places:
+                    fresh.append(call)
+                places.append(len(self._outcomes))
+                self._outcomes.append(None)
+        return fresh
+
+    def settle(self, outcomes: Mapping[str, Outcome]) -> None:
+        """Put each outcome at every place that waits for its key."""
+        with self._lock:
+            for key, outcome in outcomes.items():
+                for place in self._waiting.pop(key, ()):
+                    self._outcomes[place] = outcome
+
+    def outcomes(self) -> list[Outcome]:
+        """Return the outcomes in the order of the requests.
+
+        Raises:
+            RuntimeError: If a transport broke its promise and left a call undelivered.
+        """
+        done = [outcome for outcome in self._outcomes if outcome is not None]
+        if len(done) < len(self._outcomes):
+            raise RuntimeError(
+                f"{len(self._outcomes) - len(done)} of {len(self._outcomes)} calls were"
+                " pulled but never delivered: the transport is at fault."
+            )
+        return done
+
+
+class _Committer:
+    """Commits what is delivered, in groups, on a thread of its own.
+
+    A key leaves the board only after its commit: a look-up that no longer finds it
+    waiting therefore finds it stored.
+    """
+
+    def __init__(self, store: ReplyStore, board: _Board) -> None:
+        self._store = store
+        self._board = board
+        self._queue: queue.Queue[Record | None] = queue.Queue(_BACKLOG)
+        self._error: BaseException | None = None
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="reply-store")
+
+    def put(self, record: Record) -> None:
+        """Hand one record over; waits while the disk is far behind."""
+        if self._error is not None:
+            raise self._error
+        self._queue.put(record)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing.set()
+        self._queue.put(None)
+        self._thread.join()
+        if self._error is not None and error is None:
+            raise self._error
+
+    def _work(self) -> None:
+        try:
+            with self._store.open() as session:
+                for group in self._groups():
+                    self._board.settle(session.commit(group))
+        except BaseException as error:
+            self._error = error
+            self._drain()
+
+    def _groups(self) -> Iterator[list[Record]]:
+        ended = False
+        while not ended:
+            group = [self._queue.get()]
+            self._closing.wait(_LINGER_SECONDS)
+            with contextlib.suppress(queue.Empty):
+                while len(group) < _GROUP:
+                    group.append(self._queue.get_nowait())
+            ended = group[-1] is None
+            yield [record for record in group if record is not None]
+
+    def _drain(self) -> None:
+        while self._queue.get() is not None:
+            pass

@@ -1,0 +1,360 @@
+"""Every reply ever paid for, in one SQLite file, found by what changes a reply.
+
+The address of a reply is the SHA-256 of the model's identity, the messages, the
+sampling, the schema and the purpose (sample, attempt, round). It leaves out what changes
+no reply: task label, URL, key, time-outs, concurrency. So a killed run repeats nothing
+but what was in flight, a second endpoint serves the first one's replies, and a
+regeneration never replays the answer that it is meant to replace.
+
+Failures stand in a table of their own. Those that would fail again in the same way
+(``KEPT_REASONS``) are remembered and not asked again until someone forgets them
+(``kedro replies retry``); all others are asked again by the next run.
+"""
+
+import contextlib
+import hashlib
+import json
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from psyche_kedro.llm.chat_model import (
+    ChatModelError,
+    ChatRequest,
+    Failure,
+    Outcome,
+    Reply,
+    Usage,
+)
+
+KEPT_REASONS: Final = frozenset(
+    {"truncated", "context_length", "content_filter", "bad_request"}
+)
+"""Failures that the same request would meet again, some of them at full price."""
+
+_KEY_VERSION: Final = 1
+_BUSY_SECONDS: Final = 60.0
+_MIGRATIONS: Final = (
+    """
+    CREATE TABLE replies (
+        id INTEGER PRIMARY KEY,
+        key BLOB NOT NULL UNIQUE,
+        model TEXT NOT NULL,
+        task TEXT NOT NULL,
+        text BLOB NOT NULL,
+        reasoning BLOB NOT NULL,
+        finish_reason TEXT NOT NULL,
+        input_tokens INTEGER NOT NULL,
+        output_tokens INTEGER NOT NULL,
+        estimated INTEGER NOT NULL,
+        stored_at INTEGER NOT NULL
+    );
+    CREATE TABLE failures (
+        key BLOB PRIMARY KEY,
+        model TEXT NOT NULL,
+        task TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        request BLOB NOT NULL,
+        body BLOB NOT NULL,
+        failed_at INTEGER NOT NULL
+    );
+    """,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRecord:
+    """A reply on its way into the store, with the task that asked for it."""
+
+    reply: Reply
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRecord:
+    """A failure on its way into the store, with what it takes to repair it.
+
+    Attributes:
+        failure: As the node sees it.
+        task: The node that asked.
+        request: The request as JSON.
+        attempts: How often it was sent.
+        body: What came back, as it came.
+    """
+
+    failure: Failure
+    task: str
+    request: str
+    attempts: int
+    body: str
+
+
+Record = ReplyRecord | FailureRecord
+
+
+def address_request(
+    model: str, sampling: Mapping[str, Any], request: ChatRequest
+) -> str:
+    """Return the content address of one request to one model.
+
+    Args:
+        model: Identity of the model, revision included.
+        sampling: The model's sampling with the request's own laid over it.
+        request: Messages, schema and purpose.
+
+    Returns:
+        SHA-256, 64 hexadecimal digits.
+    """
+    content = [
+        _KEY_VERSION,
+        model,
+        [[message["role"], message["content"]] for message in request.messages],
+        {name: _plain(value) for name, value in sampling.items()},
+        request.schema,
+        [request.sample, request.attempt, request.round],
+    ]
+    encoded = json.dumps(
+        content, sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
+    return hashlib.sha256(encoded.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Return ``1`` for ``1.0``: YAML writes the same temperature both ways."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+class ReplyStore:
+    """One file of replies, safe to share between threads and processes.
+
+    Args:
+        path: The database; made with its folder on first use.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator["StoreSession"]:
+        """Yield a connection to the store, migrated to this version.
+
+        Raises:
+            ChatModelError: If the file cannot be made, read or understood.
+        """
+        with _explained(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(
+                self.path,
+                isolation_level=None,
+                timeout=_BUSY_SECONDS,
+                check_same_thread=False,
+            )
+        with contextlib.closing(connection):
+            with _explained(self.path):
+                _prepare(connection, self.path)
+            yield StoreSession(connection, self.path)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite or the file system says into one sentence with a mend."""
+    try:
+        yield
+    except (sqlite3.Error, OSError, zlib.error) as error:
+        raise ChatModelError(
+            f"The reply store {path} cannot be used ({error}): {_mend(error)}; every"
+            " reply committed before is still in it."
+        ) from error
+
+
+class StoreSession:
+    """An open connection to a reply store; one thread at a time."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._db = connection
+        self._path = path
+
+    def look_up(self, keys: Sequence[str]) -> dict[str, Outcome]:
+        """Return the stored reply, or remembered failure, of each key that has one."""
+        with _explained(self._path):
+            return self._found([bytes.fromhex(key) for key in keys])
+
+    def commit(self, records: Sequence[Record]) -> dict[str, Outcome]:
+        """Store ``records`` in one transaction; the first reply stored under a key wins.
+
+        Returns:
+            For each key what the store now holds: another process's reply where that
+            came first, else what was handed in.
+        """
+        replies = [record for record in records if isinstance(record, ReplyRecord)]
+        failures = [record for record in records if isinstance(record, FailureRecord)]
+        settled: dict[str, Outcome] = {r.failure.key: r.failure for r in failures}
+        settled |= {record.reply.key: record.reply for record in replies}
+        with _explained(self._path), self._transaction():
+            earlier = self._replies([bytes.fromhex(r.reply.key) for r in replies])
+            self._insert(r for r in replies if r.reply.key not in earlier)
+            self._insert_failures(failures)
+        return settled | earlier
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back
+                self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _found(self, keys: Sequence[bytes]) -> dict[str, Outcome]:
+        return self._failures(keys) | self._replies(keys)
+
+    def _replies(self, keys: Sequence[bytes]) -> dict[str, Outcome]:
+        rows = self._db.execute(
+            "SELECT key, model, text, reasoning, finish_reason, input_tokens,"
+            f" output_tokens, estimated FROM replies WHERE key IN ({_marks(keys)})",
+            keys,
+        )
+        return {(reply := _reply(row)).key: reply for row in rows}
+
+    def _failures(self, keys: Sequence[bytes]) -> dict[str, Outcome]:
+        rows = self._db.execute(
+            f"SELECT key, model, reason, detail FROM failures WHERE key IN"  # noqa: S608
+            f" ({_marks(keys)}) AND reason IN ({_marks(KEPT_REASONS)})",
+            [*keys, *KEPT_REASONS],
+        )
+        return {
+            key.hex(): Failure(reason=reason, detail=detail, key=key.hex(), model=model)
+            for key, model, reason, detail in rows
+        }
+
+    def _insert(self, records: Iterable[ReplyRecord]) -> None:
+        now = int(time.time())
+        rows = [_row(record, now) for record in records]
+        # OR IGNORE: one group may hold the same key twice.
+        self._db.executemany(
+            "INSERT OR IGNORE INTO replies (key, model, task, text, reasoning,"
+            " finish_reason, input_tokens, output_tokens, estimated, stored_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+        self._db.executemany(
+            "DELETE FROM failures WHERE key = ?", [row[:1] for row in rows]
+        )
+
+    def _insert_failures(self, records: Sequence[FailureRecord]) -> None:
+        now = int(time.time())
+        self._db.executemany(
+            "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [_failure_row(record, now) for record in records],
+        )
+
+
+def _marks(values: Sequence[Any] | frozenset[Any]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _row(record: ReplyRecord, now: int) -> tuple[Any, ...]:
+    reply = record.reply
+    return (
+        bytes.fromhex(reply.key),
+        reply.model,
+        record.task,
+        pack(reply.text),
+        pack(reply.reasoning),
+        reply.finish_reason,
+        reply.usage.input_tokens,
+        reply.usage.output_tokens,
+        reply.usage.estimated,
+        now,
+    )
+
+
+def _failure_row(record: FailureRecord, now: int) -> tuple[Any, ...]:
+    failure = record.failure
+    return (
+        bytes.fromhex(failure.key),
+        failure.model,
+        record.task,
+        failure.reason,
+        failure.detail,
+        record.attempts,
+        pack(record.request),
+        pack(record.body),
+        now,
+    )
+
+
+def _reply(row: tuple[Any, ...]) -> Reply:
+    key, model, text, reasoning, finish_reason, given, made, estimated = row
+    return Reply(
+        text=unpack(text),
+        model=model,
+        key=key.hex(),
+        reasoning=unpack(reasoning),
+        finish_reason=finish_reason,
+        usage=Usage(given, made, bool(estimated)),
+    )
+
+
+def pack(text: str) -> bytes:
+    """Return ``text`` compressed; zlib's own checksum guards it."""
+    return zlib.compress(text.encode("utf-8", "surrogatepass"), 1) if text else b""
+
+
+def unpack(blob: bytes) -> str:
+    """Return the text of ``pack``.
+
+    Raises:
+        zlib.error: If the bytes are not what was packed.
+    """
+    return zlib.decompress(blob).decode("utf-8", "surrogatepass") if blob else ""
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Set the journal up and bring an older file's tables to this version."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    # FULL: a commit is on the disk, not in its cache, before a reply counts as done.
+    connection.execute("PRAGMA synchronous = FULL")
+    version = _version(connection)
+    if version > len(_MIGRATIONS):
+        raise ChatModelError(
+            f"The reply store {path} has schema {version}, this program knows"
+            f" {len(_MIGRATIONS)}: use the newer psyche-kedro that wrote it."
+        )
+    if version < len(_MIGRATIONS):
+        _migrate(connection)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    # Read again under the lock: another process may have migrated in between.
+    for step in _MIGRATIONS[_version(connection) :]:
+        for statement in step.split(";"):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _mend(error: BaseException) -> str:
+    text = str(error)
+    if "full" in text or "No space" in text:
+        return "free some space on its disk and run the same command again"
+    if "readonly" in text or "Read-only" in text or "Permission" in text:
+        return "make its folder writable or choose another with --params data=…"
+    if "locked" in text or "busy" in text:
+        return "wait for the process that holds it"
+    if "unable to open" in text:
+        return "make its folder readable and writable"
+    return "save what can be read with `sqlite3 FILE .recover`, then move it away"

@@ -1,0 +1,108 @@
+"""The reply store: what changes a reply's address, and what the file withstands."""
+
+import sqlite3
+
+import pytest
+from asking import ask
+
+from psyche_kedro.llm import ChatModelError, ChatRequest, Failure, Reply, Usage
+from psyche_kedro.llm.reply_store import (
+    FailureRecord,
+    ReplyRecord,
+    ReplyStore,
+    address_request,
+)
+
+BASE = ask("焦虑是什么？")
+SCHEMA = {"type": "object"}
+
+
+def _key(request: ChatRequest = BASE, model: str = "m", **sampling: object) -> str:
+    return address_request(model, sampling, request)
+
+
+def _reply(key: str, text: str = "回答") -> ReplyRecord:
+    reply = Reply(text, "m", key, "思考", "stop", Usage(3, 4, True))
+    return ReplyRecord(reply, "task")
+
+
+def _failure(key: str, reason: str) -> FailureRecord:
+    failure = Failure(reason, "HTTP 400", key, "m")
+    return FailureRecord(failure, task="t", request="{}", attempts=2, body="raw")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        _key(ask("焦虑是什么")),
+        _key(model="m@2"),
+        _key(temperature=0.7),
+        _key(ask("焦虑是什么？", sample=1)),
+        _key(ask("焦虑是什么？", attempt=1)),
+        _key(ask("焦虑是什么？", round=1)),
+        _key(ask("焦虑是什么？", schema=SCHEMA)),
+        _key(ChatRequest([{"role": "system", "content": "焦虑是什么？"}], task="t")),
+    ],
+    ids="user model sampling sample attempt round schema system".split(),
+)
+def test_what_changes_a_reply_changes_its_address(other: str) -> None:
+    assert other != _key()
+
+
+def test_what_changes_no_reply_leaves_the_address_alone() -> None:
+    assert _key(ask("焦虑是什么？", task="another node")) == _key()
+    assert _key(temperature=1.0, top_p=0.9) == _key(top_p=0.9, temperature=1)
+
+
+def test_a_reply_comes_back_as_it_was_stored(store: ReplyStore) -> None:
+    record = _reply(_key())
+    with store.open() as session:
+        session.commit([record])
+    with store.open() as session:
+        assert session.look_up([_key(), _key(model="x")]) == {_key(): record.reply}
+
+
+def test_the_first_reply_stored_wins(store: ReplyStore) -> None:
+    first, second = _reply(_key(), "first"), _reply(_key(), "second")
+    with store.open() as session, store.open() as other_process:
+        session.commit([first])
+        assert other_process.commit([second]) == {_key(): first.reply}
+        assert session.look_up([_key()]) == {_key(): first.reply}
+
+
+def test_only_a_failure_that_would_come_again_is_remembered(store: ReplyStore) -> None:
+    lasting, passing = _key(), _key(model="x")
+    with store.open() as session:
+        session.commit([_failure(lasting, "truncated"), _failure(passing, "timeout")])
+        found = session.look_up([lasting, passing])
+    assert found == {lasting: Failure("truncated", "HTTP 400", lasting, "m")}
+
+
+def test_a_reply_takes_the_place_of_a_failure(store: ReplyStore) -> None:
+    with store.open() as session:
+        session.commit([_failure(_key(), "timeout")])
+        session.commit([_reply(_key())])
+        assert session.look_up([_key()]) == {_key(): _reply(_key()).reply}
+    with sqlite3.connect(store.path) as raw:
+        assert raw.execute("SELECT count(*) FROM failures").fetchone() == (0,)
+    raw.close()
+
+
+def test_a_newer_schema_is_refused_in_one_sentence(store: ReplyStore) -> None:
+    with store.open():
+        pass
+    raw = sqlite3.connect(store.path)
+    raw.execute("PRAGMA user_version = 99")
+    raw.close()
+    with pytest.raises(ChatModelError, match="has schema 99, this program knows"):
+        with store.open():
+            pass
+
+
+def test_a_file_that_is_no_database_is_refused_in_one_sentence(
+    store: ReplyStore,
+) -> None:
+    store.path.write_bytes(b"not a database" * 100)
+    with pytest.raises(ChatModelError, match=r"file is not a database.*move it away"):
+        with store.open():
+            pass
