@@ -1,0 +1,499 @@
+r"""Read what a model chose, or the JSON it was asked for, out of its reply.
+
+The one place that knows what a reply looks like: the rewards, the difficulty split and
+the benchmark metrics call ``read_choice``, so they never disagree about an answer.
+
+Precision comes first. The rules stand in the order of ``_RULES``; the first that
+recognises a declaration decides, and a reply that declares two different answers
+without taking one back has no answer. Nothing is read inside an unclosed ``<think>``,
+and the letters of ``ABC理论``, ``A型人格`` or ``DSM-5`` are not options.
+
+Example: ``"<think>先看B……</think>答案是A。等等，正确答案应为C、D。"`` with labels
+``ABCD`` gives ``Choice({"C", "D"}, "declared")``.
+"""
+
+import ast
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+_OPEN, _CLOSE = "<think>", "</think>"
+
+
+class Choice(NamedTuple):
+    """The final choice of a reply.
+
+    Attributes:
+        labels: The labels chosen; empty if and only if none could be read.
+        rule: The rule that read them, or ``unread``.
+    """
+
+    labels: frozenset[str]
+    rule: str
+
+
+class Thought(NamedTuple):
+    """A reply of the form ``<think>reasoning</think>answer``, both stripped."""
+
+    reasoning: str
+    answer: str
+
+
+class _Declared(NamedTuple):
+    labels: frozenset[str]
+    """Empty where the reply hedges or names a letter that is no option."""
+    final: bool
+    """Whether the words before it take back what stood earlier."""
+
+
+class _Question(NamedTuple):
+    labels: frozenset[str]
+    texts: Mapping[str, str]
+
+
+UNREAD = Choice(frozenset(), "unread")
+
+
+def split_thought(text: str) -> Thought | None:
+    """Return the two parts of a well-formed reasoning reply, or ``None``.
+
+    Args:
+        text: The whole completion.
+
+    Returns:
+        ``None`` unless the text is one ``<think>…</think>`` at the start, with
+        something in it and something after it.
+
+    Source: Section 2.5 (format reward).
+    """
+    text = text.strip()
+    if (text.count(_OPEN), text.count(_CLOSE)) != (1, 1) or not text.startswith(_OPEN):
+        return None
+    reasoning, answer = text.removeprefix(_OPEN).split(_CLOSE)
+    if not (reasoning.strip() and answer.strip()):
+        return None
+    return Thought(reasoning.strip(), answer.strip())
+
+
+def read_choice(
+    text: str, labels: Sequence[str], *, texts: Mapping[str, str] | None = None
+) -> Choice:
+    """Return the final choice declared in ``text``.
+
+    Args:
+        text: The reply, with or without its reasoning.
+        labels: Labels of the question's options, capital letters.
+        texts: Text by label; with it, an answer in words (``抑郁``, ``以上都是``) is
+            read too.
+
+    Returns:
+        A subset of ``labels`` and the rule that read it; ``UNREAD`` where the reply
+        declares nothing, hedges, contradicts itself or names a letter outside
+        ``labels``.
+    """
+    question = _Question(
+        frozenset(labels),
+        {label: _normalise(option) for label, option in (texts or {}).items()},
+    )
+    answer = _after_thought(unicodedata.normalize("NFKC", text))
+    for name, rule in _RULES.items():
+        declared = list(rule(answer, question))
+        if declared:
+            found = _resolve(declared)
+            return Choice(found, name) if found else UNREAD
+    return UNREAD
+
+
+def read_objects(text: str) -> list[dict[str, Any]]:
+    """Return every JSON object of a reply, in order; those of an array singly."""
+    return [
+        item
+        for value in _reply_values(text)
+        for item in (value if isinstance(value, list) else [value])
+        if isinstance(item, dict)
+    ]
+
+
+def read_json(text: str) -> object | None:
+    """Return the JSON of a reply: its value, a list of several, or ``None``.
+
+    Code fences, text around it, single quotes, trailing commas, raw line breaks and a
+    cut-off array (its whole objects are kept) are tolerated.
+    """
+    values = _reply_values(text)
+    if len(values) > 1:
+        return values
+    return values[0] if values else None
+
+
+# ---- the reply as text -----------------------------------------------------------
+
+
+def _after_thought(text: str) -> str:
+    """Return the answer channel; nothing of a thought that was cut off."""
+    before, _, after = text.rpartition(_CLOSE)
+    if before or text.startswith(_CLOSE):
+        return after
+    return "" if _OPEN in text else text
+
+
+_DECORATION = str.maketrans(
+    "", "", "*`#_$\"'“”‘’「」『』《》\u200b\u200c\u200d\u2060\ufeff"
+)
+_LATEX_TEXT = re.compile(r"\\(?:text|mathrm|mathbf)(?:bf|rm)?\s*\{([^{}]*)\}")
+
+
+def _normalise(text: str) -> str:
+    """Return ``text`` in NFKC without quotes, Markdown and zero-width characters."""
+    text = _LATEX_TEXT.sub(r"\1", unicodedata.normalize("NFKC", text))
+    return text.translate(_DECORATION).strip()
+
+
+def _resolve(declared: list[_Declared]) -> frozenset[str]:
+    """Return what all declarations agree on, else what the last one corrects to."""
+    *_, last = declared
+    if last.final or len({d.labels for d in declared}) == 1:
+        return last.labels
+    return frozenset()
+
+
+def _within(letters: str, question: _Question) -> frozenset[str]:
+    """Return the letters as labels; none if one of them is no label."""
+    found = frozenset(letters)
+    return found if found <= question.labels else frozenset()
+
+
+# ---- rules -----------------------------------------------------------------------
+
+_RUN = r"(?<![A-Za-z])[A-Z]+(?![A-Za-z0-9])"
+_TAG = r"(?:\s*选?项)?"
+# What makes a letter after a comma the start of a new clause: 答案是C，B项错误.
+_CLAUSE = rf"(?!{_TAG}\s*(?:[是为则也都均虽指属的不错有说表描:]|正确|对|符合))"
+_ITEM = rf"(?:选项)?\s*(?:\(\s*{_RUN}\s*\)|\[\s*{_RUN}\s*\]|{_RUN}){{clause}}{_TAG}"
+_COMMA = r"(?:\s*(?:[、,;/&+|]|以及|还有|和|与|及|跟|and)\s*)+|[ \t]+|(?<=[)\]])"
+_FIRST = _ITEM.format(clause="")
+_GROUP = re.compile(rf"{_FIRST}(?:(?:{_COMMA}){_ITEM.format(clause=_CLAUSE)})*")
+# After the letters: a term (A型人格), the options at large (ABCD四个选项), a doubt.
+_NO_OPTION = re.compile(
+    r"\s*(?:理论|型|类|超|级|组|班|轴|式|法则|女士|先生|某|同学|-\s*[A-Za-z]|吗|\?"
+    r"|(?:是|为|的)?(?:不对|不正确|错|不妥|不合适)"
+    r"|[这共]?(?:[二三四五六几各两]|\d)+[个项种](?:选项)?(?:之?中|当中|里)|(?:之|当)?中[选的,])"
+)
+_OR = re.compile(r"\s*(?:或者?|/或|or)\s*(?:选项)?\s*\(?[A-Z](?![A-Za-z])")
+_CORRECTION = re.compile(
+    r"最终|最后|综上|总之|因此|所以|故|更正|修正|等等|重新|改为|应改|不对|然而|final",
+    re.IGNORECASE,
+)
+_DOUBT = re.compile(r"可能|也许|或许|大概|maybe|perhaps", re.IGNORECASE)
+_NEGATED = re.compile(
+    r"(?:不|不能|不应该?|不可以?|不宜|不会|别|勿|未|没有?|非|误|错|错误的?|若|如果|假如|要是"
+    r"|不是|并非|容易|排除|干扰|为何|为什么|not|n't)\s*$",
+    re.IGNORECASE,
+)
+_COPULA = r"(?:应该|应当|应|就|只能|可能|也许)?(?:选择|选(?!项)|是|为|有|包括|:|\s)"
+_RIGHT = "(?:正确|最佳|最合适|最恰当|符合题意)"
+_DECLARED = re.compile(
+    rf"答案】?{_COPULA}*"
+    rf"|{_RIGHT}的?(?:选项|选择|一?项|说法){_COPULA}+"
+    rf"|{_RIGHT}的?(?:应该|应当|应)?(?:是|为|有|包括)[:\s]*"
+    r"|(?:也|很|或许|也许)?可能是\s*"
+    r"|(?:answer|option|choice)s?(?:\s+(?:is|are|should\s+be))?\s*[:\s]\s*(?:options?\s*)?",
+    re.IGNORECASE,
+)
+_CHOSEN = re.compile(
+    r"(?:选择|选|结论\s*:|我认为|我觉得|综上,?|应该?是|因此是|所以是)"
+    r"(?:的?是|为|应|选择|选(?!项)|:|\s)*"
+)
+_ASKED = re.compile(
+    r"(?:错误|不正确|不对|不恰当|不合适|不属于|不符合|不包括|有误)[^,。;\n]{0,12}?(?:是|为)"
+    r"[:\s]*"
+)
+_LISTED = re.compile(r"(?:^|(?<=[、,;\s]))([A-Z])\s*[.:)、]\s*(?![A-Z]\b)")
+_WRONG = re.compile(r"错|不正确|不对|不符|不选|有误|×|✗|✘")
+
+
+def _anchored(
+    anchor: re.Pattern[str], text: str, question: _Question
+) -> Iterator[_Declared]:
+    """Yield what follows each ``anchor``: 答案是…, 故选…."""
+    end = 0
+    for match in anchor.finditer(text):
+        if _NEGATED.search(text[max(0, match.start() - 4) : match.start()]):
+            continue
+        between = text[max(end, match.start() - 24) : match.end()]
+        letters = _letters_at(text, match.end())
+        if letters is None:
+            continue
+        hedged = letters == "" or _DOUBT.search(between)
+        final = bool(_CORRECTION.search(between)) and not hedged
+        yield _Declared(_within(letters, question), final)
+        end = match.end()
+
+
+def _letters_at(text: str, start: int) -> str | None:
+    """Return the letters declared at ``start``.
+
+    Returns:
+        ``""`` where they are hedged (A或B), ``None`` where there are none.
+    """
+    group = _GROUP.match(text, start)
+    if group is None:
+        return _small_letter(text, start)
+    if _NO_OPTION.match(text, group.end()):
+        return None
+    if _OR.match(text, group.end()):
+        return ""
+    letters = "".join(re.findall("[A-Z]+", group[0]))
+    if set(letters) - set("ABCDEFGH"):
+        return None
+    return letters + _listed_after(text, start, group.end())
+
+
+def _small_letter(text: str, start: int) -> str | None:
+    """Return a lower-case letter that stands alone (答案：b), as a capital."""
+    match = re.compile(r"\(?([a-h])\)?(?=\s*(?:[.。,;)]|$|\n))").match(text, start)
+    return match[1].upper() if match else None
+
+
+def _listed_after(text: str, start: int, end: int) -> str:
+    """Return the further labels of ``A. 焦虑、C. 强迫`` or of a list by lines."""
+    if not re.compile(r"\s*[.:)、]\s*\S").match(text, end):
+        return ""
+    line, *rest = text[end:].split("\n")
+    found = _LISTED.findall(re.split("[。;]", line)[0])
+    if text[:start].endswith("\n"):
+        for line in rest:
+            item = _LISTED.match(line)
+            if item is None or _WRONG.search(line):
+                break
+            found.append(item[1])
+    return "".join(found)
+
+
+def _json_rule(text: str, question: _Question) -> Iterator[_Declared]:
+    keys = {"answer", "ans", "答案", "正确答案", "prediction", "final_answer", "选项"}
+    for item in read_objects(text):
+        for key, value in item.items():
+            if str(key).strip().lower() not in keys:
+                continue
+            parts = value if isinstance(value, list | tuple | set) else [value]
+            letters = _slot("、".join(map(str, parts)))
+            if letters:
+                yield _Declared(_within(letters, question), False)
+
+
+def _boxed_rule(text: str, question: _Question) -> Iterator[_Declared]:
+    for match in re.finditer(r"\\boxed\s*\{([^{}]*)\}", _normalise(text)):
+        letters = _slot(match[1])
+        if letters:
+            yield _Declared(_within(letters, question), False)
+
+
+_SEPARATORS = re.compile(r"[\s、,;/&+|.。:()\[\]【】]|以及|选项|和|与|及|项|and", re.I)
+
+
+def _bare(text: str) -> str | None:
+    """Return the letters of a text that consists of nothing else, or ``None``."""
+    bare = _SEPARATORS.sub("", text)
+    return bare.upper() if re.fullmatch("[A-H]{1,16}|[a-h]", bare) else None
+
+
+def _slot(text: str) -> str | None:
+    """Return the letters of a field made for the answer: ``b``, ``A. 焦虑``."""
+    text = _normalise(text)
+    return _bare(text.upper()) or _letters_at(text, 0)
+
+
+def _declared_rule(text: str, question: _Question) -> Iterator[_Declared]:
+    yield from _anchored(_DECLARED, _normalise(text), question)
+
+
+def _bare_rule(text: str, question: _Question) -> Iterator[_Declared]:
+    """Yield lines of nothing but letters, first or last (``AC`` + 解析)."""
+    lines = [line for line in _normalise(text).splitlines() if line.strip()]
+    for line in dict.fromkeys([*lines[:1], *lines[-1:]]):
+        letters = _bare(line)
+        if letters:
+            yield _Declared(_within(letters, question), False)
+
+
+def _chosen_rule(text: str, question: _Question) -> Iterator[_Declared]:
+    yield from _anchored(_CHOSEN, _normalise(text), question)
+
+
+def _leading_rule(text: str, question: _Question) -> Iterator[_Declared]:
+    """Yield the label of a reply that is one option: ``B. 保密原则``."""
+    text = _normalise(text)
+    match = re.match(rf"\(?({_RUN})\)?\s*[.:、)]\s*(?=\S)", text)
+    if match and "\n" not in text and not _WRONG.search(text):
+        letters = match[1] + _listed_after(text, 0, match.end(1))
+        if _bare(letters):
+            yield _Declared(_within(letters, question), False)
+
+
+_IS_RIGHT = re.compile(
+    rf"({_FIRST}(?:(?:{_COMMA}){_FIRST})*)\s*(?:都|均|才)*(?:是|为)?\s*(?:正确|最佳|最合适)"
+)
+
+
+def _is_right_rule(text: str, question: _Question) -> Iterator[_Declared]:
+    """Yield ``只有B正确``, ``选项B和选项C是正确的``; silent on option-by-option."""
+    text = _normalise(text)
+    if _verdicts(text).keys() >= question.labels:
+        return
+    for match in _IS_RIGHT.finditer(text):
+        letters = "".join(re.findall("[A-Z]", match[1]))
+        if not set(letters) - set("ABCDEFGH"):
+            yield _Declared(_within(letters, question), False)
+
+
+_VERDICT = re.compile(
+    rf"(?<![A-Za-z])([A-H])(?![A-Za-z]){_TAG}\s*[.、:)]?\s*(?:的?(?:说法|描述|表述))?"
+    r"(?:是|为)?\s*(不正确|不对|不符合|错误|错|有误|正确|对|符合|√|✓|✔|×|✗|✘)"
+)
+
+
+def _verdicts(text: str) -> dict[str, bool]:
+    right = {"正确", "对", "符合", "√", "✓", "✔"}
+    return {m[1]: m[2] in right for m in _VERDICT.finditer(text)}
+
+
+def _verdict_rule(text: str, question: _Question) -> Iterator[_Declared]:
+    """Yield the options called right where every option is judged.
+
+    Not where the wrong one is asked for: then the verdicts mean the opposite.
+    """
+    text = _normalise(text)
+    verdicts = _verdicts(text)
+    if verdicts.keys() >= question.labels and not _ASKED.search(text):
+        right = frozenset(label for label, ok in verdicts.items() if ok)
+        yield _Declared(right & question.labels, False)
+
+
+_ALL = re.compile(
+    r"(?:以上|上述|[四五]个|[四五]项|所有|全部)(?:各|[四五]个?)?(?:选?项|说法|内容)*"
+    r"(?:都|均|皆|全)(?:是|对|正确|符合|选)|全选|全部(?:正确|都对|选)"
+)
+
+
+def _all_rule(text: str, question: _Question) -> Iterator[_Declared]:
+    """Yield the option that says 以上都是, else every option."""
+    text = _normalise(text)
+    match = _ALL.search(text)
+    if not match or _NEGATED.search(text[: match.start()]):
+        return
+    saying = [label for label, option in question.texts.items() if _ALL.search(option)]
+    yield _Declared(frozenset(saying[:1]) or question.labels, False)
+
+
+def _asked_rule(text: str, question: _Question) -> Iterator[_Declared]:
+    yield from _anchored(_ASKED, _normalise(text), question)
+
+
+def _text_rule(text: str, question: _Question) -> Iterator[_Declared]:
+    """Yield the one option whose text the last line says."""
+    lines = [line for line in _normalise(text).splitlines() if line.strip()]
+    said = [
+        (label, option)
+        for label, option in question.texts.items()
+        if label in question.labels and lines and _says(lines[-1], option)
+    ]
+    longest = [
+        label
+        for label, option in said
+        if not any(option in other and option != other for _, other in said)
+    ]
+    if len(longest) == 1:
+        yield _Declared(frozenset(longest), False)
+
+
+def _says(line: str, option: str) -> bool:
+    if line.strip("。.! ") == option:
+        return True
+    at = line.rfind(option)
+    return len(option) > 1 and at >= 0 and not _NEGATED.search(line[:at])
+
+
+_RULES: dict[str, Callable[[str, _Question], Iterator[_Declared]]] = {
+    "json": _json_rule,
+    "boxed": _boxed_rule,
+    "declared": _declared_rule,
+    "bare": _bare_rule,
+    "chosen": _chosen_rule,
+    "leading": _leading_rule,
+    "is_right": _is_right_rule,
+    "verdicts": _verdict_rule,
+    "all": _all_rule,
+    "asked": _asked_rule,
+    "text": _text_rule,
+}
+
+
+# ---- JSON ------------------------------------------------------------------------
+
+
+def _reply_values(text: str) -> list[object]:
+    """Return the values outside the thought; a JSON string may quote think tags."""
+    opened = text.lstrip().startswith(_OPEN)
+    if opened and _CLOSE not in text:
+        return []
+    after = text.partition(_CLOSE)[2] if opened or _OPEN not in text else ""
+    values = list(_json_values(after))
+    return values if values or opened else list(_json_values(text))
+
+
+def _json_values(text: str) -> Iterator[object]:
+    """Yield the top-level objects and arrays of ``text``."""
+    at = 0
+    while match := re.compile(r"[\[{]").search(text, at):
+        value, at = _json_at(text, match.start())
+        if value is not None:
+            yield value
+
+
+def _json_at(text: str, start: int) -> tuple[object | None, int]:
+    """Return the value that begins at ``start``, and where to read on."""
+    try:
+        return json.JSONDecoder(strict=False).raw_decode(text, start)
+    except json.JSONDecodeError:
+        pass
+    end = _closing(text, start)
+    if end is None:
+        return None, start + 1
+    value = _mended(text[start:end])
+    return value, start + 1 if value is None else end
+
+
+def _closing(text: str, start: int) -> int | None:
+    """Return the end of the bracketed text at ``start``, strings skipped."""
+    depth, quote, at = 0, "", start
+    while at < len(text):
+        char = text[at]
+        if quote:
+            at += char == "\\"
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        else:
+            depth += (char in "[{") - (char in "]}")
+            if depth == 0:
+                return at + 1
+        at += 1
+    return None
+
+
+def _mended(raw: str) -> object | None:
+    """Return ``raw`` read with its usual slips mended, or ``None``."""
+    mended = re.sub(r",(\s*[\]}])", r"\1", raw)
+    mended = re.sub(r'\\(?![\\"/bfnrtu])', r"\\\\", mended)
+    try:
+        return json.loads(mended, strict=False)  # type: ignore[no-any-return]
+    except json.JSONDecodeError:
+        pass
+    try:
+        value = ast.literal_eval(raw)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+    return value if isinstance(value, dict | list) else None

@@ -1,0 +1,266 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from psyche_kedro.answers import (
+    UNREAD,
+    read_choice,
+    read_json,
+    read_objects,
+    split_thought,
+)
+
+SYMPTOMS = {"A": "焦虑", "B": "抑郁", "C": "强迫", "D": "以上都是"}
+VERDICTS = {"A": "正确", "B": "错误"}
+
+DECLARED = [
+    ("答案：ABD", "ABD"),
+    ("综上所述，应选择选项A、C。", "AC"),
+    ("正确的是A和C", "AC"),
+    ("综上所述，选项B和选项C是正确的答案。", "BC"),
+    ("根据分析，B、C正确", "BC"),
+    ("答案：ＡＣＤ", "ACD"),
+    ("【答案】（Ａ）、（Ｃ）", "AC"),
+    ("正确答案为A、B以及D。", "ABD"),
+    ("所以，正确的选项应该是：A、B、C三项", "ABC"),
+    ("最终答案\nA、B、D", "ABD"),
+    ("正确选项有：A、C", "AC"),
+    ("应当选择“B”", "B"),
+    ("我认为是B", "B"),
+    ("结论：选C", "C"),
+    ("故选（C）。", "C"),
+    ("答案：CAA", "AC"),
+    ("答案：b", "B"),
+    ("ANSWER: A,B,D", "ABD"),
+    ("Answer: Let me think. The correct answer is (C).", "C"),
+    ("**答案：** **B、D**", "BD"),
+    ("BCD", "BCD"),
+    ("A、C", "AC"),
+    ("分析如上。\n\nB", "B"),
+    ("B. 保密原则", "B"),
+    ("答案：A. 焦虑、C. 强迫", "AC"),
+    ("正确答案：\nA. 内脏器官\nB. 腺体器官", "AB"),
+    (r"因此最终答案为 $\boxed{A, C}$。", "AC"),
+    (r"\boxed{\text{BD}}", "BD"),
+    ('{"answer": ["A","C"]}', "AC"),
+    ('```json\n{"reasoning": "B不符合", "answer": "A,D"}\n```', "AD"),
+    ('{"ans":"d"}', "D"),
+    ("{'答案': 'B、C'}", "BC"),
+    ('{"answer": "A. 焦虑"}', "A"),
+    ("A. 正确。\nB. 错误。\nC. 正确。\nD. 错误。", "AC"),
+    ("A √\nB ×\nC √\nD ×", "AC"),
+    ("Ⅰ. A 对\nⅡ. B 错\nⅢ. C 对\nⅣ. D 错", "AC"),
+    ("以上选项都是正确的，应全选。", "ABCD"),
+    ("错误的是C", "C"),
+    ("答案：A、B", "AB"),
+    ("本小题的正确答案应选D项。", "D"),
+    ("因此，A、D两个选项都符合题意。所以答案为AD", "AD"),
+    ("我的选择是 B", "B"),
+    ("答案: A/B/D", "ABD"),
+]
+
+TRAPS = [
+    ("正确答案是 A。B 错误，因为它混淆了概念。", "A"),
+    ("答案是C，不选B。", "C"),
+    ("答案是C，D选项错误", "C"),
+    ("答案选C，B错误，A也不对", "C"),
+    ("选A不选B", "A"),
+    ("排除A、B、C，因此选择D", "D"),
+    ("如果选A则忽略了共情，因此答案为B、C", "BC"),
+    ("从ABCD四个选项中，我认为正确的选项是B。", "B"),
+    ("正确答案：B。（从ABCD四个选项中选出）", "B"),
+    ("根据艾利斯的ABC理论，信念B才是关键。答案：D", "D"),
+    ("答案是D。这体现了ABC理论的观点。", "D"),
+    ("答案：D（A-B-C理论认为信念是中介）", "D"),
+    ("答案：C。A型人格与冠心病有关。", "C"),
+    ("本题考查B型行为，选择C项", "C"),
+    ("答案：AB。参考DSM-5与CBT的原则。", "AB"),
+    ("答案：C（CBT 疗法）", "C"),
+    ("VitaminA与此无关，本题选B。", "B"),
+    ("答案是A。等等，重新考虑，正确答案应为B。", "B"),
+    ("答案是A吗？不，答案是B", "B"),
+    ("答案：AC\n\n解析：\nB选项错误，原因……\nD选项错误，原因……", "AC"),
+    ("A选项正确；B选项错误；C选项正确；D选项正确。故选ACD。", "ACD"),
+    ("题目问不正确的一项。A正确，B正确，C正确，D不正确，因此答案是D。", "D"),
+    ("1. 分析：略\n2. 结论：选C", "C"),
+    ("<think>可能是A……答案是B？不对</think>\n答案：C", "C"),
+    ("先考虑B，答案应该是B</think>正确答案为D", "D"),
+    ("【答案】B\n【解析】A项说反了，C项偷换概念。", "B"),
+]
+
+UNREADABLE = {
+    "empty": "",
+    "refusal": "抱歉，我无法提供心理诊断，请寻求专业人士帮助。",
+    "thought cut off": "<think>题目问的是……A选项不对，答案是B",
+    "thought only": "<think>答案是A</think>",
+    "letter that is no option": "答案：E",
+    "one letter too many": "答案：ABE",
+    "negated": "不选A",
+    "negated answer": "正确答案不是A",
+    "negated in English": "The answer is not A",
+    "hedged": "可能是A，也可能是B",
+    "hedged answer": "答案可能是A，也可能是B",
+    "A or B": "答案是A或B",
+    "contradiction": "答案：A。也可能答案：B",
+    "two lines": "A\nC",
+    "two boxes": r"\boxed{A} 或 \boxed{B}",
+    "two objects": '{"answer":"A"} {"answer":"B"}',
+    "theory": "A-B-C理论和A型人格都是重要的概念",
+    "abbreviation": "答案：DSM-5中有说明",
+    "vitamin": "维生素A缺乏",
+    "English article": "Answer: a good question",
+    "molecule": "DNA 是遗传物质",
+    "no letter": "我认为保密重要",
+    "verdicts on some": "A.正确 B.错误",
+    "verdicts where the wrong one is asked": "不正确的是哪项？A对，B对，C错，D对",
+    "all, negated": "不能全选",
+}
+
+
+@pytest.mark.parametrize(("text", "labels"), DECLARED)
+def test_reads_what_a_reply_declares(text, labels):
+    assert read_choice(text, "ABCD").labels == set(labels)
+
+
+@pytest.mark.parametrize(("text", "labels"), TRAPS)
+def test_is_not_misled_by_other_letters(text, labels):
+    assert read_choice(text, "ABCD").labels == set(labels)
+
+
+@pytest.mark.parametrize("text", UNREADABLE.values(), ids=UNREADABLE)
+def test_invents_no_answer(text):
+    assert read_choice(text, "ABCD") == UNREAD
+
+
+@pytest.mark.parametrize(
+    ("text", "texts", "labels"),
+    [
+        ("正确答案是“以上都是”。", SYMPTOMS, "D"),
+        ("该求助者的主要症状是抑郁。", SYMPTOMS, "B"),
+        ("不是抑郁。", SYMPTOMS, ""),
+        ("焦虑和抑郁", SYMPTOMS, ""),
+        ("正确", VERDICTS, "A"),
+        ("该说法错误。", VERDICTS, "B"),
+        ("该说法不正确。", VERDICTS, ""),
+        ("工作记忆", {"A": "记忆", "B": "工作记忆"}, "B"),
+    ],
+)
+def test_reads_an_option_said_in_words_where_the_texts_are_known(text, texts, labels):
+    assert read_choice(text, list(texts), texts=texts).labels == set(labels)
+
+
+def test_reads_five_options_and_names_the_rule():
+    assert read_choice("答案：ACE", "ABCDE") == (frozenset("ACE"), "declared")
+
+
+LABELS = st.sampled_from(["AB", "ABC", "ABCD", "ABCDE", "ABCDEFGH"])
+TEMPLATES = st.sampled_from(
+    [
+        "答案：{}",
+        "正确答案是{}。",
+        "故选{}",
+        "{}",
+        "<think>也许A</think>\n答案：{}",
+        "综上，应选择{}。",
+        '{{"answer": "{}"}}',
+        "\\boxed{{{}}}",
+        "【答案】{}\n解析：略",
+    ]
+)
+
+
+@given(
+    data=st.data(),
+    labels=LABELS,
+    template=TEMPLATES,
+    separator=st.sampled_from(["", "、", ",", "，", " ", "和", ", ", "；"]),
+)
+def test_every_choice_survives_every_way_of_saying_it(
+    data, labels, template, separator
+):
+    chosen = data.draw(st.lists(st.sampled_from(labels), min_size=1, unique=True))
+    text = template.format(separator.join(chosen))
+    assert read_choice(text, labels).labels == set(chosen)
+
+
+REPLIES = st.lists(
+    st.sampled_from("ABCDEF答案是选故不正确错误或、,。:\n (){}\"'Ａ")
+    | st.sampled_from(["</think>", "\\boxed", "answer", "以上都是", "可能"])
+).map("".join)
+
+
+@given(text=REPLIES, labels=LABELS)
+def test_never_gives_a_label_outside_the_options(text, labels):
+    choice = read_choice(text, labels)
+    assert choice.labels <= set(labels)
+    assert (choice.rule == "unread") == (not choice.labels)
+
+
+@given(text=REPLIES, labels=LABELS)
+def test_reading_what_was_read_gives_the_same(text, labels):
+    choice = read_choice(text, labels)
+    again = read_choice("答案：" + "、".join(sorted(choice.labels)), labels)
+    assert again.labels == choice.labels
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "答案：A",
+        "好的<think>想</think>A",
+        "<think>想</think>",
+        "<think> </think>A",
+        "<think>一</think><think>二</think>A",
+        "<think>一</think>A</think>B",
+        "<think>没有写完",
+    ],
+    ids=["none", "before it", "no answer", "no thought", "two", "nested", "open"],
+)
+def test_a_thought_is_one_block_at_the_start_with_an_answer_after_it(text):
+    assert split_thought(text) is None
+
+
+def test_splits_thought_from_answer():
+    assert split_thought(" <think>\n想\n</think>\n答案：A ") == ("想", "答案：A")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('好的：\n```json\n{"a": 1}\n```', {"a": 1}),
+        ("{'a': ['x', 'y']}", {"a": ["x", "y"]}),
+        ('{"a": 1,}', {"a": 1}),
+        ('{"a": "一\n二"}', {"a": "一\n二"}),
+        (r'{"a": "\(x\)"}', {"a": r"\(x\)"}),
+        ('[{"a": 1}, {"a": 2}]', [{"a": 1}, {"a": 2}]),
+        ('{"a": 1}\n{"a": 2}', [{"a": 1}, {"a": 2}]),
+        ('[{"a": 1}, {"a": 2}, {"a": ', [{"a": 1}, {"a": 2}]),
+        ('<think>{"a": 0}</think>{"a": 1}', {"a": 1}),
+        ('<think>{"a": 0}', None),
+        ('{"a": "<think>想</think>B"}', {"a": "<think>想</think>B"}),
+        ("没有", None),
+        ("{不是}", None),
+    ],
+)
+def test_reads_json_as_models_write_it(text, value):
+    assert read_json(text) == value
+
+
+def test_lists_the_objects_of_arrays_and_of_lines_alike():
+    objects = read_objects('[{"a": 1}, 3]\n{"a": 2}')
+    assert objects == [{"a": 1}, {"a": 2}]
+
+
+@given(st.recursive(st.text() | st.integers() | st.booleans(), st.lists))
+def test_json_round_trips(value):
+    assert read_json("回答：" + json.dumps({"v": value}, ensure_ascii=False)) == {
+        "v": value
+    }
+
+
+@given(st.text(alphabet="{}[]\"',:ab1\\\n<think>/"))
+def test_reading_json_is_total(text):
+    read_json(text)
+    read_objects(text)
