@@ -435,13 +435,10 @@ _RULES: dict[str, Callable[[str, _Question], Iterator[_Declared]]] = {
 
 
 def _reply_values(text: str) -> list[object]:
-    """Return the values outside the thought; a JSON string may quote think tags."""
-    opened = text.lstrip().startswith(_OPEN)
-    if opened and _CLOSE not in text:
-        return []
-    after = text.partition(_CLOSE)[2] if opened or _OPEN not in text else ""
-    values = list(_json_values(after))
-    return values if values or opened else list(_json_values(text))
+    """Return the values after a leading thought; a JSON string may quote the tags."""
+    if text.lstrip().startswith(_OPEN):
+        text = text.partition(_CLOSE)[2]
+    return list(_json_values(text))
 
 
 def _json_values(text: str) -> Iterator[object]:
