@@ -48,7 +48,7 @@ def test_the_key_is_never_shown(tmp_path: Path) -> None:
 
 
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="wrong 'concurrency'.*greater than 0"):
+    with pytest.raises(DatasetError, match=r"wrong 'concurrency'.*greater than 0"):
         _entry(tmp_path, limits={"concurrency": 0})
 
 

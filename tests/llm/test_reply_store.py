@@ -43,7 +43,7 @@ def _failure(key: str, reason: str) -> FailureRecord:
         _key(ask("焦虑是什么？", schema=SCHEMA)),
         _key(ChatRequest([{"role": "system", "content": "焦虑是什么？"}], task="t")),
     ],
-    ids="user model sampling sample attempt round schema system".split(),
+    ids=["text", "model", "sampling", "sample", "attempt", "round", "schema", "role"],
 )
 def test_what_changes_a_reply_changes_its_address(other: str) -> None:
     assert other != _key()
@@ -94,15 +94,14 @@ def test_a_newer_schema_is_refused_in_one_sentence(store: ReplyStore) -> None:
     raw = sqlite3.connect(store.path)
     raw.execute("PRAGMA user_version = 99")
     raw.close()
-    with pytest.raises(ChatModelError, match="has schema 99, this program knows"):
-        with store.open():
-            pass
+    with pytest.raises(ChatModelError, match="has schema 99"), store.open():
+        pass
 
 
 def test_a_file_that_is_no_database_is_refused_in_one_sentence(
     store: ReplyStore,
 ) -> None:
     store.path.write_bytes(b"not a database" * 100)
-    with pytest.raises(ChatModelError, match=r"file is not a database.*move it away"):
-        with store.open():
-            pass
+    expected = r"file is not a database.*move it away"
+    with pytest.raises(ChatModelError, match=expected), store.open():
+        pass

@@ -170,7 +170,7 @@ def _run(coroutine: Coroutine[Any, Any, None]) -> None:
 
 
 def _run_beside(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run on a thread with a loop of its own, and stop it if this one is interrupted."""
+    """Run on a thread with a loop of its own."""
     failed: list[BaseException] = []
     runner = asyncio.Runner()
 
@@ -178,7 +178,7 @@ def _run_beside(coroutine: Coroutine[Any, Any, None]) -> None:
         try:
             with runner:
                 runner.run(coroutine)
-        except BaseException as error:  # noqa: BLE001  raised again on the other side
+        except BaseException as error:
             failed.append(error)
 
     thread = threading.Thread(target=work, name="chat-model")

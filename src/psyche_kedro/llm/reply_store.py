@@ -1,9 +1,9 @@
 """Every reply ever paid for, in one SQLite file, found by what changes a reply.
 
 The address of a reply is the SHA-256 of the model's identity, the messages, the
-sampling, the schema and the purpose (sample, attempt, round). It leaves out what changes
-no reply: task label, URL, key, time-outs, concurrency. So a killed run repeats nothing
-but what was in flight, a second endpoint serves the first one's replies, and a
+sampling, the schema and the purpose (sample, attempt, round). It leaves out what
+changes no reply: task label, URL, key, time-outs, concurrency. So a killed run repeats
+nothing but what was in flight, a second endpoint serves the first one's replies, and a
 regeneration never replays the answer that it is meant to replace.
 
 Failures stand in a table of their own. Those that would fail again in the same way
@@ -38,6 +38,14 @@ KEPT_REASONS: Final = frozenset(
 
 _KEY_VERSION: Final = 1
 _BUSY_SECONDS: Final = 60.0
+_SELECT_REPLIES: Final = (
+    "SELECT key, model, text, reasoning, finish_reason, input_tokens, output_tokens,"
+    " estimated FROM replies WHERE key IN (%s)"
+)
+_SELECT_FAILURES: Final = (
+    "SELECT key, model, reason, detail FROM failures"
+    " WHERE key IN (%s) AND reason IN (%s)"
+)
 _MIGRATIONS: Final = (
     """
     CREATE TABLE replies (
@@ -186,7 +194,7 @@ class StoreSession:
             return self._found([bytes.fromhex(key) for key in keys])
 
     def commit(self, records: Sequence[Record]) -> dict[str, Outcome]:
-        """Store ``records`` in one transaction; the first reply stored under a key wins.
+        """Store ``records`` in one transaction; the first reply under a key wins.
 
         Returns:
             For each key what the store now holds: another process's reply where that
@@ -217,17 +225,12 @@ class StoreSession:
         return self._failures(keys) | self._replies(keys)
 
     def _replies(self, keys: Sequence[bytes]) -> dict[str, Outcome]:
-        rows = self._db.execute(
-            "SELECT key, model, text, reasoning, finish_reason, input_tokens,"
-            f" output_tokens, estimated FROM replies WHERE key IN ({_marks(keys)})",
-            keys,
-        )
+        rows = self._db.execute(_SELECT_REPLIES % _marks(keys), keys)
         return {(reply := _reply(row)).key: reply for row in rows}
 
     def _failures(self, keys: Sequence[bytes]) -> dict[str, Outcome]:
         rows = self._db.execute(
-            f"SELECT key, model, reason, detail FROM failures WHERE key IN"  # noqa: S608
-            f" ({_marks(keys)}) AND reason IN ({_marks(KEPT_REASONS)})",
+            _SELECT_FAILURES % (_marks(keys), _marks(KEPT_REASONS)),
             [*keys, *KEPT_REASONS],
         )
         return {
