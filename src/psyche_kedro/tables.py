@@ -426,6 +426,8 @@ class GrpoExamples(_Table):
     prompt: pl.List = _list_of(MESSAGE)
     gold: pl.List = _list_of(pl.String)
     """Gold labels; never empty."""
+    option_labels: pl.List = _list_of(pl.String)
+    """Labels of all the options: an answer with another letter is no answer."""
 
 
 # ---- training and evaluation -----------------------------------------------------

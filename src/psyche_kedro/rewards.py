@@ -1,0 +1,177 @@
+r"""The composite reward of GRPO: R(y, y*) = R_fmt + R_acc (Section 2.5, Equation 2).
+
+What the paper says: a completion whose reasoning stands in ``<think>`` … ``</think>``
+and is followed by the answer gets R_fmt = +1.25, any other -1. The letters answered
+(â) and the gold letters (a) are compared as sets: R_acc = +1 if equal, |â ∩ a| / |a| if
+â ⊂ a, -1 otherwise.
+
+What differs here, and why:
+
+- Read literally, an empty answer is a subset of every gold and earns 0, more than a
+  wrong one. On questions that a model mostly fails, and D_grpo *is* those, saying
+  nothing is then optimal: a toy policy went from 17 % to 100 % abstention in 30 steps
+  while its reward rose. Here an empty answer earns ``empty`` (-1).
+- "Structurally parsable" includes an answer that can be read, for the same reason.
+- A completion that declares two different answers has none (``answers.read_choice``).
+
+Example: ``<think>…</think>AC`` for gold ``ACD`` earns 1.25 + 2/3.
+"""
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from psyche_kedro.answers import read_choice, split_thought
+
+
+class RewardParameters(BaseModel):
+    """``training.reward``: the values of Equation 2 and of the guards."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    parsable: float
+    unparsable: float
+    right: float
+    wrong: float
+    empty: float
+    partial_credit: bool
+    """Whether a proper subset of the gold earns its share of it."""
+
+
+class LogMetric(Protocol):
+    """TRL's callback for one number per batch."""
+
+    def __call__(self, name: str, value: float) -> None:
+        """Take the mean of ``name`` over a batch."""
+        ...
+
+
+def read_answer(completion: str, labels: Sequence[str]) -> frozenset[str]:
+    """Return the labels answered after one well-formed thought; else none.
+
+    Args:
+        completion: What the policy wrote.
+        labels: Labels of the question's options.
+    """
+    thought = split_thought(completion)
+    return read_choice(thought.answer, labels).labels if thought else frozenset()
+
+
+def format_reward(answered: frozenset[str], parameters: RewardParameters) -> float:
+    """Return R_fmt of a completion from which ``read_answer`` read ``answered``.
+
+    Source: Section 2.5.
+    """
+    return parameters.parsable if answered else parameters.unparsable
+
+
+def accuracy_reward(
+    answered: frozenset[str], gold: frozenset[str], parameters: RewardParameters
+) -> float:
+    """Return R_acc.
+
+    Raises:
+        ValueError: If ``gold`` is empty; such a row is a fault of the data.
+
+    Source: Equation 2.
+    """
+    if not gold:
+        raise ValueError(
+            "A GRPO example has no gold label: drop it in selection, where every "
+            "example must have at least one."
+        )
+    if not answered:
+        return parameters.empty
+    if answered == gold:
+        return parameters.right
+    if answered < gold and parameters.partial_credit:
+        return len(answered) / len(gold)
+    return parameters.wrong
+
+
+class FormatReward:
+    """``format_reward`` for a batch, as TRL calls it; picklable."""
+
+    __name__ = "format"
+
+    def __init__(self, parameters: RewardParameters) -> None:
+        self.parameters = parameters
+
+    def __call__(
+        self,
+        completions: list[list[dict[str, str]]],
+        option_labels: list[list[str]],
+        log_metric: LogMetric | None = None,
+        **_: Any,
+    ) -> list[float]:
+        """Return ``[batch]`` rewards.
+
+        Args:
+            completions: ``[batch][turn]`` messages; turn 0 is the completion.
+            option_labels: ``[batch][label]``, a column of the GRPO set.
+            log_metric: Takes the batch's means.
+        """
+        texts = [turns[0]["content"] for turns in completions]
+        thoughts = [len(t.reasoning) for t in map(split_thought, texts) if t]
+        if log_metric and thoughts:
+            log_metric("psyche/thought_chars", fmean(thoughts))
+        return [
+            format_reward(read_answer(text, labels), self.parameters)
+            for text, labels in zip(texts, option_labels, strict=True)
+        ]
+
+
+class AccuracyReward:
+    """``accuracy_reward`` for a batch, as TRL calls it; picklable."""
+
+    __name__ = "accuracy"
+
+    def __init__(self, parameters: RewardParameters) -> None:
+        self.parameters = parameters
+
+    def __call__(
+        self,
+        completions: list[list[dict[str, str]]],
+        gold: list[list[str]],
+        option_labels: list[list[str]],
+        log_metric: LogMetric | None = None,
+        **_: Any,
+    ) -> list[float]:
+        """Return ``[batch]`` rewards; see ``FormatReward``.
+
+        Besides, it logs how the answers miss: the reward alone hides a policy that
+        learns to leave out every uncertain option.
+        """
+        pairs = [
+            (read_answer(turns[0]["content"], labels), frozenset(letters))
+            for turns, letters, labels in zip(
+                completions, gold, option_labels, strict=True
+            )
+        ]
+        if log_metric:
+            for name, value in answer_shares(pairs).items():
+                log_metric(f"psyche/{name}", value)
+        return [accuracy_reward(a, g, self.parameters) for a, g in pairs]
+
+
+def answer_shares(
+    pairs: Iterable[tuple[frozenset[str], frozenset[str]]],
+) -> dict[str, float]:
+    """Return how answers relate to gold, as shares of all pairs.
+
+    Args:
+        pairs: ``[n]`` of (answered, gold), n > 0.
+
+    Returns:
+        ``exact``; ``under`` (a proper subset); ``over`` (an option too many);
+        ``empty``.
+    """
+    pairs = list(pairs)
+    return {
+        "exact": fmean(a == g for a, g in pairs),
+        "under": fmean(bool(a) and a < g for a, g in pairs),
+        "over": fmean(bool(a - g) for a, g in pairs),
+        "empty": fmean(not a for a, _ in pairs),
+    }
