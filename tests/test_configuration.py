@@ -1,0 +1,73 @@
+"""A configuration that cannot work stops the run at once, with the key and the mend."""
+
+import shutil
+
+import pytest
+from conftest import ROOT, run_kedro
+
+
+def refused(tmp_path, *arguments: str, **environment: str) -> str:
+    result = run_kedro("run", *arguments, data=tmp_path / "data", **environment)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr + result.stdout
+    assert not list((tmp_path / "data").rglob("*.parquet")), "a node ran before"
+    return next(
+        line for line in result.stderr.splitlines() if line.startswith("Error: ")
+    )
+
+
+def at(tmp_path, *pairs: str) -> str:
+    return ",".join([f"data={tmp_path / 'data'}", *pairs])
+
+
+def test_a_missing_credential_is_named(tmp_path):
+    message = refused(
+        tmp_path,
+        "--env=paper",
+        "--pipeline=synthesis",
+        "--params",
+        at(tmp_path),
+        PSYCHE_TEACHER_API_KEY="",
+    )
+    assert "api_key" in message
+    assert "set PSYCHE_" in message
+
+
+def test_an_undeclared_parameter_on_the_command_line_is_refused(tmp_path):
+    message = refused(tmp_path, "--params", at(tmp_path, "synthesis.rationals.rounds=1"))
+    assert "'synthesis.rationals'" in message
+    assert "synthesis.rationales" in message
+
+
+def test_a_wrong_type_is_refused_with_its_key(tmp_path):
+    message = refused(
+        tmp_path, "--params", at(tmp_path, "synthesis.rationales.rounds=many")
+    )
+    assert "synthesis.rationales" in message
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    raw = tmp_path / "raw"
+    shutil.copytree(ROOT / "data" / "01_raw" / "sample", raw)
+    shutil.rmtree(raw / "textbooks")
+    (raw / "textbooks").mkdir()
+    message = refused(tmp_path, "--params", at(tmp_path, f"raw={raw}"))
+    assert "textbooks holds no file" in message
+
+
+def test_a_missing_table_names_what_to_run(tmp_path):
+    result = run_kedro(
+        "run",
+        "--pipeline=selection",
+        "--params",
+        at(tmp_path),
+        data=tmp_path / "data",
+    )
+    assert result.returncode == 1
+    assert "run the chapter that writes it first" in result.stderr
+
+
+@pytest.mark.parametrize("key", ["raw", "data"])
+def test_both_roots_are_declared(key):
+    text = (ROOT / "conf" / "base" / "globals.yml").read_text(encoding="utf-8")
+    assert f"\n{key}:" in text

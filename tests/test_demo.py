@@ -1,0 +1,209 @@
+"""The whole chain on the sample: what a newcomer sees, and what must always hold."""
+
+import sqlite3
+
+import polars as pl
+import pytest
+from conftest import run_kedro
+
+from psyche_kedro.prompts import render_question
+
+# Rows in = rows kept + rows rejected, for every filter: where the rows come from, where
+# they end, and the column that names one.
+FILTERS = [
+    ("documents", "page_id", ["clean_documents"], ["rejected_pages"]),
+    (
+        "bank_questions",
+        "question_id",
+        ["clean_bank_questions"],
+        ["rejected_bank_questions"],
+    ),
+    ("posts", "post_id", ["clean_posts"], ["rejected_posts"]),
+    ("clean_posts", "post_id", ["useful_posts"], ["rejected_replies"]),
+    (
+        "public_samples",
+        "sample_id",
+        ["clean_public_samples"],
+        ["rejected_public_samples"],
+    ),
+    (
+        "public_questions",
+        "question_id",
+        ["clean_public_questions"],
+        ["rejected_public_questions"],
+    ),
+    ("benchmark_items", "item_id", ["clean_benchmark_items"], []),
+    (
+        "question_pool",
+        "question_id",
+        ["distinct_questions"],
+        ["duplicate_questions"],
+    ),
+    (
+        "distinct_questions",
+        "question_id",
+        ["screened_questions"],
+        ["rejected_questions"],
+    ),
+    (
+        "screened_questions",
+        "question_id",
+        ["reviewed_questions"],
+        ["rejected_by_review"],
+    ),
+    (
+        "reviewed_questions",
+        "question_id",
+        ["reasoning_samples"],
+        ["unsolved_questions"],
+    ),
+    (
+        "reasoning_samples",
+        "question_id",
+        ["challenging", "non_challenging"],
+        [],
+    ),
+    ("useful_posts", "post_id", ["refined_posts"], ["rejected_refined_posts"]),
+    ("refined_posts", "post_id", ["empathetic_dialogues"], ["rejected_dialogues"]),
+]
+
+ANSWERING = (
+    "write_rationales",
+    "revise_rationales",
+    "answer_as_student",
+    "answer_benchmarks",
+)
+
+
+@pytest.mark.parametrize(("source", "key", "kept", "dropped"), FILTERS)
+def test_no_row_is_lost(demo, source, key, kept, dropped):
+    before = sorted(demo.table(source)[key])
+    after = [demo.table(t)[key] for t in kept]
+    for name in dropped:
+        table = demo.table(name)
+        after.append(table[key if key in table.columns else "row_id"])
+    assert sorted(pl.concat(after)) == before
+
+
+def test_every_chapter_leaves_something(demo):
+    for name in ("chunks", "reasoning_samples", "empathetic_dialogues", "challenging"):
+        assert demo.table(name).height > 0, name
+
+
+def test_the_run_ends_with_the_funnel_and_the_report(demo):
+    tail = demo.output[-3000:]
+    assert "question_pool" in tail
+    assert str(demo.data / "08_reporting" / "report.html") in tail
+
+
+def test_the_report_says_first_that_no_language_model_was_involved(demo):
+    report = (demo.data / "08_reporting" / "report.md").read_text(encoding="utf-8")
+    assert "no language model" in report.splitlines()[0].lower()
+
+
+def test_every_row_that_a_model_wrote_names_the_offline_model(demo):
+    models = {
+        model
+        for path in demo.paths.values()
+        for column in {"model", "rationale_model"}
+        & set(pl.read_parquet_schema(path))
+        for model in pl.read_parquet(path)[column].drop_nulls()
+    }
+    foreign = {m for m in models if not m.startswith(("offline-", "local-"))}
+    assert models
+    assert not foreign
+
+
+def test_every_reasoning_sample_predicts_its_gold(demo):
+    rounds = demo.table("rationale_rounds").filter(
+        pl.col("outcome").is_in(["verified", "accepted"])
+    )
+    chosen = demo.table("reasoning_samples").join(
+        rounds, on=["question_id", "round"], how="left"
+    )
+    assert chosen["gold"].list.sort().to_list() == (
+        chosen["prediction"].list.sort().to_list()
+    )
+
+
+def test_no_request_for_an_answer_carries_an_explanation_or_a_gold(demo):
+    asked = [r for r in demo.requests if r["task"].startswith(ANSWERING)]
+    texts = ["\n".join(m["content"] for m in r["messages"]) for r in asked]
+    assert {t.split("_as_")[0] for t in (r["task"] for r in asked)} >= {
+        "write_rationales",
+        "answer_as_student",
+        "answer_benchmarks",
+    } - {"answer_as_student"}
+    secrets = explanations(demo)
+    assert secrets
+    leaks = [s for s in secrets if any(s in text for text in texts)]
+    assert not leaks
+
+
+def explanations(run) -> set[str]:
+    """Return every explanation, reference answer and rationale of the run."""
+    found: set[str] = set()
+    for name in ("reviewed_questions", "clean_benchmark_items"):
+        table = run.table(name)
+        for column in ("explanation", "answer_text"):
+            found |= set(table[column].drop_nulls())
+    found |= set(run.table("rationale_rounds")["rationale"])
+    return {text for text in found if len(text) > 8}
+
+
+def test_a_question_is_asked_as_it_stands_whatever_its_gold(demo):
+    asked = [r for r in demo.requests if r["task"].startswith(ANSWERING)]
+    texts = "\n".join(m["content"] for r in asked for m in r["messages"])
+    for row in demo.table("reasoning_samples").iter_rows(named=True):
+        other = row | {"gold": ["Z"], "explanation": "zzz", "answer_text": "zzz"}
+        assert render_question(row) == render_question(other)
+        assert render_question(row) in texts
+
+
+def test_training_sets_hold_no_benchmark_item(demo):
+    hits = demo.table("contamination_hits")
+    assert hits.height > 0, "the sample plants two verbatim items in its public part"
+    used = set(demo.table("sft_set")["parent_id"]) | set(
+        demo.table("grpo_set")["parent_id"]
+    )
+    assert not used & set(hits["row_id"])
+
+
+def test_one_mlflow_run_holds_parameters_metrics_prompts_and_the_report(demo):
+    database = sqlite3.connect(demo.data / "mlflow.db")
+    assert database.execute("SELECT count(*), min(status) FROM runs").fetchone() == (
+        1,
+        "FINISHED",
+    )
+    params = {k for (k,) in database.execute("SELECT key FROM params")}
+    assert "prompts.question_prompt" in params
+    assert any(k.startswith("synthesis.rationales.") for k in params)
+    metrics = {k for (k,) in database.execute("SELECT key FROM metrics")}
+    assert "rows.question_pool" in metrics
+    assert [p.name for p in (demo.data / "mlartifacts").rglob("report.html")]
+
+
+def test_a_second_run_asks_no_model_and_makes_the_same_tables(demo, tmp_path):
+    before = {name: pl.read_parquet(path) for name, path in demo.paths.items()}
+    replies = count_replies(demo.data)
+    again = run_kedro("run", "--params", f"data={demo.data}", data=demo.data)
+    assert again.returncode == 0, again.stdout[-3000:] + again.stderr[-3000:]
+    assert count_replies(demo.data) == replies
+    changed = [n for n, t in before.items() if not demo.table(n).equals(t)]
+    assert not changed
+
+
+def count_replies(data) -> int:
+    database = sqlite3.connect(data / "replies.sqlite")
+    return database.execute("SELECT count(*) FROM replies").fetchone()[0]
+
+
+@pytest.mark.parametrize(
+    "chapter",
+    ["ingestion", "cleaning", "synthesis", "selection", "training", "evaluation"],
+)
+def test_each_chapter_runs_alone_from_what_the_chapters_before_it_saved(demo, chapter):
+    result = run_kedro(
+        "run", f"--pipeline={chapter}", "--params", f"data={demo.data}", data=demo.data
+    )
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
