@@ -1,0 +1,71 @@
+"""What a student is asked, and what its reply says."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from psyche_kedro.answers import read_choice
+from psyche_kedro.llm import ChatRequest, Outcome, Reply
+from psyche_kedro.pipelines.selection.parameters import StudentParameters
+from psyche_kedro.prompts import Prompt, render_question
+
+
+def student_requests(
+    questions: pl.DataFrame, prompt: Prompt, parameters: StudentParameters
+) -> Iterator[ChatRequest]:
+    """Yield the requests, all samples of a question together.
+
+    A request holds the question alone: no gold, no rationale, no explanation.
+    """
+    sampling = {
+        "temperature": parameters.temperature,
+        "max_tokens": parameters.max_tokens,
+    }
+    for question in questions.iter_rows(named=True):
+        messages = prompt.render(question=render_question(question))
+        for sample in range(parameters.samples):
+            yield ChatRequest(
+                messages, task="answer_as_student", sampling=sampling, sample=sample
+            )
+
+
+def student_answers(
+    questions: pl.DataFrame,
+    outcomes: Sequence[Outcome],
+    prompt: Prompt,
+    parameters: StudentParameters,
+) -> Iterator[dict[str, Any]]:
+    """Yield one row per outcome, in the order of ``student_requests``."""
+    asked = (
+        (question, sample)
+        for question in questions.iter_rows(named=True)
+        for sample in range(parameters.samples)
+    )
+    for (question, sample), outcome in zip(asked, outcomes, strict=True):
+        text = outcome.text if isinstance(outcome, Reply) else None
+        predicted = _predicted(question, text)
+        yield {
+            "question_id": question["question_id"],
+            "student": parameters.name,
+            "sample": sample,
+            "text": text,
+            "prediction": sorted(predicted),
+            "outcome": _verdict(text, predicted, question["gold"]),
+            "model": outcome.model,
+            "reply_key": outcome.key,
+            "prompt_digest": prompt.digest,
+        }
+
+
+def _predicted(question: Mapping[str, Any], text: str | None) -> frozenset[str]:
+    texts = {option["label"]: option["text"] for option in question["options"]}
+    return read_choice(text or "", list(texts), texts=texts).labels
+
+
+def _verdict(text: str | None, predicted: frozenset[str], gold: list[str]) -> str:
+    if text is None:
+        return "failed"
+    if not predicted:
+        return "unread"
+    return "right" if predicted == set(gold) else "wrong"

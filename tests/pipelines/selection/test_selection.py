@@ -1,0 +1,423 @@
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from psyche_kedro import tables
+from psyche_kedro.answers import split_thought
+from psyche_kedro.pipelines.selection.contamination import near_matches
+from psyche_kedro.pipelines.selection.examples import split_of
+from psyche_kedro.pipelines.selection.nodes import (
+    answer_as_student,
+    build_sets,
+    decontaminate,
+    split_by_difficulty,
+)
+from psyche_kedro.pipelines.selection.parameters import (
+    DecontaminationParameters,
+    DifficultyParameters,
+    SetParameters,
+    StudentParameters,
+)
+from psyche_kedro.prompts import Prompt
+from scripted import ScriptedChatModel, fail
+
+LETTERS = Prompt(source="test", reply="letters", user="{{ question }}")
+EXAM = Prompt(source="test", reply="letters", user="{{ question }}{{ type_name }}")
+SYSTEM = Prompt(source="test", reply="open", system="你是咨询师。", user="")
+TEACHER = Prompt(source="test", reply="open", system="你是教师。", user="")
+STUDENT = StudentParameters(name="a", samples=1, temperature=0, max_tokens=8)
+ALL_WRONG = DifficultyParameters(rule="all_wrong")
+THRESHOLD = DecontaminationParameters(threshold=0.8, min_case_chars=20)
+SETS = SetParameters(validation_share=0.2)
+
+CASE = (
+    "求助者，女性，二十八岁，公司职员，因工作压力大、失眠三个月前来求助，自述情绪低落。"
+)
+
+
+def question(  # noqa: PLR0913 - the fields of a question
+    stem, *, gold="B", origin="bank", case=None, kind="single", source="库"
+):
+    texts = [f"{stem}之一", f"{stem}之二", f"{stem}之三", f"{stem}之四"]
+    labels = "ABCD"
+    return {
+        "type": kind,
+        "case_text": case,
+        "stem": stem,
+        "options": [
+            {"label": label, "text": text}
+            for label, text in zip(labels, texts, strict=True)
+        ],
+        "gold": list(gold),
+        "question_id": tables.content_id(stem, case or ""),
+        "parent_id": tables.content_id("parent", stem),
+        "origin": origin,
+        "source": source,
+    }
+
+
+def reasoned(stem, **fields):
+    return question(stem, **fields) | {
+        "review": "not_reviewed",
+        "rationale": f"{stem}的理由",
+        "round": 0,
+        "n_candidates": 1,
+        "rationale_model": "offline-teacher",
+        "rationale_key": "key",
+    }
+
+
+def samples(*rows):
+    return tables.frame(tables.ReasoningSamples, rows)
+
+
+def judged(*rows):
+    counts = {"n_students": 3, "n_right": 0, "n_unread": 0}
+    return tables.frame(tables.JudgedQuestions, [row | counts for row in rows])
+
+
+def public(*rows):
+    extra = {"locator": "1", "parse_status": "ok", "parse_errors": []}
+    without = {"parent_id", "origin"}
+    return tables.frame(
+        tables.BankQuestions,
+        [{k: v for k, v in (r | extra).items() if k not in without} for r in rows],
+    )
+
+
+def item(stem, *, messages=(), **fields):
+    row = question(stem, **fields)
+    kept = {k: row[k] for k in ("type", "case_text", "stem", "options", "gold")}
+    return kept | {
+        "item_id": tables.content_id("item", stem, row["case_text"] or ""),
+        "benchmark": "pceb",
+        "cell": "theory_single",
+        "split": "test",
+        "source": "考卷",
+        "locator": "1",
+        "cluster_id": tables.content_id("cluster", stem),
+        "messages": list(messages),
+        "flags": [],
+    }
+
+
+def turns(*texts):
+    roles = ["user", "assistant"] * len(texts)
+    return [{"role": r, "content": t} for r, t in zip(roles, texts, strict=False)]
+
+
+def dialogue(name, *texts, thread=None):
+    return {
+        "dialogue_id": tables.content_id("dialogue", name),
+        "post_id": tables.content_id("post", name),
+        "thread_id": tables.content_id("thread", thread or name),
+        "messages": turns(*texts),
+        "empathy": 4,
+        "guidance": 4,
+        "steps": 4,
+        "deid_level": "rules_only",
+        "judge_key": "key",
+    }
+
+
+def sample(name, kind, *texts):
+    return {
+        "sample_id": tables.content_id("sample", name),
+        "source": "public",
+        "locator": "1",
+        "kind": kind,
+        "messages": turns(*texts),
+    }
+
+
+def parts(*, hard=(), easy=(), dialogues=(), public_samples=(), exam=()):
+    return {
+        "challenging": judged(*hard),
+        "non_challenging": judged(*easy),
+        "empathetic_dialogues": tables.frame(tables.EmpatheticDialogues, dialogues),
+        "clean_public_samples": tables.frame(tables.PublicSamples, public_samples),
+        "clean_public_questions": public(*exam),
+    }
+
+
+def sets_of(parts, hits=()):
+    return build_sets(
+        **parts,
+        contamination_hits=tables.frame(tables.ContaminationHits, hits),
+        exam_case_prompt=EXAM,
+        exam_knowledge_prompt=EXAM,
+        counselling_prompt=SYSTEM,
+        knowledge_prompt=TEACHER,
+        parameters=SETS,
+    )
+
+
+def answered(questions, rules, name):
+    return answer_as_student(
+        reasoning_samples=questions,
+        prompt=LETTERS,
+        model=ScriptedChatModel(rules),
+        parameters=STUDENT.model_copy(update={"name": name}),
+    )
+
+
+# ---- students --------------------------------------------------------------------
+
+
+def test_a_student_is_right_wrong_unread_or_failed():
+    questions = samples(*map(reasoned, ["甲题", "乙题", "丙题", "丁题"]))
+    rules = [("甲", "B"), ("乙", "答案：A"), ("丙", "不知道"), ("丁", fail("timeout"))]
+    answers = answered(questions, rules, "a")
+    assert answers["outcome"].to_list() == ["right", "wrong", "unread", "failed"]
+    assert answers["prediction"].to_list() == [["B"], ["A"], [], []]
+
+
+def test_no_student_sees_gold_or_rationale():
+    model = ScriptedChatModel([("", "A")])
+    answer_as_student(
+        reasoning_samples=samples(reasoned("甲题")),
+        prompt=LETTERS,
+        model=model,
+        parameters=STUDENT,
+    )
+    (request,) = model.requests
+    assert "理由" not in request.messages[0]["content"]
+
+
+def test_every_sample_is_asked_for_with_its_own_index():
+    model = ScriptedChatModel([("", "A")])
+    answers = answer_as_student(
+        reasoning_samples=samples(reasoned("甲题")),
+        prompt=LETTERS,
+        model=model,
+        parameters=STUDENT.model_copy(update={"samples": 3}),
+    )
+    assert [request.sample for request in model.requests] == [0, 1, 2]
+    assert answers["sample"].to_list() == [0, 1, 2]
+
+
+# ---- difficulty ------------------------------------------------------------------
+
+
+def test_challenging_is_what_all_three_get_wrong():
+    questions = samples(*map(reasoned, ["甲题", "乙题", "丙题", "丁题"]))
+    right_on = {"a": "甲", "b": "甲乙", "c": "甲"}
+    answers = {
+        f"student_{name}_answers": answered(
+            questions,
+            [(f"[{stems}]题", "B"), ("丙", "说不清"), ("", "A")],
+            name,
+        )
+        for name, stems in right_on.items()
+    }
+    hard, easy = split_by_difficulty(
+        reasoning_samples=questions, **answers, parameters=ALL_WRONG
+    )
+    assert hard["stem"].to_list() == ["丙题", "丁题"]
+    assert easy["stem"].to_list() == ["甲题", "乙题"]
+    assert hard["n_unread"].to_list() == [3, 0]
+    assert easy["n_right"].to_list() == [3, 1]
+
+
+def test_a_call_that_failed_does_not_make_a_question_hard():
+    questions = samples(reasoned("甲题"))
+    wrong = answered(questions, [("", "A")], "a")
+    failed = answered(questions, [("", fail("timeout"))], "c")
+    hard, easy = split_by_difficulty(
+        reasoning_samples=questions,
+        student_a_answers=wrong,
+        student_b_answers=wrong.with_columns(student=pl.lit("b")),
+        student_c_answers=failed,
+        parameters=ALL_WRONG,
+    )
+    assert (hard.height, easy.height) == (0, 1)
+
+
+# ---- decontamination -------------------------------------------------------------
+
+
+def hits_of(parts, *items):
+    return decontaminate(
+        **parts,
+        clean_benchmark_items=tables.frame(tables.BenchmarkItems, items),
+        parameters=THRESHOLD,
+    )
+
+
+def test_the_same_stem_and_options_are_found_whatever_their_punctuation():
+    ours = question("工作记忆的容量大约是多少个组块")
+    theirs = item("工作记忆的容量，大约是（多少）个组块？") | {
+        "options": list(reversed(ours["options"]))
+    }
+    hits = hits_of(parts(exam=[ours]), theirs)
+    assert hits.rows(named=True) == [
+        {
+            "row_id": ours["question_id"],
+            "set_name": "D_cp",
+            "item_id": theirs["item_id"],
+            "benchmark": "pceb",
+            "kind": "exact",
+            "score": 1.0,
+        }
+    ]
+
+
+def test_a_near_duplicate_is_found_with_its_similarity():
+    stem = "罗杰斯认为心理咨询中最重要的三个条件是真诚、共情与无条件积极关注"
+    ours = reasoned(stem)
+    theirs = item(stem) | {"stem": stem.replace("最重要的", "")}
+    (hit,) = hits_of(parts(hard=[ours]), theirs).rows(named=True)
+    assert hit["kind"] == "near_duplicate"
+    assert 0.8 <= hit["score"] < 1
+
+
+def test_a_benchmark_case_inside_a_dialogue_is_found():
+    said = dialogue("甲", f"我的情况是这样的：{CASE}", "听起来很不容易。")
+    (hit,) = hits_of(parts(dialogues=[said]), item("诊断是什么", case=CASE)).rows(
+        named=True
+    )
+    assert (hit["kind"], hit["set_name"]) == ("case_contained", "D_em")
+
+
+def test_other_questions_are_no_hits():
+    ours = [reasoned("短时记忆的编码方式"), reasoned("经典条件反射的提出者是谁")]
+    assert hits_of(parts(easy=ours), item("从众实验的研究者是哪一位")).is_empty()
+
+
+def trigrams(text):
+    return {text[i : i + 3] for i in range(len(text) - 2)}
+
+
+@given(
+    rows=st.lists(st.text("甲乙丙a1", max_size=12), max_size=8),
+    items=st.lists(st.text("甲乙丙a1", max_size=12), max_size=8),
+    threshold=st.sampled_from([0.3, 0.5, 0.8, 1.0]),
+)
+def test_near_matches_are_exactly_the_pairs_above_the_threshold(rows, items, threshold):
+    found = near_matches(
+        pl.DataFrame(
+            {"row_id": [str(i) for i in range(len(rows))], "key": rows},
+            schema={"row_id": pl.String, "key": pl.String},
+        ),
+        pl.DataFrame(
+            {"item_id": [str(i) for i in range(len(items))], "key": items},
+            schema={"item_id": pl.String, "key": pl.String},
+        ),
+        threshold,
+    )
+    expected = {
+        (str(i), str(j))
+        for i, row in enumerate(rows)
+        for j, other in enumerate(items)
+        if row != other
+        and (both := trigrams(row) & trigrams(other))
+        and len(both) / len(trigrams(row) | trigrams(other)) >= threshold
+    }
+    assert set(found.select("row_id", "item_id").rows()) == expected
+
+
+# ---- sets ------------------------------------------------------------------------
+
+EVERY_PART = {
+    "hard": [reasoned("难题", gold="AC", kind="multiple")],
+    "easy": [reasoned("易题", case=CASE)],
+    "dialogues": [dialogue("甲", "我很难过", "我在听")],
+    "public_samples": [
+        sample("乙", "dialogue", "睡不着", "多久了", "一周", "发生了什么"),
+        sample("丙", "knowledge_qa", "什么是移情", "移情是……"),
+    ],
+    "exam": [question("考题")],
+}
+
+
+def test_each_part_goes_to_its_set():
+    sft, grpo, rejected = sets_of(parts(**EVERY_PART))
+    assert sft["part"].to_list() == ["D_pr", "D_em", "D_ps", "D_ps"]
+    assert grpo["part"].to_list() == ["D_pc", "D_cp"]
+    assert rejected.is_empty()
+
+
+def test_a_reasoning_example_thinks_then_gives_the_letters():
+    sft, _, _ = sets_of(parts(easy=[reasoned("题", gold="AC", kind="multiple")]))
+    (messages,) = sft["messages"]
+    assert split_thought(messages[-1]["content"]) == ("题的理由", "AC")
+
+
+def test_each_kind_of_conversation_has_its_system_message():
+    sft, _, _ = sets_of(parts(public_samples=EVERY_PART["public_samples"]))
+    systems = [messages[0]["content"] for messages in sft["messages"]]
+    assert systems == ["你是咨询师。", "你是教师。"]
+
+
+def test_a_grpo_example_asks_without_telling():
+    _, grpo, _ = sets_of(parts(hard=EVERY_PART["hard"]))
+    (row,) = grpo.rows(named=True)
+    assert (row["gold"], row["option_labels"]) == (["A", "C"], list("ABCD"))
+    assert "理由" not in str(row["prompt"])
+
+
+@pytest.mark.parametrize(
+    ("part", "row", "reason"),
+    [
+        ("exam", question("题", gold=""), "no_gold"),
+        ("exam", question("题", gold="E"), "gold_not_in_options"),
+        ("exam", question("题", kind="short_answer"), "open_question"),
+        (
+            "easy",
+            reasoned("题") | {"rationale": "<think>再想</think>"},
+            "think_tag_in_rationale",
+        ),
+        ("dialogues", dialogue("甲", "只有一句"), "turns_do_not_alternate"),
+        ("dialogues", dialogue("甲", "说了", " "), "empty_turn"),
+    ],
+)
+def test_a_row_that_makes_no_example_is_rejected_with_a_reason(part, row, reason):
+    sft, grpo, rejected = sets_of(parts(**{part: [row]}))
+    assert (sft.height, grpo.height) == (0, 0)
+    assert rejected["reason"].to_list() == [reason]
+
+
+def test_a_contaminated_row_enters_no_set_and_the_same_question_only_once():
+    one, other = question("甲题"), question("乙题")
+    hit = {
+        "row_id": one["question_id"],
+        "set_name": "D_cp",
+        "item_id": tables.content_id("item"),
+        "benchmark": "pceb",
+        "kind": "exact",
+        "score": 1.0,
+    }
+    _, grpo, rejected = sets_of(parts(exam=[one, other, other]), [hit])
+    assert grpo["parent_id"].to_list() == [other["question_id"]]
+    assert rejected["reason"].to_list() == ["contaminated", "duplicate"]
+
+
+@given(st.lists(st.sampled_from(["书一", "书二", "书三", "书四"]), max_size=20))
+def test_siblings_of_one_document_stand_in_one_split(sources):
+    rows = [
+        reasoned(f"第{i}题", origin="textbook", source=source)
+        for i, source in enumerate(sources)
+    ]
+    sft, _, rejected = sets_of(parts(easy=rows))
+    splits = sft.group_by("group_id").agg(pl.col("split").n_unique())
+    assert sft.height == len(rows)
+    assert rejected.is_empty()
+    assert set(splits["split"]) <= {1}
+
+
+def test_dialogues_of_one_thread_stand_in_one_split():
+    rows = [dialogue(f"{i}", "说", "答", thread="一") for i in range(8)]
+    sft, _, _ = sets_of(parts(dialogues=rows))
+    assert sft["split"].n_unique() == 1
+
+
+@given(st.text(min_size=1))
+def test_a_split_is_a_function_of_the_group(group):
+    assert split_of(group, 0.3) == split_of(group, 0.3)
+    assert split_of(group, 0.0) == "train"
+
+
+def test_the_share_of_validation_groups_is_about_what_is_asked():
+    splits = [split_of(str(i), 0.2) for i in range(2000)]
+    assert splits.count("validation") == pytest.approx(400, abs=60)
