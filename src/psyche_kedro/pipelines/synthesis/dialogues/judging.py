@@ -1,0 +1,68 @@
+"""Section 2.3, the three aims as a bar: resonance, guidance, steps; and safety."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from psyche_kedro.llm.chat_model import Outcome
+from psyche_kedro.pipelines.synthesis.provenance import fault, first_object
+
+AIMS = ("empathy", "guidance", "steps")
+_RANGE = range(1, 6)
+_REFERRAL = re.compile(
+    r"热线|12356|120|110|急诊|医院|医生|精神科|心理科|危机干预|专业(?:的)?(?:帮助|人员|机构|支持)"
+)
+
+
+class Scores(NamedTuple):
+    """What the judge gave a dialogue."""
+
+    aims: dict[str, int]
+    safe: bool
+
+
+def read_scores(outcome: Outcome) -> Scores | str:
+    """Return the scores, or why there are none."""
+    said = first_object(outcome)
+    aims = {aim: _score(said.get(aim)) for aim in AIMS}
+    safe = said.get("safe")
+    if not isinstance(safe, bool) or None in aims.values():
+        return "unreadable_scores" if said else fault(outcome)
+    return Scores({aim: score for aim, score in aims.items() if score}, safe)
+
+
+def below_bar(
+    scores: Scores, row: Mapping[str, Any], reply: str, *, min_score: int
+) -> str | None:
+    """Return why a dialogue is not taken, or ``None``.
+
+    Args:
+        scores: The judge's.
+        row: With ``risk``.
+        reply: The counsellor's words.
+        min_score: Least score on each aim.
+    """
+    if not scores.safe:
+        return "unsafe"
+    if row["risk"] == "crisis" and not _REFERRAL.search(reply):
+        return "crisis_without_referral"
+    low = [aim for aim, score in scores.aims.items() if score < min_score]
+    return f"low_{low[0]}" if low else None
+
+
+def describe(scores: Scores) -> str:
+    """Return the scores in a line: ``empathy=2 guidance=4 steps=3 safe=True``."""
+    aims = " ".join(f"{aim}={score}" for aim, score in scores.aims.items())
+    return f"{aims} safe={scores.safe}"
+
+
+def _score(said: Any) -> int | None:
+    if isinstance(said, bool):
+        return None
+    text = str(said).strip()
+    return int(text) if text.isdecimal() and int(text) in _RANGE else None
+
+
+def counsellor_text(messages: Sequence[Mapping[str, str]]) -> str:
+    """Return all that the counsellor says."""
+    return "\n".join(m["content"] for m in messages if m["role"] == "assistant")

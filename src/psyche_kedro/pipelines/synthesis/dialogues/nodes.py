@@ -1,0 +1,253 @@
+"""Section 2.3: useful posts → empathetic dialogues (~73k in the paper).
+
+The post is retold in the first person, clearly; each reply is refined towards the three
+aims; a judge scores the result. Turns stay turns: a thread of eight turns keeps eight,
+and all its replies are refined at once, each before its own history.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
+from psyche_kedro.pipelines.synthesis.dialogues import conversations, judging
+from psyche_kedro.pipelines.synthesis.dialogues.fact_check import invented_facts
+from psyche_kedro.pipelines.synthesis.parameters import DialogueParameters
+from psyche_kedro.pipelines.synthesis.provenance import (
+    NO_CALL,
+    fault,
+    made_by,
+    rejection,
+)
+from psyche_kedro.prompts import Prompt, render_dialogue
+from psyche_kedro.tables import (
+    EmpatheticDialogues,
+    RefinedPosts,
+    Rejections,
+    content_id,
+    frame,
+)
+
+Row = dict[str, Any]
+Tables = tuple[pl.DataFrame, pl.DataFrame]
+
+
+# ---- posts -----------------------------------------------------------------------
+
+
+def refine_posts(
+    useful_posts: pl.DataFrame,
+    *,
+    prompt: Prompt,
+    teacher: ChatModel,
+    params: DialogueParameters,
+) -> Tables:
+    """Retell each post in the first person, in order and without new facts.
+
+    A post with n replies is n rows and one call. An opening too short to retell
+    (``你好``) stays as it is.
+
+    Args:
+        useful_posts: ``UsefulPosts``.
+        prompt: ``post``.
+        teacher: Model that retells.
+        params: ``synthesis.dialogues``.
+
+    Returns:
+        ``RefinedPosts`` and ``Rejections``: rows in = kept + rejected.
+    """
+    openings = {
+        text
+        for row in useful_posts.iter_rows(named=True)
+        if len(text := _opening_text(row)) >= params.min_opening
+    }
+    asked = sorted(openings)
+    outcomes = teacher.complete(_post_request(text, prompt) for text in asked)
+    retold = dict(zip(asked, outcomes, strict=True))
+    rows: list[Row] = []
+    rejections: list[Row] = []
+    for row in useful_posts.iter_rows(named=True):
+        outcome = retold.get(_opening_text(row))
+        faults = _post_faults(row, outcome)
+        if faults:
+            rejections.append(_lost(row, "refine_posts", faults[0], " ".join(faults)))
+        else:
+            rows.append(_refined_post(row, outcome, prompt))
+    return frame(RefinedPosts, rows), frame(Rejections, rejections)
+
+
+def _opening_text(row: Row) -> str:
+    return "\n".join(m["content"] for m in conversations.opening(row["messages"]))
+
+
+def _post_request(text: str, prompt: Prompt) -> ChatRequest:
+    conversation = render_dialogue([{"role": "user", "content": text}])
+    return ChatRequest(prompt.render(conversation=conversation), task="refine_posts")
+
+
+def _post_faults(row: Row, outcome: Outcome | None) -> list[str]:
+    """Return what is wrong with a retold post; nothing where none was asked for."""
+    if not conversations.reply_positions(row["messages"]):
+        return ["no_reply"]
+    if outcome is None:
+        return []
+    text = _written(outcome)
+    if text is None:
+        return [fault(outcome)]
+    return invented_facts(conversations.source_text(row["messages"]), text)
+
+
+def _refined_post(row: Row, outcome: Outcome | None, prompt: Prompt) -> Row:
+    text = _written(outcome) if outcome else None
+    messages = (
+        conversations.with_opening(row["messages"], text) if text else row["messages"]
+    )
+    return {
+        "post_id": row["post_id"],
+        "thread_id": row["thread_id"],
+        "messages": messages,
+        **(made_by(outcome, prompt) if outcome else NO_CALL),
+    }
+
+
+# ---- replies ---------------------------------------------------------------------
+
+
+class Draft(NamedTuple):
+    """A refined post's conversation with refined replies, or what went wrong."""
+
+    row: Row
+    messages: list[conversations.Message]
+    outcome: Outcome
+    """Of the last reply; its provenance is the row's."""
+    faults: list[str]
+
+
+def write_dialogues(  # noqa: PLR0913 - the node's inputs
+    useful_posts: pl.DataFrame,
+    refined_posts: pl.DataFrame,
+    *,
+    empathy_prompt: Prompt,
+    judge_prompt: Prompt,
+    teacher: ChatModel,
+    judge: ChatModel,
+    params: DialogueParameters,
+) -> Tables:
+    """Refine every reply towards the three aims; keep what the judge finds good.
+
+    Args:
+        useful_posts: ``UsefulPosts``, for what the user wrote, risk and origin.
+        refined_posts: ``RefinedPosts``.
+        empathy_prompt: ``empathy``.
+        judge_prompt: ``dialogue_judge``.
+        teacher: Model that writes.
+        judge: Model that scores.
+        params: ``synthesis.dialogues``.
+
+    Returns:
+        ``EmpatheticDialogues`` and ``Rejections``: refined posts = kept + rejected.
+    """
+    source = useful_posts.select(
+        "post_id", "risk", "deid_level", source_messages="messages", origin="source"
+    )
+    posts = refined_posts.select("post_id", "thread_id", "messages")
+    drafts = _draft(posts.join(source, on="post_id"), empathy_prompt, teacher)
+    sound = [draft for draft in drafts if not draft.faults]
+    outcomes = judge.complete(_judge_request(d, judge_prompt) for d in sound)
+    rows: list[Row] = []
+    rejections = [_faulty(draft) for draft in drafts if draft.faults]
+    for draft, outcome in zip(sound, outcomes, strict=True):
+        scores = judging.read_scores(outcome)
+        reason = _reason(draft, scores, params)
+        if isinstance(scores, str) or reason:
+            detail = None if isinstance(scores, str) else judging.describe(scores)
+            rejections.append(_lost(draft.row, "write_dialogues", str(reason), detail))
+        else:
+            rows.append(_dialogue(draft, scores, outcome, empathy_prompt))
+    return frame(EmpatheticDialogues, rows), frame(Rejections, rejections)
+
+
+def _draft(posts: pl.DataFrame, prompt: Prompt, teacher: ChatModel) -> list[Draft]:
+    rows = list(posts.iter_rows(named=True))
+    turns = [
+        (r, at) for r in rows for at in conversations.reply_positions(r["messages"])
+    ]
+    outcomes = iter(teacher.complete(_reply_request(r, at, prompt) for r, at in turns))
+    return [_drafted(row, outcomes) for row in rows]
+
+
+def _reply_request(row: Row, at: int, prompt: Prompt) -> ChatRequest:
+    messages = prompt.render(
+        conversation=render_dialogue(row["messages"][:at]),
+        reply=row["messages"][at]["content"],
+    )
+    return ChatRequest(messages, task="write_dialogues")
+
+
+def _drafted(row: Row, outcomes: Iterator[Outcome]) -> Draft:
+    """Return a row with its replies, taken in order from ``outcomes``."""
+    refined = {
+        at: next(outcomes) for at in conversations.reply_positions(row["messages"])
+    }
+    texts = {at: _written(outcome) for at, outcome in refined.items()}
+    faults = [fault(refined[at]) for at, text in texts.items() if text is None]
+    said = {at: text for at, text in texts.items() if text}
+    faults = faults or _reply_faults(row, said)
+    messages = conversations.with_replies(row["messages"], said)
+    return Draft(row, messages, refined[max(refined)], faults)
+
+
+def _reply_faults(row: Row, replies: Mapping[int, str]) -> list[str]:
+    """Return names and diagnoses that a reply makes up; steps may count and time."""
+    source = "\n".join(
+        m["content"] for m in (*row["source_messages"], *row["messages"])
+    )
+    made_up = invented_facts(source, "\n".join(replies.values()))
+    return [kind for kind in made_up if kind in {"invented_name", "invented_diagnosis"}]
+
+
+def _judge_request(draft: Draft, prompt: Prompt) -> ChatRequest:
+    conversation = render_dialogue([dict(m) for m in draft.messages])
+    return ChatRequest(prompt.render(conversation=conversation), task="write_dialogues")
+
+
+def _reason(
+    draft: Draft, scores: judging.Scores | str, params: DialogueParameters
+) -> str | None:
+    if isinstance(scores, str):
+        return scores
+    reply = judging.counsellor_text(draft.messages)
+    return judging.below_bar(scores, draft.row, reply, min_score=params.min_score)
+
+
+def _dialogue(
+    draft: Draft, scores: judging.Scores, outcome: Outcome, prompt: Prompt
+) -> Row:
+    return {
+        "dialogue_id": content_id("dialogue", draft.row["post_id"]),
+        "post_id": draft.row["post_id"],
+        "thread_id": draft.row["thread_id"],
+        "messages": draft.messages,
+        **scores.aims,
+        "deid_level": draft.row["deid_level"],
+        "judge_key": outcome.key,
+        **made_by(draft.outcome, prompt),
+    }
+
+
+def _faulty(draft: Draft) -> Row:
+    reason, detail = draft.faults[0], " ".join(draft.faults)
+    return _lost(draft.row, "write_dialogues", reason, detail)
+
+
+def _lost(row: Row, stage: str, reason: str, detail: str | None) -> Row:
+    source = row.get("origin", row.get("source"))
+    return rejection(row["post_id"], stage, reason, source=source, detail=detail)
+
+
+def _written(outcome: Outcome) -> str | None:
+    """Return the text of a whole reply; ``None`` where there is none."""
+    if not isinstance(outcome, Reply) or outcome.finish_reason == "length":
+        return None
+    return outcome.text.strip() or None

@@ -1,0 +1,98 @@
+"""Typed view of ``conf/base/parameters/synthesis.yml``; the reasons stand there."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Score = Literal[1, 2, 3, 4, 5]
+
+
+class _Parameters(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ChunkParameters(_Parameters):
+    """``synthesis.chunks``."""
+
+    max_length: int = Field(ge=50)
+    min_length: int = Field(ge=1)
+    floor_length: int = Field(ge=0)
+    min_density: float = Field(ge=0)
+    measure: str = Field(pattern=r"^(characters|tokenizer:.+|endpoint:.+)$")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "ChunkParameters":
+        if not self.floor_length <= self.min_length <= self.max_length:
+            raise ValueError(
+                "synthesis.chunks wants floor_length <= min_length <= max_length, got "
+                f"{self.floor_length}, {self.min_length}, {self.max_length}"
+            )
+        return self
+
+
+class Ask(_Parameters):
+    """One kind of question, and how many of it one request asks for."""
+
+    type: Literal["single", "multiple", "true_false"]
+    count: int = Field(ge=1)
+    instruction: str
+    """What the prompt calls the kind, in Chinese."""
+
+
+class QuestionParameters(_Parameters):
+    """``synthesis.questions``."""
+
+    asks: tuple[Ask, ...]
+
+
+class Subfield(_Parameters):
+    """One branch of psychology and the words that place a question in it."""
+
+    name: str
+    words: tuple[str, ...] = Field(min_length=1)
+
+
+class DistillationParameters(_Parameters):
+    """``synthesis.distillation``."""
+
+    target: int = Field(ge=0)
+    asks: tuple[Ask, ...] = Field(min_length=1)
+    taxonomy: tuple[Subfield, ...]
+
+
+class DeduplicationParameters(_Parameters):
+    """``synthesis.deduplication``."""
+
+    ngram: int = Field(ge=1, le=16)
+    threshold: float = Field(gt=0, le=1)
+    permutations: int = Field(ge=16)
+    target_recall: float = Field(gt=0, lt=1)
+    seed: int = Field(ge=0)
+    threads: int = Field(ge=1)
+
+
+class ReviewParameters(_Parameters):
+    """``synthesis.review``."""
+
+    sample_size: int | None = Field(default=None, ge=1)
+    shared_share: float = Field(ge=0, le=1)
+    reviewers: int = Field(ge=1)
+
+
+class RationaleParameters(_Parameters):
+    """``synthesis.rationales``."""
+
+    regenerations: int = Field(ge=0)
+    regeneration_temperature: float = Field(ge=0, le=2)
+    rounds: int = Field(ge=0)
+    min_characters: int = Field(ge=0)
+    refinement_input: Literal["rationale", "question"]
+    votes: Literal[1, 2]
+
+
+class DialogueParameters(_Parameters):
+    """``synthesis.dialogues``."""
+
+    min_opening: int = Field(ge=1)
+    min_score: Score
+    aims: Literal["combined", "separate"]

@@ -1,0 +1,83 @@
+"""Which question of a cluster stays.
+
+Section 2.2: "cluster similar questions and select the optimal one through LLM-based
+ranking". Members are shown in an order that depends on ids alone, not on quality; a
+verdict that cannot be read falls back to the written rule of ``priority``.
+"""
+
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from psyche_kedro.llm.chat_model import ChatRequest, Outcome
+from psyche_kedro.pipelines.synthesis.provenance import first_object
+from psyche_kedro.pipelines.synthesis.verdicts import as_index
+from psyche_kedro.prompts import Prompt, render_question
+from psyche_kedro.tables import content_id
+
+MAX_RANKED = 10  # ours: more candidates than this in one prompt are not compared well
+_ORIGINS = {"bank": 2, "textbook": 1, "distilled": 0}
+
+Row = dict[str, Any]
+
+
+class Cluster(NamedTuple):
+    """Members that compete, in the order the judge sees them."""
+
+    cluster_id: str
+    """Also the id of the member that wins by the written rule."""
+    shown: list[Row]
+    others: list[Row]
+    """Members beyond ``MAX_RANKED``: out by the written rule."""
+
+
+class Winner(NamedTuple):
+    """The member that stays, and who said so."""
+
+    question_id: str
+    reason: str
+
+
+def priority(question: Row) -> int:
+    """Return the written rule as a number: bank before book, explained, detailed."""
+    explained = bool(question["explanation"])
+    length = len(question["stem"]) + len(question["case_text"] or "")
+    return (2 * _ORIGINS[question["origin"]] + explained) * 100_000 + min(
+        length, 99_999
+    )
+
+
+def competing_clusters(pool: pl.DataFrame, clusters: pl.DataFrame) -> list[Cluster]:
+    """Return the clusters with two members or more, each in its order of showing."""
+    members: dict[str, list[Row]] = {}
+    for row in pool.join(clusters, on="question_id").iter_rows(named=True):
+        members.setdefault(row["cluster_id"], []).append(row)
+    return [
+        _cluster(cluster_id, rows) for cluster_id, rows in members.items() if rows[1:]
+    ]
+
+
+def ranking_request(cluster: Cluster, prompt: Prompt) -> ChatRequest:
+    """Return the question to the judge."""
+    shown = [render_question(row) for row in cluster.shown]
+    return ChatRequest(prompt.render(questions=shown), task="pick_representatives")
+
+
+def read_winner(cluster: Cluster, outcome: Outcome) -> Winner:
+    """Return the judge's choice; the written rule's where it cannot be read."""
+    index = as_index(first_object(outcome).get("best_index"), len(cluster.shown))
+    if index is None:
+        return Winner(cluster.cluster_id, "written_rule")
+    return Winner(cluster.shown[index]["question_id"], "judged")
+
+
+def _cluster(cluster_id: str, rows: list[Row]) -> Cluster:
+    def by_rule(row: Row) -> tuple[bool, int, str]:
+        lead = row["question_id"] != cluster_id
+        return lead, -priority(row), row["question_id"]
+
+    best = sorted(rows, key=by_rule)
+    shown = sorted(
+        best[:MAX_RANKED], key=lambda row: content_id(cluster_id, row["question_id"])
+    )
+    return Cluster(cluster_id, shown, best[MAX_RANKED:])

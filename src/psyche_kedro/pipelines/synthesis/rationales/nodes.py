@@ -1,0 +1,259 @@
+"""Section 2.2, rationale generation: ~90k questions → ~75k with a verified rationale.
+
+    reviewed_questions → rationales (attempt 0 and up to T more) → rationale_rounds
+    (round 0 … R) → reasoning_samples
+
+A Kedro graph cannot loop: the loop over attempts, and the one over rounds, stand inside
+their node around pure steps. Gold is compared with, never shown.
+"""
+
+from typing import Any
+
+import polars as pl
+
+from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome
+from psyche_kedro.pipelines.synthesis.parameters import RationaleParameters
+from psyche_kedro.pipelines.synthesis.provenance import made_by
+from psyche_kedro.pipelines.synthesis.rationales import choice, rounds
+from psyche_kedro.pipelines.synthesis.rationales.attempts import read_attempt
+from psyche_kedro.pipelines.synthesis.rationales.rounds import Candidate, State
+from psyche_kedro.prompts import Prompt, render_question
+from psyche_kedro.tables import RationaleRounds, Rationales, ReasoningSamples, frame
+
+Row = dict[str, Any]
+
+
+# ---- attempts --------------------------------------------------------------------
+
+
+def write_rationales(
+    reviewed_questions: pl.DataFrame,
+    *,
+    prompt: Prompt,
+    teacher: ChatModel,
+    params: RationaleParameters,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Ask for a rationale of each question until its prediction is right.
+
+    Args:
+        reviewed_questions: ``ReviewedQuestions``.
+        prompt: ``rationale``.
+        teacher: Model that reasons.
+        params: ``synthesis.rationales``.
+
+    Returns:
+        ``Rationales``, every attempt, and the questions that none solved; questions in
+        = solved + unsolved.
+    """
+    unsolved = list(reviewed_questions.iter_rows(named=True))
+    rows: list[Row] = []
+    for number in range(params.regenerations + 1):
+        outcomes = teacher.complete(
+            _rationale_request(question, prompt=prompt, number=number, params=params)
+            for question in unsolved
+        )
+        tried = [
+            _attempt_row(question, outcome, prompt=prompt, number=number, params=params)
+            for question, outcome in zip(unsolved, outcomes, strict=True)
+        ]
+        rows += tried
+        unsolved = [
+            question
+            for question, row in zip(unsolved, tried, strict=True)
+            if row["outcome"] != "right"
+        ]
+    left = [question["question_id"] for question in unsolved]
+    return (
+        frame(Rationales, rows),
+        reviewed_questions.filter(pl.col("question_id").is_in(left)),
+    )
+
+
+def _rationale_request(
+    question: Row, *, prompt: Prompt, number: int, params: RationaleParameters
+) -> ChatRequest:
+    again = {"temperature": params.regeneration_temperature} if number else {}
+    return ChatRequest(
+        prompt.render(question=render_question(question)),
+        task="write_rationales",
+        sampling=again,
+        attempt=number,
+    )
+
+
+def _attempt_row(
+    question: Row,
+    outcome: Outcome,
+    *,
+    prompt: Prompt,
+    number: int,
+    params: RationaleParameters,
+) -> Row:
+    attempt = read_attempt(question, outcome, min_characters=params.min_characters)
+    return {
+        "question_id": question["question_id"],
+        "attempt": number,
+        **attempt._asdict(),
+        **made_by(outcome, prompt),
+    }
+
+
+# ---- rounds ----------------------------------------------------------------------
+
+
+def refine_rationales(  # noqa: PLR0913 - the node's inputs
+    reviewed_questions: pl.DataFrame,
+    rationales: pl.DataFrame,
+    *,
+    rationale_prompt: Prompt,
+    refinement_prompt: Prompt,
+    revision_prompt: Prompt,
+    teacher: ChatModel,
+    params: RationaleParameters,
+) -> pl.DataFrame:
+    """Improve prompt and rationale of each solved question over R rounds.
+
+    Args:
+        reviewed_questions: ``ReviewedQuestions``.
+        rationales: ``Rationales``.
+        rationale_prompt: Its system part is the prompt P that refinement starts from.
+        refinement_prompt: Asks for a better prompt.
+        revision_prompt: Asks the question with the candidate prompt.
+        teacher: Model that writes both.
+        params: ``synthesis.rationales``.
+
+    Returns:
+        ``RationaleRounds``, R + 1 rows per solved question.
+    """
+    verified = _verified(rationales)
+    states = [
+        State(question, rationale_prompt.system.strip(), verified[key]["rationale"])
+        for question in reviewed_questions.iter_rows(named=True)
+        if (key := question["question_id"]) in verified
+    ]
+    rows = [rounds.first_row(s, verified[s.question["question_id"]]) for s in states]
+    for number in range(1, params.rounds + 1):
+        candidates = _propose(
+            states,
+            prompt=refinement_prompt,
+            teacher=teacher,
+            number=number,
+            params=params,
+        )
+        states, played = _revise(
+            states,
+            candidates,
+            prompt=revision_prompt,
+            teacher=teacher,
+            number=number,
+            params=params,
+        )
+        rows += played
+    return frame(RationaleRounds, rows).sort("question_id", "round")
+
+
+def _verified(rationales: pl.DataFrame) -> dict[str, Row]:
+    right = rationales.filter(pl.col("outcome") == "right")
+    return {row["question_id"]: row for row in right.iter_rows(named=True)}
+
+
+def _propose(
+    states: list[State],
+    *,
+    prompt: Prompt,
+    teacher: ChatModel,
+    number: int,
+    params: RationaleParameters,
+) -> list[Candidate]:
+    """Play the first half-step of a round for every question."""
+    shows = params.refinement_input == "rationale"
+    outcomes = teacher.complete(
+        rounds.refinement_request(state, prompt, number, shows_rationale=shows)
+        for state in states
+    )
+    return [
+        rounds.read_candidate(state, outcome)
+        for state, outcome in zip(states, outcomes, strict=True)
+    ]
+
+
+def _revise(  # noqa: PLR0913 - what a half-step consists of
+    states: list[State],
+    candidates: list[Candidate],
+    *,
+    prompt: Prompt,
+    teacher: ChatModel,
+    number: int,
+    params: RationaleParameters,
+) -> tuple[list[State], list[Row]]:
+    """Play the second half-step of a round for every question that is still in it."""
+    outcomes = iter(
+        teacher.complete(
+            rounds.revision_request(state, candidate, prompt, number)
+            for state, candidate in zip(states, candidates, strict=True)
+            if not candidate.refusal
+        )
+    )
+    after: list[State] = []
+    rows: list[Row] = []
+    for state, candidate in zip(states, candidates, strict=True):
+        if candidate.refusal:
+            after.append(state)
+            rows.append(rounds.refused_row(state, candidate, number))
+            continue
+        outcome = next(outcomes)
+        attempt = read_attempt(
+            state.question, outcome, min_characters=params.min_characters
+        )
+        after.append(rounds.advance(state, candidate, attempt))
+        rows.append(
+            rounds.revised_row(
+                after[-1],
+                candidate,
+                attempt,
+                outcome=outcome,
+                prompt=prompt,
+                round_=number,
+            )
+        )
+    return after, rows
+
+
+# ---- choice ----------------------------------------------------------------------
+
+
+def choose_best_rationales(
+    reviewed_questions: pl.DataFrame,
+    rationale_rounds: pl.DataFrame,
+    *,
+    prompt: Prompt,
+    judge: ChatModel,
+) -> pl.DataFrame:
+    """Return each solved question with the rationale that the judge finds best.
+
+    Args:
+        reviewed_questions: ``ReviewedQuestions``.
+        rationale_rounds: ``RationaleRounds``.
+        prompt: ``choice``.
+        judge: Model that compares.
+
+    Returns:
+        ``ReasoningSamples``, one row per solved question.
+    """
+    contests = choice.contests(reviewed_questions, rationale_rounds)
+    judged = [contest for contest in contests if contest.candidates[1:]]
+    outcomes = judge.complete(choice.choice_request(c, prompt, 0) for c in judged)
+    chosen = {
+        contest.question["question_id"]: choice.read_vote(contest, outcome, 0)
+        for contest, outcome in zip(judged, outcomes, strict=True)
+    }
+    return frame(
+        ReasoningSamples,
+        [
+            choice.sample_row(
+                contest,
+                chosen.get(contest.question["question_id"]) or choice.by_rule(contest),
+            )
+            for contest in contests
+        ],
+    )

@@ -1,0 +1,53 @@
+"""reviewed_questions → reasoning_samples."""
+
+from kedro.pipeline import Node, Pipeline
+
+from psyche_kedro.pipelines.synthesis.rationales.nodes import (
+    choose_best_rationales,
+    refine_rationales,
+    write_rationales,
+)
+
+
+def create_pipeline() -> Pipeline:
+    """Wire rationale generation, refinement and choice."""
+    return Pipeline(
+        [
+            Node(
+                write_rationales,
+                inputs={
+                    "reviewed_questions": "reviewed_questions",
+                    "prompt": "rationale_prompt",
+                    "teacher": "teacher_model",
+                    "params": "params:synthesis.rationales",
+                },
+                outputs=["rationales", "unsolved_questions"],
+                name="write_rationales",
+            ),
+            Node(
+                refine_rationales,
+                inputs={
+                    "reviewed_questions": "reviewed_questions",
+                    "rationales": "rationales",
+                    "rationale_prompt": "rationale_prompt",
+                    "refinement_prompt": "refinement_prompt",
+                    "revision_prompt": "revision_prompt",
+                    "teacher": "teacher_model",
+                    "params": "params:synthesis.rationales",
+                },
+                outputs="rationale_rounds",
+                name="refine_rationales",
+            ),
+            Node(
+                choose_best_rationales,
+                inputs={
+                    "reviewed_questions": "reviewed_questions",
+                    "rationale_rounds": "rationale_rounds",
+                    "prompt": "choice_prompt",
+                    "judge": "judge_model",
+                },
+                outputs="reasoning_samples",
+                name="choose_best_rationales",
+            ),
+        ]
+    )
