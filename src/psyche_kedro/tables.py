@@ -495,3 +495,20 @@ class Funnel(_Table):
     rejected: int
     paper: str = _nullable()
     """What the paper says, e.g. ``~210k``."""
+
+
+class RejectionCounts(_Table):
+    """One row per (stage, reason): how many rows were dropped."""
+
+    stage: str
+    reason: str
+    rows: int
+
+
+class WriterCounts(_Table):
+    """One row per (table, model, prompt): who wrote how much of what."""
+
+    table: str
+    model: str
+    prompt_digest: str = _nullable()
+    rows: int

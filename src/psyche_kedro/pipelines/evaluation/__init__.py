@@ -1,0 +1,5 @@
+"""Model × benchmark → predictions → scores → report (§3)."""
+
+from psyche_kedro.pipelines.evaluation.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

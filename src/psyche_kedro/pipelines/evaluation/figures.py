@@ -1,0 +1,137 @@
+"""Line charts: as coordinates for the report's inline SVG, as plotly for Kedro-Viz."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from psyche_kedro.pipelines.evaluation.parameters import Curve
+
+SIZE = WIDTH, HEIGHT = 360, 190
+"""Of one chart, in pixels."""
+LEFT, RIGHT, TOP, BOTTOM = 48, 14, 12, 28
+WANTED_TICKS = 4
+
+
+class Tick(NamedTuple):
+    """A grid line: where in pixels, and what it says."""
+
+    at: float
+    label: str
+
+
+class Chart(NamedTuple):
+    """A line chart in pixels, ready to draw."""
+
+    title: str
+    line: str
+    """``x,y x,y …`` of an SVG polyline."""
+    end: tuple[float, float]
+    first_step: str
+    last_step: str
+    last: str
+    """The last value."""
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+
+
+class Span(NamedTuple):
+    """An axis: what it runs over, and the pixels it runs along."""
+
+    low: float
+    high: float
+    first: float
+    last: float
+
+    def at(self, value: float) -> float:
+        """Return the pixel of ``value``."""
+        share = (value - self.low) / (self.high - self.low)
+        return round(self.first + share * (self.last - self.first), 1)
+
+
+def line_chart(title: str, points: Sequence[tuple[float, float]]) -> Chart:
+    """Return a chart of ``[n]`` points ``(x, y)``, at least one.
+
+    Args:
+        title: What the line is.
+        points: In the order of ``x``; no value may be infinite or NaN.
+    """
+    xs, ys = zip(*points, strict=True)
+    across = _span(xs, LEFT, WIDTH - RIGHT)
+    up = _span(ys, HEIGHT - BOTTOM, TOP)
+    pixels = [(across.at(x), up.at(y)) for x, y in points]
+    return Chart(
+        title=title,
+        line=" ".join(f"{x},{y}" for x, y in pixels),
+        end=pixels[-1],
+        first_step=f"{xs[0]:g}",
+        last_step=f"{xs[-1]:g}",
+        last=f"{ys[-1]:.4g}",
+        x_ticks=_ticks(across),
+        y_ticks=_ticks(up),
+    )
+
+
+def training_charts(log: pl.DataFrame, curves: Sequence[Curve]) -> list[Chart]:
+    """Return a chart per curve that ``log`` has finite values of.
+
+    Args:
+        log: Rows of ``training_log``.
+        curves: What to draw, in order.
+    """
+    drawn = ((curve, _curve_points(log, curve)) for curve in curves)
+    return [line_chart(curve.title, points) for curve, points in drawn if points]
+
+
+def training_figure(log: pl.DataFrame, curves: Sequence[Curve]) -> Any:
+    """Return the same curves as one interactive plotly figure."""
+    from plotly.subplots import make_subplots  # noqa: PLC0415 - dear to import
+
+    drawn = [(c, p) for c in curves if (p := _curve_points(log, c))]
+    figure = make_subplots(
+        rows=1, cols=max(1, len(drawn)), subplot_titles=[c.title for c, _ in drawn]
+    )
+    for column, (curve, points) in enumerate(drawn, start=1):
+        x, y = zip(*points, strict=True)
+        figure.add_scatter(x=x, y=y, name=curve.title, row=1, col=column)
+    return figure.update_layout(showlegend=False, xaxis_title="step")
+
+
+def funnel_figure(funnel: pl.DataFrame) -> Any:
+    """Return rows kept and rejected per stage as stacked bars, in reading order."""
+    from plotly.graph_objects import Bar, Figure  # noqa: PLC0415 - dear to import
+
+    stages = funnel["stage"].to_list()
+    bars = [
+        Bar(name=name, y=stages, x=funnel[column].to_list(), orientation="h")
+        for name, column in (("kept", "rows"), ("rejected", "rejected"))
+    ]
+    figure = Figure(bars).update_layout(barmode="stack", xaxis_title="rows")
+    return figure.update_yaxes(autorange="reversed")
+
+
+def _curve_points(log: pl.DataFrame, curve: Curve) -> list[tuple[float, float]]:
+    rows = log.filter(
+        pl.col("stage") == curve.stage,
+        pl.col("metric") == curve.metric,
+        pl.col("value").is_finite(),
+    ).sort("step")
+    return list(rows.select("step", "value").iter_rows())
+
+
+def _span(values: Sequence[float], first: float, last: float) -> Span:
+    low, high = min(values), max(values)
+    if low == high:  # a flat line still needs a height to stand at
+        low, high = low - 1, high + 1
+    return Span(low, high, first, last)
+
+
+def _ticks(span: Span) -> list[Tick]:
+    """Return about four ticks at round values (1, 2 or 5 times a power of ten)."""
+    rough = (span.high - span.low) / WANTED_TICKS
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(n * power for n in (1, 2, 5, 10) if n * power >= rough)
+    first = math.ceil(span.low / step)
+    values = (n * step for n in range(first, math.floor(span.high / step) + 1))
+    return [Tick(span.at(value), f"{value:.4g}") for value in values]

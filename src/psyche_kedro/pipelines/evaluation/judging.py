@@ -1,0 +1,99 @@
+"""Counselling replies before a judge: one call per dimension.
+
+The paper (§3.4, Table 5) follows PsyDT: 200 conversations, GPT-4o, four dimensions. One
+call per dimension keeps the impression of one from colouring the next. Definitions and
+levels are ours, because the public material has none; scores from another judge or
+another wording cannot be compared.
+
+The judge sees conversation, reference and reply, never which model wrote the reply. A
+verdict that cannot be read is null, never 0: it says nothing about the reply.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from psyche_kedro.answers import read_objects
+from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
+from psyche_kedro.pipelines.evaluation.parameters import Dimension, JudgingParameters
+from psyche_kedro.prompts import Prompt, render_dialogue
+
+Row = Mapping[str, Any]
+
+
+class Case(NamedTuple):
+    """One reply to judge on one dimension."""
+
+    prediction: Row
+    item: Row
+    dimension: Dimension
+
+
+def cases_to_judge(
+    predictions: Sequence[Row], items: Mapping[str, Row], params: JudgingParameters
+) -> list[Case]:
+    """Return every counselling prediction with every dimension.
+
+    Args:
+        predictions: Rows of ``predictions``.
+        items: Rows of ``benchmark_items`` by id.
+        params: ``evaluation.judging``.
+    """
+    return [
+        Case(prediction, items[prediction["item_id"]], dimension)
+        for prediction in predictions
+        if prediction["benchmark"] == "counselling"
+        for dimension in params.dimensions
+    ]
+
+
+def has_reply(case: Case) -> bool:
+    """Return whether there is anything to judge; a model may have failed to answer."""
+    return bool((case.prediction["text"] or "").strip())
+
+
+def judge_request(case: Case, prompt: Prompt, params: JudgingParameters) -> ChatRequest:
+    """Return what the judge is asked about a case."""
+    levels = "\n".join(
+        f"{n} 分：{text}" for n, text in enumerate(case.dimension.levels)
+    )
+    messages = prompt.render(
+        dimension=case.dimension.label,
+        definition=case.dimension.definition,
+        levels=levels,
+        history=render_dialogue(case.item["messages"]),
+        reference=case.item["answer_text"] or "",
+        reply=case.prediction["text"],
+    )
+    return ChatRequest(
+        messages, task="judge_counselling", sampling=params.sampling.model_dump()
+    )
+
+
+def judgement(case: Case, outcome: Outcome | None, prompt: Prompt) -> dict[str, Any]:
+    """Return the row of ``judgements`` that a verdict becomes.
+
+    Args:
+        case: What was judged.
+        outcome: The judge's; ``None`` where there was no reply to judge.
+        prompt: The judge's.
+    """
+    return {
+        "item_id": case.prediction["item_id"],
+        "role": case.prediction["role"],
+        "dimension": case.dimension.name,
+        "score": read_score(outcome, n_levels=len(case.dimension.levels)),
+        "model": outcome.model if outcome else None,
+        "reply_key": outcome.key if outcome else None,
+        "prompt_digest": prompt.digest if outcome else None,
+    }
+
+
+def read_score(outcome: Outcome | None, *, n_levels: int) -> float | None:
+    """Return the last whole score in range that a verdict gives, else ``None``."""
+    if not isinstance(outcome, Reply):
+        return None
+    for verdict in reversed(read_objects(outcome.text)):
+        score = str(verdict.get("score", "")).strip()
+        if score.isdecimal() and int(score) < n_levels:
+            return float(score)
+    return None

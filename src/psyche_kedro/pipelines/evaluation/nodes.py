@@ -1,0 +1,289 @@
+"""Models sit the exams, a judge reads their counselling, and a report tells all of it.
+
+The paper (§3) evaluates on PCEB (3,863 choice and 100 case questions), on CPsyExam's
+test set zero-shot and five-shot, and on 200 counselling conversations of PsyDT judged by
+GPT-4o. It prints no code: which ROUGE, what happens to an unread answer and which
+exemplars are used is not said. Here generation and scoring are apart, so that every
+score can be computed again from the kept predictions.
+
+Example row of ``predictions``: ``{"role": "grpo", "item_id": "5d0c…", "protocol":
+"reasoned", "text": "AC", "prediction": ["A", "C"], "outcome": "read", …}``.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from psyche_kedro.answers import read_choice
+from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
+from psyche_kedro.pipelines.evaluation import accounts, figures, judging
+from psyche_kedro.pipelines.evaluation.parameters import (
+    ExemplarParameters,
+    JudgingParameters,
+    ProtocolParameters,
+    ReportParameters,
+    Role,
+    ScoringParameters,
+)
+from psyche_kedro.pipelines.evaluation.protocols import (
+    Asked,
+    Room,
+    ask,
+    draw_exemplars,
+)
+from psyche_kedro.pipelines.evaluation.published import read_published
+from psyche_kedro.pipelines.evaluation.report import Report, render_report
+from psyche_kedro.pipelines.evaluation.scoring import score_counselling, score_exams
+from psyche_kedro.pipelines.evaluation.sections import Findings
+from psyche_kedro.prompts import Prompt
+from psyche_kedro.tables import (
+    CHOICE_TYPES,
+    BenchmarkItems,
+    Funnel,
+    Judgements,
+    Predictions,
+    Scores,
+    frame,
+)
+
+
+def choose_exemplars(
+    benchmark_items: pl.DataFrame, params: ExemplarParameters
+) -> pl.DataFrame:
+    """Return the solved items that every model is shown in the five-shot protocol.
+
+    Args:
+        benchmark_items: Every item; those of split ``exemplar`` are drawn from.
+        params: ``evaluation.exemplars``.
+
+    Source: §3.1, "identical exemplars across all evaluated models".
+    """
+    items = benchmark_items.iter_rows(named=True)
+    drawn = draw_exemplars(items, per_cell=params.per_cell, seed=params.seed)
+    return frame(BenchmarkItems, drawn)
+
+
+def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
+    """Return the node in which the model of ``role`` sits every exam."""
+
+    def answer_benchmarks(
+        benchmark_items: pl.DataFrame,
+        exemplars: pl.DataFrame,
+        *,
+        model: ChatModel,
+        params: ProtocolParameters,
+        **prompts: Prompt,
+    ) -> pl.DataFrame:
+        """Return one prediction per (item, protocol).
+
+        Args:
+            benchmark_items: Items of split ``test`` are asked.
+            exemplars: What the five-shot protocol shows.
+            model: The model under test.
+            params: ``evaluation.protocols``.
+            **prompts: By name: ``exam_case``, ``exam_knowledge``, ``exam_direct``,
+                ``essay``, ``counselling``.
+        """
+        room = Room(prompts, exemplars.to_dicts())
+        asked = ask(benchmark_items.iter_rows(named=True), params.enabled, room)
+        sampling = params.sampling_of(role)
+        outcomes = model.complete(
+            ChatRequest(
+                one.messages, task=answer_benchmarks.__name__, sampling=sampling
+            )
+            for one in asked
+        )
+        pairs = zip(asked, outcomes, strict=True)
+        return frame(Predictions, (_prediction(role, *pair) for pair in pairs))
+
+    answer_benchmarks.__name__ = f"answer_benchmarks_as_{role}"
+    return answer_benchmarks
+
+
+def _prediction(role: Role, asked: Asked, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "item_id": asked.item["item_id"],
+        "benchmark": asked.item["benchmark"],
+        "cell": asked.item["cell"],
+        "role": role,
+        "protocol": asked.protocol,
+        "sample": 0,
+        "model": outcome.model,
+        "reply_key": outcome.key,
+        "prompt_digest": asked.prompt.digest,
+        **_answer(asked, outcome),
+    }
+
+
+def _answer(asked: Asked, outcome: Outcome) -> dict[str, Any]:
+    if not isinstance(outcome, Reply):
+        return {"text": None, "reasoning": None, "prediction": [], "outcome": "failed"}
+    said = {"text": outcome.text, "reasoning": outcome.reasoning or None}
+    if asked.item["type"] not in CHOICE_TYPES:
+        return said | {"prediction": [], "outcome": "open"}
+    texts = {option["label"]: option["text"] for option in asked.item["options"]}
+    choice = read_choice(outcome.text, list(texts), texts=texts)
+    read = "read" if choice.labels else "unread"
+    return said | {"prediction": sorted(choice.labels), "outcome": read}
+
+
+def collect_predictions(**predictions: pl.DataFrame) -> pl.DataFrame:
+    """Return the predictions of all roles as one table.
+
+    Args:
+        **predictions: The tables by role.
+    """
+    return pl.concat(predictions.values())
+
+
+def judge_counselling(
+    predictions: pl.DataFrame,
+    benchmark_items: pl.DataFrame,
+    *,
+    prompt: Prompt,
+    judge: ChatModel,
+    params: JudgingParameters,
+) -> pl.DataFrame:
+    """Return one judgement per (counselling reply, dimension).
+
+    Args:
+        predictions: Those of counselling cases are judged.
+        benchmark_items: The cases, with the reference reply where there is one.
+        prompt: The judge's; it names no model.
+        judge: The model that judges.
+        params: ``evaluation.judging``.
+
+    Source: §3.4, Table 5.
+    """
+    cases = judging.cases_to_judge(
+        predictions.to_dicts(), _by_id(benchmark_items), params
+    )
+    verdicts = iter(
+        judge.complete(
+            judging.judge_request(case, prompt, params)
+            for case in cases
+            if judging.has_reply(case)
+        )
+    )
+    return frame(
+        Judgements,
+        (
+            judging.judgement(
+                case, next(verdicts) if judging.has_reply(case) else None, prompt
+            )
+            for case in cases
+        ),
+    )
+
+
+def score_predictions(
+    predictions: pl.DataFrame,
+    judgements: pl.DataFrame,
+    benchmark_items: pl.DataFrame,
+    params: ScoringParameters,
+) -> pl.DataFrame:
+    """Return every score with its 95 % interval; no model is asked.
+
+    Args:
+        predictions: One per (role, item, protocol).
+        judgements: One per (counselling reply, dimension).
+        benchmark_items: The items with their golds.
+        params: ``evaluation.scores``.
+    """
+    rows = predictions.to_dicts()
+    exams = score_exams(rows, _by_id(benchmark_items), params)
+    counselling = score_counselling(judgements.to_dicts(), rows, params)
+    return frame(Scores, [*exams, *counselling])
+
+
+def count_funnel(**tables: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows kept and rejected at every stage, beside the paper's counts.
+
+    Args:
+        **tables: Every table of ``accounts.STAGES``.
+    """
+    return frame(Funnel, accounts.funnel_rows(tables, read_published().counts))
+
+
+def list_rejections(**tables: pl.DataFrame) -> pl.DataFrame:
+    """Return how many rows were dropped where and why.
+
+    Args:
+        **tables: Every table of ``accounts.REJECTING``.
+    """
+    return accounts.rejection_counts(tables)
+
+
+def list_writers(**tables: pl.DataFrame) -> pl.DataFrame:
+    """Return which model wrote how many rows of what, with which prompt.
+
+    Args:
+        **tables: Every table of ``accounts.WRITTEN``.
+    """
+    return accounts.writer_counts(tables)
+
+
+def write_report(  # noqa: PLR0913 - the node's inputs
+    *,
+    scores: pl.DataFrame,
+    funnel: pl.DataFrame,
+    rejections: pl.DataFrame,
+    writers: pl.DataFrame,
+    exemplars: pl.DataFrame,
+    posts: pl.DataFrame,
+    sft_log: pl.DataFrame,
+    grpo_log: pl.DataFrame,
+    params: ReportParameters,
+) -> Report:
+    """Return the report, as one self-contained page and in Markdown.
+
+    Args:
+        scores: Every score.
+        funnel: Rows per stage.
+        rejections: Rows dropped per stage and reason.
+        writers: Rows per table, model and prompt.
+        exemplars: What the five-shot protocol showed.
+        posts: The clean posts; only how far they are de-identified is read.
+        sft_log: Log of supervised fine-tuning.
+        grpo_log: Log of GRPO.
+        params: ``evaluation.report``.
+    """
+    log = pl.concat([sft_log, grpo_log])
+    findings = Findings(
+        scores=scores,
+        funnel=funnel,
+        rejections=rejections,
+        writers=writers,
+        exemplars=exemplars,
+        deid_levels=posts["deid_level"].unique().to_list(),
+        charts=figures.training_charts(log, params.curves),
+        published=read_published(),
+    )
+    return render_report(findings)
+
+
+def draw_funnel(funnel: pl.DataFrame) -> Any:
+    """Return the funnel as a plotly figure, for Kedro-Viz.
+
+    Args:
+        funnel: Rows per stage.
+    """
+    return figures.funnel_figure(funnel)
+
+
+def draw_training(
+    sft_log: pl.DataFrame, grpo_log: pl.DataFrame, params: ReportParameters
+) -> Any:
+    """Return the training curves as a plotly figure, for Kedro-Viz.
+
+    Args:
+        sft_log: Log of supervised fine-tuning.
+        grpo_log: Log of GRPO.
+        params: ``evaluation.report``.
+    """
+    return figures.training_figure(pl.concat([sft_log, grpo_log]), params.curves)
+
+
+def _by_id(items: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    return {item["item_id"]: item for item in items.iter_rows(named=True)}

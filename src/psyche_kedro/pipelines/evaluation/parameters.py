@@ -1,0 +1,79 @@
+"""Typed view of ``conf/base/parameters/evaluation.yml``; the reasons stand there."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+Role = Literal["teacher", "student_a", "base", "sft", "grpo"]
+ProtocolName = Literal["reasoned", "essay", "zero_shot", "five_shot", "counselling"]
+
+
+class _Parameters(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sampling(_Parameters):
+    """How a reply is drawn."""
+
+    temperature: float = Field(ge=0)
+    top_p: float = Field(gt=0, le=1)
+
+
+class ProtocolParameters(_Parameters):
+    """``evaluation.protocols``."""
+
+    enabled: tuple[ProtocolName, ...] = Field(min_length=1)
+    sampling: Sampling
+    max_tokens: dict[Role, PositiveInt]
+
+    def sampling_of(self, role: Role) -> dict[str, Any]:
+        """Return the request's sampling fields for a model of this role."""
+        return {**self.sampling.model_dump(), "max_tokens": self.max_tokens[role]}
+
+
+class ExemplarParameters(_Parameters):
+    """``evaluation.exemplars``."""
+
+    per_cell: PositiveInt
+    seed: int
+
+
+class Dimension(_Parameters):
+    """One aspect of a counselling reply that the judge scores by itself."""
+
+    name: str
+    label: str
+    """What the prompt calls it, in Chinese."""
+    definition: str
+    levels: tuple[str, ...] = Field(min_length=2)
+    """What earns 0, 1, 2 …: the range of the score."""
+
+
+class JudgingParameters(_Parameters):
+    """``evaluation.judging``."""
+
+    sampling: Sampling
+    dimensions: tuple[Dimension, ...] = Field(min_length=1)
+
+
+class ScoringParameters(_Parameters):
+    """``evaluation.scores``."""
+
+    n_resamples: int = Field(ge=100)
+    seed: int
+    averaged: dict[str, tuple[str, ...]]
+    """Per benchmark, the cells whose unweighted mean is the paper's average."""
+
+
+class Curve(_Parameters):
+    """One line of the report's training charts."""
+
+    stage: Literal["sft", "grpo"]
+    metric: str
+    title: str
+
+
+class ReportParameters(_Parameters):
+    """``evaluation.report``."""
+
+    curves: tuple[Curve, ...]

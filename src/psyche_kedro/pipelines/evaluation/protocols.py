@@ -1,0 +1,161 @@
+"""How a benchmark item is put to a model: one function per protocol.
+
+============  =================  ===================================================
+protocol      asks               with
+============  =================  ===================================================
+reasoned      PCEB choice items  ``<think>``, then the letters
+essay         open exam items    the case text and the question
+zero_shot     CPsyExam choices   the letters alone
+five_shot     CPsyExam choices   the same, after solved exemplars as earlier turns
+counselling   counselling cases  the counsellor's role and the conversation so far
+============  =================  ===================================================
+
+No function reads an item's ``gold``, ``answer_text`` or ``explanation``; an exemplar
+shows its own answer, and one with the asked item's stem is left out, because a tenth of
+CPsyExam's test items stand in its labelled splits too.
+
+Source: §3.1 and Appendix C.2; PsycoLLM's and CPsyExam's public protocols.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from psyche_kedro.llm.chat_model import Message
+from psyche_kedro.prompts import TYPE_NAMES, Prompt, render_question
+from psyche_kedro.tables import CHOICE_TYPES, content_id
+
+Row = Mapping[str, Any]
+
+UNNAMED_SUBJECT = "心理学"
+
+
+class Asked(NamedTuple):
+    """One item under one protocol."""
+
+    item: Row
+    protocol: str
+    prompt: Prompt
+    messages: list[Message]
+
+
+class Room(NamedTuple):
+    """What every protocol may use."""
+
+    prompts: Mapping[str, Prompt]
+    exemplars: Sequence[Row]
+
+
+def ask(items: Iterable[Row], protocols: Sequence[str], room: Room) -> list[Asked]:
+    """Return every test item under every protocol that is for it.
+
+    Args:
+        items: ``[n_items]`` rows of ``benchmark_items``; exemplars among them are not
+            asked.
+        protocols: Names out of ``PROTOCOLS``.
+        room: Prompts by name and the chosen exemplars.
+    """
+    tested = [item for item in items if item["split"] == "test"]
+    asked = (PROTOCOLS[name](item, room) for name in protocols for item in tested)
+    return [one for one in asked if one is not None]
+
+
+def draw_exemplars(items: Iterable[Row], *, per_cell: int, seed: int) -> list[Row]:
+    """Return the same ``per_cell`` solved items of each cell for every model.
+
+    The draw orders items by a digest of seed and id, so that neither the order of the
+    files nor a new item elsewhere changes it.
+    """
+    cells: dict[tuple[str, str], list[Row]] = {}
+    for item in items:
+        if item["split"] == "exemplar" and item["gold"] and not _is_doubtful(item):
+            cells.setdefault((item["benchmark"], item["cell"]), []).append(item)
+    return [
+        item
+        for _, candidates in sorted(cells.items())
+        for item in sorted(
+            candidates, key=lambda item: content_id(str(seed), item["item_id"])
+        )[:per_cell]
+    ]
+
+
+def _is_doubtful(item: Row) -> bool:
+    return any(flag in {"no_gold", "options_missing"} for flag in item["flags"])
+
+
+def _ask_reasoned(item: Row, room: Room) -> Asked | None:
+    if item["benchmark"] != "pceb" or item["type"] not in CHOICE_TYPES:
+        return None
+    prompt = room.prompts["exam_case" if item["case_text"] else "exam_knowledge"]
+    messages = prompt.render(
+        question=render_question(item), type_name=TYPE_NAMES[item["type"]]
+    )
+    return Asked(item, "reasoned", prompt, list(messages))
+
+
+def _ask_essay(item: Row, room: Room) -> Asked | None:
+    if item["benchmark"] == "counselling" or item["type"] in CHOICE_TYPES:
+        return None
+    prompt = room.prompts["essay"]
+    messages = prompt.render(case_text=item["case_text"] or "", question=item["stem"])
+    return Asked(item, "essay", prompt, list(messages))
+
+
+def _ask_zero_shot(item: Row, room: Room) -> Asked | None:
+    if item["benchmark"] != "cpsyexam" or item["type"] not in CHOICE_TYPES:
+        return None
+    prompt = room.prompts["exam_direct"]
+    return Asked(item, "zero_shot", prompt, _direct(item, prompt))
+
+
+def _ask_five_shot(item: Row, room: Room) -> Asked | None:
+    alone = _ask_zero_shot(item, room)
+    shots = [shot for shot in room.exemplars if _may_show(shot, item)]
+    if alone is None or not shots:
+        return None
+    *system, question = alone.messages
+    turns = [turn for shot in shots for turn in _solved(shot, alone.prompt)]
+    return alone._replace(protocol="five_shot", messages=[*system, *turns, question])
+
+
+def _ask_counselling(item: Row, room: Room) -> Asked | None:
+    turns = [turn for turn in item["messages"] if turn["role"] != "system"]
+    if item["benchmark"] != "counselling" or not turns:
+        return None
+    prompt = room.prompts["counselling"]
+    return Asked(item, "counselling", prompt, [*prompt.render(), *turns])
+
+
+def _direct(item: Row, prompt: Prompt) -> list[Message]:
+    return list(
+        prompt.render(
+            question=render_question(item),
+            subject=item["subject"] or UNNAMED_SUBJECT,
+            type_name=TYPE_NAMES[item["type"]],
+        )
+    )
+
+
+def _solved(shot: Row, prompt: Prompt) -> list[Message]:
+    answer = f"答案：{''.join(shot['gold'])}"
+    return [_direct(shot, prompt)[-1], {"role": "assistant", "content": answer}]
+
+
+def _may_show(shot: Row, item: Row) -> bool:
+    return (
+        (shot["benchmark"], shot["cell"]) == (item["benchmark"], item["cell"])
+        and shot["item_id"] != item["item_id"]
+        and _squeezed(shot["stem"]) != _squeezed(item["stem"])
+    )
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+PROTOCOLS: dict[str, Callable[[Row, Room], Asked | None]] = {
+    "reasoned": _ask_reasoned,
+    "essay": _ask_essay,
+    "zero_shot": _ask_zero_shot,
+    "five_shot": _ask_five_shot,
+    "counselling": _ask_counselling,
+}

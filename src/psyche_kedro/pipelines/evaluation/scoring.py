@@ -1,0 +1,177 @@
+"""Predictions and judgements → scores, purely: nothing is generated again.
+
+Every item with a gold counts in the denominator. The public evaluation code drops
+unread answers, which raised one of its models from 15.87 to 18.96 %; here they count as
+wrong, and ``n_missing`` says how many there were.
+
+``macro_average`` is the "Avg." of the paper's Table 1, the unweighted mean of the cells,
+and stands only where every cell was scored; ``micro_average`` weighs every item the
+same (the "Avg." of Table 2). The elastic average takes elastic accuracy in every cell:
+with one gold label it equals the standard one, as in the paper's brackets.
+
+Example row: ``{"role": "grpo", "benchmark": "pceb", "cell": "moral_multiple",
+"protocol": "reasoned", "metric": "elastic_accuracy", "value": 82.54, …}``.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from statistics import fmean
+from typing import Any, NamedTuple, TypeVar
+
+from psyche_kedro import metrics
+from psyche_kedro.metrics import Interval
+from psyche_kedro.pipelines.evaluation.parameters import ScoringParameters
+from psyche_kedro.tables import CHOICE_TYPES
+
+Row = Mapping[str, Any]
+T = TypeVar("T")
+
+
+class Marked(NamedTuple):
+    """A prediction beside the item it answers."""
+
+    prediction: Row
+    item: Row
+
+
+Mark = Callable[[Marked], float]
+Cells = list[list[Marked]]
+
+
+def _of_labels(credit: Callable[[set[str], set[str]], float]) -> Mark:
+    return lambda m: credit(set(m.prediction["prediction"]), set(m.item["gold"]))
+
+
+def _of_texts(overlap: Callable[[str, str], float]) -> Mark:
+    return lambda m: overlap(m.prediction["text"] or "", m.item["answer_text"])
+
+
+CHOICE_METRICS: dict[str, Mark] = {
+    "standard_accuracy": _of_labels(metrics.standard_credit),
+    "elastic_accuracy": _of_labels(metrics.elastic_credit),
+}
+
+OPEN_METRICS: dict[str, Mark] = {
+    "rouge_1_pltrdy": _of_texts(lambda *pair: metrics.rouge_pltrdy(*pair).rouge_1),
+    "rouge_l_pltrdy": _of_texts(lambda *pair: metrics.rouge_pltrdy(*pair).rouge_l),
+    "rouge_1_zh": _of_texts(lambda *pair: metrics.rouge_zh(*pair).rouge_1),
+    "rouge_l_zh": _of_texts(lambda *pair: metrics.rouge_zh(*pair).rouge_l),
+    "bleu_4": _of_texts(metrics.bleu_4),
+}
+
+
+def score_exams(
+    predictions: Iterable[Row], items: Mapping[str, Row], params: ScoringParameters
+) -> Iterator[dict[str, Any]]:
+    """Yield accuracies and overlaps, in percent, of every exam that has golds.
+
+    Args:
+        predictions: Rows of ``predictions``.
+        items: Rows of ``benchmark_items`` by id; one without a gold is not scored.
+        params: ``evaluation.scores``.
+    """
+    marked = (Marked(p, items[p["item_id"]]) for p in predictions)
+    scored = [m for m in marked if _has_gold(m.item)]
+    for sitting in _grouped(scored, _sitting).values():
+        for name, cells in _with_averages(sitting, params):
+            for metric, mark in _metrics_of(sitting[0]).items():
+                marks = [[mark(m) for m in cell] for cell in cells]
+                yield {
+                    **_identity(sitting[0].prediction),
+                    "cell": name,
+                    "metric": metric,
+                    **_percent(metric, marks, params),
+                    "n": sum(map(len, cells)),
+                    "n_missing": sum(_is_missing(m) for cell in cells for m in cell),
+                }
+
+
+def score_counselling(
+    judgements: Iterable[Row], predictions: Iterable[Row], params: ScoringParameters
+) -> Iterator[dict[str, Any]]:
+    """Yield the mean score of every role on every dimension, on the judge's scale.
+
+    Args:
+        judgements: Rows of ``judgements``; a null score is missing, not 0.
+        predictions: Rows of ``predictions`` that were judged.
+        params: ``evaluation.scores``.
+    """
+    judged = {p["role"]: p for p in predictions if p["benchmark"] == "counselling"}
+    for group in _grouped(judgements, lambda j: (j["role"], j["dimension"])).values():
+        scores = [j["score"] for j in group if j["score"] is not None]
+        interval = _bootstrap([scores], params)
+        yield {
+            **_identity(judged[group[0]["role"]]),
+            "cell": "counselling",
+            "metric": group[0]["dimension"],
+            "value": fmean(scores) if scores else None,
+            "low": interval.low,
+            "high": interval.high,
+            "n": len(group),
+            "n_missing": len(group) - len(scores),
+        }
+
+
+def _has_gold(item: Row) -> bool:
+    if item["benchmark"] == "counselling" or "no_gold" in item["flags"]:
+        return False
+    return bool(item["gold"] or item["answer_text"])
+
+
+def _sitting(marked: Marked) -> tuple[str, ...]:
+    """Return what is scored together: one model, one exam, one way of asking."""
+    prediction = marked.prediction
+    return prediction["role"], prediction["benchmark"], prediction["protocol"]
+
+
+def _metrics_of(marked: Marked) -> dict[str, Mark]:
+    return CHOICE_METRICS if marked.item["type"] in CHOICE_TYPES else OPEN_METRICS
+
+
+def _with_averages(
+    sitting: list[Marked], params: ScoringParameters
+) -> Iterator[tuple[str, Cells]]:
+    """Yield the cells, then what is averaged over them (choice questions only)."""
+    cells = _grouped(sitting, lambda m: m.prediction["cell"])
+    for name, cell in cells.items():
+        yield name, [cell]
+    wanted = params.averaged.get(sitting[0].prediction["benchmark"], ())
+    if not cells.keys() & set(wanted):
+        return
+    yield "micro_average", [sitting]
+    if cells.keys() >= set(wanted):
+        yield "macro_average", [cells[name] for name in wanted]
+
+
+def _percent(
+    metric: str, marks: list[list[float]], params: ScoringParameters
+) -> dict[str, float | None]:
+    """Return value, low and high of the unweighted mean over cells, in percent."""
+    if metric == "standard_accuracy" and len(marks) == 1:
+        interval = metrics.wilson_interval(int(sum(marks[0])), len(marks[0]))
+    else:
+        interval = _bootstrap(marks, params)
+    found = {"value": fmean(map(fmean, marks)), **interval._asdict()}
+    return {name: None if x is None else 100 * x for name, x in found.items()}
+
+
+def _bootstrap(cells: list[list[float]], params: ScoringParameters) -> Interval:
+    return metrics.bootstrap_interval(
+        cells, n_resamples=params.n_resamples, seed=params.seed
+    )
+
+
+def _is_missing(marked: Marked) -> bool:
+    prediction = marked.prediction
+    blank = prediction["outcome"] == "open" and not (prediction["text"] or "").strip()
+    return blank or prediction["outcome"] in {"unread", "failed"}
+
+
+def _identity(prediction: Row) -> dict[str, str]:
+    return {k: prediction[k] for k in ("role", "model", "benchmark", "protocol")}
+
+
+def _grouped(rows: Iterable[T], key: Callable[[T], Any]) -> dict[Any, list[T]]:
+    groups: dict[Any, list[T]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return groups

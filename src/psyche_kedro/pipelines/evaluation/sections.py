@@ -1,0 +1,326 @@
+"""What the report shows, one function per section; ``SECTIONS`` is the order.
+
+Rows of ours stand first, the paper's beside them. Cells are texts: ``56.26 (66.21)`` is
+standard and elastic accuracy in percent, ``–`` is nothing to show.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from psyche_kedro.pipelines.evaluation.figures import Chart
+from psyche_kedro.pipelines.evaluation.published import Published
+
+OFFLINE = "offline-"
+"""How the name of every stand-in begins."""
+ABSENT = "–"
+
+PCEB_CELLS = {
+    "case_single": "Case SMCQ",
+    "case_multiple": "Case MMCQ",
+    "moral_single": "Moral SMCQ",
+    "moral_multiple": "Moral MMCQ",
+    "theory_single": "Theory SMCQ",
+    "theory_multiple": "Theory MMCQ",
+}
+CPSYEXAM_CELLS = {
+    "knowledge_single": "Know. SMCQ",
+    "knowledge_multiple": "Know. MMCQ",
+    "case_single": "Case SMCQ",
+    "case_multiple": "Case MMCQ",
+}
+SHOTS = {"zero_shot": "0-shot", "five_shot": "5-shot"}
+OVERLAPS = {
+    "rouge_1_pltrdy": "R-1 rouge",
+    "rouge_l_pltrdy": "R-L rouge",
+    "rouge_1_zh": "R-1 rouge-chinese",
+    "rouge_l_zh": "R-L rouge-chinese",
+    "bleu_4": "B-4",
+}
+DIMENSIONS = ("EmoE", "CogE", "Con", "Sta")
+
+
+class Row(NamedTuple):
+    """A row of a table; ``kind`` is ``paper``, ``ours``, ``offline`` or ``plain``."""
+
+    kind: str
+    cells: Sequence[str]
+
+
+class Table(NamedTuple):
+    """A table of texts; ``n_names`` columns name the row, the others are figures."""
+
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    n_names: int = 2
+    folded: bool = False
+    """Whether a reader has to open it."""
+
+
+class Section(NamedTuple):
+    """A heading, what to know before reading, and what there is to see."""
+
+    title: str
+    text: str
+    tables: Sequence[Table] = ()
+    charts: Sequence[Chart] = ()
+
+
+class Findings(NamedTuple):
+    """What a report is written from."""
+
+    scores: pl.DataFrame
+    funnel: pl.DataFrame
+    rejections: pl.DataFrame
+    writers: pl.DataFrame
+    exemplars: pl.DataFrame
+    deid_levels: Sequence[str]
+    charts: Sequence[Chart]
+    published: Published
+
+
+class Marks:
+    """The scores of one role on one benchmark, as texts."""
+
+    def __init__(self, scores: Mapping[tuple[str, str, str], float | None]) -> None:
+        self._scores = scores
+
+    def value(self, protocol: str, cell: str, metric: str) -> str:
+        """Return one score, ``–`` where there is none."""
+        return number(self._scores.get((protocol, cell, metric)))
+
+    def accuracy(self, protocol: str, cell: str) -> str:
+        """Return the standard accuracy, with the elastic one if it says more."""
+        standard = self.value(protocol, cell, "standard_accuracy")
+        if cell.endswith("_single") or standard == ABSENT:
+            return standard
+        return f"{standard} ({self.value(protocol, cell, 'elastic_accuracy')})"
+
+
+def funnel(findings: Findings) -> Section:
+    """Return rows kept and rejected at every stage."""
+    rows = [
+        Row("plain", [r["stage"], count(r["rows"]), count(r["rejected"]), r["paper"]])
+        for r in findings.funnel.with_columns(
+            pl.col("paper").fill_null(ABSENT)
+        ).iter_rows(named=True)
+    ]
+    return Section(
+        "From raw text to training sets",
+        "Rows kept and rejected at every stage, beside the paper's counts (§2.2–2.4).",
+        [Table(["Stage", "Kept", "Rejected", "Paper"], rows, n_names=1)],
+    )
+
+
+def rejections(findings: Findings) -> Section:
+    """Return the reasons for which rows were dropped."""
+    rows = [
+        Row("plain", [r["stage"], r["reason"], count(r["rows"])])
+        for r in findings.rejections.iter_rows(named=True)
+    ]
+    return Section(
+        "What was rejected, and why",
+        "Every filter keeps what it dropped, with its reason, in a table of its own.",
+        [Table(["Stage", "Reason", "Rows"], rows)],
+    )
+
+
+def training(findings: Findings) -> Section:
+    """Return the training curves."""
+    return Section(
+        "Training",
+        "Loss of supervised fine-tuning; reward, accuracy and format of GRPO, by step.",
+        charts=findings.charts,
+    )
+
+
+def pceb(findings: Findings) -> Section:
+    """Return Table 1's accuracies."""
+
+    def ours(marks: Marks) -> list[str]:
+        cells = [*PCEB_CELLS, "macro_average"]
+        return [marks.accuracy("reasoned", cell) for cell in cells]
+
+    rows = _our_rows(findings.scores, "pceb", ours)
+    for row in findings.published.pceb:
+        cells = [_pair(row.standard[c], row.elastic.get(c)) for c in PCEB_CELLS]
+        average = _pair(row.average, row.elastic_average)
+        rows.append(_paper_row(1, row.model, [*cells, average]))
+    return Section(
+        "PCEB: the counsellor examination",
+        "Standard accuracy in percent, elastic accuracy in brackets. The average is the "
+        "unweighted mean of the six cells. Unread answers count as wrong here; several "
+        "of the paper's cells fit only a denominator that leaves them out.",
+        [Table(["Model", "Source", *PCEB_CELLS.values(), "Avg."], rows)],
+    )
+
+
+def cpsyexam(findings: Findings) -> Section:
+    """Return Table 2."""
+    asked = [(protocol, cell) for protocol in SHOTS for cell in CPSYEXAM_CELLS]
+
+    def ours(marks: Marks) -> list[str]:
+        cells = [*asked, ("zero_shot", "micro_average")]
+        return [marks.value(*cell, "standard_accuracy") for cell in cells]
+
+    rows = _our_rows(findings.scores, "cpsyexam", ours)
+    for row in findings.published.cpsyexam:
+        given = {"zero_shot": row.zero_shot, "five_shot": row.five_shot}
+        cells = [given[protocol][cell] for protocol, cell in asked]
+        rows.append(_paper_row(2, row.model, map(number, [*cells, row.average])))
+    columns = [f"{SHOTS[protocol]} {CPSYEXAM_CELLS[cell]}" for protocol, cell in asked]
+    return Section(
+        "CPsyExam",
+        "Standard accuracy in percent; the average is over all zero-shot items. The "
+        "answers of the public test set are withheld, so that only items with a gold "
+        f"are scored. Exemplars in the five-shot protocol: {_shown(findings)}.",
+        [Table(["Model", "Source", *columns, "Avg."], rows)],
+    )
+
+
+def open_questions(findings: Findings) -> Section:
+    """Return Table 1's text overlaps, in both variants of ROUGE."""
+
+    def ours(marks: Marks) -> list[str]:
+        scores = [marks.value("essay", "case_essay", metric) for metric in OVERLAPS]
+        return [*scores, ABSENT, ABSENT]
+
+    rows = _our_rows(findings.scores, "pceb", ours)
+    for row in findings.published.pceb:
+        printed = [row.open[metric] for metric in ("bleu_4", "rouge_1", "rouge_l")]
+        rows.append(_paper_row(1, row.model, [*[ABSENT] * 4, *map(number, printed)]))
+    columns = [*OVERLAPS.values(), "R-1 as printed", "R-L as printed"]
+    return Section(
+        "PCEB: open case questions",
+        "F-scores × 100 on jieba words. The paper does not say which ROUGE it used, and "
+        "the two packages in use differ by several points of R-L: both are computed.",
+        [Table(["Model", "Source", *columns], rows)],
+    )
+
+
+def counselling(findings: Findings) -> Section:
+    """Return Table 5."""
+
+    def ours(marks: Marks) -> list[str]:
+        return [marks.value("counselling", "counselling", name) for name in DIMENSIONS]
+
+    rows = _our_rows(findings.scores, "counselling", ours)
+    for row in findings.published.counselling:
+        cells = [number(getattr(row, name)) for name in DIMENSIONS]
+        rows.append(_paper_row(5, row.model, cells))
+    return Section(
+        "Counselling",
+        "Mean scores of a judge, 0 to 3. Judge, conversations and wording differ from "
+        "the paper's: only rows of one source can be compared. A verdict that could not "
+        "be read is missing, not 0.",
+        [Table(["Model", "Source", *DIMENSIONS], rows)],
+    )
+
+
+def every_score(findings: Findings) -> Section:
+    """Return all scores with their intervals."""
+    names = ("role", "benchmark", "cell", "protocol", "metric")
+    rows = [
+        Row(
+            _kind(score["model"]),
+            [
+                *(score[name] for name in names),
+                number(score["value"]),
+                _interval(score),
+                count(score["n"]),
+                count(score["n_missing"]),
+            ],
+        )
+        for score in findings.scores.iter_rows(named=True)
+    ]
+    columns = [*map(str.title, names), "Value", "95 %", "Items", "Missing"]
+    return Section(
+        "Every score with its interval",
+        "Wilson intervals for the standard accuracy of a set of items, seeded bootstrap "
+        "for all else.",
+        [Table(columns, rows, n_names=5, folded=True)],
+    )
+
+
+def provenance(findings: Findings) -> Section:
+    """Return which model wrote what."""
+    rows = [
+        Row(
+            _kind(w["model"]),
+            [w["table"], w["model"], w["prompt_digest"] or ABSENT, count(w["rows"])],
+        )
+        for w in findings.writers.iter_rows(named=True)
+    ]
+    return Section(
+        "Who wrote what",
+        "Every row that a model wrote names the model and the wording it was asked in.",
+        [Table(["Table", "Model", "Prompt", "Rows"], rows, n_names=3)],
+    )
+
+
+SECTIONS: tuple[Callable[[Findings], Section], ...] = (
+    funnel,
+    rejections,
+    training,
+    pceb,
+    cpsyexam,
+    open_questions,
+    counselling,
+    every_score,
+    provenance,
+)
+
+
+# ---- texts -----------------------------------------------------------------------
+
+
+def number(value: float | None) -> str:
+    """Return two decimals, as the paper prints them."""
+    return ABSENT if value is None else f"{value:.2f}"
+
+
+def count(value: int) -> str:
+    """Return a count with thousands apart."""
+    return f"{value:,}"
+
+
+def _pair(standard: float, elastic: float | None) -> str:
+    return number(standard) + (f" ({number(elastic)})" if elastic is not None else "")
+
+
+def _interval(score: Mapping[str, Any]) -> str:
+    if score["low"] is None:
+        return ABSENT
+    return f"{number(score['low'])} to {number(score['high'])}"
+
+
+def _kind(model: str) -> str:
+    return "offline" if model.startswith(OFFLINE) else "ours"
+
+
+def _paper_row(table: int, model: str, cells: Any) -> Row:
+    return Row("paper", [model, f"paper, Table {table}", *cells])
+
+
+def _our_rows(
+    scores: pl.DataFrame, benchmark: str, cells: Callable[[Marks], list[str]]
+) -> list[Row]:
+    """Return one row per role that sat ``benchmark``, in the order of the scores."""
+    sat = scores.filter(pl.col("benchmark") == benchmark)
+    marks: dict[tuple[str, str], dict[tuple[str, str, str], float | None]] = {}
+    for score in sat.iter_rows(named=True):
+        of_role = marks.setdefault((score["role"], score["model"]), {})
+        of_role[score["protocol"], score["cell"], score["metric"]] = score["value"]
+    return [
+        Row(_kind(model), [role, model, *cells(Marks(found))])
+        for (role, model), found in marks.items()
+    ]
+
+
+def _shown(findings: Findings) -> str:
+    counts = findings.exemplars.group_by("cell", maintain_order=True).len()
+    named = [
+        f"{n} for {CPSYEXAM_CELLS.get(cell, cell)}" for cell, n in counts.iter_rows()
+    ]
+    return ", ".join(named) or "none"
