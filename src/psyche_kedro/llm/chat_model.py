@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-Message = Mapping[str, str]
+Message = Mapping[str, Any]
 """``{"role": "system" | "user" | "assistant", "content": …}``."""
 
 

@@ -1,0 +1,145 @@
+"""Raw files to the tables that everything else starts from (§2.2.1).
+
+The paper names four sources: textbooks (Type I), question banks (Type II), what a model
+distils (Type III) and counselling posts (Type IV); three of them are files. A file that
+cannot be read is a row of ``unreadable_sources``, never a crash and never a silence.
+
+Example row of ``documents``::
+
+    {"source": "普通心理学.pdf", "page": 12, "status": "ok", "engine": "text_layer",
+     "text": "工作记忆是…", "confidence": None, …}
+"""
+
+from typing import NamedTuple
+
+import polars as pl
+
+from psyche_kedro import tables
+from psyche_kedro.datasets.source_files import SourceFile
+from psyche_kedro.llm.chat_model import ChatModel
+from psyche_kedro.pipelines.ingestion import (
+    benchmarks,
+    posts,
+    public_sets,
+    question_banks,
+    textbooks,
+)
+from psyche_kedro.pipelines.ingestion.parameters import TextbookParameters
+from psyche_kedro.pipelines.ingestion.sources import (
+    Row,
+    UnreadableSource,
+    read_each,
+    unreadable_row,
+)
+
+
+class ReadTable(NamedTuple):
+    """A table of what was read, and one of what could not be."""
+
+    rows: pl.DataFrame
+    unreadable: pl.DataFrame
+
+
+class ReadPublicSets(NamedTuple):
+    """The public sets' two tables, and what could not be read."""
+
+    samples: pl.DataFrame
+    questions: pl.DataFrame
+    unreadable: pl.DataFrame
+
+
+def read_textbooks(
+    textbook_files: list[SourceFile],
+    ocr_model: ChatModel | None,
+    parameters: TextbookParameters,
+) -> ReadTable:
+    """Return one row per page of every readable book, and the unreadable files.
+
+    A book that came twice is read once; its copy is listed as ``duplicate_file``.
+
+    Args:
+        textbook_files: PDFs, scans, images, DOCX, EPUB, HTML, Markdown, TXT.
+        ocr_model: olmOCR's endpoint, or None to read scans on this machine.
+        parameters: Thresholds and engines.
+    """
+    books: dict[str, textbooks.Book] = {}
+    unreadable: list[Row] = []
+    for file in textbook_files:
+        try:
+            _add_book(books, textbooks.open_book(file, parameters))
+        except UnreadableSource as error:
+            unreadable.append(unreadable_row(file.name, "textbooks", error))
+    waiting = [p for book in books.values() for p in book.pages if p.read is None]
+    pictures = textbooks.read_pictures(waiting, ocr_model, parameters)
+    pages = [
+        row for book in books.values() for row in textbooks.page_rows(book, pictures)
+    ]
+    return _tables(tables.Documents, pages, unreadable)
+
+
+def _add_book(books: dict[str, textbooks.Book], book: textbooks.Book) -> None:
+    if first := books.get(book.document_id):
+        raise UnreadableSource(
+            "duplicate_file", f"The file equals {first.file.name}, which is read."
+        )
+    books[book.document_id] = book
+
+
+def read_question_banks(question_bank_files: list[SourceFile]) -> ReadTable:
+    """Return one row per question of every bank, parsed or not (Type II)."""
+    read = read_each(question_bank_files, "question_banks", question_banks.read_bank)
+    return _tables(tables.BankQuestions, read.rows, read.unreadable)
+
+
+def read_posts(post_files: list[SourceFile]) -> ReadTable:
+    """Return one row per candidate conversation (Type IV)."""
+    read = read_each(post_files, "posts", posts.read_post_file)
+    return _tables(tables.Posts, read.rows, read.unreadable)
+
+
+def read_public_sets(public_files: list[SourceFile]) -> ReadPublicSets:
+    """Return the public dialogues and knowledge QA (D_ps) and exam questions (D_cp)."""
+    exams = [f for f in public_files if public_sets.folder_of(f) == "exam_questions"]
+    others = [f for f in public_files if f not in exams]
+    samples = read_each(others, "public", public_sets.read_sample_file)
+    questions = read_each(exams, "public", question_banks.read_bank)
+    return ReadPublicSets(
+        tables.frame(tables.PublicSamples, samples.rows),
+        tables.frame(tables.BankQuestions, questions.rows),
+        _unreadable(samples.unreadable + questions.unreadable),
+    )
+
+
+def read_benchmarks(benchmark_files: list[SourceFile]) -> ReadTable:
+    """Return one row per benchmark item, flagged where something is wrong with it."""
+    read = read_each(benchmark_files, "benchmarks", benchmarks.read_benchmark_file)
+    return _tables(tables.BenchmarkItems, read.rows, read.unreadable)
+
+
+def list_unreadable_sources(
+    unreadable_textbooks: pl.DataFrame,
+    unreadable_question_banks: pl.DataFrame,
+    unreadable_posts: pl.DataFrame,
+    unreadable_public_sets: pl.DataFrame,
+    unreadable_benchmarks: pl.DataFrame,
+) -> pl.DataFrame:
+    """Return all that could not be read, in one table."""
+    return pl.concat(
+        [
+            unreadable_textbooks,
+            unreadable_question_banks,
+            unreadable_posts,
+            unreadable_public_sets,
+            unreadable_benchmarks,
+        ]
+    )
+
+
+def _tables(
+    model: type[tables._Table], rows: list[Row], unreadable: list[Row]
+) -> ReadTable:
+    return ReadTable(tables.frame(model, rows), _unreadable(unreadable))
+
+
+def _unreadable(rows: list[Row]) -> pl.DataFrame:
+    return tables.frame(tables.UnreadableSources, rows)

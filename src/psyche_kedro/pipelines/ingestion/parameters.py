@@ -1,0 +1,51 @@
+"""Parameters of ingestion; every value stands in conf/base/parameters/ingestion.yml."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Parameters(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TextLayerParameters(_Parameters):
+    """When the text inside a PDF is trusted."""
+
+    min_chars: Annotated[int, Field(ge=0)]
+    min_readable_share: Share
+    """Share of Han, printable ASCII and common punctuation among its characters."""
+    max_image_share: Share
+    """An image above this share of the page means a scan: its text is someone's OCR."""
+
+
+class OlmocrParameters(_Parameters):
+    """How olmOCR is asked."""
+
+    longest_side: Annotated[int, Field(ge=64)]
+    """Pixels of the rendered page's longest side."""
+    max_tokens: Annotated[int, Field(ge=1)]
+    temperatures: Annotated[tuple[float, ...], Field(min_length=1)]
+    """One per attempt at a page."""
+
+
+class LocalOcrParameters(_Parameters):
+    """How pages are read without an endpoint."""
+
+    engines: tuple[Literal["rapidocr", "tesseract"], ...]
+    """In order of preference; one that is not installed is passed over."""
+    longest_side: Annotated[int, Field(ge=64)]
+    min_confidence: Share
+    """A page with a line below it is flagged ``low_confidence``."""
+
+
+class TextbookParameters(_Parameters):
+    """How textbooks are read."""
+
+    text_layer: TextLayerParameters
+    olmocr: OlmocrParameters
+    local_ocr: LocalOcrParameters
+    blank_ink_share: Share
+    """A page with fewer dark pixels is blank."""

@@ -1,0 +1,274 @@
+"""Counselling posts (Type IV): one row per candidate conversation.
+
+Type IV is community posts with their replies and multi-turn dialogues (§2.2). A post
+with n replies is n candidates of one thread; a post without any is one, for the filter
+to reject with its reason.
+
+Layouts, by their fields:
+
+- PsyQA: ``{question, description, answers: [{answer_text}]}``
+- ``{ques_info: {title, content}, answers_info: [{content}]}``
+- SmileChat: ``{turns: [{role, content}]}``, or the list of turns as a file
+- ``{messages: [{role, content}]}``
+- ``{conversation: [{system, input, output}]}``
+- ``{text: "来访者：…"}``, or a list of such lines, or a text file of them
+- CSV and Excel with a post and a reply per row
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from psyche_kedro.datasets.source_files import SourceFile
+from psyche_kedro.pipelines.ingestion import records
+from psyche_kedro.pipelines.ingestion.encodings import decode
+from psyche_kedro.pipelines.ingestion.file_types import file_type
+from psyche_kedro.pipelines.ingestion.sources import Row, UnreadableSource
+from psyche_kedro.tables import content_id
+
+Message = dict[str, str]
+
+ROLES = {
+    name: role
+    for role, names in (
+        (
+            "user",
+            "user human client seeker speaker patient "
+            "来访者 求助者 咨询者 用户 患者 楼主 提问者",
+        ),
+        (
+            "assistant",
+            "assistant gpt counselor counsellor supporter listener therapist bot "
+            "心理咨询师 咨询师 支持者 倾听者 治疗师 医生 助手 回答者",
+        ),
+        ("system", "system"),
+    )
+    for name in names.split()
+}
+_SPEAKERS = sorted((n for n in ROLES if not n.isascii()), key=len, reverse=True)
+SPEAKER = re.compile(rf"^\s*({'|'.join(_SPEAKERS)})\s*[:：]\s*")
+POST_COLUMNS = {
+    "title": "title question 标题 问题 题目 帖子标题",
+    "body": "description content body post 正文 描述 内容 问题描述 帖子内容",
+    "reply": "reply answer answer_text response 回复 回答 评论 答案 回复内容",
+    "thread": "thread_id thread questionid question_id post_id 帖子id 主题id id",
+}
+POST_COLUMN_OF = {
+    alias: name for name, text in POST_COLUMNS.items() for alias in text.split()
+}
+TURN_LISTS = ("turns", "messages", "dialog")
+UNKNOWN_LAYOUT = (
+    "No known layout of posts or dialogues: expected `question` and `answers`, "
+    "`turns`, `messages`, `conversation` or `text`."
+)
+
+
+def read_post_file(file: SourceFile) -> Iterator[Row | UnreadableSource]:
+    """Yield the ``Posts`` rows of one file.
+
+    A record of no known layout is yielded as an ``UnreadableSource``, the others go on.
+    """
+    for locator, record in post_records(file):
+        try:
+            yield from _rows(record, file.name, locator)
+        except UnreadableSource as error:
+            yield UnreadableSource(error.reason, f"{locator}: {error.detail}")
+
+
+def post_records(file: SourceFile) -> list[tuple[str, Any]]:
+    """Return ``(locator, record)`` of a file of posts or dialogues.
+
+    Raises:
+        UnreadableSource: If the file is damaged or of no known type.
+    """
+    data = file.read()
+    match file_type(file.name, data):
+        case "json" | "jsonl":
+            return _dialogue_of_turns(records.read_json(data))
+        case "csv":
+            return _threads(records.read_csv(data), "row ")
+        case "xls" | "xlsx":
+            sheets = records.read_excel(data).items()
+            return [t for name, cells in sheets for t in _threads(cells, f"{name}!")]
+        case "text" | "markdown":
+            return _text_dialogues(decode(data))
+        case other:
+            raise UnreadableSource(
+                "unknown_type",
+                f"Posts were expected, a file of type '{other}' came: give JSON, CSV, "
+                "Excel or TXT.",
+            )
+
+
+def _dialogue_of_turns(items: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """SmileChat keeps one dialogue per file: a list of turns is one record."""
+    if items and all(_is_turn(item) for _, item in items):
+        return [("file", {"turns": [item for _, item in items]})]
+    return items
+
+
+def _is_turn(item: Any) -> bool:
+    return isinstance(item, Mapping) and {"role", "content"} <= item.keys()
+
+
+def _threads(cells: Sequence[Sequence[str]], where: str) -> list[tuple[str, Any]]:
+    """Gather the rows of one post: by its thread column, else by its words."""
+    threads: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {}
+    for locator, row in records.table_records(cells, post_column, where):
+        fields = {name: v for k, v in row.items() if (name := post_column(k))}
+        key = (
+            fields.get("thread", ""),
+            fields.get("title", ""),
+            fields.get("body", ""),
+        )
+        post = {"question": key[1], "description": key[2], "answers": []}
+        _, record = threads.setdefault(key, (locator, post))
+        if fields.get("reply", "").strip():
+            record["answers"].append({"answer_text": fields["reply"]})
+    return list(threads.values())
+
+
+def post_column(text: str) -> str | None:
+    """Return the canonical name of a column of posts, or None."""
+    return POST_COLUMN_OF.get(text.strip().lower())
+
+
+def _text_dialogues(text: str) -> list[tuple[str, Any]]:
+    """Return the dialogues of a text; ``===`` or ``---`` stands between them."""
+    parts = re.split(r"\n\s*(?:={3,}|-{3,}|\*{3,})\s*\n", text)
+    return [(f"dialogue {n}", {"text": p}) for n, p in enumerate(parts, 1) if p.strip()]
+
+
+# ---- layouts ---------------------------------------------------------------------
+
+
+def _rows(record: Any, source: str, locator: str) -> Iterator[Row]:
+    thread = content_id(source, locator)
+    conversations = [without_system(talk) for talk in conversations_of(record)]
+    kind = "dialogue" if is_dialogue(record) else "community"
+    for number, messages in enumerate(conversations, 1):
+        place = locator if len(conversations) == 1 else f"{locator} reply {number}"
+        words = [m["content"] for m in messages]
+        yield {
+            "post_id": content_id(source, place, *words),
+            "thread_id": thread,
+            "source": source,
+            "locator": place,
+            "kind": kind,
+            "messages": messages,
+        }
+
+
+def is_dialogue(record: Any) -> bool:
+    """Return whether a record is a dialogue, not a post with replies."""
+    return not isinstance(record, Mapping) or not (
+        "answers" in record or "answers_info" in record
+    )
+
+
+def conversations_of(record: Any) -> list[list[Message]]:
+    """Return the candidate conversations of a record: one per reply, one per dialogue.
+
+    Raises:
+        UnreadableSource: If the record has no known layout or no words.
+    """
+    if not is_dialogue(record):
+        return _replies(record)
+    return [dialogue_of(record)]
+
+
+def _replies(record: Mapping[str, Any]) -> list[list[Message]]:
+    post = _post_text(record)
+    if not post:
+        raise UnreadableSource("empty_post", "The post has no words.")
+    answers = record.get("answers", record.get("answers_info")) or []
+    replies = [_reply_text(answer) for answer in answers]
+    opening = {"role": "user", "content": post}
+    if not replies:
+        return [[opening]]
+    return [[opening, {"role": "assistant", "content": reply}] for reply in replies]
+
+
+def _post_text(record: Mapping[str, Any]) -> str:
+    info = record.get("ques_info", record)
+    names = ("title", "question", "description", "content")
+    parts = [str(info.get(name) or "").strip() for name in names]
+    return "\n".join(dict.fromkeys(part for part in parts if part))
+
+
+def _reply_text(answer: Any) -> str:
+    if isinstance(answer, str):
+        return answer.strip()
+    text = answer.get("answer_text") or answer.get("content") or answer.get("text")
+    return str(text or "").strip()
+
+
+def without_system(messages: list[Message]) -> list[Message]:
+    """Return the messages that people spoke: a system prompt is no one's words."""
+    return [message for message in messages if message["role"] != "system"]
+
+
+def dialogue_of(record: Any) -> list[Message]:
+    """Return the messages of a dialogue; neighbours of one speaker are one message.
+
+    Raises:
+        UnreadableSource: If the record has no known layout, role or words.
+    """
+    turns = [(role, text.strip()) for role, text in _turns(record) if text.strip()]
+    if not turns:
+        raise UnreadableSource("unknown_layout", UNKNOWN_LAYOUT)
+    messages: list[Message] = []
+    for role, text in turns:
+        if messages and messages[-1]["role"] == role:
+            messages[-1] = {
+                "role": role,
+                "content": f"{messages[-1]['content']}\n{text}",
+            }
+        else:
+            messages.append({"role": role, "content": text})
+    return messages
+
+
+def _turns(record: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(record, list):
+        yield from _spoken_lines([str(line) for line in record])
+    elif not isinstance(record, Mapping):
+        raise UnreadableSource("unknown_layout", UNKNOWN_LAYOUT)
+    elif isinstance(record.get("text"), str):
+        yield from _spoken_lines(record["text"].split("\n"))
+    elif isinstance(record.get("conversation"), list):
+        yield from _triples(record["conversation"])
+    else:
+        name = next((k for k in TURN_LISTS if isinstance(record.get(k), list)), "")
+        turns = [turn for turn in record.get(name, []) if isinstance(turn, Mapping)]
+        yield from ((_role(turn), str(turn.get("content") or "")) for turn in turns)
+
+
+def _triples(turns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for turn in turns:
+        yield "system", str(turn.get("system") or "")
+        yield "user", str(turn.get("input") or "")
+        yield "assistant", str(turn.get("output") or "")
+
+
+def _role(turn: Mapping[str, Any]) -> str:
+    name = str(turn.get("role") or turn.get("from") or "").strip().lower()
+    if name not in ROLES:
+        raise UnreadableSource(
+            "unknown_role",
+            f"A speaker of no known role came: expected one of {sorted(ROLES)[:6]} ….",
+        )
+    return ROLES[name]
+
+
+def _spoken_lines(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    role = None
+    for line in lines:
+        match = SPEAKER.match(line)
+        role = ROLES[match[1]] if match else role
+        if role is None and line.strip():
+            raise UnreadableSource(
+                "unknown_role", "A line before the first `来访者：` has no speaker."
+            )
+        if role is not None:
+            yield role, line[match.end() :] if match else line

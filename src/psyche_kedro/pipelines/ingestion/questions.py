@@ -1,0 +1,298 @@
+"""One question out of a record, whatever the record calls its fields.
+
+Everything that is wrong with it is named in ``parse_errors``; nothing is guessed. The
+check is one function for banks and benchmarks, so that an item which a bank rejects is
+exactly an item which a benchmark flags.
+
+Example::
+
+    {"题干": "需要层次理论由谁提出？", "A": "马斯洛", "B": "罗杰斯", "答案": "A"}
+    -> {"type": "single", "stem": "需要层次理论由谁提出？", "gold": ["A"], …}
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psyche_kedro.tables import CHOICE_TYPES
+
+Fields = dict[str, Any]
+Option = dict[str, str]
+
+ALIASES = {
+    "stem": "题目 题干 问题 试题 试题内容 题目内容 题目描述 question stem title",
+    "options": "选项 备选项 备选答案 options choices",
+    "answer": "答案 正确答案 参考答案 标准答案 正确选项 answer gold key correct_answer",
+    "explanation": "解析 答案解析 试题解析 详解 explanation analysis rationale",
+    "type": "题型 题目类型 试题类型 类型 type question_type qtype",
+    "subject": "科目 学科 课程 subject subject_name category 章节 知识点",
+    "case_text": "案例 案例材料 共用题干 材料 case case_text background",
+    "general_info": "一般资料 general_info",
+    "case_introduction": "案例介绍 case_introduction",
+    "kind": "kind",
+}
+NAME_OF = {alias: name for name, text in ALIASES.items() for alias in text.split()}
+OPTION_NAME = re.compile(r"^(?:选项|option[_ ]?)?\s*([A-Ha-hＡ-Ｈ])\s*(?:选项)?$")
+
+TYPE_WORDS = (
+    ("true_false", ("判断", "是非", "true_false", "judge", "truefalse")),
+    ("multiple", ("多选", "多项", "不定项", "multi")),
+    ("single", ("单选", "单项", "single", "选择题")),
+    ("fill_in", ("填空", "fill")),
+    ("case", ("案例", "qa_analyse", "case")),
+    ("short_answer", ("简答", "论述", "名词解释", "问答", "essay", "short", "qa")),
+)
+TRUTHS = {
+    word: label
+    for label, words in (
+        ("A", "√ ✓ ✔ 对 正确 是 t true yes y 1"),
+        ("B", "× ✗ ✘ x 错 错误 否 f false no n 0"),
+    )
+    for word in words.split()
+}
+TRUE_FALSE_OPTIONS = [{"label": "A", "text": "正确"}, {"label": "B", "text": "错误"}]
+WIDE_LETTERS = str.maketrans({chr(0xFF21 + n): chr(0x41 + n) for n in range(26)})
+INLINE_OPTION = re.compile(
+    r"(?:^|(?<=[\s;；。]))[（(]?([A-HＡ-Ｈ])[)）]?\s*[.．、:：)）]\s*"
+)
+LETTERS_ONLY = re.compile(r"[A-H](?:[\s,，、;；/]*[A-H])*")
+LABELLED_ANSWER = re.compile(
+    r"^\s*([A-H])\s*[、.．:：]\s*([^A-H\s,，、].*)$", re.DOTALL
+)
+ANSWER_WRAPPING = re.compile(
+    r"^[\s【\[(（]*(?:正确|参考|标准)?(?:答案|选项)?[】\])）]?(?:是|为|选)?[\s:：]*"
+    r"|[\s。.)）,，、;；]+$"
+)
+NUMBERING = re.compile(r"^\s*(?:第\s*)?\d{1,4}\s*(?:题)?\s*[.．、:：)）]\s*(?=\D)")
+MAX_OPTIONS = 8
+MIN_OPTIONS = 2
+
+
+def field_name(text: str) -> str | None:
+    """Return the canonical name of a column or key, an option's letter, or None."""
+    name = text.strip().strip("*：:").lower()
+    if match := OPTION_NAME.match(text.strip()):
+        return match[1].translate(WIDE_LETTERS).upper()
+    return NAME_OF.get(name)
+
+
+def looks_like_question(record: Any) -> bool:
+    """Return whether a record has a stem under one of its known names."""
+    return isinstance(record, Mapping) and any(field_name(k) == "stem" for k in record)
+
+
+def parse_question(
+    record: Mapping[str, Any], *, type_hint: str | None = None
+) -> Fields:
+    """Return the ``Question`` columns of a record, and ``parse_errors``.
+
+    Args:
+        record: Fields under any known name.
+        type_hint: What the file or folder says about the type; it outranks the record.
+    """
+    fields = _canonical(record)
+    raw_answer = fields.get("answer")
+    options = _with_answered_option(read_options(fields), raw_answer)
+    kind = type_hint or type_of(fields.get("type"))
+    kind = kind or _guessed_type(options, raw_answer, fields.get("stem"))
+    if kind in ("case", "short_answer") and options:
+        kind = _guessed_type(options, raw_answer, None)
+    question = {
+        "type": kind,
+        "case_text": _case_text(fields),
+        "stem": _text(fields.get("stem")) or "",
+        "options": options,
+        "gold": [],
+        "answer_text": None,
+        "explanation": _text(fields.get("explanation")),
+        "subject": _text(fields.get("subject")),
+    }
+    question |= _answer(kind, options, raw_answer)
+    return question | {"parse_errors": question_errors(question)}
+
+
+def _canonical(record: Mapping[str, Any]) -> Fields:
+    fields: Fields = {}
+    for key, value in record.items():
+        name = field_name(str(key))
+        if name and fields.get(name) in (None, ""):
+            fields[name] = value
+    return fields
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    parts = value if isinstance(value, list) else [value]
+    return "\n".join(str(part).strip() for part in parts).strip() or None
+
+
+def _case_text(fields: Mapping[str, Any]) -> str | None:
+    names = ("general_info", "case_introduction", "case_text")
+    parts = [text for name in names if (text := _text(fields.get(name)))]
+    return "\n".join(parts) or None
+
+
+def type_of(text: Any) -> str | None:
+    """Return the question type that a text such as ``多项选择题`` names, or None."""
+    text = str(text or "").lower()
+    return next((t for t, words in TYPE_WORDS if any(w in text for w in words)), None)
+
+
+def read_options(fields: Mapping[str, Any]) -> list[Option]:
+    """Return ``{label, text}`` in label order; an empty text is no option."""
+    value = fields.get("options")
+    if isinstance(value, str):
+        pairs = split_options(value)
+    elif isinstance(value, Mapping):
+        pairs = [(str(k), str(v or "")) for k, v in value.items()]
+    elif isinstance(value, Sequence):
+        pairs = [_listed_option(n, item) for n, item in enumerate(value)]
+    else:
+        pairs = [(k, str(v or "")) for k, v in fields.items() if len(k) == 1]
+    found = {
+        label.strip().translate(WIDE_LETTERS).upper(): text.strip()
+        for label, text in pairs
+        if text.strip()
+    }
+    return [{"label": label, "text": found[label]} for label in sorted(found)]
+
+
+def _with_answered_option(options: list[Option], answer: Any) -> list[Option]:
+    """Return the options with the last one, where it slipped into the answer field.
+
+    97 items of CPsyExam's training set have options A to C and the answer ``D、华生``.
+    """
+    match = LABELLED_ANSWER.match(str(answer))
+    following = chr(ord("A") + len(options))
+    if options and match and match[1] == following:
+        return [*options, {"label": following, "text": match[2].strip()}]
+    return options
+
+
+def _listed_option(index: int, item: Any) -> tuple[str, str]:
+    if isinstance(item, Mapping):
+        label = item.get("label") or item.get("key") or chr(ord("A") + index)
+        return str(label), str(item.get("text") or item.get("value") or "")
+    text = str(item).strip()
+    match = INLINE_OPTION.match(text)
+    return (match[1], text[match.end() :]) if match else (chr(ord("A") + index), text)
+
+
+def split_options(text: str) -> list[tuple[str, str]]:
+    """Return the ``(label, text)`` pairs of ``A. … B. …`` in one or many lines.
+
+    Empty when the text does not start with a label, or the labels do not follow one
+    another.
+    """
+    marks = list(INLINE_OPTION.finditer(text))
+    if not marks or text[: marks[0].start()].strip():
+        return []
+    labels = [mark[1].translate(WIDE_LETTERS) for mark in marks]
+    if [ord(label) - ord(labels[0]) for label in labels] != list(range(len(labels))):
+        return []
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    return [
+        (label, text[mark.end() : end].strip())
+        for label, mark, end in zip(labels, marks, ends, strict=True)
+    ]
+
+
+def _guessed_type(options: list[Option], answer: Any, stem: Any) -> str:
+    if len(options) == len(TRUE_FALSE_OPTIONS) and _truths_of(options):
+        return "true_false"
+    if options:
+        return "multiple" if len(read_labels(answer, options)) > 1 else "single"
+    if _truth(answer) is not None and not str(answer).strip().isdigit():
+        return "true_false"
+    if LETTERS_ONLY.fullmatch(_letters(answer)):
+        return (
+            "multiple"
+            if len(set(_letters(answer)) - set(" ,，、;；/")) > 1
+            else "single"
+        )
+    return "fill_in" if re.search(r"_{2,}|[（(]\s*[)）]", str(stem)) else "short_answer"
+
+
+def _letters(answer: Any) -> str:
+    text = "".join(answer) if isinstance(answer, list) else str(answer or "")
+    return ANSWER_WRAPPING.sub("", text.translate(WIDE_LETTERS)).upper()
+
+
+def _answer(kind: str, options: list[Option], answer: Any) -> Fields:
+    if kind == "true_false":
+        label = _true_false_label(options, answer)
+        gold = [label] if label else []
+        return {"options": TRUE_FALSE_OPTIONS, "gold": gold}
+    if kind in CHOICE_TYPES:
+        return {"gold": read_labels(answer, options)}
+    return {"answer_text": _text(answer)}
+
+
+def _truth(value: Any) -> str | None:
+    return TRUTHS.get(ANSWER_WRAPPING.sub("", str(value or "")).strip("()（）").lower())
+
+
+def _truths_of(options: list[Option]) -> dict[str, str]:
+    """Return ``{label: A or B}`` when the options are one true and one false."""
+    truths = {o["label"]: t for o in options if (t := _truth(o["text"]))}
+    return truths if set(truths.values()) == {"A", "B"} else {}
+
+
+def _true_false_label(options: list[Option], answer: Any) -> str | None:
+    letters = _letters(answer)
+    return (
+        _truths_of(options).get(letters)
+        or _truth(answer)
+        or (letters if letters in ("A", "B") and not options else None)
+    )
+
+
+def read_labels(answer: Any, options: list[Option]) -> list[str]:
+    """Return the gold labels, sorted: of ``AC``, ``A,C``, a list, an option's text."""
+    if isinstance(answer, list):
+        return sorted(
+            {label for part in answer for label in read_labels(part, options)}
+        )
+    text = str(answer or "").strip()
+    by_text = [o["label"] for o in options if o["text"] == text]
+    if by_text:
+        return by_text
+    labelled = LABELLED_ANSWER.match(text)
+    letters = labelled[1] if labelled else _letters(text)
+    if not LETTERS_ONLY.fullmatch(letters):
+        return []
+    return sorted(set(re.findall("[A-H]", letters)))
+
+
+def question_errors(question: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a question, as slugs; empty when nothing is."""
+    errors = ["empty_stem"] if not question["stem"].strip() else []
+    if question["type"] not in CHOICE_TYPES:
+        return errors if question["answer_text"] else [*errors, "no_answer"]
+    return errors + _option_errors(question) + _gold_errors(question)
+
+
+def _option_errors(question: Mapping[str, Any]) -> list[str]:
+    labels = [option["label"] for option in question["options"]]
+    if len(labels) > MAX_OPTIONS:
+        return ["too_many_options"]
+    expected = [chr(ord("A") + n) for n in range(len(labels))]
+    complete = len(labels) >= MIN_OPTIONS and labels == expected
+    return [] if complete else ["options_missing"]
+
+
+def _gold_errors(question: Mapping[str, Any]) -> list[str]:
+    gold = question["gold"]
+    labels = {option["label"] for option in question["options"]}
+    if not gold:
+        return ["no_gold"]
+    errors = ["gold_not_in_options"] if not set(gold) <= labels else []
+    if question["type"] != "multiple" and len(gold) > 1:
+        errors.append("several_golds_for_single")
+    return errors
+
+
+def strip_numbering(stem: str) -> str:
+    """Return a stem without its leading number: ``89．在…`` -> ``在…``."""
+    return NUMBERING.sub("", stem, count=1)

@@ -1,0 +1,67 @@
+"""Raw files one by one: what can be read, and what is listed as unreadable."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from psyche_kedro.datasets.source_files import SourceFile
+
+Row = dict[str, Any]
+
+
+class UnreadableSource(Exception):
+    """A file, or one record of it, that cannot be read; it becomes a row, not a crash.
+
+    Attributes:
+        reason: A slug, e.g. ``encrypted``.
+        detail: One sentence: what was expected, what came, the mend.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class ReadRows(NamedTuple):
+    """What reading a folder gives."""
+
+    rows: list[Row]
+    unreadable: list[Row]
+
+
+def read_each(
+    files: Iterable[SourceFile],
+    chapter: str,
+    reader: Callable[[SourceFile], Iterable[Row | UnreadableSource]],
+) -> ReadRows:
+    """Return the rows of all files, and one row per file that could not be read.
+
+    Args:
+        files: Raw files.
+        chapter: Folder below the raw root.
+        reader: Gives a file's rows; it yields an ``UnreadableSource`` for a record it
+            cannot read, and raises one for the whole file.
+    """
+    rows: list[Row] = []
+    unreadable: list[Row] = []
+    for file in files:
+        try:
+            outcomes = list(reader(file))
+        except UnreadableSource as error:
+            outcomes = [error]
+        for outcome in outcomes:
+            if isinstance(outcome, UnreadableSource):
+                unreadable.append(unreadable_row(file.name, chapter, outcome))
+            else:
+                rows.append(outcome)
+    return ReadRows(rows, unreadable)
+
+
+def unreadable_row(source: str, chapter: str, error: UnreadableSource) -> Row:
+    """Return the ``UnreadableSources`` row of ``error``."""
+    return {
+        "source": source,
+        "chapter": chapter,
+        "reason": error.reason,
+        "detail": error.detail,
+    }

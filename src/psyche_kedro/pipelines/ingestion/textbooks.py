@@ -1,0 +1,206 @@
+"""Textbooks (Type I) of any format to one row per page.
+
+Type I is the paper's first source: classic psychology books, read by olmOCR (§2.2.1,
+§2.2.2). Here the engine is chosen per page: a trusted text layer, else olmOCR where an
+endpoint is configured, else the OCR engines of this machine. Every page gets a row,
+whatever became of it, and one bad page never costs a book.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+from PIL.Image import Image
+
+from psyche_kedro.datasets.source_files import SourceFile
+from psyche_kedro.llm.chat_model import ChatModel
+from psyche_kedro.pipelines.ingestion import markup, olmocr
+from psyche_kedro.pipelines.ingestion.encodings import decode
+from psyche_kedro.pipelines.ingestion.file_types import IMAGE_TYPES, file_type
+from psyche_kedro.pipelines.ingestion.ocr import OcrEngine, installed_engines
+from psyche_kedro.pipelines.ingestion.page_images import (
+    PageRef,
+    image_frames,
+    ink_share,
+    open_pdf,
+    render,
+)
+from psyche_kedro.pipelines.ingestion.parameters import TextbookParameters
+from psyche_kedro.pipelines.ingestion.sources import Row, UnreadableSource
+from psyche_kedro.pipelines.ingestion.text_layer import distrust, read_text_layer
+from psyche_kedro.tables import content_id
+
+NO_ENGINE = "no_ocr_engine"
+
+
+class PageText(NamedTuple):
+    """What became of one page; the columns of ``Documents`` that are not its place."""
+
+    text: str
+    status: str
+    engine: str
+    confidence: float | None = None
+    detail: str | None = None
+
+
+class Page(NamedTuple):
+    """A page of a book.
+
+    Attributes:
+        ref: Where it is.
+        read: Its text, where reading it needs no picture of it.
+        layer: Text layer that is not trusted: better than nothing.
+        distrust: Why it is not.
+    """
+
+    ref: PageRef
+    read: PageText | None
+    layer: str = ""
+    distrust: str | None = None
+
+
+class Book(NamedTuple):
+    """A readable file and its pages."""
+
+    file: SourceFile
+    document_id: str
+    kind: str
+    pages: list[Page]
+
+
+def open_book(file: SourceFile, parameters: TextbookParameters) -> Book:
+    """Return the pages of a file, read as far as no picture is needed.
+
+    Raises:
+        UnreadableSource: If the file is empty, damaged, encrypted or no textbook.
+    """
+    data = file.read()
+    kind = file_type(file.name, data)
+    pages = list(_pages(file, kind, data, parameters))
+    return Book(file, content_id(sha256(data).hexdigest()), kind, pages)
+
+
+def _pages(
+    file: SourceFile, kind: str, data: bytes, parameters: TextbookParameters
+) -> Iterator[Page]:
+    if kind == "pdf":
+        yield from _pdf_pages(file, data, parameters)
+    elif kind in IMAGE_TYPES:
+        frames = range(1, image_frames(data) + 1)
+        yield from (Page(PageRef(file, "image", n), None) for n in frames)
+    else:
+        for number, text in enumerate(_texts(kind, data), 1):
+            status = "ok" if text.strip() else "blank"
+            read = PageText(text.strip(), status, kind)
+            yield Page(PageRef(file, kind, number), read)
+
+
+def _texts(kind: str, data: bytes) -> list[str]:
+    match kind:
+        case "docx":
+            return [markup.to_markdown(markup.docx_blocks(data))]
+        case "epub":
+            pages = markup.epub_pages(data)
+            return [markup.to_markdown(markup.html_blocks(page)) for page in pages]
+        case "html":
+            return [markup.to_markdown(markup.html_blocks(decode(data)))]
+        case "markdown" | "text":
+            return [decode(data)]
+        case other:
+            raise UnreadableSource(
+                "unknown_type",
+                f"A textbook was expected, a file of type '{other}' came: put question "
+                "banks into question_banks/.",
+            )
+
+
+def _pdf_pages(
+    file: SourceFile, data: bytes, parameters: TextbookParameters
+) -> Iterator[Page]:
+    with open_pdf(data) as document:
+        for number in range(1, len(document) + 1):
+            page = document[number - 1]
+            text = read_text_layer(page)
+            doubt = distrust(text, page, parameters.text_layer)
+            read = None if doubt else PageText(text, "ok", "text_layer")
+            yield Page(PageRef(file, "pdf", number), read, text if doubt else "", doubt)
+            page.close()
+
+
+# ---- pictures --------------------------------------------------------------------
+
+
+def read_pictures(
+    pages: Sequence[Page], model: ChatModel | None, parameters: TextbookParameters
+) -> dict[PageRef, PageText]:
+    """Return what became of the pages that must be looked at.
+
+    Args:
+        pages: Pages without trusted text; those of one book stand together.
+        model: olmOCR's endpoint, or None.
+        parameters: Thresholds and engines.
+    """
+    engines = installed_engines(parameters.local_ocr.engines)
+    refs = [page.ref for page in pages]
+    by_olmocr = olmocr.read_pages(refs, model, parameters.olmocr) if model else {}
+    rest = [page for page in pages if _needs_more(by_olmocr.get(page.ref))]
+    pictures = render((p.ref for p in rest), parameters.local_ocr.longest_side)
+    read = {ref: _from_olmocr(page) for ref, page in by_olmocr.items()}
+    for page, picture in zip(rest, pictures, strict=True):
+        local = _read_locally(page, picture, engines, parameters)
+        read[page.ref] = _after(by_olmocr.get(page.ref), local)
+    return read
+
+
+def _needs_more(page: olmocr.OlmocrPage | None) -> bool:
+    return page is None or (page.problem is not None and not page.text)
+
+
+def _from_olmocr(page: olmocr.OlmocrPage) -> PageText:
+    status = "ok" if page.text else "blank"
+    return PageText(page.text, status, "olmocr", detail=page.problem)
+
+
+def _after(first: olmocr.OlmocrPage | None, local: PageText) -> PageText:
+    """Mark what a local engine read after olmOCR failed on the page."""
+    if first is None:
+        return local
+    status = "fallback" if local.status == "ok" else local.status
+    details = [d for d in (f"olmocr: {first.problem}", local.detail) if d]
+    return local._replace(status=status, detail="; ".join(details))
+
+
+def _read_locally(
+    page: Page,
+    picture: Image,
+    engines: Sequence[OcrEngine],
+    parameters: TextbookParameters,
+) -> PageText:
+    if ink_share(picture) < parameters.blank_ink_share:
+        return PageText("", "blank", "none")
+    for engine in engines:
+        found = engine.read(picture)
+        if found.text:
+            low = (found.confidence or 1.0) < parameters.local_ocr.min_confidence
+            detail = "low_confidence" if low else None
+            return PageText(found.text, "ok", engine.name, found.confidence, detail)
+    if page.layer:
+        return PageText(page.layer, "fallback", "text_layer", detail=page.distrust)
+    if engines:
+        return PageText("", "blank", engines[-1].name, detail="no_text_found")
+    return PageText("", "failed", "none", detail=NO_ENGINE)
+
+
+# ---- rows ------------------------------------------------------------------------
+
+
+def page_rows(book: Book, pictures: Mapping[PageRef, PageText]) -> Iterator[Row]:
+    """Yield the ``Documents`` rows of a book, every page of it."""
+    for page in book.pages:
+        read = page.read or pictures[page.ref]
+        yield read._asdict() | {
+            "page_id": content_id(book.document_id, str(page.ref.number)),
+            "document_id": book.document_id,
+            "source": book.file.name,
+            "page": page.ref.number,
+        }
