@@ -1,10 +1,10 @@
 """Models sit the exams, a judge reads their counselling, and a report tells all of it.
 
 The paper (§3) evaluates on PCEB (3,863 choice and 100 case questions), on CPsyExam's
-test set zero-shot and five-shot, and on 200 counselling conversations of PsyDT judged by
-GPT-4o. It prints no code: which ROUGE, what happens to an unread answer and which
-exemplars are used is not said. Here generation and scoring are apart, so that every
-score can be computed again from the kept predictions.
+test set zero-shot and five-shot, and on 200 counselling conversations of PsyDT that
+GPT-4o judges. It does not say which ROUGE it computes, what happens to an unread answer
+or which exemplars it shows. Here generation and scoring are apart, so that every score
+can be computed again from the kept predictions.
 
 Example row of ``predictions``: ``{"role": "grpo", "item_id": "5d0c…", "protocol":
 "reasoned", "text": "AC", "prediction": ["A", "C"], "outcome": "read", …}``.

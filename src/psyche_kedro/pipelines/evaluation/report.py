@@ -11,7 +11,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import polars as pl
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import (
+    Environment,
+    PackageLoader,
+    StrictUndefined,
+    select_autoescape,
+)
 
 from psyche_kedro.pipelines.evaluation import figures
 from psyche_kedro.pipelines.evaluation.sections import (
@@ -34,7 +39,7 @@ def render_report(findings: Findings) -> Report:
     """Return the report on ``findings``."""
     templates = Environment(
         loader=PackageLoader("psyche_kedro.pipelines.evaluation"),
-        autoescape=lambda name: (name or "").endswith(".html.jinja"),
+        autoescape=select_autoescape(["html.jinja"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -4,10 +4,10 @@ Every item with a gold counts in the denominator. The public evaluation code dro
 unread answers, which raised one of its models from 15.87 to 18.96 %; here they count as
 wrong, and ``n_missing`` says how many there were.
 
-``macro_average`` is the "Avg." of the paper's Table 1, the unweighted mean of the cells,
-and stands only where every cell was scored; ``micro_average`` weighs every item the
-same (the "Avg." of Table 2). The elastic average takes elastic accuracy in every cell:
-with one gold label it equals the standard one, as in the paper's brackets.
+``macro_average`` is the "Avg." of the paper's Table 1, the unweighted mean of the
+cells, and stands only where every cell was scored; ``micro_average`` weighs every item
+the same (the "Avg." of Table 2). The elastic average takes elastic accuracy in every
+cell: with one gold label it equals the standard one, as in the paper's brackets.
 
 Example row: ``{"role": "grpo", "benchmark": "pceb", "cell": "moral_multiple",
 "protocol": "reasoned", "metric": "elastic_accuracy", "value": 82.54, …}``.

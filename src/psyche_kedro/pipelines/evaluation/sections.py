@@ -149,9 +149,9 @@ def pceb(findings: Findings) -> Section:
         rows.append(_paper_row(1, row.model, [*cells, average]))
     return Section(
         "PCEB: the counsellor examination",
-        "Standard accuracy in percent, elastic accuracy in brackets. The average is the "
-        "unweighted mean of the six cells. Unread answers count as wrong here; several "
-        "of the paper's cells fit only a denominator that leaves them out.",
+        "Standard accuracy in percent, elastic accuracy in brackets. The average is "
+        "the unweighted mean of the six cells. Unread answers count as wrong here; "
+        "several of the paper's cells fit only a denominator that leaves them out.",
         [Table(["Model", "Source", *PCEB_CELLS.values(), "Avg."], rows)],
     )
 
@@ -193,8 +193,8 @@ def open_questions(findings: Findings) -> Section:
     columns = [*OVERLAPS.values(), "R-1 as printed", "R-L as printed"]
     return Section(
         "PCEB: open case questions",
-        "F-scores × 100 on jieba words. The paper does not say which ROUGE it used, and "
-        "the two packages in use differ by several points of R-L: both are computed.",
+        "F-scores × 100 on jieba words. The paper does not say which ROUGE it used, "
+        "and the two packages in use differ by several points of R-L: both are given.",
         [Table(["Model", "Source", *columns], rows)],
     )
 
@@ -212,8 +212,8 @@ def counselling(findings: Findings) -> Section:
     return Section(
         "Counselling",
         "Mean scores of a judge, 0 to 3. Judge, conversations and wording differ from "
-        "the paper's: only rows of one source can be compared. A verdict that could not "
-        "be read is missing, not 0.",
+        "the paper's: only rows of one source can be compared. A verdict that could "
+        "not be read is missing, not 0.",
         [Table(["Model", "Source", *DIMENSIONS], rows)],
     )
 
@@ -237,8 +237,8 @@ def every_score(findings: Findings) -> Section:
     columns = [*map(str.title, names), "Value", "95 %", "Items", "Missing"]
     return Section(
         "Every score with its interval",
-        "Wilson intervals for the standard accuracy of a set of items, seeded bootstrap "
-        "for all else.",
+        "Wilson intervals for the standard accuracy of a set of items, seeded "
+        "bootstrap for all else.",
         [Table(columns, rows, n_names=5, folded=True)],
     )
 
