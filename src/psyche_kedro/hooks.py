@@ -12,6 +12,7 @@ import click
 from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import settings
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
@@ -55,12 +56,7 @@ class ConfigurationCheck:
 def _declared(context: KedroContext) -> dict[str, Any]:
     loader = context.config_loader
     plain = OmegaConfigLoader(
-        conf_source=loader.conf_source,
-        env=loader.env,
-        base_env=loader.base_env,
-        default_run_env=loader.default_run_env,
-        custom_resolvers=loader.custom_resolvers,
-        merge_strategy=loader.merge_strategy,
+        loader.conf_source, env=loader.env, **settings.CONFIG_LOADER_ARGS
     )
     return {**plain["globals"], **plain["parameters"]}
 

@@ -1,5 +1,6 @@
 """Project settings; see https://docs.kedro.org/en/stable/tutorials/settings/."""
 
+import logging
 import os
 import warnings
 from pathlib import Path
@@ -14,8 +15,8 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 
 # omegaconf 2.4 renamed the function that Kedro 1.7 calls.
 warnings.filterwarnings("ignore", message="register_new_resolver")
-# Kedro 1.7 deprecates `--pipeline`, which the field's habit and our README keep.
-warnings.filterwarnings("ignore", message=".*--pipeline.*deprecated.*")
+# kedro-mlflow sets INFO when it is imported, over conf/logging.yml.
+logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)
 
 _ROOT = Path(__file__).parents[2]
 

@@ -1,46 +1,55 @@
 """Chapter 1: raw files become tables."""
 
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.pipelines.ingestion import nodes
 
 
-def create_pipeline(**kwargs: object) -> Pipeline:
+def create_pipeline() -> Pipeline:
     """Return the chapter: one node per kind of source, then what could not be read."""
     return Pipeline(
         [
-            node(
+            Node(
                 nodes.read_textbooks,
-                {
+                inputs={
                     "textbook_files": "textbook_files",
                     "ocr_model": "ocr_model",
                     "parameters": "params:ingestion.textbooks",
                 },
-                ["documents", "unreadable_textbooks"],
+                outputs=["documents", "unreadable_textbooks"],
+                name="read_textbooks",
             ),
-            node(
+            Node(
                 nodes.read_question_banks,
-                {"question_bank_files": "question_bank_files"},
-                ["bank_questions", "unreadable_question_banks"],
+                inputs={"question_bank_files": "question_bank_files"},
+                outputs=["bank_questions", "unreadable_question_banks"],
+                name="read_question_banks",
             ),
-            node(
+            Node(
                 nodes.read_posts,
-                {"post_files": "post_files"},
-                ["posts", "unreadable_posts"],
+                inputs={"post_files": "post_files"},
+                outputs=["posts", "unreadable_posts"],
+                name="read_posts",
             ),
-            node(
+            Node(
                 nodes.read_public_sets,
-                {"public_files": "public_files"},
-                ["public_samples", "public_questions", "unreadable_public_sets"],
+                inputs={"public_files": "public_files"},
+                outputs=[
+                    "public_samples",
+                    "public_questions",
+                    "unreadable_public_sets",
+                ],
+                name="read_public_sets",
             ),
-            node(
+            Node(
                 nodes.read_benchmarks,
-                {"benchmark_files": "benchmark_files"},
-                ["benchmark_items", "unreadable_benchmarks"],
+                inputs={"benchmark_files": "benchmark_files"},
+                outputs=["benchmark_items", "unreadable_benchmarks"],
+                name="read_benchmarks",
             ),
-            node(
+            Node(
                 nodes.list_unreadable_sources,
-                {
+                inputs={
                     name: name
                     for name in (
                         "unreadable_textbooks",
@@ -50,7 +59,8 @@ def create_pipeline(**kwargs: object) -> Pipeline:
                         "unreadable_benchmarks",
                     )
                 },
-                "unreadable_sources",
+                outputs="unreadable_sources",
+                name="list_unreadable_sources",
             ),
         ]
     )
