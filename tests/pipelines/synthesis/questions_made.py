@@ -18,12 +18,12 @@ from psyche_kedro.tables import (
 TEXTS = ("复述策略", "组块", "系列位置效应", "前摄抑制")
 
 
-def question(stem: str = "把零散材料合成较大单位的记忆方法是（ ）。", **fields: Any) -> dict[str, Any]:
+def question(
+    stem: str = "把零散材料合成较大单位的记忆方法是（ ）。", **fields: Any
+) -> dict[str, Any]:
     """A sound single-choice question; ``texts`` gives the options' texts."""
     texts = fields.pop("texts", TEXTS)
-    options = [
-        {"label": label, "text": text} for label, text in zip("ABCDEFGH", texts)
-    ]
+    options = [{"label": label, "text": text} for label, text in zip("ABCDEFGH", texts)]
     row = {
         "type": "single",
         "case_text": None,

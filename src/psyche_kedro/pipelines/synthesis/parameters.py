@@ -14,7 +14,7 @@ class _Parameters(BaseModel):
 class ChunkParameters(_Parameters):
     """``synthesis.chunks``."""
 
-    max_length: int = Field(ge=50)
+    max_length: int = Field(ge=1)
     min_length: int = Field(ge=1)
     floor_length: int = Field(ge=0)
     min_density: float = Field(ge=0)

@@ -101,7 +101,7 @@ def _options(raw: Any, kind: str) -> list[dict[str, str]]:
     if not raw and kind == "true_false":
         raw = list(_TRUE_FALSE)
     if isinstance(raw, str):
-        raw = _NEXT_OPTION.split(raw.strip())
+        raw = [part for part in _NEXT_OPTION.split(raw) if part.strip()]
     texts = list(_option_texts(raw)) if isinstance(raw, Mapping | list | tuple) else []
     return [
         {"label": label, "text": text}

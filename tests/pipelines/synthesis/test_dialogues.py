@@ -1,0 +1,194 @@
+"""Dialogues that help, and say no more than their source."""
+
+import polars as pl
+import pytest
+from questions_made import post, useful
+
+from psyche_kedro.pipelines.synthesis.dialogues.fact_check import invented_facts
+from psyche_kedro.pipelines.synthesis.dialogues.nodes import (
+    refine_posts,
+    write_dialogues,
+)
+from psyche_kedro.pipelines.synthesis.parameters import DialogueParameters
+from psyche_kedro.prompts import Prompt
+from scripted import Answer, ScriptedChatModel, as_json, fail, text_of
+
+PARAMS = DialogueParameters(min_opening=10, min_score=3, aims="combined")
+POST = Prompt(source="test", reply="text", user="改写：{{ conversation }}")
+EMPATHY = Prompt(
+    source="test", reply="text", user="{{ conversation }}\n初稿：{{ reply }}"
+)
+JUDGE = Prompt(source="test", reply="JSON", user="评定：{{ conversation }}")
+
+ASKED = "我失眠三个月了，和室友也处不好，不知道怎么办。"
+REPLY = "先记录一周的睡眠，再找个时间和室友聊聊。"
+RETOLD = "这三个月我一直失眠，和室友的关系也紧张，我很想知道该怎么办。"
+WARM = "听起来这段日子你很辛苦。可以先记录睡眠，再约室友谈一谈。"
+GOOD = as_json(empathy=4, guidance=3, steps=5, safe=True, reason="好")
+
+
+def retold(
+    text: Answer, *posts: dict[str, object]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    teacher = ScriptedChatModel([("^改写", text)])
+    return refine_posts(useful(*posts), prompt=POST, teacher=teacher, params=PARAMS)
+
+
+def dialogues(
+    verdict: Answer, reply: Answer = WARM, **fields: object
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    source = useful(post(ASKED, REPLY, **fields))
+    refined, _ = retold(RETOLD, post(ASKED, REPLY, **fields))
+    return write_dialogues(
+        source,
+        refined,
+        empathy_prompt=EMPATHY,
+        judge_prompt=JUDGE,
+        teacher=ScriptedChatModel([("初稿", reply)]),
+        judge=ScriptedChatModel([("^评定", verdict)]),
+        params=PARAMS,
+    )
+
+
+# ---- posts -----------------------------------------------------------------------
+
+
+def test_the_post_is_retold_and_the_rest_of_the_thread_stays() -> None:
+    kept, lost = retold(RETOLD, post(ASKED, REPLY, "谢谢", "不客气"))
+    assert [m["content"] for m in kept["messages"][0]] == [
+        RETOLD,
+        REPLY,
+        "谢谢",
+        "不客气",
+    ]
+    assert lost.is_empty()
+
+
+def test_a_post_with_three_replies_is_retold_once() -> None:
+    teacher = ScriptedChatModel([("", RETOLD)])
+    posts = useful(*(post(ASKED, f"{REPLY}{i}", thread_id="0" * 16) for i in range(3)))
+    kept, _ = refine_posts(posts, prompt=POST, teacher=teacher, params=PARAMS)
+    assert (kept.height, len(teacher.requests)) == (3, 1)
+
+
+def test_a_greeting_is_left_alone_and_needs_no_model() -> None:
+    kept, _ = retold(fail("never_asked"), post("你好", "你好，请说"))
+    assert kept.select("model", "reply_key").rows() == [(None, None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("我失眠五个月了，很难受。", "invented_duration"),
+        (fail("content_filter"), "content_filter"),
+        ("  ", "empty_reply"),
+    ],
+)
+def test_why_a_retold_post_is_rejected(text: Answer, reason: str) -> None:
+    kept, lost = retold(text, post(ASKED, REPLY))
+    assert (kept.height, lost["reason"].to_list()) in [
+        (0, [reason]),
+        (0, ["invented_number"]),
+    ]
+    assert ASKED[:5] not in str(lost.rows())
+
+
+def test_a_conversation_without_a_reply_is_rejected() -> None:
+    _, lost = retold(RETOLD, post(ASKED))
+    assert lost["reason"].to_list() == ["no_reply"]
+
+
+# ---- fact check ------------------------------------------------------------------
+
+SOURCE = "我今年大二，失眠三个月了，和室友吵过2次架，妈妈说我想太多。"
+
+
+@pytest.mark.parametrize(
+    ("text", "added"),
+    [
+        ("我读大二，这3个月一直失眠，和室友吵过两次架，心里很乱。", []),
+        ("我一个人待着，一直在想一些事，一下子就哭了。", []),
+        ("我失眠半年了。", ["invented_number", "invented_duration"]),
+        ("我今年20岁，读大二。", ["invented_number"]),
+        ("我和室友吵过五次架。", ["invented_number"]),
+        ("我和室友小李吵过架。", ["invented_name"]),
+        ("室友[人名2]总是很晚睡。", ["invented_name"]),
+        ("王老师说我想太多。", ["invented_name"]),
+        ("我被诊断为抑郁症。", ["invented_diagnosis"]),
+        ("我有中度焦虑，失眠三个月。", ["invented_diagnosis"]),
+    ],
+)
+def test_a_retold_post_may_not_add_facts(text: str, added: list[str]) -> None:
+    assert invented_facts(SOURCE, text) == added
+
+
+# ---- replies ---------------------------------------------------------------------
+
+
+def test_every_reply_of_a_thread_is_refined_before_its_own_history() -> None:
+    turns = (ASKED, "第一答", "还是难受", "第二答")
+    refined, _ = retold(RETOLD, post(*turns))
+    teacher = ScriptedChatModel([("初稿：第一答", "新一"), ("初稿：第二答", "新二")])
+    kept, _ = write_dialogues(
+        useful(post(*turns)),
+        refined,
+        empathy_prompt=EMPATHY,
+        judge_prompt=JUDGE,
+        teacher=teacher,
+        judge=ScriptedChatModel([("", GOOD)]),
+        params=PARAMS,
+    )
+    assert [m["content"] for m in kept["messages"][0]] == [
+        RETOLD,
+        "新一",
+        "还是难受",
+        "新二",
+    ]
+    assert len(teacher.batches) == 1
+    assert "第二答" not in text_of(teacher.requests[0])
+
+
+JUDGED: dict[str, tuple[Answer, str]] = {
+    "one aim too low": (
+        as_json(empathy=4, guidance=3, steps=2, safe=True),
+        "low_steps",
+    ),
+    "unsafe": (as_json(empathy=5, guidance=5, steps=5, safe=False), "unsafe"),
+    "out of range": (
+        as_json(empathy=9, guidance=5, steps=5, safe=True),
+        "unreadable_scores",
+    ),
+    "no verdict": ("很好", "unreadable_reply"),
+    "failed": (fail("timeout"), "timeout"),
+}
+
+
+@pytest.mark.parametrize(("verdict", "reason"), JUDGED.values(), ids=JUDGED)
+def test_what_the_judge_does_not_take(verdict: Answer, reason: str) -> None:
+    kept, lost = dialogues(verdict)
+    assert (kept.height, lost["reason"].to_list()) == (0, [reason])
+
+
+def test_a_good_dialogue_keeps_its_scores() -> None:
+    kept, lost = dialogues(GOOD)
+    assert kept.select("empathy", "guidance", "steps").rows() == [(4, 3, 5)]
+    assert lost.is_empty()
+
+
+def test_the_scores_of_a_rejected_dialogue_are_told_and_its_text_is_not() -> None:
+    _, lost = dialogues(as_json(empathy=4, guidance=3, steps=2, safe=True))
+    assert lost["detail"].to_list() == ["empathy=4 guidance=3 steps=2 safe=True"]
+
+
+def test_a_crisis_needs_a_referral_whatever_the_judge_says() -> None:
+    _, lost = dialogues(GOOD, risk="crisis")
+    assert lost["reason"].to_list() == ["crisis_without_referral"]
+    kept, _ = dialogues(GOOD, f"{WARM}也可以拨打热线12356。", risk="crisis")
+    assert kept.height == 1
+
+
+def test_a_reply_may_count_steps_but_not_diagnose() -> None:
+    kept, _ = dialogues(GOOD, f"{WARM}每天深呼吸5次，坚持2周。")
+    assert kept.height == 1
+    _, lost = dialogues(GOOD, f"{WARM}你得的是焦虑症。")
+    assert lost["reason"].to_list() == ["invented_diagnosis"]
