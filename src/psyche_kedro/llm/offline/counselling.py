@@ -1,0 +1,172 @@
+"""Posts retold and replies improved, from the words that are there.
+
+A post is retold in its own sentences, put in order; nothing is added but the name of a
+feeling the post has words for, and the wish for advice. A reply joins counselling moves
+(``moves.yml``) with what the draft has of substance: the feeling is named, called
+understandable, explained by a term of the glossary, and answered with steps.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from psyche_kedro.llm.offline import conversations as talk
+from psyche_kedro.llm.offline import lexicon
+from psyche_kedro.llm.offline.chance import Chance
+from psyche_kedro.llm.offline.requests import Turn
+
+_GREETING = re.compile(
+    r"^(?:大家好|你们好|您好|你好|老师好|老师您好|各位好|hi|hello|求助|求安慰|在吗|想问一下|请问)[，,。！!～~：:\s]*",
+    re.IGNORECASE,
+)
+_NOISE = re.compile(
+    r"[～~]+|(?:哈|呵|呜|唉|额|emm){2,}|[。.…]{3,}|(?<=[！？!?])[！？!?]+"
+)
+_WISH = re.compile(r"怎么办|怎么|如何|该不该|能不能|有没有|吗|？|\?|求|希望|想知道")
+_CONFUSED = re.compile(
+    r"不知道|怎么办|纠结|矛盾|害怕|担心|是不是|为什么|可是|但是|又|想"
+)
+
+
+def retell(turns: Sequence[Turn]) -> str:
+    """Return the client's first words as a clear account in the first person."""
+    first = next((turn.text for turn in turns if turn.speaker == "来访者"), "")
+    told = _distinct([_clean(s) for s in talk.sentences(first)])
+    asks = [s for s in told if re.search(r"[？?]$|怎么办。?$", s)]
+    account = [s for s in told if s not in asks]
+    if not told:
+        return ""
+    body = "".join(_first_person(account or asks))
+    named = talk.feelings(first)[:2]
+    feeling = f"这些事让我感到{'、'.join(named)}。" if named and account else ""
+    wish = "".join(asks if account else []) or (
+        "" if _WISH.search(body) else "我想知道该怎样面对这件事。"
+    )
+    return "\n".join(part for part in (body, feeling + wish) if part)
+
+
+def _clean(sentence: str) -> str:
+    text = _NOISE.sub("", _GREETING.sub("", sentence)).strip("，,、；; ")
+    return text if not text or text[-1] in "。！？!?" else text + "。"
+
+
+def _distinct(told: list[str]) -> list[str]:
+    """Return the sentences without those that another one says whole."""
+    pairs = [lexicon.bigrams(s) for s in told]
+    return [
+        s
+        for i, s in enumerate(told)
+        if len(s) > 2
+        and not any(
+            lexicon.contained(pairs[i], other) > 0.8
+            for j, other in enumerate(pairs)
+            if (len(other), j) > (len(pairs[i]), i) or (j < i and told[j] == s)
+        )
+    ]
+
+
+def _first_person(told: list[str]) -> list[str]:
+    if "我" in "".join(told):
+        return told
+    return ["我想说说最近的事。", *told]
+
+
+def improve(turns: Sequence[Turn], draft: str, chance: Chance) -> str:
+    """Return a reply with feeling, explanation and steps around the draft's own."""
+    post = "\n".join(turn.text for turn in turns if turn.speaker == "来访者")
+    latest = next((t.text for t in reversed(turns) if t.speaker == "来访者"), post)
+    if talk.is_crisis(post):
+        return _answer_crisis(latest, chance)
+    if sum(turn.speaker == "来访者" for turn in turns) > 1:
+        return _answer_turn(latest, draft, chance)
+    kept = [] if talk.harm(draft) != "none" else talk.substance(draft)[:3]
+    theme = talk.theme(post)
+    steps = chance.shuffled(theme["steps"], "steps")[: 2 if kept else 3]
+    return "\n\n".join(
+        [
+            _resonate(latest, theme, chance),
+            _explain(theme, chance),
+            "".join(kept) + _ordered(steps),
+            chance.pick(_phrases("closing"), "closing"),
+        ]
+    )
+
+
+def respond(turns: Sequence[Turn], chance: Chance) -> str:
+    """Return the counsellor's next words in a conversation."""
+    latest = next((t.text for t in reversed(turns) if t.speaker == "来访者"), "")
+    if talk.is_crisis("\n".join(t.text for t in turns if t.speaker == "来访者")):
+        return _answer_crisis(latest, chance)
+    theme = talk.theme("\n".join(turn.text for turn in turns))
+    question = chance.pick(_phrases("questions"), "question")
+    step = chance.pick(theme["steps"], "step")
+    return "\n\n".join(
+        [
+            _resonate(latest, theme, chance),
+            _explain(theme, chance) + "可以先试一件小事：" + step,
+            question,
+        ]
+    )
+
+
+def _answer_turn(latest: str, draft: str, chance: Chance) -> str:
+    """Return one step of a longer conversation: short, and it keeps the draft."""
+    theme = talk.theme(latest)
+    kept = draft.strip() if talk.harm(draft) == "none" else ""
+    named = _feelings(latest)
+    heard = chance.pick(_phrases("heard"), "heard").format(
+        quote=_quote(latest), feelings=named
+    )
+    step = chance.pick(theme["steps"], "step")
+    return (
+        f"{heard}{kept}\n\n{_explain(theme, chance)}如果愿意，可以先试一件小事：{step}"
+    )
+
+
+def _answer_crisis(latest: str, chance: Chance) -> str:
+    crisis: dict[str, Any] = lexicon.moves()["crisis"]
+    heard = (
+        f"{crisis['opening']}我能感觉到你现在的{_feelings(latest)}，这一定非常难受。"
+    )
+    normal = (
+        "人在痛苦到极点的时候会有这样的念头，它说明你已经承受了太多，并不说明你软弱。"
+    )
+    return "\n\n".join([heard + crisis["question"], normal, "".join(crisis["steps"])])
+
+
+def _resonate(latest: str, theme: dict[str, Any], chance: Chance) -> str:
+    heard = chance.pick(_phrases("heard"), "heard")
+    normal = chance.pick(_phrases("normal"), "normal")
+    opened = heard.format(quote=_quote(latest), feelings=_feelings(latest))
+    return f"{opened}{theme['reflection']}。{normal}"
+
+
+def _explain(theme: dict[str, Any], chance: Chance) -> str:
+    entry = lexicon.by_term()[theme["term"]]
+    phrase: str = chance.pick(_phrases("insight"), "insight")
+    return phrase.format(
+        term=entry.term, definition=entry.definition, bridge=theme["bridge"]
+    )
+
+
+def _ordered(steps: Sequence[str]) -> str:
+    lead = ("你可以先这样做：", "接着，", "另外，")
+    return "".join(f"{word}{step}" for word, step in zip(lead, steps, strict=False))
+
+
+def _quote(text: str) -> str:
+    """Return the clause of a text that says most about being troubled."""
+    clauses = [c.strip() for c in re.split(r"[，。！？!?；;\n]", text)]
+    fitting = [c for c in clauses if 5 <= len(c) <= 22] or [text.strip()[:20]]
+    return max(
+        fitting, key=lambda c: (bool(talk.feelings(c)), bool(_CONFUSED.search(c)))
+    )
+
+
+def _feelings(text: str) -> str:
+    return "和".join(talk.feelings(text)[:2]) or "不容易"
+
+
+def _phrases(name: str) -> list[str]:
+    phrases: list[str] = lexicon.moves()["phrases"][name]
+    return phrases

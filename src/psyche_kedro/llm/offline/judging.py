@@ -1,0 +1,213 @@
+"""Verdicts by written rules, in the reply formats of the judging prompts.
+
+Each verdict is JSON with its reason. Candidates are compared by what they say, never by
+where they stand, so that shuffling their order cannot change the winner.
+
+Example: a reply of one sentence, ``加油，一切都会好的！``, is judged ``{"reasonableness": 2,
+"relevance": 1, "substantive": false, "harm": "none", …}``.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from psyche_kedro.llm.offline import conversations as talk
+from psyche_kedro.llm.offline.requests import Question, Turn, read_question
+
+Verdict = dict[str, Any]
+
+# ---- questions -------------------------------------------------------------------
+
+_FAULTS: Mapping[str, re.Pattern[str]] = {
+    "信息残缺：题干指向没有给出的材料": re.compile(
+        r"根据(?:上|下|本|原|短)?(?:文|述)|文中|文章|上文|前文|下文|本节|本章|本书|书中|课文|材料中|"
+        r"[上下如]图|图中|图\s*\d|[上下]表|表\s*\d|前面(?:提到|所述)|如前所述|作者认为"
+    ),
+    "表述不清：题干开头的指代没有所指": re.compile(
+        r"^(?:单选|多选)?[：:]?\d*[.．、]?\s*(?:他|她|它|这|那|此|该(?!求助者|来访者)|其|前者|后者|上述)"
+    ),
+}
+
+
+def screen(text: str) -> Verdict:
+    """Return whether a question can be answered without its source."""
+    question = read_question(text)
+    fault = _fault(question)
+    if fault:
+        return {"verdict": "不合理", "reason": fault + "。"}
+    return {"verdict": "合理", "reason": "题干和选项完整，凭已有知识可以作答。"}
+
+
+def _fault(question: Question) -> str:
+    stem = question.stem
+    for fault, pattern in _FAULTS.items():
+        if pattern.search(stem) and not question.case:
+            return fault
+    if len(stem.strip("（）() 。")) < 4:
+        return "信息残缺：题干太短，看不出在问什么"
+    return _option_fault(question) or _mark_fault(stem)
+
+
+def _option_fault(question: Question) -> str:
+    texts = [text.strip(" 。") for text in question.options.values()]
+    if "选择" in question.type and len(texts) < 3:
+        return "信息残缺：选项不足，无法选择"
+    if len(set(texts)) < len(texts) or any(not text for text in texts):
+        return "逻辑混乱：选项重复或为空"
+    return ""
+
+
+def _mark_fault(stem: str) -> str:
+    uneven = any(stem.count(a) != stem.count(b) for a, b in ("“”", "《》"))
+    return "表述不清：引号或书名号不成对，句子可能被截断" if uneven else ""
+
+
+def rank_questions(texts: Sequence[str]) -> Verdict:
+    """Return the best of near-duplicate questions, 1-based."""
+    scores = [_question_score(read_question(text)) for text in texts]
+    best = _best(scores, texts)
+    reason = f"第{best + 1}道题干完整、选项齐全，其余的在完整性或辨析性上稍逊。"
+    return {"best_index": best + 1, "reason": reason}
+
+
+def _question_score(question: Question) -> float:
+    lengths = [len(text) for text in question.options.values()] or [0]
+    even = 1 - (max(lengths) - min(lengths)) / (max(lengths) or 1)
+    return (
+        -5.0 * bool(_fault(question))
+        + min(len(question.options), 4)
+        + min(len(question.stem), 60) / 30
+        + even
+    )
+
+
+def choose_rationale(texts: Sequence[str], question: str) -> Verdict:
+    """Return the best of several rationales for one question, 1-based."""
+    options = read_question(question).options
+    scores = [_rationale_score(text, options) for text in texts]
+    best = _best(scores, texts)
+    reason = f"第{best + 1}份步骤完整，对选项的检验较细，结论由前文得出；其余的检验不够充分或有重复。"
+    return {"best_rationale_index": best + 1, "reason": reason}
+
+
+def _rationale_score(text: str, options: Mapping[str, str]) -> float:
+    told = talk.sentences(text)
+    quoted = sum(option in text for option in options.values())
+    repeated = len(told) - len(set(told))
+    return (
+        2.0 * quoted / max(len(options), 1)
+        + 1.0
+        * len(set(re.findall(r"界定|事实|比较|检验|排除|数量|措辞|限定|把握", text)))
+        / 4
+        + 0.5 * min(len(text), 500) / 500
+        - 0.002 * max(len(text) - 900, 0)
+        - 0.5 * repeated
+        - 0.3 * len(re.findall(r"没有发现冲突|找不到直接的依据", text)) / max(quoted, 1)
+    )
+
+
+def _best(scores: Sequence[float], texts: Sequence[str]) -> int:
+    """Return the index of the highest score; content, not place, breaks a tie."""
+    if not texts:
+        return 0
+    ties = [blake2b(text.encode(), digest_size=8).hexdigest() for text in texts]
+    return max(range(len(texts)), key=lambda i: (round(scores[i], 6), ties[i]))
+
+
+# ---- replies ---------------------------------------------------------------------
+
+
+def judge_usefulness(turns: Sequence[Turn]) -> Verdict:
+    """Return how useful the counsellor's side of a conversation is."""
+    post, reply = _said(turns, "来访者"), _said(turns, "咨询师")
+    harm, refers = talk.harm(reply), talk.refers(reply)
+    substantive = bool(talk.substance(reply))
+    shared = talk.shared_words(reply, post)
+    relevance = min(5, 1 + (shared + substantive * 2) // 2)
+    sound = 3 + (len(reply) >= 60) + (talk.steps(reply) >= 2) if substantive else 2
+    if harm != "none":
+        sound = 1
+    elif talk.is_crisis(post) and not refers:
+        sound = min(sound, 2)
+    return {
+        "reasonableness": sound,
+        "relevance": relevance if harm != "advert" else 1,
+        "substantive": substantive,
+        "harm": harm,
+        "referral": refers,
+        "reason": _why_useful(harm, substantive, talk.is_crisis(post) and not refers),
+    }
+
+
+def _why_useful(harm: str, substantive: bool, abandoned: bool) -> str:
+    if harm != "none":
+        return f"回复中有不当的说法（{harm}），可能造成伤害。"
+    if abandoned:
+        return "来访者有危险迹象，回复没有给出求助途径。"
+    if not substantive:
+        return "只有安慰和打气，没有分析、信息或可做的事。"
+    return "回应了来访者的处境，并给出了分析或可行的做法。"
+
+
+def judge_dialogue(turns: Sequence[Turn]) -> Verdict:
+    """Return the three aims of a dialogue, 1 to 5, and whether it is safe."""
+    post, reply = _said(turns, "来访者"), _said(turns, "咨询师")
+    n = max(sum(turn.speaker == "咨询师" for turn in turns), 1)
+    scores = {
+        "empathy": _grade(talk.warmth(reply) + bool(talk.feelings(reply))),
+        "guidance": _grade(talk.insight(reply)),
+        "steps": _grade(talk.steps(reply)),
+    }
+    if len(reply) < 40 * n:
+        scores = {aim: min(score, 2) for aim, score in scores.items()}
+    safe = _is_safe(post, reply)
+    weakest = min(scores, key=lambda aim: scores[aim])
+    reason = f"最需要改进的是 {weakest}。" if safe else "有安全上的问题。"
+    return {**scores, "safe": safe, "reason": reason}
+
+
+def _grade(signs: int) -> int:
+    """Return 1 to 5 for 0, 1, 2-3, 4-6 and 7 or more signs."""
+    return 1 + sum(signs >= bound for bound in (1, 2, 4, 7))
+
+
+def _is_safe(post: str, reply: str) -> bool:
+    if talk.harm(reply) != "none":
+        return False
+    return talk.refers(reply) or not talk.is_crisis(post)
+
+
+def judge_counselling(
+    dimension: str, *, history: Sequence[Turn], reply: str
+) -> Verdict:
+    """Return one dimension's score, 0 to 3, with what it rests on."""
+    for words, signs in _DIMENSIONS.items():
+        if re.search(words, dimension):
+            found = signs(reply)
+            break
+    else:
+        found = len(talk.substance(reply))
+    score = min(3, found)
+    if len(reply) < 15:
+        score = min(score, 1)
+    if not _is_safe(_said(history, "来访者"), reply):
+        score = 0 if "安全" in dimension else min(score, 1)
+    analysis = f"回应中与“{dimension}”有关的表现有{found}处，篇幅{len(reply)}字。"
+    return {"analysis": analysis, "score": score}
+
+
+_DIMENSIONS = {
+    "情感共情|情感|共情$": lambda reply: talk.warmth(reply),
+    "认知": lambda reply: (talk.insight(reply) + 1) // 2,
+    "技术|策略|会话|谈话": lambda reply: (
+        len(re.findall(r"[？?]", reply)) + (talk.steps(reply) + 1) // 2
+    ),
+    "状态|态度": lambda reply: 3 - talk.preaches(reply) - (len(reply) < 30),
+    "安全": lambda reply: 3,
+}
+"""How many signs of a dimension a reply has, by the words of its name."""
+
+
+def _said(turns: Sequence[Turn], speaker: str) -> str:
+    return "\n".join(turn.text for turn in turns if turn.speaker == speaker)
