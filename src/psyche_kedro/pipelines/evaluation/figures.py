@@ -12,6 +12,7 @@ SIZE = WIDTH, HEIGHT = 360, 190
 """Of one chart, in pixels."""
 LEFT, RIGHT, TOP, BOTTOM = 48, 14, 12, 28
 WANTED_TICKS = 4
+EDGE = 1e-6
 
 
 class Tick(NamedTuple):
@@ -132,6 +133,7 @@ def _ticks(span: Span) -> list[Tick]:
     rough = (span.high - span.low) / WANTED_TICKS
     power = 10 ** math.floor(math.log10(rough))
     step = next(n * power for n in (1, 2, 5, 10) if n * power >= rough)
-    first = math.ceil(span.low / step)
-    values = (n * step for n in range(first, math.floor(span.high / step) + 1))
+    # 0.94 / 0.01 is 93.999…: a tick on the edge must not be lost to rounding.
+    first = math.ceil(span.low / step - EDGE)
+    values = (n * step for n in range(first, math.floor(span.high / step + EDGE) + 1))
     return [Tick(span.at(value), f"{value:.4g}") for value in values]

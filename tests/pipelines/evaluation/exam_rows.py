@@ -1,0 +1,74 @@
+"""Benchmark items in one line each, and the project's own prompts."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from psyche_kedro.pipelines.evaluation import parameters
+from psyche_kedro.prompts import Prompt
+from psyche_kedro.tables import BenchmarkItems, content_id, frame
+
+ROOT = Path(__file__).parents[3]
+PROMPT_NAMES = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counselling")
+OPTIONS = {"A": "注意", "B": "记忆", "C": "情绪", "D": "意志"}
+
+
+def prompt(name: str) -> Prompt:
+    path = ROOT / f"conf/base/prompts/{name}.yml"
+    return Prompt(**yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def prompts() -> dict[str, Prompt]:
+    return {name: prompt(name) for name in PROMPT_NAMES}
+
+
+def settings() -> dict[str, Any]:
+    path = ROOT / "conf/base/parameters/evaluation.yml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))["evaluation"]
+
+
+def protocol_parameters(*enabled: str) -> parameters.ProtocolParameters:
+    fields = settings()["protocols"]
+    return parameters.ProtocolParameters(**fields | {"enabled": enabled})
+
+
+def item(stem: str, *, cell: str, gold: str = "", **changes: Any) -> dict[str, Any]:
+    kind = cell.rpartition("_")[2]
+    is_choice = kind in {"single", "multiple"}
+    item_id = content_id(stem, cell, changes.get("split", "test"))
+    return {
+        "item_id": item_id,
+        "benchmark": "pceb",
+        "cell": cell,
+        "split": "test",
+        "source": "exam.json",
+        "locator": "1",
+        "cluster_id": item_id,
+        "type": kind if is_choice else "short_answer",
+        "stem": stem,
+        "options": [{"label": k, "text": v} for k, v in OPTIONS.items()]
+        if is_choice
+        else [],
+        "gold": sorted(gold),
+        "messages": [],
+        "flags": [],
+        **changes,
+    }
+
+
+def counselling_case(*turns: str, reference: str | None = None) -> dict[str, Any]:
+    roles = ("user", "assistant")
+    messages = [{"role": roles[n % 2], "content": turn} for n, turn in enumerate(turns)]
+    return item(
+        f"case {turns}",
+        cell="counselling",
+        benchmark="counselling",
+        messages=messages,
+        answer_text=reference,
+    )
+
+
+def items(*rows: dict[str, Any]) -> pl.DataFrame:
+    return frame(BenchmarkItems, rows)

@@ -1,0 +1,103 @@
+"""What the judge sees, and what becomes of a verdict."""
+
+import pytest
+from exam_rows import counselling_case, items, prompt, settings
+
+from psyche_kedro.pipelines.evaluation.nodes import judge_counselling
+from psyche_kedro.pipelines.evaluation.parameters import JudgingParameters
+from psyche_kedro.tables import Predictions, frame
+from scripted import ScriptedChatModel, as_json, fail, text_of
+
+TWO = ((".", as_json(analysis="…", score=2)),)
+PARAMS = JudgingParameters(**settings()["judging"])
+CASE = counselling_case("我睡不着。", "多久了？", "一个月。", reference="辛苦你了。")
+
+
+def prediction(role="grpo", text="听起来很累。", **changes):
+    return {
+        "item_id": CASE["item_id"],
+        "benchmark": "counselling",
+        "cell": "counselling",
+        "role": role,
+        "protocol": "counselling",
+        "sample": 0,
+        "text": text,
+        "prediction": [],
+        "outcome": "open",
+        "model": f"model-of-{role}",
+        **changes,
+    }
+
+
+def judge(*predictions, rules=TWO):
+    model = ScriptedChatModel(list(rules))
+    table = judge_counselling(
+        frame(Predictions, predictions),
+        items(CASE),
+        prompt=prompt("counselling_judge"),
+        judge=model,
+        params=PARAMS,
+    )
+    return model, table
+
+
+def test_each_reply_is_judged_once_per_dimension():
+    model, judgements = judge(prediction())
+    assert judgements["dimension"].to_list() == ["EmoE", "CogE", "Con", "Sta"]
+    assert len(model.requests) == 4
+    assert judgements["score"].to_list() == [2.0] * 4
+    assert judgements["model"].unique().to_list() == ["scripted"]
+
+
+def test_the_judge_sees_history_reference_and_reply_but_never_who_wrote_it():
+    model, _ = judge(prediction(), prediction(role="base"))
+    for request in model.requests:
+        text = text_of(request)
+        assert "来访者：一个月。" in text
+        assert "辛苦你了。" in text
+        assert "听起来很累。" in text
+        assert "model-of-" not in text
+        assert "grpo" not in text
+        assert "base" not in text
+
+
+def test_each_dimension_brings_its_own_definition_and_levels():
+    model, _ = judge(prediction())
+    for dimension, request in zip(PARAMS.dimensions, model.requests, strict=True):
+        assert dimension.definition in text_of(request)
+        assert f"3 分：{dimension.levels[3]}" in text_of(request)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "score"),
+    [
+        ('{"analysis": "好", "score": 0}', 0.0),
+        ('{"analysis": "好", "score": "3"}', 3.0),
+        ('{"score": 1} 改为 {"score": 2}', 2.0),
+        ('{"score": 4}', None),
+        ('{"score": -1}', None),
+        ('{"score": 2.5}', None),
+        ('{"score": true}', None),
+        ('{"analysis": "好"}', None),
+        ("三分", None),
+        ("", None),
+        (fail("timeout"), None),
+    ],
+)
+def test_a_verdict_that_cannot_be_read_is_null_and_never_zero(verdict, score):
+    _, judgements = judge(prediction(), rules=[(".", verdict)])
+    assert judgements["score"].to_list() == [score] * 4
+
+
+@pytest.mark.parametrize("text", [None, "", "\n"])
+def test_where_there_is_no_reply_nothing_is_judged(text):
+    model, judgements = judge(prediction(text=text), prediction(role="base"))
+    assert len(model.requests) == 4
+    assert judgements.filter(role="grpo")["score"].to_list() == [None] * 4
+    assert judgements.filter(role="base")["score"].to_list() == [2.0] * 4
+
+
+def test_exam_predictions_are_not_judged():
+    model, judgements = judge(prediction(benchmark="pceb"))
+    assert judgements.is_empty()
+    assert not model.requests

@@ -1,0 +1,197 @@
+"""How items are asked: what each protocol shows, and what none of them may."""
+
+import pytest
+from exam_rows import counselling_case, item, items, prompts, protocol_parameters
+
+from psyche_kedro.llm.chat_model import Reply
+from psyche_kedro.pipelines.evaluation.nodes import (
+    answer_benchmarks_as,
+    choose_exemplars,
+    collect_predictions,
+)
+from psyche_kedro.pipelines.evaluation.parameters import ExemplarParameters
+from scripted import ScriptedChatModel, fail, text_of
+
+MULTIPLE = {
+    "cell": "knowledge_multiple",
+    "benchmark": "cpsyexam",
+    "subject": "普通心理学",
+}
+ALL = ("reasoned", "essay", "zero_shot", "five_shot", "counselling")
+
+
+def exemplar(stem, gold, **changes):
+    return item(stem, gold=gold, split="exemplar", **MULTIPLE | changes)
+
+
+def sit(*rows, protocols=ALL, rules=((".", "A"),), per_cell=5, role="sft"):
+    """Let a scripted model sit an exam; return it and its predictions."""
+    exam = items(*rows)
+    shown = choose_exemplars(exam, ExemplarParameters(per_cell=per_cell, seed=1))
+    model = ScriptedChatModel(list(rules))
+    node = answer_benchmarks_as(role)
+    params = protocol_parameters(*protocols)
+    return model, node(exam, shown, model=model, params=params, **prompts())
+
+
+def test_a_case_question_is_asked_with_its_case_and_room_to_reason():
+    model, predictions = sit(
+        item("首先应做什么", cell="case_single", gold="B", case_text="求助者，女。"),
+        rules=[(".", "<think>先看 B</think>B")],
+    )
+    asked = text_of(model.requests[0])
+    assert "求助者，女。" in asked
+    assert "<think>" in asked
+    row = predictions.row(0, named=True)
+    assert row["protocol"] == "reasoned"
+    assert row["prediction"] == ["B"]
+    assert row["prompt_digest"] == prompts()["exam_case"].digest
+
+
+def test_a_theory_question_is_asked_without_a_case():
+    _, predictions = sit(item("记忆是指", cell="theory_single", gold="B"))
+    assert predictions["prompt_digest"].item() == prompts()["exam_knowledge"].digest
+
+
+def test_cpsyexam_is_asked_twice_the_second_time_after_solved_exemplars():
+    model, predictions = sit(
+        exemplar("甲题", "AC"), item("乙题", gold="BD", **MULTIPLE)
+    )
+    assert predictions["protocol"].to_list() == ["zero_shot", "five_shot"]
+    zero, five = (request.messages for request in model.requests)
+    assert [m["role"] for m in zero] == ["system", "user"]
+    assert [m["role"] for m in five] == ["system", "user", "assistant", "user"]
+    assert five[2]["content"] == "答案：AC"
+    assert "甲题" in five[1]["content"]
+    assert five[3] == zero[1]
+
+
+def test_an_exemplar_with_the_asked_stem_is_not_shown():
+    model, predictions = sit(
+        exemplar("乙 题", "BD"), item("乙题", gold="BD", **MULTIPLE)
+    )
+    assert predictions["protocol"].to_list() == ["zero_shot"]
+    assert "答案：BD" not in text_of(model.requests[0])
+
+
+def test_a_cell_without_exemplars_has_no_five_shot():
+    _, predictions = sit(
+        exemplar("甲题", "A", cell="case_single"), item("乙题", gold="BD", **MULTIPLE)
+    )
+    assert predictions["protocol"].to_list() == ["zero_shot"]
+
+
+def test_the_draw_of_exemplars_depends_on_neither_order_nor_other_cells():
+    pool = [exemplar(f"第{n}题", "A") for n in range(20)]
+    other = [exemplar("别的", "B", cell="case_single")]
+
+    def drawn(rows, seed):
+        params = ExemplarParameters(per_cell=5, seed=seed)
+        frame = choose_exemplars(items(*rows), params)
+        return frame.filter(cell="knowledge_multiple")["item_id"].to_list()
+
+    assert len(drawn(pool, 1)) == 5
+    assert drawn(pool[::-1] + other, 1) == drawn(pool, 1)
+    assert drawn(pool, 2) != drawn(pool, 1)
+
+
+def test_doubtful_items_are_no_exemplars():
+    shown = choose_exemplars(
+        items(exemplar("甲", "A", flags=["options_missing"]), exemplar("乙", "")),
+        ExemplarParameters(per_cell=5, seed=1),
+    )
+    assert shown.is_empty()
+
+
+def test_counselling_puts_our_system_prompt_before_the_conversation():
+    model, predictions = sit(
+        counselling_case("我睡不着。", "多久了？", "一个月。", reference="你辛苦了。"),
+        rules=[(".", "听起来很累。")],
+    )
+    roles = [m["role"] for m in model.requests[0].messages]
+    assert roles == ["system", "user", "assistant", "user"]
+    assert "你辛苦了" not in text_of(model.requests[0])
+    assert predictions.row(0, named=True)["outcome"] == "open"
+    assert predictions["text"].item() == "听起来很累。"
+
+
+@pytest.mark.parametrize("protocol", ALL)
+def test_no_request_shows_what_is_known_about_its_own_answer(protocol):
+    secrets = {"answer_text": "参考秘密", "explanation": "解析秘密"}
+    model, _ = sit(
+        item("甲", cell="case_single", gold="A", case_text="案例", **secrets),
+        item("乙", cell="case_essay", case_text="案例", **secrets),
+        item("丙", gold="BD", **MULTIPLE, **secrets),
+        exemplar("丁", "AC", **secrets),
+        counselling_case("我很难过。", reference="参考秘密"),
+        protocols=[protocol],
+    )
+    assert model.requests
+    for request in model.requests:
+        assert "秘密" not in text_of(request)
+        assert "BD" not in text_of(request)
+
+
+def test_only_the_enabled_protocols_are_asked():
+    _, predictions = sit(
+        item("甲", cell="theory_single", gold="A"),
+        item("乙", gold="B", **MULTIPLE),
+        protocols=["zero_shot"],
+    )
+    assert predictions["protocol"].to_list() == ["zero_shot"]
+
+
+def test_every_outcome_is_a_row_and_says_what_it_is():
+    _, predictions = sit(
+        item("读得出", cell="theory_single", gold="A"),
+        item("读不出", cell="theory_single", gold="A"),
+        item("没答上", cell="theory_single", gold="A"),
+        rules=[("读得出", "答案：A"), ("读不出", "很难说"), (".", fail("timeout"))],
+    )
+    outcomes = dict(
+        zip(("read", "unread", "failed"), predictions["outcome"], strict=True)
+    )
+    assert outcomes == {name: name for name in outcomes}
+    assert predictions["prediction"].to_list() == [["A"], [], []]
+    assert predictions["text"].to_list() == ["答案：A", "很难说", None]
+    assert predictions["role"].unique().to_list() == ["sft"]
+
+
+def test_nothing_is_read_inside_an_unfinished_thought():
+    _, predictions = sit(
+        item("题", cell="theory_single", gold="A"),
+        rules=[(".", "<think>答案是A吗")],
+    )
+    assert predictions["outcome"].item() == "unread"
+
+
+def test_the_reasoning_channel_is_kept_apart():
+    _, predictions = sit(
+        item("题", cell="theory_single", gold="A"),
+        rules=[(".", Reply("A", "m", "k", reasoning="因为…"))],
+    )
+    assert predictions["reasoning"].item() == "因为…"
+    assert predictions["text"].item() == "A"
+
+
+@pytest.mark.parametrize(("role", "max_tokens"), [("teacher", 1024), ("grpo", 64)])
+def test_decoding_is_the_papers_but_short_for_the_tiny_models(role, max_tokens):
+    model, _ = sit(item("题", cell="theory_single", gold="A"), role=role)
+    assert model.requests[0].sampling == {
+        "temperature": 0.0,
+        "top_p": 0.95,
+        "max_tokens": max_tokens,
+    }
+    assert model.requests[0].task == f"answer_benchmarks_as_{role}"
+
+
+def test_items_without_a_gold_are_asked_all_the_same():
+    _, predictions = sit(item("题", cell="theory_single", flags=["no_gold"]))
+    assert predictions.height == 1
+
+
+def test_predictions_of_all_roles_become_one_table():
+    _, one = sit(item("题", cell="theory_single", gold="A"), role="base")
+    _, other = sit(item("题", cell="theory_single", gold="A"), role="grpo")
+    both = collect_predictions(base=one, grpo=other)
+    assert both["role"].to_list() == ["base", "grpo"]

@@ -1,0 +1,220 @@
+"""The report: what it must say, what it must never show."""
+
+from html.parser import HTMLParser
+
+import polars as pl
+import pytest
+from exam_rows import item, items, settings
+
+from psyche_kedro.pipelines.evaluation.nodes import (
+    draw_funnel,
+    draw_training,
+    write_report,
+)
+from psyche_kedro.pipelines.evaluation.parameters import ReportParameters
+from psyche_kedro.pipelines.evaluation.report import summarise_report
+from psyche_kedro.tables import (
+    Funnel,
+    RejectionCounts,
+    Scores,
+    TrainingLog,
+    WriterCounts,
+    frame,
+)
+
+PARAMS = ReportParameters(**settings()["report"])
+OFFLINE, REAL = "offline-teacher-1@3f2a", "qwen2.5-72b-instruct"
+PRIVATE = "我叫王小明"
+CLOSED = {"tr", "td", "th", "table", "section", "div", "details"}
+
+
+def score(**changes):
+    return {
+        "role": "teacher",
+        "model": OFFLINE,
+        "benchmark": "pceb",
+        "cell": "case_multiple",
+        "protocol": "reasoned",
+        "metric": "standard_accuracy",
+        "value": 41.23,
+        "low": 30.0,
+        "high": 52.0,
+        "n": 20,
+        "n_missing": 1,
+        **changes,
+    }
+
+
+def log(stage, metric, *values):
+    rows = [
+        {"stage": stage, "step": n, "metric": metric, "value": float(v)}
+        for n, v in enumerate(values, start=1)
+    ]
+    return frame(TrainingLog, rows)
+
+
+def tables(*, scores=None, model=OFFLINE, level="rules_only"):
+    if scores is None:
+        scores = [
+            score(model=model),
+            score(model=model, metric="elastic_accuracy", value=55.5),
+        ]
+    return {
+        "scores": frame(Scores, scores),
+        "funnel": frame(
+            Funnel,
+            [{"stage": "question_pool", "rows": 1234, "rejected": 5, "paper": "~210k"}],
+        ),
+        "rejections": frame(
+            RejectionCounts,
+            [{"stage": "screen_questions", "reason": "vague", "rows": 5}],
+        ),
+        "writers": frame(
+            WriterCounts,
+            [{"table": "rationales", "model": model, "prompt_digest": "d1", "rows": 9}],
+        ),
+        "exemplars": items(
+            item(PRIVATE, cell="knowledge_single", gold="A", benchmark="cpsyexam")
+        ),
+        "posts": pl.DataFrame({"deid_level": [level], "messages": [PRIVATE]}),
+        "sft_log": log("sft", "loss", 2.5, 1.5, float("nan"), 0.75),
+        "grpo_log": log("grpo", "reward", -1, 0.5, 2),
+    }
+
+
+def report(**changes):
+    return write_report(**tables(**changes), params=PARAMS)
+
+
+class Page(HTMLParser):
+    """Rows of cells, and every address the page mentions."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.rows, self.addresses, self.open = [], [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        named = dict(attrs)
+        self.addresses += [v for k, v in attrs if k in {"src", "href"}]
+        if tag == "tr":
+            self.rows.append((named.get("class"), []))
+        if tag in CLOSED:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if self.open and tag in {
+            "tr",
+            "td",
+            "th",
+            "table",
+            "section",
+            "div",
+            "details",
+        }:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] in {"td", "th"}:
+            self.rows[-1][1].append(data)
+
+
+def test_the_first_line_says_that_no_language_model_was_involved():
+    made = report()
+    assert made.markdown.splitlines()[0].startswith("No language model was involved")
+    assert OFFLINE in made.markdown.splitlines()[0]
+    body = made.html.partition("<body>")[2]
+    assert body.index("No language model was involved") < body.index("<h1>")
+
+
+def test_the_first_line_does_not_say_so_where_models_did_it_all():
+    made = report(model=REAL)
+    assert "No language model was involved" not in made.html + made.markdown
+
+
+def test_one_stand_in_among_models_is_enough_to_say_so():
+    made = report(scores=[score(model=REAL), score(role="sft", model=OFFLINE)])
+    assert made.markdown.startswith("No language model was involved")
+
+
+def test_the_page_is_whole_and_asks_nothing_of_the_network():
+    html = report().html
+    page = Page(html)
+    assert not page.open
+    assert all(address.startswith("#") for address in page.addresses)
+    assert "<script" not in html
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_our_row_stands_beside_the_papers_and_is_marked_as_a_stand_in():
+    page = Page(report().html)
+    ours = next(r for r in page.rows if r[1][:2] == ["teacher", OFFLINE])
+    assert ours[0] == "offline"
+    assert ours[1][2:4] == ["–", "41.23 (55.50)"]
+    paper = next(r for r in page.rows if r[1][:2] == ["Psyche-R1", "paper, Table 1"])
+    assert paper[0] == "paper"
+    assert paper[1][3] == "56.26 (66.21)"
+    assert paper[1][8] == "74.37 (77.64)"
+
+
+@pytest.mark.parametrize("part", ["html", "markdown"])
+def test_the_report_shows_counts_reasons_curves_models_and_wordings(part):
+    text = getattr(report(), part)
+    for shown in ("1,234", "~210k", "vague", "SFT loss", "GRPO reward", "d1"):
+        assert shown in text
+    for section in ("PCEB", "CPsyExam", "Counselling", "open case questions"):
+        assert section in text
+    assert "1 for Know. SMCQ" in text
+
+
+def test_private_text_of_the_inputs_is_nowhere():
+    made = report()
+    assert PRIVATE not in made.html + made.markdown
+
+
+@pytest.mark.parametrize(
+    ("level", "released"), [("rules_only", False), ("rules_and_model", True)]
+)
+def test_data_de_identified_by_rules_alone_is_not_for_release(level, released):
+    made = report(level=level)
+    assert ("for release" in made.markdown) is not released
+    assert level in made.html
+
+
+def test_names_are_escaped_in_the_page():
+    assert "<b>x" not in report(model="<b>x").html
+
+
+def test_an_empty_run_still_has_a_report():
+    nothing = {name: table.clear() for name, table in tables().items()}
+    made = write_report(**nothing, params=PARAMS)
+    assert "Nothing to show" in made.html
+    assert "paper, Table 1" in made.html
+
+
+def test_curves_leave_out_what_is_no_number():
+    html = report().html
+    assert "nan" not in html.lower()
+    assert html.count("<polyline") == 2
+
+
+def test_the_summary_is_the_funnel_and_the_averages():
+    data = tables(
+        scores=[score(cell="macro_average", value=38.0), score(cell="case_single")]
+    )
+    summary = summarise_report(data["funnel"], data["scores"])
+    assert "question_pool" in summary
+    assert "~210k" in summary
+    assert "38.00" in summary
+    assert "case_single" not in summary
+
+
+def test_figures_for_kedro_viz_hold_the_same_numbers():
+    data = tables()
+    funnel = draw_funnel(data["funnel"])
+    assert [bar.x for bar in funnel.data] == [(1234,), (5,)]
+    training = draw_training(data["sft_log"], data["grpo_log"], PARAMS)
+    assert [line.name for line in training.data] == ["SFT loss", "GRPO reward"]
+    assert list(training.data[0].y) == [2.5, 1.5, 0.75]

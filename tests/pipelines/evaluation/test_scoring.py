@@ -1,0 +1,181 @@
+"""Scores: what counts, what is averaged, and how missing answers weigh."""
+
+import polars as pl
+import pytest
+from exam_rows import counselling_case, item, items, settings
+
+from psyche_kedro.pipelines.evaluation.nodes import score_predictions
+from psyche_kedro.pipelines.evaluation.parameters import ScoringParameters
+from psyche_kedro.tables import Judgements, Predictions, frame
+
+CELLS = settings()["scores"]["averaged"]["pceb"]
+
+
+def parameters(**changes):
+    return ScoringParameters(**settings()["scores"] | {"n_resamples": 200} | changes)
+
+
+def answered(asked, said, *, role="sft", protocol="reasoned", outcome="read"):
+    is_open = asked["type"] == "short_answer"
+    return {
+        "item_id": asked["item_id"],
+        "benchmark": asked["benchmark"],
+        "cell": asked["cell"],
+        "role": role,
+        "protocol": protocol,
+        "sample": 0,
+        "text": said,
+        "prediction": [] if is_open or said is None else sorted(said),
+        "outcome": "open" if is_open else outcome,
+        "model": "local-sft",
+    }
+
+
+def score(rows, predictions, judgements=()):
+    return score_predictions(
+        frame(Predictions, predictions),
+        frame(Judgements, judgements),
+        items(*rows),
+        parameters(),
+    )
+
+
+def value(scores, cell, metric="standard_accuracy", **where):
+    return scores.filter(cell=cell, metric=metric, **where)["value"].item()
+
+
+def test_unread_and_failed_answers_count_as_wrong_and_are_told():
+    exam = [item(f"第{n}题", cell="moral_multiple", gold="AB") for n in range(4)]
+    scores = score(
+        exam,
+        [
+            answered(exam[0], "BA"),
+            answered(exam[1], "A"),
+            answered(exam[2], "", outcome="unread"),
+            answered(exam[3], None, outcome="failed"),
+        ],
+    )
+    assert value(scores, "moral_multiple") == 25
+    assert value(scores, "moral_multiple", "elastic_accuracy") == 37.5
+    row = scores.filter(cell="moral_multiple", metric="standard_accuracy")
+    assert row.select("n", "n_missing").row(0) == (4, 2)
+    assert row.select("low", "high").row(0) == pytest.approx((4.56, 69.94), abs=0.01)
+
+
+def test_items_without_a_gold_are_not_scored():
+    with_gold = item("有", cell="theory_single", gold="A")
+    without = item("无", cell="theory_single", flags=["no_gold"])
+    scores = score(
+        [with_gold, without], [answered(with_gold, "A"), answered(without, "A")]
+    )
+    assert scores.filter(cell="theory_single")["n"].unique().to_list() == [1]
+
+
+def full_exam(n_extra=3):
+    """Return six cells of one item each, ``n_extra`` more in the last."""
+    exam = [item("题", cell=cell, gold="A") for cell in CELLS]
+    return exam + [item(f"多{n}", cell=CELLS[-1], gold="A") for n in range(n_extra)]
+
+
+def test_the_macro_average_weighs_cells_and_the_micro_average_items():
+    exam = full_exam()
+    answers = [answered(one, "A" if n == 0 else "B") for n, one in enumerate(exam)]
+    scores = score(exam, answers)
+    assert value(scores, "macro_average") == pytest.approx(100 / 6)
+    assert value(scores, "micro_average") == pytest.approx(100 / 9)
+    assert scores.filter(cell="micro_average")["n"].unique().to_list() == [9]
+
+
+def test_the_elastic_average_is_the_papers_bracket():
+    exam = [
+        item("题", cell=cell, gold="AB" if cell.endswith("multiple") else "A")
+        for cell in CELLS
+    ]
+    scores = score(exam, [answered(one, "A") for one in exam])
+    # Three single cells at 100, three multiple ones at 50.
+    assert value(scores, "macro_average", "elastic_accuracy") == 75
+    assert value(scores, "macro_average") == 50
+
+
+def test_there_is_no_macro_average_of_a_part_of_the_exam():
+    exam = full_exam()[1:]
+    scores = score(exam, [answered(one, "A") for one in exam])
+    assert "macro_average" not in scores["cell"].to_list()
+    assert value(scores, "micro_average") == 100
+
+
+def test_protocols_and_roles_are_scored_apart():
+    asked = item("题", cell="case_single", benchmark="cpsyexam", gold="A")
+    scores = score(
+        [asked],
+        [
+            answered(asked, "A", protocol="zero_shot"),
+            answered(asked, "B", protocol="five_shot"),
+            answered(asked, "B", protocol="zero_shot", role="base"),
+        ],
+    )
+    assert value(scores, "case_single", protocol="zero_shot", role="sft") == 100
+    assert value(scores, "case_single", protocol="five_shot", role="sft") == 0
+    assert value(scores, "case_single", protocol="zero_shot", role="base") == 0
+
+
+def test_open_answers_get_both_rouges_and_an_empty_one_gets_zero():
+    essays = [
+        item(f"问{n}", cell="case_essay", answer_text="一般心理问题。")
+        for n in range(2)
+    ]
+    scores = score(
+        essays,
+        [
+            answered(essays[0], "一般心理问题。", protocol="essay"),
+            answered(essays[1], "", protocol="essay"),
+        ],
+    )
+    overlaps = scores.filter(cell="case_essay")
+    assert set(overlaps["metric"]) == {
+        "rouge_1_pltrdy",
+        "rouge_l_pltrdy",
+        "rouge_1_zh",
+        "rouge_l_zh",
+        "bleu_4",
+    }
+    rouges = overlaps.filter(pl.col("metric").str.starts_with("rouge"))
+    assert rouges["value"].to_list() == pytest.approx([50] * 4, abs=1e-4)
+    assert overlaps["n_missing"].unique().to_list() == [1]
+    assert "micro_average" not in scores["cell"].to_list()
+
+
+def test_counselling_scores_leave_missing_verdicts_out_of_the_mean():
+    cases = [counselling_case(f"第{n}个。") for n in range(3)]
+    judgements = [
+        {
+            "item_id": case["item_id"],
+            "role": "sft",
+            "dimension": "EmoE",
+            "score": verdict,
+        }
+        for case, verdict in zip(cases, (3.0, 2.0, None), strict=True)
+    ]
+    scores = score(
+        cases,
+        [answered(case, "嗯。", protocol="counselling") for case in cases],
+        judgements,
+    )
+    row = scores.filter(cell="counselling").row(0, named=True)
+    assert (row["value"], row["n"], row["n_missing"]) == (2.5, 3, 1)
+    assert (row["model"], row["metric"]) == ("local-sft", "EmoE")
+
+
+def test_counselling_that_no_verdict_could_be_read_of_has_no_score():
+    case = counselling_case("我很累。")
+    judgement = {"item_id": case["item_id"], "role": "sft", "dimension": "Con"}
+    scores = score(
+        [case], [answered(case, "嗯。", protocol="counselling")], [judgement]
+    )
+    assert scores["value"].to_list() == [None]
+
+
+def test_scoring_twice_gives_the_same_table():
+    exam = full_exam()
+    answers = [answered(one, "AB"[n % 2]) for n, one in enumerate(exam)]
+    assert score(exam, answers).equals(score(exam, answers))
