@@ -104,15 +104,7 @@ class Page(HTMLParser):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
-        if self.open and tag in {
-            "tr",
-            "td",
-            "th",
-            "table",
-            "section",
-            "div",
-            "details",
-        }:
+        if tag in CLOSED:
             assert self.open.pop() == tag
 
     def handle_data(self, data):

@@ -8,7 +8,7 @@ every artefact of a real run, and its figures must never be taken for a model's.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 from jinja2 import (
@@ -26,6 +26,13 @@ from psyche_kedro.pipelines.evaluation.sections import (
     count,
     number,
 )
+
+EXAMS = {
+    "PCEB": ("pceb", "reasoned", "macro_average"),
+    "CPsy 0": ("cpsyexam", "zero_shot", "micro_average"),
+    "CPsy 5": ("cpsyexam", "five_shot", "micro_average"),
+}
+"""Averages of the terminal's summary, as the paper takes them."""
 
 
 class Report(NamedTuple):
@@ -94,17 +101,33 @@ def summarise_report(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
         f"  {r['paper'] or ''}".rstrip()
         for r in funnel.iter_rows(named=True)
     ]
-    averages = scores.filter(
-        pl.col("metric") == "standard_accuracy",
-        pl.col("cell").is_in(["macro_average", "micro_average"]),
+    averages = scores.filter(pl.col("metric") == "standard_accuracy").rows_by_key(
+        ["role", "model"], named=True
     )
-    marks = [
-        f"{r['role']:<12}{r['benchmark']:<10}{r['protocol']:<11}{r['cell']:<15}"
-        f"{number(r['value']):>6}  {r['model']}"
-        for r in averages.iter_rows(named=True)
+    sitters = [
+        f"{role:<24}"
+        + "".join(f"{_average(s, *exam):>10}" for exam in EXAMS.values())
+        + f"  {model}"
+        for (role, model), s in averages.items()
     ]
-    head = f"{'stage':<24}{'rows':>8}{'rejected':>10}  paper"
-    return "\n".join([head, *stages, "", "standard accuracy in percent", *marks])
+    return "\n".join(
+        [
+            f"{'stage':<24}{'rows':>8}{'rejected':>10}  paper",
+            *stages,
+            "",
+            f"{'accuracy, %':<24}" + "".join(f"{exam:>10}" for exam in EXAMS),
+            *sitters,
+        ]
+    )
+
+
+def _average(scores: list[dict[str, Any]], *wanted: str) -> str:
+    found = [
+        s["value"]
+        for s in scores
+        if (s["benchmark"], s["protocol"], s["cell"]) == wanted
+    ]
+    return number(found[0] if found else None)
 
 
 def _stand_ins(findings: Findings) -> list[str]:

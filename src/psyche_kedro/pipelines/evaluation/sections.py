@@ -56,6 +56,8 @@ class Table(NamedTuple):
     n_names: int = 2
     folded: bool = False
     """Whether a reader has to open it."""
+    bars: Sequence[float] = ()
+    """A share of 1 per row, drawn as a bar; none where empty."""
 
 
 class Section(NamedTuple):
@@ -100,16 +102,20 @@ class Marks:
 
 def funnel(findings: Findings) -> Section:
     """Return rows kept and rejected at every stage."""
+    stages = findings.funnel.to_dicts()
     rows = [
-        Row("plain", [r["stage"], count(r["rows"]), count(r["rejected"]), r["paper"]])
-        for r in findings.funnel.with_columns(
-            pl.col("paper").fill_null(ABSENT)
-        ).iter_rows(named=True)
+        Row(
+            "plain",
+            [s["stage"], count(s["rows"]), count(s["rejected"]), s["paper"] or ABSENT],
+        )
+        for s in stages
     ]
+    most = max((s["rows"] for s in stages), default=0) or 1
+    bars = [s["rows"] / most for s in stages]
     return Section(
         "From raw text to training sets",
         "Rows kept and rejected at every stage, beside the paper's counts (§2.2–2.4).",
-        [Table(["Stage", "Kept", "Rejected", "Paper"], rows, n_names=1)],
+        [Table(["Stage", "Kept", "Rejected", "Paper"], rows, n_names=1, bars=bars)],
     )
 
 
