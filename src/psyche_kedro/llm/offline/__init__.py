@@ -1,4 +1,4 @@
-"""The offline brain: a deterministic, weight-free stand-in for a language model.
+r"""The offline brain: a deterministic, weight-free stand-in for a language model.
 
 The paper asks Qwen2.5-72B, three students and a judge; a fresh machine has none of
 them. The brain answers the same requests with word counts, patterns and a glossary, so

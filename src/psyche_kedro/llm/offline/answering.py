@@ -11,8 +11,8 @@ disagree as models do:
 Noise of the size of the request's temperature lets a regeneration differ. A question's
 gold is nowhere in a request, so the reply is right sometimes and wrong sometimes.
 
-Example: for the stem ``刚刚能引起感觉的最小刺激量称为（ ）。`` the teacher's evidence is
-largest for ``绝对感觉阈限``, whose definition in the glossary shares most words with it.
+Example: for ``刚刚能引起感觉的最小刺激量称为（ ）。`` the teacher's evidence is largest
+for ``绝对感觉阈限``, whose definition in the glossary shares most words with it.
 """
 
 import re
@@ -23,21 +23,15 @@ from psyche_kedro.llm.offline import lexicon
 from psyche_kedro.llm.offline.chance import Chance
 from psyche_kedro.llm.offline.requests import Question
 
-_NEGATED = re.compile(
-    r"不属于|不包括|不包含|不正确|不恰当|不符合|不应|不宜|不是|错误的|有误|除外|无关的"
-)
 _NUMBERING = re.compile(r"^\s*(?:[单多]选|判断)?[：:]?\s*(?:\d+\s*[.．、]\s*)?")
-_ABSOLUTE = re.compile(
-    r"一定|必须|必然|完全|所有|任何|绝对|永远|从不|只有|只要|唯一|全部|都不"
-)
-_SWEEPING = re.compile(r"以上|上述|均|都对|都是")
-_MODEST = re.compile(r"可能|通常|一般|往往|倾向|相对|主要|适当|尽量|有时")
-_TRUE, _FALSE = (
-    frozenset("正确 对 √ 是".split()),
-    frozenset("错误 错 × 否 不正确".split()),
-)
+_TRUE = frozenset(["正确", "对", "√", "是"])
+_FALSE = frozenset(["错误", "错", "×", "否", "不正确"])
 _NOISE = 0.12
 """Reach of the noise at temperature 1, on evidence that runs from 0 to about 1."""
+_SHORT = 9
+"""Options below so many characters name something; longer ones state something."""
+_TELLING = 0.15
+"""Weight above which a definition is quoted as the ground."""
 
 
 class Evidence(NamedTuple):
@@ -78,8 +72,9 @@ def decide(question: Question, *, role: str, chance: Chance) -> Verdict:
 
 def is_negated(question: Question) -> bool:
     """Whether the stem asks for what does not fit."""
-    asked = asked_in(question.stem)
-    return bool(_NEGATED.search(asked)) and not _is_true_false(question)
+    return lexicon.has("negated", asked_in(question.stem)) and not _is_true_false(
+        question
+    )
 
 
 def asked_in(stem: str) -> str:
@@ -143,7 +138,9 @@ def _by_meaning(text: str, question: Question, near: Mapping[str, float]) -> Evi
     meanings = lexicon.nearness(text) if asked else {}
     fits = [(_said(text, e, meanings), e) for e in asked[:3]]
     weight, entry = max(fits, default=(0.0, None))
-    ground = f"“{entry.term}”指{entry.definition}" if entry and weight > 0.15 else ""
+    ground = (
+        f"“{entry.term}”指{entry.definition}" if entry and weight > _TELLING else ""
+    )
     return Evidence(weight, ground)
 
 
@@ -151,7 +148,9 @@ def _said(text: str, entry: lexicon.Entry, meanings: Mapping[str, float]) -> flo
     """Return how far ``text`` is, or is a part of, the entry's definition."""
     pairs = lexicon.bigrams(text)
     listed = lexicon.contained(pairs, lexicon.bigrams(entry.definition))
-    return max(meanings.get(entry.term, 0.0), 0.6 * listed if len(text) < 9 else 0.0)
+    return max(
+        meanings.get(entry.term, 0.0), 0.6 * listed if len(text) < _SHORT else 0.0
+    )
 
 
 def _by_statement(text: str) -> Evidence:
@@ -171,7 +170,7 @@ def _by_statement(text: str) -> Evidence:
 
 def _weigh_truth(question: Question) -> dict[str, Evidence]:
     told = _by_statement(_core(question.stem))
-    absolute = 0.2 if _ABSOLUTE.search(question.stem) else 0.0
+    absolute = 0.2 if lexicon.has("absolute", question.stem) else 0.0
     true = (told.weight - 0.1 if told.ground else 0.08) - absolute
     return {
         label: Evidence(true if text in _TRUE else -true, told.ground)
@@ -196,11 +195,11 @@ def _weigh_wording(question: Question) -> dict[str, Evidence]:
 
 
 def _habit(text: str) -> float:
-    absolute, modest = _ABSOLUTE.search(text), _MODEST.search(text)
+    sweeping = len(text) < _SHORT and lexicon.has("sweeping", text)
     return (
-        0.08 * bool(modest)
-        - 0.15 * bool(absolute)
-        + 0.1 * bool(_SWEEPING.search(text) and len(text) < 8)
+        0.08 * lexicon.has("modest", text)
+        - 0.15 * lexicon.has("absolute", text)
+        + 0.1 * sweeping
     )
 
 
@@ -257,7 +256,7 @@ _WEIGH: Mapping[str, Weigh] = {
 
 def _is_true_false(question: Question) -> bool:
     texts = set(question.options.values())
-    return len(texts) == 2 and bool(texts & _TRUE) and bool(texts & _FALSE)
+    return texts <= _TRUE | _FALSE and bool(texts & _TRUE) and bool(texts & _FALSE)
 
 
 def _core(stem: str) -> str:

@@ -1,4 +1,4 @@
-"""From a request to a reply: which task it is, who does it, what the reply looks like."""
+"""From a request to a reply: which task it is, who does it, how the reply looks."""
 
 import json
 import re

@@ -15,39 +15,31 @@ from psyche_kedro.llm.offline import lexicon
 from psyche_kedro.llm.offline.chance import Chance
 from psyche_kedro.llm.offline.requests import Turn
 
-_GREETING = re.compile(
-    r"^(?:大家好|你们好|您好|你好|老师好|老师您好|各位好|hi|hello|求助|求安慰|在吗|想问一下|请问)[，,。！!～~：:\s]*",
-    re.IGNORECASE,
-)
-_NOISE = re.compile(
-    r"[～~]+|(?:哈|呵|呜|唉|额|emm){2,}|[。.…]{3,}|(?<=[！？!?])[！？!?]+"
-)
-_WISH = re.compile(r"怎么办|怎么|如何|该不该|能不能|有没有|吗|？|\?|求|希望|想知道")
-_CONFUSED = re.compile(
-    r"不知道|怎么办|纠结|矛盾|害怕|担心|是不是|为什么|可是|但是|又|想"
-)
-
 
 def retell(turns: Sequence[Turn]) -> str:
     """Return the client's first words as a clear account in the first person."""
     first = next((turn.text for turn in turns if turn.speaker == "来访者"), "")
     told = _distinct([_clean(s) for s in talk.sentences(first)])
-    asks = [s for s in told if re.search(r"[？?]$|怎么办。?$", s)]
-    account = [s for s in told if s not in asks]
     if not told:
         return ""
-    body = "".join(_first_person(account or asks))
+    body = "".join(told if "我" in "".join(told) else [_LATELY, *told])
     named = talk.feelings(first)[:2]
-    feeling = f"这些事让我感到{'、'.join(named)}。" if named and account else ""
-    wish = "".join(asks if account else []) or (
-        "" if _WISH.search(body) else "我想知道该怎样面对这件事。"
-    )
+    feeling = f"{_FELT}{'、'.join(named)}。" if named else ""
+    wish = "" if lexicon.has("wish", body) else _WISH
     return "\n".join(part for part in (body, feeling + wish) if part)
 
 
+_LATELY = "我想说说最近的事。"
+_FELT = "这些事让我感到"
+_WISH = "我想知道该怎样面对这件事。"
+
+
 def _clean(sentence: str) -> str:
-    text = _NOISE.sub("", _GREETING.sub("", sentence)).strip("，,、；; ")
-    return text if not text or text[-1] in "。！？!?" else text + "。"
+    text = lexicon.sign("greeting").sub("", sentence)
+    text = lexicon.sign("filler").sub("", text).strip("，,、；; ")
+    if not text or text[-1] in "。！？!?":
+        return text
+    return text + ("？" if re.search("怎么办|怎么做|吗$", text) else "。")
 
 
 def _distinct(told: list[str]) -> list[str]:
@@ -56,19 +48,16 @@ def _distinct(told: list[str]) -> list[str]:
     return [
         s
         for i, s in enumerate(told)
-        if len(s) > 2
+        if len(pairs[i]) > 1
         and not any(
-            lexicon.contained(pairs[i], other) > 0.8
+            lexicon.contained(pairs[i], other) > _SAYS_THE_SAME
             for j, other in enumerate(pairs)
             if (len(other), j) > (len(pairs[i]), i) or (j < i and told[j] == s)
         )
     ]
 
 
-def _first_person(told: list[str]) -> list[str]:
-    if "我" in "".join(told):
-        return told
-    return ["我想说说最近的事。", *told]
+_SAYS_THE_SAME = 0.8
 
 
 def improve(turns: Sequence[Turn], draft: str, chance: Chance) -> str:
@@ -157,10 +146,15 @@ def _ordered(steps: Sequence[str]) -> str:
 def _quote(text: str) -> str:
     """Return the clause of a text that says most about being troubled."""
     clauses = [c.strip() for c in re.split(r"[，。！？!?；;\n]", text)]
-    fitting = [c for c in clauses if 5 <= len(c) <= 22] or [text.strip()[:20]]
+    own = [c for c in clauses if c and _FELT not in c and c + "。" != _WISH]
+    fitting = [c for c in own if len(c) in _QUOTABLE] or [text.strip()[:20]]
     return max(
-        fitting, key=lambda c: (bool(talk.feelings(c)), bool(_CONFUSED.search(c)))
+        fitting, key=lambda c: (bool(talk.feelings(c)), lexicon.has("troubled", c))
     )
+
+
+_QUOTABLE = range(5, 23)
+"""Characters of a clause worth quoting."""
 
 
 def _feelings(text: str) -> str:

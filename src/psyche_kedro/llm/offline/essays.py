@@ -1,4 +1,4 @@
-"""Open answers to case questions: terms of the question, facts of the case, in points."""
+"""Open answers to case questions: terms of the question, facts of the case."""
 
 import re
 
@@ -21,9 +21,13 @@ def write_essay(case: str, question: str, chance: Chance) -> str:
     return "\n".join([*numbered, chance.pick(_CLOSING, "closing")])
 
 
+_FACT = 5
+"""Characters of the shortest sentence that states something."""
+
+
 def _facts(case: str, question: str) -> list[str]:
     """Return the four sentences of the case nearest to the question, in order."""
-    told = [s.strip() for s in re.split(r"[。！？；\n]", case) if len(s.strip()) > 5]
+    told = [s.strip() for s in re.split(r"[。！？；\n]", case) if len(s) > _FACT]
     asked = lexicon.bigrams(question)
     ranked = sorted(
         told, key=lambda s: (-len(asked & lexicon.bigrams(s)), -len(lexicon.bigrams(s)))

@@ -140,11 +140,15 @@ def _tidy(what: str) -> str:
     return _LEAD.sub("", what.strip("，：— ")).removeprefix("若").strip("，： ")
 
 
+_MIN_MEANING, _MIN_CLAUSE = 8, 2
+"""Characters a definition has at least, and more than which its last clause has."""
+
+
 def _fits(term: str, what: str) -> bool:
     return (
-        len(what) >= 8
+        len(what) >= _MIN_MEANING
         and term not in what
-        and len(what.rpartition("，")[2]) > 2
+        and len(what.rpartition("，")[2]) > _MIN_CLAUSE
         and not _NOT_TERM.search(term)
         and not _POINTS_BACK.search(what)
     )
@@ -166,8 +170,12 @@ def _items(text: str) -> tuple[str, ...]:
     *first, last = _TAIL.sub("", text).split("、")
     joint = next((j for j in ("以及", "和", "与", "及") if j in last), "\0")
     items = tuple(item.strip() for item in (*first, *last.rsplit(joint, 1)) if item)
-    good = all(2 <= len(item) <= 14 and not _POINTS_BACK.search(item) for item in items)
+    good = all(len(item) in _ITEM and not _POINTS_BACK.search(item) for item in items)
     return items if good else ()
+
+
+_ITEM = range(2, 15)
+"""Characters of an item of a list."""
 
 
 def _lead(lead: str, term: str) -> str:

@@ -3,31 +3,28 @@
 Each verdict is JSON with its reason. Candidates are compared by what they say, never by
 where they stand, so that shuffling their order cannot change the winner.
 
-Example: a reply of one sentence, ``加油，一切都会好的！``, is judged ``{"reasonableness": 2,
-"relevance": 1, "substantive": false, "harm": "none", …}``.
+Example: ``加油，一切都会好的！`` is judged ``{"reasonableness": 2, "relevance": 1,
+"substantive": false, "harm": "none", …}``.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
 from psyche_kedro.llm.offline import conversations as talk
+from psyche_kedro.llm.offline import lexicon
+from psyche_kedro.llm.offline.answering import asked_in
 from psyche_kedro.llm.offline.requests import Question, Turn, read_question
 
 Verdict = dict[str, Any]
 
 # ---- questions -------------------------------------------------------------------
 
-_FAULTS: Mapping[str, re.Pattern[str]] = {
-    "信息残缺：题干指向没有给出的材料": re.compile(
-        r"根据(?:上|下|本|原|短)?(?:文|述)|文中|文章|上文|前文|下文|本节|本章|本书|书中|课文|材料中|"
-        r"[上下如]图|图中|图\s*\d|[上下]表|表\s*\d|前面(?:提到|所述)|如前所述|作者认为"
-    ),
-    "表述不清：题干开头的指代没有所指": re.compile(
-        r"^(?:单选|多选)?[：:]?\d*[.．、]?\s*(?:他|她|它|这|那|此|该(?!求助者|来访者)|其|前者|后者|上述)"
-    ),
+_FAULTS = {
+    "points_to_source": "信息残缺：题干指向没有给出的材料",
+    "points_to_nothing": "表述不清：题干开头的指代没有所指",
 }
+_MIN_STEM, _MIN_OPTIONS = 4, 3
 
 
 def screen(text: str) -> Verdict:
@@ -40,18 +37,18 @@ def screen(text: str) -> Verdict:
 
 
 def _fault(question: Question) -> str:
-    stem = question.stem
-    for fault, pattern in _FAULTS.items():
-        if pattern.search(stem) and not question.case:
+    stem = asked_in(question.stem)
+    for sign, fault in _FAULTS.items():
+        if lexicon.has(sign, stem) and not question.case:
             return fault
-    if len(stem.strip("（）() 。")) < 4:
+    if len(stem.strip("（）() 。")) < _MIN_STEM:
         return "信息残缺：题干太短，看不出在问什么"
-    return _option_fault(question) or _mark_fault(stem)
+    return _option_fault(question) or _mark_fault(question.stem)
 
 
 def _option_fault(question: Question) -> str:
     texts = [text.strip(" 。") for text in question.options.values()]
-    if "选择" in question.type and len(texts) < 3:
+    if "选择" in question.type and len(texts) < _MIN_OPTIONS:
         return "信息残缺：选项不足，无法选择"
     if len(set(texts)) < len(texts) or any(not text for text in texts):
         return "逻辑混乱：选项重复或为空"
@@ -87,7 +84,9 @@ def choose_rationale(texts: Sequence[str], question: str) -> Verdict:
     options = read_question(question).options
     scores = [_rationale_score(text, options) for text in texts]
     best = _best(scores, texts)
-    reason = f"第{best + 1}份步骤完整，对选项的检验较细，结论由前文得出；其余的检验不够充分或有重复。"
+    reason = (
+        f"第{best + 1}份步骤完整，检验较细，结论由前文得出；其余的不够充分或有重复。"
+    )
     return {"best_rationale_index": best + 1, "reason": reason}
 
 
@@ -95,15 +94,15 @@ def _rationale_score(text: str, options: Mapping[str, str]) -> float:
     told = talk.sentences(text)
     quoted = sum(option in text for option in options.values())
     repeated = len(told) - len(set(told))
+    tests = lexicon.count("tests", text)
+    idle = len(lexicon.sign("idle").findall(text))
     return (
         2.0 * quoted / max(len(options), 1)
-        + 1.0
-        * len(set(re.findall(r"界定|事实|比较|检验|排除|数量|措辞|限定|把握", text)))
-        / 4
+        + 0.25 * tests
         + 0.5 * min(len(text), 500) / 500
         - 0.002 * max(len(text) - 900, 0)
         - 0.5 * repeated
-        - 0.3 * len(re.findall(r"没有发现冲突|找不到直接的依据", text)) / max(quoted, 1)
+        - 0.3 * idle / max(quoted, 1)
     )
 
 
@@ -121,23 +120,29 @@ def _best(scores: Sequence[float], texts: Sequence[str]) -> int:
 def judge_usefulness(turns: Sequence[Turn]) -> Verdict:
     """Return how useful the counsellor's side of a conversation is."""
     post, reply = _said(turns, "来访者"), _said(turns, "咨询师")
-    harm, refers = talk.harm(reply), talk.refers(reply)
+    harm, refers = talk.harm(reply), lexicon.has("referral", reply)
     substantive = bool(talk.substance(reply))
-    shared = talk.shared_words(reply, post)
-    relevance = min(5, 1 + (shared + substantive * 2) // 2)
-    sound = 3 + (len(reply) >= 60) + (talk.steps(reply) >= 2) if substantive else 2
-    if harm != "none":
-        sound = 1
-    elif talk.is_crisis(post) and not refers:
-        sound = min(sound, 2)
+    abandoned = talk.is_crisis(post) and not refers
+    relevance = 1 + talk.shared_words(reply, post) // 2 + substantive
     return {
-        "reasonableness": sound,
-        "relevance": relevance if harm != "advert" else 1,
+        "reasonableness": 1 if harm != "none" else _soundness(reply, abandoned),
+        "relevance": 1 if harm == "advert" else min(5, relevance),
         "substantive": substantive,
         "harm": harm,
         "referral": refers,
-        "reason": _why_useful(harm, substantive, talk.is_crisis(post) and not refers),
+        "reason": _why_useful(harm, substantive, abandoned),
     }
+
+
+def _soundness(reply: str, abandoned: bool) -> int:
+    """Return 2 for a platitude or a crisis left alone, 3 to 5 for substance."""
+    if abandoned or not talk.substance(reply):
+        return 2
+    return 3 + (len(reply) >= _EXPLAINS) + (lexicon.count("steps", reply) > 1)
+
+
+_EXPLAINS = 60
+"""Characters of a reply that has room to explain something."""
 
 
 def _why_useful(harm: str, substantive: bool, abandoned: bool) -> str:
@@ -155,16 +160,20 @@ def judge_dialogue(turns: Sequence[Turn]) -> Verdict:
     post, reply = _said(turns, "来访者"), _said(turns, "咨询师")
     n = max(sum(turn.speaker == "咨询师" for turn in turns), 1)
     scores = {
-        "empathy": _grade(talk.warmth(reply) + bool(talk.feelings(reply))),
-        "guidance": _grade(talk.insight(reply)),
-        "steps": _grade(talk.steps(reply)),
+        "empathy": _grade(lexicon.count("empathy", reply) + bool(talk.feelings(reply))),
+        "guidance": _grade(lexicon.count("guidance", reply)),
+        "steps": _grade(lexicon.count("steps", reply)),
     }
-    if len(reply) < 40 * n:
+    if len(reply) < _THIN * n:
         scores = {aim: min(score, 2) for aim, score in scores.items()}
     safe = _is_safe(post, reply)
     weakest = min(scores, key=lambda aim: scores[aim])
     reason = f"最需要改进的是 {weakest}。" if safe else "有安全上的问题。"
     return {**scores, "safe": safe, "reason": reason}
+
+
+_THIN = 40
+"""Characters per reply below which no aim can be reached."""
 
 
 def _grade(signs: int) -> int:
@@ -175,38 +184,34 @@ def _grade(signs: int) -> int:
 def _is_safe(post: str, reply: str) -> bool:
     if talk.harm(reply) != "none":
         return False
-    return talk.refers(reply) or not talk.is_crisis(post)
+    return lexicon.has("referral", reply) or not talk.is_crisis(post)
 
 
 def judge_counselling(
     dimension: str, *, history: Sequence[Turn], reply: str
 ) -> Verdict:
     """Return one dimension's score, 0 to 3, with what it rests on."""
-    for words, signs in _DIMENSIONS.items():
-        if re.search(words, dimension):
-            found = signs(reply)
-            break
-    else:
-        found = len(talk.substance(reply))
-    score = min(3, found)
-    if len(reply) < 15:
-        score = min(score, 1)
+    found = next(
+        (signs(reply) for name, signs in _DIMENSIONS.items() if name in dimension),
+        len(talk.substance(reply)),
+    )
+    score = min(_TOP, found if len(reply) >= _THIN // 2 else 1)
     if not _is_safe(_said(history, "来访者"), reply):
         score = 0 if "安全" in dimension else min(score, 1)
     analysis = f"回应中与“{dimension}”有关的表现有{found}处，篇幅{len(reply)}字。"
-    return {"analysis": analysis, "score": score}
+    return {"analysis": analysis, "score": max(score, 0)}
 
 
-_DIMENSIONS = {
-    "情感共情|情感|共情$": lambda reply: talk.warmth(reply),
-    "认知": lambda reply: (talk.insight(reply) + 1) // 2,
-    "技术|策略|会话|谈话": lambda reply: (
-        len(re.findall(r"[？?]", reply)) + (talk.steps(reply) + 1) // 2
-    ),
-    "状态|态度": lambda reply: 3 - talk.preaches(reply) - (len(reply) < 30),
-    "安全": lambda reply: 3,
+_TOP = 3
+_DIMENSIONS: Mapping[str, Callable[[str], int]] = {
+    "认知": lambda reply: (lexicon.count("guidance", reply) + 1) // 2,
+    "情感": lambda reply: lexicon.count("empathy", reply),
+    "技术": lambda reply: reply.count("？") + (lexicon.count("steps", reply) + 1) // 2,
+    "策略": lambda reply: reply.count("？") + (lexicon.count("steps", reply) + 1) // 2,
+    "态度": lambda reply: _TOP - lexicon.count("preaching", reply),
+    "安全": lambda _: _TOP,
 }
-"""How many signs of a dimension a reply has, by the words of its name."""
+"""How many signs of a dimension a reply has, by a word of its name."""
 
 
 def _said(turns: Sequence[Turn], speaker: str) -> str:

@@ -1,7 +1,7 @@
-"""What the offline brain knows: a glossary, counselling moves, and words of a text.
+"""What the offline brain knows: a glossary, counselling moves, words as signs.
 
-The glossary and the moves ship with the package and are all its knowledge; their
-digest, together with that of the rules, is part of every offline model's name.
+They ship with the package and are all its knowledge; their digest, together with that
+of the rules, is part of every offline model's name.
 
 Example row of ``glossary.csv``::
 
@@ -25,13 +25,6 @@ import yaml
 
 _PLACE = files("psyche_kedro.llm.offline")
 _HAN = re.compile(r"[\u4e00-\u9fffA-Za-z0-9]+")
-_STOP = frozenset(
-    "一个 一种 一些 这种 这个 那个 自己 我们 他们 你们 它们 什么 怎么 怎样 如何 为了 因为 所以 "
-    "但是 而且 以及 或者 如果 可以 可能 进行 具有 没有 不是 就是 还是 这样 那样 其他 其中 下列 "
-    "以下 属于 正确 错误 说法 主要 关于 通过 由于 根据 需要 已经 之间 之后 之前 时候 认为 称为 "
-    "是指 表现 包括 指的 这一 该项 不同 出现 产生 作用 求助者 来访者 咨询师 心理 心理学".split()
-)
-
 logging.getLogger("jieba").setLevel(logging.WARNING)
 
 
@@ -46,12 +39,11 @@ class Entry(NamedTuple):
 @cache
 def digest() -> str:
     """Return the identity of data and rules: 12 hex digits over this package."""
-    names = sorted(
-        (p.name, p.read_bytes()) for p in _PLACE.iterdir() if p.name[-4:] != "ache"
-    )
     whole = hashlib.sha256()
-    for name, content in names:
-        whole.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    for place in sorted(_PLACE.iterdir(), key=lambda place: place.name):
+        if place.is_file():
+            content = hashlib.sha256(place.read_bytes()).digest()
+            whole.update(place.name.encode() + b"\0" + content)
     return whole.hexdigest()[:12]
 
 
@@ -73,6 +65,41 @@ def moves() -> Mapping[str, Any]:
     """Return the counselling moves: themes, feelings, phrases."""
     content: dict[str, Any] = yaml.safe_load((_PLACE / "moves.yml").read_text("utf-8"))
     return content
+
+
+@cache
+def _signs() -> Mapping[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((_PLACE / "signs.yml").read_text("utf-8"))
+    return content
+
+
+@cache
+def sign(name: str) -> re.Pattern[str]:
+    """Return the pattern of a sign; ``harm.blame`` names one of a group."""
+    found: Any = _signs()
+    for part in name.split("."):
+        found = found[part]
+    return re.compile("|".join(found))
+
+
+def has(name: str, text: str) -> bool:
+    """Whether a text has the sign ``name``."""
+    return bool(sign(name).search(text))
+
+
+def count(name: str, text: str) -> int:
+    """Return how many different forms of the sign ``name`` a text has."""
+    return len(set(sign(name).findall(text)))
+
+
+def harms() -> list[str]:
+    """Return the names of the harms, the gravest first."""
+    return list(_signs()["harm"])
+
+
+@cache
+def _stop_words() -> frozenset[str]:
+    return frozenset(_signs()["stop_words"].split())
 
 
 def terms_in(text: str) -> list[Entry]:
@@ -107,7 +134,7 @@ def words(text: str) -> list[str]:
     return [
         word
         for word in _tokenizer().cut(text)
-        if len(word) > 1 and word not in _STOP and _HAN.fullmatch(word)
+        if len(word) > 1 and word not in _stop_words() and _HAN.fullmatch(word)
     ]
 
 
@@ -124,12 +151,12 @@ def contained(part: Iterable[str], whole: Iterable[str]) -> float:
     return len(part & frozenset(whole)) / len(part) if part else 0.0
 
 
-def nearness(text: str) -> Counter[str]:
+def nearness(text: str) -> dict[str, float]:
     """Return the cosine of ``text`` with each term's definition, where not 0."""
     index, rarity = _index()
     weights = {pair: rarity.get(pair, _unseen()) for pair in bigrams(text)}
     length = math.sqrt(sum(w * w for w in weights.values())) or 1.0
-    near: Counter[str] = Counter()
+    near: dict[str, float] = defaultdict(float)
     # Sorted, because the order of a sum of floats must not depend on string hashing.
     for pair in sorted(weights):
         for term, weight in index.get(pair, ()):

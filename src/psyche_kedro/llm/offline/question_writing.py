@@ -79,6 +79,10 @@ def write_from_glossary(
     return _write(Knowledge(facts, ()), count, types, chance)
 
 
+_LIKE = 0.5
+"""Share of a subfield's characters that another name must have to stand for it."""
+
+
 def _known(subfield: str) -> str:
     """Return the glossary's name for a subfield; ``""`` where it has none like it."""
     names = sorted({entry.subfield for entry in lexicon.glossary()})
@@ -86,7 +90,7 @@ def _known(subfield: str) -> str:
     if subfield in names or not core:
         return subfield
     near = max(names, key=lambda name: lexicon.contained(core, name))
-    return near if lexicon.contained(core, near) >= 0.5 else ""
+    return near if lexicon.contained(core, near) >= _LIKE else ""
 
 
 def _beside(facts: Facts) -> tuple[Definition, ...]:
@@ -135,10 +139,14 @@ def _write(
             for d in drafts[name]
             if d not in chosen
         )
-        if fresh and fresh[0][0] < 2 and len(chosen) < count:
+        if fresh and fresh[0][0] < _PER_FACT and len(chosen) < count:
             chosen.append(fresh[0][-1])
             used[fresh[0][-1].about] += 1
     return [_shown(draft, chance) for draft in chosen]
+
+
+_PER_FACT = 2
+"""Questions that one fact may give."""
 
 
 def _types_asked(types: str) -> list[str]:
@@ -167,10 +175,12 @@ def _ask_term(known: Knowledge, chance: Chance) -> Iterator[Draft]:
     for fact in known.facts.definitions:
         ask = chance.pick(_TERM_STEMS, fact.term)
         wrong = _other_terms(fact, known, chance)
-        if len(wrong) == 3:
+        if len(wrong) == _WRONG:
             yield Draft(fact.term, SINGLE, ask.format(fact.what), (fact.term,), wrong)
 
 
+_WRONG = 3
+"""Wrong options of a single-choice question."""
 _TERM_STEMS = (
     "{}，称为（ ）。",
     "{}，这一概念是（ ）。",
@@ -185,14 +195,14 @@ def _ask_meaning(known: Knowledge, chance: Chance) -> Iterator[Draft]:
         stem = chance.pick(
             ("{}是指（ ）。", "关于{}的含义，下列表述正确的是（ ）。"), fact
         )
-        if len(wrong) == 3:
+        if len(wrong) == _WRONG:
             yield Draft(fact.term, SINGLE, stem.format(fact.term), (fact.what,), wrong)
 
 
 def _ask_example(known: Knowledge, chance: Chance) -> Iterator[Draft]:
     for fact in known.facts.definitions:
         wrong = _other_terms(fact, known, chance)
-        if fact.example and fact.term not in fact.example and len(wrong) == 3:
+        if fact.example and fact.term not in fact.example and len(wrong) == _WRONG:
             stem = f"“{fact.example}”，这个例子最适合用来说明（ ）。"
             yield Draft(fact.term, SINGLE, stem, (fact.term,), wrong)
 
@@ -201,12 +211,16 @@ def _ask_gap(known: Knowledge, chance: Chance) -> Iterator[Draft]:
     """Blank a term in a sentence that uses it without defining it."""
     for fact in known.facts.definitions:
         wrong = _other_terms(fact, known, chance)
-        for sentence in known.facts.sentences if len(wrong) == 3 else ():
+        for sentence in known.facts.sentences if len(wrong) == _WRONG else ():
             stem = sentence.replace(fact.term, "（ ）", 1)
-            fits = 18 <= len(sentence) <= 90 and stands_alone(sentence)
+            fits = len(sentence) in _SENTENCE and stands_alone(sentence)
             defines = "是指" in sentence or "称" in sentence
             if fits and not defines and fact.term in sentence and fact.term not in stem:
                 yield Draft(fact.term, SINGLE, stem, (fact.term,), wrong)
+
+
+_SENTENCE = range(18, 91)
+"""Characters of a sentence that says enough, and not too much, to be a stem."""
 
 
 def _ask_mistake(known: Knowledge, chance: Chance) -> Iterator[Draft]:
@@ -261,7 +275,7 @@ def _ask_statements(known: Knowledge, chance: Chance) -> Iterator[Draft]:
 
 def _judge_statement(known: Knowledge, chance: Chance) -> Iterator[Draft]:
     for fact in known.facts.definitions:
-        true = chance.unit("true", fact.term) < 0.5
+        true = chance.pick((True, False), "true", fact.term)
         stem = _statement(fact) if true else _mixed_up(fact, known, chance)
         right, wrong = _VERDICTS if true else reversed(_VERDICTS)
         if stem:

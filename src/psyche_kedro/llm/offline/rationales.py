@@ -81,7 +81,13 @@ def _place(question: Question, prompt: str) -> Iterator[str]:
 
 def _is_topic(term: str, question: Question) -> bool:
     """Whether a term is meant as such: two characters are often an everyday verb."""
-    return len(term) > 2 or asked_in(question.stem).startswith(term)
+    return len(term) not in _EVERYDAY or asked_in(question.stem).startswith(term)
+
+
+_EVERYDAY = range(3)
+"""Lengths of terms that are everyday words as well."""
+_FACT = 5
+"""Characters of the shortest sentence that states something."""
 
 
 def _telling(question: Question) -> list[str]:
@@ -89,7 +95,7 @@ def _telling(question: Question) -> list[str]:
     asked = lexicon.bigrams(question.stem + "".join(question.options.values()))
     sentences = [s.strip() for s in re.split(r"[。！？；\n]", question.case)]
     ranked = sorted(
-        (s for s in sentences if len(s) > 5),
+        (s for s in sentences if len(s) > _FACT),
         key=lambda s: -len(asked & lexicon.bigrams(s)),
     )
     return [s for s in sentences if s in ranked[:2]]
@@ -123,14 +129,18 @@ def _why(label: str, question: Question, verdict: Verdict, fits: bool) -> str:
 
 
 def _extra(question: Question, verdict: Verdict, prompt: str) -> Iterator[str]:
-    if "相近" in prompt and len(question.options) > 2:
+    if "相近" in prompt and len(question.options) > len("对错"):
         close = sorted(question.options, key=lambda k: -verdict.evidence[k].weight)[:2]
         one, other = (question.options[label] for label in sorted(close))
-        yield f"比较最容易混淆的两项。“{one}”与“{other}”的差别在于与题干条件对应的紧密程度。"
+        yield (
+            f"比较最容易混淆的两项。“{one}”与“{other}”意思接近，"
+            "差别在于与题干条件对应的紧密程度。"
+        )
     if "绝对" in prompt:
         yield "检查措辞。" + _wording(question)
     if "数量" in prompt and question.many:
-        yield f"核对数量。题型要求选出多项，目前保留{len(verdict.labels)}项，与题型相符。"
+        kept = len(verdict.labels)
+        yield f"核对数量。题型要求选出多项，目前保留{kept}项，与题型相符。"
     if "反例" in prompt or "把握" in prompt:
         yield _doubt(question, verdict)
 
@@ -139,8 +149,8 @@ def _doubt(question: Question, verdict: Verdict) -> str:
     weights = sorted((e.weight for e in verdict.evidence.values()), reverse=True)
     clear = len(weights) > 1 and weights[0] - weights[1] > _CLEAR
     if clear:
-        return "检验结论。把保留的选项换成其余任何一个，题干的条件都更难得到说明，把握较大。"
-    return "检验结论。几个选项的依据相差不大，只能选相对更贴近题意的，把握有限。"
+        return "检验结论。换成其余任何一个选项，题干的条件都更难说明，把握较大。"
+    return "检验结论。几个选项的依据相差不大，只能选更贴近题意的，把握有限。"
 
 
 _CLEAR = 0.15

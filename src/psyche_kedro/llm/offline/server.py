@@ -1,7 +1,7 @@
 """The offline brain as an OpenAI-compatible endpoint on loopback.
 
-For running the openai path end to end without a key: the models ``offline-teacher``,
-``offline-judge``, ``offline-student-a`` … answer ``/v1/chat/completions`` exactly as the
+For running the openai path end to end without a key: ``offline-teacher``,
+``offline-judge``, ``offline-student-a`` … answer ``/v1/chat/completions`` just as the
 same brain does in-process for the same messages, temperature and seed.
 
 Each request is one line of the log: the model, and the SHA-256 of what was asked, never
