@@ -1,0 +1,182 @@
+"""Trained models as catalog entries: one folder, written as weights, read as a model.
+
+```yaml
+grpo_model@checkpoint:
+  type: psyche_kedro.datasets.CheckpointDataset
+  filepath: ${globals:data}/06_models/grpo_model
+grpo_model@chat:
+  type: psyche_kedro.datasets.LocalChatModelDataset
+  filepath: ${globals:data}/06_models/grpo_model
+  store: ${globals:data}/replies.sqlite
+```
+
+The two names share what stands before the ``@``, so Kedro runs what writes the one
+before what reads the other: a run of both never scores an older model.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+from kedro.utils import find_kedro_project
+
+from psyche_kedro.llm import ChatModel
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model in Hugging Face's layout.
+
+    Attributes:
+        path: Folder with configuration, weights and tokenizer.
+        manifest: What it was made of. ``weights`` is the digest of its files,
+            ``reference`` is set where the files stay where they are.
+    """
+
+    path: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """Identity of the weights, tokenizer and configuration."""
+        return str(self.manifest["weights"])
+
+
+class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
+    """A model's folder with its ``manifest.json``.
+
+    Files are linked, not copied, where the file system can. A checkpoint with a
+    ``reference`` (a downloaded base model) is saved as its manifest alone.
+
+    Args:
+        filepath: The folder.
+        metadata: Ignored by Kedro, read by Kedro-Viz.
+    """
+
+    def __init__(
+        self, *, filepath: str, metadata: dict[str, Any] | None = None
+    ) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> Checkpoint:
+        """Return the checkpoint.
+
+        Raises:
+            DatasetError: If there is none, or its reference is gone.
+        """
+        return read_checkpoint(self._filepath)
+
+    def save(self, data: Checkpoint) -> None:
+        """Write beside the folder, then swap: a kill leaves no half model."""
+        partial = self._filepath.with_name(f"{self._filepath.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        if "reference" not in data.manifest:
+            shutil.copytree(data.path, partial, dirs_exist_ok=True, copy_function=_link)
+        manifest = partial / MANIFEST
+        manifest.unlink(missing_ok=True)  # a link: writing it would change the run's
+        manifest.write_text(json.dumps(dict(data.manifest), ensure_ascii=False))
+        shutil.rmtree(self._filepath, ignore_errors=True)
+        partial.rename(self._filepath)
+
+    def _exists(self) -> bool:
+        return (self._filepath / MANIFEST).exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+class LocalChatModelDataset(AbstractDataset[None, ChatModel]):
+    """A checkpoint as a ``ChatModel``; its name holds the digest of the weights.
+
+    Args:
+        filepath: The folder that a ``CheckpointDataset`` writes.
+        store: SQLite file that keeps every reply.
+        sampling: Fields of the chat-completions request; greedy without a temperature.
+        batch_size: Conversations generated at once.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        metadata: Ignored by Kedro, read by Kedro-Viz.
+    """
+
+    def __init__(  # noqa: PLR0913 - the keys of a catalog entry
+        self,
+        *,
+        filepath: str,
+        store: str,
+        sampling: dict[str, Any] | None = None,
+        batch_size: int = 16,
+        device: str = "auto",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._filepath = Path(filepath)
+        self._store = (find_kedro_project(Path.cwd()) or Path.cwd()) / store
+        self._sampling = sampling or {}
+        self._batch_size = batch_size
+        self._device = device
+        self.metadata = metadata
+
+    def load(self) -> ChatModel:
+        """Return the model; its weights are read when it is first asked.
+
+        Raises:
+            DatasetError: If there is no checkpoint.
+        """
+        from psyche_kedro.llm.local_chat_model import (  # noqa: PLC0415 - torch
+            LocalChatModel,
+        )
+        from psyche_kedro.llm.reply_store import ReplyStore  # noqa: PLC0415
+
+        checkpoint = read_checkpoint(self._filepath)
+        return LocalChatModel(
+            checkpoint.path,
+            name=f"{self._filepath.name}@{checkpoint.digest[:12]}",
+            store=ReplyStore(self._store),
+            sampling=self._sampling,
+            batch_size=self._batch_size,
+            device=self._device,
+        )
+
+    def save(self, data: None) -> NoReturn:
+        """Refuse: training writes the checkpoint."""
+        raise DatasetError(f"{self._filepath} is read-only here: training writes it.")
+
+    def _exists(self) -> bool:
+        return (self._filepath / MANIFEST).exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "sampling": self._sampling}
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Return the checkpoint in ``folder``.
+
+    Raises:
+        DatasetError: If there is none, or its reference is gone.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+    except FileNotFoundError as error:
+        raise DatasetError(
+            f"There is no model at {folder}: run `kedro run --pipeline=training` first."
+        ) from error
+    path = Path(manifest.get("reference", folder))
+    if not path.is_dir():
+        raise DatasetError(
+            f"The model of {folder} is gone: it refers to {path}; run training again."
+        )
+    return Checkpoint(path, manifest)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -1,0 +1,49 @@
+"""What runs a trainer: ``python -m psyche_kedro.pipelines.training.child FOLDER``."""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+
+# Before the libraries are imported: they read these once. No usage report may leave a
+# machine that holds people's most private words, and a model is always a local folder.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+
+from psyche_kedro.pipelines.training.runs import (
+    RunResult,
+    RunSpec,
+    finish,
+    write_result,
+)
+
+
+def train(spec: RunSpec) -> RunResult:
+    """Run the stage of ``spec``; leave its model and its result in its folder."""
+    if spec.stage == "sft":
+        from psyche_kedro.pipelines.training.sft import run_sft as run  # noqa: PLC0415
+    else:
+        from psyche_kedro.pipelines.training.grpo import run_grpo as run  # noqa: PLC0415
+    result = run(spec)
+    if os.environ.get("RANK", "0") == "0":
+        (finish if result.status == "complete" else write_result)(spec, result)
+    return result
+
+
+def main(folder: str) -> None:
+    """Train the run in ``folder``; on failure say why in ``error-<rank>.txt``."""
+    spec = RunSpec.model_validate_json(Path(folder, "spec.json").read_text())
+    try:
+        train(spec)
+    except BaseException as error:
+        # A launcher's own tail hides which rank failed and why.
+        note = Path(folder, f"error-{os.environ.get('RANK', '0')}.txt")
+        note.write_text(f"{type(error).__name__}: {error}")
+        raise
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main(sys.argv[1])

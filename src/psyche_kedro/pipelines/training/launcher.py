@@ -1,0 +1,143 @@
+"""Starts a trainer where it should run: here, in a child process, or under accelerate.
+
+A child is the rule: GPU memory is surely freed when it ends, a crash does not take
+Kedro and its MLflow run along, and more than one GPU needs a launcher anyway.
+In-process is for tests. Both run the same function on the same specification.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psyche_kedro
+from psyche_kedro.pipelines.training.parameters import LauncherParameters
+from psyche_kedro.pipelines.training.runs import (
+    RunResult,
+    RunSpec,
+    TrainingFailedError,
+)
+
+_CHILD = "psyche_kedro.pipelines.training.child"
+_RANK = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+_GRACE_SECONDS = 30.0
+_POLL_SECONDS = 0.2
+_PR_SET_PDEATHSIG = 1
+
+OnLog = Callable[[dict[str, Any]], None]
+
+
+def launch(spec: RunSpec, launcher: LauncherParameters, on_log: OnLog) -> RunResult:
+    """Train, and return what was reached.
+
+    Args:
+        spec: The run.
+        launcher: Where it runs.
+        on_log: Called with each entry of the trainer's log as it comes.
+
+    Raises:
+        TrainingFailedError: If the trainer failed, with its own message.
+    """
+    if launcher.kind == "in_process":
+        from psyche_kedro.pipelines.training.child import (  # noqa: PLC0415 - torch
+            train,
+        )
+
+        train(spec)
+    else:
+        _run_child(spec, _command(spec, launcher), on_log)
+    return RunResult.model_validate_json(Path(spec.folder, "result.json").read_text())
+
+
+def _command(spec: RunSpec, launcher: LauncherParameters) -> list[str]:
+    if launcher.kind == "child":
+        return [sys.executable, "-m", _CHILD, spec.folder]
+    accelerate = [sys.executable, "-m", "accelerate.commands.launch"]
+    config = ["--config_file", launcher.config_file] if launcher.config_file else []
+    count = ["--num_processes", str(launcher.processes)]
+    return [*accelerate, *config, *count, "-m", _CHILD, spec.folder]
+
+
+def _run_child(spec: RunSpec, command: list[str], on_log: OnLog) -> None:
+    folder = Path(spec.folder)
+    for old in ("result.json", "log.jsonl", *_errors(folder)):
+        (folder / old).unlink(missing_ok=True)
+    with (folder / "train.log").open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=_environment(spec),
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call
+        )
+        try:
+            _follow(process, folder / "log.jsonl", on_log)
+        finally:
+            _end(process)
+    if process.returncode or not (folder / "result.json").exists():
+        raise TrainingFailedError(_failure(spec, process.returncode))
+
+
+def _environment(spec: RunSpec) -> dict[str, str]:
+    environment = {k: v for k, v in os.environ.items() if k not in _RANK}
+    # Kedro puts the package on sys.path without installing it.
+    source = str(Path(psyche_kedro.__file__).parents[1])
+    paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment["PYTHONPATH"] = os.pathsep.join(paths)
+    threads = {"OMP_NUM_THREADS": str(spec.threads)} if spec.threads else {}
+    return environment | threads | {"PYTHONUNBUFFERED": "1"}
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this child with its parent: a killed Kedro frees its GPUs."""
+    with contextlib.suppress(OSError):  # other systems have no libc.so.6
+        ctypes.CDLL("libc.so.6").prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _follow(process: subprocess.Popen[bytes], log: Path, on_log: OnLog) -> None:
+    """Wait for the child, handing on the lines of its log as they come."""
+    read = 0
+    while True:
+        ended = process.poll() is not None
+        lines = log.read_text().splitlines(keepends=True) if log.exists() else []
+        for line in lines[read:]:
+            if line.endswith("\n"):
+                on_log(json.loads(line))
+                read += 1
+        if ended:
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the child and whatever it started."""
+    for sign, patience in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, 5.0)):
+        if process.poll() is not None:
+            break
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+
+
+def _errors(folder: Path) -> Iterator[str]:
+    yield from sorted(path.name for path in folder.glob("error-*.txt"))
+
+
+def _failure(spec: RunSpec, code: int) -> str:
+    folder = Path(spec.folder)
+    said = [(folder / name).read_text() for name in _errors(folder)]
+    why = said[0] if said else f"its process ended with {code}"
+    return (
+        f"Training of {spec.stage} failed: {why} (all of it in {folder}/train.log); "
+        "mend the cause and run the same command again, it goes on from the last "
+        "checkpoint."
+    )

@@ -1,0 +1,179 @@
+"""Train: base model, then SFT, then GRPO. Importable without torch."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from psyche_kedro.datasets.checkpoint_dataset import Checkpoint
+from psyche_kedro.pipelines.training.launcher import launch
+from psyche_kedro.pipelines.training.parameters import (
+    BaseModelParameters,
+    GrpoParameters,
+    SftParameters,
+)
+from psyche_kedro.pipelines.training.runs import (
+    RunResult,
+    RunSpec,
+    TrainingFailedError,
+    checkpoint_of,
+    completed,
+    digest_of,
+    folder_digest,
+    library_versions,
+    log_rows,
+    open_run,
+)
+from psyche_kedro.rewards import RewardParameters
+from psyche_kedro.tables import TrainingLog, frame
+
+
+class Trained(NamedTuple):
+    """A stage's model and its curves."""
+
+    checkpoint: Checkpoint
+    log: pl.DataFrame
+
+
+def make_base_model(
+    sft_set: pl.DataFrame, grpo_set: pl.DataFrame, parameters: BaseModelParameters
+) -> Checkpoint:
+    """Return the model that SFT starts from.
+
+    Args:
+        sft_set: Its text teaches the tiny model's tokenizer.
+        grpo_set: As ``sft_set``.
+        parameters: ``training.base_model``; with a ``path``, that model by reference.
+
+    Raises:
+        TrainingFailedError: If ``path`` holds no model.
+
+    Source: Section 2.5, "initialize our backbone model with Qwen2.5-7B-Instruct".
+    """
+    if parameters.path is not None:
+        return _referenced(Path(parameters.path).absolute())
+    texts = [*_contents(sft_set["messages"]), *_contents(grpo_set["prompt"])]
+    made_of = {
+        "texts": digest_of(texts),
+        "method": parameters.tiny.model_dump(mode="json"),
+        "versions": library_versions(),
+    }
+    runs = Path(parameters.runs).absolute()
+    folder = runs / f"base-{digest_of(made_of)[:16]}"
+    if not folder.exists():
+        _make_tiny(folder, texts, parameters)
+    weights = {"weights": folder_digest(folder)}
+    return Checkpoint(folder, {"stage": "base", **made_of, **weights})
+
+
+def _referenced(path: Path) -> Checkpoint:
+    if not (path / "config.json").exists():
+        raise TrainingFailedError(
+            f"training.base_model.path names {path}, which holds no config.json: "
+            "download the model there (`hf download … --local-dir …`)."
+        )
+    weights = folder_digest(path)
+    return Checkpoint(
+        path, {"stage": "base", "reference": str(path), "weights": weights}
+    )
+
+
+def _contents(conversations: pl.Series) -> Iterator[str]:
+    for messages in conversations.to_list():
+        yield "\n".join(f"{m['role']}\n{m['content']}" for m in messages)
+
+
+def _make_tiny(folder: Path, texts: list[str], parameters: BaseModelParameters) -> None:
+    from psyche_kedro.pipelines.training.base_model import (  # noqa: PLC0415 - torch
+        write_tiny_model,
+    )
+
+    partial = folder.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    write_tiny_model(partial, texts, parameters.tiny)
+    partial.rename(folder)
+
+
+def train_sft(
+    base_model: Checkpoint, sft_set: pl.DataFrame, parameters: SftParameters
+) -> Trained:
+    """Return the base model fine-tuned on the SFT set, and its log.
+
+    Args:
+        base_model: What to start from.
+        sft_set: ``SftExamples``; the loss is on the assistant's turns.
+        parameters: ``training.sft``.
+
+    Raises:
+        TrainingFailedError: If training fails or is interrupted; its checkpoints stay,
+            and the next run goes on from them.
+
+    Source: Section 2.5, stage 1.
+    """
+    spec = open_run("sft", base=base_model, examples=sft_set, parameters=parameters)
+    return _train(spec, parameters)
+
+
+def train_grpo(
+    sft_model: Checkpoint,
+    grpo_set: pl.DataFrame,
+    parameters: GrpoParameters,
+    reward: RewardParameters,
+) -> Trained:
+    """Return the SFT model after GRPO, and its log.
+
+    Args:
+        sft_model: The policy to start from, and the reference of the KL term.
+        grpo_set: ``GrpoExamples``.
+        parameters: ``training.grpo``.
+        reward: ``training.reward``.
+
+    Raises:
+        TrainingFailedError: As ``train_sft``.
+
+    Source: Section 2.5, stage 2.
+    """
+    spec = open_run(
+        "grpo",
+        base=sft_model,
+        examples=grpo_set,
+        parameters=parameters,
+        reward=reward,
+    )
+    return _train(spec, parameters)
+
+
+def _train(spec: RunSpec, parameters: SftParameters | GrpoParameters) -> Trained:
+    result = completed(spec)
+    if result is None:
+        result = launch(
+            spec, parameters.launcher, lambda entry: _to_mlflow(spec, entry)
+        )
+    if result.status != "complete":
+        raise TrainingFailedError(_interruption(spec, result))
+    return Trained(
+        checkpoint_of(spec), frame(TrainingLog, log_rows(spec.stage, result.log))
+    )
+
+
+def _interruption(spec: RunSpec, result: RunResult) -> str:
+    return (
+        f"Training of {spec.stage} was interrupted at step {result.steps} of "
+        f"{result.max_steps}: run the same command again, it goes on from the last "
+        f"checkpoint in {spec.folder}."
+    )
+
+
+def _to_mlflow(spec: RunSpec, entry: dict[str, Any]) -> None:
+    """Log one entry to the active MLflow run, if there is one."""
+    import mlflow  # noqa: PLC0415 - dear to import
+
+    if mlflow.active_run() is not None:
+        metrics = {
+            f"{spec.stage}/{row['metric']}": row["value"]
+            for row in log_rows(spec.stage, [entry])
+        }
+        mlflow.log_metrics(metrics, step=int(entry["step"]))

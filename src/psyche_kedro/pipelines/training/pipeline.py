@@ -1,0 +1,48 @@
+"""``sft_set`` and ``grpo_set`` → ``base_model`` → ``sft_model`` → ``grpo_model``."""
+
+from kedro.pipeline import Node, Pipeline
+
+from psyche_kedro.pipelines.training.nodes import (
+    make_base_model,
+    train_grpo,
+    train_sft,
+)
+
+
+def create_pipeline() -> Pipeline:
+    """Return Section 2.5."""
+    return Pipeline(
+        [
+            Node(
+                make_base_model,
+                inputs={
+                    "sft_set": "sft_set",
+                    "grpo_set": "grpo_set",
+                    "parameters": "params:training.base_model",
+                },
+                outputs="base_model@checkpoint",
+                name="make_base_model",
+            ),
+            Node(
+                train_sft,
+                inputs={
+                    "base_model": "base_model@checkpoint",
+                    "sft_set": "sft_set",
+                    "parameters": "params:training.sft",
+                },
+                outputs=["sft_model@checkpoint", "sft_log"],
+                name="train_sft",
+            ),
+            Node(
+                train_grpo,
+                inputs={
+                    "sft_model": "sft_model@checkpoint",
+                    "grpo_set": "grpo_set",
+                    "parameters": "params:training.grpo",
+                    "reward": "params:training.reward",
+                },
+                outputs=["grpo_model@checkpoint", "grpo_log"],
+                name="train_grpo",
+            ),
+        ]
+    )

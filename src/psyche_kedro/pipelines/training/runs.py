@@ -1,0 +1,223 @@
+"""A training run: a folder keyed by all that determines its result.
+
+The key is a digest of data, parameters, base weights and library versions. A completed
+run with the same key *is* the wanted model and is used again; an unfinished one is
+resumed from its last whole checkpoint; anything else trains. So an unchanged re-run
+costs nothing and a changed one can never be served an older model.
+
+A run's folder::
+
+    sft-3f2a…/  spec.json  rows.parquet  checkpoint-20/  final/  log.jsonl  result.json
+
+Nothing here imports torch: the specification crosses a process border as JSON.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from psyche_kedro import __version__
+from psyche_kedro.datasets.checkpoint_dataset import MANIFEST, Checkpoint
+from psyche_kedro.pipelines.training.parameters import (
+    GrpoParameters,
+    SftParameters,
+)
+from psyche_kedro.rewards import RewardParameters
+
+LIBRARIES = ("torch", "transformers", "trl")
+_TIMINGS = ("runtime", "per_second", "step_time", "total_flos", "profiling/")
+
+
+class RunSpec(BaseModel):
+    """All that a trainer needs; what crosses the process border."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: Literal["sft", "grpo"]
+    folder: str
+    model: str
+    """Folder of the model to start from."""
+    threads: int | None
+    sft: SftParameters | None = None
+    grpo: GrpoParameters | None = None
+    reward: RewardParameters | None = None
+
+    @property
+    def rows(self) -> Path:
+        """Parquet file of the examples."""
+        return Path(self.folder, "rows.parquet")
+
+
+class RunResult(BaseModel):
+    """What a trainer reached."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    status: Literal["complete", "interrupted"]
+    steps: int
+    max_steps: int
+    resumed_from: int | None
+    """Step of the checkpoint it went on from."""
+    log: list[dict[str, Any]]
+
+
+class TrainingFailedError(Exception):
+    """A trainer ended without a model; one sentence says why and the mend."""
+
+
+def open_run(
+    stage: Literal["sft", "grpo"],
+    *,
+    base: Checkpoint,
+    examples: pl.DataFrame,
+    parameters: SftParameters | GrpoParameters,
+    reward: RewardParameters | None = None,
+) -> RunSpec:
+    """Return the specification of a run, its folder made and its rows written."""
+    made_of = {
+        "data": frame_digest(examples),
+        "base": base.digest,
+        "method": parameters.method(),
+        "reward": reward.model_dump(mode="json") if reward else None,
+        "versions": library_versions(),
+    }
+    folder = Path(parameters.runs).absolute() / f"{stage}-{digest_of(made_of)[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = RunSpec(
+        stage=stage,
+        folder=str(folder),
+        model=str(base.path.absolute()),
+        threads=parameters.launcher.threads,
+        reward=reward,
+        **{stage: parameters},
+    )
+    if not spec.rows.exists():
+        _write_rows(spec, examples)
+    (folder / "spec.json").write_text(spec.model_dump_json(indent=1))
+    (folder / "made_of.json").write_text(json.dumps(made_of, indent=1))
+    return spec
+
+
+def _write_rows(spec: RunSpec, examples: pl.DataFrame) -> None:
+    partial = spec.rows.with_suffix(".partial")
+    examples.write_parquet(partial)
+    partial.rename(spec.rows)
+
+
+def completed(spec: RunSpec) -> RunResult | None:
+    """Return the result of a run that is done and whole, or ``None``."""
+    path = Path(spec.folder, "result.json")
+    if not path.exists():
+        return None
+    result = RunResult.model_validate_json(path.read_text())
+    final = final_folder(spec)
+    manifest = final / MANIFEST
+    if result.status != "complete" or not manifest.exists():
+        return None
+    weights = json.loads(manifest.read_text())["weights"]
+    return result if weights == folder_digest(final) else None
+
+
+def finish(spec: RunSpec, result: RunResult) -> None:
+    """Write the manifest of the final model, then the result: in this order."""
+    final = final_folder(spec)
+    manifest = {
+        "stage": spec.stage,
+        "run": Path(spec.folder).name,
+        "steps": result.steps,
+        **json.loads(Path(spec.folder, "made_of.json").read_text()),
+        "weights": folder_digest(final),
+    }
+    (final / MANIFEST).write_text(json.dumps(manifest, indent=1))
+    write_result(spec, result)
+
+
+def write_result(spec: RunSpec, result: RunResult) -> None:
+    """Write ``result.json`` in one move."""
+    partial = Path(spec.folder, "result.partial")
+    partial.write_text(result.model_dump_json())
+    partial.rename(Path(spec.folder, "result.json"))
+
+
+def final_folder(spec: RunSpec) -> Path:
+    """Return where the trained model stands."""
+    return Path(spec.folder, "final")
+
+
+def checkpoint_of(spec: RunSpec) -> Checkpoint:
+    """Return the trained model of a completed run."""
+    final = final_folder(spec)
+    return Checkpoint(final, json.loads((final / MANIFEST).read_text()))
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the newest whole checkpoint of a run.
+
+    A kill while saving leaves a folder without the trainer's state, which is written
+    last; ``transformers.get_last_checkpoint`` would take it.
+    """
+    whole = [
+        path
+        for path in folder.glob("checkpoint-*")
+        if (path / "trainer_state.json").exists()
+        and not (path / "checkpoint-is-incomplete.txt").exists()
+    ]
+    return max(whole, key=lambda path: int(path.name.split("-")[1]), default=None)
+
+
+def log_rows(stage: str, log: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield rows of ``TrainingLog``: every number but the timings."""
+    for entry in log:
+        for metric, value in entry.items():
+            if metric in {"step", "epoch"} or not isinstance(value, int | float):
+                continue
+            if not any(word in metric for word in _TIMINGS):
+                yield {
+                    "stage": stage,
+                    "step": int(entry["step"]),
+                    "metric": metric,
+                    "value": float(value),
+                }
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions that may change a trained model."""
+    ours = {"psyche-kedro": __version__}
+    return ours | {name: version(name) for name in LIBRARIES}
+
+
+def digest_of(value: Any) -> str:
+    """Return SHA-256 of a JSON value."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def frame_digest(table: pl.DataFrame) -> str:
+    """Return SHA-256 of a table's rows, in their order."""
+    return hashlib.sha256(table.write_ndjson().encode()).hexdigest()
+
+
+def folder_digest(folder: Path) -> str:
+    """Return SHA-256 over the names and contents of a model's files.
+
+    The manifest itself and the trainer's arguments (they hold paths) are left out.
+    """
+    skipped = {MANIFEST, "training_args.bin"}
+    files = [p for p in sorted(folder.rglob("*")) if p.is_file()]
+    parts = [
+        (path.relative_to(folder).as_posix(), _file_digest(path))
+        for path in files
+        if path.name not in skipped
+    ]
+    return digest_of(parts)
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,246 @@
+"""Stage 1: supervised fine-tuning with TRL (Section 2.5, Equation 1; Appendix C.3).
+
+The loss is on every assistant turn and on nothing else. TRL 1.16 trains on the whole
+conversation by default, and its ``completion_only_loss`` does nothing for messages; so
+examples are tokenised here, with the assistant's tokens as labels, where it can be seen
+and tested. An example longer than ``max_length`` is left out and counted: cutting it
+would cut off the answer and the end of the turn.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+import torch
+from datasets import Dataset
+from transformers import (
+    AutoTokenizer,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from trl import SFTConfig, SFTTrainer
+from trl.chat_template_utils import get_training_chat_template
+
+from psyche_kedro.pipelines.training.parameters import SftParameters, StageParameters
+from psyche_kedro.pipelines.training.runs import (
+    RunResult,
+    RunSpec,
+    TrainingFailedError,
+    final_folder,
+    last_checkpoint,
+)
+
+IGNORED = -100
+"""Label of a token without loss."""
+
+
+def run_sft(spec: RunSpec) -> RunResult:
+    """Train, from the last checkpoint if there is one.
+
+    Raises:
+        TrainingFailedError: If no example is short enough.
+
+    Source: Section 2.5, Equation 1.
+    """
+    assert spec.sft is not None  # noqa: S101 - for mypy; the specification is typed
+    prepare_process(spec)
+    tokenizer = AutoTokenizer.from_pretrained(spec.model)
+    examples = pl.read_parquet(spec.rows)
+    encoded = {
+        split: [
+            encode(messages, tokenizer)
+            for messages in examples.filter(split=split)["messages"].to_list()
+        ]
+        for split in ("train", "validation")
+    }
+    data = {
+        split: Dataset.from_list(_short(rows, spec.sft.max_length))
+        for split, rows in encoded.items()
+    }
+    if not len(data["train"]):
+        raise TrainingFailedError(
+            f"no example of sft_set is at most training.sft.max_length = "
+            f"{spec.sft.max_length} tokens long, raise it"
+        )
+    trainer = SFTTrainer(
+        spec.model,
+        args=options(SFTConfig, sft_options(spec.sft, spec.folder)),
+        train_dataset=data["train"],
+        eval_dataset=data["validation"] if len(data["validation"]) else None,
+        processing_class=tokenizer,
+    )
+    counts = {
+        f"rows/{split}_{what}": n
+        for split, rows in encoded.items()
+        for what, n in _counts(len(rows), len(data[split])).items()
+    }
+    return train_to_the_end(trainer, spec, counts)
+
+
+def encode(messages: Sequence[dict[str, str]], tokenizer: Any) -> dict[str, list[int]]:
+    """Return ``input_ids`` and ``labels`` of a conversation, both ``[n_tokens]``.
+
+    Labels are the token where an assistant says it, ``IGNORED`` elsewhere.
+    """
+    # The model's own template does not mark the assistant's tokens; TRL's twin does.
+    template = get_training_chat_template(tokenizer) or tokenizer.chat_template
+    encoded = tokenizer.apply_chat_template(
+        list(messages),
+        chat_template=template,
+        tokenize=True,
+        return_dict=True,
+        return_assistant_tokens_mask=True,
+    )
+    said = zip(encoded["input_ids"], encoded["assistant_masks"], strict=True)
+    return {
+        "input_ids": encoded["input_ids"],
+        "labels": [token if mask else IGNORED for token, mask in said],
+    }
+
+
+def _short(rows: list[dict[str, list[int]]], limit: int) -> list[dict[str, list[int]]]:
+    return [row for row in rows if len(row["input_ids"]) <= limit]
+
+
+def _counts(n: int, kept: int) -> dict[str, int]:
+    return {"kept": kept, "too_long": n - kept}
+
+
+def sft_options(parameters: SftParameters, folder: str) -> dict[str, Any]:
+    """Return the parameters by TRL's names."""
+    return common_options(parameters, folder) | {
+        "gradient_accumulation_steps": parameters.accumulation,
+        "adam_epsilon": parameters.adam_epsilon,
+        "warmup_steps": parameters.warmup_ratio,  # below 1 it is a share of the steps
+        "max_length": parameters.max_length,
+        **parameters.trainer,
+    }
+
+
+# ---- what both trainers share ----------------------------------------------------
+
+
+def prepare_process(spec: RunSpec) -> None:
+    """Set the threads of this process."""
+    if spec.threads:
+        torch.set_num_threads(spec.threads)
+
+
+def common_options(parameters: StageParameters, folder: str) -> dict[str, Any]:
+    """Return what both stages tell TRL."""
+    cuda = torch.cuda.is_available()
+    return {
+        "output_dir": folder,
+        "num_train_epochs": parameters.epochs,
+        "learning_rate": parameters.learning_rate,
+        "lr_scheduler_type": parameters.scheduler,
+        "per_device_train_batch_size": parameters.micro_batch_size,
+        "per_device_eval_batch_size": parameters.micro_batch_size,
+        "weight_decay": parameters.weight_decay,
+        "max_grad_norm": parameters.max_grad_norm,
+        "bf16": parameters.bf16,
+        "gradient_checkpointing": cuda,
+        "use_cpu": not cuda,
+        "save_strategy": "steps",
+        "save_steps": parameters.save_steps,
+        "save_total_limit": 2,
+        "logging_strategy": "steps",
+        "logging_steps": 1,
+        "seed": parameters.seed,
+        "report_to": "none",  # the parent logs to its MLflow run
+        "disable_tqdm": True,
+        "push_to_hub": False,
+    }
+
+
+def options(kind: type[Any], values: dict[str, Any]) -> Any:
+    """Return ``kind(**values)``.
+
+    Raises:
+        TrainingFailedError: If TRL knows no such option; it renames some each release.
+    """
+    known = {field.name for field in fields(kind) if field.init}
+    if unknown := sorted(set(values) - known):
+        raise TrainingFailedError(
+            f"{kind.__name__} of this TRL has no option {unknown}: correct "
+            "`trainer` in training.yml"
+        )
+    return kind(**values)
+
+
+def train_to_the_end(
+    trainer: Trainer, spec: RunSpec, counts: dict[str, int]
+) -> RunResult:
+    """Train, save the final model if it is done, return what was reached.
+
+    Args:
+        trainer: Ready to train.
+        spec: Its run.
+        counts: Rows kept and left out; they stand at step 0 of the log.
+    """
+    checkpoint = last_checkpoint(Path(spec.folder))
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(LogFile(Path(spec.folder, "log.jsonl")))
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    status = _status(trainer)
+    if status == "complete":
+        save_final(trainer, spec)
+        if trainer.eval_dataset is not None and spec.stage == "sft":
+            trainer.evaluate()
+    return RunResult(
+        status=status,
+        steps=trainer.state.global_step,
+        max_steps=trainer.state.max_steps,
+        resumed_from=int(checkpoint.name.split("-")[1]) if checkpoint else None,
+        log=[{"step": 0, **counts}, *trainer.state.log_history],
+    )
+
+
+def _status(trainer: Trainer) -> Literal["complete", "interrupted"]:
+    # `train` returns normally after SIGTERM too: only the steps tell.
+    done = trainer.state.global_step >= trainer.state.max_steps
+    return "complete" if done else "interrupted"
+
+
+def save_final(trainer: Trainer, spec: RunSpec) -> None:
+    """Write the trained model, whole, whatever shards the trainer keeps.
+
+    Raises:
+        TrainingFailedError: If no weights were written.
+    """
+    final = final_folder(spec)
+    if trainer.is_fsdp_enabled:
+        # With sharded state (FSDP2's default) save_model writes no weights, silently.
+        plugin = trainer.accelerator.state.fsdp_plugin
+        plugin.set_state_dict_type("FULL_STATE_DICT")
+    trainer.save_model(str(final))
+    if trainer.accelerator.is_main_process:
+        trainer.processing_class.save_pretrained(str(final))
+        if not list(final.glob("*.safetensors")):
+            raise TrainingFailedError(f"{final} holds no weights after saving")
+
+
+class LogFile(TrainerCallback):
+    """Writes each entry of the log as a line, for whoever follows the run."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **_: Any,
+    ) -> None:
+        """Append the newest entry."""
+        if state.is_world_process_zero:
+            with self._path.open("a") as file:
+                file.write(json.dumps(state.log_history[-1]) + "\n")
