@@ -174,7 +174,7 @@ def test_the_reasoning_channel_is_kept_apart():
     assert predictions["text"].item() == "A"
 
 
-@pytest.mark.parametrize(("role", "max_tokens"), [("teacher", 1024), ("grpo", 64)])
+@pytest.mark.parametrize(("role", "max_tokens"), [("teacher", 1024), ("grpo", 160)])
 def test_decoding_is_the_papers_but_short_for_the_tiny_models(role, max_tokens):
     model, _ = sit(item("题", cell="theory_single", gold="A"), role=role)
     assert model.requests[0].sampling == {

@@ -130,6 +130,21 @@ def test_one_stand_in_among_models_is_enough_to_say_so():
     assert made.markdown.startswith("No language model was involved")
 
 
+def test_toy_models_are_marked_and_named():
+    made = report(scores=[score(role="grpo", model="grpo_model@1")])
+    kinds = {kind for kind, cells in Page(made.html).rows if "grpo_model@1" in cells}
+    assert kinds == {"toy"}
+    assert "grpo: a toy model" in made.markdown
+
+
+def test_a_trained_model_of_full_size_is_no_toy():
+    full = PARAMS.model_copy(update={"toys": ()})
+    data = tables(scores=[score(role="grpo", model="grpo_model@1")], model=REAL)
+    made = write_report(**data, params=full)
+    assert "toy model of" not in made.markdown
+    assert {kind for kind, cells in Page(made.html).rows if "grpo" in cells} == {"ours"}
+
+
 def test_the_page_is_whole_and_asks_nothing_of_the_network():
     html = report().html
     page = Page(html)
@@ -143,7 +158,7 @@ def test_the_page_is_whole_and_asks_nothing_of_the_network():
 def test_our_row_stands_beside_the_papers_and_is_marked_as_a_stand_in():
     page = Page(report().html)
     ours = next(r for r in page.rows if r[1][:2] == ["teacher", OFFLINE])
-    assert ours[0] == "offline"
+    assert ours[0] == "toy"
     assert ours[1][2:4] == ["–", "41.23 (55.50)"]
     paper = next(r for r in page.rows if r[1][:2] == ["Psyche-R1", "paper, Table 1"])
     assert paper[0] == "paper"

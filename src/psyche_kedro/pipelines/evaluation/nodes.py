@@ -257,6 +257,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         writers=writers,
         exemplars=exemplars,
         deid_levels=posts["deid_level"].unique().to_list(),
+        toys=params.toys,
         charts=figures.training_charts(log, params.curves),
         published=read_published(),
     )

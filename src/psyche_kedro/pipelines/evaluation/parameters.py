@@ -77,3 +77,5 @@ class ReportParameters(_Parameters):
     """``evaluation.report``."""
 
     curves: tuple[Curve, ...]
+    toys: tuple[Role, ...]
+    """Roles whose model is too small for its scores to mean anything."""

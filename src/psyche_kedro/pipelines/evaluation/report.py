@@ -53,7 +53,11 @@ def render_report(findings: Findings) -> Report:
     )
     content = {
         "first_line": first_line(findings),
-        "privacy": privacy_line(findings.deid_levels),
+        "notes": [
+            note
+            for note in (toy_line(findings), privacy_line(findings.deid_levels))
+            if note
+        ],
         "is_offline": bool(_stand_ins(findings)),
         "sections": [section(findings) for section in SECTIONS],
         "chart_size": figures.SIZE,
@@ -73,6 +77,17 @@ def first_line(findings: Findings) -> str:
         f"No language model was involved where {', '.join(stand_ins)} is named: an "
         "extractive stand-in without weights wrote in its place, so that the figures "
         "show that the chain works and not what a model can do."
+    )
+
+
+def toy_line(findings: Findings) -> str:
+    """Return which of the trained models are toys, or nothing."""
+    toys = [role for role in findings.toys if role in set(findings.scores["role"])]
+    if not toys:
+        return ""
+    return (
+        f"{', '.join(toys)}: a toy model of this run's own making, trained on a CPU in "
+        "about a minute; a score of it says no more than that of a stand-in."
     )
 
 

@@ -42,7 +42,10 @@ DIMENSIONS = ("EmoE", "CogE", "Con", "Sta")
 
 
 class Row(NamedTuple):
-    """A row of a table; ``kind`` is ``paper``, ``ours``, ``offline`` or ``plain``."""
+    """A row of a table.
+
+    ``kind`` is ``paper``, ``ours``, ``toy`` (a stand-in or a toy model) or ``plain``.
+    """
 
     kind: str
     cells: Sequence[str]
@@ -78,6 +81,8 @@ class Findings(NamedTuple):
     writers: pl.DataFrame
     exemplars: pl.DataFrame
     deid_levels: Sequence[str]
+    toys: Sequence[str]
+    """Roles whose model is a toy."""
     charts: Sequence[Chart]
     published: Published
 
@@ -148,7 +153,7 @@ def pceb(findings: Findings) -> Section:
         cells = [*PCEB_CELLS, "macro_average"]
         return [marks.accuracy("reasoned", cell) for cell in cells]
 
-    rows = _our_rows(findings.scores, "pceb", ours)
+    rows = _our_rows(findings, "pceb", ours)
     for row in findings.published.pceb:
         cells = [_pair(row.standard[c], row.elastic.get(c)) for c in PCEB_CELLS]
         average = _pair(row.average, row.elastic_average)
@@ -170,7 +175,7 @@ def cpsyexam(findings: Findings) -> Section:
         cells = [*asked, ("zero_shot", "micro_average")]
         return [marks.value(*cell, "standard_accuracy") for cell in cells]
 
-    rows = _our_rows(findings.scores, "cpsyexam", ours)
+    rows = _our_rows(findings, "cpsyexam", ours)
     for row in findings.published.cpsyexam:
         given = {"zero_shot": row.zero_shot, "five_shot": row.five_shot}
         cells = [given[protocol][cell] for protocol, cell in asked]
@@ -192,7 +197,7 @@ def open_questions(findings: Findings) -> Section:
         scores = [marks.value("essay", "case_essay", metric) for metric in OVERLAPS]
         return [*scores, ABSENT, ABSENT]
 
-    rows = _our_rows(findings.scores, "pceb", ours)
+    rows = _our_rows(findings, "pceb", ours)
     for row in findings.published.pceb:
         printed = [row.open[metric] for metric in ("bleu_4", "rouge_1", "rouge_l")]
         rows.append(_paper_row(1, row.model, [*[ABSENT] * 4, *map(number, printed)]))
@@ -211,7 +216,7 @@ def counselling(findings: Findings) -> Section:
     def ours(marks: Marks) -> list[str]:
         return [marks.value("counselling", "counselling", name) for name in DIMENSIONS]
 
-    rows = _our_rows(findings.scores, "counselling", ours)
+    rows = _our_rows(findings, "counselling", ours)
     for row in findings.published.counselling:
         cells = [number(getattr(row, name)) for name in DIMENSIONS]
         rows.append(_paper_row(5, row.model, cells))
@@ -229,7 +234,7 @@ def every_score(findings: Findings) -> Section:
     names = ("role", "benchmark", "cell", "protocol", "metric")
     rows = [
         Row(
-            _kind(score["model"]),
+            _kind(score["model"], score["role"] in findings.toys),
             [
                 *(score[name] for name in names),
                 number(score["value"]),
@@ -253,7 +258,7 @@ def provenance(findings: Findings) -> Section:
     """Return which model wrote what."""
     rows = [
         Row(
-            _kind(w["model"]),
+            _kind(w["model"], is_toy=False),
             [w["table"], w["model"], w["prompt_digest"] or ABSENT, count(w["rows"])],
         )
         for w in findings.writers.iter_rows(named=True)
@@ -301,8 +306,8 @@ def _interval(score: Mapping[str, Any]) -> str:
     return f"{number(score['low'])} to {number(score['high'])}"
 
 
-def _kind(model: str) -> str:
-    return "offline" if model.startswith(OFFLINE) else "ours"
+def _kind(model: str, is_toy: bool) -> str:
+    return "toy" if is_toy or model.startswith(OFFLINE) else "ours"
 
 
 def _paper_row(table: int, model: str, cells: Any) -> Row:
@@ -310,16 +315,16 @@ def _paper_row(table: int, model: str, cells: Any) -> Row:
 
 
 def _our_rows(
-    scores: pl.DataFrame, benchmark: str, cells: Callable[[Marks], list[str]]
+    findings: Findings, benchmark: str, cells: Callable[[Marks], list[str]]
 ) -> list[Row]:
     """Return one row per role that sat ``benchmark``, in the order of the scores."""
-    sat = scores.filter(pl.col("benchmark") == benchmark)
+    sat = findings.scores.filter(pl.col("benchmark") == benchmark)
     marks: dict[tuple[str, str], dict[tuple[str, str, str], float | None]] = {}
     for score in sat.iter_rows(named=True):
         of_role = marks.setdefault((score["role"], score["model"]), {})
         of_role[score["protocol"], score["cell"], score["metric"]] = score["value"]
     return [
-        Row(_kind(model), [role, model, *cells(Marks(found))])
+        Row(_kind(model, role in findings.toys), [role, model, *cells(Marks(found))])
         for (role, model), found in marks.items()
     ]
 
