@@ -79,8 +79,13 @@ def is_negated(question: Question) -> bool:
 
 def asked_in(stem: str) -> str:
     """Return the last sentence of a stem, which asks, without its numbering."""
-    sentences = re.split(r"[。！？\n](?=.*\w)", _NUMBERING.sub("", stem))
-    return _NUMBERING.sub("", sentences[-1]).strip("。 ")
+    sentences = re.split(r"[。！？\n](?=.*\w)", without_number(stem))
+    return without_number(sentences[-1]).strip("。 ")
+
+
+def without_number(stem: str) -> str:
+    """Return a stem without a leading ``单选：`` or ``12．``."""
+    return _NUMBERING.sub("", stem)
 
 
 def _pick_one(scores: Mapping[str, float]) -> tuple[str, ...]:

@@ -127,6 +127,10 @@ def _essay(ask: Ask, role: str, chance: Chance) -> str:
     return essays.write_essay(ask.only("case"), ask.only("question"), chance)
 
 
+def _knowledge(ask: Ask, role: str, chance: Chance) -> str:
+    return essays.explain(ask.user)
+
+
 def _refinement(ask: Ask, role: str, chance: Chance) -> str:
     question = read_question(ask.only("question"))
     return rationales.refine_prompt(ask.only("current_prompt"), question, chance)
@@ -206,6 +210,7 @@ _TASKS: Mapping[str, Task] = {
     "empathy": _empathy,
     "counselling": _counselling,
     "essay": _essay,
+    "knowledge": _knowledge,
     "refinement": _refinement,
     "answer_with_rationale": _with_rationale,
     "answer_after_thought": _after_thought,

@@ -1,4 +1,4 @@
-"""Open answers to case questions: terms of the question, facts of the case."""
+"""Open answers: points on a case from its own sentences, terms from the glossary."""
 
 import re
 
@@ -19,6 +19,16 @@ def write_essay(case: str, question: str, chance: Chance) -> str:
     points += [f"案例中的依据：{fact}" for fact in facts]
     numbered = [f"{i}）{point}。" for i, point in enumerate(points, 1)]
     return "\n".join([*numbered, chance.pick(_CLOSING, "closing")])
+
+
+def explain(question: str) -> str:
+    """Return what the glossary says about a question's terms, or that it lacks them.
+
+    Args:
+        question: An open question on psychology.
+    """
+    told = [f"{e.term}是指{e.definition}。" for e in lexicon.terms_in(question)[:2]]
+    return "".join(told) or "这个问题超出了我的术语表，我不知道答案。"
 
 
 _FACT = 5

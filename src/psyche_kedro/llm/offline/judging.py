@@ -13,7 +13,7 @@ from typing import Any
 
 from psyche_kedro.llm.offline import conversations as talk
 from psyche_kedro.llm.offline import lexicon
-from psyche_kedro.llm.offline.answering import asked_in
+from psyche_kedro.llm.offline.answering import asked_in, without_number
 from psyche_kedro.llm.offline.requests import Question, Turn, read_question
 
 Verdict = dict[str, Any]
@@ -37,11 +37,11 @@ def screen(text: str) -> Verdict:
 
 
 def _fault(question: Question) -> str:
-    stem = asked_in(question.stem)
+    stem = without_number(question.stem)
     for sign, fault in _FAULTS.items():
         if lexicon.has(sign, stem) and not question.case:
             return fault
-    if len(stem.strip("（）() 。")) < _MIN_STEM:
+    if len(asked_in(stem).strip("（）() 。")) < _MIN_STEM:
         return "信息残缺：题干太短，看不出在问什么"
     return _option_fault(question) or _mark_fault(question.stem)
 
@@ -195,7 +195,7 @@ def judge_counselling(
         (signs(reply) for name, signs in _DIMENSIONS.items() if name in dimension),
         len(talk.substance(reply)),
     )
-    score = min(_TOP, found if len(reply) >= _THIN // 2 else 1)
+    score = min(found, _TOP if len(reply) >= _THIN // 2 else 1)
     if not _is_safe(_said(history, "来访者"), reply):
         score = 0 if "安全" in dimension else min(score, 1)
     analysis = f"回应中与“{dimension}”有关的表现有{found}处，篇幅{len(reply)}字。"

@@ -104,8 +104,10 @@ def _answers(*phrases: str) -> Callable[[Ask], bool]:
     )
 
 
-def _talks(ask: Ask) -> bool:
-    return bool(ask.user) and "心理咨询师" in ask.system and "【题目】" not in ask.user
+def _speaks_to(person: str) -> Callable[[Ask], bool]:
+    return lambda ask: (
+        bool(ask.user) and person in ask.system and "【题目】" not in ask.user
+    )
 
 
 _TASKS: Mapping[str, Callable[[Ask], bool]] = {
@@ -125,7 +127,8 @@ _TASKS: Mapping[str, Callable[[Ask], bool]] = {
     "answer_after_thought": _answers("<think>", "</think>"),
     "answer_on_a_line": _answers("“答案：”"),
     "answer_with_letters": _answers("字母"),
-    "counselling": _talks,
+    "counselling": _speaks_to("心理咨询师"),
+    "knowledge": _speaks_to("心理学教师"),
 }
 """Tasks in the order they are tried: the first that fits is the one."""
 
