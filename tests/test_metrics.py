@@ -72,6 +72,15 @@ def test_an_empty_answer_scores_zero_and_raises_nothing(score, empty):
     assert score("焦虑。", empty) in (0.0, (0.0, 0.0))
 
 
+@pytest.mark.parametrize(
+    ("candidate", "rouge_l"), [("抑郁焦虑.焦虑", 1.0), ("抑郁焦虑.抑郁", 0.5)]
+)
+def test_among_equal_subsequences_the_packages_one_is_taken(candidate, rouge_l):
+    # Two words in the other order have two longest subsequences, of one word each.
+    scores = metrics.rouge_pltrdy(candidate, "焦虑抑郁")
+    assert scores.rouge_l == pytest.approx(rouge_l, abs=1e-6)
+
+
 def test_a_long_answer_does_not_exhaust_the_stack():
     # rouge==1.0.1 recurses once per word and dies at about 1,000.
     long = "焦虑使人难以入睡" * 500

@@ -62,9 +62,10 @@ def test_unread_and_failed_answers_count_as_wrong_and_are_told():
     assert row.select("low", "high").row(0) == pytest.approx((4.56, 69.94), abs=0.01)
 
 
-def test_items_without_a_gold_are_not_scored():
+@pytest.mark.parametrize("gold", ["", "T"])
+def test_items_without_a_gold_are_not_scored(gold):
     with_gold = item("有", cell="theory_single", gold="A")
-    without = item("无", cell="theory_single", flags=["no_gold"])
+    without = item("无", cell="theory_single", gold=gold, flags=["no_gold"])
     scores = score(
         [with_gold, without], [answered(with_gold, "A"), answered(without, "A")]
     )
