@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/rouge.py
 
-Answers and references are drawn from the bundled textbooks, 560 and 170 characters long,
-which is what models and examiners write on PCEB's case questions.
+Answers and references are drawn from the bundled textbooks, 560 and 170 characters
+long, which is what models and examiners write on PCEB's case questions.
 """
 
 import random
