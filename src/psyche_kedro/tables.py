@@ -222,6 +222,17 @@ class BenchmarkItems(Question):
 # ---- cleaning --------------------------------------------------------------------
 
 
+class RemovedText(_Table):
+    """One row per piece taken off a textbook page: the ledger of ``clean_documents``."""
+
+    page_id: str = _id()
+    source: str
+    reason: str
+    """``running_head``, ``page_number``, ``contents``, ``references`` …"""
+    text: str
+    n_chars: int
+
+
 class CleanPosts(Posts):
     """Posts, de-identified; nothing else leaves ``cleaning``."""
 

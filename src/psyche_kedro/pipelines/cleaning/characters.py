@@ -1,0 +1,68 @@
+"""Single characters that stand for others: radicals, wide letters, invisible ones.
+
+PCEB alone holds 26,703 Kangxi and CJK-radical code points (⼼ for 心). NFKC maps the
+Kangxi block, misses most of the supplement, and ruins Chinese punctuation (， to a
+comma). So: NFC, and tables of our own. The supplement's ideographs are those of
+Unicode's EquivalentUnifiedIdeograph table, a common form where that one lies outside
+the BMP.
+"""
+
+import re
+import unicodedata
+
+KANGXI = range(0x2F00, 0x2FD6)
+SUPPLEMENT = {
+    0x2E80: "々厂乛乚乙亻冂几刀刂卜㔾小小兀尣尢尣巳幺彑彐忄㣺扌攵",
+    0x2E9B: "旡日月歺母民氵氺灬爫爫丬牛犭王疋罒示礻竹糹纟罓罒罒罒网羊羊羊耂肀聿月臼",
+    0x2EBE: "艹艹艹虎衤覀西见角角讠贝足车辶辶辶邑钅長镸长门阜阝雨青韦页风飞食食飠饣首",
+    0x2EE2: "马骨鬼鱼鸟卤麦黄黾斉齐歯齿竜龙龜亀龟",
+}
+RADICALS = {point: unicodedata.normalize("NFKC", chr(point)) for point in KANGXI} | {
+    start + index: ideograph
+    for start, ideographs in SUPPLEMENT.items()
+    for index, ideograph in enumerate(ideographs)
+}
+RADICAL = re.compile("[\u2e80-\u2fdf]")
+
+_WIDE_RANGES = (("０", "９"), ("Ａ", "Ｚ"), ("ａ", "ｚ"))
+_WIDE = {
+    chr(point): chr(point - 0xFEE0)
+    for first, last in _WIDE_RANGES
+    for point in range(ord(first), ord(last) + 1)
+}
+_ODD = dict(
+    zip(
+        "％＋＝＠＃＆＿＄＊＜＞／＼｜＾｀\u3000\u00a0",
+        "%+=@#&_$*<>/\\|^`  ",
+        strict=True,
+    )
+)
+_HALF = dict(zip("﹐﹑﹔﹖﹗｡､｢｣﹕", "，、；？！。、「」：", strict=True))
+_INVISIBLE = dict.fromkeys(
+    [
+        0xAD,
+        *range(0x200B, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x2060, 0x2065),
+        0xFEFF,
+        *range(0xFFF9, 0xFFFE),
+        *range(0x09),
+        0x0B,
+        0x0C,
+        *range(0x0E, 0x20),
+        *range(0x7F, 0xA0),
+    ]
+)
+FOLDED = str.maketrans(_WIDE | _ODD | _HALF) | _INVISIBLE
+FOLDABLE = re.compile(f"[{re.escape(''.join(map(chr, FOLDED)))}]")
+
+
+def replace_radicals(text: str) -> str:
+    """Return ``text`` with radicals as the ideographs they stand for."""
+    return text.translate(RADICALS) if RADICAL.search(text) else text
+
+
+def fold(text: str) -> str:
+    """Return ``text`` in NFC, letters and digits narrow, nothing invisible."""
+    text = unicodedata.normalize("NFC", text)
+    return text.translate(FOLDED) if FOLDABLE.search(text) else text

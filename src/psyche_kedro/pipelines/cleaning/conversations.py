@@ -1,0 +1,86 @@
+"""Conversations on their way from raw posts to text that may be kept."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from psyche_kedro.pipelines.cleaning.deidentify import (
+    check_no_contacts,
+    mask_conversation,
+)
+from psyche_kedro.pipelines.cleaning.emoticons import strip_emoticons
+from psyche_kedro.pipelines.cleaning.normalise import normalise
+from psyche_kedro.pipelines.cleaning.parameters import PolicyRule, PostParameters
+from psyche_kedro.pipelines.cleaning.safety import matched_rules
+
+Message = dict[str, str]
+Row = dict[str, Any]
+
+
+def normal_messages(messages: Sequence[Mapping[str, str]]) -> list[Message]:
+    """Return the messages in normal form, without those that are empty."""
+    normal = [{**m, "content": normalise(m["content"])} for m in messages]
+    return [message for message in normal if message["content"]]
+
+
+def is_complete(messages: Sequence[Mapping[str, str]]) -> bool:
+    """Return whether someone asks and someone answers."""
+    return {"user", "assistant"} <= {message["role"] for message in messages}
+
+
+def clean_text(text: str) -> str:
+    """Return a post in normal form, without links, emojis and kaomoji."""
+    text = normalise(text)
+    while (shorter := normalise(strip_emoticons(text))) != text:
+        text = shorter
+    return text
+
+
+class PostCleaner:
+    """Cleans one candidate conversation at a time."""
+
+    def __init__(
+        self, parameters: PostParameters, policy: Sequence[PolicyRule]
+    ) -> None:
+        self.hotlines = frozenset(parameters.hotlines)
+        self._max_chars = parameters.max_chars
+        self._policy = policy
+
+    def clean(self, row: Mapping[str, Any]) -> tuple[Row, str | None]:
+        """Return the row as ``CleanPosts`` has it, and why it is rejected, or None."""
+        messages = [
+            {"role": m["role"], "content": clean_text(m["content"])}
+            for m in row["messages"]
+        ]
+        messages = [message for message in messages if message["content"]]
+        if reason := self._reason(messages):
+            return {}, reason
+        texts = mask_conversation([m["content"] for m in messages], self.hotlines)
+        masked = [
+            {"role": message["role"], "content": text}
+            for message, text in zip(messages, texts, strict=True)
+        ]
+        tags = list(matched_rules(messages, self._policy, "keep_and_tag"))
+        risk = "crisis" if tags else "none"
+        clean = {"messages": masked, "risk": risk, "deid_level": "rules_only"}
+        return {**row, **clean}, None
+
+    def _reason(self, messages: Sequence[Message]) -> str | None:
+        if not messages or messages[0]["role"] != "user":
+            return "no_post"
+        if not is_complete(messages):
+            return "no_reply"
+        if sum(len(message["content"]) for message in messages) > self._max_chars:
+            return "too_long"
+        return next(matched_rules(messages, self._policy, "drop_row"), None)
+
+
+def check(rows: Iterable[Row], hotlines: frozenset[str]) -> None:
+    """Stop the run if a contact is left in rows that are about to be saved.
+
+    Raises:
+        LeakError: Naming the row and the kind.
+    """
+    check_no_contacts(
+        ((row["post_id"], m["content"]) for row in rows for m in row["messages"]),
+        hotlines,
+    )

@@ -1,0 +1,115 @@
+"""One normal form for every text (§2.2.1), cleaning twice changes nothing.
+
+In order: mojibake repaired, radicals to ideographs, Traditional to Simplified where the
+text is Traditional, then outside protected spans NFC, narrow letters and digits, and
+punctuation by context; last the white space. The steps run until nothing changes: a
+rule may make the context of another.
+"""
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+import ftfy
+
+from psyche_kedro.pipelines.cleaning.characters import fold, replace_radicals
+from psyche_kedro.pipelines.cleaning.punctuation import outside_protected, standardise
+
+MAX_ROUNDS = 6
+SETTLED = re.compile(
+    "[\u4e00-\u9fff，。！？；：、“”‘’（）《》【】]*"
+    "(?:\n[\u4e00-\u9fff，。！？；：、“”‘’（）《》【】]+)*"
+)
+"""Nearly what a settled text looks like; only then are doubled marks looked for."""
+DOUBLED = re.compile(r"[，、；：]{2}|[！？。]{2}")
+MOJIBAKE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0178\u2013-\u203a\u20ac]")
+REPAIR = ftfy.TextFixerConfig(
+    # The defaults turn ， into a comma and “ into a straight quote (tried).
+    fix_character_width=False,
+    uncurl_quotes=False,
+    fix_latin_ligatures=False,
+    unescape_html=False,
+    normalization="NFC",
+)
+MIN_TRADITIONAL = 2
+CJK = range(0x4E00, 0xA000)
+
+
+class _Scripts(NamedTuple):
+    """Characters that belong to one script only, and the converter."""
+
+    traditional: re.Pattern[str]
+    simplified: re.Pattern[str]
+    convert: object
+
+
+def normalise(text: str) -> str:
+    """Return ``text`` in its normal form."""
+    if SETTLED.fullmatch(text) and not DOUBLED.search(text) and not _traditional(text):
+        return text
+    for _ in range(MAX_ROUNDS):
+        before, text = text, _round(text)
+        if text == before:
+            break
+    return text
+
+
+def _round(text: str) -> str:
+    text = replace_radicals(repair_mojibake(text))
+    text = simplify(outside_protected(text, _change))
+    return trim(text)
+
+
+def _change(segment: str) -> str:
+    return standardise(fold(segment))
+
+
+def repair_mojibake(text: str) -> str:
+    """Return ``text`` with UTF-8 that was read as Latin-1 put right."""
+    return ftfy.fix_text(text, config=REPAIR) if MOJIBAKE.search(text) else text
+
+
+def trim(text: str) -> str:
+    """Return ``text`` without white space at line ends and doubled empty lines."""
+    if text[-1:].isspace() or text[:1].isspace() or "\n" in text or "\r" in text:
+        text = re.sub(r"[ \t\r]+(?=\n|$)", "", text)
+        text = re.sub(r"\n{3,}", "\n\n", text).strip()
+    return text
+
+
+# ---- Traditional to Simplified ---------------------------------------------------
+
+
+@cache
+def _scripts() -> _Scripts:
+    from opencc import OpenCC  # noqa: PLC0415  reads its dictionaries when made
+
+    to_simplified, to_traditional = OpenCC("t2s"), OpenCC("s2t")
+    characters = [chr(point) for point in CJK]
+    traditional = [c for c in characters if to_simplified.convert(c) != c]
+    simplified = [c for c in characters if to_traditional.convert(c) != c]
+    return _Scripts(
+        re.compile(f"[{''.join(traditional)}]"),
+        re.compile(f"[{''.join(simplified)}]"),
+        OpenCC("tw2sp").convert,
+    )
+
+
+def _traditional(text: str) -> bool:
+    """Return whether a text is Traditional: such characters outnumber Simplified."""
+    scripts = _scripts()
+    found = len(scripts.traditional.findall(text))
+    if found < MIN_TRADITIONAL:
+        return False
+    return found > len(scripts.simplified.findall(text))
+
+
+def simplify(text: str) -> str:
+    """Return a Traditional text in Simplified characters and mainland words.
+
+    ``tw2sp``, not ``t2s``, which keeps 忧郁症 and 软体 for 抑郁症 and 软件.
+    """
+    if not _traditional(text):
+        return text
+    convert = _scripts().convert
+    return str(convert(text))  # type: ignore[operator]

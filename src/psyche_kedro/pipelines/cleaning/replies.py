@@ -1,0 +1,119 @@
+"""Which replies are worth learning from (§2.2.1, Appendix D).
+
+The paper lets a model judge reasonableness and relevance and drops replies without
+substantive advice: to "I cannot sleep", "everything will get better" is no help. Here
+it is one call with both scores; the obvious cases are settled without one. A person in
+danger enters dialogue synthesis only with a reply that carries a referral.
+
+Example of a verdict::
+
+    {"reasonableness": 4, "relevance": 4, "substantive": true, "harm": "none",
+     "referral": false, "reason": "…"}
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from psyche_kedro import answers
+from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome
+from psyche_kedro.pipelines.cleaning.parameters import ReplyParameters, Score
+from psyche_kedro.pipelines.cleaning.safety import matched_rules, refers_to_help
+from psyche_kedro.prompts import Prompt, render_dialogue
+
+FILLER = re.compile(
+    r"[\s，。！？、；：,.!?~～…—\-]|[的了啊哦呀吧呢哈嗯]|楼主|朋友|你|您|亲|一切|都|会"
+)
+
+
+class Verdict(BaseModel):
+    """What the judge says of a reply."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    reasonableness: Score
+    relevance: Score
+    substantive: bool
+    harm: str
+    referral: bool
+
+
+def obvious_reason(row: Mapping[str, Any], parameters: ReplyParameters) -> str | None:
+    """Return why a reply is dropped without a call, as a slug, or None.
+
+    Args:
+        row: A row of ``clean_posts``.
+        parameters: The policy and the platitudes.
+    """
+    messages = row["messages"]
+    harm = next(matched_rules(messages, parameters.policy, "drop_reply"), None)
+    if harm:
+        return f"harm:{harm}"
+    if row["kind"] == "community":
+        return _empty_words(messages[-1]["content"], messages[0]["content"], parameters)
+    return None
+
+
+def _empty_words(reply: str, post: str, parameters: ReplyParameters) -> str | None:
+    if len(reply) < parameters.min_chars:
+        return "too_short"
+    if reply in post:
+        return "repeats_post"
+    rest = re.sub("|".join(map(re.escape, parameters.platitudes)), "", reply)
+    only_comfort = len(FILLER.sub("", rest)) <= len(reply) * 0.2
+    is_short = len(reply) <= parameters.platitude_max_chars
+    return "platitude" if is_short and only_comfort and rest != reply else None
+
+
+def verdict_request(
+    messages: Sequence[Mapping[str, str]], prompt: Prompt
+) -> ChatRequest:
+    """Return the request that judges the replies of one conversation."""
+    conversation = render_dialogue([dict(message) for message in messages])
+    return ChatRequest(
+        messages=prompt.render(conversation=conversation), task="judge_replies"
+    )
+
+
+def read_verdict(outcome: Outcome) -> Verdict | None:
+    """Return the verdict of a reply, or None where it cannot be read."""
+    if isinstance(outcome, Failure):
+        return None
+    objects = answers.read_objects(outcome.text)
+    if len(objects) != 1:
+        return None
+    try:
+        return Verdict.model_validate(objects[0])
+    except ValidationError:
+        return None
+
+
+def verdict_reason(
+    row: Mapping[str, Any], verdict: Verdict | None, parameters: ReplyParameters
+) -> str | None:
+    """Return why a judged reply is dropped, as a slug, or None.
+
+    Args:
+        row: A row of ``clean_posts``.
+        verdict: What the judge said; None is for a person to review.
+        parameters: Thresholds.
+    """
+    if verdict is None:
+        return "needs_review"
+    in_danger = row["risk"] == "crisis"
+    faults = {
+        f"harm:{verdict.harm}": verdict.harm != "none",
+        "not_reasonable": verdict.reasonableness < parameters.min_reasonableness,
+        "not_relevant": verdict.relevance < parameters.min_relevance,
+        "no_substantive_advice": not verdict.substantive,
+        "crisis_without_referral": in_danger and not _refers(row, verdict, parameters),
+    }
+    return next((reason for reason, is_fault in faults.items() if is_fault), None)
+
+
+def _refers(
+    row: Mapping[str, Any], verdict: Verdict, parameters: ReplyParameters
+) -> bool:
+    return verdict.referral or refers_to_help(row["messages"], parameters.referrals)
