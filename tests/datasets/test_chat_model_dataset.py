@@ -43,7 +43,7 @@ def test_a_server_without_keys_needs_no_credentials(tmp_path: Path) -> None:
 
 def test_the_key_is_never_shown(tmp_path: Path) -> None:
     entry = _entry(tmp_path)
-    shown = f"{entry} {entry!r} {entry._describe()} {vars(entry)['_endpoint']}"
+    shown = f"{entry} {entry!r} {entry._describe()} {entry._endpoints}"
     assert KEY not in shown
 
 

@@ -14,7 +14,7 @@ from psyche_kedro.llm.reply_store import ReplyStore
 
 def _model(server: LoopbackServer, store: ReplyStore, **fields: object):
     endpoint = Endpoint(base_url=server.url, api_key="k")
-    return OpenAIChatModel("m", endpoint=endpoint, store=store, **fields)
+    return OpenAIChatModel("m", endpoints=[endpoint], store=store, **fields)
 
 
 def _only(outcomes: list[Outcome]) -> Outcome:

@@ -1,16 +1,19 @@
 """Chat models as catalog entries, one per role; loading one asks nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, TypeVar
 
 from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import find_kedro_project
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from psyche_kedro.llm import ChatModel, ChatModelError
-from psyche_kedro.llm.endpoints import Endpoint
+from psyche_kedro.llm.accounts import Account, Budget, read_prices
+from psyche_kedro.llm.endpoints import Endpoint, Patience
 from psyche_kedro.llm.reply_store import ReplyStore
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
@@ -43,7 +46,9 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
             OfflineChatModel,
         )
 
-        return OfflineChatModel(OfflineBrain(self._role), ReplyStore(self._store))
+        return OfflineChatModel(
+            OfflineBrain(self._role), ReplyStore(self._store), Account(self._role)
+        )
 
     def save(self, data: None) -> NoReturn:
         """Refuse: a model is asked, not written."""
@@ -57,29 +62,51 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
 
 
 class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
-    """A model behind one OpenAI-compatible endpoint.
+    """A model behind one or several OpenAI-compatible endpoints.
 
     ```yaml
+    judge_model:
+      type: psyche_kedro.datasets.OpenAIChatModelDataset
+      model: gpt-4o-2024-05-13
+      base_url: https://api.openai.com/v1
+      credentials: judge
+      store: ${globals:data}/replies.sqlite
+      sampling: {temperature: 0.0, max_tokens: 1024}
+      limits: {requests_per_minute: 5000, tokens_per_minute: 800000}
+      prices: conf/base/prices.yml
+      budget: {money: 50}
+
     teacher_model:
       type: psyche_kedro.datasets.OpenAIChatModelDataset
       model: Qwen/Qwen2.5-72B-Instruct
-      base_url: http://127.0.0.1:8000/v1
       credentials: teacher
-      sampling: {temperature: 0.7, max_tokens: 2048}
+      endpoints:
+        - {base_url: "http://gpu-1:8000/v1", weight: 2}
+        - {base_url: "http://gpu-2:8000/v1", concurrency: 64}
       store: ${globals:data}/replies.sqlite
     ```
 
     Leave ``credentials`` out for a server that asks for no key.
 
     Args:
-        model: Id as the endpoint knows it.
+        model: Id as the endpoints know it.
         store: SQLite file that keeps every reply.
-        base_url: Of the endpoint, up to and including ``/v1``.
+        base_url: Of the only endpoint, up to and including ``/v1``.
+        endpoints: Fields of ``Endpoint`` for each of several; an endpoint's own
+            ``credentials`` go before the model's.
         credentials: ``api_key`` and, for the message when it is empty, ``variable``:
             the environment variable that sets it.
         sampling: Fields of the chat-completions request.
-        limits: Further fields of ``Endpoint``, e.g. ``concurrency``.
+        limits: Fields of ``Endpoint`` for the only, or for every, endpoint.
+        patience: Fields of ``Patience``.
+        mode: ``online``, or ``batch`` for the provider's Batch API: up to a day later,
+            at half the price, from the same store.
         revision: Which weights stand behind the id; part of the model's identity.
+        aliases: Other names under which an endpoint may say it answered.
+        role: Under which the calls are counted; the model's id if none is given.
+        prices: YAML file of prices by model id.
+        budget: Fields of ``Budget``, for this role in one run.
+        run_budget: Fields of ``Budget``, for all roles of one run together.
         metadata: Ignored by Kedro, read by Kedro-Viz.
     """
 
@@ -88,20 +115,40 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         *,
         model: str,
         store: str,
-        base_url: str,
+        base_url: str | None = None,
+        endpoints: Sequence[Mapping[str, Any]] | None = None,
         credentials: dict[str, str] | None = None,
         sampling: dict[str, Any] | None = None,
         limits: dict[str, Any] | None = None,
+        patience: dict[str, Any] | None = None,
+        mode: Literal["online", "batch"] = "online",
         revision: str | None = None,
+        aliases: Sequence[str] = (),
+        role: str | None = None,
+        prices: str | None = None,
+        budget: dict[str, Any] | None = None,
+        run_budget: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._model = model
         self._store = _in_project(store)
         self._credentials = credentials
         self._sampling = sampling or {}
+        self._mode = mode
         self._revision = revision
-        self._endpoint = self._read_endpoint({"base_url": base_url, **(limits or {})})
+        self._aliases = aliases
+        self._role = role or model
+        self._prices = _in_project(prices) if prices else None
         self.metadata = metadata
+        served = endpoints or [{"base_url": base_url}]
+        self._keys = [each.get("credentials", credentials) for each in served]
+        self._endpoints = [
+            self._read(Endpoint, {**(limits or {}), **_with_key(each, key)})
+            for each, key in zip(served, self._keys, strict=True)
+        ]
+        self._patience = self._read(Patience, patience or {})
+        self._budget = self._read(Budget, budget) if budget else None
+        self._run_budget = self._read(Budget, run_budget) if run_budget else None
 
     def load(self) -> ChatModel:
         """Return the model; nothing is sent before a node asks."""
@@ -112,10 +159,14 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         self.check()
         return OpenAIChatModel(
             self._model,
-            endpoint=self._endpoint,
+            endpoints=self._endpoints,
             store=ReplyStore(self._store),
             sampling=self._sampling,
             revision=self._revision,
+            patience=self._patience,
+            account=self._account(),
+            aliases=self._aliases,
+            mode=self._mode,
         )
 
     def save(self, data: None) -> NoReturn:
@@ -126,32 +177,70 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         """Stop a run that cannot succeed before its first node.
 
         Raises:
-            ChatModelError: If credentials are named but hold no key.
+            ChatModelError: If credentials hold no key, if there is a budget in money
+                but no price, or if the mode is unknown.
         """
-        if self._credentials is None or self._credentials.get("api_key"):
-            return
-        variable = self._credentials.get("variable", "the variable it reads")
-        raise ChatModelError(
-            f"Model '{self._model}' at {self._endpoint.base_url} has an empty api_key:"
-            f" set {variable} (see credentials.yml of this environment), or remove"
-            " `credentials` from its catalog entry if the server asks for none."
+        for endpoint, key in zip(self._endpoints, self._keys, strict=True):
+            if key is not None and not key.get("api_key"):
+                raise ChatModelError(self._keyless(endpoint, key))
+        if self._mode not in ("online", "batch"):
+            raise ChatModelError(
+                f"The catalog entry of model '{self._model}' has mode"
+                f" '{self._mode}': it is online or batch."
+            )
+        account = self._account()
+        if self._budget and self._budget.money and not account.priced:
+            raise ChatModelError(
+                f"Role '{self._role}' has a budget in money, but no price is known for"
+                f" model '{self._model}': add it to the price list named by `prices`,"
+                " or give the budget in tokens."
+            )
+
+    def _account(self) -> Account:
+        prices = read_prices(self._prices) if self._prices else {}
+        return Account(
+            self._role,
+            price=prices.get(self._model),
+            budget=self._budget,
+            run_budget=self._run_budget,
+            batch=self._mode == "batch",
         )
 
-    def _read_endpoint(self, fields: Mapping[str, Any]) -> Endpoint:
-        key = (self._credentials or {}).get("api_key") or None
+    def _keyless(self, endpoint: Endpoint, credentials: Mapping[str, str]) -> str:
+        variable = credentials.get("variable", "the environment variable it reads")
+        return (
+            f"Model '{self._model}' at {endpoint.base_url} has credentials without an"
+            f" api_key: set {variable} (see credentials.yml of this environment), or"
+            " remove `credentials` from its catalog entry if the server asks for none."
+        )
+
+    def _read(self, kind: type[Settings], given: Mapping[str, Any]) -> Settings:
         try:
-            return Endpoint(api_key=key, **fields)
-        except (ValidationError, TypeError) as error:
-            raise DatasetError(_complaint(self._model, error)) from error
+            return kind(**given)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise DatasetError(
+                f"The catalog entry of model '{self._model}' has a wrong '{where}':"
+                f" {first['msg']}."
+            ) from error
 
     def _describe(self) -> dict[str, Any]:
         return {
             "model": self._model,
             "revision": self._revision,
-            "base_url": self._endpoint.base_url,
+            "endpoints": [endpoint.base_url for endpoint in self._endpoints],
+            "mode": self._mode,
             "sampling": self._sampling,
             "store": str(self._store),
         }
+
+
+def _with_key(
+    fields: Mapping[str, Any], credentials: Mapping[str, str] | None
+) -> dict[str, Any]:
+    own = {name: value for name, value in fields.items() if name != "credentials"}
+    return {**own, "api_key": (credentials or {}).get("api_key") or None}
 
 
 def _in_project(path: str) -> Path:
@@ -160,13 +249,3 @@ def _in_project(path: str) -> Path:
     Kedro does this for keys called ``filepath`` only.
     """
     return (find_kedro_project(Path.cwd()) or Path.cwd()) / path
-
-
-def _complaint(model: str, error: ValidationError | TypeError) -> str:
-    if isinstance(error, TypeError):
-        return f"The limits of model '{model}' are no mapping of settings: {error}."
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return (
-        f"The catalog entry of model '{model}' has a wrong '{where}': {first['msg']}."
-    )

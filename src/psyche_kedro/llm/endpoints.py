@@ -9,15 +9,41 @@ class Endpoint(BaseModel):
     Attributes:
         base_url: Up to and including ``/v1``.
         api_key: ``None`` for a server that asks for none.
-        concurrency: Most requests in flight.
-        timeout_seconds: For one attempt at one request.
-        attempts: Most attempts at one request.
+        weight: Share of the calls beside the model's other endpoints.
+        concurrency: Most requests in flight; ``None`` finds out, from 32 upwards.
+        requests_per_minute: Where the provider states a limit.
+        tokens_per_minute: Where the provider states a limit, input and output together.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     base_url: str
     api_key: SecretStr | None = Field(default=None, repr=False)
-    concurrency: int = Field(default=64, gt=0)
-    timeout_seconds: float = Field(default=600.0, gt=0)
+    weight: float = Field(default=1.0, gt=0)
+    concurrency: int | None = Field(default=None, gt=0)
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+
+
+class Patience(BaseModel):
+    """How long one request, and how long a silent endpoint, is waited for.
+
+    Attributes:
+        attempts: Most attempts at one request; waiting out a rate limit is none.
+        timeout_seconds: For one attempt.
+        deadline_seconds: For one request, all its attempts and waits together.
+        idle_seconds: Longest time without one reply before the run is stopped.
+        startup_seconds: The same before the first reply, so that a wrong URL shows.
+        poll_seconds: Between two questions about a batch, in batch mode.
+        grace_seconds: For what is in flight when the run is stopped.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     attempts: int = Field(default=6, gt=0)
+    timeout_seconds: float = Field(default=600.0, gt=0)
+    deadline_seconds: float = Field(default=7200.0, gt=0)
+    idle_seconds: float = Field(default=1200.0, gt=0)
+    startup_seconds: float = Field(default=60.0, gt=0)
+    poll_seconds: float = Field(default=30.0, gt=0)
+    grace_seconds: float = Field(default=60.0, ge=0)

@@ -17,11 +17,12 @@ import itertools
 import json
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
+from psyche_kedro.llm.accounts import Account, Progress, Tally, stop_for_budget
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome, Reply, Usage
 from psyche_kedro.llm.reply_store import (
     FailureRecord,
@@ -61,6 +62,7 @@ class Answer:
     reasoning: str = ""
     finish_reason: str = "stop"
     usage: Usage = field(default_factory=Usage)
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +74,17 @@ class Fault:
         detail: What the other side said, free of the request's own text.
         attempts: How often the call was sent.
         body: What came back last, as it came.
+        retry_after: Seconds that the other side asks to wait.
     """
 
     reason: str
     detail: str
     attempts: int = 1
     body: str = ""
+    retry_after: float = 0.0
 
 
+Delivery = tuple[Call, Answer | Fault]
 Deliver = Callable[[Call, Answer | Fault], None]
 
 
@@ -103,6 +108,7 @@ class Engine:
         sampling: The model's own sampling; a request's is laid over it.
         store: Where replies are kept.
         transport: What answers the rest.
+        account: What counts and limits; ``None`` counts under the model's name.
     """
 
     def __init__(
@@ -112,55 +118,106 @@ class Engine:
         sampling: Mapping[str, Any],
         store: ReplyStore,
         transport: Transport,
+        account: Account | None = None,
     ) -> None:
         self.name = name
         self._sampling = dict(sampling)
         self._store = store
         self._transport = transport
+        self._account = account or Account(name)
 
     def complete(self, requests: Iterable[ChatRequest]) -> list[Outcome]:
         """Answer every request; see ``ChatModel.complete``."""
-        board = _Board()
-        with self._store.open() as stored, _Committer(self._store, board) as committer:
-            self._transport.send(
-                self._missing(requests, stored, board),
-                lambda call, answer: committer.put(self._record(call, answer)),
-            )
-        return board.outcomes()
+        total = len(requests) if isinstance(requests, Sized) else None
+        progress = Progress(self.name, total)
+        batch = _Batch(self.name, self._account, progress)
+        with (
+            self._store.open() as stored,
+            _Committer(self._store, batch.settle) as committer,
+        ):
+            calls = map(self._address, requests)
+            self._transport.send(batch.missing(calls, stored), committer.put)
+        progress.end()
+        return batch.outcomes()
 
-    def _missing(
-        self, requests: Iterable[ChatRequest], stored: StoreSession, board: "_Board"
-    ) -> Iterator[Call]:
-        rendered = iter(requests)
-        while chunk := [self._call(r) for r in itertools.islice(rendered, _CHUNK)]:
-            fresh = board.expect(chunk)
-            found = stored.look_up([call.key for call in fresh])
-            board.settle(found)
-            yield from (call for call in fresh if call.key not in found)
-
-    def _call(self, request: ChatRequest) -> Call:
+    def _address(self, request: ChatRequest) -> Call:
         sampling = {**self._sampling, **request.sampling}
         return Call(address_request(self.name, sampling, request), request, sampling)
 
-    def _record(self, call: Call, answer: Answer | Fault) -> Record:
-        if isinstance(answer, Answer):
-            reply = Reply(
-                text=answer.text,
-                model=self.name,
-                key=call.key,
-                reasoning=answer.reasoning,
-                finish_reason=answer.finish_reason,
-                usage=answer.usage,
+
+class _Batch:
+    """One call of ``complete``: who waits for what, and what was counted."""
+
+    def __init__(self, name: str, account: Account, progress: Progress) -> None:
+        self._name = name
+        self._account = account
+        self._progress = progress
+        self._board = _Board()
+        self._spent = ""
+
+    def missing(self, calls: Iterator[Call], stored: StoreSession) -> Iterator[Call]:
+        """Yield what the store cannot answer, until a budget is spent."""
+        while chunk := list(itertools.islice(calls, _CHUNK)):
+            fresh = self._board.expect(chunk)
+            found = stored.look_up([call.key for call in fresh])
+            self._board.settle(found)
+            self._recall(chunk, len(fresh) - len(found))
+            for call in fresh:
+                if call.key in found:
+                    continue
+                if spent := self._account.spent():
+                    self._spent = spent
+                    return
+                self._account.asked(call.request.task)
+                yield call
+
+    def _recall(self, chunk: Sequence[Call], missing: int) -> None:
+        stored = len(chunk) - missing
+        self._account.recalled(chunk[0].request.task, stored)
+        self._progress.move(Tally(stored=stored))
+
+    def settle(self, group: Sequence[Delivery], session: StoreSession) -> None:
+        """Store a group of deliveries, then count them as done."""
+        records = [_record(self._name, delivery) for delivery in group]
+        settled = session.commit(records)
+        self._board.settle(settled)
+        for call, answer in group:
+            self._progress.move(
+                self._account.settled(
+                    call.request.task, settled[call.key], answer.attempts
+                )
             )
-            return ReplyRecord(reply, call.request.task)
-        failure = Failure(answer.reason, answer.detail, call.key, self.name)
-        return FailureRecord(
-            failure,
-            task=call.request.task,
-            request=_as_json(call),
-            attempts=answer.attempts,
-            body=answer.body,
+
+    def outcomes(self) -> list[Outcome]:
+        """Return the outcomes in the order of the requests.
+
+        Raises:
+            ChatModelError: If a budget was spent before the last request.
+        """
+        if self._spent:
+            raise stop_for_budget(self._spent)
+        return self._board.outcomes()
+
+
+def _record(name: str, delivery: Delivery) -> Record:
+    call, answer = delivery
+    if isinstance(answer, Answer):
+        reply = Reply(
+            text=answer.text,
+            model=name,
+            key=call.key,
+            reasoning=answer.reasoning,
+            finish_reason=answer.finish_reason,
+            usage=answer.usage,
         )
+        return ReplyRecord(reply, call.request.task)
+    return FailureRecord(
+        Failure(answer.reason, answer.detail, call.key, name),
+        task=call.request.task,
+        request=_as_json(call),
+        attempts=answer.attempts,
+        body=answer.body,
+    )
 
 
 def _as_json(call: Call) -> str:
@@ -225,19 +282,23 @@ class _Committer:
     waiting therefore finds it stored.
     """
 
-    def __init__(self, store: ReplyStore, board: _Board) -> None:
+    def __init__(
+        self,
+        store: ReplyStore,
+        settle: Callable[[Sequence[Delivery], StoreSession], None],
+    ) -> None:
         self._store = store
-        self._board = board
-        self._queue: queue.Queue[Record | None] = queue.Queue(_BACKLOG)
+        self._settle = settle
+        self._queue: queue.Queue[Delivery | None] = queue.Queue(_BACKLOG)
         self._error: BaseException | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="reply-store")
 
-    def put(self, record: Record) -> None:
-        """Hand one record over; waits while the disk is far behind."""
+    def put(self, call: Call, answer: Answer | Fault) -> None:
+        """Hand one delivery over; waits while the disk is far behind."""
         if self._error is not None:
             raise self._error
-        self._queue.put(record)
+        self._queue.put((call, answer))
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -259,12 +320,12 @@ class _Committer:
         try:
             with self._store.open() as session:
                 for group in self._groups():
-                    self._board.settle(session.commit(group))
+                    self._settle(group, session)
         except BaseException as error:
             self._error = error
             self._drain()
 
-    def _groups(self) -> Iterator[list[Record]]:
+    def _groups(self) -> Iterator[list[Delivery]]:
         ended = False
         while not ended:
             group = [self._queue.get()]
@@ -273,7 +334,8 @@ class _Committer:
                 while len(group) < _GROUP:
                     group.append(self._queue.get_nowait())
             ended = group[-1] is None
-            yield [record for record in group if record is not None]
+            if deliveries := [delivery for delivery in group if delivery is not None]:
+                yield deliveries
 
     def _drain(self) -> None:
         while self._queue.get() is not None:

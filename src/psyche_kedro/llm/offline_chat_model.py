@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from psyche_kedro.llm.accounts import Account
 from psyche_kedro.llm.chat_model import ChatRequest, Message, Outcome
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
 from psyche_kedro.llm.reply_store import ReplyStore
@@ -29,11 +30,18 @@ class OfflineChatModel:
     Args:
         brain: What answers.
         store: Where replies are kept, as with any other model.
+        account: What counts its calls.
     """
 
-    def __init__(self, brain: Brain, store: ReplyStore) -> None:
+    def __init__(
+        self, brain: Brain, store: ReplyStore, account: Account | None = None
+    ) -> None:
         self._engine = Engine(
-            brain.name, sampling={}, store=store, transport=_BrainTransport(brain)
+            brain.name,
+            sampling={},
+            store=store,
+            transport=_BrainTransport(brain),
+            account=account,
         )
 
     @property

@@ -1,50 +1,73 @@
 """A ``ChatModel`` over OpenAI-compatible endpoints; the only importer of ``openai``.
 
-The SDK's aiohttp transport costs half the CPU of its default one (measured, see
-``benchmarks/README.md``); its own retries are off, because they sleep on the slot.
+The SDK is the only door: it brings proxies, custom CAs and the wire format. Two things
+make it cheap (measured, ``benchmarks/README.md``): its aiohttp transport, and ``post``
+instead of ``chat.completions.create``, which skips building pydantic models that nobody
+reads. Its own retries are off, because they sleep on the slot.
 """
 
 import asyncio
-import random
+import contextlib
+import email.utils
 import threading
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+import time
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
+import aiohttp
 import httpx2
 import openai
 
+from psyche_kedro.llm.accounts import Account
+from psyche_kedro.llm.batch import BatchSender, BatchState
 from psyche_kedro.llm.chat_model import ChatModelError, ChatRequest, Outcome
-from psyche_kedro.llm.completions import read_completion
-from psyche_kedro.llm.endpoints import Endpoint
+from psyche_kedro.llm.completions import kind_of_refusal, read_completion, wire_body
+from psyche_kedro.llm.dispatch import Dispatcher, Lane
+from psyche_kedro.llm.endpoints import Endpoint, Patience
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
 from psyche_kedro.llm.reply_store import ReplyStore
+from psyche_kedro.llm.structured import SchemaSupport
+from psyche_kedro.llm.submissions import Submissions
 
 _RESERVED: Final = frozenset({"messages", "model", "n", "response_format", "stream"})
-_RETRIED: Final = frozenset(
-    {"timeout", "connection", "rate_limited", "server_error", "bad_body"}
-)
+_CONNECT_SECONDS: Final = 30.0
+_BATCH_RETRIES: Final = 8
+_BODY_KEPT: Final = 4_000
+
+_STOPPING: Final = {401, 402, 403, 404}
+_STOPPING_CODES: Final = {"Arrearage", "insufficient_quota", "model_not_found"}
 
 
 class OpenAIChatModel:
-    """Answers batches concurrently, each request at most once ever.
+    """Answers requests concurrently, each at most once ever.
 
     Args:
-        model: Id as the endpoint knows it.
-        endpoint: Where to send requests.
+        model: Id as the endpoints know it.
+        endpoints: Where to send requests; one model may be served by several.
         store: Where replies are kept.
         sampling: Fields of the chat-completions request, e.g. ``temperature``.
         revision: Which weights stand behind the id, where the id does not say.
+        patience: When to give up.
+        account: What counts the tokens and watches the budget.
+        aliases: Other names under which an endpoint may say it answered.
+        mode: ``online``, or ``batch`` for the Batch API of the first endpoint.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a catalog entry may set
         self,
         model: str,
         *,
-        endpoint: Endpoint,
+        endpoints: Sequence[Endpoint],
         store: ReplyStore,
         sampling: Mapping[str, Any] | None = None,
         revision: str | None = None,
+        patience: Patience | None = None,
+        account: Account | None = None,
+        aliases: Sequence[str] = (),
+        mode: str = "online",
     ) -> None:
+        patience = patience or Patience()
         sampling = dict(sampling or {})
         if taken := _RESERVED & sampling.keys():
             raise ChatModelError(
@@ -55,7 +78,10 @@ class OpenAIChatModel:
             f"{model}@{revision}" if revision else model,
             sampling=sampling,
             store=store,
-            transport=_EndpointTransport(model, endpoint),
+            transport=_BatchTransport(model, endpoints[0], store, patience.poll_seconds)
+            if mode == "batch"
+            else _OnlineTransport((model, *aliases), endpoints, patience, store),
+            account=account,
         )
 
     @property
@@ -68,121 +94,227 @@ class OpenAIChatModel:
         return self._engine.complete(requests)
 
 
-class _EndpointTransport:
-    def __init__(self, model: str, endpoint: Endpoint) -> None:
-        self._model = model
-        self._endpoint = endpoint
+@dataclass(frozen=True, slots=True)
+class _OnlineTransport:
+    """Opens clients inside the loop that uses them: a pool belongs to its loop."""
+
+    names: Sequence[str]
+    endpoints: Sequence[Endpoint]
+    patience: Patience
+    store: ReplyStore
 
     def send(self, calls: Iterator[Call], deliver: Deliver) -> None:
-        _run(self._send(calls, deliver))
+        run_to_end(self._send(calls, deliver))
 
     async def _send(self, calls: Iterator[Call], deliver: Deliver) -> None:
-        # The client is opened inside the loop that uses it: its connection pool belongs
-        # to that loop, and every call of `complete` runs its own.
-        async with _client(self._endpoint) as client:
-            workers = [
-                asyncio.ensure_future(self._work(client, calls, deliver))
-                for _ in range(self._endpoint.concurrency)
-            ]
+        async with contextlib.AsyncExitStack() as stack:
+            lanes = []
+            for endpoint in self.endpoints:
+                client = await stack.enter_async_context(open_client(endpoint))
+                lanes.append(Lane(endpoint, self._asker(client, endpoint.base_url)))
+            await Dispatcher(
+                lanes=lanes,
+                patience=self.patience,
+                ask=_Client.ask,
+                calls=calls,
+                deliver=deliver,
+            ).run()
+
+    def _asker(self, client: openai.AsyncOpenAI, base_url: str) -> "_Client":
+        support = SchemaSupport(self.store, base_url, self.names[0])
+        return _Client(client, self.names, base_url, support)
+
+
+@dataclass(frozen=True, slots=True)
+class _BatchTransport:
+    model: str
+    endpoint: Endpoint
+    store: ReplyStore
+    poll_seconds: float
+
+    def send(self, calls: Iterator[Call], deliver: Deliver) -> None:
+        run_to_end(self._send(calls, deliver))
+
+    async def _send(self, calls: Iterator[Call], deliver: Deliver) -> None:
+        base_url = self.endpoint.base_url
+        async with open_client(self.endpoint) as client:
+            sender = BatchSender(
+                self.model,
+                # Nothing waits for a slot here, so the SDK may retry and sleep.
+                api=_BatchApi(client.with_options(max_retries=_BATCH_RETRIES)),
+                submissions=Submissions(self.store, base_url, self.model),
+                poll_seconds=self.poll_seconds,
+            )
             try:
-                await asyncio.gather(*workers)
-            finally:
-                for worker in workers:
-                    worker.cancel()
+                await sender.send(calls, deliver)
+            except openai.APIError as error:
+                raise ChatModelError(
+                    f"The Batch API at {base_url} failed"
+                    f" ({type(error).__name__}): mend that and run the same command"
+                    " again; what was submitted is collected then."
+                ) from error
 
-    async def _work(
-        self, client: openai.AsyncOpenAI, calls: Iterator[Call], deliver: Deliver
+
+class _BatchApi:
+    """The OpenAI Batch API as ``BatchSender`` wants it."""
+
+    def __init__(self, client: openai.AsyncOpenAI) -> None:
+        self._client = client
+
+    async def submit(self, lines: bytes, submission: str) -> str:
+        file = await self._client.files.create(
+            file=(f"{submission}.jsonl", lines), purpose="batch"
+        )
+        batch = await self._client.batches.create(
+            input_file_id=file.id,
+            endpoint="/v1/chat/completions",
+            completion_window="24h",
+            metadata={"submission": submission},
+        )
+        return batch.id
+
+    async def find(self, submission: str) -> str | None:
+        async for batch in self._client.batches.list():
+            if (batch.metadata or {}).get("submission") == submission:
+                return batch.id
+        return None
+
+    async def state(self, batch: str) -> BatchState:
+        said = await self._client.batches.retrieve(batch)
+        files = [file for file in (said.output_file_id, said.error_file_id) if file]
+        errors = (said.errors.data if said.errors else None) or []
+        return BatchState(said.status, files, ", ".join(str(e.code) for e in errors))
+
+    async def download(self, file: str) -> bytes:
+        return (await self._client.files.content(file)).content
+
+
+class _Client:
+    """Sends one attempt to one endpoint and says what became of it."""
+
+    def __init__(
+        self,
+        client: openai.AsyncOpenAI,
+        names: Sequence[str],
+        base_url: str,
+        support: SchemaSupport,
     ) -> None:
-        for call in calls:
-            deliver(call, await self._answer(client, call))
+        self._client = client
+        self._names = names
+        self._base_url = base_url
+        self._support = support
+        self._known = False
 
-    async def _answer(self, client: openai.AsyncOpenAI, call: Call) -> Answer | Fault:
-        for attempt in range(self._endpoint.attempts):
-            answer = await self._attempt(client, call)
-            if isinstance(answer, Answer) or answer.reason not in _RETRIED:
-                break
-            await asyncio.sleep(min(60.0, 2.0**attempt) * random.uniform(0.1, 0.5))  # noqa: S311
+    async def ask(self, call: Call) -> Answer | Fault:
+        if call.request.schema is None:
+            return await self._post(wire_body(self._names[0], call), call)
+        return await self._support.ask(
+            lambda fields: self._post(
+                {**wire_body(self._names[0], call), **fields}, call
+            ),
+            call.request.schema,
+        )
+
+    async def _post(self, body: Mapping[str, Any], call: Call) -> Answer | Fault:
+        try:
+            response = await self._client.post(
+                "/chat/completions", body=body, cast_to=httpx2.Response
+            )
+        except openai.APIStatusError as error:
+            return self._refused(error)
+        # The aiohttp transport lets some of aiohttp's own errors through.
+        except (openai.APIError, aiohttp.ClientError, httpx2.HTTPError) as error:
+            return Fault("connection", type(error.__cause__ or error).__name__)
+        answer = read_completion(
+            response.content, call.request.messages, names=self._names
+        )
+        return self._recognised(answer)
+
+    def _recognised(self, answer: Answer | Fault) -> Answer | Fault:
+        """Stop where the endpoint never was the model asked for: retries cost money."""
+        if isinstance(answer, Answer):
+            self._known = True
+        elif answer.reason == "wrong_model" and not self._known:
+            raise ChatModelError(
+                f"The endpoint {self._base_url} was asked for model '{self._names[0]}'"
+                f" and {answer.detail}: add that name to `aliases` of the catalog entry"
+                " if it is the same model."
+            )
         return answer
 
-    async def _attempt(self, client: openai.AsyncOpenAI, call: Call) -> Answer | Fault:
-        try:
-            async with asyncio.timeout(self._endpoint.timeout_seconds):
-                response = await client.post(
-                    "/chat/completions",
-                    body=wire_body(self._model, call),
-                    cast_to=httpx2.Response,
-                )
-        except TimeoutError:
-            return Fault("timeout", "No reply in time.")
-        except openai.APIStatusError as error:
-            return self._status_fault(error)
-        except openai.APIError as error:
-            return Fault("connection", f"The connection failed ({error}).")
-        return read_completion(response.content, call.request.messages)
-
-    def _status_fault(self, error: openai.APIStatusError) -> Fault:
-        body = error.response.text[:4_000]
-        status = error.status_code
-        if status in {401, 403, 404}:
+    def _refused(self, error: openai.APIStatusError) -> Fault:
+        status, code = error.status_code, str(error.code or "")
+        if status in _STOPPING or code in _STOPPING_CODES:
             raise ChatModelError(
-                f"The endpoint {self._endpoint.base_url} refused model '{self._model}'"
-                f" (HTTP {status}): check the credential's api_key, the model's id and"
-                " the base_url."
+                f"The endpoint {self._base_url} refused model '{self._names[0]}'"
+                f" (HTTP {status}{f', {code}' if code else ''}): check the api_key of"
+                " its credentials, the balance of the account, the model's id and the"
+                " base_url."
             ) from error
-        kind = {408: "timeout", 409: "server_error", 429: "rate_limited"}.get(status)
-        if kind is None:
-            kind = "server_error" if status >= 500 else "bad_request"  # noqa: PLR2004
-        return Fault(kind, f"HTTP {status}", body=body)
+        return Fault(
+            kind_of_refusal(status, f"{code} {error.response.text}"),
+            f"HTTP {status}{f', {code}' if code else ''}",
+            body=error.response.text[:_BODY_KEPT],
+            retry_after=_retry_after(error.response.headers),
+        )
 
 
-def wire_body(model: str, call: Call) -> dict[str, Any]:
-    """Return the JSON body of one chat-completions request.
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Return the seconds that the header asks for: a number or a date."""
+    with contextlib.suppress(ValueError):
+        return max(0.0, float(headers.get("retry-after-ms", "")) / 1_000)
+    said = headers.get("retry-after", "")
+    with contextlib.suppress(ValueError):
+        return max(0.0, float(said))
+    with contextlib.suppress(ValueError, TypeError):
+        date = email.utils.parsedate_to_datetime(said)
+        return max(0.0, date.timestamp() - time.time())
+    return 0.0
 
-    ``seed`` goes out only where there is something to tell apart, a purpose or the
-    user's own seed: some endpoints refuse the field.
-    """
-    body = {"model": model, "messages": call.request.messages, **call.sampling}
-    if call.request.seed:
-        body["seed"] = call.sampling.get("seed", 0) + call.request.seed
-    return body
 
-
-def _client(endpoint: Endpoint) -> openai.AsyncOpenAI:
+def open_client(endpoint: Endpoint) -> openai.AsyncOpenAI:
+    """Return a client with one connection for each request in flight and no retries."""
     return openai.AsyncOpenAI(
         base_url=endpoint.base_url,
         # The SDK refuses an empty key; servers that ask for none ignore this one.
         api_key=endpoint.api_key.get_secret_value() if endpoint.api_key else "none",
         max_retries=0,
-        timeout=None,
         http_client=openai.DefaultAioHttpClient(
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+            timeout=httpx2.Timeout(None, connect=_CONNECT_SECONDS),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
         ),
     )
 
 
-def _run(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run to the end, also where this thread has a loop running (a notebook)."""
+def run_to_end(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run ``coroutine``, also where this thread has a loop running (a notebook)."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(coroutine)
-    return _run_beside(coroutine)
+        asyncio.run(coroutine)
+    else:
+        _run_beside(coroutine)
 
 
 def _run_beside(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run on a thread with a loop of its own."""
-    failed: list[BaseException] = []
-    runner = asyncio.Runner()
+    """Run on a thread with a loop of its own; an interrupt here cancels it there."""
+    ended: list[BaseException | None] = []
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(coroutine)
 
     def work() -> None:
-        try:
-            with runner:
-                runner.run(coroutine)
-        except BaseException as error:
-            failed.append(error)
+        asyncio.set_event_loop(loop)
+        with contextlib.closing(loop):
+            loop.run_until_complete(asyncio.wait([task]))
+            ended.append(None if task.cancelled() else task.exception())
 
     thread = threading.Thread(target=work, name="chat-model")
     thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
+    try:
+        thread.join()
+    except BaseException:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        raise
+    if ended[0] is not None:
+        raise ended[0]

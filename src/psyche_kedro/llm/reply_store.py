@@ -72,6 +72,22 @@ _MIGRATIONS: Final = (
         body BLOB NOT NULL,
         failed_at INTEGER NOT NULL
     );
+    CREATE TABLE submissions (
+        id TEXT PRIMARY KEY,
+        base_url TEXT NOT NULL,
+        model TEXT NOT NULL,
+        batch TEXT
+    );
+    CREATE TABLE submitted_calls (
+        key BLOB NOT NULL,
+        submission TEXT NOT NULL
+    );
+    CREATE TABLE schema_modes (
+        base_url TEXT NOT NULL,
+        model TEXT NOT NULL,
+        mode TEXT NOT NULL,
+        PRIMARY KEY (base_url, model)
+    );
     """,
 )
 
@@ -204,22 +220,34 @@ class StoreSession:
         failures = [record for record in records if isinstance(record, FailureRecord)]
         settled: dict[str, Outcome] = {r.failure.key: r.failure for r in failures}
         settled |= {record.reply.key: record.reply for record in replies}
-        with _explained(self._path), self._transaction():
+        with self.transaction():
             earlier = self._replies([bytes.fromhex(r.reply.key) for r in replies])
             self._insert(r for r in replies if r.reply.key not in earlier)
             self._insert_failures(failures)
         return settled | earlier
 
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Return the rows of a query."""
+        with _explained(self._path):
+            return self._db.execute(query, values).fetchall()
+
+    def write(self, statement: str, rows: Iterable[Sequence[Any]] = ((),)) -> int:
+        """Run a statement for each row of values; return how many rows it changed."""
+        with _explained(self._path):
+            return self._db.executemany(statement, rows).rowcount
+
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back
-                self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+    def transaction(self) -> Iterator[None]:
+        """Write all or nothing of what is written inside."""
+        with _explained(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back
+                    self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
 
     def _found(self, keys: Sequence[bytes]) -> dict[str, Outcome]:
         return self._failures(keys) | self._replies(keys)

@@ -1,0 +1,326 @@
+"""What a run's model calls cost, by role and task, and the budget that stops it.
+
+A reply from the store costs nothing. Money is tokens times the user's own dated price
+list (``conf/base/prices.yml``); a model without a price costs nothing and is listed as
+unpriced, never guessed.
+"""
+
+import logging
+import shlex
+import sys
+import threading
+import time
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from psyche_kedro.llm.chat_model import ChatModelError, Outcome, Reply
+
+_LOG = logging.getLogger(__name__)
+_REPORT_SECONDS: Final = 30.0
+_PRICED_TOKENS: Final = 1_000_000
+
+
+class Price(BaseModel):
+    """Price of a model, for a million tokens.
+
+    Attributes:
+        input: Of the prompt.
+        output: Of the completion, reasoning included.
+        batch_discount: Share taken off in batch mode.
+        currency: E.g. ``CNY``.
+        as_of: When the provider asked this price.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    batch_discount: float = Field(default=0.5, ge=0, le=1)
+    currency: str
+    as_of: str
+
+
+class Budget(BaseModel):
+    """What one run may spend; reached, nothing more is sent.
+
+    Attributes:
+        calls: Requests sent.
+        tokens: Input and output together.
+        money: In the currency of the price list.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    calls: int | None = Field(default=None, gt=0)
+    tokens: int | None = Field(default=None, gt=0)
+    money: float | None = Field(default=None, gt=0)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums over calls.
+
+    Attributes:
+        calls: Requests that the store could not answer and that were sent.
+        attempts: How often they were sent, retries included.
+        replies: Those that got a reply.
+        failures: Those that got none.
+        stored: Requests that the store answered.
+        input_tokens: Of the replies.
+        output_tokens: Of the replies.
+        estimated_tokens: Those of the tokens that the endpoint did not count.
+        money: In the price list's currency.
+    """
+
+    calls: int = 0
+    attempts: int = 0
+    replies: int = 0
+    failures: int = 0
+    stored: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    estimated_tokens: int = 0
+    money: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
+
+    def add(self, other: "Tally") -> None:
+        """Add ``other`` to the sums."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class Ledger:
+    """Tallies by role and task; one for the whole process, so for the run."""
+
+    def __init__(self) -> None:
+        self._tallies: dict[tuple[str, str], Tally] = {}
+        self._lock = threading.Lock()
+
+    def add(self, role: str, task: str, tally: Tally) -> None:
+        """Add ``tally`` to those of ``role`` and ``task``."""
+        with self._lock:
+            self._tallies.setdefault((role, task), Tally()).add(tally)
+
+    def count_call(self, role: str, task: str) -> None:
+        """Add one call."""
+        with self._lock:
+            self._tallies.setdefault((role, task), Tally()).calls += 1
+
+    def total(self, role: str | None = None) -> Tally:
+        """Return the sums of one role, or of the run."""
+        sums = Tally()
+        with self._lock:
+            for (owner, _), tally in self._tallies.items():
+                if role in (None, owner):
+                    sums.add(tally)
+        return sums
+
+    def metrics(self) -> dict[str, float]:
+        """Return what MLflow logs: ``llm.<role>.<task>.<sum>`` and ``llm.total.<sum>``.
+
+        Sums that are zero are left out.
+        """
+        with self._lock:
+            named = [(f"llm.{r}.{t}", tally) for (r, t), tally in self._tallies.items()]
+        named.append(("llm.total", self.total()))
+        return {
+            f"{name}.{column.name}": float(value)
+            for name, tally in named
+            for column in fields(tally)
+            if (value := getattr(tally, column.name))
+        }
+
+    def summary(self) -> str:
+        """Return one line for each role and task, and one for the run."""
+        with self._lock:
+            rows = [(f"{r} · {t}", tally) for (r, t), tally in self._tallies.items()]
+        rows.append(("total", self.total()))
+        return "\n".join(f"{name}: {_sentence(tally)}" for name, tally in rows)
+
+    def clear(self) -> None:
+        """Forget everything, at the beginning of a run."""
+        with self._lock:
+            self._tallies.clear()
+
+
+RUN_LEDGER: Final = Ledger()
+"""What this process spent; hooks read it at the end of a run."""
+
+
+class Account:
+    """Counts one role's calls and says when its budget, or the run's, is spent.
+
+    Args:
+        role: As in the catalog, e.g. ``teacher``.
+        price: ``None`` where none is known.
+        budget: Of this role.
+        run_budget: Of all roles together.
+        batch: Whether the calls go through the Batch API, at its discount.
+        ledger: Where the sums go.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a catalog entry may set
+        self,
+        role: str,
+        *,
+        price: Price | None = None,
+        budget: Budget | None = None,
+        run_budget: Budget | None = None,
+        batch: bool = False,
+        ledger: Ledger = RUN_LEDGER,
+    ) -> None:
+        self.role = role
+        self._price = price
+        self._share_paid = 1 - price.batch_discount if price and batch else 1.0
+        self._budgets = [
+            (f"role '{role}'", role, budget or Budget()),
+            ("the run", None, run_budget or Budget()),
+        ]
+        self._bounded = budget is not None or run_budget is not None
+        self._ledger = ledger
+
+    @property
+    def priced(self) -> bool:
+        """Whether a price is known."""
+        return self._price is not None
+
+    def asked(self, task: str) -> None:
+        """Count one request about to be sent."""
+        self._ledger.count_call(self.role, task)
+
+    def recalled(self, task: str, count: int) -> None:
+        """Count requests that the store answered."""
+        self._ledger.add(self.role, task, Tally(stored=count))
+
+    def settled(self, task: str, outcome: Outcome, attempts: int) -> Tally:
+        """Count one request that was answered, or not, and return the count."""
+        tally = self._tally(outcome, attempts)
+        self._ledger.add(self.role, task, tally)
+        return tally
+
+    def _tally(self, outcome: Outcome, attempts: int) -> Tally:
+        if not isinstance(outcome, Reply):
+            return Tally(failures=1, attempts=attempts)
+        usage = outcome.usage
+        tally = Tally(
+            replies=1,
+            attempts=attempts,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            money=self._cost(usage.input_tokens, usage.output_tokens),
+        )
+        tally.estimated_tokens = tally.tokens if usage.estimated else 0
+        return tally
+
+    def spent(self) -> str:
+        """Return which budget is spent, or nothing while none is."""
+        if not self._bounded:
+            return ""
+        for whose, role, budget in self._budgets:
+            tally = self._ledger.total(role)
+            for unit in ("calls", "tokens", "money"):
+                limit = getattr(budget, unit)
+                if limit is not None and getattr(tally, unit) >= limit:
+                    return f"The budget of {whose}, {limit:g} {unit}"
+        return ""
+
+    def _cost(self, given: int, made: int) -> float:
+        if self._price is None:
+            return 0.0
+        full = given * self._price.input + made * self._price.output
+        return self._share_paid * full / _PRICED_TOKENS
+
+
+def stop_for_budget(which: str) -> ChatModelError:
+    """Return the error that ends a run whose budget is spent."""
+    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return ChatModelError(
+        f"{which}, is spent; everything answered is stored and nothing is lost: run"
+        f" `{command}` again to go on with as much once more, or raise `budget` in the"
+        " catalog."
+    )
+
+
+def read_prices(path: str | Path) -> dict[str, Price]:
+    """Return the prices by model id from a YAML file.
+
+    Raises:
+        ChatModelError: If the file is no price list.
+    """
+    import yaml  # noqa: PLC0415 - only where prices are given
+
+    try:
+        listed = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        return {model: Price(**price) for model, price in listed.items()}
+    except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise ChatModelError(
+            f"The price list {path} must map model ids to input, output, currency and"
+            f" as_of, and could not be read so ({type(error).__name__}): mend it or"
+            " remove `prices` from the catalog entry."
+        ) from error
+
+
+class Progress:
+    """Logs how far a batch is, at most every 30 seconds, and once at its end.
+
+    Args:
+        name: Of the model.
+        total: How many requests there are; ``None`` where they are lazy.
+    """
+
+    def __init__(self, name: str, total: int | None) -> None:
+        self._name = name
+        self._total = total
+        self._began_at = self._logged_at = time.monotonic()
+        self._tally = Tally()
+
+    def move(self, tally: Tally) -> None:
+        """Add to the counts and log when it is time."""
+        self._tally.add(tally)
+        now = time.monotonic()
+        if now - self._logged_at > _REPORT_SECONDS:
+            self._logged_at = now
+            self._log(now)
+
+    def end(self) -> None:
+        """Log the whole, where it took long enough to have been watched."""
+        if self._logged_at > self._began_at:
+            self._log(time.monotonic())
+
+    def _log(self, now: float) -> None:
+        fresh = self._tally.replies + self._tally.failures
+        rate = fresh / max(now - self._began_at, 1e-9)
+        done = fresh + self._tally.stored
+        left = f" of {self._total}" if self._total is not None else ""
+        wait = ""
+        if self._total is not None and rate:
+            wait = f", about {(self._total - done) / rate / 60:.0f} min left"
+        _LOG.info(
+            "%s: %d%s done (%s), %.1f replies/s%s",
+            self._name,
+            done,
+            left,
+            _sentence(self._tally),
+            rate,
+            wait,
+        )
+
+
+def _sentence(tally: Tally) -> str:
+    parts = [
+        f"{tally.replies} replies",
+        f"{tally.stored} from the store",
+        f"{tally.failures} failed",
+        f"{tally.attempts - tally.replies - tally.failures} retries",
+        f"{tally.input_tokens:,} + {tally.output_tokens:,} tokens",
+    ]
+    if tally.money:
+        parts.append(f"cost {tally.money:.2f}")
+    return ", ".join(parts)

@@ -1,0 +1,331 @@
+"""Keeps every endpoint of a model busy and no busier: slots, waits, retries, rests.
+
+One coroutine launches, one task per attempt answers. There is no barrier: a slot that
+falls free is filled at once. A retry gives its slot back while it waits. An endpoint
+that fails eight times in a row rests, longer each time, and is then asked once.
+
+What is retried, and what not:
+
+- time-outs, lost connections, HTTP 408, 409, 429, 5xx, unreadable bodies, another
+  model's name: with exponential back-off and jitter, ``Retry-After`` obeyed;
+- 400, context length, content filter, truncation: the same request would meet them
+  again, so they are failures at once;
+- 401, 403, an unknown model, an empty account: no request can succeed, the run stops.
+"""
+
+import asyncio
+import heapq
+import itertools
+import random
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from psyche_kedro.llm.chat_model import ChatModelError
+from psyche_kedro.llm.completions import estimate_tokens
+from psyche_kedro.llm.endpoints import Endpoint, Patience
+from psyche_kedro.llm.engine import Answer, Call, Deliver, Fault
+from psyche_kedro.llm.limits import Pace, Window
+
+_RETRIED: Final = frozenset(
+    {
+        "bad_body",
+        "connection",
+        "empty_reply",
+        "rate_limited",
+        "server_error",
+        "timeout",
+        "wrong_model",
+    }
+)
+_LANE_FAULTS: Final = frozenset({"connection", "server_error", "timeout"})
+_FAULTS_TO_REST: Final = 8
+_FIRST_BACKOFF: Final = 0.5
+_LONGEST_BACKOFF: Final = 60.0
+_EMPTY_ATTEMPTS: Final = 2
+_FLOOD_SHARE: Final = 0.5
+_BACKLOG: Final = 4
+_TICK_SECONDS: Final = 1.0
+_SECONDS_PER_MINUTE: Final = 60.0
+
+
+class Lane:
+    """One endpoint at work: what it was seen to bear, and whether it rests.
+
+    Args:
+        endpoint: Its stated limits.
+        client: What sends to it.
+    """
+
+    def __init__(self, endpoint: Endpoint, client: Any) -> None:
+        self.endpoint = endpoint
+        self.client = client
+        self.window = Window(endpoint.concurrency)
+        self.pace = Pace(_per_second(endpoint.requests_per_minute))
+        self.tokens = Pace(_per_second(endpoint.tokens_per_minute))
+        self.in_flight = 0
+        self.resting_until = 0.0
+        self._faults_in_row = 0
+        self._rests = 0
+        self._expected_output = 256.0
+
+    @property
+    def load(self) -> float:
+        """Requests in flight for each unit of weight."""
+        return self.in_flight / self.endpoint.weight
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last replies were all faults of the endpoint's own."""
+        return self._faults_in_row >= _FAULTS_TO_REST
+
+    def wait(self, now: float) -> float | None:
+        """Return the seconds until it may be asked; ``None`` while no slot is free."""
+        if self.in_flight >= (1 if self.failing else int(self.window.limit)):
+            return None
+        rest = self.resting_until - now
+        return max(0.0, rest, self.pace.wait(now), self.tokens.wait(now))
+
+    def take(self, call: Call) -> float:
+        """Count one attempt as begun; return the tokens set aside for it."""
+        self.in_flight += 1
+        self.pace.spend()
+        if self.endpoint.tokens_per_minute is None:
+            return 0.0
+        asked = sum(len(message["content"]) for message in call.request.messages)
+        reserved = estimate_tokens(asked) + self._expected_output
+        self.tokens.spend(reserved)
+        return reserved
+
+    def note(self, answer: Answer | Fault, now: float, begun: "_Begun") -> None:
+        """Learn from how one attempt ended."""
+        if isinstance(answer, Answer):
+            self.window.succeed(now - begun.at, in_flight=self.in_flight + 1)
+            self.pace.succeed(now)
+            self._settle_tokens(answer, begun)
+        elif answer.reason == "rate_limited":
+            self._back_off(answer, now)
+        if isinstance(answer, Fault) and answer.reason in _LANE_FAULTS:
+            self._fault(now)
+        else:
+            self._faults_in_row = self._rests = 0
+
+    def _settle_tokens(self, answer: Answer, begun: "_Begun") -> None:
+        spent = answer.usage.input_tokens + answer.usage.output_tokens
+        self.tokens.spend(spent - begun.reserved)
+        surprise = answer.usage.output_tokens - self._expected_output
+        self._expected_output += 0.05 * surprise
+
+    def _back_off(self, fault: Fault, now: float) -> None:
+        binds = self.pace.refuse(now)
+        if binds and not self.pace.learned:
+            self.window.refuse(now)
+        # One refused among many accepted waits alone; a flood stops the endpoint.
+        flood = not self.pace.learned or self.pace.refused_share >= _FLOOD_SHARE
+        if binds and flood and fault.retry_after:
+            self.pace.rest(now + fault.retry_after)
+
+    def _fault(self, now: float) -> None:
+        self._faults_in_row += 1
+        if self.failing and now >= self.resting_until:
+            self.resting_until = now + min(_LONGEST_BACKOFF, 2.0**self._rests)
+            self._rests = min(self._rests + 1, 6)
+
+
+def _per_second(per_minute: float | None) -> float | None:
+    return per_minute / _SECONDS_PER_MINUTE if per_minute else None
+
+
+@dataclass(slots=True)
+class _Job:
+    """A call on its way, through all its attempts."""
+
+    call: Call
+    begun_at: float
+    sent: int = 0
+    charged: int = 0
+    lane: Lane | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """When an attempt began and the tokens set aside for it."""
+
+    at: float
+    reserved: float
+
+
+Ask = Callable[[Any, Call], Awaitable[Answer | Fault]]
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """Sends calls over lanes until all are delivered.
+
+    Attributes:
+        lanes: The model's endpoints.
+        patience: When to give up.
+        ask: Sends one call through a lane's client.
+        calls: Pulled one by one, as slots fall free.
+        deliver: Takes each call's answer or last fault.
+    """
+
+    lanes: Sequence[Lane]
+    patience: Patience
+    ask: Ask
+    calls: Iterator[Call]
+    deliver: Deliver
+    _tasks: set[asyncio.Task[None]] = field(init=False, default_factory=set)
+    _retries: list[tuple[float, int, _Job]] = field(init=False, default_factory=list)
+    _order: Iterator[int] = field(init=False, default_factory=itertools.count)
+    _wake: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    _error: BaseException | None = field(init=False, default=None)
+    _exhausted: bool = field(init=False, default=False)
+    _answered: bool = field(init=False, default=False)
+    _moved_at: float = field(init=False, default=0.0)
+
+    async def run(self) -> None:
+        """Deliver every call.
+
+        Raises:
+            ChatModelError: If no further call can succeed; what was in flight has been
+                given ``grace_seconds`` and delivered.
+        """
+        self._moved_at = _now()
+        try:
+            while self._error is None and await self._step():
+                pass
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=self.patience.grace_seconds)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._error is not None:
+            raise self._error
+
+    async def _step(self) -> bool:
+        """Launch one call or wait for something to change; return whether to go on."""
+        now = _now()
+        self._watch(now)
+        waits = [(lane.wait(now), lane) for lane in self.lanes]
+        ready = [lane for wait, lane in waits if wait == 0.0]
+        if not ready:
+            soonest = min((wait for wait, _ in waits if wait), default=_TICK_SECONDS)
+            await self._sleep(soonest)
+            return True
+        if job := self._next_job(now):
+            self._launch(job, _choose(ready, job), now)
+            return True
+        if not self._tasks and not self._retries:
+            return False
+        await self._sleep(self._retries[0][0] - now if self._retries else _TICK_SECONDS)
+        return True
+
+    def _next_job(self, now: float) -> _Job | None:
+        if self._retries and self._retries[0][0] <= now:
+            return heapq.heappop(self._retries)[2]
+        width = sum(int(lane.window.limit) for lane in self.lanes)
+        if self._exhausted or len(self._retries) > _BACKLOG * width:
+            return None
+        for call in self.calls:
+            return _Job(call, now)
+        self._exhausted = True
+        return None
+
+    def _launch(self, job: _Job, lane: Lane, now: float) -> None:
+        job.lane = lane
+        job.sent += 1
+        begun = _Begun(now, lane.take(job.call))
+        task = asyncio.get_running_loop().create_task(self._attempt(job, lane, begun))
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._error = self._error or error
+        self._wake.set()
+
+    async def _attempt(self, job: _Job, lane: Lane, begun: _Begun) -> None:
+        try:
+            async with asyncio.timeout(self.patience.timeout_seconds):
+                answer = await self.ask(lane.client, job.call)
+        except TimeoutError:
+            answer = Fault("timeout", "no reply in time")
+        finally:
+            lane.in_flight -= 1
+        now = _now()
+        was_failing = lane.failing
+        lane.note(answer, now, begun)
+        if isinstance(answer, Answer):
+            self._answered = True
+            self._hand_over(job, replace(answer, attempts=job.sent), now)
+        else:
+            self._retry_or_fail(job, answer, now, charged=_charged(answer, was_failing))
+
+    def _retry_or_fail(
+        self, job: _Job, fault: Fault, now: float, *, charged: bool
+    ) -> None:
+        job.charged += charged
+        most = self.patience.attempts
+        if fault.reason == "empty_reply":  # paid for, and likely to come again
+            most = min(most, _EMPTY_ATTEMPTS)
+        if fault.reason not in _RETRIED or job.charged >= most:
+            return self._hand_over(job, replace(fault, attempts=job.sent), now)
+        due = now + max(fault.retry_after, _backoff(job.sent))
+        if due - job.begun_at > self.patience.deadline_seconds:
+            late = replace(fault, reason="deadline", attempts=job.sent)
+            return self._hand_over(job, late, now)
+        heapq.heappush(self._retries, (due, next(self._order), job))
+        return None
+
+    def _hand_over(self, job: _Job, answer: Answer | Fault, now: float) -> None:
+        self._moved_at = now
+        self.deliver(job.call, answer)
+
+    def _watch(self, now: float) -> None:
+        """Stop a run that gets nowhere."""
+        patience = self.patience
+        longest = patience.idle_seconds if self._answered else patience.startup_seconds
+        if self._tasks:  # an attempt may take its full time before it says anything
+            longest = max(longest, patience.timeout_seconds + _TICK_SECONDS)
+        if now - self._moved_at > longest and (self._tasks or self._retries):
+            urls = ", ".join(lane.endpoint.base_url for lane in self.lanes)
+            raise ChatModelError(
+                f"No reply from {urls} for {now - self._moved_at:.0f} s: start the"
+                " server or mend its base_url, then run the same command again; what"
+                " was answered is stored."
+            )
+
+    async def _sleep(self, seconds: float) -> None:
+        self._wake.clear()
+        loop = asyncio.get_running_loop()
+        alarm = loop.call_later(min(seconds, _TICK_SECONDS), self._wake.set)
+        await self._wake.wait()
+        alarm.cancel()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _choose(ready: Sequence[Lane], job: _Job) -> Lane:
+    """Return the least loaded lane, another than the one that just failed the job."""
+    others = [lane for lane in ready if lane is not job.lane]
+    return min(others or ready, key=lambda lane: lane.load)
+
+
+def _charged(fault: Fault, lane_was_failing: bool) -> bool:
+    """Return whether a fault counts against the request's own attempts.
+
+    A rate limit and an endpoint that is away are no fault of the request's.
+    """
+    if fault.reason == "rate_limited":
+        return False
+    return not (fault.reason == "connection" and lane_was_failing)
+
+
+def _backoff(attempt: int) -> float:
+    longest = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2.0 ** min(attempt - 1, 10))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
