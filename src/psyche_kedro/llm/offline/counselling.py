@@ -67,18 +67,23 @@ def improve(turns: Sequence[Turn], draft: str, chance: Chance) -> str:
     if talk.is_crisis(post):
         return _answer_crisis(latest, chance)
     if sum(turn.speaker == "来访者" for turn in turns) > 1:
-        return _answer_turn(latest, draft, chance)
+        return _answer_turn(turns, draft, chance)
     kept = [] if talk.harm(draft) != "none" else talk.substance(draft)[:3]
     theme = talk.theme(post)
     steps = chance.shuffled(theme["steps"], "steps")[: 2 if kept else 3]
-    return "\n\n".join(
-        [
-            _resonate(latest, theme, chance),
-            _explain(theme, chance),
-            "".join(kept) + _ordered(steps),
-            chance.pick(_phrases("closing"), "closing"),
-        ]
-    )
+    parts = [
+        _resonate(latest, theme, chance),
+        _explain(theme, chance),
+        "".join(kept) + _ordered(steps),
+        chance.pick(_phrases("closing"), "closing"),
+    ]
+    if chance.noise("forgets") > _FORGETS:
+        parts.pop(int(chance.unit("what") * 3))
+    return "\n\n".join(parts)
+
+
+_FORGETS = 0.85
+"""Noise above which a reply lacks one of the three aims, as a model's does at times."""
 
 
 def respond(turns: Sequence[Turn], chance: Chance) -> str:
@@ -98,18 +103,21 @@ def respond(turns: Sequence[Turn], chance: Chance) -> str:
     )
 
 
-def _answer_turn(latest: str, draft: str, chance: Chance) -> str:
-    """Return one step of a longer conversation: short, and it keeps the draft."""
-    theme = talk.theme(latest)
+def _answer_turn(turns: Sequence[Turn], draft: str, chance: Chance) -> str:
+    """Return one turn of a longer conversation: it keeps the draft and adds one move.
+
+    Explanation and step take turns, as the history shows only drafts.
+    """
+    told = [turn.text for turn in turns if turn.speaker == "来访者"]
+    theme = talk.theme("\n".join(told))
+    heard = chance.pick(_phrases("heard"), "heard")
+    opened = heard.format(quote=_quote(told[-1]), feelings=_feelings(told[-1]))
     kept = draft.strip() if talk.harm(draft) == "none" else ""
-    named = _feelings(latest)
-    heard = chance.pick(_phrases("heard"), "heard").format(
-        quote=_quote(latest), feelings=named
-    )
-    step = chance.pick(theme["steps"], "step")
-    return (
-        f"{heard}{kept}\n\n{_explain(theme, chance)}如果愿意，可以先试一件小事：{step}"
-    )
+    step = theme["steps"][len(told) % len(theme["steps"])]
+    move = f"如果愿意，可以先试一件小事：{step}"
+    if len(told) % 2:
+        move = _explain(theme, chance)
+    return f"{opened}{kept}\n\n{move}"
 
 
 def _answer_crisis(latest: str, chance: Chance) -> str:
@@ -149,7 +157,8 @@ def _quote(text: str) -> str:
     own = [c for c in clauses if c and _FELT not in c and c + "。" != _WISH]
     fitting = [c for c in own if len(c) in _QUOTABLE] or [text.strip()[:20]]
     return max(
-        fitting, key=lambda c: (bool(talk.feelings(c)), lexicon.has("troubled", c))
+        fitting,
+        key=lambda c: (bool(talk.feelings(c)), lexicon.has("troubled", c), len(c)),
     )
 
 

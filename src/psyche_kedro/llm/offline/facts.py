@@ -49,7 +49,7 @@ _TAIL = re.compile(
     r"(?:这|等)?(?:[一二三四五六七八两几多]+|若干)(?:个|种|类|项|方面).*$|等[\u4e00-\u9fff]*$"
 )
 _WHOLE = re.compile(
-    r"^(.{6,}?(?:程度|过程|现象|分数|记忆|测验|能力|标准|状态|倾向|差距|认识|系统|情绪|相关|"
+    r"^(.{3,}?(?:程度|过程|现象|分数|记忆|测验|能力|标准|状态|倾向|差距|认识|系统|情绪|相关|"
     r"百分比|方法|特性|特点|反应|材料|变化|技术|看法|概念|结构|关系|障碍|理论|作用|判断))，.*$"
 )
 _CUT = re.compile(
@@ -125,7 +125,7 @@ def _pairs(clause: str) -> Iterator[tuple[str, str]]:
         yield match["term"], _before_comment(match["what"])
         return
     if match := _NAMED.search(clause):
-        yield match["term"], _tidy(match["what"])
+        yield match["term"], "把" + _tidy(_THIS.sub("", match["what"]))
         return
     for match in _CALLED.finditer(clause):
         yield match["term"], _tidy(_THIS.sub("", match["what"]))
@@ -186,8 +186,3 @@ def _lead(lead: str, term: str) -> str:
         joint = "的" if lead[0] == "其" else ""
         return term and term + joint + lead[1:]
     return "" if _POINTS_BACK.search(lead) else lead
-
-
-def stands_alone(sentence: str) -> bool:
-    """Whether a reader needs nothing before the sentence to understand it."""
-    return not _POINTS_BACK.search(sentence) and not _LEAD.search(sentence)

@@ -121,9 +121,9 @@ def judge_usefulness(turns: Sequence[Turn]) -> Verdict:
     """Return how useful the counsellor's side of a conversation is."""
     post, reply = _said(turns, "来访者"), _said(turns, "咨询师")
     harm, refers = talk.harm(reply), lexicon.has("referral", reply)
-    substantive = bool(talk.substance(reply))
+    substantive = bool(said := talk.substance(reply))
     abandoned = talk.is_crisis(post) and not refers
-    relevance = 1 + talk.shared_words(reply, post) // 2 + substantive
+    relevance = 1 + min(len(said), 2) + talk.shared_words(reply, post) // 2
     return {
         "reasonableness": 1 if harm != "none" else _soundness(reply, abandoned),
         "relevance": 1 if harm == "advert" else min(5, relevance),

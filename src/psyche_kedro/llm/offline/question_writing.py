@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from psyche_kedro.llm.offline import lexicon
 from psyche_kedro.llm.offline.chance import Chance
-from psyche_kedro.llm.offline.facts import Definition, Facts, read_facts, stands_alone
+from psyche_kedro.llm.offline.facts import Definition, Facts, read_facts
 
 SINGLE, MULTIPLE, TRUE_FALSE = "单项选择题", "多项选择题", "判断题"
 _VERDICTS = ("正确", "错误")
@@ -106,12 +106,23 @@ def _beside(facts: Facts) -> tuple[Definition, ...]:
         )
     )
     field = max(sorted(votes), key=lambda name: votes[name])
-    have = {d.term for d in facts.definitions}
-    return tuple(
-        Definition(e.term, e.definition, "")
-        for e in lexicon.glossary()
-        if e.subfield == field and e.term not in have and e.term not in text
+    entries = (e for e in lexicon.glossary() if e.subfield == field)
+    beside = (Definition(e.term, e.definition, "") for e in entries)
+    return tuple(d for d in beside if _is_new(d, facts) and d.term not in text)
+
+
+def _is_new(candidate: Definition, facts: Facts) -> bool:
+    """Whether no fact has the candidate's name or meaning, or nearly."""
+    meaning = lexicon.bigrams(candidate.what)
+    return not any(
+        lexicon.contained(candidate.term, fact.term) > _SAME_NAME
+        or lexicon.contained(meaning, lexicon.bigrams(fact.what)) > _SAME_MEANING
+        for fact in facts.definitions
     )
+
+
+_SAME_NAME, _SAME_MEANING = 0.8, 0.5
+"""Shares of characters and of bigrams above which two terms may be synonyms."""
 
 
 def _summed(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:
@@ -193,7 +204,11 @@ def _ask_meaning(known: Knowledge, chance: Chance) -> Iterator[Draft]:
         others = _others(fact, known, chance)
         wrong = tuple(d.what for d in others if fact.term not in d.what)[:3]
         stem = chance.pick(
-            ("{}是指（ ）。", "关于{}的含义，下列表述正确的是（ ）。"), fact
+            (
+                "下列对{}的解释，正确的是（ ）。",
+                "关于{}的含义，下列表述正确的是（ ）。",
+            ),
+            fact,
         )
         if len(wrong) == _WRONG:
             yield Draft(fact.term, SINGLE, stem.format(fact.term), (fact.what,), wrong)
@@ -208,15 +223,23 @@ def _ask_example(known: Knowledge, chance: Chance) -> Iterator[Draft]:
 
 
 def _ask_gap(known: Knowledge, chance: Chance) -> Iterator[Draft]:
-    """Blank a term in a sentence that uses it without defining it."""
+    """Blank a term in a sentence that uses it without defining it.
+
+    A sentence may point back to the one before; the screen is there to find it.
+    """
     for fact in known.facts.definitions:
         wrong = _other_terms(fact, known, chance)
         for sentence in known.facts.sentences if len(wrong) == _WRONG else ():
-            stem = sentence.replace(fact.term, "（ ）", 1)
-            fits = len(sentence) in _SENTENCE and stands_alone(sentence)
+            stem = _whole(fact.term).sub("（ ）", sentence, count=1)
+            fits = len(sentence) in _SENTENCE and stem != sentence
             defines = "是指" in sentence or "称" in sentence
-            if fits and not defines and fact.term in sentence and fact.term not in stem:
+            if fits and not defines and fact.term not in stem:
                 yield Draft(fact.term, SINGLE, stem, (fact.term,), wrong)
+
+
+def _whole(term: str) -> re.Pattern[str]:
+    """Match a term where it is no part of a longer one."""
+    return re.compile(rf"(?:(?<=[，、；：的与和是在对把于从或])|^){term}(?!阈限|型)")
 
 
 _SENTENCE = range(18, 91)
@@ -265,9 +288,7 @@ def _ask_statements(known: Knowledge, chance: Chance) -> Iterator[Draft]:
     for group in _groups(known, chance, size=4, tag="statements"):
         n_right = chance.pick((2, 2, 3), group[0].term)
         right = tuple(_statement(d) for d in group[:n_right])
-        wrong = tuple(
-            text for d in group[n_right:] if (text := _mixed_up(d, known, chance))
-        )
+        wrong = _mixed_up_all(group[n_right:], known, chance)
         stem = f"{_named(group, chance)}，下列说法正确的有（ ）。"
         if len(wrong) == len(group) - n_right:
             yield Draft(group[0].term, MULTIPLE, stem, right, wrong)
@@ -290,9 +311,6 @@ _WRITERS: dict[str, tuple[Writer, ...]] = {
 
 
 # ---- wrong options ---------------------------------------------------------------
-
-_SAME_MEANING = 0.5
-"""Share of a definition's bigrams above which two terms may well be synonyms."""
 
 
 def _others(fact: Definition, known: Knowledge, chance: Chance) -> list[Definition]:
@@ -346,7 +364,17 @@ def _statement(fact: Definition) -> str:
 
 def _mixed_up(fact: Definition, known: Knowledge, chance: Chance) -> str:
     """Return the statement that gives ``fact``'s term another term's meaning."""
-    for other in _others(fact, known, chance):
-        if fact.term not in other.what:
-            return f"{fact.term}是指{other.what}"
-    return ""
+    return next(iter(_mixed_up_all([fact], known, chance)), "")
+
+
+def _mixed_up_all(
+    facts: Sequence[Definition], known: Knowledge, chance: Chance
+) -> tuple[str, ...]:
+    """Return a wrong statement for each fact, no meaning twice."""
+    borrowed: dict[str, str] = {}
+    for fact in facts:
+        for other in _others(fact, known, chance):
+            if fact.term not in other.what and other.what not in borrowed:
+                borrowed[other.what] = f"{fact.term}是指{other.what}"
+                break
+    return tuple(borrowed.values())
