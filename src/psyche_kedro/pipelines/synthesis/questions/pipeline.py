@@ -56,12 +56,12 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 pool_questions,
-                inputs=[
-                    "generated_questions",
-                    "distilled_questions",
-                    "clean_bank_questions",
-                    "chunks",
-                ],
+                inputs={
+                    "generated_questions": "generated_questions",
+                    "distilled_questions": "distilled_questions",
+                    "clean_bank_questions": "clean_bank_questions",
+                    "chunks": "chunks",
+                },
                 outputs=["question_pool", "rejected_pool_questions"],
                 name="pool_questions",
             ),
@@ -107,13 +107,16 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 read_review_verdicts,
-                inputs="review_files",
+                inputs={"review_files": "review_files"},
                 outputs="review_verdicts",
                 name="read_review_verdicts",
             ),
             Node(
                 apply_review,
-                inputs=["screened_questions", "review_verdicts"],
+                inputs={
+                    "screened_questions": "screened_questions",
+                    "review_verdicts": "review_verdicts",
+                },
                 outputs=["reviewed_questions", "rejected_by_review"],
                 name="apply_review",
             ),
