@@ -31,7 +31,16 @@ from psyche_kedro.pipelines.training.parameters import (
 from psyche_kedro.rewards import RewardParameters
 
 LIBRARIES = ("torch", "transformers", "trl")
-_TIMINGS = ("runtime", "per_second", "step_time", "total_flos", "profiling/")
+# Timings, and what counts from the last resume instead of from the start.
+_NOT_LOGGED = (
+    "runtime",
+    "per_second",
+    "step_time",
+    "total_flos",
+    "profiling/",
+    "num_tokens",
+    "train_loss",
+)
 
 
 class RunSpec(BaseModel):
@@ -172,12 +181,13 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def log_rows(stage: str, log: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield rows of ``TrainingLog``: every number but the timings."""
+    """Yield rows of ``TrainingLog``: every number that is the same after a resume."""
     for entry in log:
-        for metric, value in entry.items():
+        # The trainer sorts the entries of a resumed run, not those of a whole one.
+        for metric, value in sorted(entry.items()):
             if metric in {"step", "epoch"} or not isinstance(value, int | float):
                 continue
-            if not any(word in metric for word in _TIMINGS):
+            if not any(word in metric for word in _NOT_LOGGED):
                 yield {
                     "stage": stage,
                     "step": int(entry["step"]),

@@ -1,0 +1,68 @@
+import pytest
+from kedro.io import DataCatalog, DatasetError, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+from kedro.runner import SequentialRunner
+
+from psyche_kedro.datasets import CheckpointDataset, LocalChatModelDataset
+from psyche_kedro.datasets.checkpoint_dataset import Checkpoint, read_checkpoint
+
+
+def checkpoint(tmp_path, text="weights"):
+    folder = tmp_path / f"run-{text}"
+    folder.mkdir(exist_ok=True)
+    (folder / "model.safetensors").write_text(text)
+    return Checkpoint(folder, {"weights": f"digest-of-{text}"})
+
+
+def test_saves_and_loads_the_folder_and_its_manifest(tmp_path):
+    dataset = CheckpointDataset(filepath=str(tmp_path / "model"))
+    dataset.save(checkpoint(tmp_path))
+    loaded = dataset.load()
+    assert loaded.digest == "digest-of-weights"
+    assert (loaded.path / "model.safetensors").read_text() == "weights"
+
+
+def test_a_second_save_replaces_the_first_and_leaves_the_runs_alone(tmp_path):
+    dataset = CheckpointDataset(filepath=str(tmp_path / "model"))
+    first, second = checkpoint(tmp_path, "first"), checkpoint(tmp_path, "second")
+    dataset.save(first)
+    dataset.save(second)
+    assert dataset.load().digest == "digest-of-second"
+    assert (first.path / "model.safetensors").read_text() == "first"
+    assert not (first.path / "manifest.json").exists()
+
+
+def test_a_model_that_is_not_there_says_which_command_makes_it(tmp_path):
+    with pytest.raises(DatasetError, match="kedro run --pipeline=training"):
+        read_checkpoint(tmp_path / "model")
+
+
+def test_a_reference_to_a_folder_that_is_gone_is_named(tmp_path):
+    dataset = CheckpointDataset(filepath=str(tmp_path / "model"))
+    gone = {"weights": "digest", "reference": str(tmp_path / "gone")}
+    dataset.save(Checkpoint(tmp_path, gone))
+    with pytest.raises(DatasetError, match=r"refers to .*gone"):
+        dataset.load()
+
+
+def test_what_reads_the_chat_model_runs_after_what_writes_the_checkpoint(tmp_path):
+    """Transcoding makes the graph's edge: a free input would let Kedro ask first."""
+    target = str(tmp_path / "model")
+    CheckpointDataset(filepath=target).save(checkpoint(tmp_path, "old"))
+    catalog = DataCatalog(
+        {
+            "model@checkpoint": CheckpointDataset(filepath=target),
+            "model@chat": LocalChatModelDataset(
+                filepath=target, store=str(tmp_path / "replies.sqlite")
+            ),
+            "name": MemoryDataset(),
+        }
+    )
+    ask = Node(lambda model: model.name, "model@chat", "name", name="a_ask")
+    train = Node(
+        lambda: checkpoint(tmp_path, "new"), None, "model@checkpoint", name="b_train"
+    )
+    pipeline = Pipeline([ask, train])
+    assert [node.name for node in pipeline.nodes] == ["b_train", "a_ask"]
+    outputs = SequentialRunner().run(pipeline, catalog)
+    assert outputs.get("name", catalog["name"]).load() == "model@digest-of-ne"

@@ -1,0 +1,317 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+from pydantic import ValidationError
+from toy import (
+    CHILD,
+    REWARD,
+    base_model,
+    grpo_parameters,
+    grpo_set,
+    sft_parameters,
+    sft_set,
+)
+
+from psyche_kedro.datasets.checkpoint_dataset import CheckpointDataset
+from psyche_kedro.pipelines.training import launcher
+from psyche_kedro.pipelines.training.nodes import make_base_model, train_grpo, train_sft
+from psyche_kedro.pipelines.training.parameters import BaseModelParameters
+from psyche_kedro.pipelines.training.runs import (
+    TrainingFailedError,
+    completed,
+    folder_digest,
+    last_checkpoint,
+    open_run,
+)
+
+# transformers 5.23 and torch 2.13 deprecate options that TRL 1.16 still sets itself.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:torch"),
+    pytest.mark.filterwarnings("ignore::UserWarning:transformers"),
+]
+
+
+def curve(log, metric):
+    return log.filter(metric=metric).sort("step")["value"].to_list()
+
+
+def mean(values):
+    return sum(values) / len(values)
+
+
+# ---- learning --------------------------------------------------------------------
+
+
+def test_sft_learns_the_format(sft, grpo):
+    losses = curve(sft.log, "loss")
+    assert losses[0] > 3
+    assert losses[-1] < 0.5
+    # In the first rollouts, before GRPO has moved anything, most completions parse.
+    assert mean(curve(grpo.log, "rewards/format/mean")[:3]) > 0.8
+
+
+def test_grpo_raises_the_accuracy_reward_and_keeps_the_format(grpo):
+    accuracy = curve(grpo.log, "rewards/accuracy/mean")
+    first, last = mean(accuracy[:3]), mean(accuracy[-5:])
+    assert first < 0
+    assert last - first > 0.5
+    assert mean(curve(grpo.log, "rewards/format/mean")[-5:]) > 0.8
+
+
+def test_the_log_holds_rewards_and_row_counts_but_no_timings(grpo):
+    metrics = set(grpo.log["metric"])
+    assert {"reward", "kl", "psyche/exact", "rows/train_kept"} <= metrics
+    assert not {m for m in metrics if "time" in m or "per_second" in m}
+
+
+# ---- what carries loss -----------------------------------------------------------
+
+
+def test_loss_is_on_every_assistant_turn_and_on_nothing_else(base):
+    from transformers import AutoTokenizer
+
+    from psyche_kedro.pipelines.training.sft import encode
+
+    tokenizer = AutoTokenizer.from_pretrained(base.path)
+    messages = [
+        {"role": "system", "content": "系统"},
+        {"role": "user", "content": "问一"},
+        {"role": "assistant", "content": "答一"},
+        {"role": "user", "content": "问二"},
+        {"role": "assistant", "content": "答二"},
+    ]
+    encoded = encode(messages, tokenizer)
+    said = tokenizer.decode([token for token in encoded["labels"] if token >= 0])
+    assert said.replace("\n", "") == "答一<|im_end|>答二<|im_end|>"
+    assert "系统" in tokenizer.decode(encoded["input_ids"])
+
+
+def test_an_example_that_is_too_long_is_left_out_and_counted(runs, base):
+    rows = sft_set(1)
+    long = rows.head(1).with_columns(
+        example_id=pl.lit("0" * 16),
+        messages=pl.lit(
+            [
+                {"role": "user", "content": "保密" * 200},
+                {"role": "assistant", "content": "<think>想</think>\nA"},
+            ],
+            dtype=rows.schema["messages"],
+        ),
+    )
+    trained = train_sft(
+        base, pl.concat([rows, long]), sft_parameters(runs, epochs=1, batch_size=20)
+    )
+    assert curve(trained.log, "rows/train_too_long") == [1]
+    assert curve(trained.log, "rows/train_kept") == [10]
+
+
+def test_sft_with_every_example_too_long_says_what_to_change(runs, base):
+    with pytest.raises(TrainingFailedError, match=r"training\.sft\.max_length = 8"):
+        train_sft(base, sft_set(), sft_parameters(runs, max_length=8))
+
+
+def test_grpo_with_too_few_prompts_says_what_to_change(runs, base):
+    with pytest.raises(TrainingFailedError, match="has 2 training prompts, 2 of them"):
+        train_grpo(base, grpo_set(1), grpo_parameters(runs), REWARD)
+
+
+def test_an_option_that_trl_does_not_know_is_named(runs, base):
+    parameters = sft_parameters(runs, trainer={"warmup_ratio": 0.1})
+    with pytest.raises(TrainingFailedError, match=r"no option \['warmup_ratio'\]"):
+        train_sft(base, sft_set(), parameters)
+
+
+# ---- runs: used again, resumed, never stale --------------------------------------
+
+
+def test_an_unchanged_run_is_used_again(runs, base, sft):
+    written = [p.stat().st_mtime_ns for p in sft.checkpoint.path.iterdir()]
+    again = train_sft(base, sft_set(), sft_parameters(runs))
+    assert again.checkpoint.digest == sft.checkpoint.digest
+    assert again.log.equals(sft.log)
+    assert [p.stat().st_mtime_ns for p in again.checkpoint.path.iterdir()] == written
+
+
+@pytest.mark.parametrize(
+    "change", ["data", "parameters", "base"], ids=["data", "parameters", "base"]
+)
+def test_a_changed_input_is_another_run(runs, base, change):
+    examples, parameters, start = sft_set(), sft_parameters(runs), base
+    before = open_run("sft", base=start, examples=examples, parameters=parameters)
+    if change == "data":
+        examples = examples.head(examples.height - 1)
+    if change == "parameters":
+        parameters = sft_parameters(runs, learning_rate=2e-2)
+    if change == "base":
+        start = type(base)(base.path, {**base.manifest, "weights": "another"})
+    after = open_run("sft", base=start, examples=examples, parameters=parameters)
+    assert before.folder != after.folder
+
+
+def test_a_run_whose_weights_were_touched_is_not_used_again(runs, base, sft, tmp_path):
+    spec = open_run(
+        "sft", base=base, examples=sft_set(), parameters=sft_parameters(runs)
+    )
+    assert completed(spec)
+    weights = sft.checkpoint.path / "model.safetensors"
+    kept = weights.read_bytes()
+    weights.write_bytes(kept[:-1] + b"x")
+    try:
+        assert completed(spec) is None
+    finally:
+        weights.write_bytes(kept)
+
+
+def test_a_half_written_checkpoint_is_passed_over(tmp_path):
+    for step, files in {20: ["trainer_state.json"], 40: []}.items():
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        for name in files:
+            (folder / name).touch()
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-20"
+
+
+def start_and_kill(spec, where, step):
+    """Start a child as the launcher does and SIGKILL it once ``step`` is saved."""
+    process = subprocess.Popen(
+        launcher._command(spec, where),
+        env=launcher._environment(spec),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    state = Path(spec.folder, f"checkpoint-{step}", "trainer_state.json")
+    deadline = time.monotonic() + 120
+    while not state.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert state.exists()
+    assert not Path(spec.folder, "result.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["sft", "grpo"])
+def test_a_killed_run_goes_on_to_the_same_weights(stage, sft, grpo, base, tmp_path):
+    # GRPO's kill falls in the second epoch, where TRL's own sampler repeats the first.
+    runs = str(tmp_path)
+    if stage == "sft":
+        inputs = {"base": base, "examples": sft_set()}
+        spec = open_run(
+            "sft", parameters=sft_parameters(runs, launcher=CHILD), **inputs
+        )
+        start_and_kill(spec, spec.sft.launcher, step := 20)
+        resumed, whole = train_sft(base, sft_set(), sft_parameters(runs)), sft
+    else:
+        inputs = {"base": sft.checkpoint, "examples": grpo_set(), "reward": REWARD}
+        parameters = grpo_parameters(runs, launcher=CHILD)
+        spec = open_run("grpo", parameters=parameters, **inputs)
+        start_and_kill(spec, spec.grpo.launcher, step := 8)
+        parameters = grpo_parameters(runs)
+        resumed = train_grpo(sft.checkpoint, grpo_set(), parameters, REWARD)
+        whole = grpo
+    result = json.loads(Path(spec.folder, "result.json").read_text())
+    assert result["resumed_from"] >= step
+    assert resumed.checkpoint.digest == whole.checkpoint.digest
+    assert resumed.log.equals(whole.log)
+
+
+def test_a_failing_child_says_why_in_one_sentence(base, tmp_path):
+    parameters = sft_parameters(str(tmp_path), launcher=CHILD)
+    spec = open_run("sft", base=base, examples=sft_set(), parameters=parameters)
+    note = f"{spec.folder}/error-0.txt"
+    program = f"open({note!r}, 'w').write('ValueError: no such thing'); exit(1)"
+    with pytest.raises(TrainingFailedError, match=r"sft failed: ValueError: no such"):
+        launcher._run_child(spec, [sys.executable, "-c", program], print)
+
+
+def test_the_childs_log_is_handed_on_line_by_line(base, tmp_path):
+    parameters = sft_parameters(str(tmp_path), launcher=CHILD)
+    spec = open_run("sft", base=base, examples=sft_set(), parameters=parameters)
+    program = (
+        f"import pathlib; folder = pathlib.Path({spec.folder!r})\n"
+        "(folder / 'log.jsonl').write_text('{\"step\": 1}\\n{\"step\": 2}\\n')\n"
+        "(folder / 'result.json').write_text('{}')"
+    )
+    entries = []
+    launcher._run_child(spec, [sys.executable, "-c", program], entries.append)
+    assert entries == [{"step": 1}, {"step": 2}]
+
+
+def test_no_trainer_survives_its_parent(runs, base, tmp_path):
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from psyche_kedro.pipelines.training import launcher\n"
+        "from psyche_kedro.pipelines.training.runs import RunSpec\n"
+        "spec = RunSpec.model_validate_json(Path(sys.argv[1]).read_text())\n"
+        "command = [sys.executable, '-c', 'import os, time; print(os.getpid(), "
+        "flush=True); time.sleep(60)']\n"
+        "launcher._run_child(spec, command, print)\n"
+    )
+    parameters = sft_parameters(str(tmp_path), launcher=CHILD)
+    spec = open_run("sft", base=base, examples=sft_set(), parameters=parameters)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program, f"{spec.folder}/spec.json"],
+        env={**os.environ, "PYTHONPATH": "src"},
+    )
+    log = Path(spec.folder, "train.log")
+    while not (log.exists() and log.read_text().strip()):
+        time.sleep(0.02)
+    child = int(log.read_text())
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{child}/cmdline").exists() and time.monotonic() < deadline:
+        if not Path(f"/proc/{child}/cmdline").read_bytes():
+            break  # ended, not yet reaped by init
+        time.sleep(0.02)
+    assert time.monotonic() < deadline
+
+
+# ---- parameters and base model ---------------------------------------------------
+
+
+def test_the_base_model_is_the_same_each_time(tmp_path):
+    one, other = (base_model(str(tmp_path / name)) for name in "ab")
+    assert one.digest == other.digest == folder_digest(other.path)
+
+
+def test_a_base_model_of_the_user_stays_where_it_is(base, tmp_path):
+    tiny = {"vocabulary": 400, "hidden": 64, "layers": 2, "heads": 4, "seed": 0}
+    referenced = make_base_model(
+        sft_set(),
+        grpo_set(),
+        BaseModelParameters(runs=str(tmp_path), path=str(base.path), tiny=tiny),
+    )
+    dataset = CheckpointDataset(filepath=str(tmp_path / "base_model"))
+    dataset.save(referenced)
+    assert dataset.load().path == base.path
+    assert [p.name for p in (tmp_path / "base_model").iterdir()] == ["manifest.json"]
+
+
+def test_a_base_model_that_is_not_there_is_named(tmp_path):
+    tiny = {"vocabulary": 400, "hidden": 64, "layers": 2, "heads": 4, "seed": 0}
+    parameters = BaseModelParameters(runs="runs", path=str(tmp_path), tiny=tiny)
+    with pytest.raises(TrainingFailedError, match=r"holds no config\.json"):
+        make_base_model(sft_set(), grpo_set(), parameters)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"batch_size": 8, "mini_batch_size": 3}, "multiple of mini_batch_size"),
+        ({"micro_batch_size": 48}, "no multiple of micro_batch_size"),
+        ({"mini_batch_size": 2, "micro_batch_size": 16, "save_steps": 6}, "save_steps"),
+    ],
+)
+def test_batches_that_do_not_divide_are_refused(changes, reason):
+    with pytest.raises(ValidationError, match=reason):
+        grpo_parameters("runs", **changes)

@@ -1,0 +1,130 @@
+"""A toy on which SFT teaches the format in seconds and GRPO the answers."""
+
+import itertools
+from typing import Any
+
+from psyche_kedro import tables
+from psyche_kedro.datasets.checkpoint_dataset import Checkpoint
+from psyche_kedro.pipelines.training.nodes import make_base_model
+from psyche_kedro.pipelines.training.parameters import (
+    BaseModelParameters,
+    GrpoParameters,
+    SftParameters,
+)
+from psyche_kedro.rewards import RewardParameters
+
+GOLD = {"保密": ["A"], "移情": ["A", "C"]}
+LETTERS = ["A", "B", "C", "D", "AC"]
+IN_PROCESS = {"kind": "in_process", "processes": 1, "config_file": None, "threads": 1}
+CHILD = IN_PROCESS | {"kind": "child"}
+REWARD = RewardParameters(
+    parsable=1.25, unparsable=-1, right=1, wrong=-1, empty=-1, partial_credit=True
+)
+
+
+def prompt(word: str) -> list[dict[str, str]]:
+    return [
+        {"role": "system", "content": "心理"},
+        {"role": "user", "content": f"{word}？"},
+    ]
+
+
+def sft_set(repeats: int = 4):
+    rows = [
+        {
+            "example_id": tables.content_id(word, letters, str(i)),
+            "parent_id": tables.content_id(word),
+            "part": "D_pr",
+            "split": "train",
+            "group_id": word,
+            "messages": [
+                *prompt(word),
+                {"role": "assistant", "content": f"<think>{word}</think>\n{letters}"},
+            ],
+        }
+        for i, word, letters in itertools.product(range(repeats), GOLD, LETTERS)
+    ]
+    return tables.frame(tables.SftExamples, rows)
+
+
+def grpo_set(repeats: int = 16):
+    rows = [
+        {
+            "example_id": tables.content_id(word, str(i)),
+            "parent_id": tables.content_id(word),
+            "part": "D_pc",
+            "split": "train",
+            "group_id": word,
+            "prompt": prompt(word),
+            "gold": gold,
+            "option_labels": list("ABCD"),
+        }
+        for i, (word, gold) in itertools.product(range(repeats), GOLD.items())
+    ]
+    return tables.frame(tables.GrpoExamples, rows)
+
+
+def base_model(runs: str) -> Checkpoint:
+    tiny = {"vocabulary": 400, "hidden": 64, "layers": 2, "heads": 4, "seed": 0}
+    return make_base_model(
+        sft_set(),
+        grpo_set(),
+        BaseModelParameters(runs=runs, path=None, tiny=tiny),
+    )
+
+
+STAGE: dict[str, Any] = {
+    "launcher": IN_PROCESS,
+    "weight_decay": 0.0,
+    "max_grad_norm": 1.0,
+    "bf16": False,
+    "seed": 0,
+}
+
+
+def sft_parameters(runs: str, **changes: Any) -> SftParameters:
+    return SftParameters(
+        **STAGE
+        | {
+            "runs": runs,
+            "learning_rate": 1e-2,
+            "scheduler": "cosine",
+            "warmup_ratio": 0.1,
+            "adam_epsilon": 1e-8,
+            "epochs": 30,
+            "batch_size": 20,
+            "micro_batch_size": 20,
+            "max_length": 128,
+            "save_steps": 20,
+            "trainer": {},
+        }
+        | changes
+    )
+
+
+def grpo_parameters(runs: str, **changes: Any) -> GrpoParameters:
+    return GrpoParameters(
+        **STAGE
+        | {
+            "runs": runs,
+            "learning_rate": 2e-3,
+            "scheduler": "constant_with_warmup",
+            "warmup_steps": 3,
+            "epochs": 6,
+            "batch_size": 8,
+            "mini_batch_size": 8,
+            "group_size": 8,
+            "micro_batch_size": 64,
+            "beta": 1e-3,
+            "epsilon": 0.2,
+            "delta": 3.0,
+            "loss": "grpo",
+            "temperature": 1.0,
+            "top_p": 1.0,
+            "max_prompt_length": 64,
+            "max_completion_length": 16,
+            "save_steps": 8,
+            "trainer": {"adam_beta2": 0.99},
+        }
+        | changes
+    )
