@@ -174,14 +174,12 @@ def test_the_reasoning_channel_is_kept_apart():
     assert predictions["text"].item() == "A"
 
 
-@pytest.mark.parametrize(("role", "max_tokens"), [("teacher", 1024), ("grpo", 160)])
-def test_decoding_is_the_papers_but_short_for_the_tiny_models(role, max_tokens):
+@pytest.mark.parametrize(
+    ("role", "limit"), [("teacher", {"max_tokens": 1024}), ("grpo", {})]
+)
+def test_decoding_is_the_papers_and_the_tiny_models_keep_their_own_limit(role, limit):
     model, _ = sit(item("题", cell="theory_single", gold="A"), role=role)
-    assert model.requests[0].sampling == {
-        "temperature": 0.0,
-        "top_p": 0.95,
-        "max_tokens": max_tokens,
-    }
+    assert model.requests[0].sampling == {"temperature": 0.0, "top_p": 0.95} | limit
     assert model.requests[0].task == f"answer_benchmarks_as_{role}"
 
 

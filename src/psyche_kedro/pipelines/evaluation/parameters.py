@@ -25,10 +25,12 @@ class ProtocolParameters(_Parameters):
     enabled: tuple[ProtocolName, ...] = Field(min_length=1)
     sampling: Sampling
     max_tokens: dict[Role, PositiveInt]
+    """By role; where a role is not named, the model's own limit holds."""
 
     def sampling_of(self, role: Role) -> dict[str, Any]:
         """Return the request's sampling fields for a model of this role."""
-        return {**self.sampling.model_dump(), "max_tokens": self.max_tokens[role]}
+        limit = self.max_tokens.get(role)
+        return self.sampling.model_dump() | ({"max_tokens": limit} if limit else {})
 
 
 class ExemplarParameters(_Parameters):

@@ -147,4 +147,5 @@ def _average(scores: list[dict[str, Any]], *wanted: str) -> str:
 
 def _stand_ins(findings: Findings) -> list[str]:
     named = {*findings.scores["model"], *findings.writers["model"]}
-    return sorted(name for name in named if name.startswith(OFFLINE))
+    # The digest after the @ pins the rules; here the name is enough.
+    return sorted({n.partition("@")[0] for n in named if n.startswith(OFFLINE)})
