@@ -93,22 +93,17 @@ def _pick_one(scores: Mapping[str, float]) -> tuple[str, ...]:
 
 
 def _pick_several(scores: Mapping[str, float]) -> tuple[str, ...]:
-    """Return the options above the widest gap, two at least."""
+    """Return the options above a clear gap in the evidence, else the first three."""
     ranked = sorted(scores, key=lambda label: (-scores[label], label))
     gaps = [
         (scores[ranked[i - 1]] - scores[ranked[i]], i) for i in range(2, len(ranked))
     ]
-    spread = scores[ranked[0]] - scores[ranked[-1]]
     widest, cut = max(gaps, default=(0.0, len(ranked)))
-    if spread < _FLAT or widest < _GAP:
-        cut = len(ranked) if spread < _FLAT else min(3, len(ranked))
-    return tuple(sorted(ranked[:cut]))
+    return tuple(sorted(ranked[: cut if widest > _GAP else 3]))
 
 
-_FLAT = 0.08
-"""Spread of the evidence below which all options are taken to stand together."""
-_GAP = 0.06
-"""Gap below which evidence does not divide the options: three are taken."""
+_GAP = 0.15
+"""Gap above which evidence divides the options."""
 
 
 # ---- evidence --------------------------------------------------------------------

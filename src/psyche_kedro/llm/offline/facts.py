@@ -20,7 +20,8 @@ _MARKS = re.compile(
     r"\*\*|__|`|(?<=[\u4e00-\u9fff，。；：])[ \t\u3000]+(?=[\u4e00-\u9fff])"
 )
 _SENTENCE = re.compile(r"[^。！？\n]+(?:[。！？]|(?=\n|$))")
-_BULLET = re.compile(r"^\s*(?:[*+-]|（\d+）|\d+[.、])\s+")
+_BULLET = re.compile(r"^\s*(?:[*+-]\s|[（(]?\d+[.、）)]|[①-⑩])\s*")
+_HALF_COMMA = re.compile(r"(?<=[\u4e00-\u9fff]),\s*(?=[\u4e00-\u9fff])")
 _BOLD_TERM = re.compile(r"\*\*([^*\n]{2,14}?)(?:（[^）\n]*）)?\*\*[：:]?\s*(?:是指|指)")
 _TERM = r"[\u4e00-\u9fffA-Za-zα-ω·\-]{2,14}"
 _IS = re.compile(
@@ -41,7 +42,7 @@ _THIS = re.compile(
     r"，?(?:这(?:一|种|些|类)?|描述这一)[\u4e00-\u9fff]{0,6}$|，其[^，]{1,8}$"
 )
 _LIST = re.compile(
-    r"^(?P<lead>.{0,24}?(?:包括|包含|含有|分为|分成|排列为|依次经历))"
+    r"^(?P<lead>.{0,24}?(?:包括|包含|含有|分为|分成|排列为|依次经历)着?)"
     r"(?P<items>[^，。；、]{2,16}(?:、[^，。；、]{2,16})*(?:和|与|以及|及)[^，。；、]{2,24})$"
 )
 _SUBJECT = re.compile(rf"^(?P<term>{_TERM}?)是指|{_CALL}(?P<named>{_TERM})(?=$|[，；])")
@@ -65,7 +66,7 @@ _POINTS_BACK = re.compile(
     r"^(?:这|那|它|他|她|其|此|该|上述|前者|后者|二者|两者|以上|如图|如表)"
 )
 _NOT_TERM = re.compile(
-    r"[的了们它他她这那其]|^(?:一[个种类些]|所谓|就|也|都|不|有|是|在|把|被|由)|是$"
+    r"[的了们它他她这那其该]|所谓|^(?:主要|一[个种类些]|就|也|都|不|有|是|在|把|被|由)|是$"
 )
 
 
@@ -105,7 +106,8 @@ def read_facts(passage: str) -> Facts:
 
 def _sentences(passage: str) -> Iterator[str]:
     prose = _BOLD_TERM.sub(r"\1是指", _FORMULA.sub("", _HEADING.sub("", passage)))
-    for match in _SENTENCE.finditer(_MARKS.sub("", prose)):
+    prose = _HALF_COMMA.sub("，", _MARKS.sub("", prose))
+    for match in _SENTENCE.finditer(prose):
         sentence = _BULLET.sub("", match.group()).strip()
         whole = sentence[-1:] in {"。", "！", "？"} or "是指" in sentence
         if whole and "$" not in sentence:
@@ -180,7 +182,7 @@ _ITEM = range(2, 15)
 
 def _lead(lead: str, term: str) -> str:
     """Return the words before a list with their subject named; ``""`` if unknown."""
-    if re.match(r"(?:一般|通常|主要|可以|可)?(?:包|含|分|依次)", lead):
+    if re.match(r"(?:一般|通常|主要|可以|可)?(?:也|还)?(?:包|含|分|依次)", lead):
         return term and term + lead
     if lead[0] in "它其":
         joint = "的" if lead[0] == "其" else ""
