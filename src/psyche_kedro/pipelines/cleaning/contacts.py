@@ -92,7 +92,8 @@ def find_contacts(text: str, allowed: frozenset[str]) -> Iterator[Span]:
         group = "v" if "v" in pattern.groupindex else 0
         for match in pattern.finditer(text):
             start, end = match.span(group)
-            if re.sub(r"\D", "", text[start:end]) not in allowed or kind == "email":
+            is_hotline = re.sub(r"\D", "", text[start:end]) in allowed
+            if not (kind == "phone" and is_hotline):
                 yield Span(start, end, kind)
 
 

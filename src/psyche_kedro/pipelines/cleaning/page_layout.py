@@ -19,6 +19,7 @@ from psyche_kedro.pipelines.cleaning.page_lines import (
     first_sentence,
     heading,
     join,
+    last_of_body,
     paragraphs,
 )
 from psyche_kedro.pipelines.cleaning.parameters import PageParameters
@@ -32,8 +33,9 @@ PAGE_NUMBER = re.compile(
     r"(?:\s*[/／]\s*\d{1,4}|\s*共\s*\d{1,4}\s*页)?[\s·•—–\-~～|]*$"
 )
 MARGIN_NUMBER = re.compile(r"^\d{1,4}\s*[(（][\dIVXⅠ-Ⅻ]{1,4}[)）]$")
-TRAILING_MARGIN_NUMBER = re.compile(
+BESIDE_MARGIN_NUMBER = re.compile(
     r"(?<=[\u4e00-\u9fff，。；])\s*\d{1,4}\s*[(（][\dIVXⅠ-Ⅻ]{1,4}[)）]$"
+    r"|^\d{1,4}\s*[(（][IVXⅠ-Ⅻ]{1,4}[)）](?=\S)"
 )
 FIGURE = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)")
 CONTENTS_LINE = re.compile(r"(?:[.．…·•]\s*){3,}[(（]?\d{1,4}[)）]?\s*$")
@@ -160,14 +162,14 @@ def _remove_contents_lines(page: BookPage) -> None:
 
 
 def _remove_margin_numbers(page: BookPage) -> None:
-    """Take off ``14(1)``: pages of an earlier edition, alone or at a line's end."""
+    """Take off ``14(1)``: pages of an earlier edition, alone or beside a line."""
     lines = []
     for line in page.lines:
         if MARGIN_NUMBER.match(line.strip()):
             page.remove("margin_number", line.strip())
-        elif match := TRAILING_MARGIN_NUMBER.search(line):
+        elif match := BESIDE_MARGIN_NUMBER.search(line):
             page.remove("margin_number", match[0].strip())
-            lines.append(line[: match.start()])
+            lines.append(line[: match.start()] + line[match.end() :])
         else:
             lines.append(line)
     page.lines = lines
@@ -177,12 +179,14 @@ def _remove_margin_numbers(page: BookPage) -> None:
 
 
 def _join_across_pages(pages: Sequence[BookPage]) -> None:
-    filled = [page for page in pages if page.blocks]
-    for before, after in pairwise(filled):
-        if not after.blocks or not continues(before.blocks[-1], after.blocks[0]):
+    for before, after in pairwise(pages):
+        if not before.blocks or not after.blocks:
+            continue
+        last = last_of_body(before.blocks)
+        if not continues(before.blocks[last], after.blocks[0]):
             continue
         sentence, rest = first_sentence(after.blocks[0])
-        before.blocks[-1] = join(before.blocks[-1], sentence)
+        before.blocks[last] = join(before.blocks[last], sentence)
         after.blocks[:1] = [rest] if rest else []
 
 

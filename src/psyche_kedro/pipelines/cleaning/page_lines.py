@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Sequence
 
 _NUMERAL = "[一二三四五六七八九十百零〇\\d]"
+FINAL = "。！？…!?.”’」』）)】"
+"""What the last line of a paragraph ends with."""
 TERMINAL = "。！？；：…!?;:.”’」』）)】》>|"
 SENTENCE_END = re.compile(r"[。！？!?…]+[”’」』）)】]*")
 HEADINGS = (
@@ -22,6 +24,7 @@ LIST_ITEM = re.compile(
     r"^\s*(?:[-*•●▪]\s|\d{1,3}\s*[.．、)）]|[（(][一二三四五六七八九十\d]{1,3}[)）]"
     r"|[一二三四五六七八九十]{1,3}、|[A-H]\s*[.．、]|[①-⑳])"
 )
+NOTE = re.compile(r"^[(（\[]\s*\d{1,3}\s*[)）\]]|^[①-⑳※*]")
 BLOCK_START = re.compile(r"^\s*(?:[#|>]|<table|```|!\[)")
 SHORT_LINE = 0.9
 """Of the page's usual width: a line that ends a sentence before it ends a paragraph."""
@@ -74,7 +77,7 @@ def _stands_alone(line: str) -> bool:
 
 
 def _ends_paragraph(line: str, usual: float) -> bool:
-    return line[-1] in TERMINAL and width(line) < SHORT_LINE * usual
+    return line[-1] in FINAL and width(line) < SHORT_LINE * usual
 
 
 def usual_width(lines: Sequence[str]) -> float:
@@ -85,14 +88,21 @@ def usual_width(lines: Sequence[str]) -> float:
 
 def width(line: str) -> int:
     """Return the printed width, a Han or full-width character as two."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+    return sum(2 if _is_wide(c) else 1 for c in line)
+
+
+def _is_wide(character: str) -> bool:
+    ambiguous = "“”‘’…—"  # full width among Han
+    return bool(character) and (
+        unicodedata.east_asian_width(character) in "WF" or character in ambiguous
+    )
 
 
 def join(first: str, second: str) -> str:
     """Return two parts of one sentence joined; a divided word is mended."""
     if re.search(r"[a-z]-$", first) and second[:1].islower():
         return first[:-1] + second
-    between = " " if first[-1:].isascii() and second[:1].isascii() else ""
+    between = "" if _is_wide(first[-1:]) or _is_wide(second[:1]) else " "
     return first + between + second
 
 
@@ -106,6 +116,17 @@ def continues(before: str, after: str) -> bool:
         and not BLOCK_START.match(before)
         and not _stands_alone(after)
     )
+
+
+def last_of_body(blocks: Sequence[str]) -> int:
+    """Return the index of the last block above the footnotes of a page.
+
+    A sentence that the page break cuts stands above them; a list at the page's end is
+    told from notes by the sentence before it, which is whole.
+    """
+    notes = [n for n, block in enumerate(blocks) if n and NOTE.match(block)]
+    above = [n - 1 for n in notes if blocks[n - 1][-1] not in TERMINAL]
+    return above[0] if above else len(blocks) - 1
 
 
 def first_sentence(paragraph: str) -> tuple[str, str]:

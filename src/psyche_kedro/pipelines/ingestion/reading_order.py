@@ -15,6 +15,8 @@ INDENT = 1.2
 GAP = 1.9
 """In line heights from top to top: more is a new paragraph."""
 MIN_COLUMN_LINES = 5
+LONG_LINE = 0.8
+"""Of the widest: lines that show where the text's margins are."""
 WORD_GAP = 0.3
 """In line heights: a wider gap between boxes of one line is a space."""
 
@@ -48,8 +50,23 @@ def is_sideways(boxes: Sequence[TextBox]) -> bool:
 
 def to_text(boxes: Sequence[TextBox]) -> str:
     """Return the page's text: columns from left to right, lines from top to bottom."""
-    parts = [_paragraphs(_lines(column)) for column in _columns(boxes)]
+    body, margin = _body_and_margin(boxes)
+    parts = [_paragraphs(_lines(column)) for column in _columns(body)]
+    parts += [box.text for box in margin]
     return "\n\n".join(part for part in parts if part)
+
+
+def _body_and_margin(
+    boxes: Sequence[TextBox],
+) -> tuple[list[TextBox], list[TextBox]]:
+    """Tell what stands left or right of all long lines: numbers in the margin."""
+    if not boxes:
+        return [], []
+    widest = max(box.right - box.left for box in boxes)
+    long = [box for box in boxes if box.right - box.left > widest * LONG_LINE]
+    left, right = min(b.left for b in long), max(b.right for b in long)
+    margin = [box for box in boxes if box.right <= left or box.left >= right]
+    return [box for box in boxes if box not in margin], margin
 
 
 def _columns(boxes: Sequence[TextBox]) -> list[list[TextBox]]:
@@ -73,11 +90,8 @@ def _gutter(boxes: Sequence[TextBox]) -> float | None:
     candidates = [left + (right - left) * share / 100 for share in range(35, 66)]
     best = min(candidates, key=lambda x: sum(b.left < x < b.right for b in boxes))
     crossing = sum(b.left < best < b.right for b in boxes)
-    sides = (
-        sum(b.right <= best and b.right - b.left > (best - left) / 2 for b in boxes),
-        sum(b.left >= best and b.right - b.left > (right - best) / 2 for b in boxes),
-    )
-    is_gutter = min(sides) >= MIN_COLUMN_LINES and crossing * 5 <= len(boxes)
+    sides = sum(b.right <= best for b in boxes), sum(b.left >= best for b in boxes)
+    is_gutter = min(sides) >= MIN_COLUMN_LINES and crossing * 8 <= len(boxes)
     return best if is_gutter else None
 
 
@@ -127,5 +141,5 @@ def _paragraphs(lines: Sequence[TextBox]) -> str:
 def _left_margin(lines: Sequence[TextBox]) -> float:
     """Return where most long lines start; a margin number stands left of it."""
     widest = max(line.right - line.left for line in lines)
-    long = [b.left for b in lines if b.right - b.left > widest * 0.8]
+    long = [b.left for b in lines if b.right - b.left > widest * LONG_LINE]
     return median(long)
