@@ -23,7 +23,8 @@ def question(
 ) -> dict[str, Any]:
     """A sound single-choice question; ``texts`` gives the options' texts."""
     texts = fields.pop("texts", TEXTS)
-    options = [{"label": label, "text": text} for label, text in zip("ABCDEFGH", texts)]
+    labelled = zip("ABCDEFGH", texts, strict=False)
+    options = [{"label": label, "text": text} for label, text in labelled]
     row = {
         "type": "single",
         "case_text": None,

@@ -70,7 +70,8 @@ def test_a_chapter_is_a_border_and_a_full_section_too() -> None:
 
 def test_short_sections_of_one_chapter_share_a_chunk_with_their_headings() -> None:
     chunks, ledger = split(
-        f"# 第一章 甲\n\n## 子\n\n{paragraph('甲子', 1)}\n\n## 丑\n\n{paragraph('甲丑', 1)}"
+        f"# 第一章 甲\n\n## 子\n\n{paragraph('甲子', 1)}"
+        f"\n\n## 丑\n\n{paragraph('甲丑', 1)}"
     )
     (text,) = chunks["text"]
     assert text.startswith("甲子") and "\n\n## 丑\n\n甲丑" in text
@@ -181,7 +182,7 @@ def test_length_by_a_tokenizer_file(tmp_path: object) -> None:
     from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import Split
 
-    tokenizer = Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(WordLevel({"?": 0}, "?"))
     tokenizer.pre_tokenizer = Split("。", "isolated")
     path = Path(str(tmp_path)) / "tokenizer.json"
     tokenizer.save(str(path))

@@ -161,21 +161,26 @@ def test_a_statement_brings_its_options() -> None:
     )
 
 
+ONE = json.dumps(written())
+OTHER = json.dumps(written("另一道关于组织材料的题（ ）。"))
+THIRD = json.dumps(written("又一道关于组织材料的题（ ）。"))
+BAD = json.dumps(written(answer="Z"))
+CUT = Reply(f'[{ONE}, {{"questi', "m", "k", finish_reason="length")
+
 REPLIES: dict[str, tuple[Answer, int, list[str]]] = {
-    "two good ones": (json.dumps([written(), written("另一道关于组织材料的题（ ）。")]), 2, []),
-    "in a fence, with words": (f"好的：\n```json\n[{json.dumps(written())}]\n```", 1, ["not_written"]),
-    "one of two": (json.dumps([written(), written(answer="Z")]), 1, ["answer_not_in_options"]),
-    "one too many": (json.dumps([written(f"第{c}道题目问什么（ ）。") for c in "甲乙丙"]), 2, ["surplus"]),
+    "two good ones": (f"[{ONE}, {OTHER}]", 2, []),
+    "in a fence, with words": (f"好的：\n```json\n[{ONE}]\n```", 1, ["not_written"]),
+    "several objects": (f"{ONE}\n{OTHER}", 2, []),
+    "single quotes": (str([written()]), 1, ["not_written"]),
+    "trailing comma": (f"[{ONE},]", 1, ["not_written"]),
+    "one of two": (f"[{ONE}, {BAD}]", 1, ["answer_not_in_options"]),
+    "one too many": (f"[{ONE}, {OTHER}, {THIRD}]", 2, ["surplus"]),
     "not JSON": ("好的，我来出题。", 0, ["unreadable_reply"] * 2),
     "a refusal": ("抱歉，我无法生成。", 0, ["refusal"] * 2),
     "empty": ("", 0, ["empty_reply"] * 2),
     "a failed call": (fail("timeout"), 0, ["timeout"] * 2),
-    "cut off": (
-        Reply(f"[{json.dumps(written())}, {{\"questi", "m", "k", finish_reason="length"),
-        1,
-        ["truncated_reply"],
-    ),
-}  # fmt: skip
+    "cut off": (CUT, 1, ["truncated_reply"]),
+}
 
 
 @pytest.mark.parametrize(("reply", "kept", "lost"), REPLIES.values(), ids=REPLIES)

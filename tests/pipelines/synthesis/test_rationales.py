@@ -40,7 +40,8 @@ REVISION = Prompt(
 CHOICE = Prompt(
     source="test",
     reply="JSON",
-    user="{{ question }}{% for r in rationales %}\n{{ loop.index }}) {{ r }}{% endfor %}",
+    user="{{ question }}"
+    "{% for r in rationales %}\n{{ loop.index }}) {{ r }}{% endfor %}",
 )
 SOUND = (
     "题目问的是记忆方法，要看哪一种能扩大单位：复述只是重复，组块把材料合成单位，"

@@ -35,7 +35,7 @@ def normalise(text: str) -> str:
 
 def compared_text(question: Mapping[str, Any]) -> str:
     """Return the text that near-duplicates share: case, stem, options in no order."""
-    options = sorted(option["text"] for option in question["options"])
+    options = sorted(normalise(option["text"]) for option in question["options"])
     stem = _NUMBERING.sub("", question["stem"])
     return "\n".join([question["case_text"] or "", stem, *options])
 
