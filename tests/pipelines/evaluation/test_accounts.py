@@ -25,7 +25,10 @@ STAGED = {*accounts.STAGES, *(t for ts in accounts.STAGES.values() for t in ts)}
 
 
 def rows(n):
-    return pl.DataFrame({"row_id": [content_id(str(i)) for i in range(n)]})
+    ids = [content_id(str(i)) for i in range(n)]
+    return pl.DataFrame({"row_id": ids}).with_columns(
+        detail=pl.lit(None, dtype=pl.String)
+    )
 
 
 def rejected(*reasons, stage="screen_questions"):
@@ -51,6 +54,13 @@ def test_the_funnel_counts_kept_and_rejected_beside_the_paper():
         "paper": None,
     }
     assert by_stage["reviewed_questions"]["paper"] == "~90k"
+
+
+def test_examples_rejected_from_one_table_count_for_the_set_they_were_meant_for():
+    parts = pl.DataFrame({"detail": ["D_pr", "D_cp", "D_em", "D_ps"]})
+    tables = dict.fromkeys(STAGED, rows(0)) | {"rejected_examples": parts}
+    rejected = dict(count_funnel(**tables).select("stage", "rejected").iter_rows())
+    assert (rejected["sft_set"], rejected["grpo_set"]) == (3, 1)
 
 
 def test_rejections_are_counted_by_stage_and_reason():

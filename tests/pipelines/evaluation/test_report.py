@@ -58,6 +58,7 @@ def tables(*, scores=None, model=OFFLINE, level="rules_only"):
         scores = [
             score(model=model),
             score(model=model, metric="elastic_accuracy", value=55.5),
+            score(model=model, cell="micro_average", n=60, n_missing=7),
         ]
     return {
         "scores": frame(Scores, scores),
@@ -160,6 +161,7 @@ def test_our_row_stands_beside_the_papers_and_is_marked_as_a_stand_in():
     ours = next(r for r in page.rows if r[1][:2] == ["teacher", OFFLINE])
     assert ours[0] == "toy"
     assert ours[1][2:4] == ["–", "41.23 (55.50)"]
+    assert ours[1][-1] == "7 of 60"
     paper = next(r for r in page.rows if r[1][:2] == ["Psyche-R1", "paper, Table 1"])
     assert paper[0] == "paper"
     assert paper[1][3] == "56.26 (66.21)"

@@ -37,17 +37,20 @@ STAGES: dict[str, tuple[str, ...]] = {
     "clean_public_samples": ("rejected_public_samples",),
     "public_questions": (),
     "clean_public_questions": ("rejected_public_questions",),
-    "sft_set": (),
-    "grpo_set": (),
+    "sft_set": ("rejected_examples",),
+    "grpo_set": ("rejected_examples",),
 }
 """Every stage of the corpus in reading order, and where its rejected rows stand."""
 
-REJECTING = (
-    "unreadable_sources",
-    *(table for tables in STAGES.values() for table in tables),
-    "rejected_examples",
+PARTS = {"sft_set": ("D_pr", "D_em", "D_ps"), "grpo_set": ("D_pc", "D_cp")}
+"""The parts of each set (§2.4); a rejected example's ``detail`` names its part."""
+
+REJECTING = tuple(
+    dict.fromkeys(
+        ["unreadable_sources", *(t for tables in STAGES.values() for t in tables)]
+    )
 )
-"""Every table of rejected rows; the first and the last belong to no single stage."""
+"""Every table of rejected rows."""
 
 WRITTEN = (
     "useful_posts",
@@ -89,9 +92,15 @@ def funnel_rows(
         yield {
             "stage": stage,
             "rows": tables[stage].height,
-            "rejected": sum(tables[name].height for name in rejecting),
+            "rejected": sum(_n_rejected(tables[name], stage) for name in rejecting),
             "paper": paper.get(stage),
         }
+
+
+def _n_rejected(table: pl.DataFrame, stage: str) -> int:
+    if stage not in PARTS:
+        return table.height
+    return table.filter(pl.col("detail").is_in(PARTS[stage])).height
 
 
 def rejection_counts(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

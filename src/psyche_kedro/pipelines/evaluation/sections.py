@@ -4,7 +4,7 @@ Rows of ours stand first, the paper's beside them. Cells are texts: ``56.26 (66.
 standard and elastic accuracy in percent, ``–`` is nothing to show.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -90,12 +90,20 @@ class Findings(NamedTuple):
 class Marks:
     """The scores of one role on one benchmark, as texts."""
 
-    def __init__(self, scores: Mapping[tuple[str, str, str], float | None]) -> None:
-        self._scores = scores
+    def __init__(self, scores: Iterable[Mapping[str, Any]]) -> None:
+        self._scores = {(s["protocol"], s["cell"], s["metric"]): s for s in scores}
 
     def value(self, protocol: str, cell: str, metric: str) -> str:
         """Return one score, ``–`` where there is none."""
-        return number(self._scores.get((protocol, cell, metric)))
+        score = self._scores.get((protocol, cell, metric))
+        return number(score["value"] if score else None)
+
+    def missing(self, protocol: str) -> str:
+        """Return how many items of an exam have no readable answer."""
+        score = self._scores.get((protocol, "micro_average", "standard_accuracy"))
+        return (
+            f"{count(score['n_missing'])} of {count(score['n'])}" if score else ABSENT
+        )
 
     def accuracy(self, protocol: str, cell: str) -> str:
         """Return the standard accuracy, with the elastic one if it says more."""
@@ -151,19 +159,20 @@ def pceb(findings: Findings) -> Section:
 
     def ours(marks: Marks) -> list[str]:
         cells = [*PCEB_CELLS, "macro_average"]
-        return [marks.accuracy("reasoned", cell) for cell in cells]
+        accuracies = [marks.accuracy("reasoned", cell) for cell in cells]
+        return [*accuracies, marks.missing("reasoned")]
 
     rows = _our_rows(findings, "pceb", ours)
     for row in findings.published.pceb:
         cells = [_pair(row.standard[c], row.elastic.get(c)) for c in PCEB_CELLS]
         average = _pair(row.average, row.elastic_average)
-        rows.append(_paper_row(1, row.model, [*cells, average]))
+        rows.append(_paper_row(1, row.model, [*cells, average, ABSENT]))
     return Section(
         "PCEB: the counsellor examination",
         "Standard accuracy in percent, elastic accuracy in brackets. The average is "
         "the unweighted mean of the six cells. Unread answers count as wrong here; "
         "several of the paper's cells fit only a denominator that leaves them out.",
-        [Table(["Model", "Source", *PCEB_CELLS.values(), "Avg."], rows)],
+        [Table(["Model", "Source", *PCEB_CELLS.values(), "Avg.", "Unread"], rows)],
     )
 
 
@@ -319,13 +328,12 @@ def _our_rows(
 ) -> list[Row]:
     """Return one row per role that sat ``benchmark``, in the order of the scores."""
     sat = findings.scores.filter(pl.col("benchmark") == benchmark)
-    marks: dict[tuple[str, str], dict[tuple[str, str, str], float | None]] = {}
+    sitters: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for score in sat.iter_rows(named=True):
-        of_role = marks.setdefault((score["role"], score["model"]), {})
-        of_role[score["protocol"], score["cell"], score["metric"]] = score["value"]
+        sitters.setdefault((score["role"], score["model"]), []).append(score)
     return [
         Row(_kind(model, role in findings.toys), [role, model, *cells(Marks(found))])
-        for (role, model), found in marks.items()
+        for (role, model), found in sitters.items()
     ]
 
 
