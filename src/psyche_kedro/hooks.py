@@ -147,6 +147,7 @@ class RunSummary:
         """Print the summary that the last chapter wrote."""
         if "report_summary" in pipeline.all_outputs():
             click.echo(catalog.load("report_summary"))
+            click.echo(f"\nreport: {catalog.get('report_html')._filepath}")
 
 
 def _git_commit() -> str:
