@@ -115,6 +115,11 @@ def test_the_judge_may_go_without_a_reference():
     assert "<reference>" not in rendered("counselling_judge", reference="")
 
 
+def test_an_essay_may_go_without_a_case():
+    assert "<case>" in rendered("essay")
+    assert "<case>" not in rendered("essay", case_text="")
+
+
 @pytest.mark.parametrize(
     ("name", "variable"), [("ranking", "questions"), ("choice", "rationales")]
 )

@@ -494,6 +494,7 @@ def test_a_crisis_gets_a_hotline(name):
 def test_an_essay_rests_on_the_case():
     asked = "【题型】案例分析题\n【题目】指出该求助者的认知歪曲。"
     assert "觉得同学都看不起自己" in answer("essay", question=asked)
+    assert "组块" in answer("essay", question="什么是组块？", case_text="")
 
 
 def test_knowledge_is_what_the_glossary_holds():

@@ -122,7 +122,7 @@ _TASKS: Mapping[str, Callable[[Ask], bool]] = {
     "refinement": _has("<current_prompt>", "<question>"),
     "empathy": _has("<conversation>", "<reply>"),
     "post": _has("<conversation>"),
-    "essay": _has("<case>", "<question>"),
+    "essay": _has("阅卷按要点给分", "<question>"),
     "answer_with_rationale": _answers('"prediction"'),
     "answer_after_thought": _answers("<think>", "</think>"),
     "answer_on_a_line": _answers("“答案：”"),
