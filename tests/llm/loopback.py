@@ -3,7 +3,8 @@
 import asyncio
 import json
 import threading
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -78,8 +79,9 @@ class LoopbackServer:
         self.answered: Counter[str] = Counter()
         self.bodies: list[Mapping[str, Any]] = []
         self.keys: set[str] = set()
-        self.in_flight = 0
         self.most_in_flight = 0
+        self._open: Counter[str] = Counter()
+        self._ended: deque[tuple[float, str]] = deque(maxlen=10_000)
         self.url = ""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="loopback")
@@ -130,13 +132,21 @@ class LoopbackServer:
         self.keys.add(request.headers.get("Authorization", ""))
         ask = self.take(await request.json())
         behaviour = self.script(ask)
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        self._open[ask.content] += 1
+        self.most_in_flight = max(self.most_in_flight, self._open.total())
         try:
             await asyncio.sleep(behaviour.latency)
             return await self._respond(request, ask, behaviour)
         finally:
-            self.in_flight -= 1
+            self._open[ask.content] -= 1
+            self._ended.append((time.monotonic(), ask.content))
+
+    def open_within(self, seconds: float) -> set[str]:
+        """Return the contents in flight, or answered not longer ago than that."""
+        since = time.monotonic() - seconds
+        return {c for c, n in self._open.copy().items() if n} | {
+            content for at, content in list(self._ended) if at >= since
+        }
 
     async def _respond(
         self, request: web.Request, ask: Ask, behaviour: Behaviour

@@ -195,14 +195,24 @@ class Dispatcher:
         try:
             while self._error is None and await self._step():
                 pass
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=self.patience.grace_seconds)
+        except asyncio.CancelledError:  # Ctrl-C does not wait
+            self._cancel()
+            raise
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._wind_up()
         if self._error is not None:
             raise self._error
+
+    async def _wind_up(self) -> None:
+        """Let what is in flight, and paid for, come home."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self.patience.grace_seconds)
+        self._cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _cancel(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
     async def _step(self) -> bool:
         """Launch one call or wait for something to change; return whether to go on."""
@@ -256,13 +266,13 @@ class Dispatcher:
         finally:
             lane.in_flight -= 1
         now = _now()
-        was_failing = lane.failing
+        away = lane.failing or not self._answered
         lane.note(answer, now, begun)
         if isinstance(answer, Answer):
             self._answered = True
             self._hand_over(job, replace(answer, attempts=job.sent), now)
         else:
-            self._retry_or_fail(job, answer, now, charged=_charged(answer, was_failing))
+            self._retry_or_fail(job, answer, now, charged=_charged(answer, away))
 
     def _retry_or_fail(
         self, job: _Job, fault: Fault, now: float, *, charged: bool
@@ -316,14 +326,14 @@ def _choose(ready: Sequence[Lane], job: _Job) -> Lane:
     return min(others or ready, key=lambda lane: lane.load)
 
 
-def _charged(fault: Fault, lane_was_failing: bool) -> bool:
+def _charged(fault: Fault, away: bool) -> bool:
     """Return whether a fault counts against the request's own attempts.
 
     A rate limit and an endpoint that is away are no fault of the request's.
     """
     if fault.reason == "rate_limited":
         return False
-    return not (fault.reason == "connection" and lane_was_failing)
+    return not (fault.reason == "connection" and away)
 
 
 def _backoff(attempt: int) -> float:

@@ -32,6 +32,7 @@ from psyche_kedro.llm.submissions import Submissions
 
 _RESERVED: Final = frozenset({"messages", "model", "n", "response_format", "stream"})
 _CONNECT_SECONDS: Final = 30.0
+_STRANGERS: Final = 3
 _BATCH_RETRIES: Final = 8
 _BODY_KEPT: Final = 4_000
 
@@ -204,6 +205,7 @@ class _Client:
         self._base_url = base_url
         self._support = support
         self._known = False
+        self._strangers = 0
 
     async def ask(self, call: Call) -> Answer | Fault:
         if call.request.schema is None:
@@ -234,7 +236,9 @@ class _Client:
         """Stop where the endpoint never was the model asked for: retries cost money."""
         if isinstance(answer, Answer):
             self._known = True
-        elif answer.reason == "wrong_model" and not self._known:
+            return answer
+        self._strangers += answer.reason == "wrong_model"
+        if self._strangers >= _STRANGERS and not self._known:
             raise ChatModelError(
                 f"The endpoint {self._base_url} was asked for model '{self._names[0]}'"
                 f" and {answer.detail}: add that name to `aliases` of the catalog entry"
