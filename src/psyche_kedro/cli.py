@@ -9,5 +9,8 @@ warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
 
 cli = LazyGroup(
     name="psyche_kedro",
-    lazy_subcommands={"run": "psyche_kedro.run_command.run"},
+    lazy_subcommands={
+        "replies": "psyche_kedro.replies_command.replies",
+        "run": "psyche_kedro.run_command.run",
+    },
 )

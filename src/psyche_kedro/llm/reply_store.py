@@ -231,6 +231,11 @@ class StoreSession:
         with _explained(self._path):
             return self._db.execute(query, values).fetchall()
 
+    def each(self, query: str) -> Iterator[Any]:
+        """Yield the rows of a query one by one, for what does not fit in memory."""
+        with _explained(self._path):
+            yield from self._db.execute(query)
+
     def write(self, statement: str, rows: Iterable[Sequence[Any]] = ((),)) -> int:
         """Run a statement for each row of values; return how many rows it changed."""
         with _explained(self._path):
