@@ -95,9 +95,12 @@ def test_the_draw_of_exemplars_depends_on_neither_order_nor_other_cells():
     assert drawn(pool, 2) != drawn(pool, 1)
 
 
-def test_doubtful_items_are_no_exemplars():
+@pytest.mark.parametrize(
+    "flag", ["options_missing", "conflicting_gold", f"duplicate_of:{'0' * 16}"]
+)
+def test_flagged_items_and_items_without_a_gold_are_no_exemplars(flag):
     shown = choose_exemplars(
-        items(exemplar("甲", "A", flags=["options_missing"]), exemplar("乙", "")),
+        items(exemplar("甲", "A", flags=[flag]), exemplar("乙", "")),
         ExemplarParameters(per_cell=5, seed=1),
     )
     assert shown.is_empty()

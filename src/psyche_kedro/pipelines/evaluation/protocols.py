@@ -63,11 +63,12 @@ def draw_exemplars(items: Iterable[Row], *, per_cell: int, seed: int) -> list[Ro
     """Return the same ``per_cell`` solved items of each cell for every model.
 
     The draw orders items by a digest of seed and id, so that neither the order of the
-    files nor a new item elsewhere changes it.
+    files nor a new item elsewhere changes it. A flagged item (a duplicate, a doubtful
+    gold) is never drawn.
     """
     cells: dict[tuple[str, str], list[Row]] = {}
     for item in items:
-        if item["split"] == "exemplar" and item["gold"] and not _is_doubtful(item):
+        if item["split"] == "exemplar" and item["gold"] and not item["flags"]:
             cells.setdefault((item["benchmark"], item["cell"]), []).append(item)
     return [
         item
@@ -76,10 +77,6 @@ def draw_exemplars(items: Iterable[Row], *, per_cell: int, seed: int) -> list[Ro
             candidates, key=lambda item: content_id(str(seed), item["item_id"])
         )[:per_cell]
     ]
-
-
-def _is_doubtful(item: Row) -> bool:
-    return any(flag in {"no_gold", "options_missing"} for flag in item["flags"])
 
 
 def _ask_reasoned(item: Row, room: Room) -> Asked | None:
