@@ -112,3 +112,14 @@ def test_every_table_that_a_model_writes_says_which(table):
         entries |= yaml.safe_load(path.read_text(encoding="utf-8"))
     module, _, name = entries[table]["validator"].rpartition(".")
     assert issubclass(getattr(import_module(module), name), Provenance)
+
+
+def test_every_table_of_rejected_rows_in_the_catalog_is_counted():
+    rejecting = {
+        name
+        for path in (ROOT / "conf/base/catalog").glob("*.yml")
+        for name, entry in yaml.safe_load(path.read_text(encoding="utf-8")).items()
+        if entry.get("validator") == "psyche_kedro.tables.Rejections"
+    }
+    assert rejecting
+    assert rejecting <= {*accounts.REJECTING}
