@@ -344,6 +344,9 @@ class RationaleRounds(Provenance):
     """Why it was reverted: ``wrong``, ``unread``, ``leak`` …"""
     refinement_key: str = _nullable()
     """Reply that wrote the candidate prompt; ``reply_key`` is the rationale's."""
+    input_tokens: int = _nullable()
+    output_tokens: int = _nullable()
+    """Of the calls of the round, both half-steps; null for round 0."""
 
 
 class ReasoningSamples(ReviewedQuestions):
@@ -353,9 +356,31 @@ class ReasoningSamples(ReviewedQuestions):
     round: int
     n_candidates: int
     choice_reason: str = _nullable()
+    chosen_by: str = pa.Field(nullable=True, isin=("only", "judge", "rule"))
+    """``only``: a lone candidate; ``rule``: without a readable or agreed verdict."""
+    votes_agree: bool = _nullable()
+    """Whether two votes in different orders chose the same; null for fewer."""
     rationale_model: str
     rationale_key: str
     choice_key: str = _nullable()
+
+
+class RoundSummary(_Table):
+    """One row per round: with it a user decides whether another round pays."""
+
+    round: int = pa.Field(unique=True)
+    played: int
+    accepted: int
+    """Round 0: the verified first rationales."""
+    acceptance: float
+    reverted_because: str
+    """Reasons and counts, most frequent first: ``wrong 12, leak 3``."""
+    won: int
+    """Questions whose chosen rationale is of this round."""
+    characters: float = _nullable()
+    """Mean length of the accepted rationales."""
+    input_tokens: int = _nullable()
+    output_tokens: int = _nullable()
 
 
 class RefinedPosts(Provenance):

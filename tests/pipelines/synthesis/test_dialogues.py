@@ -18,6 +18,16 @@ POST = Prompt(source="test", reply="text", user="改写：{{ conversation }}")
 EMPATHY = Prompt(
     source="test", reply="text", user="{{ conversation }}\n初稿：{{ reply }}"
 )
+RESONANCE, GUIDANCE, STEPS = (
+    Prompt(source="t", reply="text", user=aim + "{{ conversation }}\n初稿：{{ reply }}")
+    for aim in ("共鸣", "引导", "步骤")
+)
+PROMPTS = {
+    "empathy_prompt": EMPATHY,
+    "resonance_prompt": RESONANCE,
+    "guidance_prompt": GUIDANCE,
+    "steps_prompt": STEPS,
+}
 JUDGE = Prompt(source="test", reply="JSON", user="评定：{{ conversation }}")
 
 ASKED = "我失眠三个月了，和室友也处不好，不知道怎么办。"
@@ -42,7 +52,7 @@ def dialogues(
     return write_dialogues(
         source,
         refined,
-        empathy_prompt=EMPATHY,
+        **PROMPTS,
         judge_prompt=JUDGE,
         teacher=ScriptedChatModel([("初稿", reply)]),
         judge=ScriptedChatModel([("^评定", verdict)]),
@@ -132,7 +142,7 @@ def test_every_reply_of_a_thread_is_refined_before_its_own_history() -> None:
     kept, _ = write_dialogues(
         useful(post(*turns)),
         refined,
-        empathy_prompt=EMPATHY,
+        **PROMPTS,
         judge_prompt=JUDGE,
         teacher=teacher,
         judge=ScriptedChatModel([("", GOOD)]),
@@ -146,6 +156,33 @@ def test_every_reply_of_a_thread_is_refined_before_its_own_history() -> None:
     ]
     assert len(teacher.batches) == 1
     assert "第二答" not in text_of(teacher.requests[0])
+
+
+def test_each_aim_may_have_a_call_of_its_own_on_what_the_last_one_wrote() -> None:
+    refined, _ = retold(RETOLD, post(ASKED, REPLY))
+    teacher = ScriptedChatModel(
+        [
+            (f"^共鸣.*初稿：{REPLY}", "暖"),
+            ("^引导.*初稿：暖", "暖而有据"),
+            ("^步骤.*初稿：暖而有据", "暖而有据，先记录睡眠"),
+        ]
+    )
+    kept, _ = write_dialogues(
+        useful(post(ASKED, REPLY)),
+        refined,
+        **PROMPTS,
+        judge_prompt=JUDGE,
+        teacher=teacher,
+        judge=ScriptedChatModel([("", GOOD)]),
+        params=PARAMS.model_copy(update={"aims": "separate"}),
+    )
+    assert kept["messages"][0][-1]["content"] == "暖而有据，先记录睡眠"
+    assert kept["prompt_digest"].to_list() == [STEPS.digest]
+
+
+def test_a_reply_that_fails_loses_the_dialogue_with_its_reason() -> None:
+    kept, lost = dialogues(GOOD, fail("timeout"))
+    assert (kept.height, lost["reason"].to_list()) == (0, ["timeout"])
 
 
 JUDGED: dict[str, tuple[Answer, str]] = {

@@ -31,7 +31,7 @@ from psyche_kedro.pipelines.synthesis.questions.near_duplicates import (
 PARAMS = DeduplicationParameters(
     ngram=3, threshold=0.8, permutations=128, target_recall=0.99, seed=1, threads=2
 )
-ALPHABET = "的一是在不了有和人这记忆注意知觉思维情绪动机依恋强化消退泛化abcXYZ019，。（）Ａ①𠮷ﬁ"
+ALPHABET = "的一是在不了有和人这记忆注意知觉思维情绪动机强化消退abcXYZ019，。（）Ａ①𠮷ﬁ"
 STEM = "某研究者考察连续失败情境中产生的习得性无助对后续学习动机的影响并记录反应时"
 
 

@@ -176,6 +176,7 @@ REPLIES: dict[str, tuple[Answer, int, list[str]]] = {
     "one of two": (f"[{ONE}, {BAD}]", 1, ["answer_not_in_options"]),
     "one too many": (f"[{ONE}, {OTHER}, {THIRD}]", 2, ["surplus"]),
     "not JSON": ("好的，我来出题。", 0, ["unreadable_reply"] * 2),
+    "nothing, on purpose": ("[]", 0, ["not_written"] * 2),
     "a refusal": ("抱歉，我无法生成。", 0, ["refusal"] * 2),
     "empty": ("", 0, ["empty_reply"] * 2),
     "a failed call": (fail("timeout"), 0, ["timeout"] * 2),
@@ -243,7 +244,7 @@ def test_only_what_a_subfield_lacks_is_asked_for() -> None:
         ("普通心理学|1|单项选择题", 0),
     ]
     assert questions["subfield"].to_list() == ["运动心理学", "普通心理学"]
-    assert reasons(rejections) == ["unreadable_reply"] * 2
+    assert reasons(rejections) == ["not_written"] * 2
 
 
 def test_the_pool_holds_each_choice_question_once_with_where_it_is_from() -> None:

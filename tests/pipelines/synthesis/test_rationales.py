@@ -13,6 +13,7 @@ from psyche_kedro.pipelines.synthesis.rationales.leak import leaks, quotes_ratio
 from psyche_kedro.pipelines.synthesis.rationales.nodes import (
     choose_best_rationales,
     refine_rationales,
+    summarise_rounds,
     write_rationales,
 )
 from psyche_kedro.prompts import Prompt
@@ -345,20 +346,30 @@ def test_words_of_the_question_are_no_quotation() -> None:
 # ---- choice ----------------------------------------------------------------------
 
 
-def chosen(judge: ScriptedChatModel) -> pl.DataFrame:
+def chosen(judge: ScriptedChatModel, votes: int = 1) -> pl.DataFrame:
     rounds, _ = refined(proposes(), answers(r2=says("A")))
     return choose_best_rationales(
-        reviewed(question()), rounds, prompt=CHOICE, judge=judge
+        reviewed(question()),
+        rounds,
+        prompt=CHOICE,
+        judge=judge,
+        params=PARAMS.model_copy(update={"votes": votes}),
     )
 
 
-def test_the_judge_compares_round_zero_and_accepted_rounds_only() -> None:
-    def pick_first_round(request: ChatRequest) -> str:
-        index = re.search(r"(\d)\) 第1轮", text_of(request))
+def pick(name: str) -> Callable[[ChatRequest], str]:
+    """Choose the rationale that begins with ``name``, wherever it stands."""
+
+    def answer(request: ChatRequest) -> str:
+        index = re.search(rf"(\d)\) {name}", text_of(request))
         assert index
         return as_json(best_rationale_index=int(index[1]), reason="更清楚")
 
-    judge = ScriptedChatModel([("", pick_first_round)])
+    return answer
+
+
+def test_the_judge_compares_round_zero_and_accepted_rounds_only() -> None:
+    judge = ScriptedChatModel([("", pick("第1轮"))])
     row = chosen(judge).row(0, named=True)
     assert (row["round"], row["rationale"], row["n_candidates"]) == (1, REASONS[1], 3)
     assert (row["choice_reason"], row["choice_key"] is None) == ("更清楚", False)
@@ -372,14 +383,55 @@ def test_without_a_readable_verdict_the_last_accepted_round_wins(
     verdict: Answer,
 ) -> None:
     row = chosen(ScriptedChatModel([("", verdict)])).row(0, named=True)
-    assert (row["round"], row["choice_key"]) == (3, None)
+    assert (row["round"], row["chosen_by"], row["choice_key"]) == (3, "rule", None)
 
 
 def test_a_lone_candidate_is_taken_without_a_call() -> None:
     rounds, _ = refined(proposes(), answers(r1="?", r2="?", r3="?"))
     judge = ScriptedChatModel([])
     samples = choose_best_rationales(
-        reviewed(question()), rounds, prompt=CHOICE, judge=judge
+        reviewed(question()), rounds, prompt=CHOICE, judge=judge, params=PARAMS
     )
-    assert samples.select("round", "n_candidates").rows() == [(0, 1)]
+    assert samples.select("round", "chosen_by").rows() == [(0, "only")]
     assert judge.requests == []
+
+
+def test_two_votes_that_agree_in_both_orders() -> None:
+    judge = ScriptedChatModel([("", pick("第1轮"))])
+    row = chosen(judge, votes=2).row(0, named=True)
+    assert (row["round"], row["chosen_by"], row["votes_agree"]) == (1, "judge", True)
+    first, second = (text_of(r) for r in judge.requests)
+    order = [re.findall("第[13]轮|题目问", text) for text in (first, second)]
+    assert len(judge.batches) == 1 and order[0] != order[1]
+
+
+def test_a_judge_that_goes_by_position_is_found_out() -> None:
+    judge = ScriptedChatModel([("", as_json(best_rationale_index=1, reason="好"))])
+    row = chosen(judge, votes=2).row(0, named=True)
+    assert (row["chosen_by"], row["votes_agree"]) == ("rule", False)
+
+
+def test_one_readable_vote_of_two_decides() -> None:
+    def once(request: ChatRequest) -> Answer:
+        return pick("第1轮")(request) if request.sample else fail("timeout")
+
+    row = chosen(ScriptedChatModel([("", once)]), votes=2).row(0, named=True)
+    assert (row["round"], row["chosen_by"], row["votes_agree"]) == (1, "judge", None)
+
+
+def test_the_summary_says_what_each_round_was_worth() -> None:
+    rounds, _ = refined(proposes(r3="答案是B"), answers(r2=says("A")))
+    samples = choose_best_rationales(
+        reviewed(question()),
+        rounds,
+        prompt=CHOICE,
+        judge=ScriptedChatModel([("", pick("第1轮"))]),
+        params=PARAMS,
+    )
+    columns = ["round", "played", "accepted", "reverted_because", "won"]
+    assert summarise_rounds(rounds, samples).select(columns).rows() == [
+        (0, 1, 1, "", 0),
+        (1, 1, 1, "", 1),
+        (2, 1, 0, "wrong 1", 0),
+        (3, 1, 0, "leak 1", 0),
+    ]

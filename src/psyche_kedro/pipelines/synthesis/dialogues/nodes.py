@@ -29,6 +29,8 @@ from psyche_kedro.tables import (
     frame,
 )
 
+_NEVER_IN_A_REPLY = {"invented_name", "invented_diagnosis"}
+
 Row = dict[str, Any]
 Tables = tuple[pl.DataFrame, pl.DataFrame]
 
@@ -115,13 +117,13 @@ def _refined_post(row: Row, outcome: Outcome | None, prompt: Prompt) -> Row:
 
 
 class Draft(NamedTuple):
-    """A refined post's conversation with refined replies, or what went wrong."""
+    """A conversation on its way: its replies refined so far, or what went wrong."""
 
     row: Row
     messages: list[conversations.Message]
-    outcome: Outcome
+    outcome: Outcome | None = None
     """Of the last reply; its provenance is the row's."""
-    faults: list[str]
+    faults: tuple[str, ...] = ()
 
 
 def write_dialogues(  # noqa: PLR0913 - the node's inputs
@@ -129,6 +131,9 @@ def write_dialogues(  # noqa: PLR0913 - the node's inputs
     refined_posts: pl.DataFrame,
     *,
     empathy_prompt: Prompt,
+    resonance_prompt: Prompt,
+    guidance_prompt: Prompt,
+    steps_prompt: Prompt,
     judge_prompt: Prompt,
     teacher: ChatModel,
     judge: ChatModel,
@@ -139,7 +144,10 @@ def write_dialogues(  # noqa: PLR0913 - the node's inputs
     Args:
         useful_posts: ``UsefulPosts``, for what the user wrote, risk and origin.
         refined_posts: ``RefinedPosts``.
-        empathy_prompt: ``empathy``.
+        empathy_prompt: ``empathy``, the three aims in one call.
+        resonance_prompt: ``resonance``, the first aim alone.
+        guidance_prompt: ``guidance``, the second.
+        steps_prompt: ``steps``, the third.
         judge_prompt: ``dialogue_judge``.
         teacher: Model that writes.
         judge: Model that scores.
@@ -152,7 +160,12 @@ def write_dialogues(  # noqa: PLR0913 - the node's inputs
         "post_id", "risk", "deid_level", source_messages="messages", origin="source"
     )
     posts = refined_posts.select("post_id", "thread_id", "messages")
-    drafts = _draft(posts.join(source, on="post_id"), empathy_prompt, teacher)
+    rows_ = posts.join(source, on="post_id").iter_rows(named=True)
+    drafts = [Draft(row, row["messages"]) for row in rows_]
+    separate = (resonance_prompt, guidance_prompt, steps_prompt)
+    prompts = separate if params.aims == "separate" else (empathy_prompt,)
+    for prompt in prompts:
+        drafts = _refine(drafts, prompt, teacher)
     sound = [draft for draft in drafts if not draft.faults]
     outcomes = judge.complete(_judge_request(d, judge_prompt) for d in sound)
     rows: list[Row] = []
@@ -164,47 +177,52 @@ def write_dialogues(  # noqa: PLR0913 - the node's inputs
             detail = None if isinstance(scores, str) else judging.describe(scores)
             rejections.append(_lost(draft.row, "write_dialogues", str(reason), detail))
         else:
-            rows.append(_dialogue(draft, scores, outcome, empathy_prompt))
+            rows.append(_dialogue(draft, scores, outcome, prompts[-1]))
     return frame(EmpatheticDialogues, rows), frame(Rejections, rejections)
 
 
-def _draft(posts: pl.DataFrame, prompt: Prompt, teacher: ChatModel) -> list[Draft]:
-    rows = list(posts.iter_rows(named=True))
-    turns = [
-        (r, at) for r in rows for at in conversations.reply_positions(r["messages"])
-    ]
-    outcomes = iter(teacher.complete(_reply_request(r, at, prompt) for r, at in turns))
-    return [_drafted(row, outcomes) for row in rows]
+def _refine(drafts: list[Draft], prompt: Prompt, teacher: ChatModel) -> list[Draft]:
+    """Return the drafts with every reply rewritten once; faulty ones as they are."""
+    outcomes = iter(
+        teacher.complete(
+            _reply_request(draft, at, prompt)
+            for draft in drafts
+            if not draft.faults
+            for at in conversations.reply_positions(draft.messages)
+        )
+    )
+    return [d if d.faults else _refined(d, outcomes) for d in drafts]
 
 
-def _reply_request(row: Row, at: int, prompt: Prompt) -> ChatRequest:
+def _reply_request(draft: Draft, at: int, prompt: Prompt) -> ChatRequest:
     messages = prompt.render(
-        conversation=render_dialogue(row["messages"][:at]),
-        reply=row["messages"][at]["content"],
+        conversation=render_dialogue([dict(m) for m in draft.messages[:at]]),
+        reply=draft.messages[at]["content"],
     )
     return ChatRequest(messages, task="write_dialogues")
 
 
-def _drafted(row: Row, outcomes: Iterator[Outcome]) -> Draft:
-    """Return a row with its replies, taken in order from ``outcomes``."""
-    refined = {
-        at: next(outcomes) for at in conversations.reply_positions(row["messages"])
-    }
-    texts = {at: _written(outcome) for at, outcome in refined.items()}
-    faults = [fault(refined[at]) for at, text in texts.items() if text is None]
-    said = {at: text for at, text in texts.items() if text}
-    faults = faults or _reply_faults(row, said)
-    messages = conversations.with_replies(row["messages"], said)
-    return Draft(row, messages, refined[max(refined)], faults)
+def _refined(draft: Draft, outcomes: Iterator[Outcome]) -> Draft:
+    """Return a draft with its next replies, taken in order from ``outcomes``."""
+    positions = conversations.reply_positions(draft.messages)
+    said = {at: next(outcomes) for at in positions}
+    texts = {at: _written(outcome) for at, outcome in said.items()}
+    lost = tuple(fault(said[at]) for at, text in texts.items() if text is None)
+    replies = {at: text for at, text in texts.items() if text}
+    return draft._replace(
+        messages=conversations.with_replies(draft.messages, replies),
+        outcome=said[positions[-1]],
+        faults=lost or _reply_faults(draft.row, replies),
+    )
 
 
-def _reply_faults(row: Row, replies: Mapping[int, str]) -> list[str]:
+def _reply_faults(row: Row, replies: Mapping[int, str]) -> tuple[str, ...]:
     """Return names and diagnoses that a reply makes up; steps may count and time."""
     source = "\n".join(
         m["content"] for m in (*row["source_messages"], *row["messages"])
     )
     made_up = invented_facts(source, "\n".join(replies.values()))
-    return [kind for kind in made_up if kind in {"invented_name", "invented_diagnosis"}]
+    return tuple(kind for kind in made_up if kind in _NEVER_IN_A_REPLY)
 
 
 def _judge_request(draft: Draft, prompt: Prompt) -> ChatRequest:
@@ -232,7 +250,7 @@ def _dialogue(
         **scores.aims,
         "deid_level": draft.row["deid_level"],
         "judge_key": outcome.key,
-        **made_by(draft.outcome, prompt),
+        **(made_by(draft.outcome, prompt) if draft.outcome else NO_CALL),
     }
 
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from psyche_kedro.answers import read_choice, read_objects
+from psyche_kedro.answers import read_choice, read_json, read_objects
 from psyche_kedro.llm.chat_model import Outcome, Reply
 from psyche_kedro.pipelines.synthesis.parameters import Ask
 from psyche_kedro.pipelines.synthesis.provenance import fault
@@ -91,7 +91,7 @@ def read_question(item: Mapping[str, Any], kind: str) -> Slot:
 def _why_missing(reply: Reply, some: bool) -> str:
     if reply.finish_reason == "length":
         return "truncated_reply"
-    if some:
+    if some or read_json(reply.text) == []:
         return "not_written"
     return "refusal" if _REFUSAL.search(reply.text) else fault(reply)
 

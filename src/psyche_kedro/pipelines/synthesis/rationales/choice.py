@@ -1,10 +1,12 @@
 """Section 2.2: of the rationales of all rounds, the best one is kept.
 
 Candidates are round 0 and every accepted round; they are shown in an order that depends
-on ids alone, because a judge prefers positions. A lone candidate needs no call.
+on ids alone, because a judge prefers positions. A lone candidate needs no call. A
+second vote shows them in the reverse order: where it disagrees, the judge went by
+position.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -33,12 +35,23 @@ class Contest(NamedTuple):
         return order[::-1] if vote else order
 
 
-class Choice(NamedTuple):
-    """The round that won, and what the judge said."""
+class Vote(NamedTuple):
+    """The round that the judge named in one order of showing, and why."""
 
     candidate: Row
-    reason: str | None
-    key: str | None
+    reason: str
+    key: str
+
+
+class Choice(NamedTuple):
+    """The round that is kept."""
+
+    candidate: Row
+    chosen_by: str
+    """``only``, ``judge`` or ``rule``."""
+    reason: str | None = None
+    key: str | None = None
+    votes_agree: bool | None = None
 
 
 def contests(questions: pl.DataFrame, rounds: pl.DataFrame) -> list[Contest]:
@@ -63,29 +76,48 @@ def choice_request(contest: Contest, prompt: Prompt, vote: int) -> ChatRequest:
     return ChatRequest(messages, task="choose_best_rationales", sample=vote)
 
 
-def read_vote(contest: Contest, outcome: Outcome, vote: int) -> Choice | None:
+def read_vote(contest: Contest, outcome: Outcome, vote: int) -> Vote | None:
     """Return what the judge chose; ``None`` where the verdict cannot be read."""
     said = first_object(outcome)
     shown = contest.shown(vote)
     index = as_index(said.get("best_rationale_index"), len(shown))
     if index is None:
         return None
-    return Choice(shown[index], str(said.get("reason", "")), outcome.key)
+    return Vote(shown[index], str(said.get("reason", "")), outcome.key)
 
 
-def by_rule(contest: Contest) -> Choice:
-    """Return the choice without a readable verdict: the last accepted round."""
-    return Choice(contest.candidates[-1], None, None)
+def decide(contest: Contest, votes: Sequence[Vote | None]) -> Choice:
+    """Return the choice that the votes make.
+
+    Two readable votes that name different rounds show that the judge went by position.
+    Then, and without a readable vote, the written rule decides: the latest of the
+    rounds in question, because it is the one most worked on.
+    """
+    if not contest.candidates[1:]:
+        return Choice(contest.candidates[0], "only")
+    read = [vote for vote in votes if vote]
+    if not read:
+        return Choice(contest.candidates[-1], "rule")
+    agree = _same_round(read) if read[1:] else None
+    best = max(read, key=lambda vote: vote.candidate["round"])
+    chosen_by = "rule" if agree is False else "judge"
+    return Choice(best.candidate, chosen_by, best.reason, best.key, agree)
 
 
-def sample_row(contest: Contest, choice: Choice) -> Mapping[str, Any]:
+def sample_row(contest: Contest, choice: Choice) -> Row:
     """Return the row of ``ReasoningSamples``."""
     return contest.question | {
         "rationale": choice.candidate["rationale"],
         "round": choice.candidate["round"],
         "n_candidates": len(contest.candidates),
         "choice_reason": choice.reason,
+        "chosen_by": choice.chosen_by,
+        "votes_agree": choice.votes_agree,
         "rationale_model": choice.candidate["model"],
         "rationale_key": choice.candidate["reply_key"],
         "choice_key": choice.key,
     }
+
+
+def _same_round(votes: Sequence[Vote]) -> bool:
+    return len({vote.candidate["round"] for vote in votes}) == 1

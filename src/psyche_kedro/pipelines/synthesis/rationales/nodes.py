@@ -18,7 +18,13 @@ from psyche_kedro.pipelines.synthesis.rationales import choice, rounds
 from psyche_kedro.pipelines.synthesis.rationales.attempts import read_attempt
 from psyche_kedro.pipelines.synthesis.rationales.rounds import Candidate, State
 from psyche_kedro.prompts import Prompt, render_question
-from psyche_kedro.tables import RationaleRounds, Rationales, ReasoningSamples, frame
+from psyche_kedro.tables import (
+    RationaleRounds,
+    Rationales,
+    ReasoningSamples,
+    RoundSummary,
+    frame,
+)
 
 Row = dict[str, Any]
 
@@ -228,6 +234,7 @@ def choose_best_rationales(
     *,
     prompt: Prompt,
     judge: ChatModel,
+    params: RationaleParameters,
 ) -> pl.DataFrame:
     """Return each solved question with the rationale that the judge finds best.
 
@@ -236,24 +243,62 @@ def choose_best_rationales(
         rationale_rounds: ``RationaleRounds``.
         prompt: ``choice``.
         judge: Model that compares.
+        params: ``synthesis.rationales``.
 
     Returns:
         ``ReasoningSamples``, one row per solved question.
     """
     contests = choice.contests(reviewed_questions, rationale_rounds)
-    judged = [contest for contest in contests if contest.candidates[1:]]
-    outcomes = judge.complete(choice.choice_request(c, prompt, 0) for c in judged)
-    chosen = {
-        contest.question["question_id"]: choice.read_vote(contest, outcome, 0)
-        for contest, outcome in zip(judged, outcomes, strict=True)
-    }
+    asked = [
+        (contest, vote)
+        for vote in range(params.votes)
+        for contest in contests
+        if contest.candidates[1:]
+    ]
+    outcomes = judge.complete(choice.choice_request(c, prompt, v) for c, v in asked)
+    votes: dict[str, list[choice.Vote | None]] = {}
+    for (contest, vote), outcome in zip(asked, outcomes, strict=True):
+        said = choice.read_vote(contest, outcome, vote)
+        votes.setdefault(contest.question["question_id"], []).append(said)
     return frame(
         ReasoningSamples,
         [
             choice.sample_row(
                 contest,
-                chosen.get(contest.question["question_id"]) or choice.by_rule(contest),
+                choice.decide(contest, votes.get(contest.question["question_id"], [])),
             )
             for contest in contests
         ],
     )
+
+
+def summarise_rounds(
+    rationale_rounds: pl.DataFrame, reasoning_samples: pl.DataFrame
+) -> pl.DataFrame:
+    """Return what each round was worth: accepted, won, its length and its tokens.
+
+    Args:
+        rationale_rounds: ``RationaleRounds``.
+        reasoning_samples: ``ReasoningSamples``.
+
+    Returns:
+        ``RoundSummary``, one row per round.
+    """
+    won = reasoning_samples.group_by("round").agg(won=pl.len())
+    accepted = pl.col("outcome") != "reverted"
+    per_round = rationale_rounds.group_by("round").agg(
+        played=pl.len(),
+        accepted=accepted.sum(),
+        acceptance=accepted.mean(),
+        reverted_because=pl.col("reason").drop_nulls().value_counts(sort=True),
+        characters=pl.col("rationale").str.len_chars().filter(accepted).mean(),
+        input_tokens=pl.col("input_tokens").sum(),
+        output_tokens=pl.col("output_tokens").sum(),
+    )
+    rows = per_round.join(won, on="round", how="left").sort("round")
+    return frame(RoundSummary, map(_summary_row, rows.iter_rows(named=True)))
+
+
+def _summary_row(row: Row) -> Row:
+    counts = [f"{r['reason']} {r['count']}" for r in row["reverted_because"]]
+    return row | {"reverted_because": ", ".join(counts), "won": row["won"] or 0}

@@ -5,6 +5,7 @@ from kedro.pipeline import Node, Pipeline
 from psyche_kedro.pipelines.synthesis.rationales.nodes import (
     choose_best_rationales,
     refine_rationales,
+    summarise_rounds,
     write_rationales,
 )
 
@@ -45,9 +46,16 @@ def create_pipeline() -> Pipeline:
                     "rationale_rounds": "rationale_rounds",
                     "prompt": "choice_prompt",
                     "judge": "judge_model",
+                    "params": "params:synthesis.rationales",
                 },
                 outputs="reasoning_samples",
                 name="choose_best_rationales",
+            ),
+            Node(
+                summarise_rounds,
+                inputs=["rationale_rounds", "reasoning_samples"],
+                outputs="round_summary",
+                name="summarise_rounds",
             ),
         ]
     )

@@ -17,7 +17,7 @@ Example row::
 from dataclasses import dataclass, replace
 from typing import Any
 
-from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
+from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply, Usage
 from psyche_kedro.pipelines.synthesis.provenance import fault, made_by
 from psyche_kedro.pipelines.synthesis.rationales.attempts import Attempt
 from psyche_kedro.pipelines.synthesis.rationales.leak import leaks, quotes_rationale
@@ -45,6 +45,7 @@ class Candidate:
     refusal: str | None
     key: str
     """Reply that wrote it."""
+    usage: Usage
 
 
 def refinement_request(
@@ -62,9 +63,10 @@ def refinement_request(
 def read_candidate(state: State, outcome: Outcome) -> Candidate:
     """Return the proposed prompt, refused where it is none or tells too much."""
     if not isinstance(outcome, Reply):
-        return Candidate(None, outcome.reason, outcome.key)
+        return Candidate(None, outcome.reason, outcome.key, Usage())
     text = outcome.text.strip()
-    return Candidate(text or None, _refusal(text, state, outcome), outcome.key)
+    refusal = _refusal(text, state, outcome)
+    return Candidate(text or None, refusal, outcome.key, outcome.usage)
 
 
 def revision_request(
@@ -107,6 +109,8 @@ def refused_row(state: State, candidate: Candidate, round_: int) -> Row:
         "outcome": "reverted",
         "reason": candidate.refusal,
         "refinement_key": candidate.key,
+        "input_tokens": candidate.usage.input_tokens,
+        "output_tokens": candidate.usage.output_tokens,
     }
 
 
@@ -121,6 +125,7 @@ def revised_row(  # noqa: PLR0913 - what a round consists of
 ) -> Row:
     """Return a round whose question was asked with the candidate prompt."""
     right = attempt.outcome == "right"
+    usage = outcome.usage if isinstance(outcome, Reply) else Usage()
     return (
         _row(after, round_)
         | made_by(outcome, prompt)
@@ -131,6 +136,8 @@ def revised_row(  # noqa: PLR0913 - what a round consists of
             "outcome": "accepted" if right else "reverted",
             "reason": None if right else attempt.reason or attempt.outcome,
             "refinement_key": candidate.key,
+            "input_tokens": candidate.usage.input_tokens + usage.input_tokens,
+            "output_tokens": candidate.usage.output_tokens + usage.output_tokens,
         }
     )
 
