@@ -4,6 +4,7 @@ Kedro's own command ends in a traceback for a missing file as for a bug.
 """
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -23,15 +24,39 @@ MENDABLE = (
 )
 
 
+# How Kedro 1.7 words a parameter that its model refused: pydantic's report, as text.
+_PARAMETER = re.compile(
+    r"- Parameter '(?P<name>[^']+)':(?P<report>.*?)(?=\n- |\Z)", re.S
+)
+_COMPLAINT = re.compile(
+    r"^(?P<key>\S+)\n +(?P<what>.+?) \[type=\w+, input_value=(?P<given>.*?), input_t",
+    re.M | re.S,
+)
+
+
 def _in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
         except MENDABLE as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(_sentence(error)) from error
 
     return wrapper
+
+
+def _sentence(error: Exception) -> str:
+    if not isinstance(error, ParameterValidationError):
+        return str(error)
+    complaints = [
+        f"'{parameter['name']}.{complaint['key']}' is {complaint['given']}: "
+        f"{complaint['what']}"
+        for parameter in _PARAMETER.finditer(str(error))
+        for complaint in _COMPLAINT.finditer(parameter["report"])
+    ]
+    if not complaints:
+        return str(error)
+    return f"Parameter {'; '.join(complaints)} (see conf/base/parameters)."
 
 
 run = click.Command(

@@ -53,7 +53,10 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 summarise_rounds,
-                inputs=["rationale_rounds", "reasoning_samples"],
+                inputs={
+                    "rationale_rounds": "rationale_rounds",
+                    "reasoning_samples": "reasoning_samples",
+                },
                 outputs="round_summary",
                 name="summarise_rounds",
             ),
