@@ -3,8 +3,7 @@
 import asyncio
 import json
 import threading
-import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -80,8 +79,7 @@ class LoopbackServer:
         self.bodies: list[Mapping[str, Any]] = []
         self.keys: set[str] = set()
         self.most_in_flight = 0
-        self._open: Counter[str] = Counter()
-        self._ended: deque[tuple[float, str]] = deque(maxlen=10_000)
+        self._open = 0
         self.url = ""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="loopback")
@@ -132,21 +130,13 @@ class LoopbackServer:
         self.keys.add(request.headers.get("Authorization", ""))
         ask = self.take(await request.json())
         behaviour = self.script(ask)
-        self._open[ask.content] += 1
-        self.most_in_flight = max(self.most_in_flight, self._open.total())
+        self._open += 1
+        self.most_in_flight = max(self.most_in_flight, self._open)
         try:
             await asyncio.sleep(behaviour.latency)
             return await self._respond(request, ask, behaviour)
         finally:
-            self._open[ask.content] -= 1
-            self._ended.append((time.monotonic(), ask.content))
-
-    def open_within(self, seconds: float) -> set[str]:
-        """Return the contents in flight, or answered not longer ago than that."""
-        since = time.monotonic() - seconds
-        return {c for c, n in self._open.copy().items() if n} | {
-            content for at, content in list(self._ended) if at >= since
-        }
+            self._open -= 1
 
     async def _respond(
         self, request: web.Request, ask: Ask, behaviour: Behaviour

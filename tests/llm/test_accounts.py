@@ -31,18 +31,18 @@ def _asking(server: LoopbackServer, store: ReplyStore, **fields: object):
 
 def test_money_is_tokens_times_the_price_for_a_million() -> None:
     account = Account("teacher", price=PRICE, ledger=Ledger())
-    tally = account.settled("task", _reply(1_000_000, 500_000), 1)
+    tally = account.settled("task", [(_reply(1_000_000, 500_000), 1)])
     assert tally.money == 4.0 + 6.0
 
 
 def test_a_batch_costs_half() -> None:
     account = Account("teacher", price=PRICE, batch=True, ledger=Ledger())
-    assert account.settled("task", _reply(1_000_000, 0), 1).money == 2.0
+    assert account.settled("task", [(_reply(1_000_000, 0), 1)]).money == 2.0
 
 
 def test_a_model_without_a_price_costs_nothing_and_says_so() -> None:
     account = Account("teacher", ledger=Ledger())
-    assert account.settled("task", _reply(1_000_000, 0), 1).money == 0.0
+    assert account.settled("task", [(_reply(1_000_000, 0), 1)]).money == 0.0
     assert not account.priced
 
 
@@ -50,7 +50,7 @@ def test_retries_and_failures_are_counted() -> None:
     ledger = Ledger()
     account = Account("teacher", ledger=ledger)
     account.asked("task")
-    account.settled("task", Failure("timeout", "", "00", "m"), 6)
+    account.settled("task", [(Failure("timeout", "", "00", "m"), 6)])
     total = ledger.total()
     assert (total.calls, total.failures, total.attempts) == (1, 1, 6)
 
@@ -58,7 +58,7 @@ def test_retries_and_failures_are_counted() -> None:
 def test_estimated_tokens_are_marked() -> None:
     account = Account("teacher", ledger=Ledger())
     reply = Reply("text", "m", "00", usage=Usage(10, 5, estimated=True))
-    assert account.settled("task", reply, 1).estimated_tokens == 15
+    assert account.settled("task", [(reply, 1)]).estimated_tokens == 15
 
 
 def test_the_metrics_of_a_run_name_role_and_task(store: ReplyStore) -> None:

@@ -10,6 +10,7 @@ import shlex
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -199,24 +200,30 @@ class Account:
         """Count requests that the store answered."""
         self._ledger.add(self.role, task, Tally(stored=count))
 
-    def settled(self, task: str, outcome: Outcome, attempts: int) -> Tally:
-        """Count one request that was answered, or not, and return the count."""
-        tally = self._tally(outcome, attempts)
-        self._ledger.add(self.role, task, tally)
-        return tally
+    def settled(self, task: str, outcomes: Iterable[tuple[Outcome, int]]) -> Tally:
+        """Count requests that were answered, or not.
 
-    def _tally(self, outcome: Outcome, attempts: int) -> Tally:
-        if not isinstance(outcome, Reply):
-            return Tally(failures=1, attempts=attempts)
-        usage = outcome.usage
-        tally = Tally(
-            replies=1,
-            attempts=attempts,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            money=self._cost(usage.input_tokens, usage.output_tokens),
-        )
-        tally.estimated_tokens = tally.tokens if usage.estimated else 0
+        Args:
+            task: The node that asked.
+            outcomes: Each with how often its request was sent.
+
+        Returns:
+            What was counted.
+        """
+        tally = Tally()
+        for outcome, attempts in outcomes:
+            tally.attempts += attempts
+            if not isinstance(outcome, Reply):
+                tally.failures += 1
+                continue
+            usage = outcome.usage
+            tally.replies += 1
+            tally.input_tokens += usage.input_tokens
+            tally.output_tokens += usage.output_tokens
+            if usage.estimated:
+                tally.estimated_tokens += usage.input_tokens + usage.output_tokens
+        tally.money = self._cost(tally.input_tokens, tally.output_tokens)
+        self._ledger.add(self.role, task, tally)
         return tally
 
     def spent(self) -> str:

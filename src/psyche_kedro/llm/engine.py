@@ -181,12 +181,12 @@ class _Batch:
         records = [_record(self._name, delivery) for delivery in group]
         settled = session.commit(records)
         self._board.settle(settled)
+        by_task: dict[str, list[tuple[Outcome, int]]] = {}
         for call, answer in group:
-            self._progress.move(
-                self._account.settled(
-                    call.request.task, settled[call.key], answer.attempts
-                )
-            )
+            counted = settled[call.key], answer.attempts
+            by_task.setdefault(call.request.task, []).append(counted)
+        for task, outcomes in by_task.items():
+            self._progress.move(self._account.settled(task, outcomes))
 
     def outcomes(self) -> list[Outcome]:
         """Return the outcomes in the order of the requests.

@@ -67,7 +67,9 @@ class Window:
     def refuse(self, now: float) -> None:
         """Take a binding 429 into account; those of one wave count once."""
         if now - self._shrunk_at > max(self._latency, _EPOCH_SECONDS):
-            self.limit = max(1.0, self.limit * _SHRINK)
+            # The first refusals show that doubling, or the stated width, went too far.
+            before = min(self.limit, 2 * _START) if self._doubling else self.limit
+            self.limit = max(1.0, before * _SHRINK)
             self._shrunk_at = now
         self._doubling = False
 
