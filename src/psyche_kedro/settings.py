@@ -1,6 +1,5 @@
 """Project settings; see https://docs.kedro.org/en/stable/tutorials/settings/."""
 
-import logging
 import os
 import warnings
 from pathlib import Path
@@ -15,8 +14,8 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 
 # omegaconf 2.4 renamed the function that Kedro 1.7 calls.
 warnings.filterwarnings("ignore", message="register_new_resolver")
-# kedro-mlflow sets INFO when it is imported, over conf/logging.yml.
-logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)
+# kedro-mlflow wraps a model without type hints whenever it is imported.
+warnings.filterwarnings("ignore", message=".*Add type hints to the `predict` method")
 
 _ROOT = Path(__file__).parents[2]
 
