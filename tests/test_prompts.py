@@ -13,6 +13,7 @@ PROMPTS = Path(__file__).parents[1] / "conf" / "base" / "prompts"
 EXAMPLES = PROMPTS / "screening_examples.yml"
 CONTRACT = {
     "usefulness": {"conversation"},
+    "deidentification": {"conversation"},
     "question": {"passage", "heading", "n_questions", "type_instruction"},
     "distillation": {"subfield", "n_questions", "type_instruction"},
     "ranking": {"questions"},

@@ -147,6 +147,22 @@ class UnreadableSources(_Table):
     detail: str = _nullable()
 
 
+class TextbookInventory(_Table):
+    """One row per textbook file, readable or not: what it is and how it is read."""
+
+    source: str
+    sha256: str = pa.Field(str_matches=r"^[0-9a-f]{64}$")
+    n_bytes: int
+    kind: str = _nullable()
+    """By its content: ``pdf``, ``docx``, ``png`` …; null where no reader knows it."""
+    n_pages: int
+    n_text_layer: int
+    """Pages whose text layer is trusted."""
+    route: str = _enum("text", "text_layer", "pictures", "mixed", "none")
+    problem: str = _nullable()
+    """Why it is not read, e.g. ``encrypted``."""
+
+
 class Documents(_Table):
     """One row per page of a textbook, read or not."""
 
@@ -237,6 +253,8 @@ class CleanPosts(Posts):
     """Posts, de-identified; nothing else leaves ``cleaning``."""
 
     risk: str = _enum("none", "crisis")
+    risk_categories: pl.List = _list_of(pl.String)
+    """What the person discloses, e.g. ``suicide``, ``abuse``: kept, never dropped."""
     deid_level: str = _enum("rules_only", "rules_and_model")
 
 

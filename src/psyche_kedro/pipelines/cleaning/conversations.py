@@ -59,10 +59,16 @@ class PostCleaner:
             {"role": message["role"], "content": text}
             for message, text in zip(messages, texts, strict=True)
         ]
-        tags = list(matched_rules(messages, self._policy, "keep_and_tag"))
-        risk = "crisis" if tags else "none"
-        clean = {"messages": masked, "risk": risk, "deid_level": "rules_only"}
+        clean = {"messages": masked, "deid_level": "rules_only", **self._risk(messages)}
         return {**row, **clean}, None
+
+    def _risk(self, messages: Sequence[Message]) -> Row:
+        crises = list(matched_rules(messages, self._policy, "keep_as_crisis"))
+        others = list(matched_rules(messages, self._policy, "keep_and_tag"))
+        return {
+            "risk": "crisis" if crises else "none",
+            "risk_categories": crises + others,
+        }
 
     def _reason(self, messages: Sequence[Message]) -> str | None:
         if not messages or messages[0]["role"] != "user":

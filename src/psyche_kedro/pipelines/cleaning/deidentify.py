@@ -30,6 +30,7 @@ PLACEHOLDERS = {
     "url": "链接",
     "place": "地点",
     "name": "人名",
+    "contact": "联系方式",
 }
 NUMBERED = frozenset({"name", "place"})
 """Kinds of which a conversation may name several that must stay apart."""

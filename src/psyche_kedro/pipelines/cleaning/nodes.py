@@ -12,14 +12,21 @@ Example row of ``rejected_bank_questions``::
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from psyche_kedro import tables
-from psyche_kedro.llm.chat_model import ChatModel
-from psyche_kedro.pipelines.cleaning import conversations, questions, replies
+from psyche_kedro.llm.chat_model import ChatModel, Outcome
+from psyche_kedro.pipelines.cleaning import (
+    conversations,
+    guard,
+    privacy,
+    questions,
+    replies,
+)
+from psyche_kedro.pipelines.cleaning.deidentify import PLACEHOLDER
 from psyche_kedro.pipelines.cleaning.normalise import normalise
 from psyche_kedro.pipelines.cleaning.page_layout import BookPage, clean_book
 from psyche_kedro.pipelines.cleaning.parameters import (
@@ -184,12 +191,18 @@ def _normal_item(row: Row) -> Row:
 
 
 def clean_posts(
-    posts: pl.DataFrame, parameters: PostParameters, replies_parameters: ReplyParameters
+    posts: pl.DataFrame,
+    deidentification_prompt: Prompt,
+    privacy_model: ChatModel | None,
+    parameters: PostParameters,
+    replies_parameters: ReplyParameters,
 ) -> Cleaned:
     """Return the conversations de-identified and tagged, and those rejected.
 
     Args:
         posts: Candidate conversations.
+        deidentification_prompt: Asks the model what the rules left.
+        privacy_model: Names further spans, or None: then all is ``rules_only``.
         parameters: Hotlines, limits.
         replies_parameters: Its policy says what is tagged and what is no post at all.
 
@@ -197,13 +210,21 @@ def clean_posts(
         LeakError: If a contact is left in what would be kept.
     """
     cleaner = conversations.PostCleaner(parameters, replies_parameters.policy)
-    tables_of_batches = [
-        _clean_posts(batch, cleaner) for batch in posts.iter_slices(BATCH)
-    ]
-    empty = _clean_posts(posts.clear(), cleaner)
+    batches = []
+    for batch in [posts.clear(), *posts.iter_slices(BATCH)]:
+        kept, rejected = _cleaned_posts(batch, cleaner)
+        if privacy_model:
+            kept = _masked_by_model(kept, deidentification_prompt, privacy_model)
+        conversations.check(kept, cleaner.hotlines)
+        batches.append(
+            Cleaned(
+                tables.frame(tables.CleanPosts, kept),
+                tables.frame(tables.Rejections, rejected),
+            )
+        )
     return Cleaned(
-        pl.concat([empty.kept, *(batch.kept for batch in tables_of_batches)]),
-        pl.concat([empty.rejected, *(batch.rejected for batch in tables_of_batches)]),
+        pl.concat([batch.kept for batch in batches]),
+        pl.concat([batch.rejected for batch in batches]),
     )
 
 
@@ -211,7 +232,9 @@ BATCH = 20_000
 """Rows held as Python objects at one time: a million posts fit in 2 GB."""
 
 
-def _clean_posts(posts: pl.DataFrame, cleaner: conversations.PostCleaner) -> Cleaned:
+def _cleaned_posts(
+    posts: pl.DataFrame, cleaner: conversations.PostCleaner
+) -> tuple[list[Row], list[Row]]:
     kept, rejected = [], []
     for row in posts.iter_rows(named=True):
         clean, reason = cleaner.clean(row)
@@ -219,16 +242,56 @@ def _clean_posts(posts: pl.DataFrame, cleaner: conversations.PostCleaner) -> Cle
             kept.append(clean)
         else:
             rejected.append(_post_rejection(row, "clean_posts", reason))
-    conversations.check(kept, cleaner.hotlines)
-    return Cleaned(
-        tables.frame(tables.CleanPosts, kept), tables.frame(tables.Rejections, rejected)
+    return kept, rejected
+
+
+def _masked_by_model(rows: list[Row], prompt: Prompt, model: ChatModel) -> list[Row]:
+    requests = (privacy.span_request(row["messages"], prompt) for row in rows)
+    outcomes = model.complete(requests)
+    return [_masked(row, o) for row, o in zip(rows, outcomes, strict=True)]
+
+
+def _masked(row: Row, outcome: Outcome) -> Row:
+    spans = privacy.read_spans(outcome)
+    if spans is None:
+        return row
+    return row | {
+        "messages": privacy.mask_spans(row["messages"], spans),
+        "deid_level": "rules_and_model",
+    }
+
+
+def sample_masked_posts(
+    clean_posts: pl.DataFrame, parameters: PostParameters
+) -> pl.DataFrame:
+    """Return masked conversations for a person to check, and as many unmasked ones.
+
+    The first show what was masked for nothing, the second what was missed. The sample
+    is drawn by id, so that a second run shows the same rows.
+
+    Args:
+        clean_posts: De-identified conversations.
+        parameters: How many of each.
+    """
+    contents = pl.col("messages").list.eval(pl.element().struct.field("content"))
+    text = contents.list.join("\n").alias("text")
+    drawn = (
+        clean_posts.select("post_id", "deid_level", text)
+        .with_columns(
+            pl.col("text").str.contains(PLACEHOLDER.pattern).alias("masked"),
+            pl.lit("").alias("remark"),
+        )
+        .sort("post_id")
     )
+    kinds = (drawn.filter("masked"), drawn.filter(~pl.col("masked")))
+    return pl.concat([kind.head(parameters.audit_rows) for kind in kinds])
 
 
 def judge_replies(
     clean_posts: pl.DataFrame,
     usefulness_prompt: Prompt,
     judge_model: ChatModel,
+    guard_model: ChatModel | None,
     parameters: ReplyParameters,
 ) -> Cleaned:
     """Return the conversations whose replies are of use, and the others.
@@ -237,49 +300,40 @@ def judge_replies(
         clean_posts: De-identified conversations.
         usefulness_prompt: Asks for both scores, harm and referral in one call.
         judge_model: Judges what is not obvious.
+        guard_model: A guard model that has a word on harm, or None.
         parameters: Thresholds, platitudes and the policy.
     """
     rows = list(clean_posts.iter_rows(named=True))
     obvious = [replies.obvious_reason(row, parameters) for row in rows]
     asked = [row for row, reason in zip(rows, obvious, strict=True) if reason is None]
-    requests = [
-        replies.verdict_request(row["messages"], usefulness_prompt) for row in asked
-    ]
+    requests = (
+        replies.verdict_request(r["messages"], usefulness_prompt) for r in asked
+    )
     outcomes = judge_model.complete(requests)
-    judged = _judged(asked, outcomes, usefulness_prompt, parameters)
-    rejected = [
-        _post_rejection(row, "judge_replies", reason)
-        for row, reason in zip(rows, obvious, strict=True)
-        if reason
+    judged = [
+        (
+            row | replies.verdict_columns(outcome, usefulness_prompt),
+            replies.verdict_reason(row, outcome, parameters) or guarded,
+        )
+        for row, outcome, guarded in zip(
+            asked, outcomes, _guarded(asked, guard_model), strict=True
+        )
     ]
+    reasons = [*zip(rows, obvious, strict=True), *judged]
     return Cleaned(
         tables.frame(tables.UsefulPosts, [row for row, reason in judged if not reason]),
         tables.frame(
             tables.Rejections,
-            rejected
-            + [_post_rejection(r, "judge_replies", why) for r, why in judged if why],
+            [_post_rejection(row, "judge_replies", why) for row, why in reasons if why],
         ),
     )
 
 
-def _judged(
-    rows: list[Row],
-    outcomes: Iterable[Any],
-    prompt: Prompt,
-    parameters: ReplyParameters,
-) -> list[tuple[Row, str | None]]:
-    judged = []
-    for row, outcome in zip(rows, outcomes, strict=True):
-        verdict = replies.read_verdict(outcome)
-        scores = {
-            "reasonableness": verdict.reasonableness if verdict else None,
-            "relevance": verdict.relevance if verdict else None,
-            "model": outcome.model,
-            "reply_key": outcome.key,
-            "prompt_digest": prompt.digest,
-        }
-        judged.append((row | scores, replies.verdict_reason(row, verdict, parameters)))
-    return judged
+def _guarded(rows: list[Row], model: ChatModel | None) -> list[str | None]:
+    if model is None:
+        return [None] * len(rows)
+    outcomes = model.complete(guard.guard_request(row["messages"]) for row in rows)
+    return [guard.guard_reason(outcome) for outcome in outcomes]
 
 
 # ---- public sets -----------------------------------------------------------------

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Score = Annotated[int, Field(ge=1, le=5)]
-Action = Literal["keep_and_tag", "drop_reply", "drop_row"]
+Action = Literal["keep_as_crisis", "keep_and_tag", "drop_reply", "drop_row"]
 
 
 class _Parameters(BaseModel):
@@ -30,6 +30,8 @@ class PostParameters(_Parameters):
     """Crisis and emergency numbers; never masked."""
     max_chars: Annotated[int, Field(ge=1)]
     """A conversation above it is no post."""
+    audit_rows: Annotated[int, Field(ge=0)]
+    """Masked conversations, and as many unmasked ones, that a person shall look at."""
 
 
 class PolicyRule(_Parameters):

@@ -28,11 +28,22 @@ def create_pipeline() -> Pipeline:
                 nodes.clean_posts,
                 inputs={
                     "posts": "posts",
+                    "deidentification_prompt": "deidentification_prompt",
+                    "privacy_model": "privacy_model",
                     "parameters": "params:cleaning.posts",
                     "replies_parameters": "params:cleaning.replies",
                 },
                 outputs=["clean_posts", "rejected_posts"],
                 name="clean_posts",
+            ),
+            Node(
+                nodes.sample_masked_posts,
+                inputs={
+                    "clean_posts": "clean_posts",
+                    "parameters": "params:cleaning.posts",
+                },
+                outputs="masked_posts_sample",
+                name="sample_masked_posts",
             ),
             Node(
                 nodes.clean_public_sets,
@@ -60,6 +71,7 @@ def create_pipeline() -> Pipeline:
                     "clean_posts": "clean_posts",
                     "usefulness_prompt": "usefulness_prompt",
                     "judge_model": "judge_model",
+                    "guard_model": "guard_model",
                     "parameters": "params:cleaning.replies",
                 },
                 outputs=["useful_posts", "rejected_replies"],

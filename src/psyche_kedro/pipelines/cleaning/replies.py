@@ -90,16 +90,29 @@ def read_verdict(outcome: Outcome) -> Verdict | None:
         return None
 
 
+def verdict_columns(outcome: Outcome, prompt: Prompt) -> dict[str, Any]:
+    """Return the scores of a verdict and where they come from."""
+    verdict = read_verdict(outcome)
+    return {
+        "reasonableness": verdict.reasonableness if verdict else None,
+        "relevance": verdict.relevance if verdict else None,
+        "model": outcome.model,
+        "reply_key": outcome.key,
+        "prompt_digest": prompt.digest,
+    }
+
+
 def verdict_reason(
-    row: Mapping[str, Any], verdict: Verdict | None, parameters: ReplyParameters
+    row: Mapping[str, Any], outcome: Outcome, parameters: ReplyParameters
 ) -> str | None:
     """Return why a judged reply is dropped, as a slug, or None.
 
     Args:
         row: A row of ``clean_posts``.
-        verdict: What the judge said; None is for a person to review.
+        outcome: What the judge answered; what cannot be read is for a person.
         parameters: Thresholds.
     """
+    verdict = read_verdict(outcome)
     if verdict is None:
         return "needs_review"
     in_danger = row["risk"] == "crisis"

@@ -25,12 +25,7 @@ from psyche_kedro.pipelines.ingestion import (
     textbooks,
 )
 from psyche_kedro.pipelines.ingestion.parameters import TextbookParameters
-from psyche_kedro.pipelines.ingestion.sources import (
-    Row,
-    UnreadableSource,
-    read_each,
-    unreadable_row,
-)
+from psyche_kedro.pipelines.ingestion.sources import Row, read_each
 
 
 class ReadTable(NamedTuple):
@@ -48,12 +43,20 @@ class ReadPublicSets(NamedTuple):
     unreadable: pl.DataFrame
 
 
+class ReadTextbooks(NamedTuple):
+    """Pages, unreadable files, and what every file is."""
+
+    pages: pl.DataFrame
+    unreadable: pl.DataFrame
+    inventory: pl.DataFrame
+
+
 def read_textbooks(
     textbook_files: list[SourceFile],
     ocr_model: ChatModel | None,
     parameters: TextbookParameters,
-) -> ReadTable:
-    """Return one row per page of every readable book, and the unreadable files.
+) -> ReadTextbooks:
+    """Return one row per page of every readable book, and what every file is.
 
     A book that came twice is read once; its copy is listed as ``duplicate_file``.
 
@@ -62,27 +65,15 @@ def read_textbooks(
         ocr_model: olmOCR's endpoint, or None to read scans on this machine.
         parameters: Thresholds and engines.
     """
-    books: dict[str, textbooks.Book] = {}
-    unreadable: list[Row] = []
-    for file in textbook_files:
-        try:
-            _add_book(books, textbooks.open_book(file, parameters))
-        except UnreadableSource as error:
-            unreadable.append(unreadable_row(file.name, "textbooks", error))
-    waiting = [p for book in books.values() for p in book.pages if p.read is None]
+    opened = textbooks.open_books(textbook_files, parameters)
+    waiting = [p for book in opened.books for p in book.pages if p.read is None]
     pictures = textbooks.read_pictures(waiting, ocr_model, parameters)
-    pages = [
-        row for book in books.values() for row in textbooks.page_rows(book, pictures)
-    ]
-    return _tables(tables.Documents, pages, unreadable)
-
-
-def _add_book(books: dict[str, textbooks.Book], book: textbooks.Book) -> None:
-    if first := books.get(book.document_id):
-        raise UnreadableSource(
-            "duplicate_file", f"The file equals {first.file.name}, which is read."
-        )
-    books[book.document_id] = book
+    pages = [row for b in opened.books for row in textbooks.page_rows(b, pictures)]
+    return ReadTextbooks(
+        tables.frame(tables.Documents, pages),
+        _unreadable(opened.unreadable),
+        tables.frame(tables.TextbookInventory, opened.inventory),
+    )
 
 
 def read_question_banks(question_bank_files: list[SourceFile]) -> ReadTable:

@@ -16,7 +16,7 @@ def create_pipeline() -> Pipeline:
                     "ocr_model": "ocr_model",
                     "parameters": "params:ingestion.textbooks",
                 },
-                outputs=["documents", "unreadable_textbooks"],
+                outputs=["documents", "unreadable_textbooks", "textbook_inventory"],
                 name="read_textbooks",
             ),
             Node(

@@ -26,7 +26,11 @@ from psyche_kedro.pipelines.ingestion.page_images import (
     render,
 )
 from psyche_kedro.pipelines.ingestion.parameters import TextbookParameters
-from psyche_kedro.pipelines.ingestion.sources import Row, UnreadableSource
+from psyche_kedro.pipelines.ingestion.sources import (
+    Row,
+    UnreadableSource,
+    unreadable_row,
+)
 from psyche_kedro.pipelines.ingestion.text_layer import distrust, read_text_layer
 from psyche_kedro.tables import content_id
 
@@ -64,20 +68,61 @@ class Book(NamedTuple):
 
     file: SourceFile
     document_id: str
-    kind: str
     pages: list[Page]
 
 
-def open_book(file: SourceFile, parameters: TextbookParameters) -> Book:
-    """Return the pages of a file, read as far as no picture is needed.
+class OpenedBooks(NamedTuple):
+    """The readable books, and rows of ``UnreadableSources`` and ``TextbookInventory``.
 
-    Raises:
-        UnreadableSource: If the file is empty, damaged, encrypted or no textbook.
+    A book that came twice is opened once; its copy is listed as ``duplicate_file``.
     """
-    data = file.read()
-    kind = file_type(file.name, data)
-    pages = list(_pages(file, kind, data, parameters))
-    return Book(file, content_id(sha256(data).hexdigest()), kind, pages)
+
+    books: list[Book]
+    unreadable: list[Row]
+    inventory: list[Row]
+
+
+def open_books(
+    files: Sequence[SourceFile], parameters: TextbookParameters
+) -> OpenedBooks:
+    """Return every file opened, its pages read as far as no picture is needed."""
+    opened = OpenedBooks([], [], [])
+    first: dict[str, str] = {}
+    for file in files:
+        data = file.read()
+        digest = sha256(data).hexdigest()
+        pages, problem = [], None
+        try:
+            if digest in first:
+                raise UnreadableSource(
+                    "duplicate_file", f"The file equals {first[digest]}, which is read."
+                )
+            pages = list(_pages(file, file_type(file.name, data), data, parameters))
+            opened.books.append(Book(file, content_id(digest), pages))
+            first[digest] = file.name
+        except UnreadableSource as error:
+            problem = error.reason
+            opened.unreadable.append(unreadable_row(file.name, "textbooks", error))
+        size = {"source": file.name, "sha256": digest, "n_bytes": len(data)}
+        opened.inventory.append(size | _inventory(pages) | {"problem": problem})
+    return opened
+
+
+def _inventory(pages: Sequence[Page]) -> Row:
+    trusted = sum(page.read is not None for page in pages)
+    kind = pages[0].ref.kind if pages else None
+    routes = {
+        "none": not pages,
+        "text": kind not in (None, "pdf", "image"),
+        "text_layer": trusted == len(pages),
+        "pictures": not trusted,
+    }
+    return {
+        "kind": kind,
+        "n_pages": len(pages),
+        "n_text_layer": trusted if kind == "pdf" else 0,
+        "route": next((route for route, holds in routes.items() if holds), "mixed"),
+    }
 
 
 def _pages(
