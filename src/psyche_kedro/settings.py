@@ -6,7 +6,12 @@ from pathlib import Path
 
 from omegaconf.resolvers import oc
 
-from psyche_kedro.hooks import ConfigurationCheck, RunRecord, RunSummary
+from psyche_kedro.hooks import (
+    ConfigurationCheck,
+    ModelAccounts,
+    RunRecord,
+    RunSummary,
+)
 
 # No library of the chain may report usage: the data are people's most private words.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -14,12 +19,10 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 
 # omegaconf 2.4 renamed the function that Kedro 1.7 calls.
 warnings.filterwarnings("ignore", message="register_new_resolver")
-# kedro-mlflow wraps a model without type hints whenever it is imported.
-warnings.filterwarnings("ignore", message=".*Add type hints to the `predict` method")
 
 _ROOT = Path(__file__).parents[2]
 
-HOOKS = (ConfigurationCheck(), RunRecord(), RunSummary())
+HOOKS = (ConfigurationCheck(), RunRecord(), ModelAccounts(), RunSummary())
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
