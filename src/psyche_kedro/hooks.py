@@ -16,6 +16,8 @@ from kedro.framework.project import settings
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
+from psyche_kedro.llm.accounts import RUN_LEDGER
+
 MLFLOW_VALUE_CHARS = 500
 
 
@@ -137,6 +139,35 @@ class RunRecord:
         # A bare set_terminated is overwritten by MLflow's own atexit (tried).
         while not self._ended and mlflow.active_run() is not None:
             mlflow.end_run("KILLED")
+
+
+class ModelAccounts:
+    """Logs and prints what a run's model calls came to, by role and task."""
+
+    @hook_impl
+    def before_pipeline_run(self) -> None:
+        """Begin at zero: a session may run twice in one process."""
+        RUN_LEDGER.clear()
+
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(self) -> None:
+        """Log and print the sums."""
+        self._report()
+
+    @hook_impl(tryfirst=True)
+    def on_pipeline_error(self) -> None:
+        """Log and print the sums: what was answered is paid for all the same."""
+        self._report()
+
+    def _report(self) -> None:
+        import mlflow  # noqa: PLC0415 - dear to import
+
+        metrics = RUN_LEDGER.metrics()
+        if not metrics:
+            return
+        if mlflow.active_run() is not None:
+            mlflow.log_metrics(metrics)
+        click.echo(f"model calls\n{RUN_LEDGER.summary()}", err=True)
 
 
 class RunSummary:

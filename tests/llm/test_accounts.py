@@ -137,6 +137,24 @@ def test_prices_are_read_by_model(tmp_path: Path) -> None:
     assert read_prices(path) == {"qwen": PRICE}
 
 
+def test_two_currencies_cannot_be_added_up(tmp_path: Path) -> None:
+    path = tmp_path / "prices.yml"
+    price = "{input: 4, output: 12, currency: %s, as_of: '2026-11'}"
+    path.write_text(f"a: {price % 'CNY'}\nb: {price % 'USD'}")
+    with pytest.raises(ChatModelError, match=r"mixes \['CNY', 'USD'\]"):
+        read_prices(path)
+
+
+def test_metric_names_hold_only_what_mlflow_takes() -> None:
+    ledger = Ledger()
+    Account("qwen@2024:a", ledger=ledger).asked("task")
+    assert "llm.qwen_2024_a.task.calls" in ledger.metrics()
+
+
+def test_the_shipped_price_list_is_one() -> None:
+    assert read_prices(Path(__file__).parents[2] / "conf/base/prices.yml")
+
+
 @pytest.mark.parametrize("text", ["qwen: 4", "- a", "qwen: {input: -1}", "a: [b"])
 def test_a_broken_price_list_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "prices.yml"

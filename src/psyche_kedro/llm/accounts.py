@@ -6,6 +6,7 @@ unpriced, never guessed.
 """
 
 import logging
+import re
 import shlex
 import sys
 import threading
@@ -132,7 +133,8 @@ class Ledger:
             named = [(f"llm.{r}.{t}", tally) for (r, t), tally in self._tallies.items()]
         named.append(("llm.total", self.total()))
         return {
-            f"{name}.{column.name}": float(value)
+            # MLflow refuses other characters in a metric's name.
+            re.sub(r"[^\w./ -]", "_", f"{name}.{column.name}"): float(value)
             for name, tally in named
             for column in fields(tally)
             if (value := getattr(tally, column.name))
@@ -265,13 +267,19 @@ def read_prices(path: str | Path) -> dict[str, Price]:
 
     try:
         listed = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-        return {model: Price(**price) for model, price in listed.items()}
+        prices = {model: Price(**price) for model, price in listed.items()}
     except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise ChatModelError(
             f"The price list {path} must map model ids to input, output, currency and"
             f" as_of, and could not be read so ({type(error).__name__}): mend it or"
             " remove `prices` from the catalog entry."
         ) from error
+    if len(currencies := {price.currency for price in prices.values()}) > 1:
+        raise ChatModelError(
+            f"The price list {path} mixes {sorted(currencies)}: give every price in one"
+            " currency, for they are added up."
+        )
+    return prices
 
 
 class Progress:
