@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+
 from conftest import ROOT, run_kedro
 
 
@@ -34,7 +35,9 @@ def test_a_missing_credential_is_named(tmp_path):
 
 
 def test_an_undeclared_parameter_on_the_command_line_is_refused(tmp_path):
-    message = refused(tmp_path, "--params", at(tmp_path, "synthesis.rationals.rounds=1"))
+    message = refused(
+        tmp_path, "--params", at(tmp_path, "synthesis.rationals.rounds=1")
+    )
     assert "'synthesis.rationals'" in message
     assert "synthesis.rationales" in message
 

@@ -4,8 +4,8 @@ import sqlite3
 
 import polars as pl
 import pytest
-from conftest import run_kedro
 
+from conftest import run_kedro
 from psyche_kedro.prompts import render_question
 
 # Rows in = rows kept + rows rejected, for every filter: where the rows come from, where
@@ -105,8 +105,7 @@ def test_every_row_that_a_model_wrote_names_the_offline_model(demo):
     models = {
         model
         for path in demo.paths.values()
-        for column in {"model", "rationale_model"}
-        & set(pl.read_parquet_schema(path))
+        for column in {"model", "rationale_model"} & set(pl.read_parquet_schema(path))
         for model in pl.read_parquet(path)[column].drop_nulls()
     }
     foreign = {m for m in models if not m.startswith(("offline-", "local-"))}

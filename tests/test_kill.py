@@ -1,0 +1,129 @@
+"""A run killed in the middle of synthesis goes on, and pays for nothing twice."""
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
+
+import polars as pl
+import pytest
+
+from conftest import ROOT, tracking
+
+CHAPTERS = "ingestion,cleaning,synthesis"
+# Model names and the addresses made of them are what the endpoint changes.
+NAMES = ("model", "rationale_model", "reply_key", "rationale_key", "judge_key")
+NAMES += ("choice_key", "refinement_key")
+
+
+@contextmanager
+def endpoint(log, latency: float):
+    """Serve the offline model on loopback; yields its URL."""
+    command = [sys.executable, "-m", "psyche_kedro.llm.offline", "--port", "0"]
+    with log.open("w") as out:
+        server = subprocess.Popen(
+            [*command, "--latency", str(latency)],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield f"http://127.0.0.1:{port_of(log)}/v1"
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+def port_of(log) -> str:
+    for _ in range(300):
+        if found := re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text()):
+            return found[1]
+        time.sleep(0.1)
+    raise TimeoutError("the offline endpoint did not start")
+
+
+def start(data, url):
+    kedro = [sys.executable, "tests/recorded_run.py", str(data / "requests.jsonl")]
+    arguments = ["run", "--env=endpoint", f"--pipelines={CHAPTERS}"]
+    return subprocess.Popen(
+        [*kedro, *arguments, "--params", f"data={data}"],
+        cwd=ROOT,
+        env=os.environ
+        | tracking(data)
+        | {"PSYCHE_BASE_URL": url, "PSYCHE_API_KEY": "none"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def stored(data) -> int:
+    store = data / "replies.sqlite"
+    if not store.exists():
+        return 0
+    try:
+        with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as database:
+            return database.execute("SELECT count(*) FROM replies").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0  # not created yet
+
+
+def asked(log) -> list[str]:
+    return [line for line in log.read_text().splitlines() if " seed=" in line]
+
+
+def is_synthesising(data) -> bool:
+    return bool(list(data.rglob("question_clusters.parquet")))
+
+
+@pytest.fixture(scope="module")
+def resumed(tmp_path_factory):
+    """A run killed while rationales were written, and run again to its end."""
+    data = tmp_path_factory.mktemp("killed")
+    log = data / "server.log"
+    with endpoint(log, latency=0.02) as url:
+        first = start(data, url)
+        while first.poll() is None and not is_synthesising(data):
+            time.sleep(0.02)
+        time.sleep(1.0)
+        first.send_signal(signal.SIGKILL)
+        killed = first.wait(timeout=30) == -signal.SIGKILL
+        before = len(asked(log)), stored(data)
+        again = start(data, url)
+        assert again.wait(timeout=240) == 0
+    return data, killed, before, asked(log)
+
+
+def test_no_stored_reply_is_asked_for_twice(resumed):
+    _, killed, (sent, kept), lines = resumed
+    assert killed, "the run ended before it could be killed"
+    assert 0 < kept < len(lines)
+    repeated = [line for line, n in Counter(lines).items() if n > 1]
+    assert len(repeated) <= sent - kept, "more than what was in flight"
+    assert max(Counter(lines).values()) <= 2
+
+
+def test_the_tables_are_those_of_the_demo_but_for_the_models_names(resumed, demo):
+    data, *_ = resumed
+    made = {p.stem: p for p in data.rglob("*.parquet")}
+    differing = [
+        name
+        for name, path in made.items()
+        if not nameless(pl.read_parquet(path)).equals(nameless(demo.table(name)))
+    ]
+    assert "reasoning_samples" in made
+    assert not differing
+
+
+def nameless(table: pl.DataFrame) -> pl.DataFrame:
+    table = table.drop(c for c in NAMES if c in table.columns)
+    if "origin" in table.columns:
+        # A distilled question has no file: its source is the model that wrote it.
+        source = pl.when(pl.col("origin") == "distilled").then(None)
+        table = table.with_columns(source=source.otherwise(pl.col("source")))
+    return table
