@@ -1,4 +1,4 @@
-"""Links, emojis, kaomoji and stickers out of posts (§2.2.1).
+"""Links, emojis, kaomoji and stickers out of posts (§2.1).
 
 Only out of posts: in a question bank ``A:P`` is an option and ``(SD=0.8)`` a statistic.
 A kaomoji is told by its structure, not by a list: a short bracket group without a pair

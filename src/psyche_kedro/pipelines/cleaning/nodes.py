@@ -1,4 +1,4 @@
-"""The same tables in normal form, people's words without the people (§2.2.1).
+"""The same tables in normal form, people's words without the people (§2.1).
 
 The paper standardises punctuation, removes emojis, emoticons and links, lets a model
 drop replies that are of no use, and (Ethics) removes names, locations and contact

@@ -1,4 +1,4 @@
-"""One normal form for every text (§2.2.1), cleaning twice changes nothing.
+"""One normal form for every text (§2.1), cleaning twice changes nothing.
 
 In order: mojibake repaired, radicals to ideographs, Traditional to Simplified where the
 text is Traditional, then outside protected spans NFC, narrow letters and digits, and

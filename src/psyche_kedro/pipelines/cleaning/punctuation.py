@@ -1,4 +1,4 @@
-r"""Chinese and English punctuation by context (§2.2.1: "standardise punctuation").
+r"""Chinese and English punctuation by context (§2.1: "standardise punctuation").
 
 What stands beside Han is full width, what stands between digits or in an English
 sentence is ASCII. Spans that have their own grammar are protected: URLs, e-mail

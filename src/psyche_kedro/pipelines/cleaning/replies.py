@@ -1,4 +1,4 @@
-"""Which replies are worth learning from (§2.2.1, Appendix D).
+"""Which replies are worth learning from (§2.1, Appendix D).
 
 The paper lets a model judge reasonableness and relevance and drops replies without
 substantive advice: to "I cannot sleep", "everything will get better" is no help. Here

@@ -1,6 +1,6 @@
 """Benchmark items in their public layouts; an item is flagged, never lost.
 
-PCEB (the paper's main benchmark, §4.1): ``pceb/{theory,moral}/{single,multiple}/…`` and
+PCEB (the paper's main benchmark, §3.1): ``pceb/{theory,moral}/{single,multiple}/…`` and
 ``pceb/cases/{mix,essay}/…``. A case question is single or multiple by the number of its
 gold letters: only so are the paper's 748 and 878 reproduced (the words 单选/多选 in the
 stem contradict the gold on two items).

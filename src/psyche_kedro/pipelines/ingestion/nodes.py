@@ -1,4 +1,4 @@
-"""Raw files to the tables that everything else starts from (§2.2.1).
+"""Raw files to the tables that everything else starts from (§2.1).
 
 The paper names four sources: textbooks (Type I), question banks (Type II), what a model
 distils (Type III) and counselling posts (Type IV); three of them are files. A file that

@@ -1,6 +1,6 @@
 """olmOCR, page by page.
 
-The paper reads images and PDFs with olmOCR (§2.2.1). Its command line discards a whole
+The paper reads images and PDFs with olmOCR (§2.1). Its command line discards a whole
 book for one page that fails and exits with 0 (tried: 1 page of 61), so we take its
 prompt and its reply format and ask through our own ``ChatModel``: back-off is the
 gateway's, and its reply store, keyed by the picture, the prompt, the model and the

@@ -1,6 +1,6 @@
 """Counselling posts (Type IV): one row per candidate conversation.
 
-Type IV is community posts with their replies and multi-turn dialogues (§2.2). A post
+Type IV is community posts with their replies and multi-turn dialogues (§2.1). A post
 with n replies is n candidates of one thread; a post without any is one, for the filter
 to reject with its reason.
 

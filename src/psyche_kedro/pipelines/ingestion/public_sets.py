@@ -1,7 +1,7 @@
 """Public sets that join the training sets as they are: D_ps and D_cp.
 
 The paper adds PsycoLLM's multi-turn dialogues and knowledge QA to the SFT set (D_ps)
-and a refined part of CPsyExam's training questions to the GRPO set (D_cp) (§4.1). They
+and a refined part of CPsyExam's training questions to the GRPO set (D_cp) (§2.4). They
 are read by the readers of posts and banks, and never pooled with what is generated.
 
 Layout: ``public/dialogues``, ``public/knowledge_qa``, ``public/exam_questions``.

@@ -1,7 +1,7 @@
 """Question banks (Type II) of any format to one row per question.
 
-Type II is the paper's second source: exam banks, 65k questions after cleaning (§2.2).
-The paper names no format; here: JSON, JSON Lines, CSV, Excel, DOCX, HTML, TXT.
+Type II is the paper's second source: question banks of Chinese educational platforms
+(§2.1). The paper names no format; here: JSON, JSON Lines, CSV, Excel, DOCX, HTML, TXT.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -11,7 +11,7 @@ Example::
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from psyche_kedro.tables import CHOICE_TYPES
@@ -20,11 +20,13 @@ Fields = dict[str, Any]
 Option = dict[str, str]
 
 ALIASES = {
-    "stem": "题目 题干 问题 试题 试题内容 题目内容 题目描述 question stem title",
-    "options": "选项 备选项 备选答案 options choices",
-    "answer": "答案 正确答案 参考答案 标准答案 正确选项 answer gold key correct_answer",
+    "stem": "题目 題目 题干 題幹 问题 問題 试题 试题内容 题目内容 题目描述 "
+    "question stem title",
+    "options": "选项 選項 备选项 备选答案 options choices",
+    "answer": "答案 正确答案 正確答案 参考答案 标准答案 正确选项 "
+    "answer gold key correct_answer",
     "explanation": "解析 答案解析 试题解析 详解 explanation analysis rationale",
-    "type": "题型 题目类型 试题类型 类型 type question_type qtype",
+    "type": "题型 題型 题目类型 试题类型 类型 type question_type qtype",
     "subject": "科目 学科 课程 subject subject_name category 章节 知识点",
     "case_text": "案例 案例材料 共用题干 材料 case case_text background",
     "general_info": "一般资料 general_info",
@@ -32,7 +34,9 @@ ALIASES = {
     "kind": "kind",
 }
 NAME_OF = {alias: name for name, text in ALIASES.items() for alias in text.split()}
-OPTION_NAME = re.compile(r"^(?:选项|option[_ ]?)?\s*([A-Ha-hＡ-Ｈ])\s*(?:选项)?$")
+OPTION_NAME = re.compile(
+    r"^(?:选项|選項|option[_ ]?)?\s*([A-Ha-hＡ-Ｈ])\s*(?:选项|選項)?$"
+)
 
 TYPE_WORDS = (
     ("true_false", ("判断", "是非", "true_false", "judge", "truefalse")),
@@ -53,7 +57,8 @@ TRUTHS = {
 TRUE_FALSE_OPTIONS = [{"label": "A", "text": "正确"}, {"label": "B", "text": "错误"}]
 WIDE_LETTERS = str.maketrans({chr(0xFF21 + n): chr(0x41 + n) for n in range(26)})
 INLINE_OPTION = re.compile(
-    r"(?:^|(?<=[\s;；。]))[（(]?([A-HＡ-Ｈ])[)）]?\s*[.．、:：)）]\s*"
+    r"[（(]([A-HＡ-Ｈ])[)）]\s*[.．、:：]?\s*"
+    r"|(?:^|(?<=[\s;；。]))([A-HＡ-Ｈ])[)）]?\s*[.．、:：)）]\s*"
 )
 LETTERS_ONLY = re.compile(r"[A-H](?:[\s,，、;；/]*[A-H])*")
 LABELLED_ANSWER = re.compile(
@@ -176,26 +181,38 @@ def _listed_option(index: int, item: Any) -> tuple[str, str]:
         return str(label), str(item.get("text") or item.get("value") or "")
     text = str(item).strip()
     match = INLINE_OPTION.match(text)
-    return (match[1], text[match.end() :]) if match else (chr(ord("A") + index), text)
+    if match is None:
+        return chr(ord("A") + index), text
+    return match[1] or match[2], text[match.end() :]
 
 
 def split_options(text: str) -> list[tuple[str, str]]:
     """Return the ``(label, text)`` pairs of ``A. … B. …`` in one or many lines.
 
-    Empty when the text does not start with a label, or the labels do not follow one
-    another.
+    Empty when the text does not start with a label.
     """
-    marks = list(INLINE_OPTION.finditer(text))
+    marks = list(_marks_in_sequence(text))
     if not marks or text[: marks[0].start()].strip():
         return []
-    labels = [mark[1].translate(WIDE_LETTERS) for mark in marks]
-    if [ord(label) - ord(labels[0]) for label in labels] != list(range(len(labels))):
-        return []
+    labels = [_label(mark) for mark in marks]
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     return [
         (label, text[mark.end() : end].strip())
         for label, mark, end in zip(labels, marks, ends, strict=True)
     ]
+
+
+def _label(mark: re.Match[str]) -> str:
+    return (mark[1] or mark[2]).translate(WIDE_LETTERS)
+
+
+def _marks_in_sequence(text: str) -> Iterator[re.Match[str]]:
+    """Yield the marks that follow one another; the C of 维生素(C) is none of them."""
+    expected = None
+    for mark in INLINE_OPTION.finditer(text):
+        if expected is None or _label(mark) == expected:
+            yield mark
+            expected = chr(ord(_label(mark)) + 1)
 
 
 def _guessed_type(options: list[Option], answer: Any, stem: Any) -> str:

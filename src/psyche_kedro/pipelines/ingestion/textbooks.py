@@ -1,7 +1,7 @@
 """Textbooks (Type I) of any format to one row per page.
 
-Type I is the paper's first source: classic psychology books, read by olmOCR (§2.2.1,
-§2.2.2). Here the engine is chosen per page: a trusted text layer, else olmOCR where an
+Type I is the paper's first source: classic psychology books, read by olmOCR
+(§2.1). Here the engine is chosen per page: a trusted text layer, else olmOCR where an
 endpoint is configured, else the OCR engines of this machine. Every page gets a row,
 whatever became of it, and one bad page never costs a book.
 """

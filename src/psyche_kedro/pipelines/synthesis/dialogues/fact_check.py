@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+import jieba
 import jieba.posseg
 
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
@@ -55,6 +56,21 @@ _SURNAMES = (
     "魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常"
     "武乔贺赖龚文"
 )
+_COMPOUND = re.compile(
+    r"欧阳|上官|司马|诸葛|夏侯|皇甫|尉迟|公孙|慕容|令狐|司徒|端木|东方"
+)
+_RELATION = re.compile(
+    r"朋友|同学|室友|同事|闺蜜|老公|老婆|丈夫|妻子|前任|对象|邻居|表[哥弟姐妹]|堂[哥弟姐妹]"
+    r"|哥哥|弟弟|姐姐|妹妹|儿子|女儿|舍友"
+)
+_NO_NAMES = {
+    "谢谢您",
+    "谢谢你",
+    "段时间",
+    "高一",
+    "高二",
+    "高三",
+}  # what the tagger makes names of
 _TITLED = re.compile(
     rf"(?:小|老|阿)[{_SURNAMES}](?![一-鿿]?[的是了])"
     rf"|[{_SURNAMES}](?:老师|医生|大夫|主任|同学|先生|女士|阿姨|叔叔|教授|经理|总|姐|哥|姨|叔)"
@@ -62,7 +78,7 @@ _TITLED = re.compile(
 _NAMED = re.compile(
     r"(?:名叫|叫做|叫作|叫|名字是)([一-鿿]{2,3})(?=[，。、的；！？\s]|$)"
 )
-_PLACEHOLDER = re.compile(r"[\[【<〈][^\]】>〉\s]{1,12}[\]】>〉]")
+_PLACEHOLDER = re.compile(r"[\[【<〈][一-鿿]{1,4}\d+[\]】>〉]")
 
 _DIAGNOSES = re.compile(
     r"抑郁症|抑郁障碍|抑郁发作|(?:轻度|中度|重度)(?:抑郁|焦虑|失眠)|躁郁症?|双相(?:情感)?障碍|双相"
@@ -130,9 +146,24 @@ def _numbers(text: str) -> set[float | str]:
 
 
 def _names(text: str) -> Iterator[str]:
+    """Yield names of people: placeholders, titles, full names, names of relations."""
     yield from _PLACEHOLDER.findall(text)
     yield from _TITLED.findall(text)
     yield from _NAMED.findall(text)
-    for token in jieba.posseg.cut(text):
-        if token.flag == "nr" and token.word[0] in _SURNAMES and len(token.word) > 1:
-            yield token.word
+    yield from _COMPOUND.findall(text)
+    before = ""
+    for word, flag in jieba.posseg.cut(text):
+        if flag == "nr" and _is_name(word, before):
+            yield word
+        before = word
+
+
+def _is_name(word: str, before: str) -> bool:
+    """Return whether a word tagged as a name is one.
+
+    jieba's dictionary tags 高薪, 顾客 and 康复 as names; most real names it does not
+    know, so a word it does know is none.
+    """
+    if len(word) not in {2, 3} or word in _NO_NAMES or jieba.get_FREQ(word):
+        return False
+    return word[0] in _SURNAMES or _RELATION.fullmatch(before) is not None

@@ -30,6 +30,7 @@ _MULTIPLIERS = [
     (0x9E3779B97F4A7C15 * (2 * j + 1) ^ 0xD1B54A32D192ED03 * (j + 1)) & _MASK64 | 1
     for j in range(16)
 ]
+_SLICE = 65_536
 _BLOCK = 65_536  # shingle hashes per block: with its products it stays in the cache
 
 
@@ -67,7 +68,13 @@ def normalised(texts: pl.Series) -> pl.Series:
     No punctuation mark and no CJK ideograph holds a letter under NFKC (checked over all
     of Unicode), so full NFKC is spent on the few texts with anything else in them.
     """
-    plain = texts.fill_null("").str.replace_all(r"[\p{P}\s]+", "")
+    # Slice by slice: the intermediate copies of a million texts are half a gigabyte.
+    slices = texts.fill_null("").cast(pl.String).to_frame().iter_slices(_SLICE)
+    return pl.concat([_normalised(part.to_series()) for part in slices] or [texts])
+
+
+def _normalised(texts: pl.Series) -> pl.Series:
+    plain = texts.str.replace_all(r"[\p{P}\s]+", "")
     rare = plain.str.contains(r"[^\x{4e00}-\x{9fff}0-9A-Za-z]")
     lower = plain.str.replace_many(list(ascii_uppercase), list(ascii_lowercase))
     spelt = plain.filter(rare).str.normalize("NFKC").str.to_lowercase()

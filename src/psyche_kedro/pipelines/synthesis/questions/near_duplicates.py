@@ -48,7 +48,7 @@ BUCKET = 16  # ours: up to here every pair of a bucket is a candidate
 PIVOTS = 4  # ours: beyond, each member meets so many spread members and its neighbour
 _BITS = 512  # of the map that bounds a pair's similarity before it is computed
 _CHUNK = 16_384  # texts per task: their characters fit in memory at any corpus size
-_PAIRS = 1 << 17
+_PAIRS = 1 << 15
 _CELLS = 1 << 18
 _PADDING = np.uint64(1 << 63)
 _PACKED = 3  # characters that fit into 64 bits as they are
@@ -195,11 +195,14 @@ def _collapse(texts: pl.Series, block: U64, ngram: int) -> tuple[I64, I64]:
     Texts shorter than a shingle are distinct from everything: equal emptiness proves
     nothing.
     """
-    rows = pl.DataFrame({"text": texts, "block": block}).with_row_index("row")
-    alone = pl.col("text").str.len_chars() < ngram
-    own = pl.when(alone).then(pl.col("row")).otherwise(None)
-    first = rows.select(pl.col("row").first().over("text", "block", own)).to_series()
-    distinct, group = np.unique(first.to_numpy().astype(np.int64), return_inverse=True)
+    rows = np.arange(len(texts))
+    _, index, inverse = np.unique(
+        texts.hash(seed=0).to_numpy() ^ block, return_index=True, return_inverse=True
+    )
+    first = index[inverse]
+    equal = (texts.gather(first) == texts).to_numpy() & (block[first] == block)
+    equal &= texts.str.len_chars().to_numpy() >= ngram
+    distinct, group = np.unique(np.where(equal, first, rows), return_inverse=True)
     return distinct, group
 
 
@@ -336,7 +339,12 @@ def _verify(
 ) -> Pairs:
     first = (packed >> np.uint64(32)).astype(np.int64)
     second = (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    similarity = exact_jaccard(texts, first, second, ngram=params.ngram, map_=pool.map)
+    similarity = np.empty(len(packed))
+    # Slice by slice: the texts of all pairs of a million rows are a gigabyte as shingles.
+    for part in (slice(at, at + _PAIRS) for at in range(0, len(packed), _PAIRS)):
+        similarity[part] = exact_jaccard(
+            texts, first[part], second[part], ngram=params.ngram, map_=pool.map
+        )
     kept = similarity >= params.threshold - _TOLERANCE
     return Pairs(first[kept], second[kept], similarity[kept])
 

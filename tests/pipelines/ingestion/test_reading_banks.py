@@ -1,0 +1,192 @@
+"""A bank reads the same whatever it is written in; what is wrong with it is named."""
+
+import json
+
+import bank_files as banks
+import pytest
+
+from psyche_kedro import tables
+from psyche_kedro.pipelines.ingestion.nodes import read_question_banks
+
+EXPECTED = [
+    (
+        "single",
+        "短时记忆的容量是",
+        ["5±2", "7±2", "9±2", "3±2"],
+        ["B"],
+        "米勒提出组块的概念",
+    ),
+    (
+        "multiple",
+        "属于抑郁障碍症状的有",
+        ["心境低落", "兴趣减退", "幻听", "精力下降"],
+        ["A", "B", "D"],
+        "见手册",
+    ),
+    (
+        "single",
+        "提出需要层次理论的是",
+        ["马斯洛", "罗杰斯", "弗洛伊德", "斯金纳"],
+        ["A"],
+        "人本主义",
+    ),
+    ("true_false", "信度是效度的必要条件", ["正确", "错误"], ["A"], "信度低则效度低"),
+]
+FORMATS = {
+    "bank.json": banks.as_json(),
+    "bank.jsonl": banks.as_jsonl(),
+    "utf8.csv": banks.as_csv("utf-8"),
+    "bom.csv": banks.as_csv("utf-8-sig"),
+    "gbk.csv": banks.as_csv("gbk"),
+    "gb18030.csv": banks.as_csv("gb18030"),
+    "utf16.csv": banks.as_csv("utf-16"),
+    "tabs.tsv": banks.as_csv("utf-8", "\t"),
+    "two_sheets.xlsx": banks.as_xlsx(),
+    "typed.txt": banks.as_text().encode(),
+    "typed_gbk.txt": banks.as_text().encode("gb18030"),
+    "typed_bom.txt": banks.as_text().encode("utf-8-sig"),
+    "typed.md": banks.as_text().encode(),
+    "numbered_by_word.docx": banks.as_docx(),
+    "table.docx": banks.as_docx_table(),
+    "hidden_answers.html": banks.as_html(),
+}
+
+
+def read(name: str, data: bytes):
+    return read_question_banks([banks.file(name, data)])
+
+
+def questions(name: str, data: bytes) -> list[dict]:
+    return read(name, data).rows.to_dicts()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_bank_reads_the_same_in_every_format_and_encoding(name):
+    found = [
+        (
+            q["type"],
+            q["stem"].strip("（ ）"),
+            [option["text"] for option in q["options"]],
+            q["gold"],
+            q["explanation"],
+        )
+        for q in questions(name, FORMATS[name])
+    ]
+    assert found == EXPECTED
+
+
+def test_traditional_characters_in_big5_are_told_from_gb18030():
+    text = "題目,選項A,選項B,正確答案\n下列屬於心理學的是,記憶,天氣,A\n"
+    (question,) = questions("big5.csv", text.encode("big5"))
+    assert question["stem"] == "下列屬於心理學的是"
+
+
+def test_a_key_at_the_end_answers_by_number_and_by_range():
+    text = (
+        "一、单选题\n1.甲\nA.一 B.二\n2.乙\nA.一 B.二\n3.丙\nA.一 B.二\n答案：1-3 BAB\n"
+    )
+    assert [q["gold"] for q in questions("a.txt", text.encode())] == [
+        ["B"],
+        ["A"],
+        ["B"],
+    ]
+
+
+def test_a_case_text_is_carried_by_each_of_its_questions():
+    shell = {
+        "general_info": "求助者，女性，24岁。",
+        "case_introduction": "三个月来失眠。",
+        "questions_and_answers": banks.records()[:2],
+    }
+    found = questions("case.json", json.dumps([shell]).encode())
+    assert {q["case_text"] for q in found} == {"求助者，女性，24岁。\n三个月来失眠。"}
+    assert [q["locator"] for q in found] == ["item 1 question 1", "item 1 question 2"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [
+        ("B,D", ["B", "D"]),
+        ("DB", ["B", "D"]),
+        ("B、D。", ["B", "D"]),
+        (["D", "B"], ["B", "D"]),
+        ("ＢＤ", ["B", "D"]),
+        ("b d", ["B", "D"]),
+        ("正确答案：BD", ["B", "D"]),
+        ("C,", ["C"]),
+        ("C. 三", ["C"]),
+        ("三", ["C"]),
+    ],
+)
+def test_golds_are_sets_of_labels_however_they_are_written(answer, gold):
+    record = {"题干": "甲", "选项": ["一", "二", "三", "四"], "答案": answer}
+    (question,) = questions("a.json", json.dumps([record]).encode())
+    assert question["gold"] == gold
+
+
+def test_an_option_that_slipped_into_the_answer_is_put_back():
+    record = {
+        "题干": "甲",
+        "options": {"A": "一", "B": "二", "C": "三"},
+        "答案": "D、四",
+    }
+    (question,) = questions("a.json", json.dumps([record]).encode())
+    assert question["options"][-1] == {"label": "D", "text": "四"}
+    assert question["gold"] == ["D"]
+    assert question["parse_errors"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"question": " "}, "empty_stem"),
+        ({"answer": ""}, "no_gold"),
+        ({"answer": "E"}, "gold_not_in_options"),
+        ({"answer": "AB", "type": "单选题"}, "several_golds_for_single"),
+        ({"options": {"A": "一", "C": "三"}, "answer": "A"}, "options_missing"),
+        (
+            {"options": dict(zip("ABCDEFGHI", "一二三四五六七八九", strict=True))},
+            "too_many_options",
+        ),
+        ({"type": "简答题", "options": {}, "answer": ""}, "no_answer"),
+    ],
+)
+def test_a_malformed_question_is_a_row_that_says_what_is_wrong(change, error):
+    record = banks.records()[0] | change
+    (question,) = questions("a.json", json.dumps([record]).encode())
+    assert question["parse_status"] == "malformed"
+    assert error in question["parse_errors"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("empty.json", b"  ", "empty_file"),
+        ("broken.json", b'[{"question": "a"', "invalid_json"),
+        ("notes.txt", "今天天气很好。".encode(), "no_questions"),
+        ("columns.csv", "甲,乙\n1,2\n".encode(), "no_header"),
+        ("book.pdf", b"%PDF-1.7 ", "unknown_type"),
+        ("torn.xlsx", b"PK\x03\x04 torn", "truncated"),
+        ("old.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "unknown_type"),
+        ("torn.docx", banks.as_docx()[:900], "truncated"),
+        ("bytes.csv", b"\xff\xfa\x80\x81\xff", "unknown_encoding"),
+    ],
+)
+def test_an_unreadable_file_is_listed_and_the_others_are_read(name, data, reason):
+    good = banks.file("z.json", banks.as_json())
+    read = read_question_banks([banks.file(name, data), good])
+    assert read.rows.height == len(EXPECTED)
+    (row,) = read.unreadable.to_dicts()
+    assert (row["source"], row["chapter"], row["reason"]) == (
+        name,
+        "question_banks",
+        reason,
+    )
+    assert row["detail"]
+
+
+def test_ids_do_not_change_from_run_to_run_and_differ_within_a_bank():
+    first, second = (read("a.json", banks.as_json()).rows for _ in range(2))
+    assert first.equals(second)
+    assert first["question_id"].n_unique() == first.height
+    tables.BankQuestions.validate(first)
