@@ -3,8 +3,8 @@
     python benchmarks/chunks.py [--megabytes 4] [--lessons <folder of .md>]
 
 The book has chapters, sections of two levels, paragraphs of 1 to 40 sentences, tables,
-formulas, figures, a table of contents, exercises, references and an index. It comes as
-pages cut wherever they are full, so most of them end inside a sentence. Every paragraph
+formulas, figures, a table of contents, exercises, references and an index. It comes
+as pages cut wherever they are full, so most of them end inside a sentence. Every paragraph
 names its chapter, so that a chunk with two names crosses a border. Writes its section of
 ``benchmarks/README.md``.
 """
@@ -84,7 +84,8 @@ class Author:
         for section in range(1, self.random.randint(3, 6)):
             yield f"## {number}.{section} {self.random.choice(SUBJECTS)}"
             for part in range(self.random.randint(0, 3)):
-                yield f"### {number}.{section}.{part + 1} {self.random.choice(SUBJECTS)}"
+                title = self.random.choice(SUBJECTS)
+                yield f"### {number}.{section}.{part + 1} {title}"
                 for _ in range(self.random.randint(1, 8)):
                     yield self.block(number)
             yield self.paragraph(number)
@@ -167,7 +168,7 @@ def _ends_well(chunk: str) -> bool:
 
 
 def check_lessons(folder: Path) -> dict[str, str]:
-    """Return what becomes of real lessons: much of them is lists without a full stop."""
+    """Return what becomes of real lessons, much of them lists without full stops."""
     params = parameters()
     chunks, cut, lost = 0, 0, 0
     for path in sorted(folder.rglob("*.md")):

@@ -2,11 +2,11 @@
 
     python benchmarks/real_questions.py <folder> [--print 60]
 
-``<folder>`` holds ``cpsyexam/mcq/{train,dev}`` and ``pceb`` in their public layouts. The
-pool is their choice questions. PCEB repeats itself: the groups of items with the same
-stem without its number, the same case and the same options in any order are known. Those
-whose gold texts agree must stand in one cluster; the others are conflicts of the answer
-key, listed and never merged.
+``<folder>`` holds ``cpsyexam/mcq/{train,dev}`` and ``pceb`` in their public layouts.
+The pool is their choice questions. PCEB repeats itself: the groups of items with the
+same stem without its number, the same case and the same options in any order are
+known. Those whose gold texts agree must stand in one cluster; the others are conflicts
+of the answer key, listed and never merged.
 """
 
 import argparse
