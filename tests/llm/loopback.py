@@ -103,6 +103,8 @@ class LoopbackServer:
         self._loop.run_until_complete(self._start())
         self._ready.set()
         self._loop.run_forever()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
         self._loop.run_until_complete(self._runner.cleanup())
         self._loop.close()
 

@@ -1,12 +1,18 @@
 """The OpenAI chat model over real HTTP, against the loopback server."""
 
 import asyncio
+import contextlib
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from asking import ask
 from loopback import Behaviour, LoopbackServer
 
-from psyche_kedro.llm import ChatModelError, Failure, Outcome, Reply, Usage
+from psyche_kedro.llm import ChatModelError, ChatRequest, Failure, Outcome, Reply, Usage
 from psyche_kedro.llm.endpoints import Endpoint
 from psyche_kedro.llm.openai_chat_model import OpenAIChatModel
 from psyche_kedro.llm.reply_store import ReplyStore
@@ -126,13 +132,86 @@ def test_a_refusal_of_the_whole_model_stops_the_run(
     assert server.total <= 64
 
 
-def test_a_notebook_with_a_running_loop_gets_the_same(
+def test_a_script_a_notebook_and_a_thread_runner_get_the_same(
+    server: LoopbackServer, tmp_path: Path
+) -> None:
+    requests = [ask(str(i)) for i in range(50)]
+
+    def model(name: str) -> OpenAIChatModel:
+        return _model(server, ReplyStore(tmp_path / name))
+
+    async def cell() -> list[Outcome]:  # a notebook runs its cells inside a loop
+        return model("notebook").complete(requests)
+
+    script = model("script").complete(requests)
+    notebook = asyncio.run(cell())
+    with ThreadPoolExecutor(4) as runner:
+        threads = list(runner.map(model("thread").complete, [requests] * 4))
+    assert [notebook, *threads] == [script] * 5
+
+
+def test_two_threads_share_one_model_and_its_store(
     server: LoopbackServer, store: ReplyStore
 ) -> None:
-    async def cell() -> list[Outcome]:
-        return _model(server, store).complete([ask("q")])
+    model = _model(server, store)
+    halves = [[ask(f"{half}{i}") for i in range(100)] for half in "ab"]
+    with ThreadPoolExecutor(2) as runner:
+        outcomes = list(runner.map(model.complete, halves))
+    assert [[o.text for o in half] for half in outcomes] == [
+        [f"{half}{i}#0" for i in range(100)] for half in "ab"
+    ]
 
-    assert _only(asyncio.run(cell())).text == "q#0"
+
+@pytest.mark.parametrize("inside_a_loop", [False, True], ids=["script", "notebook"])
+def test_ctrl_c_stops_at_once_and_keeps_what_was_answered(
+    server: LoopbackServer, store: ReplyStore, inside_a_loop: bool
+) -> None:
+    server.script = lambda seen: Behaviour(latency=60 if seen.index else 0)
+    interrupt = (threading.main_thread().ident, signal.SIGINT)
+
+    async def cell() -> None:
+        _model(server, store).complete([ask("a"), ask("b")])
+
+    threading.Timer(2.0, signal.pthread_kill, interrupt).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        if inside_a_loop:
+            with contextlib.closing(asyncio.new_event_loop()) as loop:
+                loop.run_until_complete(cell())
+        else:
+            _model(server, store).complete([ask("a"), ask("b")])
+    assert time.monotonic() - began < 30
+    with store.open() as session:
+        assert session.rows("SELECT count(*) FROM replies") == [(1,)]
+
+
+def test_changing_what_changes_no_reply_asks_nothing(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    _model(server, store).complete([ask("q")])
+    with LoopbackServer() as moved:
+        other = Endpoint(base_url=moved.url, api_key="other", concurrency=3)
+        model = OpenAIChatModel("m", endpoints=[other], store=store)
+        model.complete([ask("q", task="another")])
+        assert moved.total == 0
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ask("q", sampling={"temperature": 0.1}),
+        ask("q", sample=1),
+        ask("q", schema={"type": "object"}),
+    ],
+    ids=["temperature", "sample", "schema"],
+)
+def test_changing_what_changes_a_reply_asks_again(
+    server: LoopbackServer, store: ReplyStore, changed: ChatRequest
+) -> None:
+    model = _model(server, store)
+    model.complete([ask("q")])
+    model.complete([changed])
+    assert server.total == 2
 
 
 def test_sampling_that_the_requests_set_themselves_is_refused(

@@ -283,7 +283,7 @@ class Dispatcher:
             most = min(most, _EMPTY_ATTEMPTS)
         if fault.reason not in _RETRIED or job.charged >= most:
             return self._hand_over(job, replace(fault, attempts=job.sent), now)
-        due = now + max(fault.retry_after, _backoff(job.sent))
+        due = now + _pause(fault, job.sent)
         if due - job.begun_at > self.patience.deadline_seconds:
             late = replace(fault, reason="deadline", attempts=job.sent)
             return self._hand_over(job, late, now)
@@ -336,6 +336,9 @@ def _charged(fault: Fault, away: bool) -> bool:
     return not (fault.reason == "connection" and away)
 
 
-def _backoff(attempt: int) -> float:
+def _pause(fault: Fault, attempt: int) -> float:
+    """Return the seconds until the next attempt: what was asked for, or a back-off."""
+    if fault.retry_after:
+        return fault.retry_after * random.uniform(1.0, 1.1)  # noqa: S311 - jitter
     longest = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2.0 ** min(attempt - 1, 10))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
