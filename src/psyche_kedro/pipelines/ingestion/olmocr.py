@@ -32,6 +32,10 @@ from psyche_kedro.pipelines.ingestion.parameters import OlmocrParameters
 
 FENCE = re.compile(r"\A\s*```[a-z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
+WORTH_ANOTHER_TRY = frozenset(
+    {"truncated", "empty_reply", "no_front_matter", "turned", "repeating_reply"}
+)
+"""What another temperature may mend; the gateway has retried all else already."""
 REPEATED = re.compile(r"(.{4,60}?)\1{9,}", re.DOTALL)
 """A reading that runs in a circle: a known failure of vision models."""
 
@@ -72,7 +76,7 @@ def read_pages(
         waiting = [
             _Try(one.ref, (one.turn + page.turn) % 360)
             for one, page in zip(waiting, read, strict=True)
-            if page.problem
+            if page.problem in WORTH_ANOTHER_TRY
         ]
         if not waiting:
             break
@@ -123,8 +127,6 @@ def read_reply(outcome: Outcome) -> OlmocrPage:
 
     if isinstance(outcome, Failure):
         return OlmocrPage("", outcome.reason)
-    if outcome.finish_reason == "length":
-        return OlmocrPage("", "truncated_reply")
     parser = FrontMatterParser(front_matter_class=PageResponse)
     try:
         matter, text = parser._extract_front_matter_and_text(_bare(outcome.text))
