@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -70,14 +71,19 @@ class LoopbackServer:
         answered: How often each content got a whole answer with status 200.
         bodies: Every request's body, in order.
         keys: Every Authorization header seen.
+        hosts: Every Host header seen.
     """
 
-    def __init__(self, script: Script = well_behaved) -> None:
+    def __init__(
+        self, script: Script = well_behaved, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.script = script
+        self.tls = tls
         self.seen: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self.bodies: list[Mapping[str, Any]] = []
         self.keys: set[str] = set()
+        self.hosts: set[str] = set()
         self.most_in_flight = 0
         self._open = 0
         self.url = ""
@@ -113,10 +119,13 @@ class LoopbackServer:
         self.add_routes(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, backlog=1024)
+        site = web.TCPSite(
+            self._runner, "127.0.0.1", 0, backlog=1024, ssl_context=self.tls
+        )
         await site.start()
         port = self._runner.addresses[0][1]
-        self.url = f"http://127.0.0.1:{port}/v1"
+        scheme = "https" if self.tls else "http"
+        self.url = f"{scheme}://127.0.0.1:{port}/v1"
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post("/v1/chat/completions", self._complete)
@@ -129,6 +138,7 @@ class LoopbackServer:
         return ask
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
+        self.hosts.add(request.host)
         self.keys.add(request.headers.get("Authorization", ""))
         ask = self.take(await request.json())
         behaviour = self.script(ask)

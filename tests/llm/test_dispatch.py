@@ -264,6 +264,30 @@ def test_stated_tokens_a_minute_are_kept(
     assert 1.2 <= time.monotonic() - began <= 8.0
 
 
+def test_a_limit_learned_by_one_node_is_known_to_the_next(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    server.script = _token_bucket(50, 10, {})
+    refused = []
+    for node in range(2):
+        before = server.total
+        _model(server, store=store).complete(ask(f"{node} {i}") for i in range(80))
+        refused.append(server.total - before - 80)
+    assert refused[0] > 10
+    assert refused[1] < refused[0] / 2
+
+
+def test_a_proxy_named_by_the_environment_is_used(
+    server: LoopbackServer, store: ReplyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", server.url.removesuffix("/v1"))
+    monkeypatch.setenv("NO_PROXY", "")
+    endpoint = Endpoint(base_url="http://model.invalid/v1")
+    model = _model(store=store, endpoints=[endpoint])
+    assert _reasons(model.complete([ask("q")])) == [""]
+    assert server.hosts == {"model.invalid"}
+
+
 def test_concurrency_is_a_ceiling(server: LoopbackServer, store: ReplyStore) -> None:
     server.script = lambda _: Behaviour(latency=0.02)
     endpoint = Endpoint(base_url=server.url, concurrency=5)

@@ -14,6 +14,7 @@ What is retried, and what not:
 """
 
 import asyncio
+import functools
 import heapq
 import itertools
 import random
@@ -49,8 +50,26 @@ _TICK_SECONDS: Final = 1.0
 _SECONDS_PER_MINUTE: Final = 60.0
 
 
+class Bearing:
+    """What an endpoint was seen to bear.
+
+    Args:
+        endpoint: Its stated limits.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.window = Window(endpoint.concurrency)
+        self.pace = Pace(_per_second(endpoint.requests_per_minute))
+        self.tokens = Pace(_per_second(endpoint.tokens_per_minute))
+        self.expected_output = 256.0
+
+
+# The provider does not forget between two nodes what it was asked by the first.
+_bearing_of = functools.cache(Bearing)
+
+
 class Lane:
-    """One endpoint at work: what it was seen to bear, and whether it rests.
+    """One endpoint at work, and whether it rests.
 
     Args:
         endpoint: Its stated limits.
@@ -60,14 +79,14 @@ class Lane:
     def __init__(self, endpoint: Endpoint, client: Any) -> None:
         self.endpoint = endpoint
         self.client = client
-        self.window = Window(endpoint.concurrency)
-        self.pace = Pace(_per_second(endpoint.requests_per_minute))
-        self.tokens = Pace(_per_second(endpoint.tokens_per_minute))
+        self._bearing = _bearing_of(endpoint)
+        self.window = self._bearing.window
+        self.pace = self._bearing.pace
+        self.tokens = self._bearing.tokens
         self.in_flight = 0
         self.resting_until = 0.0
         self._faults_in_row = 0
         self._rests = 0
-        self._expected_output = 256.0
 
     @property
     def load(self) -> float:
@@ -93,7 +112,7 @@ class Lane:
         if self.endpoint.tokens_per_minute is None:
             return 0.0
         asked = sum(len(message["content"]) for message in call.request.messages)
-        reserved = estimate_tokens(asked) + self._expected_output
+        reserved = estimate_tokens(asked) + self._bearing.expected_output
         self.tokens.spend(reserved)
         return reserved
 
@@ -113,8 +132,8 @@ class Lane:
     def _settle_tokens(self, answer: Answer, begun: "_Begun") -> None:
         spent = answer.usage.input_tokens + answer.usage.output_tokens
         self.tokens.spend(spent - begun.reserved)
-        surprise = answer.usage.output_tokens - self._expected_output
-        self._expected_output += 0.05 * surprise
+        surprise = answer.usage.output_tokens - self._bearing.expected_output
+        self._bearing.expected_output += 0.05 * surprise
 
     def _back_off(self, fault: Fault, now: float) -> None:
         binds = self.pace.refuse(now)
