@@ -324,14 +324,40 @@ class ReviewedQuestions(QuestionPool):
     """Questions that passed the screen and, where people looked, the review."""
 
     review: str = _enum("not_reviewed", "kept", "fixed")
+    original_stem: str = _nullable()
+    original_options: pl.List = pa.Field(nullable=True, dtype_kwargs={"inner": OPTION})
+    original_gold: pl.List = pa.Field(nullable=True, dtype_kwargs={"inner": pl.String})
+    """What a person changed, as it was; null where nothing was. The id stays."""
 
 
 class ReviewVerdicts(_Table):
     """One row per verdict of a person."""
 
     question_id: str = _id()
-    verdict: str = _enum("keep", "reject")
+    reviewer: str
+    verdict: str = _enum("keep", "fix", "reject")
     reason: str = _nullable()
+    """A slug of ``review_forms.REASONS``, or the person's own words."""
+    stem: str = _nullable()
+    options: pl.List = pa.Field(nullable=True, dtype_kwargs={"inner": OPTION})
+    gold: pl.List = pa.Field(nullable=True, dtype_kwargs={"inner": pl.String})
+    """What a fix changes; null for what it leaves."""
+    seconds: float = _nullable()
+    """Time spent, where the tool says so."""
+    source: str
+    """File the verdict stands in."""
+
+
+class ReviewSummary(_Table):
+    """One row per (measure, group) of the human review."""
+
+    measure: str = _enum("agreement", "throughput", "overturned", "verdicts")
+    group: str
+    """``verdict``, a reason, or a reviewer."""
+    value: float = _nullable()
+    """Krippendorff's alpha, questions per hour, or a share; null without data."""
+    n: int
+    """Questions it is measured on."""
 
 
 class Rationales(Provenance):

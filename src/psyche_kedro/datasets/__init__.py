@@ -12,6 +12,7 @@ _MODULES = {
     "OfflineChatModelDataset": "chat_model_dataset",
     "OpenAIChatModelDataset": "chat_model_dataset",
     "PromptDataset": "prompt_dataset",
+    "ReviewWorkbookDataset": "review_workbook_dataset",
     "SourceFile": "source_files",
     "SourceFilesDataset": "source_files",
     "TableDataset": "table_dataset",

@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 from questions_made import bank, pooled, question
 
-from psyche_kedro.datasets import SourceFile
 from psyche_kedro.llm.chat_model import Reply
 from psyche_kedro.pipelines.synthesis.parameters import (
     Ask,
@@ -25,10 +24,6 @@ from psyche_kedro.pipelines.synthesis.questions.nodes import (
     screen_questions,
 )
 from psyche_kedro.pipelines.synthesis.questions.replies import read_slots
-from psyche_kedro.pipelines.synthesis.questions.review import (
-    apply_review,
-    read_review_verdicts,
-)
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import Chunks, GeneratedQuestions, content_id, frame
 from scripted import Answer, ScriptedChatModel, as_json, fail
@@ -378,41 +373,3 @@ def test_the_screen_says_why(verdict: Answer, reason: str | None) -> None:
     assert re.search(
         "例题\n判断：不合理。缺图", judge.requests[0].messages[-1]["content"]
     )
-
-
-# ---- review ----------------------------------------------------------------------
-
-
-def review_file(text: str, name: str = "a.csv") -> SourceFile:
-    return SourceFile(name, text.encode)
-
-
-def test_without_a_review_everything_goes_on_marked_so() -> None:
-    kept, lost = apply_review(pooled(question()), read_review_verdicts([]))
-    assert (kept["review"].to_list(), lost.height) == (["not_reviewed"], 0)
-
-
-def test_one_reject_is_enough_and_an_empty_cell_is_no_verdict() -> None:
-    good, bad, unseen = (question(f"关于记忆的第{c}道题（ ）。") for c in "甲乙丙")
-    first = review_file(
-        "question_id,verdict,reason\n"
-        f"{good['question_id']},保留,\n{bad['question_id']},keep,\n"
-        f"{unseen['question_id']},,\n"
-    )
-    second = review_file(
-        f"question_id,verdict,reason\n{bad['question_id']},删除,重复\n"
-    )
-    kept, lost = apply_review(
-        pooled(good, bad, unseen), read_review_verdicts([first, second])
-    )
-    assert kept["review"].to_list() == ["kept", "not_reviewed"]
-    assert lost.select("row_id", "reason", "detail").rows() == [
-        (bad["question_id"], "rejected_by_people", "重复")
-    ]
-
-
-def test_a_verdict_that_is_none_stops_the_run_in_one_sentence() -> None:
-    row = question()["question_id"]
-    file = review_file(f"question_id,verdict\n{row},maybe\n")
-    with pytest.raises(ValueError, match=r"a\.csv says 'maybe' of question .* one of"):
-        read_review_verdicts([file])

@@ -76,7 +76,7 @@ class ReviewParameters(_Parameters):
 
     sample_size: int | None = Field(default=None, ge=1)
     shared_share: float = Field(ge=0, le=1)
-    reviewers: int = Field(ge=1)
+    reviewers: tuple[str, ...] = Field(min_length=1)
 
 
 class RationaleParameters(_Parameters):

@@ -340,7 +340,7 @@ def _verify(
     first = (packed >> np.uint64(32)).astype(np.int64)
     second = (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
     similarity = np.empty(len(packed))
-    # Slice by slice: the texts of all pairs of a million rows are a gigabyte as shingles.
+    # Slice by slice: as shingles, the texts of a million rows are a gigabyte.
     for part in (slice(at, at + _PAIRS) for at in range(0, len(packed), _PAIRS)):
         similarity[part] = exact_jaccard(
             texts, first[part], second[part], ngram=params.ngram, map_=pool.map

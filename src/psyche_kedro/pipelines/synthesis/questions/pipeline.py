@@ -15,6 +15,7 @@ from psyche_kedro.pipelines.synthesis.questions.review import (
     apply_review,
     export_review_batch,
     read_review_verdicts,
+    summarise_review,
 )
 
 
@@ -102,7 +103,7 @@ def create_pipeline() -> Pipeline:
                     "screened_questions": "screened_questions",
                     "params": "params:synthesis.review",
                 },
-                outputs="review_batch",
+                outputs=["review_batch", "review_tasks", "review_config"],
                 name="export_review_batch",
             ),
             Node(
@@ -119,6 +120,12 @@ def create_pipeline() -> Pipeline:
                 },
                 outputs=["reviewed_questions", "rejected_by_review"],
                 name="apply_review",
+            ),
+            Node(
+                summarise_review,
+                inputs=["screened_questions", "review_verdicts"],
+                outputs="review_summary",
+                name="summarise_review",
             ),
         ]
     )

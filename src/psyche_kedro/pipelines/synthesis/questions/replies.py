@@ -70,7 +70,7 @@ def read_question(item: Mapping[str, Any], kind: str) -> Slot:
     """Return the columns of one question, or the first thing wrong with it."""
     stem = str(item.get("question") or item.get("stem") or "").strip()
     case = str(item.get("case") or item.get("case_text") or "").strip() or None
-    options = _options(item.get("options"), kind)
+    options = read_options(item.get("options"), kind)
     labels = [option["label"] for option in options]
     answer = _answer_text(item.get("answer"), kind)
     gold = sorted(
@@ -96,7 +96,7 @@ def _why_missing(reply: Reply, some: bool) -> str:
     return "refusal" if _REFUSAL.search(reply.text) else fault(reply)
 
 
-def _options(raw: Any, kind: str) -> list[dict[str, str]]:
+def read_options(raw: Any, kind: str) -> list[dict[str, str]]:
     """Return options from a map, a list, a text; labelled A, B, … in their order."""
     if not raw and kind == "true_false":
         raw = list(_TRUE_FALSE)

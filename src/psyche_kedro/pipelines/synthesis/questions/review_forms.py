@@ -1,0 +1,140 @@
+"""What a reviewer sees and says: one batch, as a sheet and as Label Studio tasks.
+
+Both forms ask the same of a question: keep, fix or reject; why; and, for a fix, the
+edited stem, options and answer. Label Studio is spoken to through its JSON alone: its
+SDK drags ``datasets`` down to 2.10 in this environment.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
+from typing import Any
+
+from psyche_kedro.prompts import render_question
+
+Row = dict[str, Any]
+
+VERDICTS = {"保留": "keep", "修改": "fix", "删除": "reject"}
+REASONS = {
+    "重复": "duplicate",
+    "信息残缺": "incomplete",
+    "逻辑混乱": "confused",
+    "表述不清": "unclear",
+    "答案有误": "wrong_answer",
+    "不属心理学": "off_topic",
+    "其他": "other",
+}
+SHEET = {
+    "题目编号": "question_id",
+    "审题人": "reviewer",
+    "题目": "question",
+    "答案": "answer",
+    "结论": "verdict",
+    "理由": "reason",
+    "修改后题干": "stem",
+    "修改后选项": "options",
+    "修改后答案": "gold",
+}
+"""Headings of the sheet, and the fields they are."""
+
+_FIELDS = ("verdict", "reason", "stem", "options", "gold")
+
+
+def sheet_row(question: Mapping[str, Any], reviewer: str) -> Row:
+    """Return a question as a row of the sheet, its verdict still empty."""
+    filled = {
+        "question_id": question["question_id"],
+        "reviewer": reviewer,
+        "question": render_question(question),
+        "answer": "".join(question["gold"]),
+    }
+    return {heading: filled.get(field, "") for heading, field in SHEET.items()}
+
+
+def task(question: Mapping[str, Any], reviewers: Iterable[str]) -> Row:
+    """Return a question as a Label Studio task, with the edit fields filled in."""
+    options = "\n".join(f"{o['label']}. {o['text']}" for o in question["options"])
+    gold = "".join(question["gold"])
+    edits = [
+        _result(name, "textarea", "text", [value])
+        for name, value in (
+            ("stem", question["stem"]),
+            ("options", options),
+            ("gold", gold),
+        )
+    ]
+    return {
+        "data": {
+            "question_id": question["question_id"],
+            "question": render_question(question),
+            "answer": gold,
+            "reviewers": "、".join(reviewers),
+        },
+        "predictions": [{"model_version": "as-written", "result": edits}],
+    }
+
+
+def labelling_config() -> str:
+    """Return Label Studio's labelling configuration for these tasks."""
+    verdicts = "".join(f'<Choice value="{escape(v)}"/>' for v in VERDICTS)
+    reasons = "".join(f'<Choice value="{escape(r)}"/>' for r in REASONS)
+    areas = "".join(
+        f'<Header value="{heading}" size="6"/>'
+        f'<TextArea name="{SHEET[heading]}" toName="question" rows="3"'
+        ' maxSubmissions="1" editable="true"/>'
+        for heading in ("修改后题干", "修改后选项", "修改后答案")
+    )
+    return (
+        "<View>"
+        '<Text name="question" value="$question"/>'
+        '<Header value="答案：$answer　审题人：$reviewers" size="5"/>'
+        '<Choices name="verdict" toName="question" required="true">'
+        f"{verdicts}</Choices>"
+        f'<Choices name="reason" toName="question">{reasons}</Choices>'
+        f"{areas}"
+        "</View>"
+    )
+
+
+def read_sheet_row(row: Mapping[str, Any]) -> Row:
+    """Return the fields of a filled-in row, whatever the language of its headings."""
+    named = {SHEET.get(heading, heading): value for heading, value in row.items()}
+    said = {
+        key: str(value).strip() for key, value in named.items() if value is not None
+    }
+    return {key: said.get(key) or None for key in ("question_id", "reviewer", *_FIELDS)}
+
+
+def read_export(tasks: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
+    """Yield one row per annotation of a Label Studio JSON export."""
+    for item in tasks:
+        for annotation in item.get("annotations", []):
+            if annotation.get("was_cancelled"):
+                continue
+            said = {r["from_name"]: _said(r["value"]) for r in annotation["result"]}
+            yield {
+                "question_id": item["data"]["question_id"],
+                "reviewer": _annotator(annotation.get("completed_by")),
+                **{field: said.get(field) for field in _FIELDS},
+                "seconds": annotation.get("lead_time"),
+            }
+
+
+def _result(name: str, kind: str, key: str, value: Any) -> Row:
+    return {
+        "from_name": name,
+        "to_name": "question",
+        "type": kind,
+        "value": {key: value},
+    }
+
+
+def _said(value: Mapping[str, Any]) -> str | None:
+    words = value.get("choices") or value.get("text") or [None]
+    return str(words[0]) if isinstance(words, list) else str(words)
+
+
+def _annotator(who: Any) -> str:
+    """Return a reviewer's name; the export has an id or a user."""
+    if isinstance(who, Mapping):
+        return str(who.get("email") or who.get("id"))
+    return f"user {who}"
