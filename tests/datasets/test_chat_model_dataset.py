@@ -52,6 +52,41 @@ def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
         _entry(tmp_path, limits={"concurrency": 0})
 
 
+def test_several_endpoints_may_have_their_own_keys(tmp_path: Path) -> None:
+    entry = OpenAIChatModelDataset(
+        model="qwen",
+        store=str(tmp_path / "r.sqlite"),
+        credentials={"api_key": KEY},
+        endpoints=[
+            {"base_url": "http://a/v1", "weight": 2},
+            {"base_url": "http://b/v1", "credentials": {"api_key": ""}},
+        ],
+        limits={"requests_per_minute": 60},
+    )
+    assert [each.requests_per_minute for each in entry._endpoints] == [60, 60]
+    with pytest.raises(ChatModelError, match="at http://b/v1 has credentials without"):
+        entry.check()
+
+
+def test_a_budget_in_money_needs_a_price(tmp_path: Path) -> None:
+    with pytest.raises(ChatModelError, match="no price is known for model 'qwen'"):
+        _entry(tmp_path, budget={"money": 5}).check()
+    prices = tmp_path / "prices.yml"
+    prices.write_text("qwen: {input: 4, output: 12, currency: CNY, as_of: '2026-11'}")
+    _entry(tmp_path, budget={"money": 5}, prices=str(prices)).check()
+
+
+def test_an_unknown_mode_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ChatModelError, match="mode 'bulk': it is online or batch"):
+        _entry(tmp_path, mode="bulk").check()
+
+
+@pytest.mark.parametrize("part", ["patience", "budget", "limits"])
+def test_a_setting_that_does_not_exist_is_named(tmp_path: Path, part: str) -> None:
+    with pytest.raises(DatasetError, match="wrong 'sped': Extra inputs"):
+        _entry(tmp_path, **{part: {"sped": 1}})
+
+
 def test_a_model_cannot_be_saved(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="read-only"):
         _entry(tmp_path).save("anything")
