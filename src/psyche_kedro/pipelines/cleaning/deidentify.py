@@ -33,6 +33,7 @@ PLACEHOLDERS = {
     "contact": "联系方式",
 }
 NUMBERED = frozenset({"name", "place"})
+CONTACTS = PLACEHOLDERS.keys() - NUMBERED
 """Kinds of which a conversation may name several that must stay apart."""
 PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(PLACEHOLDERS.values())})\d*\]")
 
@@ -75,7 +76,17 @@ def mask_conversation(texts: Sequence[str], allowed: frozenset[str]) -> list[str
         for text, found in zip(texts, spans, strict=True)
     ]
     known: dict[tuple[str, str], str] = {}
-    return [_masked(t, s, known) for t, s in zip(texts, spans, strict=True)]
+    masked = [_masked(t, s, known) for t, s in zip(texts, spans, strict=True)]
+    return [_without_contacts(text, allowed, known) for text in masked]
+
+
+def _without_contacts(
+    text: str, allowed: frozenset[str], known: dict[tuple[str, str], str]
+) -> str:
+    """Return a masked text masked again while that shows contacts: @甲@乙."""
+    while contacts := [s for s in find_spans(text, allowed) if s.kind in CONTACTS]:
+        text = _masked(text, contacts, known)
+    return text
 
 
 def _names(texts: Sequence[str], spans: Sequence[list[Span]]) -> set[str]:

@@ -33,7 +33,7 @@ STICKER = re.compile(
 )
 _EDGE = "[^\\s\u4e00-\u9fffA-Za-z0-9，。！？、；：“”‘’（）()《》<>=+\\-.,%\\[\\]【】]"
 BRACKETED = re.compile(
-    rf"{_EDGE}{{0,5}}[(（]([^()（）\n]{{1,16}})[)）](?:{_EDGE}{{0,6}}[oOaz]?(?![A-Za-z0-9]))?"
+    rf"(?:(?<![A-Za-z0-9])[oO])?{_EDGE}{{0,5}}[(（]([^()（）\n]{{1,16}})[)）](?:{_EDGE}{{0,6}}[oOaz]?(?![A-Za-z0-9]))?"
 )
 BARE = re.compile(
     r"(?<![A-Za-z0-9=+\-*/^_\\])(?:T[_＿.v]+T|Q[A_]Q|TAT|q[wA]q|[＾^][_oO.▽]+[＾^]|>[_.]+<"
@@ -41,7 +41,7 @@ BARE = re.compile(
     r"|[xX]D|2333+|h{4,}|hiahia)(?![A-Za-z0-9=+*/^_])"
 )
 WESTERN = re.compile(
-    rf"(?<![案选题项为A-Za-z0-9])[:;=8][-'o^]?[)(DPp|*](?=\s|$|[{HAN}，。！？])"
+    rf"(?<![案选题项为A-Za-z0-9.])[:;=][-'o^]?[)(DPp|*](?=\s|$|[{HAN}，。！？])"
 )
 FACE = re.compile(
     r"[*~@]{0,2}\s?[\^><@TtQqUuoOxX\-=;~。]\s?[_.oOwWvV▽ω﹏\-]{1,3}"
@@ -51,12 +51,12 @@ PLAIN = frozenset(
     "+−–—<>≤≥≈±×÷%.,:;/*^_~′'\"|&@#!?？！…、，。：；°℃$√∞∑∏∫∂∈∩∪→←↑↓①②③④⑤⑥⑦⑧⑨⑩ ·²³¹½¼"
     "αβγδεζηθικλμνξπρστυφχψωΑΒΓΔΘΛΞΠΣΦΨΩ“”‘’《》【】[]「」～"
 )
-WORDS = re.compile(rf"[{HAN}]{{2}}|[A-Za-z]{{3}}|\d")
+WORDS = re.compile(rf"[{HAN}]{{2}}|[A-Za-z]{{3}}|[0-9]")
 FACE_CATEGORIES = frozenset(
     {"So", "Sk", "Lm", "Mn", "Lo", "Sm", "Po", "Pc", "Ll", "Lu"}
 )
 MARKS = re.compile(
-    "[(（:;=\\[/^_]|[TQOXoxqh]|囧|>|233|[^\x00-\u22ff\u3000-\uffef]|[\u2300-\u2fff]"
+    "[(（:;=\\[/^_]|[TQOXoxqh]|囧|>|233|[^\x00-\u22ff\u3000-\uffef]|[\u2300-\u2fff\ufe0f\u20e3]"
 )
 
 

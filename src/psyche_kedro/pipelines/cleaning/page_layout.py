@@ -94,8 +94,8 @@ def clean_book(pages: Sequence[BookPage], parameters: PageParameters) -> list[Bo
         if has_margin and page.is_printed:
             _remove_margin_numbers(page)
         page.blocks = _blocks(page)
-    _join_across_pages(pages)
     _remove_matter(pages, parameters.matter)
+    _join_across_pages(pages)
     return list(pages)
 
 
@@ -141,7 +141,8 @@ def _is_running_head(
         any(fuzz.ratio(key, other) >= parameters.similarity for other in others)
         for others in keys
     )
-    return bool(key) and alike >= parameters.min_repeats
+    is_sentence = line.rstrip().endswith(("。", "！", "？"))
+    return bool(key) and not is_sentence and alike >= parameters.min_repeats
 
 
 def _take_line(page: BookPage, line: str, reason: str) -> None:

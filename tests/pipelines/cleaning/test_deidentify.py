@@ -1,0 +1,119 @@
+"""Contacts, places and names are masked, hotlines and psychologists are not."""
+
+import pytest
+from cleaning_parameters import HOTLINES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from labelled_spans import count, find, halves
+
+from psyche_kedro.pipelines.cleaning import deidentify
+from psyche_kedro.pipelines.cleaning.contacts import id_checksum_holds
+from psyche_kedro.pipelines.cleaning.deidentify import (
+    LeakError,
+    check_no_contacts,
+    mask_conversation,
+)
+from psyche_kedro.pipelines.cleaning.spans import Span
+
+FLOORS = {"made with the rules": (0.95, 0.85), "held out": (0.85, 0.65)}
+"""Precision and recall that no change may fall below, of names and places alike."""
+
+
+def mask(*texts: str) -> list[str]:
+    return mask_conversation(texts, HOTLINES)
+
+
+@pytest.mark.parametrize("half", FLOORS)
+def test_names_and_places_are_found_as_often_as_measured(half):
+    counts = count(halves()[half], find)
+    precision, recall = FLOORS[half]
+    for kind in ("name", "place"):
+        assert counts.precision(kind) >= precision, kind
+        assert counts.recall(kind) >= recall, kind
+
+
+def test_the_set_is_large_and_half_of_it_is_held_out():
+    sizes = [len(sentences) for sentences in halves().values()]
+    assert sum(sizes) >= 150
+    assert sizes[1] * 2 >= sum(sizes)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("手机13812345678打给我", "手机[电话]打给我"),
+        ("座机0571-88886666转12", "座机[电话]"),
+        ("打+86 137-0000-1234", "打[电话]"),
+        ("邮箱zhang@163.com吧", "邮箱[邮箱]吧"),
+        ("QQ：564738291备注", "QQ：[QQ号]备注"),
+        ("加微信mooncat1999聊", "加微信[微信号]聊"),
+        ("薇：abc12345xyz，", "薇：[微信号]，"),
+        ("身份证330106199408172345是我的", "身份证[证件号]是我的"),
+        ("车牌浙A12345是他的", "车牌[车牌]是他的"),
+        ("卡号6222021234567890123里", "卡号[卡号]里"),
+        ("@sunny_1995 你好", "@[账号] 你好"),
+        ("看https://example.com/a吧", "看[链接]吧"),
+    ],
+)
+def test_a_contact_beside_han_is_masked(text, masked):
+    assert mask(text) == [masked]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "请拨打12356或110，也可以打400-161-9995。",
+        "热线是010-82951332。",
+        "PHQ-9得分18分，GAD-7得分15分。",
+        "弗洛伊德和荣格谁说得对？",
+        "高兴的时候特别高兴。",
+        "花了13800元，从2019年12月到2021年3月。",
+    ],
+)
+def test_hotlines_scores_and_psychologists_are_left(text):
+    assert mask(text) == [text]
+
+
+def test_a_placeholder_is_the_same_throughout_a_conversation():
+    masked = mask("我叫罗一帆，男友陈浩然走了。", "一帆你好，陈浩然怎么了？")
+    assert masked == ["我叫[人名1]，男友[人名2]走了。", "[人名1]你好，[人名2]怎么了？"]
+
+
+def test_of_a_name_with_a_title_the_title_stays():
+    assert mask("王老师骂我，邻居陈素芬阿姨劝我。") == [
+        "[人名1]老师骂我，邻居[人名2]阿姨劝我。"
+    ]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text(
+        st.sampled_from("我叫李婷在杭州市上班王老师13812345678@qq，。微信abc "),
+        max_size=40,
+    )
+)
+def test_masking_twice_masks_nothing_more(text):
+    once = mask(text)
+    assert not [s for s in find(once[0]) if s.kind not in ("name", "place")]
+
+
+def test_the_gate_stops_the_run_at_a_planted_number_and_does_not_show_it():
+    rows = [("a" * 16, "没有"), ("b" * 16, "打13812345678给我")]
+    with pytest.raises(LeakError, match=f"Row {'b' * 16} .* 'phone'") as leak:
+        check_no_contacts(iter(rows), HOTLINES)
+    assert "138" not in str(leak.value)
+
+
+def test_a_rule_that_forgets_to_mask_cannot_save_its_output(monkeypatch):
+    monkeypatch.setattr(deidentify, "find_spans", lambda text, allowed: [])
+    with pytest.raises(LeakError):
+        check_no_contacts(iter([("a" * 16, mask("打13812345678")[0])]), HOTLINES)
+
+
+def test_the_checksum_of_an_id_card_is_evidence():
+    assert id_checksum_holds("11010519491231002X")
+    assert not id_checksum_holds("110105194912310021")
+
+
+def test_spans_keep_no_words():
+    assert Span._fields == ("start", "end", "kind")

@@ -1,0 +1,112 @@
+"""One normal form: punctuation by context, protected spans untouched, idempotent."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from psyche_kedro.pipelines.cleaning.characters import RADICALS
+from psyche_kedro.pipelines.cleaning.conversations import clean_text
+from psyche_kedro.pipelines.cleaning.normalise import normalise
+from psyche_kedro.pipelines.cleaning.punctuation import PROTECTED
+
+CASES = {
+    "我很难过,不知道怎么办.": "我很难过，不知道怎么办。",
+    '他说:"我不想活了!"': "他说：“我不想活了！”",
+    "This is English, e.g. a test (p < .05). OK?": (
+        "This is English, e.g. a test (p < .05). OK?"
+    ),
+    "参见 https://www.example.com/qa/1?x=1,2 了解详情.": (
+        "参见 https://www.example.com/qa/1?x=1,2 了解详情。"
+    ),
+    "发邮件到 a.b@163.com,谢谢": "发邮件到 a.b@163.com，谢谢",
+    "ＰＨＱ得分１８分": "PHQ得分18分",
+    "为什么？？？！！！": "为什么？！",
+    "好累啊。。。。": "好累啊……",
+    "好累啊...": "好累啊……",
+    "时间是12：30到14:45": "时间是12:30到14:45",
+    "共1，000人": "共1,000人",
+    "π约为3．14": "π约为3.14",
+    "米勒(G. A. Miller, 1956)提出了组块": "米勒（G. A. Miller, 1956）提出了组块",
+    "认知行为疗法(CBT)是一种(常用的)方法": "认知行为疗法（CBT）是一种（常用的）方法",
+    "《梦的解析》（1900年)出版": "《梦的解析》（1900年）出版",
+    "I don't know, 我也不知道": "I don't know，我也不知道",
+    "公式 \\(x=1,2\\),其中x是": "公式 \\(x=1,2\\)，其中x是",
+    "<table><tr><td>a,b</td></tr></table>": "<table><tr><td>a,b</td></tr></table>",
+    "A.正确 B.错误": "A.正确 B.错误",
+    "答案:A,B,D": "答案：A,B,D",
+    "心 理 学 是 研 究": "心理学是研究",
+    "第一章 记忆": "第一章 记忆",
+    "我用 Python 3.11 写的": "我用 Python 3.11 写的",
+    "信度为.85,效度为.70": "信度为.85，效度为.70",
+    "焦虑--一种情绪": "焦虑——一种情绪",
+    "see Fig. 3, Table 2.": "see Fig. 3, Table 2.",
+    "零\u200b宽\ufeff字符": "零宽字符",
+    "求助者， 女性， 25 岁": "求助者，女性，25 岁",
+    "⼼理⻅⻓": "心理见长",
+    "憂鬱症,軟體,網路": "抑郁症，软件，网络",
+    "乾隆与《名著》": "乾隆与《名著》",
+    "æŠ‘éƒ\x81": "抑郁",
+    "①½㎡℃": "①½㎡℃",
+}
+CHINESE = (
+    "心理学，。！？,.!?:;()（）[]\"'“”‘’ 　\n\t…—-~·１２ＡＢaZ09<>$`"
+    "\\⼼⻅憂鬱後軟體的了在"
+)
+TEXTS = st.text(st.sampled_from(CHINESE), max_size=40) | st.text(max_size=40)
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_punctuation_goes_by_its_context(text):
+    assert normalise(text) == CASES[text]
+
+
+@settings(max_examples=600, deadline=None)
+@given(TEXTS)
+def test_normalising_twice_changes_nothing(text):
+    assert normalise(normalise(text)) == normalise(text)
+
+
+@settings(max_examples=400, deadline=None)
+@given(TEXTS)
+def test_cleaning_a_post_twice_changes_nothing(text):
+    assert clean_text(clean_text(text)) == clean_text(text)
+
+
+SPANS = (
+    "https://example.com/a?b=1,2;c",
+    "www.example.org/x_(y)",
+    "someone.else@example.com",
+    "\\(x_1,x_2\\)",
+    "$E=mc^2,p<.05$",
+    "`if a,b: c`",
+    "<td a='1,2'>",
+    "![图1,2](p_1,2.png)",
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.text(st.sampled_from("心理，。,.!?:;() 的了"), max_size=12),
+    st.sampled_from(SPANS),
+    st.text(st.sampled_from("心理，。,!? 的了"), max_size=12),
+)
+def test_no_character_of_a_protected_span_changes(before, span, after):
+    assert span in normalise(f"{before} {span} {after}")
+
+
+def test_a_url_ends_where_the_sentence_goes_on():
+    text = "看https://example.com/a/b这个回答写得很好，谢谢你"
+    assert PROTECTED.search(text)[0] == "https://example.com/a/b"
+
+
+def test_every_radical_of_both_blocks_has_its_ideograph():
+    points = [*range(0x2E80, 0x2E9A), *range(0x2E9B, 0x2EF4), *range(0x2F00, 0x2FD6)]
+    assert sorted(RADICALS) == points
+    assert not re.search("[\u2e80-\u2fdf]", "".join(RADICALS.values()))
+
+
+def test_the_nineteen_radicals_that_nfkc_misses_are_mapped():
+    radicals = "⻅⻓⻆⻋⻘⻔⻝⻬⻢⻜⻩⻙⻮⻉⺠⻦⻛⻤⻨"
+    assert normalise(radicals) == "见长角车青门食齐马飞黄韦齿贝民鸟风鬼麦"
