@@ -1,0 +1,404 @@
+"""Every filter gives back what it keeps and what it rejects, with its reason."""
+
+import json
+import re
+
+import polars as pl
+import pytest
+from cleaning_parameters import POSTS, REPLIES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from psyche_kedro import tables
+from psyche_kedro.pipelines.cleaning.nodes import (
+    clean_bank_questions,
+    clean_benchmark_items,
+    clean_posts,
+    clean_public_sets,
+    judge_replies,
+    sample_masked_posts,
+)
+from psyche_kedro.prompts import Prompt
+from psyche_kedro.tables import content_id
+from scripted import ScriptedChatModel, as_json, fail
+
+PROMPT = Prompt(source="§2.1", reply="JSON", user="请评：{{ conversation }}")
+SPANS = Prompt(source="§2.1", reply="JSON", user="请找：{{ conversation }}")
+OPTIONS = [{"label": "A", "text": "马斯洛"}, {"label": "B", "text": "罗杰斯"}]
+
+
+def question(number: int, **change) -> dict:
+    row = {
+        "question_id": content_id(str(number)),
+        "source": "题库.csv",
+        "locator": f"row {number}",
+        "type": "single",
+        "stem": f"{number}．需要层次理论由谁提出( )。",
+        "options": OPTIONS,
+        "gold": ["A"],
+        "parse_status": "ok",
+        "parse_errors": [],
+    }
+    return row | change
+
+
+def bank(*rows: dict) -> pl.DataFrame:
+    return tables.frame(tables.BankQuestions, rows)
+
+
+# ---- questions -------------------------------------------------------------------
+
+
+def test_a_stem_loses_numbering_type_and_width_but_not_its_words():
+    stem = "单选：89．在“适应症候群”中( 　)。单选"
+    kept = clean_bank_questions(bank(question(1, stem=stem))).kept
+    assert kept["stem"].item() == "在“适应症候群”中（）。"
+
+
+def test_options_keep_what_a_post_would_lose():
+    options = [{"label": "A", "text": "A:P (SD=0.8)"}, {"label": "B", "text": ":)"}]
+    kept = clean_bank_questions(bank(question(1, options=options))).kept
+    assert [o["text"] for o in kept["options"].item()] == ["A:P (SD=0.8)", ":)"]
+
+
+def test_a_malformed_row_is_rejected_with_its_first_error_and_all_in_the_detail():
+    errors = ["options_missing", "gold_not_in_options"]
+    cleaned = clean_bank_questions(
+        bank(question(1, parse_errors=errors, parse_status="malformed"))
+    )
+    assert cleaned.rejected.select("stage", "reason", "detail").row(0) == (
+        "clean_bank_questions",
+        "options_missing",
+        "row 1; options_missing; gold_not_in_options",
+    )
+
+
+def test_copies_with_other_golds_are_rejected_all_of_them():
+    swapped = [{"label": "A", "text": "罗杰斯"}, {"label": "B", "text": "马斯洛"}]
+    cleaned = clean_bank_questions(
+        bank(question(1), question(2), question(3, gold=["B"]), question(4, stem="另"))
+    )
+    assert cleaned.rejected["reason"].to_list() == ["conflicting_duplicate"] * 3
+    same = clean_bank_questions(
+        bank(question(1), question(2, options=swapped, gold=["B"]))
+    )
+    assert same.rejected.is_empty()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "stem": st.sampled_from(["1.甲", "2.甲", "乙", "", "⼼"]),
+                "gold": st.sampled_from([["A"], ["B"], []]),
+                "parse_errors": st.sampled_from([[], ["no_gold"]]),
+            }
+        )
+    )
+)
+def test_questions_in_are_questions_kept_and_rejected(changes):
+    rows = [question(n, **change) for n, change in enumerate(changes)]
+    cleaned = clean_bank_questions(bank(*rows))
+    ids = [*cleaned.kept["question_id"], *cleaned.rejected["row_id"]]
+    assert sorted(ids) == sorted(row["question_id"] for row in rows)
+
+
+def item(number: int, **change) -> dict:
+    row = question(number, **change)
+    for column in ("question_id", "parse_status", "parse_errors"):
+        row.pop(column)
+    extra = {
+        "item_id": content_id("item", str(number)),
+        "benchmark": "pceb",
+        "cell": "theory_single",
+        "split": "test",
+        "cluster_id": content_id("item", str(number)),
+        "messages": [],
+        "flags": change.get("flags", []),
+    }
+    return row | extra
+
+
+def test_no_benchmark_item_is_lost_and_copies_and_conflicts_are_flagged():
+    items = tables.frame(
+        tables.BenchmarkItems,
+        [
+            item(1),
+            item(2),
+            item(3, gold=["B"]),
+            item(4, stem="⼼理", flags=["no_gold"]),
+        ],
+    )
+    cleaned = clean_benchmark_items(items)
+    first = content_id("item", "1")
+    assert cleaned["item_id"].to_list() == items["item_id"].to_list()
+    assert cleaned["flags"].to_list() == [
+        ["conflicting_gold"],
+        [f"duplicate_of:{first}", "conflicting_gold"],
+        [f"duplicate_of:{first}", "conflicting_gold"],
+        ["no_gold"],
+    ]
+    assert cleaned["stem"][3] == "心理"
+
+
+# ---- posts -----------------------------------------------------------------------
+
+
+def post(number: int, *texts: str, kind: str = "community") -> dict:
+    roles = ("user", "assistant")
+    return {
+        "post_id": content_id("post", str(number)),
+        "thread_id": content_id("thread", str(number)),
+        "source": "posts.json",
+        "locator": f"item {number}",
+        "kind": kind,
+        "messages": [
+            {"role": roles[n % 2], "content": text} for n, text in enumerate(texts)
+        ],
+    }
+
+
+def posts(*rows: dict) -> pl.DataFrame:
+    return tables.frame(tables.Posts, rows)
+
+
+def clean(*rows: dict, model=None):
+    return clean_posts(posts(*rows), SPANS, model, POSTS, REPLIES)
+
+
+ASKING = "我最近总是失眠，怎么办😭(╥﹏╥)"
+ADVICE = "先记录两周的作息，把上床的时间固定下来，睡不着就起来坐一会儿。"
+
+
+def test_a_post_loses_faces_links_and_contacts():
+    text = f"{ASKING}详见https://example.com/a吧，加QQ：564738291"
+    kept = clean(post(1, text, ADVICE)).kept
+    assert kept["messages"].item()[0]["content"] == (
+        "我最近总是失眠，怎么办详见吧，加QQ：[QQ号]"
+    )
+    tables.CleanPosts.validate(kept)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (post(1, ASKING), "no_reply"),
+        (post(1, "😭", ADVICE), "no_post"),
+        (post(1, ASKING, "😭"), "no_reply"),
+        (post(1, "长" * 20_001, ADVICE), "too_long"),
+        (post(1, "加我看片，激情裸聊", ADVICE), "solicitation"),
+    ],
+)
+def test_a_conversation_that_is_none_is_rejected(row, reason):
+    cleaned = clean(row)
+    assert cleaned.kept.is_empty()
+    assert cleaned.rejected["reason"].to_list() == [reason]
+
+
+@pytest.mark.parametrize(
+    ("text", "risk", "categories"),
+    [
+        ("我真的不想活了，每天都在想怎么结束这一切", "crisis", ["suicide"]),
+        ("我自残三年了，手臂全是疤", "crisis", ["self_harm"]),
+        ("小时候被亲戚性侵过，一直不敢说", "none", ["abuse"]),
+        ("今天加班到十二点，累死我了", "none", []),
+        ("气死我了，他又把碗打碎了", "none", []),
+    ],
+)
+def test_what_a_person_discloses_is_kept_and_tagged(text, risk, categories):
+    (row,) = clean(post(1, text, ADVICE)).kept.to_dicts()
+    assert (row["risk"], row["risk_categories"]) == (risk, categories)
+
+
+def test_no_words_of_a_post_stand_in_a_rejection():
+    cleaned = clean(post(1, "我叫李婷，手机13812345678"), post(2, "😭"))
+    assert not re.search("李婷|138|😭", str(cleaned.rejected.rows()))
+
+
+def test_without_a_model_all_is_marked_rules_only():
+    assert clean(post(1, ASKING, ADVICE)).kept["deid_level"].item() == "rules_only"
+
+
+def test_a_model_names_what_the_rules_missed_and_cannot_make_spans_up():
+    spans = [
+        {"text": "思琪", "kind": "name"},
+        {"text": "富士康", "kind": "place"},
+        {"text": "没有这个人", "kind": "name"},
+    ]
+    model = ScriptedChatModel(
+        [("思琪", as_json(spans=spans)), (".", as_json(spans=[]))]
+    )
+    texts = "我闺蜜思琪在富士康上班，我叫李婷", "思琪还好吗？请带她看医生，先陪陪她。"
+    (row,) = clean(post(1, *texts), model=model).kept.to_dicts()
+    assert [m["content"] for m in row["messages"]] == [
+        "我闺蜜[人名2]在[地点1]上班，我叫[人名1]",
+        "[人名2]还好吗？请带她看医生，先陪陪她。",
+    ]
+    assert row["deid_level"] == "rules_and_model"
+
+
+@pytest.mark.parametrize("said", ["看不懂", fail("timeout"), '{"spans": "没有"}'])
+def test_an_answer_that_cannot_be_read_leaves_rules_only(said):
+    model = ScriptedChatModel([(".", said)])
+    kept = clean(post(1, ASKING, ADVICE), model=model).kept
+    assert kept["deid_level"].to_list() == ["rules_only"]
+
+
+def test_cleaning_clean_posts_again_changes_nothing():
+    once = clean(post(1, ASKING + "我叫李婷，住在杭州市西湖区", ADVICE)).kept
+    again = clean_posts(once.select(posts().columns), SPANS, None, POSTS, REPLIES).kept
+    assert again["messages"].to_list() == once["messages"].to_list()
+
+
+def test_the_sample_for_a_person_shows_masked_and_unmasked_rows():
+    rows = [post(n, ASKING + ("我叫李婷" if n % 2 else ""), ADVICE) for n in range(6)]
+    sample = sample_masked_posts(
+        clean(*rows).kept, POSTS.model_copy(update={"audit_rows": 2})
+    )
+    assert sample["masked"].to_list() == [True, True, False, False]
+    assert "李婷" not in str(sample.rows())
+
+
+# ---- the judge -------------------------------------------------------------------
+
+
+def verdict(**change) -> str:
+    fields = {
+        "reasonableness": 4,
+        "relevance": 4,
+        "substantive": True,
+        "harm": "none",
+        "referral": False,
+        "reason": "具体",
+    }
+    return json.dumps(fields | change)
+
+
+def judge(row: dict, *, said=None, guard=None):
+    model = ScriptedChatModel([(".", said or verdict())])
+    guard_model = guard and ScriptedChatModel([(".", guard)])
+    kept = clean(row).kept
+    return judge_replies(kept, PROMPT, model, guard_model, REPLIES), model
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        ("一切都会好起来的，加油！", "platitude"),
+        ("抱抱楼主，会好的会好的，加油加油", "platitude"),
+        ("嗯嗯", "too_short"),
+        ("别吃药了，药都是骗钱的，停药自然就好", "harm:medication"),
+        ("想死就去死啊，别在这里矫情，没有人想听", "harm:encouragement"),
+        ("割腕要竖着割，横着割是没有效果的，真的", "harm:means"),
+        ("你就是个废物，谁像你这样天天哭哭啼啼的啊", "harm:insult"),
+        ("你这就是重度抑郁症，不用怀疑，我见得多了", "harm:diagnosis"),
+        ("我最近总是失眠，怎么办", "repeats_post"),
+    ],
+)
+def test_the_obvious_is_settled_without_a_call(reply, reason):
+    result, model = judge(post(1, ASKING, reply))
+    assert result.rejected["reason"].to_list() == [reason]
+    assert model.requests == []
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [ADVICE, "会好的。试试睡前一小时放下手机，早上固定时间起床，坚持两周看看。"],
+)
+def test_advice_is_judged_in_one_call_and_kept_with_both_scores(reply):
+    result, model = judge(post(1, ASKING, reply))
+    (row,) = result.kept.to_dicts()
+    assert (row["reasonableness"], row["relevance"]) == (4, 4)
+    assert (row["model"], row["prompt_digest"]) == ("scripted", PROMPT.digest)
+    assert len(model.requests) == 1
+    tables.UsefulPosts.validate(result.kept)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (verdict(reasonableness=2), "not_reasonable"),
+        (verdict(relevance=1), "not_relevant"),
+        (verdict(substantive=False), "no_substantive_advice"),
+        (verdict(harm="blame"), "harm:blame"),
+        ("没法评", "needs_review"),
+        (verdict(reasonableness=9), "needs_review"),
+        (verdict(substantive="yes"), "needs_review"),
+        (fail("timeout"), "needs_review"),
+    ],
+)
+def test_a_judged_reply_is_dropped_with_its_reason(said, reason):
+    result, _ = judge(post(1, ASKING, ADVICE), said=said)
+    assert result.rejected["reason"].to_list() == [reason]
+    assert result.kept.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("reply", "said", "kept"),
+    [
+        (ADVICE, verdict(), 0),
+        (ADVICE, verdict(referral=True), 1),
+        (ADVICE + "也请马上拨打12356，有人会陪你。", verdict(), 1),
+    ],
+)
+def test_a_crisis_goes_on_only_with_a_reply_that_sends_to_help(reply, said, kept):
+    result, _ = judge(post(1, "我不想活了，睡不着，怎么办", reply), said=said)
+    assert result.kept.height == kept
+    if not kept:
+        assert result.rejected["reason"].item() == "crisis_without_referral"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("Safety: Safe\nCategories: None", None),
+        ("Safety: Controversial\nCategories: Suicide & Self-Harm", None),
+        ("Safety: Unsafe\nCategories: Suicide & Self-Harm", "harm:suicide_self_harm"),
+        ("I cannot say.", "needs_review"),
+    ],
+)
+def test_a_guard_model_has_a_word_on_harm(said, reason):
+    result, _ = judge(post(1, ASKING, ADVICE), guard=said)
+    assert result.rejected["reason"].to_list() == ([reason] if reason else [])
+
+
+def test_conversations_in_are_conversations_kept_and_rejected():
+    rows = [
+        post(n, ASKING, r)
+        for n, r in enumerate([ADVICE, "加油！会好的，加油！", "去死吧" * 4])
+    ]
+    cleaned = clean(*rows)
+    result, _ = judge(rows[0])
+    model = ScriptedChatModel([(".", verdict())])
+    judged = judge_replies(cleaned.kept, PROMPT, model, None, REPLIES)
+    assert judged.kept.height + judged.rejected.height == cleaned.kept.height == 3
+    assert result.kept.height == 1
+
+
+# ---- public sets ------------------------------------------------------------------
+
+
+def test_public_sets_are_cleaned_like_the_others():
+    samples = tables.frame(
+        tables.PublicSamples,
+        [
+            {
+                "sample_id": content_id(text),
+                "source": "a.json",
+                "locator": "item 1",
+                "kind": "knowledge_qa",
+                "messages": [
+                    {"role": "user", "content": text},
+                    {"role": "assistant", "content": reply},
+                ],
+            }
+            for text, reply in [("什么是记忆?", "是…"), ("⼼理?", " ")]
+        ],
+    )
+    broken = question(2, parse_errors=["no_gold"], parse_status="malformed")
+    cleaned = clean_public_sets(samples, bank(question(1), broken))
+    assert cleaned.samples["messages"][0][0]["content"] == "什么是记忆？"
+    assert cleaned.rejected_samples["reason"].to_list() == ["no_reply"]
+    assert cleaned.questions.height == 1
+    assert cleaned.rejected_questions["reason"].to_list() == ["no_gold"]
