@@ -422,3 +422,22 @@ def _timed(
     for outcome, i in zip(outcomes, range(requests), strict=True):
         assert isinstance(outcome, Failure) or outcome.text == f"{i}#0"
     return took
+
+
+def test_more_than_a_hundred_requests_fly_at_once(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    server.script = lambda _: Behaviour(latency=1.0)
+    endpoint = Endpoint(base_url=server.url, concurrency=200)
+    _model(store=store, endpoints=[endpoint]).complete(ask(str(i)) for i in range(200))
+    assert server.most_in_flight > 150
+
+
+def test_requests_that_kill_every_connection_end_as_failures(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    server.script = lambda seen: Behaviour(cut=10 if "bad" in seen.content else None)
+    requests = [ask(f"bad {i}") for i in range(4)] + [ask("good")]
+    patience = Patience(attempts=2)
+    outcomes = _model(server, store=store, patience=patience).complete(requests)
+    assert _reasons(outcomes) == ["connection"] * 4 + [""]

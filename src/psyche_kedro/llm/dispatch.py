@@ -43,6 +43,7 @@ _LANE_FAULTS: Final = frozenset({"connection", "server_error", "timeout"})
 _FAULTS_TO_REST: Final = 8
 _FIRST_BACKOFF: Final = 0.5
 _LONGEST_BACKOFF: Final = 60.0
+_EXCUSED: Final = 3
 _EMPTY_ATTEMPTS: Final = 2
 _FLOOD_SHARE: Final = 0.5
 _BACKLOG: Final = 4
@@ -81,6 +82,7 @@ class Lane:
         self.client = client
         self._bearing = _bearing_of(endpoint)
         self.window = self._bearing.window
+        self.window.forget_latency()
         self.pace = self._bearing.pace
         self.tokens = self._bearing.tokens
         self.in_flight = 0
@@ -258,7 +260,8 @@ class Dispatcher:
         if self._exhausted or len(self._retries) > _BACKLOG * width:
             return None
         for call in self.calls:
-            return _Job(call, now)
+            self._moved_at = _now()  # rendering may have taken long
+            return _Job(call, self._moved_at)
         self._exhausted = True
         return None
 
@@ -291,12 +294,21 @@ class Dispatcher:
             self._answered = True
             self._hand_over(job, replace(answer, attempts=job.sent), now)
         else:
-            self._retry_or_fail(job, answer, now, charged=_charged(answer, away))
+            job.charged += self._charges(job, answer, away=away)
+            self._retry_or_fail(job, answer, now)
 
-    def _retry_or_fail(
-        self, job: _Job, fault: Fault, now: float, *, charged: bool
-    ) -> None:
-        job.charged += charged
+    def _charges(self, job: _Job, fault: Fault, *, away: bool) -> bool:
+        """Return whether a fault counts against the request's own attempts.
+
+        A rate limit and an endpoint that is away are no fault of the request's, but a
+        request that kills every connection must end too.
+        """
+        if fault.reason == "rate_limited":
+            return False
+        excused = fault.reason == "connection" and away
+        return not excused or job.sent > _EXCUSED * self.patience.attempts
+
+    def _retry_or_fail(self, job: _Job, fault: Fault, now: float) -> None:
         most = self.patience.attempts
         if fault.reason == "empty_reply":  # paid for, and likely to come again
             most = min(most, _EMPTY_ATTEMPTS)
@@ -343,16 +355,6 @@ def _choose(ready: Sequence[Lane], job: _Job) -> Lane:
     """Return the least loaded lane, another than the one that just failed the job."""
     others = [lane for lane in ready if lane is not job.lane]
     return min(others or ready, key=lambda lane: lane.load)
-
-
-def _charged(fault: Fault, away: bool) -> bool:
-    """Return whether a fault counts against the request's own attempts.
-
-    A rate limit and an endpoint that is away are no fault of the request's.
-    """
-    if fault.reason == "rate_limited":
-        return False
-    return not (fault.reason == "connection" and away)
 
 
 def _pause(fault: Fault, attempt: int) -> float:

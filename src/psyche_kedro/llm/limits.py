@@ -16,7 +16,7 @@ from collections import deque
 from typing import Final
 
 _START: Final = 32
-_CEILING: Final = 1024
+_CEILING: Final = 512  # below the usual limit of 1,024 open files
 _LATENCY_HELD: Final = 2.0
 _SHRINK: Final = 0.7
 _REGROWTH: Final = 0.1
@@ -28,9 +28,10 @@ _EPOCH_SECONDS: Final = 0.5
 _BURST_SECONDS: Final = 0.01
 _SEARCH: Final = 1.0
 _CREEP: Final = 0.03
-_SLOWEST: Final = 0.1
+_SLOWEST: Final = 0.01
 _TRIAL_SECONDS: Final = 2.0
 _STRIKES: Final = 5
+_HALF: Final = 0.5
 _SPAN_SECONDS: Final = 1.0
 _KEPT: Final = 4096
 _DEAF_SECONDS: Final = 30.0
@@ -47,11 +48,15 @@ class Window:
     def __init__(self, stated: int | None = None) -> None:
         self.limit = float(stated or _START)
         self._ceiling = stated or _CEILING
+        self._doubling = True
+        self._shrunk_at = float("-inf")
+        self.forget_latency()
+
+    def forget_latency(self) -> None:
+        """Begin another kind of requests, whose replies may be longer."""
         self._latency = 0.0
         self._best_latency = float("inf")
         self._replies = 0
-        self._doubling = True
-        self._shrunk_at = float("-inf")
 
     def succeed(self, latency: float, *, in_flight: int) -> None:
         """Take one reply after ``latency`` seconds into account."""
@@ -141,9 +146,11 @@ class Pace:
 
     def _learn(self, now: float) -> None:
         """Slow down to what was accepted, or find that slowing down is no help."""
-        rested, self._rested, self.refused_share = self._rested, False, 0.0
+        # A pace that lets half through is near the mark, or the 429s are noise.
+        half_passed = self.refused_share < _HALF and not self._rested
         soon = now - self._learned_at < _TRIAL_SECONDS
-        self._strikes = self._strikes + 1 if soon and not rested else 0
+        self._strikes = self._strikes + 1 if soon and half_passed else 0
+        rested, self._rested, self.refused_share = self._rested, False, 0.0
         if self._strikes >= _STRIKES:
             return self._forget(now)
         # After a rest the endpoint may have been idle: its rate is at least this.

@@ -34,6 +34,7 @@ from psyche_kedro.llm.submissions import Submissions
 
 _RESERVED: Final = frozenset({"messages", "model", "n", "response_format", "stream"})
 _CONNECT_SECONDS: Final = 30.0
+_CONNECTIONS: Final = 100_000
 _STRANGERS: Final = 3
 _BATCH_RETRIES: Final = 8
 _BODY_KEPT: Final = 4_000
@@ -297,7 +298,8 @@ def open_client(endpoint: Endpoint) -> openai.AsyncOpenAI:
         http_client=openai.DefaultAioHttpClient(
             verify=_tls(),
             timeout=httpx2.Timeout(None, connect=_CONNECT_SECONDS),
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
+            # None would mean aiohttp's own limit, 100; the window limits already.
+            limits=httpx2.Limits(max_connections=_CONNECTIONS),
         ),
     )
 
