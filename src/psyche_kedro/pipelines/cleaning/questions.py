@@ -17,7 +17,10 @@ NUMBERING = re.compile(
 )
 TYPE_TAIL = re.compile(r"(?:[(（]?(?:单选|多选)[)）]?)\s*$")
 BLANK = re.compile(r"[（(]\s*[)）]")
-NOISE = re.compile(r"[\s\W_]")
+NOISE = re.compile(
+    r"[\s（）()【】\[\]，,、；;：:。？?！!“”\"‘’'《》…—·_]|(?<!\d)\.|\.(?!\d)"
+)
+"""Punctuation, by which copies differ; no sign of mathematics, by which options do."""
 
 
 def normal_question(row: Mapping[str, Any]) -> dict[str, Any]:
