@@ -103,6 +103,7 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel]):
         sampling: Fields of the chat-completions request; greedy without a temperature.
         batch_size: Conversations generated at once.
         device: ``cpu``, ``cuda`` or ``auto``.
+        threads: CPU threads; torch's own choice without it.
         metadata: Ignored by Kedro, read by Kedro-Viz.
     """
 
@@ -114,6 +115,7 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel]):
         sampling: dict[str, Any] | None = None,
         batch_size: int = 16,
         device: str = "auto",
+        threads: int | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = Path(filepath)
@@ -121,6 +123,7 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel]):
         self._sampling = sampling or {}
         self._batch_size = batch_size
         self._device = device
+        self._threads = threads
         self.metadata = metadata
 
     def load(self) -> ChatModel:
@@ -142,6 +145,7 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel]):
             sampling=self._sampling,
             batch_size=self._batch_size,
             device=self._device,
+            threads=self._threads,
         )
 
     def save(self, data: None) -> NoReturn:
