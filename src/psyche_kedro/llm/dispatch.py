@@ -14,7 +14,6 @@ What is retried, and what not:
 """
 
 import asyncio
-import functools
 import heapq
 import itertools
 import random
@@ -23,10 +22,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from psyche_kedro.llm.chat_model import ChatModelError
-from psyche_kedro.llm.completions import estimate_tokens
-from psyche_kedro.llm.endpoints import Endpoint, Patience
+from psyche_kedro.llm.endpoints import Patience
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Fault
-from psyche_kedro.llm.limits import Pace, Window
+from psyche_kedro.llm.lanes import Begun, Lane
 
 _RETRIED: Final = frozenset(
     {
@@ -39,122 +37,12 @@ _RETRIED: Final = frozenset(
         "wrong_model",
     }
 )
-_LANE_FAULTS: Final = frozenset({"connection", "server_error", "timeout"})
-_FAULTS_TO_REST: Final = 8
 _FIRST_BACKOFF: Final = 0.5
 _LONGEST_BACKOFF: Final = 60.0
 _EXCUSED: Final = 3
 _EMPTY_ATTEMPTS: Final = 2
-_FLOOD_SHARE: Final = 0.5
 _BACKLOG: Final = 4
 _TICK_SECONDS: Final = 1.0
-_SECONDS_PER_MINUTE: Final = 60.0
-
-
-class Bearing:
-    """What an endpoint was seen to bear.
-
-    Args:
-        endpoint: Its stated limits.
-    """
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.window = Window(endpoint.concurrency)
-        self.pace = Pace(_per_second(endpoint.requests_per_minute))
-        self.tokens = Pace(_per_second(endpoint.tokens_per_minute))
-        self.expected_output = 256.0
-
-
-# The provider does not forget between two nodes what it was asked by the first.
-_bearing_of = functools.cache(Bearing)
-
-
-class Lane:
-    """One endpoint at work, and whether it rests.
-
-    Args:
-        endpoint: Its stated limits.
-        client: What sends to it.
-    """
-
-    def __init__(self, endpoint: Endpoint, client: Any) -> None:
-        self.endpoint = endpoint
-        self.client = client
-        self._bearing = _bearing_of(endpoint)
-        self.window = self._bearing.window
-        self.window.forget_latency()
-        self.pace = self._bearing.pace
-        self.tokens = self._bearing.tokens
-        self.in_flight = 0
-        self.resting_until = 0.0
-        self._faults_in_row = 0
-        self._rests = 0
-
-    @property
-    def load(self) -> float:
-        """Requests in flight for each unit of weight."""
-        return self.in_flight / self.endpoint.weight
-
-    @property
-    def failing(self) -> bool:
-        """Whether the last replies were all faults of the endpoint's own."""
-        return self._faults_in_row >= _FAULTS_TO_REST
-
-    def wait(self, now: float) -> float | None:
-        """Return the seconds until it may be asked; ``None`` while no slot is free."""
-        if self.in_flight >= (1 if self.failing else int(self.window.limit)):
-            return None
-        rest = self.resting_until - now
-        return max(0.0, rest, self.pace.wait(now), self.tokens.wait(now))
-
-    def take(self, call: Call) -> float:
-        """Count one attempt as begun; return the tokens set aside for it."""
-        self.in_flight += 1
-        self.pace.spend()
-        if self.endpoint.tokens_per_minute is None:
-            return 0.0
-        asked = sum(len(message["content"]) for message in call.request.messages)
-        reserved = estimate_tokens(asked) + self._bearing.expected_output
-        self.tokens.spend(reserved)
-        return reserved
-
-    def note(self, answer: Answer | Fault, now: float, begun: "_Begun") -> None:
-        """Learn from how one attempt ended."""
-        if isinstance(answer, Answer):
-            self.window.succeed(now - begun.at, in_flight=self.in_flight + 1)
-            self.pace.succeed(now)
-            self._settle_tokens(answer, begun)
-        elif answer.reason == "rate_limited":
-            self._back_off(answer, now)
-        if isinstance(answer, Fault) and answer.reason in _LANE_FAULTS:
-            self._fault(now)
-        else:
-            self._faults_in_row = self._rests = 0
-
-    def _settle_tokens(self, answer: Answer, begun: "_Begun") -> None:
-        spent = answer.usage.input_tokens + answer.usage.output_tokens
-        self.tokens.spend(spent - begun.reserved)
-        surprise = answer.usage.output_tokens - self._bearing.expected_output
-        self._bearing.expected_output += 0.05 * surprise
-
-    def _back_off(self, fault: Fault, now: float) -> None:
-        binds = self.pace.refuse(now)
-        if binds and not self.pace.learned:
-            self.window.refuse(now)
-        # One refused among many accepted waits alone; a flood stops the endpoint.
-        flood = not self.pace.learned or self.pace.refused_share >= _FLOOD_SHARE
-        if binds and flood and fault.retry_after:
-            self.pace.rest(now + fault.retry_after)
-
-    def _fault(self, now: float) -> None:
-        self._faults_in_row += 1
-        if self.failing and now >= self.resting_until:
-            self.resting_until = now + min(_LONGEST_BACKOFF, 2.0**self._rests)
-            self._rests = min(self._rests + 1, 6)
-
-
-def _per_second(per_minute: float | None) -> float | None:
-    return per_minute / _SECONDS_PER_MINUTE if per_minute else None
 
 
 @dataclass(slots=True)
@@ -166,14 +54,6 @@ class _Job:
     sent: int = 0
     charged: int = 0
     lane: Lane | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """When an attempt began and the tokens set aside for it."""
-
-    at: float
-    reserved: float
 
 
 Ask = Callable[[Any, Call], Awaitable[Answer | Fault]]
@@ -268,7 +148,7 @@ class Dispatcher:
     def _launch(self, job: _Job, lane: Lane, now: float) -> None:
         job.lane = lane
         job.sent += 1
-        begun = _Begun(now, lane.take(job.call))
+        begun = Begun(now, lane.take(job.call))
         task = asyncio.get_running_loop().create_task(self._attempt(job, lane, begun))
         self._tasks.add(task)
         task.add_done_callback(self._finished)
@@ -279,7 +159,7 @@ class Dispatcher:
             self._error = self._error or error
         self._wake.set()
 
-    async def _attempt(self, job: _Job, lane: Lane, begun: _Begun) -> None:
+    async def _attempt(self, job: _Job, lane: Lane, begun: Begun) -> None:
         try:
             async with asyncio.timeout(self.patience.timeout_seconds):
                 answer = await self.ask(lane.client, job.call)

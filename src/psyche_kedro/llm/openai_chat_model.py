@@ -6,14 +6,12 @@ instead of ``chat.completions.create``, which skips building pydantic models tha
 reads. Its own retries are off, because they sleep on the slot.
 """
 
-import asyncio
 import contextlib
 import email.utils
 import functools
 import ssl
-import threading
 import time
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,9 +23,11 @@ from psyche_kedro.llm.accounts import Account
 from psyche_kedro.llm.batch import BatchSender, BatchState
 from psyche_kedro.llm.chat_model import ChatModelError, ChatRequest, Outcome
 from psyche_kedro.llm.completions import kind_of_refusal, read_completion, wire_body
-from psyche_kedro.llm.dispatch import Dispatcher, Lane
+from psyche_kedro.llm.dispatch import Dispatcher
 from psyche_kedro.llm.endpoints import Endpoint, Patience
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
+from psyche_kedro.llm.event_loop import run_to_end
+from psyche_kedro.llm.lanes import Lane
 from psyche_kedro.llm.reply_store import ReplyStore
 from psyche_kedro.llm.structured import SchemaSupport
 from psyche_kedro.llm.submissions import Submissions
@@ -302,37 +302,3 @@ def open_client(endpoint: Endpoint) -> openai.AsyncOpenAI:
             limits=httpx2.Limits(max_connections=_CONNECTIONS),
         ),
     )
-
-
-def run_to_end(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run ``coroutine``, also where this thread has a loop running (a notebook)."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        asyncio.run(coroutine)
-    else:
-        _run_beside(coroutine)
-
-
-def _run_beside(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run on a thread with a loop of its own; an interrupt here cancels it there."""
-    ended: list[BaseException | None] = []
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(coroutine)
-
-    def work() -> None:
-        asyncio.set_event_loop(loop)
-        with contextlib.closing(loop):
-            loop.run_until_complete(asyncio.wait([task]))
-            ended.append(None if task.cancelled() else task.exception())
-
-    thread = threading.Thread(target=work, name="chat-model")
-    thread.start()
-    try:
-        thread.join()
-    except BaseException:
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-        raise
-    if ended[0] is not None:
-        raise ended[0]

@@ -1,0 +1,41 @@
+"""Runs what is asynchronous inside from code that is not: script, notebook, thread."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Coroutine
+from typing import Any
+
+
+def run_to_end(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run ``coroutine``, also where this thread has a loop running (a notebook)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(coroutine)
+    else:
+        _run_beside(coroutine)
+
+
+def _run_beside(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run on a thread with a loop of its own; an interrupt here cancels it there."""
+    ended: list[BaseException | None] = []
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(coroutine)
+
+    def work() -> None:
+        asyncio.set_event_loop(loop)
+        with contextlib.closing(loop):
+            loop.run_until_complete(asyncio.wait([task]))
+            ended.append(None if task.cancelled() else task.exception())
+
+    thread = threading.Thread(target=work, name="chat-model")
+    thread.start()
+    try:
+        thread.join()
+    except BaseException:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        raise
+    if ended[0] is not None:
+        raise ended[0]
