@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test check viz viz-build mlflow bench sample
+.PHONY: demo test check viz viz-build mlflow bench sample review-server
 
 demo: $(INSTALLED)        ## the whole chain on the bundled sample, no key, no network, no GPU
 	$(BIN)/kedro run
@@ -31,6 +31,14 @@ bench: $(INSTALLED)       ## speed and memory; figures go to benchmarks/README.m
 
 sample: $(INSTALLED)      ## remakes the sample's PDF, DOCX and XLSX from data/sample_sources
 	$(BIN)/python data/make_sample.py
+
+# An environment of its own: Label Studio pins an old openai. The variables keep it from
+# waiting for the network, and from reporting to it.
+review-server:            ## Label Studio on loopback, for the human review
+	test -x .venv-review/bin/label-studio || { $(PYTHON) -m venv .venv-review && \
+	  .venv-review/bin/python -m pip install --quiet label-studio==1.23.2; }
+	LATEST_VERSION_CHECK=false COLLECT_ANALYTICS=false SENTRY_DSN= FRONTEND_SENTRY_DSN= \
+	  .venv-review/bin/label-studio start --internal-host 127.0.0.1 --data-dir data/label-studio
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

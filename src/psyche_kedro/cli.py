@@ -10,6 +10,7 @@ warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
 cli = LazyGroup(
     name="psyche_kedro",
     lazy_subcommands={
+        "agreement": "psyche_kedro.agreement_command.agreement",
         "replies": "psyche_kedro.replies_command.replies",
         "run": "psyche_kedro.run_command.run",
     },

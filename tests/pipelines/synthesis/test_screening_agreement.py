@@ -1,0 +1,68 @@
+"""The screen is measured, on labels that are balanced and no few-shot examples."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from psyche_kedro.agreement_command import describe
+from psyche_kedro.pipelines.synthesis.questions.screening_agreement import (
+    labelled_question,
+    measure_agreement,
+)
+from psyche_kedro.prompts import Prompt, render_question
+from scripted import ScriptedChatModel, as_json, fail
+
+CONF = Path(__file__).parents[3] / "conf/base"
+LABELS = yaml.safe_load((CONF / "screening_labels.yml").read_text("utf-8"))
+EXAMPLES = yaml.safe_load((CONF / "prompts/screening_examples.yml").read_text("utf-8"))
+PROMPT = Prompt(source="t", reply="t", user="{{ examples }}|判断：{{ question }}")
+
+
+def test_the_labels_are_many_and_balanced() -> None:
+    counts = Counter(label["verdict"] for label in LABELS)
+    assert counts["合理"] == counts["不合理"] >= 40
+    assert all(("kind" in label) == (label["verdict"] == "不合理") for label in LABELS)
+    assert len({label["stem"] for label in LABELS}) == len(LABELS)
+
+
+def test_no_label_is_a_few_shot_example() -> None:
+    shown = "\n".join(example["question"] for example in EXAMPLES)
+    assert not [label["stem"] for label in LABELS if label["stem"] in shown]
+
+
+def test_every_label_can_be_shown() -> None:
+    assert all(render_question(labelled_question(label)) for label in LABELS)
+
+
+def test_agreement_counts_right_wrong_and_unread() -> None:
+    good = {"options": ["甲", "乙"], "verdict": "合理"}
+    bad = {"options": ["甲", "乙"], "verdict": "不合理", "kind": "unclear"}
+    labels = [
+        {"stem": "好题", **good},
+        {"stem": "错过的好题", **good},
+        {"stem": "坏题", **bad},
+        {"stem": "失败的坏题", **bad},
+    ]
+    judge = ScriptedChatModel(
+        [
+            ("错过", as_json(verdict="不合理")),
+            ("失败", fail("timeout")),
+            ("判断：.*坏题", as_json(verdict="不合理")),
+            ("", as_json(verdict="合理")),
+        ]
+    )
+    found = measure_agreement(labels, prompt=PROMPT, examples=[], judge=judge)
+    assert (found.n, found.right, found.unread) == (4, 2, 1)
+    assert (found.kept_good, found.caught_bad) == (0.5, 0.5)
+    assert found.caught_by_kind == {"unclear": (1, 2)}
+    assert "agrees on 2 (50%)" in describe(found, "judge")
+
+
+@pytest.mark.parametrize("word", ["合理", "不合理"])
+def test_a_judge_that_always_says_the_same_is_no_better_than_chance(word: str) -> None:
+    judge = ScriptedChatModel([("", as_json(verdict=word))])
+    found = measure_agreement(LABELS, prompt=PROMPT, examples=[], judge=judge)
+    assert found.right / found.n == 0.5
+    assert found.alpha is not None and found.alpha < 0
