@@ -15,7 +15,9 @@ from psyche_kedro.llm.endpoints import Endpoint, Patience
 from psyche_kedro.llm.openai_chat_model import OpenAIChatModel
 from psyche_kedro.llm.reply_store import ReplyStore
 
-HASTY = Patience(attempts=3, timeout_seconds=0.5, startup_seconds=3.0)
+HASTY = Patience(
+    attempts=3, timeout_seconds=0.5, startup_seconds=1.5, backoff_seconds=0.05
+)
 
 
 def _model(
@@ -138,7 +140,7 @@ def test_a_rate_limit_uses_up_no_attempts(
 ) -> None:
     refused = Behaviour(status=429, headers={"retry-after": "0.05"})
     server.script = lambda seen: refused if seen.nth < 3 else Behaviour()
-    patience = Patience(attempts=1)
+    patience = Patience(attempts=1, backoff_seconds=0.05)
     outcomes = _model(server, store=store, patience=patience).complete([ask("q")])
     assert _reasons(outcomes) == [""]
 
@@ -172,7 +174,7 @@ def test_an_endpoint_that_always_is_another_model_stops_the_run(
 ) -> None:
     server.script = lambda _: Behaviour(model="qwen-turbo")
     with pytest.raises(ChatModelError, match=r"'m'.*'qwen-turbo'.*`aliases`"):
-        _model(server, store=store).complete([ask("q")])
+        _model(server, store=store, patience=HASTY).complete([ask("q")])
     aliased = _model(server, store=store, aliases=["qwen-turbo"])
     assert _reasons(aliased.complete([ask("q")])) == [""]
 
@@ -226,7 +228,7 @@ def test_a_server_that_falls_silent_stops_the_run_and_loses_nothing(
     server: LoopbackServer, store: ReplyStore
 ) -> None:
     server.script = lambda seen: Behaviour(status=200 if seen.index < 20 else 503)
-    patience = Patience(idle_seconds=2.0, timeout_seconds=0.5, attempts=100)
+    patience = Patience(idle_seconds=1.6, timeout_seconds=0.5, attempts=100)
     requests = [ask(str(i)) for i in range(40)]
     with pytest.raises(ChatModelError, match="No reply from"):
         _model(server, store=store, patience=patience).complete(requests)
@@ -303,7 +305,7 @@ def test_a_lazy_iterable_is_rendered_as_slots_fall_free(
 
     def requests():
         nonlocal rendered
-        for rendered in range(1, 3_001):
+        for rendered in range(1, 1_501):
             yield ask(str(rendered))
 
     def script(seen: Ask) -> Behaviour:
@@ -311,8 +313,8 @@ def test_a_lazy_iterable_is_rendered_as_slots_fall_free(
         return Behaviour()
 
     server.script = script
-    assert len(_model(server, store=store).complete(requests())) == 3_000
-    assert max(ahead) <= 256 + 1024
+    assert len(_model(server, store=store).complete(requests())) == 1_500
+    assert max(ahead) <= 256 + 512
 
 
 def test_an_error_while_rendering_loses_nothing_that_was_answered(
@@ -438,6 +440,6 @@ def test_requests_that_kill_every_connection_end_as_failures(
 ) -> None:
     server.script = lambda seen: Behaviour(cut=10 if "bad" in seen.content else None)
     requests = [ask(f"bad {i}") for i in range(4)] + [ask("good")]
-    patience = Patience(attempts=2)
+    patience = Patience(attempts=2, backoff_seconds=0.05)
     outcomes = _model(server, store=store, patience=patience).complete(requests)
     assert _reasons(outcomes) == ["connection"] * 4 + [""]

@@ -102,7 +102,7 @@ def test_ten_kills_in_five_thousand_requests(tmp_path: Path) -> None:
     sys.stderr.write(f"10 kills: {repeated} of 5000 requests were sent again\n")
 
 
-@pytest.mark.parametrize("requests", [300, pytest.param(5_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("requests", [100, pytest.param(5_000, marks=pytest.mark.slow)])
 def test_two_processes_share_one_store(tmp_path: Path, requests: int) -> None:
     with LoopbackServer(lambda _: Behaviour(latency=0.01)) as server:
         one = _start(server, tmp_path / "r.sqlite", 0, requests, 32)

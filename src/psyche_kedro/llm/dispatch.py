@@ -37,7 +37,6 @@ _RETRIED: Final = frozenset(
         "wrong_model",
     }
 )
-_FIRST_BACKOFF: Final = 0.5
 _LONGEST_BACKOFF: Final = 60.0
 _EXCUSED: Final = 3
 _EMPTY_ATTEMPTS: Final = 2
@@ -194,7 +193,7 @@ class Dispatcher:
             most = min(most, _EMPTY_ATTEMPTS)
         if fault.reason not in _RETRIED or job.charged >= most:
             return self._hand_over(job, replace(fault, attempts=job.sent), now)
-        due = now + _pause(fault, job.sent)
+        due = now + _pause(fault, job.sent, self.patience.backoff_seconds)
         if due - job.begun_at > self.patience.deadline_seconds:
             late = replace(fault, reason="deadline", attempts=job.sent)
             return self._hand_over(job, late, now)
@@ -237,9 +236,9 @@ def _choose(ready: Sequence[Lane], job: _Job) -> Lane:
     return min(others or ready, key=lambda lane: lane.load)
 
 
-def _pause(fault: Fault, attempt: int) -> float:
+def _pause(fault: Fault, attempt: int, first: float) -> float:
     """Return the seconds until the next attempt: what was asked for, or a back-off."""
     if fault.retry_after:
         return fault.retry_after * random.uniform(1.0, 1.1)  # noqa: S311 - jitter
-    longest = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2.0 ** min(attempt - 1, 10))
+    longest = min(_LONGEST_BACKOFF, first * 2.0 ** min(attempt - 1, 10))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret

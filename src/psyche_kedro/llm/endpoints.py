@@ -30,6 +30,8 @@ class Patience(BaseModel):
 
     Attributes:
         attempts: Most attempts at one request; waiting out a rate limit is none.
+        backoff_seconds: Before the second attempt; twice as long before each further
+            one, up to a minute.
         timeout_seconds: For one attempt.
         deadline_seconds: For one request, all its attempts and waits together.
         idle_seconds: Longest time without one reply before the run is stopped.
@@ -41,6 +43,7 @@ class Patience(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     attempts: int = Field(default=6, gt=0)
+    backoff_seconds: float = Field(default=0.5, gt=0)
     timeout_seconds: float = Field(default=600.0, gt=0)
     deadline_seconds: float = Field(default=7200.0, gt=0)
     idle_seconds: float = Field(default=1200.0, gt=0)
