@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from psyche_kedro.pipelines.cleaning.spans import Span
+from psyche_kedro.pipelines.cleaning.words import is_common, tagged_words
 
 _H = "[\u4e00-\u9fff]"
 _NUMBER = "[一二三四五六七八九十百零\\d]"
@@ -17,7 +18,10 @@ ORGANISATION = re.compile(
     rf"{_H}{{2,12}}?(?:第{_NUMBER}{{1,3}}(?:中学|小学|高中|人民医院|医院)"
     r"|师范大学|理工大学|科技大学|医科大学|大学|学院|中学|小学|高中|附中|实验学校"
     r"|精神卫生中心|人民医院|中心医院|附属医院|妇幼保健院|医院|工业园区?|科技园|开发区|幼儿园|派出所"
-    r"|监狱|看守所|戒毒所)"
+    r"|监狱|看守所|戒毒所)(?![习会到生])"
+)
+KIND = re.compile(
+    r"(?:师范|理工|科技|医科)?大学$|学院$|中学$|小学$|高中$|附中$|幼儿园$|派出所$|监狱$|医院$"
 )
 BEFORE_NAME = re.compile(
     rf"^.*(?:[在去到上读考进从是了着过于回住的与和跟把被给向往说做当有来叫]|毕业|医生|老师|同学)(?={_H}{{2,}})"
@@ -129,8 +133,15 @@ def _organisations(text: str) -> Iterator[tuple[int, int]]:
         lead = BEFORE_NAME.match(match[0])
         start += lead.end() if lead else 0
         name = text[start:end]
-        if len(name) > 3 and not GENERIC.match(name):  # noqa: PLR2004  某某+大学
+        if not GENERIC.match(name) and _names_one(name):
             yield start, end
+
+
+def _names_one(organisation: str) -> bool:
+    """Return whether an organisation's name is more than common words and its kind."""
+    kind = KIND.search(organisation)
+    name = organisation[: kind.start()] if kind else organisation
+    return len(name) > 1 and not all(is_common(w.text) for w in tagged_words(name))
 
 
 def _districts(text: str) -> Iterator[tuple[int, int]]:

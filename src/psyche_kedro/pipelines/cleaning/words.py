@@ -1,0 +1,49 @@
+"""What jieba knows of words: is one common, and is one a person's name."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+PROPER_TAGS = ("nr", "ns", "nt", "nz")
+"""Persons, places, organisations, other proper nouns."""
+
+
+class TaggedWord(NamedTuple):
+    """A word of a text with its part of speech."""
+
+    start: int
+    end: int
+    text: str
+    tag: str
+
+
+def is_common(word: str) -> bool:
+    """Return whether a dictionary has the word, and not as a proper noun."""
+    tag = _tagger().dt.word_tag_tab.get(word)
+    return tag is not None and not tag.startswith(PROPER_TAGS)
+
+
+def is_known(word: str) -> bool:
+    """Return whether a dictionary has the word at all."""
+    return word in _tagger().dt.word_tag_tab
+
+
+def tagged_words(text: str) -> Iterator[TaggedWord]:
+    """Yield the words of ``text`` in order."""
+    start = 0
+    for word, tag in _tagger().lcut(text):
+        yield TaggedWord(start, start + len(word), word, tag)
+        start += len(word)
+
+
+@cache
+def _tagger() -> Any:
+    import logging  # noqa: PLC0415
+
+    import jieba  # noqa: PLC0415  0.5 s for its dictionary
+    import jieba.posseg  # noqa: PLC0415
+
+    jieba.setLogLevel(logging.ERROR)
+    jieba.initialize()
+    jieba.posseg.dt.initialize()
+    return jieba.posseg
