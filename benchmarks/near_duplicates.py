@@ -435,9 +435,9 @@ def measure(method: str, path: Path, truth: Path) -> dict[str, object]:
     start = cpu_seconds()
     labels = function(df)
     cost = cpu_seconds() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     quality = judge(method, df, labels, truth) if truth.exists() else {}
-    return {"cpu": cost, "us_per_row": 1e6 * cost / df.height, "gb": peak} | quality
+    return {"cpu": cost, "us_per_row": 1e6 * cost / df.height, "gib": peak} | quality
 
 
 def judge(
@@ -567,7 +567,7 @@ def compare(rows: int, methods: list[str], folder: Path) -> list[str]:
     }
     lines = [
         f"\n**{rows:,} rows**\n",
-        "| method | CPU s | µs/row | peak GB | pairs found | right | left | loop = 1 |",
+        "| method | CPU s | µs/row | peak GiB | pairs found | right | left | loop = 1 |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     base = results.get("loop", {}).get("cpu")
@@ -575,7 +575,7 @@ def compare(rows: int, methods: list[str], folder: Path) -> list[str]:
         times = f"{base / r['cpu']:.0f}" if base else "–"
         lines.append(
             f"| {METHODS[name][0]} | {r['cpu']:.2f} | {r['us_per_row']:.1f} "
-            f"| {r['gb']:.2f} | {_shown(r, 'pairs_found', '.4f')} "
+            f"| {r['gib']:.2f} | {_shown(r, 'pairs_found', '.4f')} "
             f"| {_shown(r, 'right', '.4f')} | {_shown(r, 'left', ',')} | {times} |"
         )
         print(lines[-1], flush=True)

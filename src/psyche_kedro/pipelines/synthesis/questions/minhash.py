@@ -30,7 +30,7 @@ _MULTIPLIERS = [
     (0x9E3779B97F4A7C15 * (2 * j + 1) ^ 0xD1B54A32D192ED03 * (j + 1)) & _MASK64 | 1
     for j in range(16)
 ]
-_SLICE = 65_536
+_SLICE = 16_384
 _BLOCK = 65_536  # shingle hashes per block: with its products it stays in the cache
 
 
