@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from psyche_kedro import tables
 from psyche_kedro.answers import split_thought
-from psyche_kedro.pipelines.selection.contamination import near_matches
+from psyche_kedro.pipelines.selection.contamination import near_pairs
 from psyche_kedro.pipelines.selection.examples import split_of
 from psyche_kedro.pipelines.selection.nodes import (
     answer_as_student,
@@ -280,9 +280,46 @@ def test_a_benchmark_case_inside_a_dialogue_is_found():
     assert (hit["kind"], hit["set_name"]) == ("case_contained", "D_em")
 
 
+def test_a_case_put_into_the_stem_is_told_from_the_question():
+    stem = f"案例三：{CASE * 3}该求助者的主要症状包括（）。多选"
+    ours = question(stem) | {"options": item("症状")["options"]}
+    theirs = item("症状", case=CASE * 3) | {"stem": "多选：3．该求助者的主要症状包括"}
+    (hit,) = hits_of(parts(exam=[ours]), theirs).rows(named=True)
+    assert (hit["kind"], hit["score"]) == ("exact", 1.0)
+
+
+def test_the_same_question_on_another_case_is_no_hit():
+    other = "求助者，男性，五十六岁，退休教师，老伴去世以后常常独坐流泪，子女陪同前来。"
+    ours = question("该求助者的主要症状包括", case=other)
+    theirs = item("该求助者的主要症状包括", case=CASE)
+    assert hits_of(parts(exam=[ours]), theirs).is_empty()
+
+
+def test_another_question_on_a_benchmarks_case_is_a_hit():
+    ours = question("下一步应当怎么做", case=CASE)
+    (hit,) = hits_of(parts(exam=[ours]), item("诊断是什么", case=CASE)).rows(named=True)
+    assert hit["kind"] == "case_contained"
+
+
+def test_a_counselling_conversation_of_the_benchmark_is_found():
+    said = turns(
+        "我和母亲吵架以后一直没有说话，心里又气又难过，不知道怎么办才好，晚上总睡不着。"
+    )
+    theirs = item("", messages=said) | {"options": [], "gold": []}
+    ours = dialogue("甲", said[0]["content"], "听起来您心里很矛盾。")
+    (hit,) = hits_of(parts(dialogues=[ours]), theirs).rows(named=True)
+    assert hit["kind"] == "case_contained"
+
+
 def test_other_questions_are_no_hits():
     ours = [reasoned("短时记忆的编码方式"), reasoned("经典条件反射的提出者是谁")]
     assert hits_of(parts(easy=ours), item("从众实验的研究者是哪一位")).is_empty()
+
+
+def keyed(texts):
+    schema = {"id": pl.String, "key": pl.String}
+    ids = [str(i) for i in range(len(texts))]
+    return pl.DataFrame({"id": ids, "key": texts}, schema=schema)
 
 
 def trigrams(text):
@@ -294,18 +331,8 @@ def trigrams(text):
     items=st.lists(st.text("甲乙丙a1", max_size=12), max_size=8),
     threshold=st.sampled_from([0.3, 0.5, 0.8, 1.0]),
 )
-def test_near_matches_are_exactly_the_pairs_above_the_threshold(rows, items, threshold):
-    found = near_matches(
-        pl.DataFrame(
-            {"row_id": [str(i) for i in range(len(rows))], "key": rows},
-            schema={"row_id": pl.String, "key": pl.String},
-        ),
-        pl.DataFrame(
-            {"item_id": [str(i) for i in range(len(items))], "key": items},
-            schema={"item_id": pl.String, "key": pl.String},
-        ),
-        threshold,
-    )
+def test_near_pairs_are_exactly_the_pairs_above_the_threshold(rows, items, threshold):
+    found = near_pairs(keyed(rows), keyed(items), threshold)
     expected = {
         (str(i), str(j))
         for i, row in enumerate(rows)

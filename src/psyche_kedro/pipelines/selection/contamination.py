@@ -1,16 +1,23 @@
 """Which training rows hold a benchmark item.
 
 The paper says nothing about it, and its public sources overlap: 427 of PCEB's 1,626
-case items stand verbatim in CPsyExam's train set. Three ways to match, answers ignored:
+case items stand in CPsyExam's train set with their case. Three kinds of hit, the
+strongest of each pair, answers ignored:
 
 ``exact``
-    the same stem and options after normalisation (letters and digits only, NFKC, lower
-    case; options in no order);
+    the same options in any order, and the item's question at the end of the row's,
+    after normalisation (letters and digits only, NFKC, lower case; numbering and
+    单选/多选 tags aside);
 ``near_duplicate``
-    character 3-grams of stem and options with a Jaccard similarity of at least the
-    threshold, found exactly: no hashing, so nothing is missed by chance;
+    character 3-grams of question and options with a Jaccard similarity of at least the
+    threshold. The join is exact: no hashing, so nothing is missed by chance;
 ``case_contained``
-    the item's case text, normalised, inside the row's text.
+    the item's case (or conversation) inside the row, with another question.
+
+Where an item has a case, the first two want the case in the row as well: which of
+焦虑, 抑郁, 强迫 a client shows is asked of many cases. A case is in a row if at least
+half of its probes are: the 3-grams that fewest cases share, up to 64 of them, so that a
+reworded sentence or a lost line does not hide it.
 
 Example row::
 
@@ -18,173 +25,275 @@ Example row::
      "kind": "exact", "score": 1.0}
 """
 
-import unicodedata
-
 import numpy as np
 import polars as pl
 
 _NOT_TEXT = r"[^\p{L}\p{N}]+"
+_LEADING_TAG = (
+    r"^\s*(?:第?\s*\d+\s*[题.．、)）]\s*"
+    r"|\d*\s*[\[【(（]?\s*[单多]项?选(?:择?题)?\s*[\]】)）:：、.．]?\s*)*"
+)
+_TRAILING_TAG = r"[\s()（）。.，,、:：?？_]*(?:[单多]选题?)?[\s()（）。.，,、:：?？_]*$"
+# CPsyExam puts the case into the stem: the question is its last sentence.
+_LAST_SENTENCE = r"(?s)^(.*[。！？!?：:\n])\s*([^。！？!?\n]+?[\s（()）。.]*)$"
+_LONG_STEM = 100
+_TAIL = 4
+_PROBES = 64
+_ENOUGH_PROBES = 0.5
+_BATCH = 20_000
 
 
-def normalised(column: str) -> pl.Expr:
-    """Return the text of ``column`` as letters and digits only, lower case, NFKC."""
-    text = pl.col(column).fill_null("").str.normalize("NFKC").str.to_lowercase()
-    return text.str.replace_all(_NOT_TEXT, "")
-
-
-def normalise(text: str) -> str:
-    """Return ``text`` as ``normalised`` does a column."""
-    kept = unicodedata.normalize("NFKC", text).lower()
-    return "".join(c for c in kept if unicodedata.category(c)[0] in "LN")
+def normalised(text: pl.Expr) -> pl.Expr:
+    """Return a text as letters and digits only, lower case, NFKC; null as empty."""
+    plain = text.fill_null("").str.normalize("NFKC").str.to_lowercase()
+    return plain.str.replace_all(_NOT_TEXT, "")
 
 
 def question_texts(questions: pl.DataFrame, id_column: str) -> pl.DataFrame:
-    """Return ``row_id``, ``key`` (stem and options) and ``text`` (with the case).
+    """Return what of each question is compared.
 
     Args:
         questions: Any table of questions.
         id_column: Its id.
+
+    Returns:
+        ``id``; ``stem``; ``options``; ``key``: question and options; ``case``: what
+        stands before the question; ``text``: all of it. All normalised.
     """
-    options = (
-        pl.col("options")
-        .list.eval(pl.element().struct.field("text"))
-        .list.sort()
-        .list.join("\n", ignore_nulls=True)
+    bare = (
+        pl.col("stem")
+        .str.replace(_LEADING_TAG, "")
+        .str.replace(_TRAILING_TAG, "")
+        .str.strip_chars()
     )
-    parts = questions.select(
-        pl.col(id_column).alias("row_id"),
-        case=pl.col("case_text"),
-        question=pl.concat_str("stem", options, separator="\n"),
+    texts = pl.element().struct.field("text")
+    options = pl.col("options").list.eval(texts).list.sort().list.join("\n")
+    parts = questions.select(id_column, "case_text", bare=bare, options=options)
+    is_long = pl.col("bare").str.len_chars() > _LONG_STEM
+    split = parts.with_columns(
+        before=pl.when(is_long).then(pl.col("bare").str.extract(_LAST_SENTENCE, 1)),
+        last=pl.when(is_long).then(pl.col("bare").str.extract(_LAST_SENTENCE, 2)),
     )
-    return parts.select(
-        "row_id",
-        key=normalised("question"),
-        text=normalised("case") + normalised("question"),
+    question = pl.coalesce("last", "bare").str.replace(_LEADING_TAG, "")
+    case, stem = normalised(pl.col("case_text")), normalised(pl.col("bare"))
+    choices = normalised(pl.col("options"))
+    return split.select(
+        id=pl.col(id_column),
+        stem=stem,
+        options=choices,
+        key=normalised(question) + choices,
+        case=case + normalised(pl.col("before")),
+        text=case + stem + choices,
     )
 
 
-def dialogue_texts(dialogues: pl.DataFrame, id_column: str) -> pl.DataFrame:
-    """Return ``row_id``, ``key`` and ``text`` (both: all that is said)."""
-    said = pl.col("messages").list.eval(pl.element().struct.field("content"))
-    parts = dialogues.select(
-        pl.col(id_column).alias("row_id"), said=said.list.join("\n")
-    )
-    return parts.select("row_id", key=normalised("said"), text=normalised("said"))
+def conversation_texts(conversations: pl.DataFrame, id_column: str) -> pl.DataFrame:
+    """Return what of each conversation is compared; see ``question_texts``.
 
-
-def exact_matches(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    """Return the pairs of equal ``key``.
-
-    Args:
-        rows: ``row_id``, ``key``.
-        items: ``item_id``, ``key``.
+    Its ``case`` is all that is said; it asks nothing.
     """
-    pairs = rows.filter(pl.col("key") != "").join(items, on="key")
-    return pairs.select(
-        "row_id", "item_id", kind=pl.lit("exact"), score=pl.lit(1.0)
-    ).unique(maintain_order=True)
+    said = pl.element().struct.field("content")
+    text = normalised(pl.col("messages").list.eval(said).list.join("\n"))
+    nothing = pl.lit("")
+    return conversations.select(
+        id=pl.col(id_column),
+        stem=nothing,
+        options=nothing,
+        key=nothing,
+        case=text,
+        text=text,
+    )
 
 
-def case_matches(
-    rows: pl.DataFrame, items: pl.DataFrame, min_chars: int
+def benchmark_texts(items: pl.DataFrame) -> pl.DataFrame:
+    """Return what of each item is compared; a counselling item is a conversation."""
+    questions = items.filter(pl.col("messages").list.len() == 0)
+    conversations = items.filter(pl.col("messages").list.len() > 0)
+    return pl.concat(
+        [
+            question_texts(questions, "item_id"),
+            conversation_texts(conversations, "item_id"),
+        ]
+    )
+
+
+def find_hits(
+    rows: pl.DataFrame, items: pl.DataFrame, *, threshold: float, min_case_chars: int
 ) -> pl.DataFrame:
-    """Return the pairs where an item's ``case`` stands in a row's ``text``.
+    """Return the pairs that match.
 
     Args:
-        rows: ``row_id``, ``text``.
-        items: ``item_id``, ``case``.
-        min_chars: Shorter cases match by chance and are not looked for.
+        rows: As ``question_texts`` returns them; ids are distinct.
+        items: As ``benchmark_texts`` returns them; ids are distinct.
+        threshold: Jaccard similarity from which two questions are near-duplicates.
+        min_case_chars: A shorter case is a phrase that other texts may share: it is
+            not looked for, and not asked for either.
+
+    Returns:
+        ``row_id``, ``item_id``, ``kind``, ``score``; one row per pair, the strongest
+        kind.
     """
-    cases = items.filter(pl.col("case").str.len_chars() >= min_chars)
-    distinct = cases["case"].unique(maintain_order=True)
-    found = rows.select(
-        "row_id",
-        case=pl.col("text").str.extract_many(distinct.implode(), overlapping=True),
+    items = items.with_columns(
+        has_case=pl.col("case").str.len_chars() >= min_case_chars
     )
-    pairs = found.explode("case").drop_nulls("case").unique().join(cases, on="case")
-    return pairs.select(
-        "row_id", "item_id", kind=pl.lit("case_contained"), score=pl.lit(1.0)
+    asked = items.filter(pl.col("key") != "")
+    hits = [
+        _hits_of(batch, items.filter("has_case"), asked, threshold)
+        for batch in rows.iter_slices(_BATCH)
+    ]
+    return pl.concat(hits) if hits else _no_pairs()
+
+
+def _hits_of(
+    rows: pl.DataFrame, cases: pl.DataFrame, asked: pl.DataFrame, threshold: float
+) -> pl.DataFrame:
+    in_case = case_pairs(rows, cases)
+    same = pl.concat([exact_pairs(rows, asked), near_pairs(rows, asked, threshold)])
+    confirmed = same.join(
+        asked.filter(~pl.col("has_case")).select(item_id="id"), on="item_id", how="semi"
+    )
+    with_case = same.join(in_case, on=["row_id", "item_id"], how="semi")
+    strongest = pl.concat([confirmed, with_case, in_case])
+    return strongest.unique(["row_id", "item_id"], keep="first", maintain_order=True)
+
+
+def _no_pairs() -> pl.DataFrame:
+    text = pl.String
+    return pl.DataFrame(
+        schema={"row_id": text, "item_id": text, "kind": text, "score": pl.Float64}
     )
 
 
-def near_matches(
+def exact_pairs(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    """Return the pairs of equal options where the row ends in the item's question."""
+    # The tail is a key only to keep 对 and 错 from pairing everything with everything.
+    tail = pl.col("stem").str.tail(_TAIL)
+    asked = rows.filter(pl.col("stem") != "").select("id", "stem", "options", tail=tail)
+    theirs = items.filter(pl.col("stem").str.len_chars() >= _TAIL)
+    pairs = asked.join(
+        theirs.select("options", tail=tail, item_id="id", item_stem="stem"),
+        on=["options", "tail"],
+    ).filter(pl.col("stem").str.ends_with(pl.col("item_stem")))
+    kind, score = pl.lit("exact"), pl.lit(1.0)
+    return pairs.select("item_id", row_id="id", kind=kind, score=score).select(
+        "row_id", "item_id", "kind", "score"
+    )
+
+
+def case_pairs(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    """Return the pairs where at least half of a case's probes are in a row's text."""
+    distinct = items.select("case").unique(maintain_order=True)
+    probes = _rarest(_grams(distinct["case"]), pl.lit(_PROBES))
+    wanted = probes.group_by("at").agg(wanted=pl.len())
+    found = _grams(rows["text"], among=probes["gram"]).join(
+        probes.rename({"at": "case_at"}), on="gram"
+    )
+    share = pl.col("found") / pl.col("wanted")
+    pairs = (
+        found.group_by("at", "case_at")
+        .agg(found=pl.len())
+        .join(wanted.rename({"at": "case_at"}), on="case_at")
+        .with_columns(score=share)
+        .filter(pl.col("score") >= _ENOUGH_PROBES)
+        .sort("at", "case_at")
+        .with_columns(
+            row_id=pl.lit(rows["id"]).gather(pl.col("at")),
+            case=pl.lit(distinct["case"]).gather(pl.col("case_at")),
+        )
+        .join(items.select("case", item_id="id"), on="case", maintain_order="left")
+    )
+    kind = pl.lit("case_contained")
+    return pairs.select("row_id", "item_id", kind=kind, score="score")
+
+
+def near_pairs(
     rows: pl.DataFrame, items: pl.DataFrame, threshold: float
 ) -> pl.DataFrame:
-    """Return the pairs whose ``key`` have Jaccard similarity >= ``threshold``.
+    """Return the pairs whose unequal ``key`` have Jaccard similarity >= ``threshold``.
 
-    Pairs of equal keys are left out. The join is exact: a pair that reaches the
-    threshold t shares one of the |s| - ceil(t |s|) + 1 rarest 3-grams of the item.
-
-    Args:
-        rows: ``row_id``, ``key``.
-        items: ``item_id``, ``key``.
-        threshold: In (0, 1].
+    A pair that reaches the threshold t shares one of the |s| - ceil(t |s|) + 1 rarest
+    3-grams of the item, so only such pairs are compared.
     """
-    row_grams, item_grams = _grams(rows["key"]), _grams(items["key"])
-    known = item_grams["gram"].unique()
-    sizes = row_grams.group_by("at").agg(n_row=pl.len())
-    shared = row_grams.filter(pl.col("gram").is_in(known.implode()))
+    item_grams = _grams(items["key"])
+    size = pl.len().over("at")
+    needed = size - (size * threshold - 1e-9).ceil().cast(pl.Int64) + 1
+    prefixes = _rarest(item_grams, needed)
+    row_grams = _grams(rows["key"])
     candidates = (
-        shared.join(_rarest(item_grams, threshold), on="gram", suffix="_item")
-        .select("at", "at_item")
+        row_grams.join(prefixes.rename({"at": "item_at"}), on="gram")
+        .select("at", "item_at")
         .unique()
     )
-    overlaps = (
-        candidates.join(shared, on="at")
-        .join(item_grams.rename({"at": "at_item"}), on=["at_item", "gram"])
-        .group_by("at", "at_item")
+    overlap = (
+        candidates.join(row_grams, on="at")
+        .join(item_grams.rename({"at": "item_at"}), on=["item_at", "gram"])
+        .group_by("at", "item_at")
         .agg(both=pl.len())
     )
-    n_item = item_grams.group_by(at_item="at").agg(n_item=pl.len())
-    scored = overlaps.join(sizes, on="at").join(n_item, on="at_item")
-    union = pl.col("n_row") + pl.col("n_item") - pl.col("both")
+    scored = overlap.join(_sizes(row_grams), on="at").join(
+        _sizes(item_grams).rename({"at": "item_at", "n": "n_item"}), on="item_at"
+    )
+    union = pl.col("n") + pl.col("n_item") - pl.col("both")
     kept = scored.with_columns(score=pl.col("both") / union).filter(
         pl.col("score") >= threshold
     )
-    return _named(kept, rows, items)
+    return _unequal(kept, rows, items)
 
 
-def _named(
+def _unequal(
     pairs: pl.DataFrame, rows: pl.DataFrame, items: pl.DataFrame
 ) -> pl.DataFrame:
-    named = pairs.sort("at", "at_item").select(
-        row_id=pl.lit(rows["row_id"]).gather(pl.col("at")),
-        row_key=pl.lit(rows["key"]).gather(pl.col("at")),
-        item_id=pl.lit(items["item_id"]).gather(pl.col("at_item")),
-        item_key=pl.lit(items["key"]).gather(pl.col("at_item")),
-        kind=pl.lit("near_duplicate"),
-        score="score",
-    )
-    return named.filter(pl.col("row_key") != pl.col("item_key")).drop(
-        "row_key", "item_key"
-    )
-
-
-def _rarest(item_grams: pl.DataFrame, threshold: float) -> pl.DataFrame:
-    """Return of each item the grams of which a match must share one."""
-    size = pl.len().over("at")
-    needed = size - (size * threshold - 1e-9).ceil().cast(pl.Int64) + 1
-    counted = item_grams.with_columns(df=pl.len().over("gram"))
+    at, item_at = pl.col("at"), pl.col("item_at")
+    keys = pl.lit(rows["key"]).gather(at) != pl.lit(items["key"]).gather(item_at)
     return (
-        counted.sort("at", "df", "gram")
-        .filter(pl.int_range(pl.len()).over("at") < needed)
-        .select("gram", at_item="at")
+        pairs.sort("at", "item_at")
+        .filter(keys)
+        .select(
+            row_id=pl.lit(rows["id"]).gather(at),
+            item_id=pl.lit(items["id"]).gather(item_at),
+            kind=pl.lit("near_duplicate"),
+            score="score",
+        )
     )
 
 
-def _grams(texts: pl.Series) -> pl.DataFrame:
+def _sizes(grams: pl.DataFrame) -> pl.DataFrame:
+    return grams.group_by("at").agg(n=pl.len())
+
+
+def _rarest(grams: pl.DataFrame, count: pl.Expr) -> pl.DataFrame:
+    """Return of each text the ``count`` 3-grams that fewest texts have."""
+    return (
+        grams.with_columns(df=pl.len().over("gram"), count=count)
+        .sort("at", "df", "gram")
+        .filter(pl.int_range(pl.len()).over("at") < pl.col("count"))
+        .select("at", "gram")
+    )
+
+
+def _grams(texts: pl.Series, among: pl.Series | None = None) -> pl.DataFrame:
     """Return the distinct 3-grams of each text: ``at`` (its index) and ``gram``.
 
     A character takes 21 bits, so three fit one integer exactly. A text of fewer than
     three characters has none.
+
+    Args:
+        texts: ``[n]`` texts.
+        among: Only these 3-grams are returned.
     """
+    parts = [_packed(texts.slice(i, 2_000), i) for i in range(0, len(texts), 2_000)]
+    if among is not None:
+        wanted = among.unique().implode()
+        parts = [part.filter(pl.col("gram").is_in(wanted)) for part in parts]
+    empty = pl.DataFrame(schema={"at": pl.UInt32, "gram": pl.UInt64})
+    return pl.concat([empty, *(part.unique() for part in parts)])
+
+
+def _packed(texts: pl.Series, first: int) -> pl.DataFrame:
     codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
-    if len(codes) < 3:  # noqa: PLR2004
-        return pl.DataFrame(schema={"at": pl.UInt32, "gram": pl.UInt64})
-    at = np.repeat(
-        np.arange(len(texts), dtype=np.uint32), texts.str.len_chars().to_numpy()
-    )
+    lengths = texts.str.len_chars().to_numpy()
+    at = np.repeat(np.arange(first, first + len(texts), dtype=np.uint32), lengths)
     wide = codes.astype(np.uint64)
     grams = wide[:-2] << np.uint64(42) | wide[1:-1] << np.uint64(21) | wide[2:]
     whole = at[:-2] == at[2:]
-    return pl.DataFrame({"at": at[:-2][whole], "gram": grams[whole]}).unique()
+    return pl.DataFrame({"at": at[:-2][whole], "gram": grams[whole]})

@@ -7,11 +7,9 @@ import polars as pl
 
 from psyche_kedro.llm import ChatModel
 from psyche_kedro.pipelines.selection.contamination import (
-    case_matches,
-    dialogue_texts,
-    exact_matches,
-    near_matches,
-    normalised,
+    benchmark_texts,
+    conversation_texts,
+    find_hits,
     question_texts,
 )
 from psyche_kedro.pipelines.selection.difficulty import is_all_wrong, tally
@@ -156,41 +154,20 @@ def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
     }
     texts = {
         **{k: question_texts(v, "question_id") for k, v in questions.items()},
-        **{k: dialogue_texts(*v) for k, v in dialogues.items()},
+        **{k: conversation_texts(*v) for k, v in dialogues.items()},
     }
     rows = pl.concat(t.with_columns(set_name=pl.lit(k)) for k, t in texts.items())
-    hits = _hits(rows, _item_texts(clean_benchmark_items), parameters)
-    return _hit_table(hits, rows, clean_benchmark_items)
-
-
-def _item_texts(items: pl.DataFrame) -> pl.DataFrame:
-    texts = question_texts(items, "item_id").rename({"row_id": "item_id"})
-    turns = dialogue_texts(items, "item_id").select(said="key")
-    cases = items.select(case=normalised("case_text"))
-    both = pl.concat([texts, turns, cases], how="horizontal")
-    has_turns = pl.col("said") != ""
-    return both.with_columns(key=pl.when(has_turns).then("said").otherwise("key"))
-
-
-def _hits(
-    rows: pl.DataFrame, items: pl.DataFrame, parameters: DecontaminationParameters
-) -> pl.DataFrame:
-    keys = rows.unique("row_id", maintain_order=True)
-    return pl.concat(
-        [
-            exact_matches(keys, items),
-            near_matches(keys, items, parameters.threshold),
-            case_matches(keys, items, parameters.min_case_chars),
-        ]
+    hits = find_hits(
+        rows.unique("id", maintain_order=True),
+        benchmark_texts(clean_benchmark_items).unique("id", maintain_order=True),
+        threshold=parameters.threshold,
+        min_case_chars=parameters.min_case_chars,
     )
-
-
-def _hit_table(
-    hits: pl.DataFrame, rows: pl.DataFrame, items: pl.DataFrame
-) -> pl.DataFrame:
-    sets = rows.select("row_id", "set_name").unique()
-    named = hits.join(sets, on="row_id").join(
-        items.select("item_id", "benchmark").unique("item_id"), on="item_id"
+    named = hits.join(
+        rows.select(row_id="id", set_name="set_name").unique(), on="row_id"
+    ).join(
+        clean_benchmark_items.select("item_id", "benchmark").unique("item_id"),
+        on="item_id",
     )
     columns = list(ContaminationHits.to_schema().columns)
     return named.select(columns).sort(columns)
