@@ -11,6 +11,7 @@ cli = LazyGroup(
     name="psyche_kedro",
     lazy_subcommands={
         "agreement": "psyche_kedro.agreement_command.agreement",
+        "estimate": "psyche_kedro.estimate_command.estimate_command",
         "replies": "psyche_kedro.replies_command.replies",
         "run": "psyche_kedro.run_command.run",
     },
