@@ -469,7 +469,47 @@ class JudgedQuestions(ReasoningSamples):
 
     n_students: int
     n_right: int
+    """Students with a right answer."""
     n_unread: int
+    """Students none of whose answers could be read."""
+    pass_rate: float
+    """Right answers of all answers."""
+
+
+class AnswerKeyAudit(_Table):
+    """One row per question whose students agree with each other against the gold."""
+
+    question_id: str = _id(unique=True)
+    source: str
+    stem: str
+    gold: pl.List = _list_of(pl.String)
+    agreed: pl.List = _list_of(pl.String)
+    n_agreeing: int
+    n_students: int
+
+
+class StudentAgreement(_Table):
+    """One row per pair of students."""
+
+    student: str
+    student_other: str
+    n: int
+    agreement: float
+    """Share of questions with the same readable answer."""
+    n_both_wrong: int
+    agreement_when_wrong: float = _nullable()
+
+
+class DifficultySummary(_Table):
+    """One row per (dimension, value) of the judged questions."""
+
+    dimension: str = _enum("all", "type", "subject", "source")
+    value: str
+    n: int
+    n_challenging: int
+    pass_rate: float
+    zero_variance: float
+    """Expected share of GRPO groups that are all right or all wrong."""
 
 
 class ContaminationHits(_Table):
@@ -477,6 +517,7 @@ class ContaminationHits(_Table):
 
     row_id: str = _id()
     set_name: str
+    """``D_p`` (reasoning samples, before difficulty is known), ``D_em`` …"""
     item_id: str = _id()
     benchmark: str
     kind: str = _enum("exact", "near_duplicate", "case_contained")
@@ -490,6 +531,8 @@ class SftExamples(_Table):
     parent_id: str = _id()
     part: str = _enum("D_pr", "D_em", "D_ps")
     split: str = _enum("train", "validation")
+    variant: str
+    """Composition, e.g. ``ED+PRD+APD``; ends in ``+contaminated`` where hits stay."""
     group_id: str
     """Source document or thread: siblings stand in one split."""
     messages: pl.List = _list_of(MESSAGE)
@@ -502,12 +545,49 @@ class GrpoExamples(_Table):
     parent_id: str = _id()
     part: str = _enum("D_pc", "D_cp")
     split: str = _enum("train", "validation")
+    variant: str
     group_id: str
     prompt: pl.List = _list_of(MESSAGE)
     gold: pl.List = _list_of(pl.String)
     """Gold labels; never empty."""
     option_labels: pl.List = _list_of(pl.String)
     """Labels of all the options: an answer with another letter is no answer."""
+
+
+class ExampleProvenance(_Table):
+    """One row per training example: where it comes from, and who had a hand in it."""
+
+    example_id: str = _id(unique=True)
+    part: str
+    source: str
+    """File it goes back to; the model's name for a distilled question."""
+    origin: str
+    """``textbook``, ``bank``, ``distilled``, ``community``, ``public`` …"""
+    chunk_id: str = _nullable()
+    round: int = _nullable()
+    """Refinement round whose rationale was chosen."""
+    models: pl.List = _list_of(pl.String)
+    prompt_digests: pl.List = _list_of(pl.String)
+    deid_level: str = _nullable()
+    """Null for exam questions, which no person told."""
+
+
+class LengthAccount(_Table):
+    """One row per (set, part, split): how long its examples are."""
+
+    set_name: str
+    part: str
+    split: str
+    measure: str
+    """``tokens`` of a tokenizer, or ``tokens (estimated)`` from characters."""
+    n: int
+    median: float
+    p95: float
+    longest: int
+    total: int
+    limit: int
+    n_over: int
+    """Longer than the training limit: they will be left out."""
 
 
 # ---- training and evaluation -----------------------------------------------------

@@ -8,14 +8,20 @@ from psyche_kedro.answers import split_thought
 from psyche_kedro.pipelines.selection.contamination import near_pairs
 from psyche_kedro.pipelines.selection.examples import split_of
 from psyche_kedro.pipelines.selection.nodes import (
+    account_lengths,
     answer_as_student,
+    audit_answer_keys,
     build_sets,
     decontaminate,
+    describe_difficulty,
     split_by_difficulty,
+    trace_examples,
 )
 from psyche_kedro.pipelines.selection.parameters import (
+    AuditParameters,
     DecontaminationParameters,
     DifficultyParameters,
+    LengthParameters,
     SetParameters,
     StudentParameters,
 )
@@ -27,9 +33,20 @@ EXAM = Prompt(source="test", reply="letters", user="{{ question }}{{ type_name }
 SYSTEM = Prompt(source="test", reply="open", system="你是咨询师。", user="")
 TEACHER = Prompt(source="test", reply="open", system="你是教师。", user="")
 STUDENT = StudentParameters(name="a", samples=1, temperature=0, max_tokens=8)
-ALL_WRONG = DifficultyParameters(rule="all_wrong")
-THRESHOLD = DecontaminationParameters(threshold=0.8, min_case_chars=20)
-SETS = SetParameters(validation_share=0.2)
+ALL_WRONG = DifficultyParameters(
+    rule="all_wrong", pass_rate=0.5, seed=1, hold_out_audited=False, group_size=4
+)
+THRESHOLD = DecontaminationParameters(threshold=0.8, min_case_chars=20, drop_hits=True)
+EVERYTHING = {
+    "sft": {"D_pr": 1, "D_em": 1, "D_ps": 1},
+    "grpo": {"D_pc": 1, "D_cp": 1},
+    "rationale": "iterated",
+}
+SETS = SetParameters(
+    validation_share=0.2, seed=1, variant="all", variants={"all": EVERYTHING}
+)
+NO_HITS = tables.frame(tables.ContaminationHits, [])
+NO_AUDIT = tables.frame(tables.AnswerKeyAudit, [])
 
 CASE = (
     "求助者，女性，二十八岁，公司职员，因工作压力大、失眠三个月前来求助，自述情绪低落。"
@@ -73,7 +90,7 @@ def samples(*rows):
 
 
 def judged(*rows):
-    counts = {"n_students": 3, "n_right": 0, "n_unread": 0}
+    counts = {"n_students": 3, "n_right": 0, "n_unread": 0, "pass_rate": 0.0}
     return tables.frame(tables.JudgedQuestions, [row | counts for row in rows])
 
 
@@ -141,15 +158,45 @@ def parts(*, hard=(), easy=(), dialogues=(), public_samples=(), exam=()):
     }
 
 
-def sets_of(parts, hits=()):
+def rounds_of(*rows):
+    return tables.frame(
+        tables.RationaleRounds,
+        [
+            {
+                "question_id": row["question_id"],
+                "round": 0,
+                "prompt": "",
+                "rationale": f"{row['stem']}的第一个理由",
+                "prediction": row["gold"],
+                "outcome": "verified",
+                "prompt_digest": "rationale-prompt",
+            }
+            for row in rows
+        ],
+    )
+
+
+def sets_of(parts, hits=(), *, parameters=SETS, decontamination=THRESHOLD):
     return build_sets(
         **parts,
+        rationale_rounds=rounds_of(*parts["non_challenging"].rows(named=True)),
         contamination_hits=tables.frame(tables.ContaminationHits, hits),
         exam_case_prompt=EXAM,
         exam_knowledge_prompt=EXAM,
         counselling_prompt=SYSTEM,
         knowledge_prompt=TEACHER,
-        parameters=SETS,
+        parameters=parameters,
+        decontamination=decontamination,
+    )
+
+
+def split_of_difficulty(questions, answers, parameters=ALL_WRONG, *, hits=(), audit=()):
+    return split_by_difficulty(
+        reasoning_samples=questions,
+        contamination_hits=tables.frame(tables.ContaminationHits, hits),
+        answer_key_audit=tables.frame(tables.AnswerKeyAudit, audit),
+        parameters=parameters,
+        **answers,
     )
 
 
@@ -199,46 +246,148 @@ def test_every_sample_is_asked_for_with_its_own_index():
 
 # ---- difficulty ------------------------------------------------------------------
 
+# Who gets what right; 丙题 is the one with a planted wrong key: all say A, gold is B.
+RIGHT_ON = {"a": "甲乙戊", "b": "甲乙", "c": "甲"}
+STEMS = ["甲题", "乙题", "丙题", "丁题", "戊题"]
 
-def test_challenging_is_what_all_three_get_wrong():
-    questions = samples(*map(reasoned, ["甲题", "乙题", "丙题", "丁题"]))
-    right_on = {"a": "甲", "b": "甲乙", "c": "甲"}
-    answers = {
+
+@pytest.fixture(scope="module")
+def questions():
+    return samples(*map(reasoned, STEMS))
+
+
+@pytest.fixture(scope="module")
+def answers(questions):
+    # On 丁题 every student errs in its own way.
+    own = {"a": "A", "b": "C", "c": "说不清"}
+    return {
         f"student_{name}_answers": answered(
-            questions,
-            [(f"[{stems}]题", "B"), ("丙", "说不清"), ("", "A")],
-            name,
+            questions, [(f"[{stems}]题", "B"), ("丁题", own[name]), ("", "A")], name
         )
-        for name, stems in right_on.items()
+        for name, stems in RIGHT_ON.items()
     }
-    hard, easy = split_by_difficulty(
-        reasoning_samples=questions, **answers, parameters=ALL_WRONG
+
+
+@pytest.mark.parametrize(
+    ("rule", "stems"),
+    [
+        ("all_wrong", ["丙题", "丁题"]),
+        ("majority_wrong", ["丙题", "丁题", "戊题"]),
+        ("pass_rate_below", ["丙题", "丁题", "戊题"]),
+    ],
+)
+def test_each_rule_selects_exactly_the_planted_rows(questions, answers, rule, stems):
+    parameters = ALL_WRONG.model_copy(update={"rule": rule})
+    hard, easy, held_out = split_of_difficulty(questions, answers, parameters)
+    assert hard["stem"].to_list() == stems
+    assert easy["stem"].to_list() == [stem for stem in STEMS if stem not in stems]
+    assert held_out.is_empty()
+
+
+def test_a_judged_question_says_what_the_students_made_of_it(questions, answers):
+    hard, easy, _ = split_of_difficulty(questions, answers)
+    assert hard["n_unread"].to_list() == [0, 1]
+    assert easy["n_right"].to_list() == [3, 2, 1]
+    assert easy["pass_rate"].to_list() == pytest.approx([1, 2 / 3, 1 / 3])
+
+
+def test_random_takes_as_many_as_all_wrong_gives_to_grpo(questions, answers):
+    hit = {
+        "row_id": tables.content_id("丙题", ""),
+        "set_name": "D_p",
+        "item_id": tables.content_id("item"),
+        "benchmark": "pceb",
+        "kind": "exact",
+        "score": 1.0,
+    }
+    parameters = ALL_WRONG.model_copy(update={"rule": "random"})
+    drawn = {
+        seed: split_of_difficulty(
+            questions,
+            answers,
+            parameters.model_copy(update={"seed": seed}),
+            hits=[hit],
+        )
+        .challenging["stem"]
+        .to_list()
+        for seed in range(20)
+    }
+    assert {len(stems) for stems in drawn.values()} == {1}
+    assert {stems[0] for stems in drawn.values()} == {"甲题", "乙题", "丁题", "戊题"}
+
+
+def test_random_is_a_function_of_the_seed(questions, answers):
+    parameters = ALL_WRONG.model_copy(update={"rule": "random"})
+    one, other = (
+        split_of_difficulty(table, answers, parameters).challenging["stem"].sort()
+        for table in (questions, questions.reverse())
     )
-    assert hard["stem"].to_list() == ["丙题", "丁题"]
-    assert easy["stem"].to_list() == ["甲题", "乙题"]
-    assert hard["n_unread"].to_list() == [3, 0]
-    assert easy["n_right"].to_list() == [3, 1]
+    assert one.equals(other)
 
 
-def test_a_call_that_failed_does_not_make_a_question_hard():
-    questions = samples(reasoned("甲题"))
-    wrong = answered(questions, [("", "A")], "a")
+def test_a_call_that_failed_does_not_make_a_question_hard(questions, answers):
     failed = answered(questions, [("", fail("timeout"))], "c")
-    hard, easy = split_by_difficulty(
-        reasoning_samples=questions,
-        student_a_answers=wrong,
-        student_b_answers=wrong.with_columns(student=pl.lit("b")),
-        student_c_answers=failed,
-        parameters=ALL_WRONG,
+    hard, _, _ = split_of_difficulty(questions, answers | {"student_c_answers": failed})
+    assert hard.is_empty()
+
+
+def test_any_number_of_students_is_judged(questions, answers):
+    fourth = answered(questions, [("", "B")], "d")
+    hard, easy, _ = split_of_difficulty(
+        questions, answers | {"student_d_answers": fourth}
     )
-    assert (hard.height, easy.height) == (0, 1)
+    assert hard.is_empty()
+    assert easy["n_students"].to_list() == [4] * 5
+
+
+def test_the_audit_finds_the_planted_wrong_key(questions, answers):
+    audit = audit_answer_keys(
+        reasoning_samples=questions,
+        parameters=AuditParameters(min_agreeing=2),
+        **answers,
+    )
+    listed = audit.select("stem", "agreed", "n_agreeing", "n_students").rows()
+    assert listed == [("丙题", ["A"], 3, 3), ("戊题", ["A"], 2, 3)]
+
+
+def test_audited_questions_can_be_held_out_of_both_sets(questions, answers):
+    audit = audit_answer_keys(
+        reasoning_samples=questions,
+        parameters=AuditParameters(min_agreeing=3),
+        **answers,
+    ).rows(named=True)
+    holding = ALL_WRONG.model_copy(update={"hold_out_audited": True})
+    listed = split_of_difficulty(questions, answers, audit=audit)
+    held = split_of_difficulty(questions, answers, holding, audit=audit)
+    assert listed.challenging["stem"].to_list() == ["丙题", "丁题"]
+    assert held.held_out["stem"].to_list() == ["丙题"]
+    assert held.challenging["stem"].to_list() == ["丁题"]
+    assert sum(part.height for part in held) == questions.height
+
+
+def test_agreement_and_difficulty_are_described(questions, answers):
+    hard, easy, _ = split_of_difficulty(questions, answers)
+    summary, agreement = describe_difficulty(
+        challenging=hard, non_challenging=easy, parameters=ALL_WRONG, **answers
+    )
+    overall = summary.filter(dimension="all").row(0, named=True)
+    assert (overall["n"], overall["n_challenging"]) == (5, 2)
+    # Pass rates 1, 2/3, 0, 0, 1/3: three of five groups surely have no signal.
+    mixed = (2 / 3) ** 4 + (1 / 3) ** 4
+    assert overall["zero_variance"] == pytest.approx((3 + 2 * mixed) / 5)
+    pairs = {(r["student"], r["student_other"]): r for r in agreement.to_dicts()}
+    assert pairs["a", "b"]["agreement"] == pytest.approx(3 / 5)
+    assert pairs["b", "c"]["agreement_when_wrong"] == 1.0
 
 
 # ---- decontamination -------------------------------------------------------------
 
 
 def hits_of(parts, *items):
+    reasoning = [parts.pop("challenging"), parts.pop("non_challenging")]
+    columns = list(tables.ReasoningSamples.to_schema().columns)
     return decontaminate(
+        reasoning_samples=pl.concat(reasoning).select(columns),
         **parts,
         clean_benchmark_items=tables.frame(tables.BenchmarkItems, items),
         parameters=THRESHOLD,
@@ -448,3 +597,123 @@ def test_a_split_is_a_function_of_the_group(group):
 def test_the_share_of_validation_groups_is_about_what_is_asked():
     splits = [split_of(str(i), 0.2) for i in range(2000)]
     assert splits.count("validation") == pytest.approx(400, abs=60)
+
+
+# ---- variants, lengths, provenance -----------------------------------------------
+
+
+def variant(**changes):
+    variants = {"all": EVERYTHING, "chosen": EVERYTHING | changes}
+    return SETS.model_copy(
+        update={
+            "variant": "chosen",
+            "variants": SetParameters(
+                validation_share=0.2, seed=1, variant="chosen", variants=variants
+            ).variants,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("rationale", "completion"),
+    [
+        ("none", "B"),
+        ("first", "<think>\n题的第一个理由\n</think>\nB"),
+        ("iterated", "<think>\n题的理由\n</think>\nB"),
+    ],
+)
+def test_a_variant_chooses_the_rationale(rationale, completion):
+    sft, _, _ = sets_of(
+        parts(easy=[reasoned("题")]), parameters=variant(rationale=rationale)
+    )
+    assert sft["messages"][0][-1]["content"] == completion
+    assert sft["variant"].to_list() == ["chosen"]
+
+
+@given(
+    n=st.integers(0, 30),
+    share=st.sampled_from([0.0, 0.25, 0.5, 1.0]),
+)
+def test_a_part_enters_in_the_stated_share(n, share):
+    rows = [dialogue(f"{i}", "说", "答") for i in range(n)]
+    sft, _, rejected = sets_of(
+        parts(dialogues=rows), parameters=variant(sft={"D_em": share})
+    )
+    assert sft.height == round(share * n)
+    assert rejected["reason"].to_list() == ["not_in_variant"] * (n - sft.height)
+
+
+def test_a_part_that_the_variant_does_not_name_stays_out():
+    sft, grpo, rejected = sets_of(
+        parts(**EVERY_PART), parameters=variant(sft={"D_em": 1}, grpo={})
+    )
+    assert (sft["part"].to_list(), grpo.height) == (["D_em"], 0)
+    assert rejected.height == 5
+
+
+def test_the_contaminated_sets_say_so():
+    row = question("题")
+    hit = {
+        "row_id": row["question_id"],
+        "set_name": "D_cp",
+        "item_id": tables.content_id("item"),
+        "benchmark": "pceb",
+        "kind": "exact",
+        "score": 1.0,
+    }
+    keeping = THRESHOLD.model_copy(update={"drop_hits": False})
+    _, grpo, _ = sets_of(parts(exam=[row]), [hit], decontamination=keeping)
+    assert grpo["variant"].to_list() == ["all+contaminated"]
+
+
+@given(st.permutations([f"{i}" for i in range(8)]))
+def test_the_same_rows_give_the_same_sets_in_any_order(names):
+    rows = [dialogue(name, "说", "答") for name in names]
+    half = variant(sft={"D_em": 0.5})
+    sft, _, _ = sets_of(parts(dialogues=rows), parameters=half)
+    ordered = [dialogue(name, "说", "答") for name in sorted(names)]
+    other, _, _ = sets_of(parts(dialogues=ordered), parameters=half)
+    assert sft.sort("example_id").equals(other.sort("example_id"))
+
+
+STEM = st.text("心理咨询测量记忆移情共", min_size=12, max_size=16)
+
+
+@given(st.lists(STEM, max_size=6), st.lists(STEM, max_size=6))
+def test_no_set_holds_a_benchmark_item(ours, theirs):
+    exam = [question(stem) for stem in ours + theirs[:2]]
+    benchmark = [item(stem) for stem in theirs]
+    hits = hits_of(parts(exam=exam), *benchmark).rows(named=True)
+    _, grpo, _ = sets_of(parts(exam=exam), hits)
+    asked = " ".join(messages[0]["content"] for messages in grpo["prompt"])
+    assert not [row for row in benchmark if row["stem"] in asked]
+
+
+def test_lengths_are_accounted_for_by_part_and_split():
+    sft, grpo, _ = sets_of(parts(**EVERY_PART))
+    parameters = LengthParameters(tokenizer=None, sft_limit=60, grpo_limit=60)
+    account = account_lengths(sft, grpo, parameters)
+    assert account["n"].sum() == sft.height + grpo.height
+    assert set(account["measure"]) == {"tokens (estimated)"}
+    assert account.filter(part="D_em")["n_over"].sum() == 0
+    assert (account["longest"] <= account["total"]).all()
+
+
+def test_every_example_is_traced_to_its_source():
+    made = parts(**EVERY_PART)
+    sft, grpo, _ = sets_of(made)
+    columns = list(tables.ReasoningSamples.to_schema().columns)
+    reasoning = pl.concat([made.pop("challenging"), made.pop("non_challenging")])
+    traced = trace_examples(
+        sft_set=sft,
+        grpo_set=grpo,
+        reasoning_samples=reasoning.select(columns),
+        rationale_rounds=rounds_of(*reasoning.rows(named=True)),
+        useful_posts=tables.frame(tables.UsefulPosts, []),
+        **made,
+    )
+    assert traced["example_id"].to_list() == [*sft["example_id"], *grpo["example_id"]]
+    rationale = traced.filter(part="D_pr").row(0, named=True)
+    assert rationale["models"] == ["offline-teacher"]
+    assert rationale["prompt_digests"] == ["rationale-prompt"]
+    assert traced.filter(part="D_ps")["deid_level"].unique().to_list() == ["rules_only"]

@@ -36,6 +36,7 @@ def sft_set(repeats: int = 4):
             "parent_id": tables.content_id(word),
             "part": "D_pr",
             "split": "train",
+            "variant": "toy",
             "group_id": word,
             "messages": [
                 *prompt(word),
@@ -54,6 +55,7 @@ def grpo_set(repeats: int = 16):
             "parent_id": tables.content_id(word),
             "part": "D_pc",
             "split": "train",
+            "variant": "toy",
             "group_id": word,
             "prompt": prompt(word),
             "gold": gold,

@@ -3,36 +3,197 @@
 Section 2.2: "Questions that receive incorrect responses from all three models are
 aggregated into a challenging subset with 19k instances". A reply that cannot be read is
 no correct response; a call that failed is no response at all, so a question with one is
-not shown to be hard and stays with the others (ours).
+not shown to be hard (ours).
+
+``random`` is the paper's baseline (RS, Figure 3): as many questions as ``all_wrong``
+would give to GRPO, drawn by digest from those that may enter it.
 """
+
+from collections.abc import Callable
 
 import polars as pl
 
+from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
+from psyche_kedro.tables import content_id
 
-def tally(answers: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per question: how many students answered, and how.
+COUNTS = ("n_students", "n_right", "n_unread", "n_failed")
+
+
+def judge(questions: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
+    """Return ``questions`` with what the students made of them.
 
     Args:
+        questions: ``ReasoningSamples``.
         answers: ``StudentAnswers`` of all students.
 
     Returns:
-        ``question_id``, ``n_students``, ``n_right`` (students with a right answer),
-        ``n_unread`` (students none of whose answers could be read), ``n_failed``.
+        The questions, with ``n_students``; ``n_right`` (students with a right answer);
+        ``n_unread`` (students none of whose answers could be read); ``n_failed``;
+        ``pass_rate`` (right answers of all answers).
     """
     outcome = pl.col("outcome")
     students = answers.group_by("question_id", "student").agg(
         right=(outcome == "right").any(),
         unread=(outcome == "unread").all(),
         failed=(outcome == "failed").any(),
+        n_answers=pl.len(),
+        n_right_answers=(outcome == "right").sum(),
     )
-    return students.group_by("question_id").agg(
+    tally = students.group_by("question_id").agg(
         n_students=pl.len().cast(pl.Int64),
         n_right=pl.col("right").sum().cast(pl.Int64),
         n_unread=pl.col("unread").sum().cast(pl.Int64),
         n_failed=pl.col("failed").sum().cast(pl.Int64),
+        pass_rate=pl.col("n_right_answers").sum() / pl.col("n_answers").sum(),
+    )
+    joined = questions.join(tally, on="question_id", how="left", maintain_order="left")
+    return joined.with_columns(
+        pl.col(*COUNTS).fill_null(0), pl.col("pass_rate").fill_null(0.0)
     )
 
 
-def is_all_wrong() -> pl.Expr:
-    """Return whether every student answered and none was right."""
-    return (pl.col("n_right") == 0) & (pl.col("n_failed") == 0)
+def _answered() -> pl.Expr:
+    return (pl.col("n_students") > 0) & (pl.col("n_failed") == 0)
+
+
+def _all_wrong(_: DifficultyParameters) -> pl.Expr:
+    return _answered() & (pl.col("n_right") == 0)
+
+
+def _majority_wrong(_: DifficultyParameters) -> pl.Expr:
+    return _answered() & (2 * pl.col("n_right") < pl.col("n_students"))
+
+
+def _pass_rate_below(parameters: DifficultyParameters) -> pl.Expr:
+    return _answered() & (pl.col("pass_rate") < parameters.pass_rate)
+
+
+RULES: dict[str, Callable[[DifficultyParameters], pl.Expr]] = {
+    "all_wrong": _all_wrong,
+    "majority_wrong": _majority_wrong,
+    "pass_rate_below": _pass_rate_below,
+}
+
+
+def challenging(
+    judged: pl.DataFrame, eligible: pl.Series, parameters: DifficultyParameters
+) -> pl.Series:
+    """Return ``[n]`` whether each question is challenging.
+
+    Args:
+        judged: ``[n]`` questions, as ``judge`` returns them.
+        eligible: ``[n]`` whether a question may enter GRPO at all.
+        parameters: ``selection.difficulty``.
+    """
+    if parameters.rule != "random":
+        return judged.select(RULES[parameters.rule](parameters)).to_series()
+    hard = judged.select(_all_wrong(parameters)).to_series()
+    size = int((hard & eligible).sum())
+    order = [content_id(str(parameters.seed), q) for q in judged["question_id"]]
+    ranked = judged.select("question_id", order=pl.Series(order, dtype=pl.String))
+    drawn = ranked.filter(eligible).sort("order").head(size)["question_id"]
+    return judged["question_id"].is_in(drawn.implode())
+
+
+def zero_variance(group_size: int) -> pl.Expr:
+    """Return how likely a GRPO group of a question is all right or all wrong.
+
+    Such a group has no advantage and teaches nothing. The students' pass rate stands
+    in for the policy's.
+    """
+    rate = pl.col("pass_rate")
+    return rate**group_size + (1 - rate) ** group_size
+
+
+def summary(judged: pl.DataFrame, group_size: int) -> pl.DataFrame:
+    """Return difficulty overall and by type, subject and source.
+
+    Args:
+        judged: Questions with ``challenging`` (bool).
+        group_size: Completions per prompt.
+    """
+    dimensions = {
+        "all": pl.lit("all"),
+        "type": pl.col("type"),
+        "subject": pl.col("subject").fill_null("unknown"),
+        "source": pl.col("source"),
+    }
+    tables = [
+        judged.group_by(value=value)
+        .agg(
+            n=pl.len().cast(pl.Int64),
+            n_challenging=pl.col("challenging").sum().cast(pl.Int64),
+            pass_rate=pl.col("pass_rate").mean(),
+            zero_variance=zero_variance(group_size).mean(),
+        )
+        .sort("n", "value", descending=[True, False])
+        .select(pl.lit(name).alias("dimension"), pl.all())
+        for name, value in dimensions.items()
+    ]
+    return pl.concat(tables)
+
+
+def agreement(answers: pl.DataFrame) -> pl.DataFrame:
+    """Return how often each two students give the same readable answer.
+
+    Args:
+        answers: ``StudentAnswers`` of all students; their first samples are compared.
+    """
+    first = answers.filter(pl.col("sample") == 0).select(
+        "question_id", "student", "outcome", said=pl.col("prediction").list.join("")
+    )
+    pairs = first.join(first, on="question_id", suffix="_other").filter(
+        pl.col("student") < pl.col("student_other")
+    )
+    same = (pl.col("said") == pl.col("said_other")) & (pl.col("said") != "")
+    wrong = (pl.col("outcome") == "wrong") & (pl.col("outcome_other") == "wrong")
+    return (
+        pairs.group_by("student", "student_other")
+        .agg(
+            n=pl.len().cast(pl.Int64),
+            agreement=same.mean(),
+            n_both_wrong=wrong.sum().cast(pl.Int64),
+            agreement_when_wrong=same.filter(wrong).mean(),
+        )
+        .sort("student", "student_other")
+    )
+
+
+def audit(
+    questions: pl.DataFrame, answers: pl.DataFrame, min_agreeing: int
+) -> pl.DataFrame:
+    """Return the questions where students agree with each other against the gold.
+
+    Args:
+        questions: ``ReasoningSamples``.
+        answers: ``StudentAnswers`` of all students.
+        min_agreeing: Students that must give the same answer.
+
+    Returns:
+        ``question_id``, ``source``, ``stem``, ``gold``, ``agreed``, ``n_agreeing``,
+        ``n_students``; most agreed first.
+    """
+    said = answers.filter(pl.col("prediction").list.len() > 0)
+    votes = said.group_by("question_id", agreed="prediction").agg(
+        n_agreeing=pl.col("student").n_unique().cast(pl.Int64), n_answers=pl.len()
+    )
+    first = votes.sort(
+        "n_agreeing", "n_answers", "question_id", descending=[True, True, False]
+    ).unique("question_id", keep="first", maintain_order=True)
+    students = answers.group_by("question_id").agg(
+        n_students=pl.col("student").n_unique().cast(pl.Int64)
+    )
+    listed = (
+        first.filter(pl.col("n_agreeing") >= min_agreeing)
+        .join(questions, on="question_id", maintain_order="left")
+        .join(students, on="question_id", maintain_order="left")
+        .filter(pl.col("agreed") != pl.col("gold"))
+    )
+    return listed.sort(
+        pl.col("n_agreeing") / pl.col("n_students"),
+        "n_agreeing",
+        "question_id",
+        descending=[True, True, False],
+    ).select(
+        "question_id", "source", "stem", "gold", "agreed", "n_agreeing", "n_students"
+    )

@@ -1,55 +1,49 @@
 """Select: students answer, hard questions are told from easy ones, sets are built."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+import logging
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import polars as pl
 
+from psyche_kedro import tables
 from psyche_kedro.llm import ChatModel
+from psyche_kedro.pipelines.selection import difficulty, lengths, provenance, sets
 from psyche_kedro.pipelines.selection.contamination import (
     benchmark_texts,
     conversation_texts,
     find_hits,
     question_texts,
 )
-from psyche_kedro.pipelines.selection.difficulty import is_all_wrong, tally
-from psyche_kedro.pipelines.selection.examples import (
-    ExamPrompts,
-    Messages,
-    dialogue_fault,
-    exam_messages,
-    question_fault,
-    question_group,
-    reasoned_answer,
-    split_of,
-)
+from psyche_kedro.pipelines.selection.examples import ExamPrompts
 from psyche_kedro.pipelines.selection.parameters import (
+    AuditParameters,
     DecontaminationParameters,
     DifficultyParameters,
+    LengthParameters,
     SetParameters,
     StudentParameters,
 )
 from psyche_kedro.pipelines.selection.students import student_answers, student_requests
 from psyche_kedro.prompts import Prompt
-from psyche_kedro.tables import (
-    ContaminationHits,
-    GrpoExamples,
-    JudgedQuestions,
-    Rejections,
-    SftExamples,
-    StudentAnswers,
-    content_id,
-    frame,
-)
+from psyche_kedro.tables import frame
 
-Row = dict[str, Any]
+logger = logging.getLogger(__name__)
 
 
 class Difficulty(NamedTuple):
-    """The questions in two parts; together they are the reasoning samples."""
+    """The questions in three parts; together they are the reasoning samples."""
 
     challenging: pl.DataFrame
     non_challenging: pl.DataFrame
+    held_out: pl.DataFrame
+
+
+class DifficultyAccount(NamedTuple):
+    """Where difficulty lies, and how much the students have in common."""
+
+    summary: pl.DataFrame
+    agreement: pl.DataFrame
 
 
 class TrainingSets(NamedTuple):
@@ -83,46 +77,12 @@ def answer_as_student(
     requests = student_requests(reasoning_samples, prompt, parameters)
     outcomes = model.complete(requests)
     rows = student_answers(reasoning_samples, outcomes, prompt, parameters)
-    return frame(StudentAnswers, rows)
-
-
-def split_by_difficulty(
-    *,
-    reasoning_samples: pl.DataFrame,
-    student_a_answers: pl.DataFrame,
-    student_b_answers: pl.DataFrame,
-    student_c_answers: pl.DataFrame,
-    parameters: DifficultyParameters,
-) -> Difficulty:
-    """Return the challenging questions (D_pc) and the others (D_pr).
-
-    Args:
-        reasoning_samples: ``[n]`` questions.
-        student_a_answers: ``StudentAnswers`` of one student.
-        student_b_answers: Of another.
-        student_c_answers: Of the third.
-        parameters: ``selection.difficulty``.
-
-    Returns:
-        Two tables of ``JudgedQuestions``, n rows together.
-
-    Source: Section 2.2, question selection.
-    """
-    answers = pl.concat([student_a_answers, student_b_answers, student_c_answers])
-    judged = reasoning_samples.join(
-        tally(answers), on="question_id", how="left", maintain_order="left"
-    ).with_columns(pl.col("n_students", "n_right", "n_unread").fill_null(0))
-    hard = judged.select(is_all_wrong().fill_null(value=False)).to_series()
-    columns = list(JudgedQuestions.to_schema().columns)
-    return Difficulty(
-        judged.filter(hard).select(columns), judged.filter(~hard).select(columns)
-    )
+    return frame(tables.StudentAnswers, rows)
 
 
 def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
     *,
-    challenging: pl.DataFrame,
-    non_challenging: pl.DataFrame,
+    reasoning_samples: pl.DataFrame,
     empathetic_dialogues: pl.DataFrame,
     clean_public_samples: pl.DataFrame,
     clean_public_questions: pl.DataFrame,
@@ -132,8 +92,7 @@ def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
     """Return every pair of a training row and the benchmark item it holds.
 
     Args:
-        challenging: D_pc.
-        non_challenging: D_pr.
+        reasoning_samples: D_p, before it is split by difficulty.
         empathetic_dialogues: D_em.
         clean_public_samples: D_ps.
         clean_public_questions: D_cp.
@@ -143,18 +102,11 @@ def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
     Returns:
         ``ContaminationHits``.
     """
-    questions = {
-        "D_pc": challenging,
-        "D_pr": non_challenging,
-        "D_cp": clean_public_questions,
-    }
-    dialogues = {
-        "D_em": (empathetic_dialogues, "dialogue_id"),
-        "D_ps": (clean_public_samples, "sample_id"),
-    }
     texts = {
-        **{k: question_texts(v, "question_id") for k, v in questions.items()},
-        **{k: conversation_texts(*v) for k, v in dialogues.items()},
+        "D_p": question_texts(reasoning_samples, "question_id"),
+        "D_em": conversation_texts(empathetic_dialogues, "dialogue_id"),
+        "D_ps": conversation_texts(clean_public_samples, "sample_id"),
+        "D_cp": question_texts(clean_public_questions, "question_id"),
     }
     rows = pl.concat(t.with_columns(set_name=pl.lit(k)) for k, t in texts.items())
     hits = find_hits(
@@ -163,20 +115,115 @@ def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
         threshold=parameters.threshold,
         min_case_chars=parameters.min_case_chars,
     )
-    named = hits.join(
-        rows.select(row_id="id", set_name="set_name").unique(), on="row_id"
-    ).join(
-        clean_benchmark_items.select("item_id", "benchmark").unique("item_id"),
-        on="item_id",
-    )
-    columns = list(ContaminationHits.to_schema().columns)
+    sets_of_rows = rows.select("set_name", row_id="id").unique()
+    benchmarks = clean_benchmark_items.select("item_id", "benchmark").unique("item_id")
+    named = hits.join(sets_of_rows, on="row_id").join(benchmarks, on="item_id")
+    columns = list(tables.ContaminationHits.to_schema().columns)
     return named.select(columns).sort(columns)
+
+
+def audit_answer_keys(
+    *,
+    reasoning_samples: pl.DataFrame,
+    parameters: AuditParameters,
+    **student_answers: pl.DataFrame,
+) -> pl.DataFrame:
+    """Return the questions where students agree with each other against the gold.
+
+    A question that all students fail because its gold is wrong would go straight into
+    GRPO; the paper does not look (ours).
+
+    Args:
+        reasoning_samples: ``[n]`` questions.
+        parameters: ``selection.audit``.
+        **student_answers: ``StudentAnswers``, one table per student.
+
+    Returns:
+        ``AnswerKeyAudit``, most agreed first, for people to review.
+    """
+    answers = pl.concat(student_answers.values())
+    return difficulty.audit(reasoning_samples, answers, parameters.min_agreeing)
+
+
+def split_by_difficulty(
+    *,
+    reasoning_samples: pl.DataFrame,
+    contamination_hits: pl.DataFrame,
+    answer_key_audit: pl.DataFrame,
+    parameters: DifficultyParameters,
+    **student_answers: pl.DataFrame,
+) -> Difficulty:
+    """Return the challenging questions (D_pc), the others (D_pr), and those held out.
+
+    Args:
+        reasoning_samples: ``[n]`` questions.
+        contamination_hits: What will not enter GRPO; the random baseline's size
+            follows from it.
+        answer_key_audit: Questions with a doubtful gold.
+        parameters: ``selection.difficulty``.
+        **student_answers: ``StudentAnswers``, one table per student.
+
+    Returns:
+        Three tables of ``JudgedQuestions``, n rows together.
+
+    Source: Section 2.2, question selection.
+    """
+    judged = difficulty.judge(reasoning_samples, pl.concat(student_answers.values()))
+    doubtful = judged["question_id"].is_in(answer_key_audit["question_id"].implode())
+    held_out = doubtful & parameters.hold_out_audited
+    hit = judged["question_id"].is_in(contamination_hits["row_id"].implode())
+    hard = difficulty.challenging(judged, ~held_out & ~hit, parameters) & ~held_out
+    judged = judged.select(list(tables.JudgedQuestions.to_schema().columns))
+    return Difficulty(
+        judged.filter(hard), judged.filter(~hard & ~held_out), judged.filter(held_out)
+    )
+
+
+def describe_difficulty(
+    *,
+    challenging: pl.DataFrame,
+    non_challenging: pl.DataFrame,
+    parameters: DifficultyParameters,
+    **student_answers: pl.DataFrame,
+) -> DifficultyAccount:
+    """Return where difficulty lies, and how often the students agree.
+
+    Args:
+        challenging: D_pc.
+        non_challenging: D_pr.
+        parameters: ``selection.difficulty``.
+        **student_answers: ``StudentAnswers``, one table per student.
+
+    Returns:
+        ``DifficultySummary`` and ``StudentAgreement``.
+    """
+    judged = pl.concat(
+        [
+            challenging.with_columns(challenging=pl.lit(value=True)),
+            non_challenging.with_columns(challenging=pl.lit(value=False)),
+        ]
+    )
+    if not challenging.is_empty():
+        share = challenging.select(
+            difficulty.zero_variance(parameters.group_size).mean()
+        ).item()
+        logger.info(
+            "By the students' pass rates %.0f %% of D_pc's GRPO groups of %d will be "
+            "all right or all wrong and teach nothing.",
+            100 * share,
+            parameters.group_size,
+        )
+    return DifficultyAccount(
+        difficulty.summary(judged, parameters.group_size),
+        difficulty.agreement(pl.concat(student_answers.values())),
+    )
 
 
 def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they share
     *,
     challenging: pl.DataFrame,
     non_challenging: pl.DataFrame,
+    rationale_rounds: pl.DataFrame,
     empathetic_dialogues: pl.DataFrame,
     clean_public_samples: pl.DataFrame,
     clean_public_questions: pl.DataFrame,
@@ -186,153 +233,129 @@ def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they 
     counselling_prompt: Prompt,
     knowledge_prompt: Prompt,
     parameters: SetParameters,
+    decontamination: DecontaminationParameters,
 ) -> TrainingSets:
     """Return the sets that SFT and GRPO train on.
 
     Args:
         challenging: D_pc.
         non_challenging: D_pr.
+        rationale_rounds: For the variants that show the first rationale.
         empathetic_dialogues: D_em.
         clean_public_samples: D_ps.
         clean_public_questions: D_cp.
-        contamination_hits: Rows named here enter no set.
+        contamination_hits: Rows named here enter no set, unless ``drop_hits`` is off.
         exam_case_prompt: Asks a question that has a case.
         exam_knowledge_prompt: Asks any other.
         counselling_prompt: Opens a dialogue.
         knowledge_prompt: Opens an open question on psychology.
         parameters: ``selection.sets``.
+        decontamination: ``selection.decontamination``.
 
     Returns:
         ``SftExamples``, ``GrpoExamples`` and ``Rejections``; every candidate is in
         exactly one of them.
 
-    Source: Section 2.4.
+    Source: Section 2.4; Tables 3 and 4.
     """
     exams = ExamPrompts(exam_case_prompt, exam_knowledge_prompt)
     systems = {
         "dialogue": counselling_prompt.render()[0],
         "knowledge_qa": knowledge_prompt.render()[0],
     }
+    first = dict(
+        rationale_rounds.filter(round=0).select("question_id", "rationale").iter_rows()
+    )
+    variant = parameters.chosen
     sft = [
-        *_reasoning(non_challenging, exams),
-        *_dialogues(empathetic_dialogues, systems),
-        *_public_samples(clean_public_samples, systems),
+        *sets.reasoning_candidates(non_challenging, first, exams, variant),
+        *sets.dialogue_candidates(empathetic_dialogues, systems),
+        *sets.public_candidates(clean_public_samples, systems),
     ]
     grpo = [
-        *_questions(challenging, "D_pc", exams),
-        *_questions(clean_public_questions, "D_cp", exams),
+        *sets.question_candidates(challenging, "D_pc", exams),
+        *sets.question_candidates(clean_public_questions, "D_cp", exams),
     ]
-    hit = set(contamination_hits["row_id"])
-    kept_sft, rejected_sft = _sift(sft, hit, parameters)
-    kept_grpo, rejected_grpo = _sift(grpo, hit, parameters)
+    barred = _barred(contamination_hits, decontamination)
+    name = parameters.variant + ("" if decontamination.drop_hits else "+contaminated")
+    sifted = [
+        sets.sift(
+            candidates,
+            shares=shares,
+            barred=barred,
+            variant=name,
+            parameters=parameters,
+        )
+        for candidates, shares in ((sft, variant.sft), (grpo, variant.grpo))
+    ]
     return TrainingSets(
-        frame(SftExamples, kept_sft),
-        frame(GrpoExamples, kept_grpo),
-        frame(Rejections, [*rejected_sft, *rejected_grpo]),
+        frame(tables.SftExamples, sifted[0].kept),
+        frame(tables.GrpoExamples, sifted[1].kept),
+        frame(tables.Rejections, [*sifted[0].rejected, *sifted[1].rejected]),
     )
 
 
-def _reasoning(questions: pl.DataFrame, exams: ExamPrompts) -> Iterator[Row]:
-    for question in questions.iter_rows(named=True):
-        row = _candidate("D_pr", question["question_id"], question["source"])
-        fault = question_fault(question)
-        if fault is None and "think>" in question["rationale"]:
-            fault = "think_tag_in_rationale"
-        answer = reasoned_answer(question["rationale"], question["gold"])
-        yield row | {
-            "fault": fault,
-            "group_id": question_group(question),
-            "messages": [
-                *exam_messages(question, exams),
-                {"role": "assistant", "content": answer},
-            ],
-        }
+def _barred(
+    hits: pl.DataFrame, decontamination: DecontaminationParameters
+) -> dict[str, str]:
+    if not decontamination.drop_hits:
+        return {}
+    return dict.fromkeys(hits["row_id"], "contaminated")
 
 
-def _questions(questions: pl.DataFrame, part: str, exams: ExamPrompts) -> Iterator[Row]:
-    for question in questions.iter_rows(named=True):
-        row = _candidate(part, question["question_id"], question["source"])
-        yield row | {
-            "fault": question_fault(question),
-            "group_id": question_group(question),
-            "prompt": exam_messages(question, exams),
-            "gold": question["gold"],
-            "option_labels": [option["label"] for option in question["options"]],
-        }
+def account_lengths(
+    sft_set: pl.DataFrame, grpo_set: pl.DataFrame, parameters: LengthParameters
+) -> pl.DataFrame:
+    """Return how long the examples of each part are.
 
+    Args:
+        sft_set: ``SftExamples``.
+        grpo_set: ``GrpoExamples``.
+        parameters: ``selection.lengths``.
 
-def _dialogues(
-    dialogues: pl.DataFrame, systems: Mapping[str, dict[str, str]]
-) -> Iterator[Row]:
-    for dialogue in dialogues.iter_rows(named=True):
-        row = _candidate("D_em", dialogue["dialogue_id"], None)
-        yield row | _conversation(
-            dialogue["messages"], systems["dialogue"], dialogue["thread_id"]
+    Returns:
+        ``LengthAccount``.
+    """
+    tokenizer = parameters.tokenizer
+    accounts = [
+        lengths.account(
+            examples, column, set_name=name, limit=limit, tokenizer=tokenizer
         )
-
-
-def _public_samples(
-    samples: pl.DataFrame, systems: Mapping[str, dict[str, str]]
-) -> Iterator[Row]:
-    for sample in samples.iter_rows(named=True):
-        row = _candidate("D_ps", sample["sample_id"], sample["source"])
-        yield row | _conversation(
-            sample["messages"], systems[sample["kind"]], sample["sample_id"]
+        for name, examples, column, limit in (
+            ("sft_set", sft_set, "messages", parameters.sft_limit),
+            ("grpo_set", grpo_set, "prompt", parameters.grpo_limit),
         )
+    ]
+    columns = list(tables.LengthAccount.to_schema().columns)
+    return pl.concat(accounts).select(columns)
 
 
-def _candidate(part: str, parent_id: str, source: str | None) -> Row:
-    return {
-        "example_id": content_id(part, parent_id),
-        "parent_id": parent_id,
-        "part": part,
-        "source": source,
+def trace_examples(  # noqa: PLR0913 - every table that an example may come from
+    *,
+    sft_set: pl.DataFrame,
+    grpo_set: pl.DataFrame,
+    reasoning_samples: pl.DataFrame,
+    rationale_rounds: pl.DataFrame,
+    empathetic_dialogues: pl.DataFrame,
+    useful_posts: pl.DataFrame,
+    clean_public_samples: pl.DataFrame,
+    clean_public_questions: pl.DataFrame,
+) -> pl.DataFrame:
+    """Return where every example comes from, and who had a hand in it.
+
+    Returns:
+        ``ExampleProvenance``, one row per example of both sets.
+    """
+    origins = {
+        **provenance.question_origins(reasoning_samples, rationale_rounds),
+        **provenance.dialogue_origins(empathetic_dialogues, useful_posts),
+        **provenance.public_origins(clean_public_samples, clean_public_questions),
     }
+    return frame(tables.ExampleProvenance, _traced(sft_set, grpo_set, origins))
 
 
-def _conversation(messages: Messages, system: dict[str, str], group_id: str) -> Row:
-    turns = [message for message in messages if message["role"] != "system"]
-    return {
-        "fault": dialogue_fault(turns),
-        "group_id": group_id,
-        "messages": [system, *turns],
-    }
-
-
-def _sift(
-    candidates: Iterable[Row], hit: set[str], parameters: SetParameters
-) -> tuple[list[Row], list[Row]]:
-    """Return the examples and the rejections."""
-    kept: list[Row] = []
-    rejected: list[Row] = []
-    seen: set[str] = set()
-    for candidate in candidates:
-        fault, source = candidate.pop("fault"), candidate.pop("source")
-        reason = _reason(candidate, fault, hit, seen)
-        seen.add(candidate["example_id"])
-        if reason:
-            rejected.append(_rejection(candidate, source, reason))
-        else:
-            split = split_of(candidate["group_id"], parameters.validation_share)
-            kept.append(candidate | {"split": split})
-    return kept, rejected
-
-
-def _reason(
-    candidate: Row, fault: str | None, hit: set[str], seen: set[str]
-) -> str | None:
-    if candidate["parent_id"] in hit:
-        return "contaminated"
-    if fault:
-        return fault
-    return "duplicate" if candidate["example_id"] in seen else None
-
-
-def _rejection(candidate: Row, source: str | None, reason: str) -> Row:
-    return {
-        "row_id": candidate["parent_id"],
-        "source": source,
-        "stage": "build_sets",
-        "reason": reason,
-        "detail": candidate["part"],
-    }
+def _traced(
+    sft_set: pl.DataFrame, grpo_set: pl.DataFrame, origins: dict[str, provenance.Row]
+) -> Iterator[provenance.Row]:
+    for examples in (sft_set, grpo_set):
+        yield from provenance.provenance_rows(examples, origins)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class _Parameters(BaseModel):
@@ -18,10 +18,24 @@ class StudentParameters(_Parameters):
     max_tokens: int = Field(ge=1)
 
 
+class AuditParameters(_Parameters):
+    """``selection.audit``."""
+
+    min_agreeing: int = Field(ge=2)
+    """Students that must give the same answer against the gold."""
+
+
 class DifficultyParameters(_Parameters):
     """``selection.difficulty``."""
 
-    rule: Literal["all_wrong"]
+    rule: Literal["all_wrong", "majority_wrong", "pass_rate_below", "random"]
+    pass_rate: float = Field(gt=0, le=1)
+    """For ``pass_rate_below``."""
+    seed: int
+    """For ``random``."""
+    hold_out_audited: bool
+    group_size: int = Field(ge=2)
+    """Completions per prompt of GRPO, for the expected share of empty groups."""
 
 
 class DecontaminationParameters(_Parameters):
@@ -29,9 +43,64 @@ class DecontaminationParameters(_Parameters):
 
     threshold: float = Field(gt=0, le=1)
     min_case_chars: int = Field(ge=1)
+    drop_hits: bool
+
+
+class Variant(_Parameters):
+    """A named composition of the two sets: the share of each part that enters."""
+
+    sft: dict[Literal["D_pr", "D_em", "D_ps"], float]
+    grpo: dict[Literal["D_pc", "D_cp"], float]
+    rationale: Literal["none", "first", "iterated"]
 
 
 class SetParameters(_Parameters):
     """``selection.sets``."""
 
     validation_share: float = Field(ge=0, lt=1)
+    seed: int
+    variant: str
+    variants: dict[str, Variant]
+
+    @model_validator(mode="after")
+    def _known(self) -> "SetParameters":
+        if self.variant not in self.variants:
+            raise ValueError(
+                f"selection.sets.variant is {self.variant!r}, which is none of "
+                f"{sorted(self.variants)}"
+            )
+        return self
+
+    @property
+    def chosen(self) -> Variant:
+        """The variant to build."""
+        return self.variants[self.variant]
+
+
+class LengthParameters(_Parameters):
+    """``selection.lengths``."""
+
+    tokenizer: str | None
+    """Folder of the base model; null estimates from characters."""
+    sft_limit: int = Field(ge=1)
+    grpo_limit: int = Field(ge=1)
+
+
+class Licence(_Parameters):
+    """What a source's licence allows."""
+
+    sources: tuple[str, ...]
+    """File names as shell patterns, e.g. ``*smilechat*``."""
+    name: str
+    """As the Hub spells it, e.g. ``cc0-1.0``."""
+    redistribute: bool
+    url: str = ""
+
+
+class ReleaseParameters(_Parameters):
+    """``selection.release``."""
+
+    name: str
+    force: tuple[Literal["offline", "rules_only", "unknown_licence"], ...]
+    licences: tuple[Licence, ...]
+    rows_per_shard: int = Field(ge=1)

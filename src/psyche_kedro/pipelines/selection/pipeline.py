@@ -3,29 +3,35 @@
 from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.pipelines.selection.nodes import (
+    account_lengths,
     answer_as_student,
+    audit_answer_keys,
     build_sets,
     decontaminate,
+    describe_difficulty,
     split_by_difficulty,
+    trace_examples,
 )
 
 STUDENTS = ("a", "b", "c")
-"""Another student: one letter here and in ``split_by_difficulty``, a model role
-``student_<x>_model``, a table ``student_<x>_answers``, ``selection.students.<x>``."""
+"""Another student: one letter here, a model role ``student_<x>_model``, a table
+``student_<x>_answers`` and ``selection.students.<x>``."""
 
-PARTS = (
-    "challenging",
-    "non_challenging",
-    "empathetic_dialogues",
-    "clean_public_samples",
-    "clean_public_questions",
-)
 PROMPTS = ("exam_case", "exam_knowledge", "counselling", "knowledge")
+PUBLIC = ("empathetic_dialogues", "clean_public_samples", "clean_public_questions")
 
 
 def create_pipeline() -> Pipeline:
     """Return Sections 2.2 (question selection) and 2.4 (data split)."""
-    return Pipeline([*map(_student, STUDENTS), *_rest()])
+    return Pipeline([*map(_student, STUDENTS), *_difficulty(), *_sets()])
+
+
+def _named(*names: str) -> dict[str, str]:
+    return {name: name for name in names}
+
+
+def _answers() -> dict[str, str]:
+    return _named(*(f"student_{letter}_answers" for letter in STUDENTS))
 
 
 def _student(letter: str) -> Node:
@@ -42,37 +48,74 @@ def _student(letter: str) -> Node:
     )
 
 
-def _rest() -> list[Node]:
+def _difficulty() -> list[Node]:
     return [
         Node(
-            split_by_difficulty,
-            inputs={
-                "reasoning_samples": "reasoning_samples",
-                **{f"student_{x}_answers": f"student_{x}_answers" for x in STUDENTS},
-                "parameters": "params:selection.difficulty",
-            },
-            outputs=["challenging", "non_challenging"],
-            name="split_by_difficulty",
-        ),
-        Node(
             decontaminate,
-            inputs={
-                **{part: part for part in PARTS},
-                "clean_benchmark_items": "clean_benchmark_items",
-                "parameters": "params:selection.decontamination",
-            },
+            inputs=_named("reasoning_samples", *PUBLIC, "clean_benchmark_items")
+            | {"parameters": "params:selection.decontamination"},
             outputs="contamination_hits",
             name="decontaminate",
         ),
         Node(
+            audit_answer_keys,
+            inputs=_named("reasoning_samples")
+            | _answers()
+            | {"parameters": "params:selection.audit"},
+            outputs="answer_key_audit",
+            name="audit_answer_keys",
+        ),
+        Node(
+            split_by_difficulty,
+            inputs=_named("reasoning_samples", "contamination_hits", "answer_key_audit")
+            | _answers()
+            | {"parameters": "params:selection.difficulty"},
+            outputs=["challenging", "non_challenging", "held_out_questions"],
+            name="split_by_difficulty",
+        ),
+        Node(
+            describe_difficulty,
+            inputs=_named("challenging", "non_challenging")
+            | _answers()
+            | {"parameters": "params:selection.difficulty"},
+            outputs=["difficulty_summary", "student_agreement"],
+            name="describe_difficulty",
+        ),
+    ]
+
+
+def _sets() -> list[Node]:
+    parts = ("challenging", "non_challenging", "rationale_rounds", *PUBLIC)
+    return [
+        Node(
             build_sets,
-            inputs={
-                **{part: part for part in PARTS},
-                **{f"{name}_prompt": f"{name}_prompt" for name in PROMPTS},
-                "contamination_hits": "contamination_hits",
+            inputs=_named(*parts, "contamination_hits")
+            | _named(*(f"{name}_prompt" for name in PROMPTS))
+            | {
                 "parameters": "params:selection.sets",
+                "decontamination": "params:selection.decontamination",
             },
             outputs=["sft_set", "grpo_set", "rejected_examples"],
             name="build_sets",
+        ),
+        Node(
+            account_lengths,
+            inputs=_named("sft_set", "grpo_set")
+            | {"parameters": "params:selection.lengths"},
+            outputs="length_account",
+            name="account_lengths",
+        ),
+        Node(
+            trace_examples,
+            inputs=_named(
+                "sft_set",
+                "grpo_set",
+                "reasoning_samples",
+                "rationale_rounds",
+                "useful_posts",
+                *PUBLIC,
+            ),
+            outputs="example_provenance",
+            name="trace_examples",
         ),
     ]

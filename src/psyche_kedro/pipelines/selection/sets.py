@@ -1,0 +1,206 @@
+"""The two sets as a composition of parts (Section 2.4; Tables 3 and 4).
+
+A variant names the share of each part that enters and which rationale its reasoning
+examples show: ``none`` (+QA), ``first`` (+Rat., the verified first rationale) or
+``iterated`` (+Rat.+Iter.). A share is exact: of n candidates ``round(share * n)``
+enter, drawn by digest, so the same seed gives the same rows whatever their order.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from psyche_kedro.pipelines.selection.examples import (
+    ExamPrompts,
+    Messages,
+    dialogue_fault,
+    exam_messages,
+    question_fault,
+    question_group,
+    reasoned_answer,
+    split_of,
+)
+from psyche_kedro.pipelines.selection.parameters import SetParameters, Variant
+from psyche_kedro.tables import content_id
+
+Row = dict[str, Any]
+Systems = Mapping[str, dict[str, str]]
+
+
+class Candidate(NamedTuple):
+    """A row on its way into a set.
+
+    Attributes:
+        example: Columns of the set's table, without split and variant.
+        source: For a rejection.
+        fault: Why it makes no example, as a slug.
+    """
+
+    example: Row
+    source: str | None
+    fault: str | None
+
+
+class Sifted(NamedTuple):
+    """Examples, and rejections of all other candidates."""
+
+    kept: list[Row]
+    rejected: list[Row]
+
+
+def reasoning_candidates(
+    questions: pl.DataFrame,
+    first: Mapping[str, str],
+    exams: ExamPrompts,
+    variant: Variant,
+) -> Iterator[Candidate]:
+    """Yield D_pr.
+
+    Args:
+        questions: The non-challenging questions.
+        first: First verified rationale by question id.
+        exams: The prompts.
+        variant: Which rationale is shown.
+    """
+    shown: dict[str, Callable[[Row], str]] = {
+        "none": lambda question: "",
+        "first": lambda question: first[question["question_id"]],
+        "iterated": lambda question: str(question["rationale"]),
+    }
+    for question in questions.iter_rows(named=True):
+        rationale = shown[variant.rationale](question)
+        gold = question["gold"]
+        answer = reasoned_answer(rationale, gold) if rationale else "".join(gold)
+        messages = [
+            *exam_messages(question, exams),
+            {"role": "assistant", "content": answer},
+        ]
+        fault = question_fault(question)
+        if fault is None and "think>" in rationale:
+            fault = "think_tag_in_rationale"
+        example = _example("D_pr", question["question_id"], question_group(question))
+        yield Candidate(example | {"messages": messages}, question["source"], fault)
+
+
+def question_candidates(
+    questions: pl.DataFrame, part: str, exams: ExamPrompts
+) -> Iterator[Candidate]:
+    """Yield D_pc or D_cp."""
+    for question in questions.iter_rows(named=True):
+        example = _example(part, question["question_id"], question_group(question))
+        asked = {
+            "prompt": exam_messages(question, exams),
+            "gold": question["gold"],
+            "option_labels": [option["label"] for option in question["options"]],
+        }
+        yield Candidate(example | asked, question["source"], question_fault(question))
+
+
+def dialogue_candidates(
+    dialogues: pl.DataFrame, systems: Systems
+) -> Iterator[Candidate]:
+    """Yield D_em."""
+    for row in dialogues.iter_rows(named=True):
+        example = _example("D_em", row["dialogue_id"], row["thread_id"])
+        yield _conversation(example, row["messages"], systems["dialogue"], None)
+
+
+def public_candidates(samples: pl.DataFrame, systems: Systems) -> Iterator[Candidate]:
+    """Yield D_ps."""
+    for row in samples.iter_rows(named=True):
+        example = _example("D_ps", row["sample_id"], row["sample_id"])
+        yield _conversation(
+            example, row["messages"], systems[row["kind"]], row["source"]
+        )
+
+
+def _example(part: str, parent_id: str, group_id: str) -> Row:
+    return {
+        "example_id": content_id(part, parent_id),
+        "parent_id": parent_id,
+        "part": part,
+        "group_id": group_id,
+    }
+
+
+def _conversation(
+    example: Row, messages: Messages, system: dict[str, str], source: str | None
+) -> Candidate:
+    turns = [message for message in messages if message["role"] != "system"]
+    fault = dialogue_fault(turns)
+    return Candidate(example | {"messages": [system, *turns]}, source, fault)
+
+
+def sift(
+    candidates: Iterable[Candidate],
+    *,
+    shares: Mapping[Any, float],
+    barred: Mapping[str, str],
+    variant: str,
+    parameters: SetParameters,
+) -> Sifted:
+    """Return the examples and the rejections; every candidate is one of them.
+
+    Args:
+        candidates: ``[n]`` of one set.
+        shares: Share of each part that enters; a part not named stays out.
+        barred: Reason by parent id of rows that enter no set.
+        variant: What the composition is called.
+        parameters: ``selection.sets``.
+    """
+    reasons: list[str | None] = []
+    seen: set[str] = set()
+    candidates = list(candidates)
+    for candidate in candidates:
+        reasons.append(_reason(candidate, barred, seen))
+        seen.add(candidate.example["example_id"])
+    sound = [c for c, reason in zip(candidates, reasons, strict=True) if reason is None]
+    drawn = _drawn(sound, shares, parameters.seed)
+    sifted = Sifted([], [])
+    for candidate, reason in zip(candidates, reasons, strict=True):
+        example = candidate.example
+        if reason is None and example["example_id"] in drawn:
+            split = split_of(example["group_id"], parameters.validation_share)
+            sifted.kept.append(example | {"split": split, "variant": variant})
+        else:
+            why = reason or "not_in_variant"
+            sifted.rejected.append(_rejection(candidate, why))
+    return sifted
+
+
+def _reason(
+    candidate: Candidate, barred: Mapping[str, str], seen: set[str]
+) -> str | None:
+    parent = candidate.example["parent_id"]
+    if parent in barred:
+        return barred[parent]
+    if candidate.fault:
+        return candidate.fault
+    return "duplicate" if candidate.example["example_id"] in seen else None
+
+
+def _drawn(
+    candidates: list[Candidate], shares: Mapping[str, float], seed: int
+) -> set[str]:
+    by_part: dict[str, list[str]] = {}
+    for candidate in candidates:
+        example = candidate.example
+        by_part.setdefault(example["part"], []).append(example["example_id"])
+    return {
+        example_id
+        for part, ids in by_part.items()
+        for example_id in sorted(ids, key=lambda i: content_id(str(seed), i))[
+            : round(shares.get(part, 0.0) * len(ids))
+        ]
+    }
+
+
+def _rejection(candidate: Candidate, reason: str) -> Row:
+    return {
+        "row_id": candidate.example["parent_id"],
+        "source": candidate.source,
+        "stage": "build_sets",
+        "reason": reason,
+        "detail": candidate.example["part"],
+    }
