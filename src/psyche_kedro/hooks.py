@@ -82,11 +82,10 @@ class RunRecord:
     """Adds to the MLflow run what kedro-mlflow leaves out.
 
     The git commit, typed parameters flattened, prompt digests, the rows of every table,
-    the report; and KILLED instead of FINISHED after Ctrl-C.
+    the scores, the report; and KILLED instead of FINISHED after Ctrl-C.
     """
 
     def __init__(self) -> None:
-        self._rows: dict[str, tuple[int, int]] = {}
         self._ended = False
 
     @hook_impl(trylast=True)
@@ -94,7 +93,7 @@ class RunRecord:
         """Log what the run is made of."""
         import mlflow  # noqa: PLC0415 - dear to import
 
-        self._rows, self._ended = {}, False
+        self._ended = False
         if mlflow.active_run() is None:
             return
         atexit.register(self._close)
@@ -104,22 +103,24 @@ class RunRecord:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Count the rows of a table."""
+        """Log the rows of a table, and what the scores say."""
+        import mlflow  # noqa: PLC0415 - dear to import
         import polars as pl  # noqa: PLC0415 - every kedro command loads this module
 
-        if isinstance(data, pl.DataFrame):
-            self._rows[dataset_name] = data.shape
+        if mlflow.active_run() is None or not isinstance(data, pl.DataFrame):
+            return
+        mlflow.log_metric(f"rows.{dataset_name}", data.height)
+        if dataset_name == "scores":
+            mlflow.log_metrics(_score_metrics(data))
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Log the rows and the report, and say that the run completed."""
+        """Log the report, and say that the run completed."""
         import mlflow  # noqa: PLC0415 - dear to import
 
         self._ended = True
-        _write_viz_stats(self._rows)
         if mlflow.active_run() is None:
             return
-        mlflow.log_metrics({f"rows.{k}": n for k, (n, _) in self._rows.items()})
         mlflow.set_tag("outcome", "completed")
         for name in {"report_html", "report_md"} & pipeline.all_outputs():
             mlflow.log_artifact(str(catalog.get(name)._filepath))
@@ -139,6 +140,33 @@ class RunRecord:
         # A bare set_terminated is overwritten by MLflow's own atexit (tried).
         while not self._ended and mlflow.active_run() is not None:
             mlflow.end_run("KILLED")
+
+
+class RowCounts:
+    """Leaves the size of every table where Kedro-Viz shows it.
+
+    Its own hook knows pandas only, and writes last: so does this one, after it.
+    """
+
+    def __init__(self) -> None:
+        self._shapes: dict[str, dict[str, int]] = {}
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Note the size of a table."""
+        import polars as pl  # noqa: PLC0415 - every kedro command loads this module
+
+        if isinstance(data, pl.DataFrame):
+            self._shapes[dataset_name] = {"rows": data.height, "columns": data.width}
+
+    @hook_impl(hookwrapper=True)
+    def after_pipeline_run(self) -> Iterator[None]:
+        """Write the sizes, those of earlier runs kept."""
+        path = Path(".viz/stats.json")
+        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        yield
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(known | self._shapes, indent=1), encoding="utf-8")
 
 
 class ModelAccounts:
@@ -217,10 +245,7 @@ def _prompt_digests(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
     return {f"prompts.{n}": catalog.load(n).digest for n in names}
 
 
-def _write_viz_stats(rows: Mapping[str, tuple[int, int]]) -> None:
-    """Leave the row counts where Kedro-Viz looks for them."""
-    path = Path(".viz/stats.json")
-    path.parent.mkdir(exist_ok=True)
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    known |= {k: {"rows": n, "columns": width} for k, (n, width) in rows.items()}
-    path.write_text(json.dumps(known, indent=1), encoding="utf-8")
+def _score_metrics(scores: Any) -> dict[str, float]:
+    rows = scores.drop_nulls("value").iter_rows(named=True)
+    path = ("role", "benchmark", "cell", "protocol", "metric")
+    return {"score." + ".".join(row[p] for p in path): row["value"] for row in rows}

@@ -9,6 +9,7 @@ from omegaconf.resolvers import oc
 from psyche_kedro.hooks import (
     ConfigurationCheck,
     ModelAccounts,
+    RowCounts,
     RunRecord,
     RunSummary,
 )
@@ -22,7 +23,13 @@ warnings.filterwarnings("ignore", message="register_new_resolver")
 
 _ROOT = Path(__file__).parents[2]
 
-HOOKS = (ConfigurationCheck(), RunRecord(), ModelAccounts(), RunSummary())
+HOOKS = (
+    ConfigurationCheck(),
+    RunRecord(),
+    RowCounts(),
+    ModelAccounts(),
+    RunSummary(),
+)
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
