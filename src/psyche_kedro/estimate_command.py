@@ -56,7 +56,8 @@ def estimate_command(env: str | None, pipeline: str, params: str | None) -> None
     with KedroSession.create(project, env=env, runtime_params=given) as session:
         context = session.load_context()
         models = context.config_loader["catalog"]
-        catalog, settings = context.catalog, context.params[pipeline]
+        settings = context.config_loader["parameters"][pipeline]
+        catalog = context.catalog
     inputs = {name: catalog.load(name) for name in _INPUTS}
     last = {name: catalog.load(name) for name in _LAST.split() if catalog.exists(name)}
     roles = {role: models[role] for role in ("teacher_model", "judge_model")}
