@@ -398,7 +398,8 @@ def test_one_fault_in_five(store: ReplyStore, requests: int) -> None:
     total = ledger.total()
     assert total.replies + total.failures == requests
     assert total.attempts > 1.1 * requests
-    assert took <= 2 * plain + 5
+    # The last requests' back-off is a tail of seconds, long beside a short run.
+    assert took <= 2 * plain + (0 if requests > 1_000 else 5)
 
 
 def _timed(

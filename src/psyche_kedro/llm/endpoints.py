@@ -43,7 +43,7 @@ class Patience(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     attempts: int = Field(default=6, gt=0)
-    backoff_seconds: float = Field(default=0.5, gt=0)
+    backoff_seconds: float = Field(default=0.25, gt=0)
     timeout_seconds: float = Field(default=600.0, gt=0)
     deadline_seconds: float = Field(default=7200.0, gt=0)
     idle_seconds: float = Field(default=1200.0, gt=0)
