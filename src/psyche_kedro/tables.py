@@ -532,7 +532,7 @@ class SftExamples(_Table):
     part: str = _enum("D_pr", "D_em", "D_ps")
     split: str = _enum("train", "validation")
     variant: str
-    """Composition, e.g. ``ED+PRD+APD``; ends in ``+contaminated`` where hits stay."""
+    """Composition, e.g. ``ED-PRD-APD``; ends in ``-contaminated`` where hits stay."""
     group_id: str
     """Source document or thread: siblings stand in one split."""
     messages: pl.List = _list_of(MESSAGE)

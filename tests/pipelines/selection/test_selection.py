@@ -663,7 +663,7 @@ def test_the_contaminated_sets_say_so():
     }
     keeping = THRESHOLD.model_copy(update={"drop_hits": False})
     _, grpo, _ = sets_of(parts(exam=[row]), [hit], decontamination=keeping)
-    assert grpo["variant"].to_list() == ["all+contaminated"]
+    assert grpo["variant"].to_list() == ["all-contaminated"]
 
 
 @given(st.permutations([f"{i}" for i in range(8)]))

@@ -277,7 +277,7 @@ def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they 
         *sets.question_candidates(clean_public_questions, "D_cp", exams),
     ]
     barred = _barred(contamination_hits, decontamination)
-    name = parameters.variant + ("" if decontamination.drop_hits else "+contaminated")
+    name = parameters.variant + ("" if decontamination.drop_hits else "-contaminated")
     sifted = [
         sets.sift(
             candidates,
