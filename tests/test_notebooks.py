@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from conftest import ROOT, tracking
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
