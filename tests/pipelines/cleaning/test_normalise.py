@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from psyche_kedro.pipelines.cleaning.characters import RADICALS
 from psyche_kedro.pipelines.cleaning.conversations import clean_text
-from psyche_kedro.pipelines.cleaning.normalise import normalise
+from psyche_kedro.pipelines.cleaning.normalise import normalise, normalise_by_rules
 from psyche_kedro.pipelines.cleaning.punctuation import PROTECTED
 
 CASES = {
@@ -23,6 +23,7 @@ CASES = {
     "发邮件到 a.b@163.com,谢谢": "发邮件到 a.b@163.com，谢谢",
     "ＰＨＱ得分１８分": "PHQ得分18分",
     "为什么？？？！！！": "为什么？！",
+    "真的！？不会吧？！": "真的！？不会吧？！",
     "好累啊。。。。": "好累啊……",
     "好累啊...": "好累啊……",
     "时间是12：30到14:45": "时间是12:30到14:45",
@@ -66,6 +67,15 @@ def test_punctuation_goes_by_its_context(text):
 @given(TEXTS)
 def test_normalising_twice_changes_nothing(text):
     assert normalise(normalise(text)) == normalise(text)
+
+
+MARKED = st.text(st.sampled_from("心理，。,.!?:; ”）3a\n"), max_size=30)
+
+
+@settings(max_examples=800, deadline=None)
+@given(MARKED | TEXTS)
+def test_the_short_ways_agree_with_the_rules(text):
+    assert normalise(text) == normalise_by_rules(text)
 
 
 @settings(max_examples=400, deadline=None)

@@ -13,15 +13,16 @@ from typing import NamedTuple
 import ftfy
 
 from psyche_kedro.pipelines.cleaning.characters import fold, replace_radicals
-from psyche_kedro.pipelines.cleaning.punctuation import outside_protected, standardise
+from psyche_kedro.pipelines.cleaning.punctuation import (
+    outside_protected,
+    standardise,
+    widen_common,
+)
 
 MAX_ROUNDS = 6
-SETTLED = re.compile(
-    "[\u4e00-\u9fff，。！？；：、“”‘’（）《》【】]*"
-    "(?:\n[\u4e00-\u9fff，。！？；：、“”‘’（）《》【】]+)*"
-)
-"""Nearly what a settled text looks like; only then are doubled marks looked for."""
-DOUBLED = re.compile(r"[，、；：]{2}|[！？。]{2}")
+DOUBLED = re.compile("[，、；：！？。][，、；：！？。]")
+BETWEEN = re.compile(r"[0-9A-Za-z][，。；：？！]\s?[0-9A-Za-z]")
+UNPAIRED = re.compile("(?<!…)…(?!…)|…{3}|(?<!—)—(?!—)|—{3}")
 MOJIBAKE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0178\u2013-\u203a\u20ac]")
 REPAIR = ftfy.TextFixerConfig(
     # The defaults turn ， into a comma and “ into a straight quote (tried).
@@ -45,13 +46,42 @@ class _Scripts(NamedTuple):
 
 def normalise(text: str) -> str:
     """Return ``text`` in its normal form."""
-    if SETTLED.fullmatch(text) and not DOUBLED.search(text) and not _traditional(text):
+    if _is_settled(text):
         return text
+    widened = widen_common(text)
+    return widened if _is_settled(widened) else normalise_by_rules(text)
+
+
+def normalise_by_rules(text: str) -> str:
+    """Return ``text`` in its normal form by running every rule until none applies."""
     for _ in range(MAX_ROUNDS):
         before, text = text, _round(text)
-        if text == before:
+        if text == before or _is_settled(text):
             break
     return text
+
+
+def _is_settled(text: str) -> bool:
+    """Return whether no rule can change a text; most texts are, and this is all of it.
+
+    It holds Simplified Han, letters, digits, emojis and Chinese punctuation only, none
+    of it doubled or between letters and digits.
+    """
+    return not (
+        _odd_character().search(text)
+        or DOUBLED.search(text)
+        or BETWEEN.search(text)
+        or (("…" in text or "—" in text) and UNPAIRED.search(text))
+        or ("\n" in text and text != trim(text))
+    )
+
+
+@cache
+def _odd_character() -> re.Pattern[str]:
+    traditional = _scripts().traditional
+    han = "".join(c for c in map(chr, CJK) if not traditional.match(c))
+    emojis = "\U0001f300-\U0001faff"
+    return re.compile(f"[^{han}0-9A-Za-z，。！？；：、“”‘’（）《》【】…—\n{emojis}]")
 
 
 def _round(text: str) -> str:

@@ -78,7 +78,7 @@ RULES = (
     _rule("'", rf"(?<![A-Za-z])'([^'\n]*[{HAN}][^'\n]*)'(?![A-Za-z])", r"‘\1’"),
     # Repeats.
     _rule("，、；：", r"([，、；：])\1+", r"\1"),
-    _rule("！？", r"(?:？+！|！+？)[？！]*", "？！"),
+    _rule("！？", r"(?=？*！)(?=！*？)[？！]{3,}", "？！"),
     _rule("！", r"！{2,}", "！"),
     _rule("？", r"？{2,}", "？"),
     # Spaces: none beside Chinese punctuation, none in spaced-out text.
@@ -94,11 +94,27 @@ RULES = (
 )
 
 
+_COMMON = str.maketrans(",;?!:.", "，；？！：。")
+COMMON = re.compile(rf"[,;?!:](?<=[{HAN}{CLOSERS}].)[ \t]*")
+COMMON_STOP = re.compile(rf"\.(?<=[{HAN}）》”’].)(?=[{HAN}]|$)")
+
+
+def widen_common(text: str) -> str:
+    """Return ``text`` with ASCII marks after Han widened: the commonest case by far.
+
+    What is settled after it needs no rule: the two agree (a test compares them).
+    """
+    text = COMMON.sub(lambda match: match[0][0].translate(_COMMON), text)
+    return COMMON_STOP.sub("。", text) if "." in text else text
+
+
 def standardise(text: str) -> str:
     """Return a segment without protected spans, its punctuation by context."""
+    present = set(text)
     for marks, pattern, replacement in RULES:
-        if not marks.isdisjoint(text):
-            text = pattern.sub(replacement, text)
+        if not marks.isdisjoint(present):
+            text, changes = pattern.subn(replacement, text)
+            present.update(text if changes else "")
     return text
 
 
