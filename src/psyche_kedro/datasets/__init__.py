@@ -13,6 +13,7 @@ _MODULES = {
     "OpenAIChatModelDataset": "chat_model_dataset",
     "PromptDataset": "prompt_dataset",
     "ReviewWorkbookDataset": "review_workbook_dataset",
+    "ReleaseDataset": "release_dataset",
     "SourceFile": "source_files",
     "SourceFilesDataset": "source_files",
     "TableDataset": "table_dataset",

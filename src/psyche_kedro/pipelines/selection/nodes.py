@@ -8,7 +8,13 @@ import polars as pl
 
 from psyche_kedro import tables
 from psyche_kedro.llm import ChatModel
-from psyche_kedro.pipelines.selection import difficulty, lengths, provenance, sets
+from psyche_kedro.pipelines.selection import (
+    difficulty,
+    lengths,
+    provenance,
+    release,
+    sets,
+)
 from psyche_kedro.pipelines.selection.contamination import (
     benchmark_texts,
     conversation_texts,
@@ -21,6 +27,7 @@ from psyche_kedro.pipelines.selection.parameters import (
     DecontaminationParameters,
     DifficultyParameters,
     LengthParameters,
+    ReleaseParameters,
     SetParameters,
     StudentParameters,
 )
@@ -44,6 +51,13 @@ class DifficultyAccount(NamedTuple):
 
     summary: pl.DataFrame
     agreement: pl.DataFrame
+
+
+class Release(NamedTuple):
+    """The release's files, and the rows that are not in it."""
+
+    files: dict[str, pl.DataFrame | str]
+    withheld: pl.DataFrame
 
 
 class TrainingSets(NamedTuple):
@@ -359,3 +373,51 @@ def _traced(
 ) -> Iterator[provenance.Row]:
     for examples in (sft_set, grpo_set):
         yield from provenance.provenance_rows(examples, origins)
+
+
+def write_release(
+    *,
+    sft_set: pl.DataFrame,
+    grpo_set: pl.DataFrame,
+    example_provenance: pl.DataFrame,
+    contamination_hits: pl.DataFrame,
+    parameters: ReleaseParameters,
+) -> Release:
+    """Return what may leave the house, with its card, and what may not.
+
+    Args:
+        sft_set: ``SftExamples``.
+        grpo_set: ``GrpoExamples``.
+        example_provenance: Source, models and de-identification of every example.
+        contamination_hits: For the card's account.
+        parameters: ``selection.release``.
+
+    Returns:
+        Parquet shards and ``README.md`` by path, and ``Rejections``; every example is
+        in one of them.
+    """
+    judged = release.Judged(
+        release.judge_examples(sft_set, example_provenance, parameters),
+        release.judge_examples(grpo_set, example_provenance, parameters),
+    )
+    variants = {*sft_set["variant"], *grpo_set["variant"]}
+    card = release.card(
+        judged, contamination_hits, ", ".join(sorted(variants)), parameters
+    )
+    files: dict[str, pl.DataFrame | str] = {
+        "README.md": card,
+        **release.shards(judged, parameters.rows_per_shard),
+    }
+    return Release(files, frame(tables.Rejections, _withheld(judged)))
+
+
+def _withheld(judged: release.Judged) -> Iterator[provenance.Row]:
+    for _, examples in judged.items():
+        for row in examples.drop_nulls("withheld").iter_rows(named=True):
+            yield {
+                "row_id": row["example_id"],
+                "source": row["source"],
+                "stage": "write_release",
+                "reason": row["withheld"],
+                "detail": row["part"],
+            }

@@ -11,6 +11,7 @@ from psyche_kedro.pipelines.selection.nodes import (
     describe_difficulty,
     split_by_difficulty,
     trace_examples,
+    write_release,
 )
 
 STUDENTS = ("a", "b", "c")
@@ -117,5 +118,14 @@ def _sets() -> list[Node]:
             ),
             outputs="example_provenance",
             name="trace_examples",
+        ),
+        Node(
+            write_release,
+            inputs=_named(
+                "sft_set", "grpo_set", "example_provenance", "contamination_hits"
+            )
+            | {"parameters": "params:selection.release"},
+            outputs=["release", "withheld_examples"],
+            name="write_release",
         ),
     ]
