@@ -50,7 +50,8 @@ class Run:
 
     @cached_property
     def paths(self) -> dict[str, Path]:
-        return {p.stem: p for p in self.data.rglob("*.parquet")}
+        tables = self.data.glob("0*_*/*.parquet")
+        return {p.stem: p for p in tables}
 
     @cached_property
     def requests(self) -> list[dict[str, Any]]:
@@ -64,4 +65,4 @@ def demo(tmp_path_factory) -> Run:
     data = tmp_path_factory.mktemp("demo")
     result = run_kedro("run", "--params", f"data={data}", data=data)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
-    return Run(data, result.stdout)
+    return Run(data, result.stdout + result.stderr)
