@@ -472,6 +472,8 @@ class JudgedQuestions(ReasoningSamples):
     """Students with a right answer."""
     n_unread: int
     """Students none of whose answers could be read."""
+    n_answers: int
+    """Of all students, all samples."""
     pass_rate: float
     """Right answers of all answers."""
 
@@ -509,7 +511,8 @@ class DifficultySummary(_Table):
     n_challenging: int
     pass_rate: float
     zero_variance: float
-    """Expected share of GRPO groups that are all right or all wrong."""
+    """Expected share of GRPO groups that are all right or all wrong, and so teach
+    nothing."""
 
 
 class ContaminationHits(_Table):

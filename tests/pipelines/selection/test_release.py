@@ -11,6 +11,7 @@ from psyche_kedro.pipelines.selection.parameters import Licence, ReleaseParamete
 
 OPEN = Licence(sources=("open*",), name="cc0-1.0", redistribute=True)
 CLOSED = Licence(sources=("closed*",), name="all-rights-reserved", redistribute=False)
+FORCIBLE = ("offline", "rules_only", "unknown_licence")
 NO_HITS = tables.frame(tables.ContaminationHits, [])
 # name: (part, source, models, deid_level)
 ROWS = {
@@ -75,7 +76,7 @@ def released(names=ROWS, *, force=(), licences=(OPEN, CLOSED), rows_per_shard=10
         contamination_hits=NO_HITS,
         parameters=ReleaseParameters(
             name="corpus",
-            force=force,
+            force={name: name in force for name in FORCIBLE},
             licences=licences,
             rows_per_shard=rows_per_shard,
         ),
@@ -93,7 +94,7 @@ def test_a_row_leaves_only_if_someone_may_pass_it_on():
     assert withheld["reason"].to_list() == [name for name in ROWS if name != "sound"]
 
 
-@pytest.mark.parametrize("name", ["offline", "rules_only", "unknown_licence"])
+@pytest.mark.parametrize("name", FORCIBLE)
 def test_what_is_never_released_can_be_forced_by_name(name):
     files, withheld = released([name], force=(name,))
     assert files["data/sft/train-00000-of-00001.parquet"].height == 1
@@ -102,8 +103,7 @@ def test_what_is_never_released_can_be_forced_by_name(name):
 
 
 def test_a_licence_that_forbids_cannot_be_forced():
-    everything = ("offline", "rules_only", "unknown_licence")
-    files, withheld = released(["licence_forbids"], force=everything)
+    files, withheld = released(["licence_forbids"], force=FORCIBLE)
     assert withheld["reason"].to_list() == ["licence_forbids"]
     assert "| D_ps | closed.json | licence_forbids | 1 |" in files["README.md"]
 
@@ -134,8 +134,7 @@ def test_licences_that_differ_are_named_row_by_row():
 
 
 def test_large_sets_are_cut_into_shards():
-    everything = ("offline", "rules_only", "unknown_licence")
-    files, _ = released(force=everything, rows_per_shard=2)
+    files, _ = released(force=FORCIBLE, rows_per_shard=2)
     names = [name for name in files if name.startswith("data/sft")]
     assert names == [
         "data/sft/train-00000-of-00002.parquet",
@@ -150,7 +149,10 @@ def test_a_card_of_contaminated_sets_says_so():
         example_provenance=provenance(),
         contamination_hits=NO_HITS,
         parameters=ReleaseParameters(
-            name="corpus", force=(), licences=(OPEN,), rows_per_shard=10
+            name="corpus",
+            force=dict.fromkeys(FORCIBLE, False),
+            licences=(OPEN,),
+            rows_per_shard=10,
         ),
     )
     assert "They are still in these sets" in files["README.md"]

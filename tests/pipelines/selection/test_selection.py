@@ -2,6 +2,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import beta
 
 from psyche_kedro import tables
 from psyche_kedro.answers import split_thought
@@ -90,7 +91,8 @@ def samples(*rows):
 
 
 def judged(*rows):
-    counts = {"n_students": 3, "n_right": 0, "n_unread": 0, "pass_rate": 0.0}
+    counts = {"n_students": 3, "n_right": 0, "n_unread": 0}
+    counts |= {"n_answers": 3, "pass_rate": 0.0}
     return tables.frame(tables.JudgedQuestions, [row | counts for row in rows])
 
 
@@ -372,9 +374,10 @@ def test_agreement_and_difficulty_are_described(questions, answers):
     )
     overall = summary.filter(dimension="all").row(0, named=True)
     assert (overall["n"], overall["n_challenging"]) == (5, 2)
-    # Pass rates 1, 2/3, 0, 0, 1/3: three of five groups surely have no signal.
-    mixed = (2 / 3) ** 4 + (1 / 3) ** 4
-    assert overall["zero_variance"] == pytest.approx((3 + 2 * mixed) / 5)
+    # 3, 2, 0, 0, 1 right of 3; after r of n, E[p^4] = B(r + 5, n - r + 1) / B(…).
+    sure = beta(8, 1) / beta(4, 1) + beta(4, 5) / beta(4, 1)
+    mixed = beta(7, 2) / beta(3, 2) + beta(3, 6) / beta(3, 2)
+    assert overall["zero_variance"] == pytest.approx((3 * sure + 2 * mixed) / 5)
     pairs = {(r["student"], r["student_other"]): r for r in agreement.to_dicts()}
     assert pairs["a", "b"]["agreement"] == pytest.approx(3 / 5)
     assert pairs["b", "c"]["agreement_when_wrong"] == 1.0

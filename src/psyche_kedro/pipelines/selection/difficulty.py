@@ -16,7 +16,7 @@ import polars as pl
 from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 from psyche_kedro.tables import content_id
 
-COUNTS = ("n_students", "n_right", "n_unread", "n_failed")
+COUNTS = ("n_students", "n_right", "n_unread", "n_failed", "n_answers")
 
 
 def judge(questions: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
@@ -29,7 +29,7 @@ def judge(questions: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
     Returns:
         The questions, with ``n_students``; ``n_right`` (students with a right answer);
         ``n_unread`` (students none of whose answers could be read); ``n_failed``;
-        ``pass_rate`` (right answers of all answers).
+        ``n_answers`` and ``pass_rate`` (right answers of all answers).
     """
     outcome = pl.col("outcome")
     students = answers.group_by("question_id", "student").agg(
@@ -44,6 +44,7 @@ def judge(questions: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
         n_right=pl.col("right").sum().cast(pl.Int64),
         n_unread=pl.col("unread").sum().cast(pl.Int64),
         n_failed=pl.col("failed").sum().cast(pl.Int64),
+        n_answers=pl.col("n_answers").sum().cast(pl.Int64),
         pass_rate=pl.col("n_right_answers").sum() / pl.col("n_answers").sum(),
     )
     joined = questions.join(tally, on="question_id", how="left", maintain_order="left")
@@ -98,11 +99,25 @@ def challenging(
 def zero_variance(group_size: int) -> pl.Expr:
     """Return how likely a GRPO group of a question is all right or all wrong.
 
-    Such a group has no advantage and teaches nothing. The students' pass rate stands
-    in for the policy's.
+    Such a group has no advantage and teaches nothing. The students stand in for the
+    policy: after r right answers of n, and none known before, its chance p of being
+    right has the distribution Beta(r + 1, n - r + 1); E[p^G] + E[(1 - p)^G] is
+    returned. Three students all wrong and G = 5 give 0.45, not 1: three answers prove
+    little.
     """
-    rate = pl.col("pass_rate")
-    return rate**group_size + (1 - rate) ** group_size
+    right = pl.col("pass_rate") * pl.col("n_answers") + 1
+    wrong = (1 - pl.col("pass_rate")) * pl.col("n_answers") + 1
+    return _rising(right, right + wrong, group_size) + _rising(
+        wrong, right + wrong, group_size
+    )
+
+
+def _rising(part: pl.Expr, whole: pl.Expr, count: int) -> pl.Expr:
+    """Return the product of (part + i) / (whole + i) for i below ``count``."""
+    product = pl.lit(1.0)
+    for i in range(count):
+        product = product * (part + i) / (whole + i)
+    return product
 
 
 def summary(judged: pl.DataFrame, group_size: int) -> pl.DataFrame:

@@ -222,8 +222,8 @@ def describe_difficulty(
             difficulty.zero_variance(parameters.group_size).mean()
         ).item()
         logger.info(
-            "By the students' pass rates %.0f %% of D_pc's GRPO groups of %d will be "
-            "all right or all wrong and teach nothing.",
+            "By the students' answers %.0f %% of D_pc's GRPO groups of %d will be all "
+            "right or all wrong and teach nothing.",
             100 * share,
             parameters.group_size,
         )

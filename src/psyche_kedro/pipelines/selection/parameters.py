@@ -97,10 +97,23 @@ class Licence(_Parameters):
     url: str = ""
 
 
+class Force(_Parameters):
+    """Rows that are released only where named."""
+
+    offline: bool
+    rules_only: bool
+    unknown_licence: bool
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What is forced."""
+        return frozenset(name for name, forced in self if forced)
+
+
 class ReleaseParameters(_Parameters):
     """``selection.release``."""
 
     name: str
-    force: tuple[Literal["offline", "rules_only", "unknown_licence"], ...]
+    force: Force
     licences: tuple[Licence, ...]
     rows_per_shard: int = Field(ge=1)

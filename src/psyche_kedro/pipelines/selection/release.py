@@ -67,7 +67,7 @@ def judge_examples(
     }
     known = [licences[source] for source in traced["source"]]
     reasons = [
-        _reason(row, licence, parameters.force)
+        _reason(row, licence, parameters.force.names)
         for row, licence in zip(traced.iter_rows(named=True), known, strict=True)
     ]
     names = [licence.name if licence else "unknown" for licence in known]
@@ -86,7 +86,7 @@ def licence_of(source: str, licences: Sequence[Licence]) -> Licence | None:
 
 
 def _reason(
-    row: Mapping[str, Any], licence: Licence | None, force: Sequence[str]
+    row: Mapping[str, Any], licence: Licence | None, force: frozenset[str]
 ) -> str | None:
     if licence is not None and not licence.redistribute:
         return "licence_forbids"
@@ -138,7 +138,7 @@ def card(
         licence=_combined(out["licence"].unique().to_list()),
         configs=list(_configs(judged)),
         variant=variant,
-        forced=sorted(parameters.force),
+        forced=sorted(parameters.force.names),
         parts=_counts(out, "set", "part", "split"),
         sources=_counts(out, "part", "source", "licence"),
         withheld=_counts(
