@@ -110,9 +110,12 @@ def test_a_rule_that_forgets_to_mask_cannot_save_its_output(monkeypatch):
         check_no_contacts(iter([("a" * 16, mask("打13812345678")[0])]), HOTLINES)
 
 
-def test_the_checksum_of_an_id_card_is_evidence():
+def test_the_checksum_of_an_id_card_is_evidence_beside_its_birthday():
     assert id_checksum_holds("11010519491231002X")
     assert not id_checksum_holds("110105194912310021")
+    assert mask("证件110105194912310021和订单号110105999999990021。") == [
+        "证件[证件号]和订单号110105999999990021。"
+    ]
 
 
 def test_spans_keep_no_words():

@@ -1,6 +1,7 @@
 """A bank reads the same whatever it is written in; what is wrong with it is named."""
 
 import json
+from pathlib import Path
 
 import bank_files as banks
 import pytest
@@ -42,6 +43,7 @@ FORMATS = {
     "utf16.csv": banks.as_csv("utf-16"),
     "tabs.tsv": banks.as_csv("utf-8", "\t"),
     "two_sheets.xlsx": banks.as_xlsx(),
+    "old.xls": Path(__file__).with_name("bank.xls").read_bytes(),
     "typed.txt": banks.as_text().encode(),
     "typed_gbk.txt": banks.as_text().encode("gb18030"),
     "typed_bom.txt": banks.as_text().encode("utf-8-sig"),
