@@ -124,9 +124,13 @@ def test_other_limits_are_found_too(rate: float, burst: float) -> None:
 
 
 @pytest.mark.parametrize("noise", [0.04, 0.1])
-def test_refusals_that_come_whatever_the_pace_do_not_choke_it(noise: float) -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_refusals_that_come_whatever_the_pace_do_not_choke_it(
+    noise: float, seed: int
+) -> None:
     quiet = Simulation(latency=0.05).run(5_000)
-    noisy = Simulation(latency=0.05, noise=noise).run(5_000)
+    chance = random.Random(seed)
+    noisy = Simulation(latency=0.05, noise=noise, chance=chance).run(5_000)
     assert noisy <= 2 * quiet + 6
 
 

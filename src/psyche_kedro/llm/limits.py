@@ -5,7 +5,7 @@ Stated limits (requests and tokens a minute) are paced evenly. The others are le
 - ``Window``, the requests in flight, grows while latency holds and shrinks on 429 only:
   a vLLM server under load answers later, it never says 429.
 - ``Pace``, the requests a second, is unlimited until an endpoint says 429 to more than
-  one request in ten. While its allowance is used up it accepts exactly its refill, so
+  one request in twelve. While its allowance is used up it accepts exactly its refill, so
   what it accepted in the last second is its rate, whatever was sent; from there the
   pace creeps up by 3 % a second. Where slowing down does not help, the 429s are noise.
 
@@ -13,6 +13,7 @@ Everything takes the time as an argument, so that a day can be simulated in a mo
 """
 
 from collections import deque
+from dataclasses import dataclass
 from typing import Final
 
 _START: Final = 32
@@ -22,8 +23,8 @@ _SHRINK: Final = 0.7
 _REGROWTH: Final = 0.1
 _FULL: Final = 0.9
 
-_SHARE_WEIGHT: Final = 0.02
-_BINDING_SHARE: Final = 0.1
+_SHARE_WEIGHT: Final = 0.01
+_BINDING_SHARE: Final = 0.08
 _EPOCH_SECONDS: Final = 0.5
 _BURST_SECONDS: Final = 0.01
 _SEARCH: Final = 1.0
@@ -32,6 +33,7 @@ _SLOWEST: Final = 0.01
 _TRIAL_SECONDS: Final = 2.0
 _STRIKES: Final = 5
 _HALF: Final = 0.5
+_NOISE_SHARE: Final = 0.05
 _SPAN_SECONDS: Final = 1.0
 _KEPT: Final = 4096
 _DEAF_SECONDS: Final = 30.0
@@ -79,6 +81,21 @@ class Window:
         self._doubling = False
 
 
+@dataclass(slots=True)
+class _Trial:
+    """What became of the requests in the first seconds after slowing down."""
+
+    until: float = float("-inf")
+    accepted: int = 0
+    refused: int = 0
+
+    @property
+    def no_help(self) -> bool:
+        """Whether some are refused as before, most are not: the pace is no cause."""
+        sent = self.accepted + self.refused
+        return _NOISE_SHARE * sent <= self.refused < _HALF * sent
+
+
 class Pace:
     """When the next request may go out.
 
@@ -98,7 +115,7 @@ class Pace:
         self._rested = False
         self._growth = 0.0
         self._strikes = 0
-        self._learned_at = float("-inf")
+        self._trial = _Trial()
         self._deaf_until = float("-inf")
         self._rest_until = float("-inf")
 
@@ -123,10 +140,12 @@ class Pace:
         """Take an accepted request into account."""
         self.refused_share *= 1 - _SHARE_WEIGHT
         self._accepted.append(now)
+        self._trial.accepted += now < self._trial.until
 
     def refuse(self, now: float) -> bool:
         """Take a 429 into account; return whether there are enough to bind."""
         self.refused_share += _SHARE_WEIGHT * (1 - self.refused_share)
+        self._trial.refused += now < self._trial.until
         if self.refused_share < _BINDING_SHARE or now < self._deaf_until:
             return False
         if self._epoch_at is None:
@@ -146,10 +165,8 @@ class Pace:
 
     def _learn(self, now: float) -> None:
         """Slow down to what was accepted, or find that slowing down is no help."""
-        # A pace that lets half through is near the mark, or the 429s are noise.
-        half_passed = self.refused_share < _HALF and not self._rested
-        soon = now - self._learned_at < _TRIAL_SECONDS
-        self._strikes = self._strikes + 1 if soon and half_passed else 0
+        self._strikes = self._strikes + 1 if self._trial.no_help else 0
+        self._trial = _Trial(now + _TRIAL_SECONDS)
         rested, self._rested, self.refused_share = self._rested, False, 0.0
         if self._strikes >= _STRIKES:
             return self._forget(now)
@@ -158,7 +175,7 @@ class Pace:
         self.rate = min(self._stated, max(_SLOWEST, self._accepted_rate(now)))
         self.learned = True
         self._allowance = 0.0
-        self._epoch_at = self._learned_at = now
+        self._epoch_at = now
         return None
 
     def _accepted_rate(self, now: float) -> float:
