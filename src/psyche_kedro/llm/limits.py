@@ -5,8 +5,8 @@ Stated limits (requests and tokens a minute) are paced evenly. The others are le
 - ``Window``, the requests in flight, grows while latency holds and shrinks on 429 only:
   a vLLM server under load answers later, it never says 429.
 - ``Pace``, the requests a second, is unlimited until an endpoint says 429 to more than
-  one request in twelve. While its allowance is used up it accepts exactly its refill, so
-  what it accepted in the last second is its rate, whatever was sent; from there the
+  one request in twelve. While its allowance is used up it accepts exactly its refill,
+  so what it accepted in the last second is its rate, whatever was sent; from there the
   pace creeps up by 3 % a second. Where slowing down does not help, the 429s are noise.
 
 Everything takes the time as an argument, so that a day can be simulated in a moment.
