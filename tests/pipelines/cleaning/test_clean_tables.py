@@ -379,26 +379,31 @@ def test_conversations_in_are_conversations_kept_and_rejected():
 # ---- public sets ------------------------------------------------------------------
 
 
+def sample(kind: str, *texts: str) -> dict:
+    return {
+        "sample_id": content_id(*texts),
+        "source": "a.json",
+        "locator": "item 1",
+        "kind": kind,
+        "messages": post(1, *texts)["messages"],
+    }
+
+
 def test_public_sets_are_cleaned_like_the_others():
     samples = tables.frame(
         tables.PublicSamples,
         [
-            {
-                "sample_id": content_id(text),
-                "source": "a.json",
-                "locator": "item 1",
-                "kind": "knowledge_qa",
-                "messages": [
-                    {"role": "user", "content": text},
-                    {"role": "assistant", "content": reply},
-                ],
-            }
-            for text, reply in [("什么是记忆?", "是…"), ("⼼理?", " ")]
+            sample("dialogue", "我叫李婷😭，电话13812345678", "李婷你好"),
+            sample("knowledge_qa", "⼼理学家艾利斯(Ellis)提出了什么?", "ABC理论。"),
+            sample("knowledge_qa", "什么是记忆?", " "),
         ],
     )
     broken = question(2, parse_errors=["no_gold"], parse_status="malformed")
-    cleaned = clean_public_sets(samples, bank(question(1), broken))
-    assert cleaned.samples["messages"][0][0]["content"] == "什么是记忆？"
+    cleaned = clean_public_sets(samples, bank(question(1), broken), POSTS)
+    assert [[m["content"] for m in ms] for ms in cleaned.samples["messages"]] == [
+        ["我叫[人名1]，电话[电话]", "[人名1]你好"],
+        ["心理学家艾利斯（Ellis）提出了什么？", "ABC理论。"],
+    ]
     assert cleaned.rejected_samples["reason"].to_list() == ["no_reply"]
     assert cleaned.questions.height == 1
     assert cleaned.rejected_questions["reason"].to_list() == ["no_gold"]

@@ -35,6 +35,16 @@ def clean_text(text: str) -> str:
     return text
 
 
+def masked_messages(
+    messages: Sequence[Mapping[str, str]], hotlines: frozenset[str]
+) -> list[Message]:
+    """Return a conversation without faces, links, names, places and contacts."""
+    clean = [{**m, "content": clean_text(m["content"])} for m in messages]
+    clean = [message for message in clean if message["content"]]
+    texts = mask_conversation([m["content"] for m in clean], hotlines)
+    return [{**m, "content": text} for m, text in zip(clean, texts, strict=True)]
+
+
 class PostCleaner:
     """Cleans one candidate conversation at a time."""
 
@@ -47,19 +57,10 @@ class PostCleaner:
 
     def clean(self, row: Mapping[str, Any]) -> tuple[Row, str | None]:
         """Return the row as ``CleanPosts`` has it, and why it is rejected, or None."""
-        messages = [
-            {"role": m["role"], "content": clean_text(m["content"])}
-            for m in row["messages"]
-        ]
-        messages = [message for message in messages if message["content"]]
-        if reason := self._reason(messages):
+        masked = masked_messages(row["messages"], self.hotlines)
+        if reason := self._reason(masked):
             return {}, reason
-        texts = mask_conversation([m["content"] for m in messages], self.hotlines)
-        masked = [
-            {"role": message["role"], "content": text}
-            for message, text in zip(messages, texts, strict=True)
-        ]
-        clean = {"messages": masked, "deid_level": "rules_only", **self._risk(messages)}
+        clean = {"messages": masked, "deid_level": "rules_only", **self._risk(masked)}
         return {**row, **clean}, None
 
     def _risk(self, messages: Sequence[Message]) -> Row:
@@ -80,13 +81,18 @@ class PostCleaner:
         return next(matched_rules(messages, self._policy, "drop_row"), None)
 
 
-def check(rows: Iterable[Row], hotlines: frozenset[str]) -> None:
+def check(rows: Iterable[Row], key: str, hotlines: frozenset[str]) -> None:
     """Stop the run if a contact is left in rows that are about to be saved.
+
+    Args:
+        rows: With ``messages``.
+        key: The column that names a row.
+        hotlines: Digits of crisis and emergency numbers.
 
     Raises:
         LeakError: Naming the row and the kind.
     """
     check_no_contacts(
-        ((row["post_id"], m["content"]) for row in rows for m in row["messages"]),
+        ((row[key], m["content"]) for row in rows for m in row["messages"]),
         hotlines,
     )

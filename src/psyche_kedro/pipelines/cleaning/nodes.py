@@ -215,7 +215,7 @@ def clean_posts(
         kept, rejected = _cleaned_posts(batch, cleaner)
         if privacy_model:
             kept = _masked_by_model(kept, deidentification_prompt, privacy_model)
-        conversations.check(kept, cleaner.hotlines)
+        conversations.check(kept, "post_id", cleaner.hotlines)
         batches.append(
             Cleaned(
                 tables.frame(tables.CleanPosts, kept),
@@ -340,24 +340,38 @@ def _guarded(rows: list[Row], model: ChatModel | None) -> list[str | None]:
 
 
 def clean_public_sets(
-    public_samples: pl.DataFrame, public_questions: pl.DataFrame
+    public_samples: pl.DataFrame,
+    public_questions: pl.DataFrame,
+    parameters: PostParameters,
 ) -> CleanedPublicSets:
-    """Return the public sets in normal form, and what was rejected (D_ps, D_cp)."""
-    kept, rejected = [], []
-    for row in public_samples.iter_rows(named=True):
-        messages = conversations.normal_messages(row["messages"])
-        if conversations.is_complete(messages):
-            kept.append(row | {"messages": messages})
-        else:
-            rejected.append(
-                _rejection(
-                    row["sample_id"],
-                    row["source"],
-                    "clean_public_sets",
-                    "no_reply",
-                    row["locator"],
-                )
-            )
+    """Return the public sets, cleaned like ours, and what was rejected (D_ps, D_cp).
+
+    Dialogues are people's words and de-identified like posts; knowledge QA names
+    psychologists, who keep their names.
+
+    Args:
+        public_samples: Dialogues and knowledge QA.
+        public_questions: Exam questions.
+        parameters: Hotlines.
+
+    Raises:
+        LeakError: If a contact is left in a dialogue that would be kept.
+    """
+    hotlines = frozenset(parameters.hotlines)
+    rows = [
+        row | {"messages": _public_messages(row, hotlines)}
+        for row in public_samples.iter_rows(named=True)
+    ]
+    kept = [row for row in rows if conversations.is_complete(row["messages"])]
+    dialogues = [row for row in kept if row["kind"] == "dialogue"]
+    conversations.check(dialogues, "sample_id", hotlines)
+    rejected = [
+        _rejection(
+            r["sample_id"], r["source"], "clean_public_sets", "no_reply", r["locator"]
+        )
+        for r in rows
+        if not conversations.is_complete(r["messages"])
+    ]
     exams = _clean_questions(public_questions, "clean_public_sets")
     return CleanedPublicSets(
         tables.frame(tables.PublicSamples, kept),
@@ -365,6 +379,12 @@ def clean_public_sets(
         exams.kept,
         exams.rejected,
     )
+
+
+def _public_messages(row: Row, hotlines: frozenset[str]) -> list[dict[str, str]]:
+    if row["kind"] == "dialogue":
+        return conversations.masked_messages(row["messages"], hotlines)
+    return conversations.normal_messages(row["messages"])
 
 
 def _post_rejection(row: Row, stage: str, reason: str) -> Row:

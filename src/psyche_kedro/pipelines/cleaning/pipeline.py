@@ -50,6 +50,7 @@ def create_pipeline() -> Pipeline:
                 inputs={
                     "public_samples": "public_samples",
                     "public_questions": "public_questions",
+                    "parameters": "params:cleaning.posts",
                 },
                 outputs=[
                     "clean_public_samples",
