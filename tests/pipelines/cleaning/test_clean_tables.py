@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psyche_kedro import tables
+from psyche_kedro.pipelines.cleaning import conversations
+from psyche_kedro.pipelines.cleaning.deidentify import LeakError
 from psyche_kedro.pipelines.cleaning.nodes import (
     clean_bank_questions,
     clean_benchmark_items,
@@ -249,6 +251,14 @@ def test_cleaning_clean_posts_again_changes_nothing():
     once = clean(post(1, ASKING + "我叫李婷，住在杭州市西湖区", ADVICE)).kept
     again = clean_posts(once.select(posts().columns), SPANS, None, POSTS, REPLIES).kept
     assert again["messages"].to_list() == once["messages"].to_list()
+
+
+def test_masking_that_forgets_a_number_stops_the_run(monkeypatch):
+    monkeypatch.setattr(
+        conversations, "mask_conversation", lambda texts, allowed: texts
+    )
+    with pytest.raises(LeakError, match="'phone'"):
+        clean(post(1, "打我电话13812345678", ADVICE))
 
 
 def test_the_sample_for_a_person_shows_masked_and_unmasked_rows():

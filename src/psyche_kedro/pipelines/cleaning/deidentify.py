@@ -7,7 +7,7 @@ gate: the pattern layer must find nothing more, or the run stops.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from psyche_kedro.pipelines.cleaning.contacts import find_contacts
 from psyche_kedro.pipelines.cleaning.names import (
@@ -33,7 +33,6 @@ PLACEHOLDERS = {
     "contact": "联系方式",
 }
 NUMBERED = frozenset({"name", "place"})
-CONTACTS = PLACEHOLDERS.keys() - NUMBERED
 """Kinds of which a conversation may name several that must stay apart."""
 PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(PLACEHOLDERS.values())})\d*\]")
 
@@ -50,9 +49,14 @@ def find_spans(text: str, allowed: frozenset[str]) -> list[Span]:
         allowed: Digits of crisis and emergency numbers.
     """
     found = (span for layer in _layers(allowed) for span in layer(text))
+    return without_overlaps(_outside_placeholders(text, found))
+
+
+def _outside_placeholders(text: str, spans: Iterable[Span]) -> Iterator[Span]:
     taken = [m.span() for m in PLACEHOLDER.finditer(text)]
-    outside = (s for s in found if all(s.end <= a or b <= s.start for a, b in taken))
-    return without_overlaps(outside)
+    for span in spans:
+        if all(span.end <= start or end <= span.start for start, end in taken):
+            yield span
 
 
 def _layers(allowed: frozenset[str]) -> Iterator[Callable[[str], Iterator[Span]]]:
@@ -84,8 +88,8 @@ def _without_contacts(
     text: str, allowed: frozenset[str], known: dict[tuple[str, str], str]
 ) -> str:
     """Return a masked text masked again while that shows contacts: @甲@乙."""
-    while contacts := [s for s in find_spans(text, allowed) if s.kind in CONTACTS]:
-        text = _masked(text, contacts, known)
+    while found := list(_outside_placeholders(text, find_contacts(text, allowed))):
+        text = _masked(text, without_overlaps(found), known)
     return text
 
 

@@ -106,25 +106,22 @@ def find_places(text: str) -> Iterator[Span]:
 
 def _named(text: str) -> Iterator[tuple[int, int]]:
     names = _gazetteer()
-    position = 0
-    while position < len(text) - 1:
-        found = next(
-            (
-                n
-                for n in names.get(text[position : position + 2], ())
-                if text.startswith(n, position)
-            ),
-            None,
-        )
-        if found is None or NOT_A_PLACE.match(text, position):
-            position += 1
+    taken = 0
+    for first in _first_character().finditer(text):
+        start = first.start()
+        longest = names.get(text[start : start + 2], ())
+        name = next((n for n in longest if text.startswith(n, start)), None)
+        if start < taken or name is None or NOT_A_PLACE.match(text, start):
             continue
-        end = position + len(found)
-        suffix = max(
-            (s for s in SUFFIXES if text.startswith(s, end)), key=len, default=""
-        )
-        yield position, end + len(suffix)
-        position = end + len(suffix)
+        end = start + len(name)
+        suffixes = (s for s in SUFFIXES if text.startswith(s, end))
+        taken = end + len(max(suffixes, key=len, default=""))
+        yield start, taken
+
+
+@cache
+def _first_character() -> re.Pattern[str]:
+    return re.compile(f"[{''.join({start[0] for start in _gazetteer()})}]")
 
 
 def _organisations(text: str) -> Iterator[tuple[int, int]]:
