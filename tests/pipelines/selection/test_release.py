@@ -160,10 +160,11 @@ def test_a_card_of_contaminated_sets_says_so():
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-def test_datasets_loads_the_folder_with_the_declared_features(tmp_path):
+def test_datasets_loads_the_folder_with_the_declared_features(tmp_path, caplog):
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    from datasets import load_dataset
+    from datasets import load_dataset, utils
 
+    utils.logging.enable_propagation()
     files, _ = released()
     folder = str(tmp_path / "release")
     ReleaseDataset(filepath=folder).save(files)
@@ -172,6 +173,7 @@ def test_datasets_loads_the_folder_with_the_declared_features(tmp_path):
         assert loaded["train"].num_rows == 1
         declared = [f["name"] for f in _declared(files, name)]
         assert loaded["train"].column_names == declared
+    assert not caplog.records, "datasets ignores a part of the card"
     assert loaded["train"][0]["prompt"] == [{"role": "user", "content": "问"}]
 
 

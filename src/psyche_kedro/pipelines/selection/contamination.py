@@ -40,7 +40,7 @@ _LONG_STEM = 100
 _TAIL = 4
 _PROBES = 64
 _ENOUGH_PROBES = 0.5
-_BATCH = 20_000
+_BATCH = 10_000
 
 
 def normalised(text: pl.Expr) -> pl.Expr:

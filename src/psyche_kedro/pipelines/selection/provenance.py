@@ -57,10 +57,12 @@ def dialogue_origins(
 def public_origins(samples: pl.DataFrame, questions: pl.DataFrame) -> dict[str, Row]:
     """Return provenance by id of a public sample or question.
 
-    Public conversations are de-identified by rules and by nothing else here.
+    Public conversations are de-identified by rules and by nothing else here; a
+    knowledge question is no person's words.
     """
+    levels = {"dialogue": "rules_only", "knowledge_qa": None}
     told = {
-        row["sample_id"]: _public(row["source"], "rules_only")
+        row["sample_id"]: _public(row["source"], levels[row["kind"]])
         for row in samples.iter_rows(named=True)
     }
     asked = {

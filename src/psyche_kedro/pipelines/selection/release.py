@@ -180,7 +180,7 @@ def _makers(rows: pl.DataFrame) -> Iterator[dict[str, Any]]:
 def _configs(judged: Judged) -> Iterator[dict[str, Any]]:
     for name, examples in judged.items():
         rows = released(examples)
-        splits = [{"name": s, "rows": r.height} for (s,), r in _by_split(rows)]
+        splits = [str(split) for (split,), _ in _by_split(rows)]
         if splits:
             features = "\n".join(features_yaml(rows.schema))
             yield {"name": name, "splits": splits, "features": features}

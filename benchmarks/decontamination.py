@@ -1,0 +1,81 @@
+"""Time and memory of matching training questions against benchmark items.
+
+Rows are CPsyExam's train questions, over and over, each copy with a part of its
+characters replaced; items are PCEB and CPsyExam's test set.
+
+    python benchmarks/decontamination.py FOLDER [rows=100000]
+
+FOLDER holds ``pceb`` and ``cpsyexam`` as their repositories lay them out.
+"""
+
+import random
+import resource
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+
+from psyche_kedro.datasets import SourceFilesDataset
+from psyche_kedro.datasets.source_files import SourceFile
+from psyche_kedro.pipelines.cleaning.nodes import clean_benchmark_items
+from psyche_kedro.pipelines.ingestion.nodes import read_benchmarks, read_public_sets
+from psyche_kedro.pipelines.selection.contamination import (
+    benchmark_texts,
+    find_hits,
+    question_texts,
+)
+
+
+def files(root: Path, folder: str, name: str) -> list[SourceFile]:
+    found = SourceFilesDataset(path=str(root / folder)).load()
+    return [SourceFile(f"{name}/{file.name}", file.read) for file in found]
+
+
+def edited(text: str, rng: random.Random, share: float) -> str:
+    return "".join(rng.choice(text) if rng.random() < share else c for c in text)
+
+
+def rows_like(questions: pl.DataFrame, n: int) -> pl.DataFrame:
+    rng = random.Random(1)
+    copies = []
+    for i in range(n):
+        row = questions.row(i % questions.height, named=True)
+        share = 0.0 if i < questions.height else rng.uniform(0.05, 0.5)
+        copies.append(
+            {
+                "question_id": str(i),
+                "case_text": None,
+                "stem": edited(row["stem"], rng, share),
+                "options": [
+                    {"label": o["label"], "text": edited(o["text"], rng, share)}
+                    for o in row["options"]
+                ],
+            }
+        )
+    return pl.DataFrame(copies, schema_overrides={"case_text": pl.String})
+
+
+def main(folder: str, n: int = 100_000) -> None:
+    root = Path(folder)
+    train = files(root, "cpsyexam/mcq/train", "exam_questions")
+    rows = rows_like(read_public_sets(train).questions, n)
+    exams = files(root, "pceb", "pceb")
+    exams += files(root, "cpsyexam/mcq/test", "cpsyexam/mcq/test")
+    items = clean_benchmark_items(read_benchmarks(exams).rows)
+    inputs = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.process_time()
+    hits = find_hits(
+        question_texts(rows, "question_id"),
+        benchmark_texts(items).unique("id", maintain_order=True),
+        threshold=0.8,
+        min_case_chars=40,
+    )
+    spent = time.process_time() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"{n} rows x {items.height} items: {spent:.1f} CPU s, {hits.height} hits")
+    print(f"peak {peak / 1e6:.2f} GB, {inputs / 1e6:.2f} GB of it before the match")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:]))
