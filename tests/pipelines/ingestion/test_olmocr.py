@@ -11,7 +11,9 @@ from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.llm.endpoints import Endpoint, Patience
 from psyche_kedro.llm.openai_chat_model import OpenAIChatModel
 from psyche_kedro.llm.reply_store import ReplyStore
+from psyche_kedro.pipelines.ingestion import textbooks
 from psyche_kedro.pipelines.ingestion.nodes import read_textbooks
+from psyche_kedro.pipelines.ingestion.ocr import OcrText
 from psyche_kedro.pipelines.ingestion.parameters import TextbookParameters
 
 SAMPLE = Path(__file__).parents[3] / "data/01_raw/sample/textbooks"
@@ -167,3 +169,22 @@ def test_a_refusal_of_the_endpoint_stands_in_the_row(tmp_path):
     pages, _, _ = read(lambda ask: Answer(status=400), tmp_path, [scan(2)])
     assert pages["status"].to_list() == ["failed", "failed"]
     assert set(pages["detail"].str.extract(r"^olmocr: (\w+)")) == {"bad_request"}
+
+
+def test_what_this_machine_reads_after_olmocr_failed_is_a_fallback(
+    tmp_path, monkeypatch
+):
+    class Engine:
+        name = "rapidocr"
+
+        def read(self, image) -> OcrText:
+            return OcrText("读出来了。", 0.99)
+
+    monkeypatch.setattr(textbooks, "installed_engines", lambda names: [Engine()])
+    pages, _, _ = read(lambda ask: Answer(status=400), tmp_path, [scan(1)])
+    assert pages.select("text", "status", "engine", "detail").row(0) == (
+        "读出来了。",
+        "fallback",
+        "rapidocr",
+        "olmocr: bad_request",
+    )

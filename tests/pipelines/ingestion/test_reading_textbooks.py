@@ -8,6 +8,7 @@ import pytest
 from bank_files import file
 from PIL import Image
 from reportlab.lib.pdfencrypt import StandardEncryption
+from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
@@ -192,6 +193,31 @@ def test_a_line_of_low_confidence_flags_its_page(engine):
     (row,) = read(scan(1)).pages.to_dicts()
     assert (row["status"], row["detail"]) == ("ok", "low_confidence")
     assert row["confidence"] == pytest.approx(0.56)
+
+
+def scan_with_text() -> bytes:
+    """A page that is one picture, with someone's OCR laid under it."""
+    pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
+    data = io.BytesIO()
+    canvas = Canvas(data, pagesize=(200, 300))
+    canvas.setFont("STSong-Light", 8)
+    canvas.drawString(10, 150, "认知心理孚是研允人")
+    canvas.drawImage(ImageReader(io.BytesIO(picture("png"))), 0, 0, 200, 300)
+    canvas.save()
+    return data.getvalue()
+
+
+def test_a_scan_with_a_text_layer_is_read_again(engine):
+    engine(SENTENCE)
+    (row,) = read(file("书.pdf", scan_with_text())).pages.to_dicts()
+    assert (row["text"], row["engine"], row["status"]) == (SENTENCE, "rapidocr", "ok")
+
+
+def test_the_layer_of_a_scan_is_a_fallback_where_nothing_can_read_it():
+    (row,) = read(file("书.pdf", scan_with_text())).pages.to_dicts()
+    assert (row["status"], row["engine"]) == ("fallback", "text_layer")
+    assert row["detail"] == "scan_with_text_layer"
+    assert row["text"] == "认知心理孚是研允人"
 
 
 def test_without_any_engine_a_scan_is_failed_page_by_page():
