@@ -8,12 +8,14 @@ import pytest
 from fake_vlm_server import Answer, Ask, FakeVlmServer, page
 
 from psyche_kedro.datasets.source_files import SourceFile
+from psyche_kedro.llm.chat_model import Reply
 from psyche_kedro.llm.endpoints import Endpoint, Patience
 from psyche_kedro.llm.openai_chat_model import OpenAIChatModel
 from psyche_kedro.llm.reply_store import ReplyStore
 from psyche_kedro.pipelines.ingestion import textbooks
 from psyche_kedro.pipelines.ingestion.nodes import read_textbooks
 from psyche_kedro.pipelines.ingestion.ocr import OcrText
+from psyche_kedro.pipelines.ingestion.olmocr import read_reply
 from psyche_kedro.pipelines.ingestion.parameters import TextbookParameters
 
 SAMPLE = Path(__file__).parents[3] / "data/01_raw/sample/textbooks"
@@ -110,6 +112,11 @@ def test_fences_and_thoughts_are_taken_off(tmp_path, dress):
     pages, _, server = read(lambda ask: Answer(dress.format(page("正文。"))), tmp_path)
     assert pages["text"].to_list() == ["正文。"] * 3
     assert server.total == 3
+
+
+def test_a_thought_that_the_gateway_left_is_taken_off_too():
+    said = Reply(f"<think>先看标题。</think>\n```\n{page('正文。')}\n```", "m", "k")
+    assert read_reply(said).text == "正文。"
 
 
 def test_a_page_on_its_side_is_turned_and_asked_for_again(tmp_path):

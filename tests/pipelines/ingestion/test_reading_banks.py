@@ -94,6 +94,16 @@ def test_a_key_at_the_end_answers_by_number_and_by_range():
     ]
 
 
+def test_options_laid_out_in_a_table_belong_to_the_stem_above_it():
+    html = (
+        "<p>一、单选题</p><p>1. 短时记忆的容量是</p>"
+        "<table><tr><td>A. 5±2</td><td>B. 7±2</td></tr></table><p>答案：B</p>"
+    )
+    (question,) = questions("a.html", html.encode())
+    assert [o["text"] for o in question["options"]] == ["5±2", "7±2"]
+    assert question["gold"] == ["B"]
+
+
 def test_a_case_text_is_carried_by_each_of_its_questions():
     shell = {
         "general_info": "求助者，女性，24岁。",

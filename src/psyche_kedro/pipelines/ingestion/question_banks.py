@@ -117,10 +117,19 @@ def _with_type(row: Mapping[str, Any], sheet: str) -> Mapping[str, Any]:
 
 
 def _mixed(blocks: Iterable[markup.Block]) -> Iterator[Located]:
-    """Yield questions of running text first, then those of tables."""
-    blocks = list(blocks)
-    lines = [block for block in blocks if isinstance(block, str)]
+    """Yield questions of running text first, then those of tables.
+
+    A table without a header is layout: options often stand in one. Its rows are text.
+    """
+    lines: list[str] = []
+    tables = []
+    for block in blocks:
+        if isinstance(block, str):
+            lines.append(block)
+        elif records.header_row(block, field_name) is None:
+            lines += ["  ".join(row) for row in block]
+        else:
+            tables.append(block)
     yield from read_question_text(lines)
-    tables = [block for block in blocks if not isinstance(block, str)]
     for number, cells in enumerate(tables, 1):
         yield from records.table_records(cells, field_name, f"table {number} row ")

@@ -135,20 +135,30 @@ def table_records(
     Raises:
         UnreadableSource: If no row looks like a header.
     """
+    index = header_row(cells, name_of)
+    if index is None:
+        raise UnreadableSource(
+            "no_header",
+            f"None of the first {HEADER_SEARCH_ROWS} rows names at least "
+            f"{MIN_HEADER_CELLS} known columns such as 题目 and 答案: add a header.",
+        )
+    header = _spread_options(cells[index])
+    body = enumerate(cells[index + 1 :], index + 2)
+    return [
+        (f"{where}{n}", dict(zip(header, values, strict=False)))
+        for n, values in body
+        if any(value.strip() for value in values)
+    ]
+
+
+def header_row(
+    cells: Sequence[Sequence[str]], name_of: Callable[[str], str | None]
+) -> int | None:
+    """Return the index of the first row with at least two known names, or None."""
     for index, row in enumerate(cells[:HEADER_SEARCH_ROWS]):
         if sum(name_of(cell) is not None for cell in row) >= MIN_HEADER_CELLS:
-            header = _spread_options(row)
-            body = enumerate(cells[index + 1 :], index + 2)
-            return [
-                (f"{where}{n}", dict(zip(header, values, strict=False)))
-                for n, values in body
-                if any(value.strip() for value in values)
-            ]
-    raise UnreadableSource(
-        "no_header",
-        f"None of the first {HEADER_SEARCH_ROWS} rows names at least "
-        f"{MIN_HEADER_CELLS} known columns such as 题目 and 答案: add a header row.",
-    )
+            return index
+    return None
 
 
 def _spread_options(header: Sequence[str]) -> list[str]:
