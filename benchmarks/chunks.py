@@ -4,9 +4,9 @@
 
 The book has chapters, sections of two levels, paragraphs of 1 to 40 sentences, tables,
 formulas, figures, a table of contents, exercises, references and an index. It comes
-as pages cut wherever they are full, so most of them end inside a sentence. Every paragraph
-names its chapter, so that a chunk with two names crosses a border. Writes its section of
-``benchmarks/README.md``.
+as pages cut wherever they are full, so most of them end inside a sentence. Every
+paragraph names its chapter, so that a chunk with two names crosses a border. Writes
+its section of ``benchmarks/README.md``.
 """
 
 import argparse
@@ -21,7 +21,9 @@ import polars as pl
 import yaml
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "benchmarks")]
+
+import sections  # noqa: E402
 
 from psyche_kedro.pipelines.synthesis.parameters import ChunkParameters  # noqa: E402
 from psyche_kedro.pipelines.synthesis.questions.blocks import (  # noqa: E402
@@ -193,16 +195,9 @@ def check_lessons(folder: Path) -> dict[str, str]:
     }
 
 
-def write_section(results: dict[str, str]) -> None:
-    readme = ROOT / "benchmarks/README.md"
-    start, end = f"<!-- {SECTION} -->", f"<!-- /{SECTION} -->"
+def as_table(results: dict[str, str]) -> str:
     rows = "\n".join(f"| {name} | {value} |" for name, value in results.items())
-    table = f"`python benchmarks/chunks.py`\n\n| | |\n|---|---|\n{rows}"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(start)
-    after = rest.partition(end)[2] if rest else "\n"
-    if not rest:
-        before = f"{before.rstrip()}\n\n## Chunks\n\n"
-    readme.write_text(f"{before}{start}\n{table}\n{end}{after}", encoding="utf-8")
+    return f"`python benchmarks/chunks.py`\n\n| | |\n|---|---|\n{rows}"
 
 
 def main() -> None:
@@ -217,7 +212,7 @@ def main() -> None:
         results |= check_lessons(given.lessons)
     for name, value in results.items():
         print(f"{name}: {value}")
-    write_section(results)
+    sections.put(SECTION, as_table(results))
 
 
 if __name__ == "__main__":

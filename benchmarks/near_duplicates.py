@@ -40,7 +40,9 @@ from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "benchmarks")]
+
+import sections  # noqa: E402
 
 THRESHOLD = 0.8
 NGRAM = 3
@@ -567,7 +569,7 @@ def compare(rows: int, methods: list[str], folder: Path) -> list[str]:
     }
     lines = [
         f"\n**{rows:,} rows**\n",
-        "| method | CPU s | µs/row | peak GiB | pairs found | right | left | loop = 1 |",
+        "| method | CPU s | µs/row | GiB | pairs found | right | left | loop = 1 |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     base = results.get("loop", {}).get("cpu")
@@ -600,17 +602,6 @@ def report(rows: list[int], methods: list[str]) -> str:
     return "\n".join(lines)
 
 
-def write_section(text: str) -> None:
-    """Put ``text`` between this benchmark's marks in the README."""
-    readme = ROOT / "benchmarks/README.md"
-    start, end = f"<!-- {SECTION} -->", f"<!-- /{SECTION} -->"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(start)
-    after = rest.partition(end)[2] if rest else "\n"
-    if not rest:
-        before = f"{before.rstrip()}\n\n## Near-duplicates\n\n"
-    readme.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
-
-
 def main() -> None:
     """Run one measurement, or all of them and write the section."""
     parser = argparse.ArgumentParser()
@@ -634,7 +625,8 @@ def main() -> None:
             for name in given.methods.split(",")
             if name not in {"rensa", "datatrove"} or find_spec(name)
         ]
-        write_section(report([int(n) for n in given.rows.split(",")], methods))
+        rows = [int(n) for n in given.rows.split(",")]
+        sections.put(SECTION, report(rows, methods))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Near-duplicates of real exam questions: what is merged, and what must not be.
 
-    python benchmarks/real_questions.py <folder> [--print 60]
+    python benchmarks/real_questions.py [<folder>] [--print 60]
 
 ``<folder>`` holds ``cpsyexam/mcq/{train,dev}`` and ``pceb`` in their public layouts.
 The pool is their choice questions. PCEB repeats itself: the groups of items with the
@@ -10,6 +10,7 @@ of the answer key, listed and never merged.
 """
 
 import argparse
+import os
 import random
 import re
 import sys
@@ -36,11 +37,13 @@ from psyche_kedro.pipelines.synthesis.questions import identity, nodes  # noqa: 
 from psyche_kedro.prompts import render_question  # noqa: E402
 from psyche_kedro.tables import BankQuestions, GeneratedQuestions, frame  # noqa: E402
 
+FOLDER = Path(os.environ.get("PSYCHE_REAL_DATA", ROOT.parent / "shared" / "data"))
+
 Row = dict[str, Any]
 
 
 def read_pool(folder: Path) -> pl.DataFrame:
-    """Return CPsyExam train and dev and PCEB as ``BankQuestions``, every row its own."""
+    """Return CPsyExam's train and dev and PCEB as ``BankQuestions``."""
     banks = [
         read_question_banks(SourceFilesDataset(path=str(folder / part)).load())[0]
         for part in ("cpsyexam/mcq/train", "cpsyexam/mcq/dev")
@@ -70,9 +73,12 @@ def known_groups(items: pl.DataFrame) -> list[list[Row]]:
 def main() -> None:
     """Cluster the pool, check the known groups, print clusters for reading."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
     parser.add_argument("--print", type=int, default=0, dest="shown")
     given = parser.parse_args()
+    if not given.folder.exists():
+        print(f"There is no {given.folder}: nothing to measure.")
+        return
     questions = read_pool(given.folder)
     empty = frame(GeneratedQuestions, [])
     chunks = pl.DataFrame(schema={"chunk_id": pl.String, "source": pl.String})

@@ -2,12 +2,13 @@
 
 import json
 import re
+from collections import Counter
 
 import polars as pl
 import pytest
 from questions_made import bank, pooled, question
 
-from psyche_kedro.llm.chat_model import Reply
+from psyche_kedro.llm.chat_model import ChatRequest, Reply
 from psyche_kedro.pipelines.synthesis.parameters import (
     Ask,
     DeduplicationParameters,
@@ -193,6 +194,47 @@ def test_every_question_asked_for_is_kept_or_rejected(
     assert reasons(rejections) == lost
     surplus = lost.count("surplus")
     assert questions.height + rejections.height == SINGLE.count + surplus
+
+
+FAILING: list[tuple[Answer, str]] = [
+    (f"[{ONE}, {{'question': ", "not_written"),  # broken JSON: the second is lost
+    ("抱歉，我无法生成这些题目。", "refusal"),
+    (CUT, "truncated_reply"),
+    (f"[{ONE}, {BAD}]", "answer_not_in_options"),
+    (fail("rate_limited"), "rate_limited"),
+]
+
+
+def test_one_reply_in_five_is_bad_and_every_question_is_accounted_for() -> None:
+    (chunk,) = chunks().iter_rows(named=True)
+    many = frame(
+        Chunks,
+        [
+            chunk | {"chunk_id": content_id(str(n)), "text": f"第{n}段"}
+            for n in range(250)
+        ],
+    )
+
+    def answer(request: ChatRequest) -> Answer:
+        number = int(re.findall(r"第(\d+)段", request.messages[-1]["content"])[0])
+        if number % 5:
+            return f"[{ONE}, {OTHER}]"
+        return FAILING[number // 5 % len(FAILING)][0]
+
+    questions, rejections = generate_questions(
+        many,
+        prompt=PASSAGE,
+        teacher=ScriptedChatModel([("", answer)]),
+        params=QuestionParameters(asks=(SINGLE,)),
+    )
+    assert questions.height + rejections.height == 250 * SINGLE.count
+    assert Counter(rejections["reason"]) == {
+        "not_written": 10,
+        "refusal": 20,
+        "truncated_reply": 10,
+        "answer_not_in_options": 10,
+        "rate_limited": 20,
+    }
 
 
 def test_the_prompt_holds_passage_headings_count_and_kind() -> None:
