@@ -575,6 +575,10 @@ class ExampleProvenance(_Table):
     """Null for exam questions, which no person told."""
 
 
+class WithheldExamples(Rejections):
+    """One row per training example that the release does not hold."""
+
+
 class LengthAccount(_Table):
     """One row per (set, part, split): how long its examples are."""
 

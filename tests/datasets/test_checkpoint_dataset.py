@@ -45,6 +45,16 @@ def test_a_reference_to_a_folder_that_is_gone_is_named(tmp_path):
         dataset.load()
 
 
+def test_a_model_trained_on_test_items_says_so_in_its_name(tmp_path):
+    folder = tmp_path / "grpo_model"
+    tainted = {"weights": "digest", "variant": "ED-PRD-APD-contaminated"}
+    made = checkpoint(tmp_path)
+    CheckpointDataset(filepath=str(folder)).save(Checkpoint(made.path, tainted))
+    store = str(tmp_path / "replies.sqlite")
+    model = LocalChatModelDataset(filepath=str(folder), store=store).load()
+    assert model.name == "grpo_model-contaminated@digest"
+
+
 def test_what_reads_the_chat_model_runs_after_what_writes_the_checkpoint(tmp_path):
     """Transcoding makes the graph's edge: a free input would let Kedro ask first."""
     target = str(tmp_path / "model")

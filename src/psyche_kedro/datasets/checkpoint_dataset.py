@@ -140,7 +140,7 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel]):
         checkpoint = read_checkpoint(self._filepath)
         return LocalChatModel(
             checkpoint.path,
-            name=f"{self._filepath.name}@{checkpoint.digest[:12]}",
+            name=_name(self._filepath.name, checkpoint),
             store=ReplyStore(self._store),
             sampling=self._sampling,
             batch_size=self._batch_size,
@@ -157,6 +157,13 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "sampling": self._sampling}
+
+
+def _name(role: str, checkpoint: Checkpoint) -> str:
+    """Return a model's identity: its part, its weights, and a warning where due."""
+    tainted = str(checkpoint.manifest.get("variant", "")).endswith("-contaminated")
+    warning = "-contaminated" if tainted else ""
+    return f"{role}{warning}@{checkpoint.digest[:12]}"
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:

@@ -40,7 +40,7 @@ def hits_in(train, benchmark_files):
         reasoning_samples=tables.frame(tables.ReasoningSamples, []),
         empathetic_dialogues=tables.frame(tables.EmpatheticDialogues, []),
         clean_public_samples=tables.frame(tables.PublicSamples, []),
-        clean_public_questions=train,
+        exam_questions=train,
         clean_benchmark_items=items,
         parameters=DecontaminationParameters(
             threshold=0.8, min_case_chars=40, drop_hits=True

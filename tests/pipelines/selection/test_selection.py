@@ -15,6 +15,7 @@ from psyche_kedro.pipelines.selection.nodes import (
     build_sets,
     decontaminate,
     describe_difficulty,
+    refine_exam_questions,
     split_by_difficulty,
     trace_examples,
 )
@@ -26,6 +27,7 @@ from psyche_kedro.pipelines.selection.parameters import (
     SetParameters,
     StudentParameters,
 )
+from psyche_kedro.pipelines.synthesis.parameters import DeduplicationParameters
 from psyche_kedro.prompts import Prompt
 from scripted import ScriptedChatModel, fail
 
@@ -45,6 +47,9 @@ EVERYTHING = {
 }
 SETS = SetParameters(
     validation_share=0.2, seed=1, variant="all", variants={"all": EVERYTHING}
+)
+DEDUPLICATION = DeduplicationParameters(
+    ngram=3, threshold=0.8, permutations=128, target_recall=0.99, seed=1, threads=1
 )
 NO_HITS = tables.frame(tables.ContaminationHits, [])
 NO_AUDIT = tables.frame(tables.AnswerKeyAudit, [])
@@ -156,7 +161,7 @@ def parts(*, hard=(), easy=(), dialogues=(), public_samples=(), exam=()):
         "non_challenging": judged(*easy),
         "empathetic_dialogues": tables.frame(tables.EmpatheticDialogues, dialogues),
         "clean_public_samples": tables.frame(tables.PublicSamples, public_samples),
-        "clean_public_questions": public(*exam),
+        "exam_questions": public(*exam),
     }
 
 
@@ -720,3 +725,32 @@ def test_every_example_is_traced_to_its_source():
     assert rationale["models"] == ["offline-teacher"]
     assert rationale["prompt_digests"] == ["rationale-prompt"]
     assert traced.filter(part="D_ps")["deid_level"].to_list() == ["rules_only", None]
+
+
+# ---- D_cp ------------------------------------------------------------------------
+
+
+def test_exam_questions_are_refined_and_every_row_is_accounted_for():
+    stem = "罗杰斯认为心理咨询中最重要的三个条件是真诚、共情与无条件积极关注"
+    good, vague = question(stem), question("根据上文，他应该怎么做")
+    near = question(stem.replace("三个条件", "三种条件")) | {"options": good["options"]}
+    broken = question("坏题") | {"parse_status": "malformed"}
+    rows = public(good, good, near, vague)
+    rows = pl.concat(
+        [rows, public(broken).with_columns(parse_status=pl.lit("malformed"))]
+    )
+    screen = Prompt(source="test", reply="JSON", user="{{ examples }}{{ question }}")
+    kept, rejected = refine_exam_questions(
+        clean_public_questions=rows,
+        prompt=screen,
+        examples=[],
+        judge=ScriptedChatModel([("根据上文", "不合理"), ("", "合理")]),
+        parameters=DEDUPLICATION,
+    )
+    assert kept["question_id"].len() == 1
+    assert sorted(rejected["reason"]) == [
+        "duplicate",
+        "malformed",
+        "near_duplicate",
+        "unreasonable",
+    ]

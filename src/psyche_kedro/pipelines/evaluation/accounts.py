@@ -37,6 +37,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "clean_public_samples": ("rejected_public_samples",),
     "public_questions": (),
     "clean_public_questions": ("rejected_public_questions",),
+    "exam_questions": ("rejected_exam_questions",),
     "sft_set": ("rejected_examples",),
     "grpo_set": ("rejected_examples",),
 }

@@ -32,6 +32,11 @@ from psyche_kedro.pipelines.selection.parameters import (
     StudentParameters,
 )
 from psyche_kedro.pipelines.selection.students import student_answers, student_requests
+from psyche_kedro.pipelines.synthesis.parameters import DeduplicationParameters
+from psyche_kedro.pipelines.synthesis.questions.nodes import (
+    cluster_questions,
+    screen_questions,
+)
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import frame
 
@@ -44,6 +49,13 @@ class Difficulty(NamedTuple):
     challenging: pl.DataFrame
     non_challenging: pl.DataFrame
     held_out: pl.DataFrame
+
+
+class ExamQuestions(NamedTuple):
+    """D_cp, and what was refused."""
+
+    questions: pl.DataFrame
+    rejected: pl.DataFrame
 
 
 class DifficultyAccount(NamedTuple):
@@ -94,12 +106,73 @@ def answer_as_student(
     return frame(tables.StudentAnswers, rows)
 
 
+def refine_exam_questions(
+    *,
+    clean_public_questions: pl.DataFrame,
+    prompt: Prompt,
+    examples: list[dict[str, str]],
+    judge: ChatModel,
+    parameters: DeduplicationParameters,
+) -> ExamQuestions:
+    """Return D_cp: public exam questions, one of each and fit to be asked.
+
+    The paper takes "a refined set of 8k examination from the CPsyExam train set" and
+    does not say how; ours is refined as the corpus itself is.
+
+    Args:
+        clean_public_questions: ``BankQuestions``, cleaned.
+        prompt: ``screening``.
+        examples: Few-shot examples of the screening.
+        judge: Model that screens.
+        parameters: ``synthesis.deduplication``.
+
+    Returns:
+        ``BankQuestions`` and ``Rejections``: rows in = kept + rejected.
+
+    Source: Section 2.4.
+    """
+    whole = clean_public_questions.filter(parse_status="ok")
+    one_each = whole.filter(pl.col("question_id").is_first_distinct())
+    clusters = cluster_questions(
+        one_each.with_columns(origin=pl.lit("bank")), parameters
+    )
+    distinct = one_each.join(
+        clusters.filter(pl.col("question_id") == pl.col("cluster_id")),
+        on="question_id",
+        how="semi",
+        maintain_order="left",
+    )
+    kept, screened_out = screen_questions(
+        distinct, prompt=prompt, examples=examples, judge=judge
+    )
+    malformed = clean_public_questions.filter(pl.col("parse_status") != "ok")
+    dropped = one_each.join(distinct, on="question_id", how="anti")
+    repeated = whole.filter(~pl.col("question_id").is_first_distinct())
+    return ExamQuestions(
+        kept,
+        pl.concat(
+            [
+                _refused(malformed, "malformed"),
+                _refused(repeated, "duplicate"),
+                _refused(dropped, "near_duplicate"),
+                screened_out,
+            ]
+        ),
+    )
+
+
+def _refused(questions: pl.DataFrame, reason: str) -> pl.DataFrame:
+    rows = questions.select("source", row_id="question_id").iter_rows(named=True)
+    told = {"stage": "refine_exam_questions", "reason": reason}
+    return frame(tables.Rejections, [row | told for row in rows])
+
+
 def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
     *,
     reasoning_samples: pl.DataFrame,
     empathetic_dialogues: pl.DataFrame,
     clean_public_samples: pl.DataFrame,
-    clean_public_questions: pl.DataFrame,
+    exam_questions: pl.DataFrame,
     clean_benchmark_items: pl.DataFrame,
     parameters: DecontaminationParameters,
 ) -> pl.DataFrame:
@@ -109,7 +182,7 @@ def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
         reasoning_samples: D_p, before it is split by difficulty.
         empathetic_dialogues: D_em.
         clean_public_samples: D_ps.
-        clean_public_questions: D_cp.
+        exam_questions: D_cp.
         clean_benchmark_items: All benchmarks, exemplars included.
         parameters: ``selection.decontamination``.
 
@@ -120,7 +193,7 @@ def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
         "D_p": question_texts(reasoning_samples, "question_id"),
         "D_em": conversation_texts(empathetic_dialogues, "dialogue_id"),
         "D_ps": conversation_texts(clean_public_samples, "sample_id"),
-        "D_cp": question_texts(clean_public_questions, "question_id"),
+        "D_cp": question_texts(exam_questions, "question_id"),
     }
     rows = pl.concat(t.with_columns(set_name=pl.lit(k)) for k, t in texts.items())
     hits = find_hits(
@@ -240,7 +313,7 @@ def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they 
     rationale_rounds: pl.DataFrame,
     empathetic_dialogues: pl.DataFrame,
     clean_public_samples: pl.DataFrame,
-    clean_public_questions: pl.DataFrame,
+    exam_questions: pl.DataFrame,
     contamination_hits: pl.DataFrame,
     exam_case_prompt: Prompt,
     exam_knowledge_prompt: Prompt,
@@ -257,7 +330,7 @@ def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they 
         rationale_rounds: For the variants that show the first rationale.
         empathetic_dialogues: D_em.
         clean_public_samples: D_ps.
-        clean_public_questions: D_cp.
+        exam_questions: D_cp.
         contamination_hits: Rows named here enter no set, unless ``drop_hits`` is off.
         exam_case_prompt: Asks a question that has a case.
         exam_knowledge_prompt: Asks any other.
@@ -288,7 +361,7 @@ def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they 
     ]
     grpo = [
         *sets.question_candidates(challenging, "D_pc", exams),
-        *sets.question_candidates(clean_public_questions, "D_cp", exams),
+        *sets.question_candidates(exam_questions, "D_cp", exams),
     ]
     barred = _barred(contamination_hits, decontamination)
     name = parameters.variant + ("" if decontamination.drop_hits else "-contaminated")
@@ -353,7 +426,7 @@ def trace_examples(  # noqa: PLR0913 - every table that an example may come from
     empathetic_dialogues: pl.DataFrame,
     useful_posts: pl.DataFrame,
     clean_public_samples: pl.DataFrame,
-    clean_public_questions: pl.DataFrame,
+    exam_questions: pl.DataFrame,
 ) -> pl.DataFrame:
     """Return where every example comes from, and who had a hand in it.
 
@@ -363,7 +436,7 @@ def trace_examples(  # noqa: PLR0913 - every table that an example may come from
     origins = {
         **provenance.question_origins(reasoning_samples, rationale_rounds),
         **provenance.dialogue_origins(empathetic_dialogues, useful_posts),
-        **provenance.public_origins(clean_public_samples, clean_public_questions),
+        **provenance.public_origins(clean_public_samples, exam_questions),
     }
     return frame(tables.ExampleProvenance, _traced(sft_set, grpo_set, origins))
 
@@ -408,7 +481,7 @@ def write_release(
         "README.md": card,
         **release.shards(judged, parameters.rows_per_shard),
     }
-    return Release(files, frame(tables.Rejections, _withheld(judged)))
+    return Release(files, frame(tables.WithheldExamples, _withheld(judged)))
 
 
 def _withheld(judged: release.Judged) -> Iterator[provenance.Row]:

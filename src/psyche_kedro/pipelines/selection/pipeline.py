@@ -9,6 +9,7 @@ from psyche_kedro.pipelines.selection.nodes import (
     build_sets,
     decontaminate,
     describe_difficulty,
+    refine_exam_questions,
     split_by_difficulty,
     trace_examples,
     write_release,
@@ -19,7 +20,7 @@ STUDENTS = ("a", "b", "c")
 ``student_<x>_answers`` and ``selection.students.<x>``."""
 
 PROMPTS = ("exam_case", "exam_knowledge", "counselling", "knowledge")
-PUBLIC = ("empathetic_dialogues", "clean_public_samples", "clean_public_questions")
+PUBLIC = ("empathetic_dialogues", "clean_public_samples", "exam_questions")
 
 
 def create_pipeline() -> Pipeline:
@@ -51,6 +52,18 @@ def _student(letter: str) -> Node:
 
 def _difficulty() -> list[Node]:
     return [
+        Node(
+            refine_exam_questions,
+            inputs={
+                "clean_public_questions": "clean_public_questions",
+                "prompt": "screening_prompt",
+                "examples": "screening_examples",
+                "judge": "judge_model",
+                "parameters": "params:synthesis.deduplication",
+            },
+            outputs=["exam_questions", "rejected_exam_questions"],
+            name="refine_exam_questions",
+        ),
         Node(
             decontaminate,
             inputs=_named("reasoning_samples", *PUBLIC, "clean_benchmark_items")

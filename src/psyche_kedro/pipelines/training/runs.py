@@ -90,6 +90,7 @@ def open_run(
 ) -> RunSpec:
     """Return the specification of a run, its folder made and its rows written."""
     made_of = {
+        "variant": ", ".join(sorted(set(examples["variant"]))),
         "data": frame_digest(examples),
         "base": base.digest,
         "method": parameters.method(),
