@@ -213,6 +213,15 @@ def test_what_a_person_discloses_is_kept_and_tagged(text, risk, categories):
     assert (row["risk"], row["risk_categories"]) == (risk, categories)
 
 
+def test_who_says_it_decides_what_is_done():
+    warning = ADVICE + "如果不想活了，请马上拨打12356。"
+    (row,) = clean(post(1, ASKING, warning)).kept.to_dicts()
+    assert row["risk"] == "none"
+    quoting = post(1, "我爸说别吃药了，药都是骗钱的，我该信吗", ADVICE)
+    result, _ = judge(quoting)
+    assert result.kept.height == 1
+
+
 def test_no_words_of_a_post_stand_in_a_rejection():
     cleaned = clean(post(1, "我叫李婷，手机13812345678"), post(2, "😭"))
     assert not re.search("李婷|138|😭", str(cleaned.rejected.rows()))
