@@ -123,7 +123,10 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 summarise_review,
-                inputs=["screened_questions", "review_verdicts"],
+                inputs={
+                    "screened_questions": "screened_questions",
+                    "review_verdicts": "review_verdicts",
+                },
                 outputs="review_summary",
                 name="summarise_review",
             ),
