@@ -534,6 +534,11 @@ def test_each_kind_of_conversation_has_its_system_message():
     assert systems == ["你是咨询师。", "你是教师。"]
 
 
+def test_a_dialogue_that_ends_with_the_client_is_cut_to_the_last_reply():
+    sft, _, _ = sets_of(parts(dialogues=[dialogue("甲", "我很难过", "我在听", "谢谢")]))
+    assert sft["messages"][0][-1] == {"role": "assistant", "content": "我在听"}
+
+
 def test_a_grpo_example_asks_without_telling():
     _, grpo, _ = sets_of(parts(hard=EVERY_PART["hard"]))
     (row,) = grpo.rows(named=True)
