@@ -81,7 +81,7 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
         # 我前夫叫欧阳建国, 他叫周启明
         rf"(?:{KIN}|[他她我人]|名字)叫(?P<v>{sure}{given}{{1,2}})",
         # 我叫阿依古丽，
-        rf"(?:我叫|名叫|名字叫|叫我)(?P<v>[\u4e00-\u9fff·]{{2,6}}|[A-Z][a-z]{{1,12}}){end}",
+        rf"(?:我叫|名叫|名字叫|叫我)(?P<v>(?![{NO_NAME}])[\u4e00-\u9fff·]{{2,6}}|[A-Z][a-z]{{1,12}}){end}",
         # 王老师, 邻居陈素芬阿姨
         rf"(?:(?<!{_H})|(?<=[找跟和问被叫是喊给对让向请由与等的位谢])|领导|医生|老师|上司|邻居|班主任|今天|昨天"
         rf"|刚才|今早|后来|我们|他们|那个)(?!谢谢|祝|(?<=谢)谢)(?P<v>{sure}{given}{{0,2}}?)(?:{TITLES})(?![生们资])",
@@ -107,7 +107,10 @@ def find_names_by_rule(text: str) -> Iterator[Span]:
     """Yield names that their context gives away: 我叫李婷, 王老师, 男友陈浩然."""
     for pattern in _patterns():
         for match in pattern.finditer(text):
-            if not _is_listed(match["v"]):
+            name = match["v"]
+            # 乐乐 and 小雪 are words, and where these rules find them they are names.
+            is_pet_name = len(set(name)) == 1 or name[0] in "小阿"
+            if not _is_listed(name) and (is_pet_name or not is_common(name)):
                 yield Span(*match.span("v"), "name")
 
 

@@ -49,7 +49,7 @@ NO_DISTRICT = re.compile(
     r"小城|别的城|其他城|另一个城)(?:县|镇|乡|村|区|市|州)$"
 )
 STREET = re.compile(
-    rf"(?:(?![这那的一附]){_H}{{1,8}}?(?:街道|大道|大街|路|街|巷|弄|胡同|镇|乡|村|社区|小区|花园|苑|公寓"
+    rf"(?:(?![这那的一附在还也有]){_H}{{1,8}}?(?:街道|大道|大街|路|街|巷|弄|胡同|镇|乡|村|社区|小区|花园|苑|公寓"
     rf"|园{_NUMBER}*区|家园|新村|广场))?(?:\d{{1,5}}号?(?:楼|栋|幢|院)?)?(?:\d{{1,3}}单元)?"
     r"(?:\d{1,5}(?:室|房|号))?"
 )
@@ -138,12 +138,16 @@ def _names_one(organisation: str) -> bool:
     """Return whether an organisation's name is more than common words and its kind."""
     kind = KIND.search(organisation)
     name = organisation[: kind.start()] if kind else organisation
-    return len(name) > 1 and not all(is_common(w.text) for w in tagged_words(name))
+    return len(name) > 1 and not _is_common(name)
+
+
+def _is_common(name: str) -> bool:
+    return all(is_common(word.text) for word in tagged_words(name))
 
 
 def _districts(text: str) -> Iterator[tuple[int, int]]:
     for match in DISTRICT.finditer(text):
-        if not NO_DISTRICT.search(match[1]):
+        if not NO_DISTRICT.search(match[1]) and not _is_common(match[1][:-1]):
             yield match.span(1)
     yield from (match.span(1) for match in SCHOOL.finditer(text))
     for match in ADDRESS.finditer(text):
