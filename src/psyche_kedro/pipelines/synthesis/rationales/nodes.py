@@ -7,7 +7,7 @@ A Kedro graph cannot loop: the loop over attempts, and the one over rounds, stan
 their node around pure steps. Gold is compared with, never shown.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -27,6 +27,13 @@ from psyche_kedro.tables import (
 )
 
 Row = dict[str, Any]
+
+
+class _Played(NamedTuple):
+    """A question after a round, and the round's row."""
+
+    state: State
+    row: Row
 
 
 # ---- attempts --------------------------------------------------------------------
@@ -200,29 +207,40 @@ def _revise(  # noqa: PLR0913 - what a half-step consists of
             if not candidate.refusal
         )
     )
-    after: list[State] = []
-    rows: list[Row] = []
-    for state, candidate in zip(states, candidates, strict=True):
-        if candidate.refusal:
-            after.append(state)
-            rows.append(rounds.refused_row(state, candidate, number))
-            continue
-        outcome = next(outcomes)
-        attempt = read_attempt(
-            state.question, outcome, min_characters=params.min_characters
+    played = [
+        _Played(state, rounds.refused_row(state, candidate, number))
+        if candidate.refusal
+        else _played(
+            state,
+            candidate,
+            next(outcomes),
+            prompt=prompt,
+            number=number,
+            params=params,
         )
-        after.append(rounds.advance(state, candidate, attempt))
-        rows.append(
-            rounds.revised_row(
-                after[-1],
-                candidate,
-                attempt,
-                outcome=outcome,
-                prompt=prompt,
-                round_=number,
-            )
-        )
-    return after, rows
+        for state, candidate in zip(states, candidates, strict=True)
+    ]
+    return [after.state for after in played], [after.row for after in played]
+
+
+def _played(
+    state: State,
+    candidate: Candidate,
+    outcome: Outcome,
+    *,
+    prompt: Prompt,
+    number: int,
+    params: RationaleParameters,
+) -> _Played:
+    """Return what a round makes of a question that was asked in it."""
+    attempt = read_attempt(
+        state.question, outcome, min_characters=params.min_characters
+    )
+    after = rounds.advance(state, candidate, attempt)
+    row = rounds.revised_row(
+        after, candidate, attempt, outcome=outcome, prompt=prompt, round_=number
+    )
+    return _Played(after, row)
 
 
 # ---- choice ----------------------------------------------------------------------
