@@ -223,7 +223,7 @@ def _revise(  # noqa: PLR0913 - what a half-step consists of
     return [after.state for after in played], [after.row for after in played]
 
 
-def _played(
+def _played(  # noqa: PLR0913 - what a round consists of
     state: State,
     candidate: Candidate,
     outcome: Outcome,
