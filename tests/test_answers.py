@@ -59,6 +59,13 @@ DECLARED = [
     ("因此，A、D两个选项都符合题意。所以答案为AD", "AD"),
     ("我的选择是 B", "B"),
     ("答案: A/B/D", "ABD"),
+    ("题干描述的是选择性注意，对应选项B。", "B"),
+    ("选项C最符合题意", "C"),
+    ("答：B", "B"),
+    ("A和D都不符合题意，故排除；剩下B、C，因此答案为BC。", "BC"),
+    ("首先排除D，再看A和B，A说法绝对，故B正确。", "B"),
+    ("我选A，但C也有道理", "A"),
+    ("艾森克的E量表得分高说明外向，选A", "A"),
 ]
 
 TRAPS = [
@@ -116,6 +123,8 @@ UNREADABLE = {
     "verdicts on some": "A.正确 B.错误",
     "verdicts where the wrong one is asked": "不正确的是哪项？A对，B对，C错，D对",
     "all, negated": "不能全选",
+    "wrong ones only": "A、B都不对",
+    "A or C": "我会选A或者C",
 }
 
 

@@ -178,7 +178,7 @@ _GROUP = re.compile(rf"{_FIRST}(?:(?:{_COMMA}){_ITEM.format(clause=_CLAUSE)})*")
 # After the letters: a term (A型人格), the options at large (ABCD四个选项), a doubt.
 _NO_OPTION = re.compile(
     r"\s*(?:理论|型|类|超|级|组|班|轴|式|法则|女士|先生|某|同学|-\s*[A-Za-z]|吗|\?"
-    r"|(?:是|为|的)?(?:不对|不正确|错|不妥|不合适)"
+    r"|(?:是|为|的|都|均)?(?:不对|不正确|错|不妥|不合适)"
     r"|[这共]?(?:[二三四五六几各两]|\d)+[个项种](?:选项)?(?:之?中|当中|里)|(?:之|当)?中[选的,])"
 )
 _OR = re.compile(r"\s*(?:或者?|/或|or)\s*(?:选项)?\s*\(?[A-Z](?![A-Za-z])")
@@ -203,7 +203,7 @@ _DECLARED = re.compile(
     re.IGNORECASE,
 )
 _CHOSEN = re.compile(
-    r"(?:选择|选|结论\s*:|我认为|我觉得|综上,?|应该?是|因此是|所以是)"
+    r"(?:选择|选|结论\s*:|(?:^|\n)答\s*:|对应(?=选项|[A-H])|我认为|我觉得|综上,?|应该?是|因此是|所以是)"
     r"(?:的?是|为|应|选择|选(?!项)|:|\s)*"
 )
 _ASKED = re.compile(
@@ -334,7 +334,7 @@ def _leading_rule(text: str, question: _Question) -> Iterator[_Declared]:
 
 
 _IS_RIGHT = re.compile(
-    rf"({_FIRST}(?:(?:{_COMMA}){_FIRST})*)\s*(?:都|均|才)*(?:是|为)?\s*(?:正确|最佳|最合适)"
+    rf"({_FIRST}(?:(?:{_COMMA}){_FIRST})*)\s*(?:都|均|才)*(?:是|为)?\s*(?:正确|最佳|最合适|最符合)"
 )
 
 
