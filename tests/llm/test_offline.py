@@ -123,10 +123,16 @@ TASKS = {
     "exam_case": "answer_after_thought",
     "exam_knowledge": "answer_after_thought",
     "exam_direct": "answer_on_a_line",
+    # One aim at a time is answered as all three are.
+    "resonance": "empathy",
+    "guidance": "empathy",
+    "steps": "empathy",
 }
+# A model pass needs a model: without an endpoint de-identification is by rules only.
+NOT_OFFLINE = {"deidentification"}
 
 
-@pytest.mark.parametrize("name", PROMPTS)
+@pytest.mark.parametrize("name", sorted(set(PROMPTS) - NOT_OFFLINE))
 def test_every_prompt_is_recognised(name):
     assert understand(messages(name)).task == TASKS.get(name, name)
 
