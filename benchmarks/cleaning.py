@@ -27,9 +27,9 @@ ROOT = Path(__file__).parents[1]
 SECTION = "cleaning"
 SAMPLE = ROOT / "data/01_raw/sample"
 PROBES = {
-    "我很好，真的。“引号”！？": "Chinese punctuation kept",
-    "看https://example.com/a这个回答写得很好": "sentence after a link kept",
-    "１８分": "wide digits right",
+    "我很好，真的。“引号”！？": "Chinese punctuation",
+    "看https://example.com/a这个回答写得很好": "the sentence after a link",
+    "１８分": "wide digits",
 }
 """What an operator may damage, and what it is to keep of it."""
 
@@ -121,7 +121,7 @@ def measure(
     for name, work in operators.items():
         rates = [cpu_rate(work, mix) for mix in texts.values()]
         harm = [keeps for text, keeps in PROBES.items() if _is_harmed(text, work(text))]
-        rows[name] = [*(f"{rate:,.0f}" for rate in rates), "; ".join(harm) or "none"]
+        rows[name] = [*(f"{rate:,.0f}" for rate in rates), "; ".join(harm) or "nothing"]
     return rows
 
 
@@ -233,7 +233,7 @@ def million_row(n: int) -> str:
 def report(n: int, python: str | None, posts: int) -> Iterator[str]:
     yield f"`python benchmarks/cleaning.py --rows {n}`"
     yield f"\n{n:,} texts of the bundled sample; rows per CPU second\n"
-    yield "| operator | " + " | ".join(mixes(1)) + " | damage |\n|---|---:|---:|---|"
+    yield "| operator | " + " | ".join(mixes(1)) + " | damages |\n|---|---:|---:|---|"
     rows = measure(ours(), n) | (peers(python, n) if python else {})
     yield from (f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items())
     yield "\n| pages per CPU second | |\n|---|---:|"

@@ -228,7 +228,7 @@ def clean_posts(
     )
 
 
-BATCH = 20_000
+BATCH = 5_000
 """Rows held as Python objects at one time: a million posts fit in 2 GB."""
 
 
