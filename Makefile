@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test check viz viz-build mlflow bench sample review-server
+.PHONY: demo test test-slow check viz viz-build mlflow bench sample review-server
 
 demo: $(INSTALLED)        ## the whole chain on the bundled sample, no key, no network, no GPU
 	$(BIN)/kedro run
 
-test: $(INSTALLED)        ## every test, the whole chain included
+test: $(INSTALLED)        ## the tests, the whole chain included
 	$(BIN)/python -m pytest
+
+test-slow: $(INSTALLED)   ## the tests that take minutes: ten kills, thousands of faults
+	$(BIN)/python -m pytest -m slow
 
 check: $(INSTALLED)       ## style, types, import layers
 	$(BIN)/ruff check
