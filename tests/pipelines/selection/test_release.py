@@ -187,3 +187,14 @@ def test_a_second_release_leaves_nothing_of_the_first(tmp_path):
     dataset.save(released().files)
     dataset.save(released(licences=()).files)
     assert list(dataset.load()) == ["README.md"]
+
+
+def test_the_same_rows_give_the_same_bytes(tmp_path):
+    folders = [tmp_path / name for name in ("one", "other")]
+    for folder in folders:
+        ReleaseDataset(filepath=str(folder)).save(released().files)
+    one, other = (
+        {p.relative_to(f): p.read_bytes() for p in f.rglob("*") if p.is_file()}
+        for f in folders
+    )
+    assert one == other
