@@ -239,7 +239,7 @@ class BenchmarkItems(Question):
 
 
 class RemovedText(_Table):
-    """One row per piece taken off a textbook page: the ledger of ``clean_documents``."""
+    """One row per piece taken off a textbook page: ``clean_documents``'s ledger."""
 
     page_id: str = _id()
     source: str
