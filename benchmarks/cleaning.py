@@ -169,6 +169,27 @@ def pages() -> Iterator[str]:
 # ---- a million posts -------------------------------------------------------------
 
 
+def short_posts(start: int, end: int):
+    import polars as pl
+
+    def speak(role: str, text: pl.Expr) -> pl.Expr:
+        return pl.struct(pl.lit(role).alias("role"), text.alias("content"))
+
+    said = pl.format("我最近总是失眠，第{}次了，怎么办😭", pl.col("n"))
+    reply = pl.format("先记录{}天的作息，再把上床的时间固定下来。", pl.col("n"))
+    ids = pl.format("{}", pl.col("n")).str.zfill(16)
+    return pl.DataFrame({"n": pl.int_range(start, end, eager=True)}).select(
+        ids.alias("post_id"),
+        ids.alias("thread_id"),
+        pl.lit("posts.json").alias("source"),
+        pl.format("item {}", pl.col("n")).alias("locator"),
+        pl.lit("community").alias("kind"),
+        pl.concat_list(speak("user", said), speak("assistant", reply)).alias(
+            "messages"
+        ),
+    )
+
+
 def million(n: int) -> None:
     """Clean ``n`` short posts and print CPU seconds and the peak of memory in GB."""
     sys.path.insert(0, str(ROOT / "src"))
@@ -184,24 +205,8 @@ def million(n: int) -> None:
 
     file = ROOT / "conf/base/parameters/cleaning.yml"
     values = yaml.safe_load(file.read_text("utf-8"))["cleaning"]
-    number = pl.int_range(n, eager=True)
-
-    def speak(role: str, text: pl.Expr) -> pl.Expr:
-        return pl.struct(pl.lit(role).alias("role"), text.alias("content"))
-
-    said = pl.format("我最近总是失眠，第{}次了，怎么办😭", pl.col("n"))
-    reply = pl.format("先记录{}天的作息，再把上床的时间固定下来。", pl.col("n"))
-    ids = pl.format("{}", pl.col("n")).str.zfill(16)
-    posts = pl.DataFrame({"n": number}).select(
-        ids.alias("post_id"),
-        ids.alias("thread_id"),
-        pl.lit("posts.json").alias("source"),
-        pl.format("item {}", pl.col("n")).alias("locator"),
-        pl.lit("community").alias("kind"),
-        pl.concat_list(speak("user", said), speak("assistant", reply)).alias(
-            "messages"
-        ),
-    )
+    starts = range(0, n, 50_000)  # at once, making the input would be the peak
+    posts = pl.concat([short_posts(start, min(start + 50_000, n)) for start in starts])
     prompt = Prompt(source="", reply="", user="{{ conversation }}")
     start = time.process_time()
     cleaned = clean_posts(
@@ -231,7 +236,8 @@ def million_row(n: int) -> str:
 
 
 def report(n: int, python: str | None, posts: int) -> Iterator[str]:
-    yield f"`python benchmarks/cleaning.py --rows {n}`"
+    flags = " --million" * bool(posts) + " --peers <python>" * bool(python)
+    yield f"`python benchmarks/cleaning.py --rows {n}{flags}`"
     yield f"\n{n:,} texts of the bundled sample; rows per CPU second\n"
     yield "| operator | " + " | ".join(mixes(1)) + " | damages |\n|---|---:|---:|---|"
     rows = measure(ours(), n) | (peers(python, n) if python else {})
