@@ -18,7 +18,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from psyche_kedro.llm.chat_model import ChatModelError, Outcome, Reply
+from psyche_kedro.llm.chat_model import ChatModelError, Outcome, Reply, Usage
 
 _LOG = logging.getLogger(__name__)
 _REPORT_SECONDS: Final = 30.0
@@ -66,18 +66,21 @@ class Tally:
     """Sums over calls.
 
     Attributes:
-        calls: Requests that the store could not answer and that were sent.
-        attempts: How often they were sent, retries included.
+        calls: Requests that the store could not answer and that were sent; a hedge is
+            one more.
+        hedges: Second copies of slow requests.
+        attempts: How often they were sent, retries included, hedges not.
         replies: Those that got a reply.
         failures: Those that got none.
         stored: Requests that the store answered.
-        input_tokens: Of the replies.
-        output_tokens: Of the replies.
+        input_tokens: Of the replies, and of copies that a hedge outran.
+        output_tokens: Likewise.
         estimated_tokens: Those of the tokens that the endpoint did not count.
         money: In the price list's currency.
     """
 
     calls: int = 0
+    hedges: int = 0
     attempts: int = 0
     replies: int = 0
     failures: int = 0
@@ -197,6 +200,31 @@ class Account:
     def asked(self, task: str) -> None:
         """Count one request about to be sent."""
         self._ledger.count_call(self.role, task)
+
+    def hedge(self, task: str) -> bool:
+        """Return whether a second copy of a request may be sent; it is counted then.
+
+        False once a budget is spent: the first copy is still waited for.
+        """
+        if self.spent():
+            return False
+        self._ledger.add(self.role, task, Tally(calls=1, hedges=1))
+        return True
+
+    def outran(self, task: str, usage: Usage) -> None:
+        """Count the tokens of a cancelled copy.
+
+        It may be billed and nobody says how much: it is taken for what the copy that
+        came first used, and marked as estimated.
+        """
+        given, made = usage.input_tokens, usage.output_tokens
+        tally = Tally(
+            input_tokens=given,
+            output_tokens=made,
+            estimated_tokens=given + made,
+            money=self._cost(given, made),
+        )
+        self._ledger.add(self.role, task, tally)
 
     def recalled(self, task: str, count: int) -> None:
         """Count requests that the store answered."""
@@ -336,6 +364,8 @@ def _sentence(tally: Tally) -> str:
         f"{tally.attempts - tally.replies - tally.failures} retries",
         f"{tally.input_tokens:,} + {tally.output_tokens:,} tokens",
     ]
+    if tally.hedges:
+        parts.append(f"{tally.hedges} hedged")
     if tally.money:
         parts.append(f"cost {tally.money:.2f}")
     return ", ".join(parts)

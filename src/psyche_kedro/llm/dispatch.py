@@ -11,6 +11,10 @@ What is retried, and what not:
 - 400, context length, content filter, truncation: the same request would meet them
   again, so they are failures at once;
 - 401, 403, an unknown model, an empty account: no request can succeed, the run stops.
+
+A request may be hedged, where ``hedge_after_seconds`` asks for it: in flight for
+longer, it is sent once more, on another endpoint where one is free. The first answer is
+taken and the other copy cancelled; a fault of one copy waits for what the other brings.
 """
 
 import asyncio
@@ -21,7 +25,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from psyche_kedro.llm.chat_model import ChatModelError
+from psyche_kedro.llm.accounts import Account
+from psyche_kedro.llm.chat_model import ChatModelError, Usage
 from psyche_kedro.llm.endpoints import Patience
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Fault
 from psyche_kedro.llm.lanes import Begun, Lane
@@ -44,7 +49,7 @@ _BACKLOG: Final = 4
 _TICK_SECONDS: Final = 1.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Job:
     """A call on its way, through all its attempts."""
 
@@ -53,6 +58,9 @@ class _Job:
     sent: int = 0
     charged: int = 0
     lane: Lane | None = None
+    hedged: bool = False
+    alarm: asyncio.TimerHandle | None = None
+    copies: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 Ask = Callable[[Any, Call], Awaitable[Answer | Fault]]
@@ -68,6 +76,7 @@ class Dispatcher:
         ask: Sends one call through a lane's client.
         calls: Pulled one by one, as slots fall free.
         deliver: Takes each call's answer or last fault.
+        account: Allows a hedge, or not, and counts it.
     """
 
     lanes: Sequence[Lane]
@@ -75,8 +84,10 @@ class Dispatcher:
     ask: Ask
     calls: Iterator[Call]
     deliver: Deliver
+    account: Account
     _tasks: set[asyncio.Task[None]] = field(init=False, default_factory=set)
     _retries: list[tuple[float, int, _Job]] = field(init=False, default_factory=list)
+    _late: dict[_Job, None] = field(init=False, default_factory=dict)
     _order: Iterator[int] = field(init=False, default_factory=itertools.count)
     _wake: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _error: BaseException | None = field(init=False, default=None)
@@ -124,6 +135,9 @@ class Dispatcher:
             soonest = min((wait for wait, _ in waits if wait), default=_TICK_SECONDS)
             await self._sleep(soonest)
             return True
+        if job := self._next_hedge():
+            self._send(job, _choose(ready, job), now)
+            return True
         if job := self._next_job(now):
             self._launch(job, _choose(ready, job), now)
             return True
@@ -131,6 +145,16 @@ class Dispatcher:
             return False
         await self._sleep(self._retries[0][0] - now if self._retries else _TICK_SECONDS)
         return True
+
+    def _next_hedge(self) -> _Job | None:
+        """Return the job that is late for longest, unless a budget is spent."""
+        while self._late:
+            job = next(iter(self._late))
+            del self._late[job]
+            if self.account.hedge(job.call.request.task):
+                job.hedged = True
+                return job
+        return None
 
     def _next_job(self, now: float) -> _Job | None:
         if self._retries and self._retries[0][0] <= now:
@@ -147,10 +171,22 @@ class Dispatcher:
     def _launch(self, job: _Job, lane: Lane, now: float) -> None:
         job.lane = lane
         job.sent += 1
+        self._send(job, lane, now)
+        after = self.patience.hedge_after_seconds
+        if after is not None and not job.hedged:
+            loop = asyncio.get_running_loop()
+            job.alarm = loop.call_later(after, self._be_late, job)
+
+    def _send(self, job: _Job, lane: Lane, now: float) -> None:
         begun = Begun(now, lane.take(job.call))
         task = asyncio.get_running_loop().create_task(self._attempt(job, lane, begun))
+        job.copies.add(task)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
+
+    def _be_late(self, job: _Job) -> None:
+        self._late[job] = None
+        self._wake.set()
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -166,15 +202,29 @@ class Dispatcher:
             answer = Fault("timeout", "no reply in time")
         finally:
             lane.in_flight -= 1
+            self._land(job)
         now = _now()
         away = lane.failing or not self._answered
         lane.note(answer, now, begun)
         if isinstance(answer, Answer):
             self._answered = True
+            self._cancel_copies(job, answer.usage)
             self._hand_over(job, replace(answer, attempts=job.sent), now)
-        else:
+        elif not job.copies:
             job.charged += self._charges(job, answer, away=away)
             self._retry_or_fail(job, answer, now)
+
+    def _land(self, job: _Job) -> None:
+        if task := asyncio.current_task():
+            job.copies.discard(task)
+        if job.alarm:
+            job.alarm.cancel()
+            self._late.pop(job, None)
+
+    def _cancel_copies(self, job: _Job, usage: Usage) -> None:
+        for copy in job.copies:
+            copy.cancel()
+            self.account.outran(job.call.request.task, usage)
 
     def _charges(self, job: _Job, fault: Fault, *, away: bool) -> bool:
         """Return whether a fault counts against the request's own attempts.

@@ -1,6 +1,13 @@
 """Where a model is served and how hard it may be pushed; never part of a key."""
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 
 
 class Endpoint(BaseModel):
@@ -38,6 +45,8 @@ class Patience(BaseModel):
         startup_seconds: The same before the first reply, so that a wrong URL shows.
         poll_seconds: Between two questions about a batch, in batch mode.
         grace_seconds: For what is in flight when the run is stopped.
+        hedge_after_seconds: In flight for longer, a request is sent once more and the
+            first reply is taken; ``None`` never pays twice.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,3 +59,14 @@ class Patience(BaseModel):
     startup_seconds: float = Field(default=60.0, gt=0)
     poll_seconds: float = Field(default=30.0, gt=0)
     grace_seconds: float = Field(default=60.0, ge=0)
+    hedge_after_seconds: float | None = Field(default=None, gt=0)
+
+    @field_validator("hedge_after_seconds")
+    @classmethod
+    def _comes_before_the_timeout(
+        cls, after: float | None, info: ValidationInfo
+    ) -> float | None:
+        timeout = info.data.get("timeout_seconds")
+        if after is not None and timeout is not None and after >= timeout:
+            raise ValueError(f"{after:g} is not below timeout_seconds, {timeout:g}")
+        return after

@@ -78,13 +78,17 @@ class OpenAIChatModel:
                 f"The sampling of model '{model}' names {sorted(taken)}, which the"
                 " requests set themselves: remove it."
             )
+        name = f"{model}@{revision}" if revision else model
+        account = account or Account(name)
         self._engine = Engine(
-            f"{model}@{revision}" if revision else model,
+            name,
             sampling=sampling,
             store=store,
             transport=_BatchTransport(model, endpoints[0], store, patience.poll_seconds)
             if mode == "batch"
-            else _OnlineTransport((model, *aliases), endpoints, patience, store),
+            else _OnlineTransport(
+                (model, *aliases), endpoints, patience, store, account
+            ),
             account=account,
         )
 
@@ -106,6 +110,7 @@ class _OnlineTransport:
     endpoints: Sequence[Endpoint]
     patience: Patience
     store: ReplyStore
+    account: Account
 
     def send(self, calls: Iterator[Call], deliver: Deliver) -> None:
         run_to_end(self._send(calls, deliver))
@@ -122,6 +127,7 @@ class _OnlineTransport:
                 ask=_Client.ask,
                 calls=calls,
                 deliver=deliver,
+                account=self.account,
             ).run()
 
     def _asker(self, client: openai.AsyncOpenAI, base_url: str) -> "_Client":
