@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from conftest import ROOT, run_kedro
+from whole_run import ROOT, run_kedro
 
 
 def refused(tmp_path, *arguments: str, **environment: str) -> str:

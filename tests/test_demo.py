@@ -5,8 +5,8 @@ import sqlite3
 import polars as pl
 import pytest
 
-from conftest import run_kedro
 from psyche_kedro.prompts import render_question
+from whole_run import run_kedro
 
 # Rows in = rows kept + rows rejected, for every filter: where the rows come from, where
 # they end, and the column that names one.

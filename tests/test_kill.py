@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import polars as pl
 import pytest
 
-from conftest import ROOT, tracking
+from whole_run import ROOT, tracking
 
 CHAPTERS = "ingestion,cleaning,synthesis"
 # Model names and the addresses made of them are what the endpoint changes.

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from conftest import ROOT, tracking
+from whole_run import ROOT, tracking
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 

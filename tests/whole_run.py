@@ -1,0 +1,58 @@
+"""Running the whole chain as a user does, and what a run leaves."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+ROOT = Path(__file__).parents[1]
+
+
+def run_kedro(*arguments: str, data: Path, **environment: str):
+    """Run ``kedro`` as a user does, its tracking below ``data``."""
+    script = [sys.executable, "tests/recorded_run.py", str(data / "requests.jsonl")]
+    data.mkdir(parents=True, exist_ok=True)
+    return subprocess.run(
+        [*script, *arguments],
+        cwd=ROOT,
+        env=os.environ | tracking(data) | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def tracking(data: Path) -> dict[str, str]:
+    return {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{data}/mlflow.db",
+        "MLFLOW_ARTIFACT_ROOT": str(data / "mlartifacts"),
+        "HF_HUB_OFFLINE": "1",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run printed and left below its output root."""
+
+    data: Path
+    output: str
+
+    def table(self, name: str) -> pl.DataFrame:
+        return pl.read_parquet(self.paths[name])
+
+    @cached_property
+    def paths(self) -> dict[str, Path]:
+        tables = self.data.glob("0*_*/*.parquet")
+        return {p.stem: p for p in tables}
+
+    @cached_property
+    def requests(self) -> list[dict[str, Any]]:
+        lines = (self.data / "requests.jsonl").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
