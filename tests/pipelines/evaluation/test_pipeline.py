@@ -4,6 +4,7 @@ import pytest
 
 from psyche_kedro.pipelines import evaluation, training
 from psyche_kedro.pipelines.evaluation import accounts
+from psyche_kedro.pipelines.evaluation.sections import Corpus
 
 PIPELINE = evaluation.create_pipeline()
 BOTH = PIPELINE + training.create_pipeline()
@@ -30,6 +31,14 @@ def test_the_counts_are_made_of_the_whole_corpus():
     assert {*accounts.STAGES} <= {*nodes["count_funnel"].inputs}
     assert {*accounts.REJECTING} == {*nodes["list_rejections"].inputs}
     assert {*accounts.WRITTEN} == {*nodes["list_writers"].inputs}
+
+
+def test_the_report_reads_every_table_of_the_corpus_by_its_name():
+    inputs = {node.name: node for node in PIPELINE.nodes}["write_report"]._inputs
+    assert {name: inputs[name] for name in Corpus._fields} == {
+        name: name for name in Corpus._fields
+    }
+    assert inputs["difficulty"] == "params:selection.difficulty"
 
 
 def test_the_report_waits_for_every_score_and_count():

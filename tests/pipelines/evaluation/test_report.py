@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 
 import polars as pl
 import pytest
+from corpus_rows import DIFFICULTY, PRIVATE, corpus
 from exam_rows import item, items, settings
 
 from psyche_kedro.pipelines.evaluation.nodes import (
@@ -24,7 +25,6 @@ from psyche_kedro.tables import (
 
 PARAMS = ReportParameters(**settings()["report"])
 OFFLINE, REAL = "offline-teacher-1@3f2a", "qwen2.5-72b-instruct"
-PRIVATE = "我叫王小明"
 CLOSED = {"tr", "td", "th", "table", "section", "div", "details"}
 
 
@@ -80,11 +80,12 @@ def tables(*, scores=None, model=OFFLINE, level="rules_only"):
         "posts": pl.DataFrame({"deid_level": [level], "messages": [PRIVATE]}),
         "sft_log": log("sft", "loss", 2.5, 1.5, float("nan"), 0.75),
         "grpo_log": log("grpo", "reward", -1, 0.5, 2),
+        **corpus(),
     }
 
 
 def report(**changes):
-    return write_report(**tables(**changes), params=PARAMS)
+    return write_report(**tables(**changes), params=PARAMS, difficulty=DIFFICULTY)
 
 
 class Page(HTMLParser):
@@ -141,7 +142,7 @@ def test_toy_models_are_marked_and_named():
 def test_a_trained_model_of_full_size_is_no_toy():
     full = PARAMS.model_copy(update={"toys": ()})
     data = tables(scores=[score(role="grpo", model="grpo_model@1")], model=REAL)
-    made = write_report(**data, params=full)
+    made = write_report(**data, params=full, difficulty=DIFFICULTY)
     assert "toy model of" not in made.markdown
     assert {kind for kind, cells in Page(made.html).rows if "grpo" in cells} == {"ours"}
 
@@ -173,7 +174,19 @@ def test_the_report_shows_counts_reasons_curves_models_and_wordings(part):
     text = getattr(report(), part)
     for shown in ("1,234", "~210k", "vague", "SFT loss", "GRPO reward", "d1"):
         assert shown in text
-    for section in ("PCEB", "CPsyExam", "Counselling", "open case questions"):
+    for section in (
+        "PCEB",
+        "CPsyExam",
+        "Counselling",
+        "open case questions",
+        "Human review",
+        "Rounds of refinement",
+        "Students",
+        "Difficulty",
+        "Benchmark items in the training data",
+        "Training sets",
+        "Release",
+    ):
         assert section in text
     assert "1 for Know. SMCQ" in text
 
@@ -196,9 +209,16 @@ def test_names_are_escaped_in_the_page():
     assert "<b>x" not in report(model="<b>x").html
 
 
+def test_folded_rows_are_left_to_their_table_in_markdown():
+    markdown = report().markdown
+    assert "see the table `scores`" in markdown
+    assert "see the table `difficulty_summary`" in markdown
+    assert "exam.json" not in markdown
+
+
 def test_an_empty_run_still_has_a_report():
     nothing = {name: table.clear() for name, table in tables().items()}
-    made = write_report(**nothing, params=PARAMS)
+    made = write_report(**nothing, params=PARAMS, difficulty=DIFFICULTY)
     assert "Nothing to show" in made.html
     assert "paper, Table 1" in made.html
 

@@ -35,7 +35,8 @@ from psyche_kedro.pipelines.evaluation.protocols import (
 from psyche_kedro.pipelines.evaluation.published import read_published
 from psyche_kedro.pipelines.evaluation.report import Report, render_report
 from psyche_kedro.pipelines.evaluation.scoring import score_counselling, score_exams
-from psyche_kedro.pipelines.evaluation.sections import Findings
+from psyche_kedro.pipelines.evaluation.sections import Corpus, Findings
+from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import (
     CHOICE_TYPES,
@@ -235,6 +236,8 @@ def write_report(  # noqa: PLR0913 - the node's inputs
     sft_log: pl.DataFrame,
     grpo_log: pl.DataFrame,
     params: ReportParameters,
+    difficulty: DifficultyParameters,
+    **corpus: pl.DataFrame,
 ) -> Report:
     """Return the report, as one self-contained page and in Markdown.
 
@@ -248,6 +251,8 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         sft_log: Log of supervised fine-tuning.
         grpo_log: Log of GRPO.
         params: ``evaluation.report``.
+        difficulty: ``selection.difficulty``: the rule's name and the size of a group.
+        **corpus: Every table of ``sections.Corpus``.
     """
     log = pl.concat([sft_log, grpo_log])
     findings = Findings(
@@ -255,6 +260,8 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         funnel=funnel,
         rejections=rejections,
         writers=writers,
+        corpus=Corpus(**corpus),
+        difficulty=difficulty,
         exemplars=exemplars,
         deid_levels=posts["deid_level"].unique().to_list(),
         toys=params.toys,

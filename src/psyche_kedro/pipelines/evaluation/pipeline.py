@@ -26,6 +26,7 @@ from psyche_kedro.pipelines.evaluation.nodes import (
 )
 from psyche_kedro.pipelines.evaluation.parameters import Role
 from psyche_kedro.pipelines.evaluation.report import summarise_report
+from psyche_kedro.pipelines.evaluation.sections import Corpus
 
 MODELS: dict[Role, str] = {
     "teacher": "teacher_model",
@@ -132,12 +133,15 @@ def _accounts() -> list[Node]:
 
 def _report() -> list[Node]:
     logs = {"sft_log": "sft_log", "grpo_log": "grpo_log"}
-    told = ("scores", "funnel", "rejections", "writers", "exemplars")
+    told = ("scores", "funnel", "rejections", "writers", "exemplars", *Corpus._fields)
     params = {"params": "params:evaluation.report"}
     return [
         Node(
             write_report,
-            inputs={**{n: n for n in told}, "posts": "clean_posts", **logs, **params},
+            inputs={n: n for n in told}
+            | {"posts": "clean_posts", "difficulty": "params:selection.difficulty"}
+            | logs
+            | params,
             outputs=["report_html", "report_md"],
             name="write_report",
         ),

@@ -7,7 +7,7 @@ The first line says where no language model was involved: the offline stand-in m
 every artefact of a real run, and its figures must never be taken for a model's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -18,14 +18,34 @@ from jinja2 import (
     select_autoescape,
 )
 
-from psyche_kedro.pipelines.evaluation import figures
+from psyche_kedro.pipelines.evaluation import figures, sections, sections_corpus
 from psyche_kedro.pipelines.evaluation.sections import (
     OFFLINE,
-    SECTIONS,
     Findings,
+    Section,
     count,
     number,
 )
+
+SECTIONS: tuple[Callable[[Findings], Section], ...] = (
+    sections_corpus.funnel,
+    sections_corpus.rejections,
+    sections_corpus.review,
+    sections_corpus.rounds,
+    sections_corpus.students,
+    sections_corpus.difficulty,
+    sections_corpus.contamination,
+    sections_corpus.training_sets,
+    sections_corpus.release,
+    sections.training,
+    sections.pceb,
+    sections.cpsyexam,
+    sections.open_questions,
+    sections.counselling,
+    sections.every_score,
+    sections.provenance,
+)
+"""In reading order."""
 
 EXAMS = {
     "PCEB": ("pceb", "reasoned", "macro_average"),

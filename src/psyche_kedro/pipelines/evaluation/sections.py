@@ -1,4 +1,4 @@
-"""What the report shows, one function per section; ``SECTIONS`` is the order.
+"""What the report shows of the models, one function per section.
 
 Rows of ours stand first, the paper's beside them. Cells are texts: ``56.26 (66.21)`` is
 standard and elastic accuracy in percent, ``–`` is nothing to show.
@@ -11,6 +11,7 @@ import polars as pl
 
 from psyche_kedro.pipelines.evaluation.figures import Chart
 from psyche_kedro.pipelines.evaluation.published import Published
+from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 
 OFFLINE = "offline-"
 """How the name of every stand-in begins."""
@@ -57,8 +58,8 @@ class Table(NamedTuple):
     columns: Sequence[str]
     rows: Sequence[Row]
     n_names: int = 2
-    folded: bool = False
-    """Whether a reader has to open it."""
+    folded: str = ""
+    """Name of the run's table that holds these rows, where a reader has to open it."""
     bars: Sequence[float] = ()
     """A share of 1 per row, drawn as a bar; none where empty."""
 
@@ -72,6 +73,25 @@ class Section(NamedTuple):
     charts: Sequence[Chart] = ()
 
 
+class Corpus(NamedTuple):
+    """Tables of the chapters before, by name; rows are counted, no text is shown."""
+
+    review_summary: pl.DataFrame
+    round_summary: pl.DataFrame
+    reasoning_samples: pl.DataFrame
+    student_agreement: pl.DataFrame
+    answer_key_audit: pl.DataFrame
+    difficulty_summary: pl.DataFrame
+    challenging: pl.DataFrame
+    held_out_questions: pl.DataFrame
+    contamination_hits: pl.DataFrame
+    sft_set: pl.DataFrame
+    grpo_set: pl.DataFrame
+    rejected_examples: pl.DataFrame
+    length_account: pl.DataFrame
+    withheld_examples: pl.DataFrame
+
+
 class Findings(NamedTuple):
     """What a report is written from."""
 
@@ -79,6 +99,8 @@ class Findings(NamedTuple):
     funnel: pl.DataFrame
     rejections: pl.DataFrame
     writers: pl.DataFrame
+    corpus: Corpus
+    difficulty: DifficultyParameters
     exemplars: pl.DataFrame
     deid_levels: Sequence[str]
     toys: Sequence[str]
@@ -111,38 +133,6 @@ class Marks:
         if cell.endswith("_single") or standard == ABSENT:
             return standard
         return f"{standard} ({self.value(protocol, cell, 'elastic_accuracy')})"
-
-
-def funnel(findings: Findings) -> Section:
-    """Return rows kept and rejected at every stage."""
-    stages = findings.funnel.to_dicts()
-    rows = [
-        Row(
-            "plain",
-            [s["stage"], count(s["rows"]), count(s["rejected"]), s["paper"] or ABSENT],
-        )
-        for s in stages
-    ]
-    most = max((s["rows"] for s in stages), default=0) or 1
-    bars = [s["rows"] / most for s in stages]
-    return Section(
-        "From raw text to training sets",
-        "Rows kept and rejected at every stage, beside the paper's counts (§2.2–2.4).",
-        [Table(["Stage", "Kept", "Rejected", "Paper"], rows, n_names=1, bars=bars)],
-    )
-
-
-def rejections(findings: Findings) -> Section:
-    """Return the reasons for which rows were dropped."""
-    rows = [
-        Row("plain", [r["stage"], r["reason"], count(r["rows"])])
-        for r in findings.rejections.iter_rows(named=True)
-    ]
-    return Section(
-        "What was rejected, and why",
-        "Every filter keeps what it dropped, with its reason, in a table of its own.",
-        [Table(["Stage", "Reason", "Rows"], rows)],
-    )
 
 
 def training(findings: Findings) -> Section:
@@ -259,7 +249,7 @@ def every_score(findings: Findings) -> Section:
         "Every score with its interval",
         "Wilson intervals for the standard accuracy of a set of items, seeded "
         "bootstrap for all else.",
-        [Table(columns, rows, n_names=5, folded=True)],
+        [Table(columns, rows, n_names=5, folded="scores")],
     )
 
 
@@ -279,19 +269,6 @@ def provenance(findings: Findings) -> Section:
     )
 
 
-SECTIONS: tuple[Callable[[Findings], Section], ...] = (
-    funnel,
-    rejections,
-    training,
-    pceb,
-    cpsyexam,
-    open_questions,
-    counselling,
-    every_score,
-    provenance,
-)
-
-
 # ---- texts -----------------------------------------------------------------------
 
 
@@ -303,6 +280,11 @@ def number(value: float | None) -> str:
 def count(value: int) -> str:
     """Return a count with thousands apart."""
     return f"{value:,}"
+
+
+def percent(share: float | None) -> str:
+    """Return a share of 1 in percent, with one decimal."""
+    return ABSENT if share is None else f"{100 * share:.1f} %"
 
 
 def _pair(standard: float, elastic: float | None) -> str:

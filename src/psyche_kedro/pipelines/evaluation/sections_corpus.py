@@ -1,0 +1,342 @@
+"""What the report shows of the data: from raw text to the sets and their release.
+
+Every section counts rows. It names files, subjects, stages and reasons, and shows no
+text of a post, dialogue, question or reply. An empty table is said to be empty.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import polars as pl
+
+from psyche_kedro.pipelines.evaluation.sections import (
+    ABSENT,
+    Corpus,
+    Findings,
+    Row,
+    Section,
+    Table,
+    count,
+    number,
+    percent,
+)
+from psyche_kedro.pipelines.selection.difficulty import zero_variance
+from psyche_kedro.pipelines.synthesis.questions.review_forms import REASONS
+
+MEASURES: dict[str, tuple[str, Callable[[float | None], str]]] = {
+    "verdicts": ("Screened questions with a verdict", percent),
+    "agreement": ("Agreement of reviewers (Krippendorff's alpha)", number),
+    "throughput": ("Questions an hour", number),
+    "overturned": ("Passed by the screen, not kept as it was", percent),
+}
+"""What ``review_summary`` measures: its label, and how its values are written."""
+
+CHOOSERS = {
+    "judge": "the judge",
+    "only": "nobody, one candidate",
+    "rule": "the written rule",
+}
+
+
+def funnel(findings: Findings) -> Section:
+    """Return rows kept and rejected at every stage."""
+    stages = findings.funnel.to_dicts()
+    rows = [
+        Row(
+            "plain",
+            [s["stage"], count(s["rows"]), count(s["rejected"]), s["paper"] or ABSENT],
+        )
+        for s in stages
+    ]
+    most = max((s["rows"] for s in stages), default=0) or 1
+    bars = [s["rows"] / most for s in stages]
+    return Section(
+        "From raw text to training sets",
+        "Rows kept and rejected at every stage, beside the paper's counts (§2.2–2.4).",
+        [Table(["Stage", "Kept", "Rejected", "Paper"], rows, n_names=1, bars=bars)],
+    )
+
+
+def rejections(findings: Findings) -> Section:
+    """Return the reasons for which rows were dropped."""
+    rows = [
+        Row("plain", [r["stage"], r["reason"], count(r["rows"])])
+        for r in findings.rejections.iter_rows(named=True)
+    ]
+    return Section(
+        "What was rejected, and why",
+        "Every filter keeps what it dropped, with its reason, in a table of its own.",
+        [Table(["Stage", "Reason", "Rows"], rows)],
+    )
+
+
+def review(findings: Findings) -> Section:
+    """Return what people made of the screened questions."""
+    title = "Human review"
+    measured = findings.corpus.review_summary
+    if measured.is_empty():
+        return Section(
+            title, "Not reviewed: no person looked at a question of this run."
+        )
+    rows = [
+        _review_row(measure, *row)
+        for measure in MEASURES
+        for row in enumerate(_rows(measured.filter(measure=measure)), start=1)
+    ]
+    return Section(
+        title,
+        "How far reviewers agree, how fast they are, and what they overturned. "
+        "Reviewers are numbered, and a reason in a person's own words is not shown.",
+        [Table(["Measure", "Of", "Value", "Questions"], rows)],
+    )
+
+
+def _review_row(measure: str, n: int, row: Mapping[str, Any]) -> Row:
+    label, written = MEASURES[measure]
+    group = _review_group(measure, row["group"], n)
+    return _plain(label, group, written(row["value"]), count(row["n"]))
+
+
+def _review_group(measure: str, group: str, n: int) -> str:
+    if measure == "throughput":
+        return f"reviewer {n}"
+    known = {*REASONS.values(), "verdict", "no_reason", "share_of_screened"}
+    return group.replace("_", " ") if group in known else "own words"
+
+
+def rounds(findings: Findings) -> Section:
+    """Return what each refinement round was worth."""
+    title = "Rounds of refinement"
+    summary = findings.corpus.round_summary
+    if summary.is_empty():
+        return Section(title, "There was no verified rationale to refine.")
+    columns = ["Round", "Played", "Accepted", "Acceptance", "Won", "Mean characters"]
+    tokens = ["Input tokens", "Output tokens", "Reverted because"]
+    rows = [_round_row(row) for row in _rows(summary)]
+    return Section(
+        title,
+        "Round 0 is the verified first rationale. A candidate that fails its check is "
+        "reverted; of what stands, the judge chooses one rationale per question: "
+        f"that round won. {_choices(findings.corpus.reasoning_samples)}",
+        [Table([*columns, *tokens], rows, n_names=1)],
+    )
+
+
+def _round_row(row: Mapping[str, Any]) -> Row:
+    return _plain(
+        str(row["round"]),
+        *(count(row[name]) for name in ("played", "accepted")),
+        percent(row["acceptance"]),
+        count(row["won"]),
+        ABSENT if row["characters"] is None else f"{row['characters']:.0f}",
+        *(_tokens(row, way) for way in ("input_tokens", "output_tokens")),
+        row["reverted_because"] or ABSENT,
+    )
+
+
+def _tokens(row: Mapping[str, Any], column: str) -> str:
+    # None is not free: round 0 asks nothing, and not every server counts.
+    return count(row[column]) if row[column] else ABSENT
+
+
+def _choices(samples: pl.DataFrame) -> str:
+    """Return who chose, and how often two votes named different rounds."""
+    by = _counted(
+        samples.with_columns(pl.col("chosen_by").replace(CHOOSERS)), "chosen_by"
+    )
+    told = f"Who chose: {by}. " if by else ""
+    votes = samples["votes_agree"].drop_nulls()
+    if votes.is_empty():
+        return f"{told}No second vote was read: position bias is not measured."
+    differ = int((~votes).sum())
+    return (
+        f"{told}Shown in the reverse order, the judge named another round for "
+        f"{_of(differ, len(votes))}: there it went by position."
+    )
+
+
+def students(findings: Findings) -> Section:
+    """Return how much the students have in common, and the gold they doubt."""
+    title = "Students"
+    pairs = findings.corpus.student_agreement
+    if pairs.is_empty():
+        return Section(title, "No two students answered the same question.")
+    columns = ["Student", "Other", "Questions", "Same answer", "Both wrong"]
+    rows = [
+        _plain(
+            row["student"],
+            row["student_other"],
+            count(row["n"]),
+            percent(row["agreement"]),
+            count(row["n_both_wrong"]),
+            percent(row["agreement_when_wrong"]),
+        )
+        for row in _rows(pairs)
+    ]
+    return Section(
+        title,
+        "Students that make the same mistakes make one vote. "
+        f"{_doubtful(findings.corpus)}",
+        [Table([*columns, "Same answer when both wrong"], rows)],
+    )
+
+
+def _doubtful(corpus: Corpus) -> str:
+    audit = corpus.answer_key_audit.with_columns(
+        students=pl.format("{} of {} students", "n_agreeing", "n_students")
+    )
+    told = f"Questions whose students agree against the gold: {count(audit.height)}"
+    by = _counted(audit, "students")
+    held_out = count(corpus.held_out_questions.height)
+    return f"{told}{f' ({by})' if by else ''}; held out for it: {held_out}."
+
+
+def difficulty(findings: Findings) -> Section:
+    """Return where the hard questions are, and what GRPO can learn from them."""
+    title = "Difficulty"
+    summary = findings.corpus.difficulty_summary
+    if summary.is_empty():
+        return Section(title, "No question was judged by students.")
+    is_source = pl.col("dimension") == "source"
+    columns = ["By", "Value", "Questions", "Challenging", "Share", "Pass rate"]
+    tables = [
+        Table([*columns, "No signal"], [_difficulty_row(r) for r in _rows(part)])
+        for part in (summary.filter(~is_source), summary.filter(is_source))
+    ]
+    return Section(
+        title,
+        f"Rule: {findings.difficulty.rule}. A GRPO group whose completions are all "
+        "right or all wrong gives no signal; its expected share is reckoned from the "
+        f"students' answers, for groups of {findings.difficulty.group_size}. "
+        f"Of the challenging questions' groups it is {_no_signal(findings)}.",
+        [tables[0], tables[1]._replace(folded="difficulty_summary")],
+    )
+
+
+def _difficulty_row(row: Mapping[str, Any]) -> Row:
+    return _plain(
+        row["dimension"],
+        row["value"],
+        count(row["n"]),
+        count(row["n_challenging"]),
+        percent(row["n_challenging"] / row["n"]),
+        percent(row["pass_rate"]),
+        percent(row["zero_variance"]),
+    )
+
+
+def _no_signal(findings: Findings) -> str:
+    questions = findings.corpus.challenging
+    if questions.is_empty():
+        return "unknown: there are none"
+    chance = zero_variance(findings.difficulty.group_size).mean()
+    return percent(questions.select(chance).item())
+
+
+def contamination(findings: Findings) -> Section:
+    """Return which parts of the training data hold items of which benchmark."""
+    title = "Benchmark items in the training data"
+    hits = findings.corpus.contamination_hits
+    if hits.is_empty():
+        text = f"No row matched an item of a benchmark. {_trained_on(findings)}"
+        return Section(title, text)
+    names = ("set_name", "benchmark", "kind")
+    matched = hits.group_by(names).agg(
+        rows=pl.n_unique("row_id"), items=pl.n_unique("item_id"), pairs=pl.len()
+    )
+    rows = [
+        _plain(*row[:3], *map(count, row[3:]))
+        for row in matched.sort(names).iter_rows()
+    ]
+    columns = ["Part", "Benchmark", "Match", "Rows", "Items", "Pairs"]
+    return Section(
+        title,
+        "D_p is all questions with a rationale, before they are split into D_pr and "
+        f"D_pc. {_trained_on(findings)}",
+        [Table(columns, rows, n_names=3)],
+    )
+
+
+def _trained_on(findings: Findings) -> str:
+    """Return what became of the hits, as it is in the sets themselves."""
+    corpus = findings.corpus
+    examples = _examples(findings)
+    hit = examples["parent_id"].is_in(corpus.contamination_hits["row_id"].implode())
+    held = f"Training examples that hold an item: {_of(int(hit.sum()), len(hit))}"
+    if any(name.endswith("-contaminated") for name in examples["variant"].unique()):
+        return f"{held}, kept on purpose to reproduce the paper's sets."
+    barred = corpus.rejected_examples.filter(reason="contaminated")
+    by = _counted(barred, "detail")
+    return f"{held}. Rows left out for it: {by or 'none'}."
+
+
+def training_sets(findings: Findings) -> Section:
+    """Return what the sets are made of, and how long their examples are."""
+    title = "Training sets"
+    account = findings.corpus.length_account
+    if account.is_empty():
+        return Section(title, "Both training sets are empty.")
+    figures = ("n", "median", "p95", "longest", "total", "limit", "n_over")
+    rows = [
+        _plain(
+            *(row[name] for name in ("set_name", "part", "split")),
+            *(count(round(row[name])) for name in figures),
+        )
+        for row in _rows(account)
+    ]
+    names = ["Set", "Part", "Split"]
+    columns = ["Examples", "Median", "95 %", "Longest", "Total", "Limit", "Over"]
+    variants = sorted(_examples(findings)["variant"].unique())
+    measures = ", ".join(account["measure"].unique().sort())
+    return Section(
+        title,
+        f"Variant: {', '.join(variants)}. Lengths in {measures}; an example over the "
+        "limit is left out by the trainer.",
+        [Table([*names, *columns], rows, n_names=3)],
+    )
+
+
+def release(findings: Findings) -> Section:
+    """Return what the release holds, and why it does not hold the rest."""
+    title = "Release"
+    n_examples = _examples(findings).height
+    if not n_examples:
+        return Section(title, "There is nothing to release.")
+    withheld = findings.corpus.withheld_examples
+    told = f"Examples released: {_of(n_examples - withheld.height, n_examples)}."
+    if withheld.is_empty():
+        return Section(title, f"{told} None is withheld.")
+    counts = withheld.group_by("detail", "reason").len().sort("detail", "reason")
+    rows = [_plain(part, reason, count(n)) for part, reason, n in counts.iter_rows()]
+    return Section(
+        title,
+        f"{told} A row is withheld for the first reason that holds.",
+        [Table(["Part", "Reason", "Withheld"], rows)],
+    )
+
+
+# ---- texts -----------------------------------------------------------------------
+
+
+def _rows(table: pl.DataFrame) -> list[dict[str, Any]]:
+    return table.to_dicts()
+
+
+def _plain(*cells: str) -> Row:
+    return Row("plain", cells)
+
+
+def _of(part: int, whole: int) -> str:
+    return f"{count(part)} of {count(whole)}"
+
+
+def _counted(table: pl.DataFrame, column: str) -> str:
+    """Return every value with its count, the most frequent first."""
+    counts = table.drop_nulls(column).group_by(column).len()
+    ranked = counts.sort("len", column, descending=[True, False])
+    return ", ".join(f"{value}: {count(n)}" for value, n in ranked.iter_rows())
+
+
+def _examples(findings: Findings) -> pl.DataFrame:
+    sets = (findings.corpus.sft_set, findings.corpus.grpo_set)
+    return pl.concat(table.select("parent_id", "variant") for table in sets)

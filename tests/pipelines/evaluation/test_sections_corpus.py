@@ -1,0 +1,262 @@
+"""What the report says of the data: the figures, and what an empty table means."""
+
+import pytest
+from corpus_rows import (
+    DIFFICULTY,
+    ITEM,
+    PRIVATE,
+    Q1,
+    Q2,
+    corpus,
+    dropped,
+    example,
+    hard,
+    hit,
+    sample,
+)
+
+from psyche_kedro.pipelines.evaluation import sections_corpus
+from psyche_kedro.pipelines.evaluation.published import read_published
+from psyche_kedro.pipelines.evaluation.sections import Corpus, Findings
+from psyche_kedro.tables import (
+    ContaminationHits,
+    Funnel,
+    GrpoExamples,
+    JudgedQuestions,
+    ReasoningSamples,
+    RejectionCounts,
+    Rejections,
+    Scores,
+    SftExamples,
+    WithheldExamples,
+    WriterCounts,
+    frame,
+)
+
+
+def findings(**changes):
+    return Findings(
+        scores=frame(Scores, []),
+        funnel=frame(Funnel, []),
+        rejections=frame(RejectionCounts, []),
+        writers=frame(WriterCounts, []),
+        exemplars=frame(Scores, []),
+        deid_levels=(),
+        toys=(),
+        charts=(),
+        published=read_published(),
+        corpus=Corpus(**corpus(**changes)),
+        difficulty=DIFFICULTY,
+    )
+
+
+def cells(section, table=0):
+    return [list(row.cells) for row in section.tables[table].rows]
+
+
+def without(*names):
+    return {name: corpus()[name].clear() for name in names}
+
+
+# ---- review ----------------------------------------------------------------------
+
+
+def test_review_shows_agreement_speed_and_what_was_overturned():
+    alpha = "Agreement of reviewers (Krippendorff's alpha)"
+    overturned = "Passed by the screen, not kept as it was"
+    assert cells(sections_corpus.review(findings())) == [
+        ["Screened questions with a verdict", "share of screened", "50.0 %", "40"],
+        [alpha, "verdict", "0.81", "12"],
+        ["Questions an hour", "reviewer 1", "95.50", "40"],
+        [overturned, "wrong answer", "12.5 %", "5"],
+        [overturned, "own words", "2.5 %", "1"],
+    ]
+
+
+def test_no_review_is_said_and_not_shown_as_an_empty_table():
+    section = sections_corpus.review(findings(**without("review_summary")))
+    assert section.text.startswith("Not reviewed")
+    assert not section.tables
+
+
+# ---- rounds ----------------------------------------------------------------------
+
+
+def test_rounds_show_acceptance_wins_length_tokens_and_reasons():
+    assert cells(sections_corpus.rounds(findings())) == [
+        ["0", "1,200", "1,200", "100.0 %", "7", "166", "–", "–", "–"],
+        [
+            *["1", "1,200", "900", "75.0 %", "1,193", "–"],
+            *["54,321", "999", "wrong 288, leak 12"],
+        ],
+    ]
+
+
+def test_two_votes_that_differ_measure_position_bias():
+    text = sections_corpus.rounds(findings()).text
+    assert "another round for 1 of 2" in text
+    assert "nobody, one candidate: 1, the judge: 1, the written rule: 1" in text
+
+
+def test_without_a_second_vote_no_bias_is_claimed():
+    one_vote = frame(ReasoningSamples, [sample("judge"), sample("only")])
+    text = sections_corpus.rounds(findings(reasoning_samples=one_vote)).text
+    assert "position bias is not measured" in text
+    assert "0 of" not in text
+
+
+# ---- students and difficulty -----------------------------------------------------
+
+
+def test_students_show_what_they_have_in_common_and_which_gold_they_doubt():
+    section = sections_corpus.students(findings())
+    assert cells(section) == [["a", "b", "116", "37.1 %", "52", "48.1 %"]]
+    assert "against the gold: 2 (2 of 3 students: 1, 3 of 3 students: 1)" in (
+        section.text
+    )
+    assert "held out for it: 0" in section.text
+
+
+def test_questions_held_out_are_counted():
+    held_out = frame(JudgedQuestions, [hard(0)])
+    text = sections_corpus.students(findings(held_out_questions=held_out)).text
+    assert "held out for it: 1" in text
+
+
+def test_difficulty_names_its_rule_and_the_share_without_signal():
+    section = sections_corpus.difficulty(findings())
+    assert cells(section) == [
+        ["all", "all", "1,160", "290", "25.0 %", "25.0 %", "31.2 %"],
+        ["type", "multiple", "24", "15", "62.5 %", "25.0 %", "31.2 %"],
+    ]
+    assert "Rule: all_wrong" in section.text
+    # Three wrong answers of three, groups of 5: Beta(1, 4) gives 1/126 + 4/9.
+    assert "groups it is 45.2 %" in section.text
+
+
+def test_sources_are_folded_because_they_may_be_hundreds():
+    table = sections_corpus.difficulty(findings()).tables[1]
+    assert table.folded == "difficulty_summary"
+    assert [row.cells[:4] for row in table.rows] == [("source", "exam.json", "60", "0")]
+
+
+def test_without_challenging_questions_their_share_is_unknown():
+    text = sections_corpus.difficulty(findings(**without("challenging"))).text
+    assert "unknown: there are none" in text
+
+
+# ---- contamination ---------------------------------------------------------------
+
+
+def test_hits_are_counted_by_part_benchmark_and_kind():
+    hits = [
+        hit(Q1),
+        hit(Q2),
+        hit(Q1, kind="case_contained", item_id=Q2),
+        hit(Q1, set_name="D_cp", benchmark="cpsyexam"),
+    ]
+    found = findings(contamination_hits=frame(ContaminationHits, hits))
+    assert cells(sections_corpus.contamination(found)) == [
+        ["D_cp", "cpsyexam", "exact", "1", "1", "1"],
+        ["D_p", "pceb", "case_contained", "1", "1", "1"],
+        ["D_p", "pceb", "exact", "2", "1", "2"],
+    ]
+
+
+def test_a_row_that_holds_two_items_is_one_row():
+    assert cells(sections_corpus.contamination(findings())) == [
+        ["D_p", "pceb", "exact", "1", "2", "2"]
+    ]
+
+
+def test_hits_left_out_are_said_to_be():
+    text = sections_corpus.contamination(findings()).text
+    assert "hold an item: 0 of 2. Rows left out for it: D_pr: 1." in text
+
+
+def test_hits_kept_on_purpose_are_said_to_be_and_counted_in_the_sets():
+    variant = "ED-PRD-APD-contaminated"
+    kept = {
+        "sft_set": frame(SftExamples, [example("D_pr", Q1, variant)]),
+        "grpo_set": frame(GrpoExamples, [example("D_pc", Q2, variant)]),
+    }
+    text = sections_corpus.contamination(findings(**kept)).text
+    assert "hold an item: 1 of 2, kept on purpose" in text
+    assert "left out" not in text
+
+
+def test_a_hit_that_slipped_into_the_sets_would_be_seen():
+    slipped = frame(SftExamples, [example("D_pr", Q1)])
+    text = sections_corpus.contamination(findings(sft_set=slipped)).text
+    assert "hold an item: 1 of 2. " in text
+
+
+def test_the_item_itself_is_not_named():
+    assert ITEM not in str(sections_corpus.contamination(findings()))
+
+
+# ---- sets and release ------------------------------------------------------------
+
+
+def test_sets_show_variant_measure_and_what_is_too_long():
+    section = sections_corpus.training_sets(findings())
+    lengths = ["79", "298", "456", "1,569", "25,223", "1,024", "2"]
+    assert cells(section) == [["sft_set", "D_pr", "train", *lengths]]
+    assert "Variant: ED-PRD-APD." in section.text
+    assert "tokens (estimated)" in section.text
+
+
+def test_the_release_counts_what_is_withheld_by_part_and_reason():
+    section = sections_corpus.release(findings())
+    assert cells(section) == [["D_pr", "offline", "1"]]
+    assert section.text.startswith("Examples released: 1 of 2.")
+
+
+def test_a_whole_release_says_that_nothing_is_withheld():
+    section = sections_corpus.release(findings(**without("withheld_examples")))
+    assert section.text == "Examples released: 2 of 2. None is withheld."
+
+
+def test_reasons_are_counted_apart():
+    rows = [dropped("offline", "D_pr"), dropped("rules_only", "D_em")] * 2
+    withheld = frame(WithheldExamples, rows)
+    section = sections_corpus.release(findings(withheld_examples=withheld))
+    assert cells(section) == [["D_em", "rules_only", "2"], ["D_pr", "offline", "2"]]
+
+
+# ---- all -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("section", "empty", "said"),
+    [
+        ("review", ["review_summary"], "Not reviewed"),
+        ("rounds", ["round_summary"], "no verified rationale"),
+        ("students", ["student_agreement"], "No two students"),
+        ("difficulty", ["difficulty_summary"], "No question was judged"),
+        ("contamination", ["contamination_hits"], "No row matched an item"),
+        ("training_sets", ["length_account"], "Both training sets are empty"),
+        ("release", ["sft_set", "grpo_set"], "nothing to release"),
+    ],
+)
+def test_an_empty_table_is_said_to_be_empty(section, empty, said):
+    told = getattr(sections_corpus, section)(findings(**without(*empty)))
+    assert said in told.text
+    assert not told.tables
+
+
+SECTIONS = (
+    *("review", "rounds", "students", "difficulty"),
+    *("contamination", "training_sets", "release"),
+)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_no_words_of_a_person_are_shown(name):
+    assert PRIVATE not in str(getattr(sections_corpus, name)(findings()))
+
+
+def test_rows_refused_for_another_reason_are_no_contamination():
+    refused = frame(Rejections, [dropped("not_in_variant", "D_em")])
+    text = sections_corpus.contamination(findings(rejected_examples=refused)).text
+    assert "Rows left out for it: none." in text
