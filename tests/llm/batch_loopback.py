@@ -14,6 +14,7 @@ class BatchServer(LoopbackServer):
     Attributes:
         batches: By id, as the API shows them.
         fails: Contents that get an error in the results.
+        usage: Whether the replies report their tokens.
         hook: Called at ``uploaded``, ``created`` and ``polled``.
     """
 
@@ -24,6 +25,7 @@ class BatchServer(LoopbackServer):
         self.fails: set[str] = set()
         self.unanswered: set[str] = set()
         self.refuse = False
+        self.usage = True
         self.polls = 2
         self.hook: Callable[[str], None] = lambda event: None
 
@@ -109,7 +111,9 @@ class BatchServer(LoopbackServer):
     def _result(self, request: dict[str, Any]) -> bytes:
         content = request["body"]["messages"][-1]["content"]
         failed = content in self.fails
-        behaviour = Behaviour(status=400 if failed else 200, text=f"batch {content}")
+        behaviour = Behaviour(
+            status=400 if failed else 200, text=f"batch {content}", usage=self.usage
+        )
         body = completion_body(_Asked(request["body"]), behaviour)
         response = {"status_code": behaviour.status, "body": json.loads(body)}
         return json.dumps(

@@ -10,6 +10,11 @@ from pydantic import BaseModel, ValidationError
 
 from psyche_kedro.llm import ChatModel, ChatModelError
 from psyche_kedro.llm.accounts import Account, Budget, read_prices
+from psyche_kedro.llm.completions import (
+    CountTokens,
+    estimate_from_characters,
+    read_tokenizer,
+)
 from psyche_kedro.llm.endpoints import Endpoint, Patience
 from psyche_kedro.llm.reply_store import ReplyStore
 
@@ -104,6 +109,8 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         revision: Which weights stand behind the id; part of the model's identity.
         aliases: Other names under which an endpoint may say it answered.
         role: Under which the calls are counted; the model's id if none is given.
+        tokenizer: ``tokenizer.json`` that estimates the tokens of a reply where the
+            endpoint reports none; 1.6 characters to a token if none is given.
         prices: YAML file of prices by model id.
         budget: Fields of ``Budget``, for this role in one run.
         run_budget: Fields of ``Budget``, for all roles of one run together.
@@ -125,6 +132,7 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         revision: str | None = None,
         aliases: Sequence[str] = (),
         role: str | None = None,
+        tokenizer: str | None = None,
         prices: str | None = None,
         budget: dict[str, Any] | None = None,
         run_budget: dict[str, Any] | None = None,
@@ -138,6 +146,7 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         self._revision = revision
         self._aliases = aliases
         self._role = role or model
+        self._tokenizer = _in_project(tokenizer) if tokenizer else None
         self._prices = _in_project(prices) if prices else None
         self.metadata = metadata
         served = endpoints or [{"base_url": base_url}]
@@ -167,6 +176,7 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
             account=self._account(),
             aliases=self._aliases,
             mode=self._mode,
+            count_tokens=self._count_tokens(),
         )
 
     def save(self, data: None) -> NoReturn:
@@ -178,7 +188,7 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
 
         Raises:
             ChatModelError: If credentials hold no key, if there is a budget in money
-                but no price, or if the mode is unknown.
+                but no price, if the mode is unknown, or if the tokenizer is unreadable.
         """
         for endpoint, key in zip(self._endpoints, self._keys, strict=True):
             if key is not None and not key.get("api_key"):
@@ -188,6 +198,7 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
                 f"The catalog entry of model '{self._model}' has mode"
                 f" '{self._mode}': it is online or batch."
             )
+        self._count_tokens()
         account = self._account()
         if self._budget and self._budget.money and not account.priced:
             raise ChatModelError(
@@ -195,6 +206,11 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
                 f" model '{self._model}': add it to the price list named by `prices`,"
                 " or give the budget in tokens."
             )
+
+    def _count_tokens(self) -> CountTokens:
+        if self._tokenizer is None:
+            return estimate_from_characters
+        return read_tokenizer(self._tokenizer)
 
     def _account(self) -> Account:
         prices = read_prices(self._prices) if self._prices else {}

@@ -18,7 +18,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from psyche_kedro.llm.chat_model import ChatModelError, ChatRequest
-from psyche_kedro.llm.completions import kind_of_refusal, read_completion, wire_body
+from psyche_kedro.llm.completions import (
+    CountTokens,
+    kind_of_refusal,
+    read_completion,
+    wire_body,
+)
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Fault
 from psyche_kedro.llm.structured import schema_fields
 from psyche_kedro.llm.submissions import Submissions
@@ -73,6 +78,7 @@ class BatchSender:
         api: The provider.
         submissions: Remembers what was submitted.
         poll_seconds: Between two questions about a batch.
+        count_tokens: For an estimate where a reply comes without usage.
     """
 
     def __init__(
@@ -82,11 +88,13 @@ class BatchSender:
         api: BatchApi,
         submissions: Submissions,
         poll_seconds: float,
+        count_tokens: CountTokens,
     ) -> None:
         self._model = model
         self._api = api
         self._submissions = submissions
         self._poll_seconds = poll_seconds
+        self._count_tokens = count_tokens
 
     async def send(self, calls: Iterator[Call], deliver: Deliver) -> None:
         """Deliver every call, those of earlier submissions included.
@@ -186,7 +194,9 @@ class BatchSender:
             kind = kind_of_refusal(status, body)
             return key, Fault(kind, f"HTTP {status} in a batch", body=body)
         messages = wanted[key].request.messages if key in wanted else ()
-        return key, read_completion(body.encode(), messages)
+        return key, read_completion(
+            body.encode(), messages, count_tokens=self._count_tokens
+        )
 
 
 def _noting(

@@ -3,17 +3,21 @@
 A reply is an answer with its reasoning kept apart and its tokens, or a fault of a kind.
 """
 
+import functools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
-from psyche_kedro.llm.chat_model import Message, Usage
+from psyche_kedro.llm.chat_model import ChatModelError, Message, Usage
 from psyche_kedro.llm.engine import Answer, Call, Fault
 
 CHARACTERS_PER_TOKEN: Final = 1.6
 """For an estimate where no usage came: Qwen2.5 makes 1 token of 1.5-1.8 Chinese
 characters; English runs to about 4, so an estimate errs on the dear side."""
+
+CountTokens = Callable[[str], int]
 
 _BODY_KEPT: Final = 4_000
 _SERVER_ERROR: Final = 500
@@ -23,8 +27,49 @@ _REVISION = re.compile(r"[-@:_](latest|v?\d[\w.@-]*)")
 _THINKING = re.compile(r"\A\s*(?:<think>)?(.*?)</think>\s*", re.DOTALL)
 
 
+def estimate_tokens(characters: int) -> int:
+    """Return about how many tokens that many characters make, at 1.6 each."""
+    return round(characters / CHARACTERS_PER_TOKEN)
+
+
+def estimate_from_characters(text: str) -> int:
+    """Return about how many tokens ``text`` makes."""
+    return estimate_tokens(len(text))
+
+
+@functools.cache  # a large vocabulary takes a second to read, each node loads its model
+def read_tokenizer(path: Path) -> CountTokens:
+    """Return a counter of the tokens that a ``tokenizer.json`` makes of a text.
+
+    Still an estimate of what is billed: the chat template's own tokens are left out.
+
+    Raises:
+        ChatModelError: If ``tokenizers`` is not installed or the file is none of its.
+    """
+    try:
+        from tokenizers import Tokenizer  # noqa: PLC0415 - only where it is asked for
+    except ImportError as error:
+        raise ChatModelError(
+            f"Counting tokens with {path} needs the package `tokenizers`: run `pip"
+            " install psyche-kedro[train]`, or remove `tokenizer` from the catalog"
+            " entry."
+        ) from error
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise ChatModelError(
+            f"The tokenizer {path} must be a tokenizer.json and could not be read"
+            f" ({error}): mend the path or remove `tokenizer` from the catalog entry."
+        ) from error
+    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
+
+
 def read_completion(
-    body: bytes, messages: Sequence[Message], *, names: Sequence[str] = ()
+    body: bytes,
+    messages: Sequence[Message],
+    *,
+    names: Sequence[str] = (),
+    count_tokens: CountTokens = estimate_from_characters,
 ) -> Answer | Fault:
     """Return the answer in ``body``, its reasoning kept apart, or the fault.
 
@@ -32,6 +77,7 @@ def read_completion(
         body: The endpoint's JSON, as it came.
         messages: What was asked, for an estimate where the endpoint counts no tokens.
         names: Models that may have answered; any, where it is empty.
+        count_tokens: Makes that estimate.
 
     Returns:
         A fault of kind ``bad_body`` (not a completion), ``wrong_model`` (another one
@@ -45,7 +91,7 @@ def read_completion(
         message = choices[0]["message"] if choices else {}
         finish_reason = (choices[0].get("finish_reason") if choices else "") or "stop"
         text, reasoning = _split_reasoning(message)
-        usage = _usage(completion.get("usage"), messages, text + reasoning)
+        usage = _reported(completion.get("usage"))
         said = completion.get("model") or ""
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         detail = f"The body is no chat completion ({type(error).__name__})."
@@ -54,7 +100,15 @@ def read_completion(
         return Fault("wrong_model", f"the endpoint says it is {said!r}", body=kept)
     if reason := _unusable(finish_reason, text):
         return Fault(reason, f"finish_reason={finish_reason}", body=kept)
+    usage = usage or _estimated(messages, text + reasoning, count_tokens)
     return Answer(text, reasoning, finish_reason, usage)
+
+
+def _text(content: str | Sequence[Mapping[str, Any]]) -> str:
+    """Return the text of a message; an image beside it is not counted."""
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text", "") for part in content)
 
 
 def _is_model(said: str, name: str) -> bool:
@@ -91,23 +145,15 @@ def _split_reasoning(message: Mapping[str, Any]) -> tuple[str, str]:
     return text.strip(), reasoning.strip()
 
 
-def _usage(
-    reported: Mapping[str, Any] | None, messages: Sequence[Message], made: str
-) -> Usage:
-    if reported and reported.get("prompt_tokens") is not None:
-        return Usage(
-            int(reported["prompt_tokens"]), int(reported.get("completion_tokens") or 0)
-        )
-    return Usage(
-        estimate_tokens(sum(len(message["content"]) for message in messages)),
-        estimate_tokens(len(made)),
-        estimated=True,
-    )
+def _reported(usage: Mapping[str, Any] | None) -> Usage | None:
+    if not usage or usage.get("prompt_tokens") is None:
+        return None
+    return Usage(int(usage["prompt_tokens"]), int(usage.get("completion_tokens") or 0))
 
 
-def estimate_tokens(characters: int) -> int:
-    """Return about how many tokens that many characters make, at 1.6 each."""
-    return round(characters / CHARACTERS_PER_TOKEN)
+def _estimated(messages: Sequence[Message], made: str, count: CountTokens) -> Usage:
+    given = "".join(_text(message["content"]) for message in messages)
+    return Usage(count(given), count(made), estimated=True)
 
 
 def wire_body(model: str, call: Call) -> dict[str, Any]:

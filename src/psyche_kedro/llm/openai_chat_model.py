@@ -22,7 +22,13 @@ import openai
 from psyche_kedro.llm.accounts import Account
 from psyche_kedro.llm.batch import BatchSender, BatchState
 from psyche_kedro.llm.chat_model import ChatModelError, ChatRequest, Outcome
-from psyche_kedro.llm.completions import kind_of_refusal, read_completion, wire_body
+from psyche_kedro.llm.completions import (
+    CountTokens,
+    estimate_from_characters,
+    kind_of_refusal,
+    read_completion,
+    wire_body,
+)
 from psyche_kedro.llm.dispatch import Dispatcher
 from psyche_kedro.llm.endpoints import Endpoint, Patience
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
@@ -56,6 +62,7 @@ class OpenAIChatModel:
         account: What counts the tokens and watches the budget.
         aliases: Other names under which an endpoint may say it answered.
         mode: ``online``, or ``batch`` for the Batch API of the first endpoint.
+        count_tokens: For an estimate where an endpoint reports no usage.
     """
 
     def __init__(  # noqa: PLR0913 - what a catalog entry may set
@@ -70,6 +77,7 @@ class OpenAIChatModel:
         account: Account | None = None,
         aliases: Sequence[str] = (),
         mode: str = "online",
+        count_tokens: CountTokens = estimate_from_characters,
     ) -> None:
         patience = patience or Patience()
         sampling = dict(sampling or {})
@@ -84,10 +92,12 @@ class OpenAIChatModel:
             name,
             sampling=sampling,
             store=store,
-            transport=_BatchTransport(model, endpoints[0], store, patience.poll_seconds)
+            transport=_BatchTransport(
+                model, endpoints[0], store, patience.poll_seconds, count_tokens
+            )
             if mode == "batch"
             else _OnlineTransport(
-                (model, *aliases), endpoints, patience, store, account
+                (model, *aliases), endpoints, patience, store, account, count_tokens
             ),
             account=account,
         )
@@ -111,6 +121,7 @@ class _OnlineTransport:
     patience: Patience
     store: ReplyStore
     account: Account
+    count_tokens: CountTokens
 
     def send(self, calls: Iterator[Call], deliver: Deliver) -> None:
         run_to_end(self._send(calls, deliver))
@@ -132,7 +143,13 @@ class _OnlineTransport:
 
     def _asker(self, client: openai.AsyncOpenAI, base_url: str) -> "_Client":
         support = SchemaSupport(self.store, base_url, self.names[0])
-        return _Client(client, self.names, base_url, support)
+        return _Client(
+            client,
+            names=self.names,
+            base_url=base_url,
+            support=support,
+            count_tokens=self.count_tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +158,7 @@ class _BatchTransport:
     endpoint: Endpoint
     store: ReplyStore
     poll_seconds: float
+    count_tokens: CountTokens
 
     def send(self, calls: Iterator[Call], deliver: Deliver) -> None:
         run_to_end(self._send(calls, deliver))
@@ -154,6 +172,7 @@ class _BatchTransport:
                 api=_BatchApi(client.with_options(max_retries=_BATCH_RETRIES)),
                 submissions=Submissions(self.store, base_url, self.model),
                 poll_seconds=self.poll_seconds,
+                count_tokens=self.count_tokens,
             )
             try:
                 await sender.send(calls, deliver)
@@ -205,14 +224,17 @@ class _Client:
     def __init__(
         self,
         client: openai.AsyncOpenAI,
+        *,
         names: Sequence[str],
         base_url: str,
         support: SchemaSupport,
+        count_tokens: CountTokens,
     ) -> None:
         self._client = client
         self._names = names
         self._base_url = base_url
         self._support = support
+        self._count_tokens = count_tokens
         self._known = False
         self._strangers = 0
 
@@ -237,7 +259,10 @@ class _Client:
         except (openai.APIError, aiohttp.ClientError, httpx2.HTTPError) as error:
             return Fault("connection", type(error.__cause__ or error).__name__)
         answer = read_completion(
-            response.content, call.request.messages, names=self._names
+            response.content,
+            call.request.messages,
+            names=self._names,
+            count_tokens=self._count_tokens,
         )
         return self._recognised(answer)
 
