@@ -91,7 +91,7 @@ def corpus(**changes: pl.DataFrame) -> dict[str, pl.DataFrame]:
         ),
         "reasoning_samples": frame(
             ReasoningSamples,
-            [sample("only"), sample("judge", True), sample("rule", False)],
+            [sample("only"), *[sample("judge", True)] * 2, sample("rule", False)],
         ),
         "student_agreement": frame(
             StudentAgreement,

@@ -34,11 +34,11 @@ from psyche_kedro.tables import (
 )
 
 
-def findings(**changes):
+def findings(rejections=(), **changes):
     return Findings(
         scores=frame(Scores, []),
         funnel=frame(Funnel, []),
-        rejections=frame(RejectionCounts, []),
+        rejections=frame(RejectionCounts, rejections),
         writers=frame(WriterCounts, []),
         exemplars=frame(Scores, []),
         deid_levels=(),
@@ -56,6 +56,27 @@ def cells(section, table=0):
 
 def without(*names):
     return {name: corpus()[name].clear() for name in names}
+
+
+def refusal(stage, reason, rows):
+    return {"stage": stage, "reason": reason, "rows": rows}
+
+
+# ---- rejections ------------------------------------------------------------------
+
+
+def test_reasons_in_own_words_are_cut_and_counted_together():
+    refused = [
+        refusal("apply_review", "people_duplicate", 4),
+        refusal("apply_review", f"people_{PRIVATE}", 3),
+        refusal("apply_review", "people_他说\n不要", 2),
+        refusal("judge_replies", "harm:medication advice", 1),
+    ]
+    assert cells(sections_corpus.rejections(findings(rejections=refused))) == [
+        ["apply_review", "people_…", "5"],
+        ["apply_review", "people_duplicate", "4"],
+        ["judge_replies", "harm:medication…", "1"],
+    ]
 
 
 # ---- review ----------------------------------------------------------------------
@@ -94,8 +115,8 @@ def test_rounds_show_acceptance_wins_length_tokens_and_reasons():
 
 def test_two_votes_that_differ_measure_position_bias():
     text = sections_corpus.rounds(findings()).text
-    assert "another round for 1 of 2" in text
-    assert "nobody, one candidate: 1, the judge: 1, the written rule: 1" in text
+    assert "another round for 1 of 3" in text
+    assert "the judge: 2, no contest: 1, the written rule: 1" in text
 
 
 def test_without_a_second_vote_no_bias_is_claimed():

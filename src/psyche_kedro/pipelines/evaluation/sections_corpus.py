@@ -31,9 +31,12 @@ MEASURES: dict[str, tuple[str, Callable[[float | None], str]]] = {
 }
 """What ``review_summary`` measures: its label, and how its values are written."""
 
+NO_SLUG = r"(?s)[^a-z0-9_:].*"
+"""What of a reason is no slug: a judge or a reviewer may quote what they read."""
+
 CHOOSERS = {
     "judge": "the judge",
-    "only": "nobody, one candidate",
+    "only": "no contest",
     "rule": "the written rule",
 }
 
@@ -59,13 +62,17 @@ def funnel(findings: Findings) -> Section:
 
 def rejections(findings: Findings) -> Section:
     """Return the reasons for which rows were dropped."""
-    rows = [
-        Row("plain", [r["stage"], r["reason"], count(r["rows"])])
-        for r in findings.rejections.iter_rows(named=True)
-    ]
+    slug = pl.col("reason").str.replace(NO_SLUG, "…")
+    counts = (
+        findings.rejections.group_by("stage", slug, maintain_order=True)
+        .agg(pl.col("rows").sum())
+        .sort("stage", "rows", descending=[False, True], maintain_order=True)
+    )
+    rows = [_plain(stage, reason, count(n)) for stage, reason, n in counts.iter_rows()]
     return Section(
         "What was rejected, and why",
-        "Every filter keeps what it dropped, with its reason, in a table of its own.",
+        "Every filter keeps what it dropped, with its reason, in a table of its own. "
+        "A reason in the words of a judge or a reviewer is cut to … here.",
         [Table(["Stage", "Reason", "Rows"], rows)],
     )
 
