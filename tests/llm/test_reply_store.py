@@ -1,6 +1,9 @@
 """The reply store: what changes a reply's address, and what the file withstands."""
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from asking import ask
@@ -105,3 +108,21 @@ def test_a_file_that_is_no_database_is_refused_in_one_sentence(
     expected = r"file is not a database.*move it away"
     with pytest.raises(ChatModelError, match=expected), store.open():
         pass
+
+
+def test_many_may_open_a_new_store_at_once(tmp_path: Path) -> None:
+    together = threading.Barrier(4)
+
+    def write(path: Path, number: int) -> None:
+        together.wait()
+        with ReplyStore(path).open() as session:
+            session.commit([_reply(f"{number:064x}")])
+
+    with ThreadPoolExecutor(4) as threads:
+        for new in range(
+            25
+        ):  # one in ten met the other's lock before it was waited out
+            path = tmp_path / f"{new}.sqlite"
+            list(threads.map(write, [path] * 4, range(4)))
+            with ReplyStore(path).open() as session:
+                assert session.rows("SELECT count(*) FROM replies") == [(4,)]
