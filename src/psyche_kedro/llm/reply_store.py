@@ -37,6 +37,10 @@ KEPT_REASONS: Final = frozenset(
 """Failures that the same request would meet again, some of them at full price."""
 
 _KEY_VERSION: Final = 1
+# Made once: json.dumps would make one for each of a million addresses.
+_CANONICAL: Final = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":")
+)
 _BUSY_SECONDS: Final = 60.0
 _BUSY_PAUSE: Final = 0.01
 _SELECT_REPLIES: Final = (
@@ -144,9 +148,7 @@ def address_request(
         request.schema,
         [request.sample, request.attempt, request.round],
     ]
-    encoded = json.dumps(
-        content, sort_keys=True, ensure_ascii=False, separators=(",", ":")
-    )
+    encoded = _CANONICAL.encode(content)
     return hashlib.sha256(encoded.encode("utf-8", "surrogatepass")).hexdigest()
 
 
