@@ -340,6 +340,8 @@ def test_advice_is_judged_in_one_call_and_kept_with_both_scores(reply):
         (verdict(reasonableness=2), "not_reasonable"),
         (verdict(relevance=1), "not_relevant"),
         (verdict(substantive=False), "no_substantive_advice"),
+        (verdict(harm="advert"), "harm:advert"),
+        (verdict(harm="他说自己叫林小禾"), "harm:judged"),
         (verdict(harm="blame"), "harm:blame"),
         ("没法评", "needs_review"),
         (verdict(reasonableness=9), "needs_review"),

@@ -117,13 +117,18 @@ def verdict_reason(
         return "needs_review"
     in_danger = row["risk"] == "crisis"
     faults = {
-        f"harm:{verdict.harm}": verdict.harm != "none",
+        f"harm:{_category(verdict.harm)}": verdict.harm != "none",
         "not_reasonable": verdict.reasonableness < parameters.min_reasonableness,
         "not_relevant": verdict.relevance < parameters.min_relevance,
         "no_substantive_advice": not verdict.substantive,
         "crisis_without_referral": in_danger and not _refers(row, verdict, parameters),
     }
     return next((reason for reason, is_fault in faults.items() if is_fault), None)
+
+
+def _category(harm: str) -> str:
+    """Return the judge's category; its own words could quote the post."""
+    return harm if re.fullmatch(r"[a-z_]{2,30}", harm) else "judged"
 
 
 def _refers(
