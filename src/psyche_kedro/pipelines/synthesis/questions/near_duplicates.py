@@ -100,10 +100,12 @@ def near_duplicate_clusters(  # noqa: PLR0913 - keyword-only
         representative), ``similarity`` (Jaccard to it, 1.0 for itself).
     """
     order = _by_priority(df, id_col, priority)
-    texts = normalised(df[text_col].gather(order))
+    # A gather copies the texts: each copy is let go before the next is made.
+    texts = normalised(df[text_col]).gather(order)
     block = _block_codes(df, block_on)[order]
     distinct, group = _collapse(texts, block, params.ngram)
-    pairs = similar_pairs(texts.gather(distinct), block[distinct], params)
+    texts = texts.gather(distinct)
+    pairs = similar_pairs(texts, block[distinct], params)
     representative, similarity = link_stars(len(distinct), pairs)
     ids = df[id_col].gather(order)
     clusters = pl.DataFrame(
