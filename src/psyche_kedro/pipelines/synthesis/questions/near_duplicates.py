@@ -100,7 +100,7 @@ def near_duplicate_clusters(  # noqa: PLR0913 - keyword-only
         representative), ``similarity`` (Jaccard to it, 1.0 for itself).
     """
     order = _by_priority(df, id_col, priority)
-    # A gather copies the texts: each copy is let go before the next is made.
+    # A gather copies the texts: each copy replaces the one before, which is freed.
     texts = normalised(df[text_col]).gather(order)
     block = _block_codes(df, block_on)[order]
     distinct, group = _collapse(texts, block, params.ngram)
