@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
+import sections
+
 ROOT = Path(__file__).parents[1]
 SECTION = "cleaning"
 SAMPLE = ROOT / "data/01_raw/sample"
@@ -248,17 +250,6 @@ def report(n: int, python: str | None, posts: int) -> Iterator[str]:
         yield "\n" + million_row(posts)
 
 
-def write_section(text: str) -> None:
-    """Put ``text`` between this benchmark's marks in the README."""
-    readme = ROOT / "benchmarks/README.md"
-    start, end = f"<!-- {SECTION} -->", f"<!-- /{SECTION} -->"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(start)
-    after = rest.partition(end)[2] if rest else "\n"
-    if not rest:
-        before = f"{before.rstrip()}\n\n## Cleaning\n\n"
-    readme.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
-
-
 def main() -> None:
     """Measure and write the section, or run one part for it."""
     parser = argparse.ArgumentParser()
@@ -276,7 +267,7 @@ def main() -> None:
         posts = 1_000_000 if options.million else 0
         text = "\n".join(report(options.rows, options.peers, posts))
         print(text)
-        write_section(text)
+        sections.put(SECTION, text)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import resource
 import statistics
 import subprocess
@@ -24,6 +23,8 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+
+import sections
 
 HERE = Path(__file__).parent
 PROMPT = "You are an expert in psychology with much professional experience. " * 13
@@ -359,19 +360,6 @@ def bench_overhead(repeats: int) -> list[str]:
     ]
 
 
-def write_section(part: str, lines: list[str]) -> None:
-    """Put the lines between this part's marks in the README."""
-    path = HERE / "README.md"
-    text = path.read_text(encoding="utf-8") if path.exists() else "# Benchmarks\n"
-    block = "\n".join([f"<!-- {part} -->", *lines, f"<!-- /{part} -->"])
-    pattern = re.compile(f"<!-- {part} -->.*?<!-- /{part} -->", re.DOTALL)
-    if pattern.search(text):
-        text = pattern.sub(lambda _: block, text)
-    else:
-        text = f"{text.rstrip()}\n\n{block}\n"
-    path.write_text(text, encoding="utf-8")
-
-
 PARTS = {
     "speed": bench_speed,
     "limit": bench_limit,
@@ -389,7 +377,7 @@ def main() -> None:
     for part in arguments.only:
         lines = PARTS[part](arguments.repeats)
         print("\n".join(lines), flush=True)
-        write_section(f"request_engine_{part}", lines)
+        sections.put(f"request_engine_{part}", "\n".join(lines))
 
 
 if __name__ == "__main__":
