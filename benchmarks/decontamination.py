@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import polars as pl
+from sections import put
 
 from psyche_kedro.datasets import SourceFilesDataset
 from psyche_kedro.datasets.source_files import SourceFile
@@ -73,8 +74,14 @@ def main(folder: str, n: int = 100_000) -> None:
     )
     spent = time.process_time() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"{n} rows x {items.height} items: {spent:.1f} CPU s, {hits.height} hits")
-    print(f"peak {peak / 1e6:.2f} GB, {inputs / 1e6:.2f} GB of it before the match")
+    text = (
+        "`python benchmarks/decontamination.py <folder of pceb and cpsyexam>`\n\n"
+        f"{n:,} rows against {items.height:,} items: {spent:.1f} CPU s,"
+        f" {hits.height:,} pairs, peak {peak / 1e6:.2f} GB"
+        f" ({inputs / 1e6:.2f} GB of it before the match)."
+    )
+    print(text)
+    put("decontamination", text)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import random
 import time
 from pathlib import Path
 
+from sections import put
+
 from psyche_kedro import metrics
 
 PAIRS, ANSWER, REFERENCE = 200, 560, 170
@@ -29,10 +31,11 @@ def pairs() -> list[tuple[str, str]]:
 
 
 def main() -> None:
-    """Print a Markdown table."""
+    """Print a Markdown table and write its section."""
     drawn = pairs()
     metrics.segment("热身")  # jieba reads its dictionary once
-    print("| metric | s per 1,000 answers |\n|---|---:|")
+    lines = ["`python benchmarks/rouge.py`", "", "| metric | s per 1,000 answers |"]
+    lines.append("|---|---:|")
     timed = {
         "jieba words": lambda a, r: (metrics.segment(a), metrics.segment(r)),
         "rouge_pltrdy": metrics.rouge_pltrdy,
@@ -45,7 +48,9 @@ def main() -> None:
         for answer, reference in drawn:
             score(answer, reference)
         seconds = (time.perf_counter() - start) * 1000 / PAIRS
-        print(f"| {name} | {seconds:.2f} |")
+        lines.append(f"| {name} | {seconds:.2f} |")
+    print("\n".join(lines))
+    put("text-metrics", "\n".join(lines))
 
 
 if __name__ == "__main__":
