@@ -176,7 +176,7 @@ REPLIES: dict[str, tuple[Answer, int, list[str]]] = {
     "a refusal": ("抱歉，我无法生成。", 0, ["refusal"] * 2),
     "empty": ("", 0, ["empty_reply"] * 2),
     "a failed call": (fail("timeout"), 0, ["timeout"] * 2),
-    "cut off": (CUT, 1, ["truncated_reply"]),
+    "cut off": (CUT, 1, ["truncated"]),
 }
 
 
@@ -199,7 +199,7 @@ def test_every_question_asked_for_is_kept_or_rejected(
 FAILING: list[tuple[Answer, str]] = [
     (f"[{ONE}, {{'question': ", "not_written"),  # broken JSON: the second is lost
     ("抱歉，我无法生成这些题目。", "refusal"),
-    (CUT, "truncated_reply"),
+    (CUT, "truncated"),
     (f"[{ONE}, {BAD}]", "answer_not_in_options"),
     (fail("rate_limited"), "rate_limited"),
 ]
@@ -231,7 +231,7 @@ def test_one_reply_in_five_is_bad_and_every_question_is_accounted_for() -> None:
     assert Counter(rejections["reason"]) == {
         "not_written": 10,
         "refusal": 20,
-        "truncated_reply": 10,
+        "truncated": 10,
         "answer_not_in_options": 10,
         "rate_limited": 20,
     }

@@ -238,5 +238,6 @@ def test_a_question_whose_verdict_was_spoilt_is_rejected_with_the_reason(
     assert tables["screened"].height == run.spoiler.ledger["screen", "sound"]
     assert Counter(lost["reason"]) == {
         "truncated": done["truncated"],
-        "unreadable_reply": sum(done.values()) - done["truncated"],
+        "refusal": done["refusal"],
+        "unreadable_reply": done["broken JSON"] + done["wrong label"],
     }

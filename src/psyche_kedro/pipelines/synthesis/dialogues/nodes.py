@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
+from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome
 from psyche_kedro.pipelines.synthesis.dialogues import conversations, judging
 from psyche_kedro.pipelines.synthesis.dialogues.fact_check import invented_facts
 from psyche_kedro.pipelines.synthesis.parameters import DialogueParameters
@@ -19,6 +19,7 @@ from psyche_kedro.pipelines.synthesis.provenance import (
     fault,
     made_by,
     rejection,
+    written,
 )
 from psyche_kedro.prompts import Prompt, render_dialogue
 from psyche_kedro.tables import (
@@ -94,14 +95,14 @@ def _post_faults(row: Row, outcome: Outcome | None) -> list[str]:
         return ["no_reply"]
     if outcome is None:
         return []
-    text = _written(outcome)
+    text = written(outcome)
     if text is None:
         return [fault(outcome)]
     return invented_facts(conversations.source_text(row["messages"]), text)
 
 
 def _refined_post(row: Row, outcome: Outcome | None, prompt: Prompt) -> Row:
-    text = _written(outcome) if outcome else None
+    text = written(outcome) if outcome else None
     messages = (
         conversations.with_opening(row["messages"], text) if text else row["messages"]
     )
@@ -206,7 +207,7 @@ def _refined(draft: Draft, outcomes: Iterator[Outcome]) -> Draft:
     """Return a draft with its next replies, taken in order from ``outcomes``."""
     positions = conversations.reply_positions(draft.messages)
     said = {at: next(outcomes) for at in positions}
-    texts = {at: _written(outcome) for at, outcome in said.items()}
+    texts = {at: written(outcome) for at, outcome in said.items()}
     lost = tuple(fault(said[at]) for at, text in texts.items() if text is None)
     replies = {at: text for at, text in texts.items() if text}
     return draft._replace(
@@ -262,10 +263,3 @@ def _faulty(draft: Draft) -> Row:
 def _lost(row: Row, stage: str, reason: str, detail: str | None) -> Row:
     source = row.get("origin", row.get("source"))
     return rejection(row["post_id"], stage, reason, source=source, detail=detail)
-
-
-def _written(outcome: Outcome) -> str | None:
-    """Return the text of a whole reply; ``None`` where there is none."""
-    if not isinstance(outcome, Reply) or outcome.finish_reason == "length":
-        return None
-    return outcome.text.strip() or None

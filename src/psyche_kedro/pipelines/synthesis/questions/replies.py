@@ -32,11 +32,6 @@ _OPTION = re.compile(r"^\s*[(（]?([A-Ha-h])[)）]?\s*[.．、:：)）]\s*(?=\S)
 _NEXT_OPTION = re.compile(
     r"\s*(?:^|[\s;；])(?=[(（]?[A-H][)）]?\s*[.．、:：)）])", re.M
 )
-_REFUSAL = re.compile(
-    r"抱歉|对不起|很遗憾|无法(?:生成|提供|完成|满足|协助|回答)|不能(?:生成|提供|协助)|作为一个"
-    r"|I(?:'m| am) sorry|I can(?:'|no)t|as an AI",
-    re.IGNORECASE,
-)
 _PASSAGE = re.compile(
     r"上文|前文|本文|文中|原文|该文|本节|本章|本书|书中|课文"
     r"|(?:根据|依据|按照|结合|阅读)(?:以上|上述|下列|下面|所给|给出的?)?"
@@ -89,11 +84,10 @@ def read_question(item: Mapping[str, Any], kind: str) -> Slot:
 
 
 def _why_missing(reply: Reply, some: bool) -> str:
-    if reply.finish_reason == "length":
-        return "truncated_reply"
-    if some or read_json(reply.text) == []:
+    is_whole = reply.finish_reason != "length"
+    if is_whole and (some or read_json(reply.text) == []):
         return "not_written"
-    return "refusal" if _REFUSAL.search(reply.text) else fault(reply)
+    return fault(reply)
 
 
 def read_options(raw: Any, kind: str) -> list[dict[str, str]]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply, Usage
-from psyche_kedro.pipelines.synthesis.provenance import fault, made_by
+from psyche_kedro.pipelines.synthesis.provenance import fault, made_by, written
 from psyche_kedro.pipelines.synthesis.rationales.attempts import Attempt
 from psyche_kedro.pipelines.synthesis.rationales.leak import leaks, quotes_rationale
 from psyche_kedro.prompts import Prompt, render_question
@@ -65,7 +65,7 @@ def read_candidate(state: State, outcome: Outcome) -> Candidate:
     if not isinstance(outcome, Reply):
         return Candidate(None, outcome.reason, outcome.key, Usage())
     text = outcome.text.strip()
-    refusal = _refusal(text, state, outcome)
+    refusal = _refusal(state, outcome)
     return Candidate(text or None, refusal, outcome.key, outcome.usage)
 
 
@@ -142,8 +142,9 @@ def revised_row(  # noqa: PLR0913 - what a round consists of
     )
 
 
-def _refusal(text: str, state: State, reply: Reply) -> str | None:
-    if not text or reply.finish_reason == "length":
+def _refusal(state: State, reply: Reply) -> str | None:
+    text = written(reply)
+    if text is None:
         return fault(reply)
     if leaks(text, state.question):
         return "leak"
