@@ -48,9 +48,18 @@ class _Declared(NamedTuple):
     """Whether the words before it take back what stood earlier."""
 
 
+class _Said(NamedTuple):
+    """The answer channel of a reply, in NFKC."""
+
+    raw: str
+    plain: str
+    """Without quotes, Markdown and zero-width characters."""
+
+
 class _Question(NamedTuple):
     labels: frozenset[str]
     texts: Mapping[str, str]
+    """As they came; two rules of the last resort read them."""
 
 
 UNREAD = Choice(frozenset(), "unread")
@@ -93,13 +102,11 @@ def read_choice(
         declares nothing, hedges, contradicts itself or names a letter outside
         ``labels``.
     """
-    question = _Question(
-        frozenset(labels),
-        {label: _normalise(option) for label, option in (texts or {}).items()},
-    )
+    question = _Question(frozenset(labels), texts or {})
     answer = _after_thought(unicodedata.normalize("NFKC", text))
+    said = _Said(answer, _undecorated(answer))
     for name, rule in _RULES.items():
-        declared = list(rule(answer, question))
+        declared = list(rule(said, question))
         if declared:
             found = _resolve(declared)
             return Choice(found, name) if found else UNREAD
@@ -139,16 +146,21 @@ def _after_thought(text: str) -> str:
     return "" if _OPEN in text else text
 
 
-_DECORATION = str.maketrans(
-    "", "", "*`#_$\"'“”‘’「」『』《》\u200b\u200c\u200d\u2060\ufeff"
+_DECORATION = re.compile(
+    "[*`#_$\"'“”‘’「」『』《》\u200b\u200c\u200d\u2060\ufeff]+"
 )
 _LATEX_TEXT = re.compile(r"\\(?:text|mathrm|mathbf)(?:bf|rm)?\s*\{([^{}]*)\}")
 
 
 def _normalise(text: str) -> str:
     """Return ``text`` in NFKC without quotes, Markdown and zero-width characters."""
-    text = _LATEX_TEXT.sub(r"\1", unicodedata.normalize("NFKC", text))
-    return text.translate(_DECORATION).strip()
+    return _undecorated(unicodedata.normalize("NFKC", text))
+
+
+def _undecorated(text: str) -> str:
+    if "\\" in text:
+        text = _LATEX_TEXT.sub(r"\1", text)
+    return _DECORATION.sub("", text).strip()
 
 
 def _resolve(declared: list[_Declared]) -> frozenset[str]:
@@ -251,15 +263,21 @@ def _letters_at(text: str, start: int) -> str | None:
     return letters + _listed_after(text, start, group.end())
 
 
+_SMALL = re.compile(r"\(?([a-h])\)?(?=\s*(?:[.。,;)]|$|\n))")
+
+
 def _small_letter(text: str, start: int) -> str | None:
     """Return a lower-case letter that stands alone (答案：b), as a capital."""
-    match = re.compile(r"\(?([a-h])\)?(?=\s*(?:[.。,;)]|$|\n))").match(text, start)
+    match = _SMALL.match(text, start)
     return match[1].upper() if match else None
+
+
+_MORE = re.compile(r"\s*[.:)、]\s*\S")
 
 
 def _listed_after(text: str, start: int, end: int) -> str:
     """Return the further labels of ``A. 焦虑、C. 强迫`` or of a list by lines."""
-    if not re.compile(r"\s*[.:)、]\s*\S").match(text, end):
+    if not _MORE.match(text, end):
         return ""
     line, *rest = text[end:].split("\n")
     found = _LISTED.findall(re.split("[。;]", line)[0])
@@ -272,11 +290,13 @@ def _listed_after(text: str, start: int, end: int) -> str:
     return "".join(found)
 
 
-def _json_rule(text: str, question: _Question) -> Iterator[_Declared]:
-    keys = {"answer", "ans", "答案", "正确答案", "prediction", "final_answer", "选项"}
-    for item in read_objects(text):
+_KEYS = {"answer", "ans", "答案", "正确答案", "prediction", "final_answer", "选项"}
+
+
+def _json_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
+    for item in read_objects(said.raw):
         for key, value in item.items():
-            if str(key).strip().lower() not in keys:
+            if str(key).strip().lower() not in _KEYS:
                 continue
             parts = value if isinstance(value, list | tuple | set) else [value]
             letters = _slot("、".join(map(str, parts)))
@@ -284,20 +304,24 @@ def _json_rule(text: str, question: _Question) -> Iterator[_Declared]:
                 yield _Declared(_within(letters, question), False)
 
 
-def _boxed_rule(text: str, question: _Question) -> Iterator[_Declared]:
-    for match in re.finditer(r"\\boxed\s*\{([^{}]*)\}", _normalise(text)):
+_BOXED = re.compile(r"\\boxed\s*\{([^{}]*)\}")
+
+
+def _boxed_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
+    for match in _BOXED.finditer(said.plain):
         letters = _slot(match[1])
         if letters:
             yield _Declared(_within(letters, question), False)
 
 
+_LETTERS = re.compile("[A-H]{1,16}|[a-h]")
 _SEPARATORS = re.compile(r"[\s、,;/&+|.。:()\[\]【】]|以及|选项|和|与|及|项|and", re.I)
 
 
 def _bare(text: str) -> str | None:
     """Return the letters of a text that consists of nothing else, or ``None``."""
     bare = _SEPARATORS.sub("", text)
-    return bare.upper() if re.fullmatch("[A-H]{1,16}|[a-h]", bare) else None
+    return bare.upper() if _LETTERS.fullmatch(bare) else None
 
 
 def _slot(text: str) -> str | None:
@@ -306,27 +330,30 @@ def _slot(text: str) -> str | None:
     return _bare(text.upper()) or _letters_at(text, 0)
 
 
-def _declared_rule(text: str, question: _Question) -> Iterator[_Declared]:
-    yield from _anchored(_DECLARED, _normalise(text), question)
+def _declared_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
+    yield from _anchored(_DECLARED, said.plain, question)
 
 
-def _bare_rule(text: str, question: _Question) -> Iterator[_Declared]:
+def _bare_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
     """Yield lines of nothing but letters, first or last (``AC`` + 解析)."""
-    lines = [line for line in _normalise(text).splitlines() if line.strip()]
+    lines = [line for line in said.plain.splitlines() if line.strip()]
     for line in dict.fromkeys([*lines[:1], *lines[-1:]]):
         letters = _bare(line)
         if letters:
             yield _Declared(_within(letters, question), False)
 
 
-def _chosen_rule(text: str, question: _Question) -> Iterator[_Declared]:
-    yield from _anchored(_CHOSEN, _normalise(text), question)
+def _chosen_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
+    yield from _anchored(_CHOSEN, said.plain, question)
 
 
-def _leading_rule(text: str, question: _Question) -> Iterator[_Declared]:
+_LEADING = re.compile(rf"\(?({_RUN})\)?\s*[.:、)]\s*(?=\S)")
+
+
+def _leading_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
     """Yield the label of a reply that is one option: ``B. 保密原则``."""
-    text = _normalise(text)
-    match = re.match(rf"\(?({_RUN})\)?\s*[.:、)]\s*(?=\S)", text)
+    text = said.plain
+    match = _LEADING.match(text)
     if match and "\n" not in text and not _WRONG.search(text):
         letters = match[1] + _listed_after(text, 0, match.end(1))
         if _bare(letters):
@@ -338,9 +365,9 @@ _IS_RIGHT = re.compile(
 )
 
 
-def _is_right_rule(text: str, question: _Question) -> Iterator[_Declared]:
+def _is_right_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
     """Yield ``只有B正确``, ``选项B和选项C是正确的``; silent on option-by-option."""
-    text = _normalise(text)
+    text = said.plain
     if _verdicts(text).keys() >= question.labels:
         return
     for match in _IS_RIGHT.finditer(text):
@@ -360,12 +387,12 @@ def _verdicts(text: str) -> dict[str, bool]:
     return {m[1]: m[2] in right for m in _VERDICT.finditer(text)}
 
 
-def _verdict_rule(text: str, question: _Question) -> Iterator[_Declared]:
+def _verdict_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
     """Yield the options called right where every option is judged.
 
     Not where the wrong one is asked for: then the verdicts mean the opposite.
     """
-    text = _normalise(text)
+    text = said.plain
     verdicts = _verdicts(text)
     if verdicts.keys() >= question.labels and not _ASKED.search(text):
         right = frozenset(label for label, ok in verdicts.items() if ok)
@@ -378,35 +405,40 @@ _ALL = re.compile(
 )
 
 
-def _all_rule(text: str, question: _Question) -> Iterator[_Declared]:
+def _all_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
     """Yield the option that says 以上都是, else every option."""
-    text = _normalise(text)
+    text = said.plain
     match = _ALL.search(text)
     if not match or _NEGATED.search(text[: match.start()]):
         return
-    saying = [label for label, option in question.texts.items() if _ALL.search(option)]
+    options = _normalised(question.texts)
+    saying = [label for label, option in options.items() if _ALL.search(option)]
     yield _Declared(frozenset(saying[:1]) or question.labels, False)
 
 
-def _asked_rule(text: str, question: _Question) -> Iterator[_Declared]:
-    yield from _anchored(_ASKED, _normalise(text), question)
+def _asked_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
+    yield from _anchored(_ASKED, said.plain, question)
 
 
-def _text_rule(text: str, question: _Question) -> Iterator[_Declared]:
+def _text_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
     """Yield the one option whose text the last line says."""
-    lines = [line for line in _normalise(text).splitlines() if line.strip()]
-    said = [
+    lines = [line for line in said.plain.splitlines() if line.strip()]
+    named = [
         (label, option)
-        for label, option in question.texts.items()
+        for label, option in _normalised(question.texts).items()
         if label in question.labels and lines and _says(lines[-1], option)
     ]
     longest = [
         label
-        for label, option in said
-        if not any(option in other and option != other for _, other in said)
+        for label, option in named
+        if not any(option in other and option != other for _, other in named)
     ]
     if len(longest) == 1:
         yield _Declared(frozenset(longest), False)
+
+
+def _normalised(texts: Mapping[str, str]) -> dict[str, str]:
+    return {label: _normalise(text) for label, text in texts.items()}
 
 
 def _says(line: str, option: str) -> bool:
@@ -416,7 +448,7 @@ def _says(line: str, option: str) -> bool:
     return len(option) > 1 and at >= 0 and not _NEGATED.search(line[:at])
 
 
-_RULES: dict[str, Callable[[str, _Question], Iterator[_Declared]]] = {
+_RULES: dict[str, Callable[[_Said, _Question], Iterator[_Declared]]] = {
     "json": _json_rule,
     "boxed": _boxed_rule,
     "declared": _declared_rule,
@@ -434,6 +466,10 @@ _RULES: dict[str, Callable[[str, _Question], Iterator[_Declared]]] = {
 # ---- JSON ------------------------------------------------------------------------
 
 
+_BRACKET = re.compile(r"[\[{]")
+_DECODER = json.JSONDecoder(strict=False)
+
+
 def _reply_values(text: str) -> list[object]:
     """Return the values after a leading thought; a JSON string may quote the tags."""
     if text.lstrip().startswith(_OPEN):
@@ -444,7 +480,7 @@ def _reply_values(text: str) -> list[object]:
 def _json_values(text: str) -> Iterator[object]:
     """Yield the top-level objects and arrays of ``text``."""
     at = 0
-    while match := re.compile(r"[\[{]").search(text, at):
+    while match := _BRACKET.search(text, at):
         value, at = _json_at(text, match.start())
         if value is not None:
             yield value
@@ -453,7 +489,7 @@ def _json_values(text: str) -> Iterator[object]:
 def _json_at(text: str, start: int) -> tuple[object | None, int]:
     """Return the value that begins at ``start``, and where to read on."""
     try:
-        return json.JSONDecoder(strict=False).raw_decode(text, start)
+        return _DECODER.raw_decode(text, start)
     except json.JSONDecodeError:
         pass
     end = _closing(text, start)
