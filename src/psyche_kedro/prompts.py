@@ -31,7 +31,10 @@ TYPE_NAMES = {
 @cache
 def _compiled(template: str) -> Template:
     """Return a template, compiled once: compiling takes far longer than filling in."""
-    return _JINJA.from_string(template)
+    compiled = _JINJA.from_string(template)
+    # Each rendering copies the globals; from Jinja's own ChainMap that takes longest.
+    compiled.globals = dict(_JINJA.globals)
+    return compiled
 
 
 class Prompt(BaseModel):
