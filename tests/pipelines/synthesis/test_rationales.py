@@ -9,7 +9,6 @@ from questions_made import question, reviewed
 
 from psyche_kedro.llm.chat_model import ChatRequest, Reply
 from psyche_kedro.pipelines.synthesis.parameters import RationaleParameters
-from psyche_kedro.pipelines.synthesis.rationales.leak import leaks, quotes_rationale
 from psyche_kedro.pipelines.synthesis.rationales.nodes import (
     choose_best_rationales,
     refine_rationales,
@@ -309,38 +308,6 @@ def test_an_unsolved_question_has_no_rounds() -> None:
         params=PARAMS,
     )
     assert rounds.is_empty()
-
-
-# ---- leak ------------------------------------------------------------------------
-
-OPTIONS = "A. 复述策略\nB. 组块\nC. 系列位置效应\nD. 前摄抑制"
-
-
-@pytest.mark.parametrize(
-    ("candidate", "told"),
-    [
-        ("先辨清概念，再逐项对照条件。", False),
-        ("特别注意选项中的近义概念。", False),
-        ("答案是A。", True),  # any answer, also a wrong one
-        ("应当选择B项。", True),
-        ("想一想什么是组块。", True),
-        ("想一想什么是组 块。", True),
-        ("想一想什么是系列位置效应。", False),  # names a distractor
-        (f"题目的选项是：\n{OPTIONS}\n请逐项检验。", False),
-        (f"题目的选项是：\n{OPTIONS}\n留意组块。", True),
-    ],
-)
-def test_a_candidate_leaks_by_an_answer_or_by_the_golds_text(
-    candidate: str, told: bool
-) -> None:
-    assert leaks(candidate, question()) is told
-
-
-def test_words_of_the_question_are_no_quotation() -> None:
-    row = question("把零散的材料合成较大的单位以便记忆，这种记忆方法称为（ ）。")
-    stem = "把零散的材料合成较大的单位以便记忆"
-    assert not quotes_rationale(f"读清：{stem}", f"题目说{stem}，所以", row)
-    assert quotes_rationale(f"先想{SOUND[5:25]}", SOUND, row)
 
 
 # ---- choice ----------------------------------------------------------------------

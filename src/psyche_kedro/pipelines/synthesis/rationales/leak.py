@@ -3,10 +3,14 @@
 Refinement writes a prompt for one question, with a verified rationale in view; the next
 request asks the same question with that prompt. If the prompt tells the answer, a right
 prediction proves nothing.
+
+The rules go by words: a hint in other words (这句话站得住脚) passes. To know how often,
+read a sample of ``rationale_rounds``.
 """
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +26,7 @@ def leaks(candidate: str, question: Mapping[str, Any]) -> bool:
     """Return whether ``candidate`` tells the answer.
 
     It does when ``answers.py``, reading it as if it were a reply, finds any answer, or
-    when it names a gold option's text outside a verbatim copy of the option list.
+    when its words single the gold out among the options.
 
     Args:
         candidate: The prompt.
@@ -31,9 +35,92 @@ def leaks(candidate: str, question: Mapping[str, Any]) -> bool:
     labels = [option["label"] for option in question["options"]]
     if read_choice(candidate, labels).labels:
         return True
-    rest = _plain(candidate).replace(_plain(_option_list(question)), "")
-    gold = (o["text"] for o in question["options"] if o["label"] in question["gold"])
-    return any(_plain(text) in rest for text in gold)
+    texts = {o["label"]: _plain(o["text"]).strip(_ENDS) for o in question["options"]}
+    if _VERDICTS.issuperset(texts.values()):
+        return tells_verdict(candidate)
+    said = _plain(candidate)
+    for part in filter(None, (question["case_text"], question["stem"])):
+        said = said.replace(_plain(part), "")
+    return _singles_out(_mentions(said, texts), set(question["gold"]))
+
+
+# ---- naming options --------------------------------------------------------------
+
+_ENDS = "。.;；,，、"
+_ALONE = r"(?:(?<!\w)|(?<=[是为选]))%s(?![\w.、)])"
+"""A text of one character is part of some word of any prompt: 是, 3, 知."""
+
+
+def _mentions(said: str, texts: Mapping[str, str]) -> Counter[str]:
+    """Return how often each option's text is said, a part of a longer one not."""
+    counts: Counter[str] = Counter()
+    for label in sorted(texts, key=lambda label: -len(texts[label])):
+        text = texts[label]
+        if len(text) > 1:
+            counts[label] = said.count(text)
+            said = said.replace(text, "\0")
+        elif text:
+            counts[label] = len(re.findall(_ALONE % re.escape(text), said))
+    return counts
+
+
+def _singles_out(mentions: Counter[str], gold: set[str]) -> bool:
+    """Return whether gold options are said more, or all others and they not.
+
+    All options named equally often, as in a copy of the list, give nothing away.
+    """
+    right = max((n for label, n in mentions.items() if label in gold), default=0)
+    wrong = min((n for label, n in mentions.items() if label not in gold), default=0)
+    return right > min(mentions.values(), default=0) or wrong > right
+
+
+# ---- judging a statement ---------------------------------------------------------
+
+_VERDICTS = frozenset("正确 错误 不正确 对 错 不对 是 否 √ × ✓ ✗ 真 假".split())  # noqa: SIM905
+_WORD = r"(?:正确(?!地|性|理解|把握|认识|区分|分析)|错误|有误|(?:对|错)(?=的?(?:\W|$)))"
+_NEUTRAL = re.compile(
+    rf"(?:是否|是不是|能否|有无|有没有)[^,。;!?]{{0,6}}?{_WORD}的?"
+    rf"|{_WORD}的?(?:与否|吗|(?:还是|或者?|与|和|及|、|/){_WORD}的?)"
+    r"|正误|对错|真假|对不对"
+)
+_SUPPOSED = re.compile(
+    "如果|若|假如|假设|假定|设想|倘若|要是|只要|只有|时才|无论|不论|可能|也许"
+)
+_TOLD = re.compile(
+    r"(?:[该此其本原这][一个种句条道]?(?:说法|表述|命题|陈述|观点|论断|描述|叙述|结论|话|题|句)"
+    rf"|题干|题目|这样说)(?:(?!理解)[^,。;:!?、()“”]){{0,6}}?(?P<a>{_WORD}|错在)"
+    rf"|(?:答案|结论|判断?|选|填)[应该当]*[是为作成:]*[“(]?(?P<b>{_WORD})"
+    rf"|[“(](?P<c>{_WORD})[”)]"
+)
+_NEGATED = re.compile(r"(?:不|非|没有?)[是能算为完全]*$")
+
+
+def tells_verdict(candidate: str) -> bool:
+    """Return whether a prompt calls the statement of a true/false item right or wrong.
+
+    There 正确 and 错误 are the options, and part of how anyone asks (是否正确,
+    正确与否, 如果正确……). What counts is a verdict on the statement, of one kind only.
+
+    Args:
+        candidate: The prompt.
+    """
+    said = _plain(candidate.replace("\n", "。"))
+    sentences = re.split("[。;!?]", _NEUTRAL.sub("", said))
+    asserted = [s for s in sentences if not _SUPPOSED.search(s)]
+    return len({told for s in asserted for told in _verdicts(s)}) == 1
+
+
+def _verdicts(sentence: str) -> list[bool]:
+    """Return the verdicts of a sentence: right or wrong, negations taken in."""
+    found = []
+    for match in _TOLD.finditer(sentence):
+        start = max(match.start(name) for name in "abc")
+        is_right = sentence[start] in "正对"
+        found.append(is_right != bool(_NEGATED.search(sentence[:start])))
+    return found
+
+
+# ---- quoting ---------------------------------------------------------------------
 
 
 def quotes_rationale(
@@ -47,10 +134,6 @@ def quotes_rationale(
     known = _stretches(_plain(render_question(question)))
     copied = _stretches(_plain(rationale)) & _stretches(_plain(candidate))
     return bool(copied - known)
-
-
-def _option_list(question: Mapping[str, Any]) -> str:
-    return "\n".join(f"{o['label']}. {o['text']}" for o in question["options"])
 
 
 def _plain(text: str) -> str:
