@@ -27,11 +27,16 @@ PARAMETERS = TextbookParameters.model_validate(
             "max_image_share": 0.85,
         },
         "olmocr": {
+            "renderer": "pdfium",
             "longest_side": 128,
             "max_tokens": 800,
             "temperatures": [0.1, 0.3, 0.7],
         },
-        "local_ocr": {"engines": [], "longest_side": 128, "min_confidence": 0.9},
+        "local_ocr": {
+            "engines": [],
+            "longest_side": 128,
+            "min_confidence": {"rapidocr": 0.9, "tesseract": 0.7},
+        },
         "blank_ink_share": 0.0002,
     }
 )
@@ -51,7 +56,7 @@ def scan(n_pages: int, name: str = "书.pdf") -> SourceFile:
     return SourceFile(name, data.getvalue)
 
 
-def read(script: Callable[[Ask], Answer], tmp_path, files=None):
+def read(script: Callable[[Ask], Answer], tmp_path, files=None, parameters=PARAMETERS):
     """Return the table of pages, that of files, and the server that was asked."""
     with FakeVlmServer(script) as server:
         model = OpenAIChatModel(
@@ -60,7 +65,7 @@ def read(script: Callable[[Ask], Answer], tmp_path, files=None):
             store=ReplyStore(tmp_path / "replies.sqlite"),
             patience=Patience(attempts=4, deadline_seconds=20),
         )
-        read = read_textbooks(files or [scan(3)], model, PARAMETERS)
+        read = read_textbooks(files or [scan(3)], model, parameters)
     return read.pages, read.unreadable, server
 
 

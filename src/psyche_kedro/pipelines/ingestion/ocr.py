@@ -1,17 +1,20 @@
 """OCR engines that run here: rapidocr, whose models come in its wheel, and tesseract.
 
 On rendered Chinese textbook pages rapidocr lost 0.1 to 2.5 % of the Han characters,
-tesseract 1.9 to 3.1 % (tried). A page whose lowest line score is below 0.9 may have
-lost a line: it is flagged, not dropped.
+tesseract 1.9 to 3.1 % (tried). A page with a line of low score may have lost one: it is
+flagged, not dropped.
 """
 
+import csv
 import importlib.util
-import io
 import os
 import shutil
 import subprocess
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -25,6 +28,8 @@ from psyche_kedro.pipelines.ingestion.reading_order import (
 
 QUARTER_TURNS = (90, 270)
 TESSERACT_LANGUAGE = "chi_sim"
+TESSERACT_SECONDS = 300
+WORD = "5"  # level of a row of tesseract's TSV
 
 
 class OcrText(NamedTuple):
@@ -39,6 +44,10 @@ class OcrText(NamedTuple):
     confidence: float | None
 
 
+class OcrError(Exception):
+    """An engine failed on a page; its first line says why."""
+
+
 class OcrEngine(Protocol):
     """Reads a picture of a page."""
 
@@ -48,20 +57,31 @@ class OcrEngine(Protocol):
         ...
 
     def read(self, image: Image) -> OcrText:
-        """Return the text of a page; empty where none was found."""
+        """Return the text of a page; empty where none was found.
+
+        Raises:
+            OcrError: If the engine failed.
+        """
+        ...
+
+    def lacks(self) -> str | None:
+        """Return what is to be installed before it can read, or None."""
         ...
 
 
 def installed_engines(names: Sequence[str]) -> list[OcrEngine]:
     """Return the engines of ``names`` that this machine has, in that order."""
-    return [engine for name in names if (engine := _engine(name)) is not None]
+    return [engine for engine in map(_engine, names) if engine.lacks() is None]
+
+
+def missing_engines(names: Sequence[str]) -> list[str]:
+    """Return what is to be installed for those that this machine has not."""
+    return [lack for engine in map(_engine, names) if (lack := engine.lacks())]
 
 
 @cache
-def _engine(name: str) -> OcrEngine | None:
-    if name == "rapidocr":
-        return Rapidocr() if importlib.util.find_spec("rapidocr") else None
-    return Tesseract() if shutil.which("tesseract") else None
+def _engine(name: str) -> OcrEngine:
+    return Rapidocr() if name == "rapidocr" else Tesseract()
 
 
 class Rapidocr:
@@ -71,6 +91,12 @@ class Rapidocr:
 
     def __init__(self) -> None:
         self._reader: Any = None
+
+    def lacks(self) -> str | None:
+        """Return what is to be installed before it can read, or None."""
+        if importlib.util.find_spec("rapidocr"):
+            return None
+        return "rapidocr is not installed (`pip install psyche-kedro[ocr]`)"
 
     def read(self, image: Image) -> OcrText:
         """Return the text of a page; one that lies on its side is turned first."""
@@ -116,17 +142,69 @@ class Tesseract:
 
     name = "tesseract"
 
-    def read(self, image: Image) -> OcrText:
-        """Return the text of a page."""
-        png = io.BytesIO()
-        image.save(png, "png")
-        # Two OpenMP threads cost 10 times the CPU seconds of one on small machines
-        # (tried): parallelise by process instead.
-        done = subprocess.run(  # noqa: S603
-            ["tesseract", "-", "-", "-l", TESSERACT_LANGUAGE, "--psm", "3"],  # noqa: S607
-            input=png.getvalue(),
-            capture_output=True,
-            check=False,
-            env=os.environ | {"OMP_THREAD_LIMIT": "1"},
+    def lacks(self) -> str | None:
+        """Return what is to be installed before it can read, or None."""
+        if shutil.which("tesseract") is None:
+            return (
+                "tesseract is not on the PATH (`apt install tesseract-ocr "
+                "tesseract-ocr-chi-sim`, `brew install tesseract tesseract-lang`)"
+            )
+        listed = _run(["--list-langs"]).stdout.split()
+        if TESSERACT_LANGUAGE in listed:
+            return None
+        return (
+            f"tesseract lacks its model {TESSERACT_LANGUAGE} (`apt install "
+            "tesseract-ocr-chi-sim`, `brew install tesseract-lang`)"
         )
-        return OcrText(done.stdout.decode("utf-8", "replace").strip(), None)
+
+    def read(self, image: Image) -> OcrText:
+        """Return the text of a page; one that lies on its side is turned first.
+
+        Raises:
+            OcrError: If tesseract does not end well.
+        """
+        with TemporaryDirectory() as folder:
+            page, found = Path(folder, "page.png"), Path(folder, "found")
+            image.save(page)
+            _recognise(page, found)
+            text = found.with_suffix(".txt").read_text("utf-8").strip()
+            return OcrText(text, _lowest_line(found.with_suffix(".tsv")))
+
+
+def _recognise(page: Path, found: Path) -> None:
+    options = ["-l", TESSERACT_LANGUAGE, "--psm", "1"]  # 1: finds the page's rotation
+    for output in ("txt", "tsv"):
+        options += ["-c", f"tessedit_create_{output}=1"]
+    try:
+        done = _run([str(page), str(found), *options])
+    except subprocess.TimeoutExpired as error:
+        raise OcrError(f"no end after {TESSERACT_SECONDS} s") from error
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise OcrError(said[-1] if said else f"exit code {done.returncode}")
+
+
+def _run(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    # Two OpenMP threads cost 10 times the CPU seconds of one on small machines (tried):
+    # parallelise by process instead.
+    return subprocess.run(  # noqa: S603
+        ["tesseract", *arguments],  # noqa: S607
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        errors="replace",
+        timeout=TESSERACT_SECONDS,
+        env=os.environ | {"OMP_THREAD_LIMIT": "1"},
+    )
+
+
+def _lowest_line(tsv: Path) -> float | None:
+    """Return the lowest mean word score of a line, in [0, 1]; None without a word."""
+    lines: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    with tsv.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            if row["level"] == WORD and row["text"].strip():
+                place = row["block_num"], row["par_num"], row["line_num"]
+                # A word of n characters counts n times.
+                lines[place] += [float(row["conf"]) / 100] * len(row["text"])
+    return min((sum(line) / len(line) for line in lines.values()), default=None)

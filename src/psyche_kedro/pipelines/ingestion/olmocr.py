@@ -2,9 +2,9 @@
 
 The paper reads images and PDFs with olmOCR (§2.1). Its command line discards a whole
 book for one page that fails and exits with 0 (tried: 1 page of 61), so we take its
-prompt and its reply format and ask through our own ``ChatModel``: back-off is the
-gateway's, and its reply store, keyed by the picture, the prompt, the model and the
-sampling, is the page store. A rerun asks only for what is missing.
+renderer, its prompt and its reply format and ask through our own ``ChatModel``:
+back-off is the gateway's, and its reply store, keyed by the picture, the prompt, the
+model and the sampling, is the page store. A rerun asks only for what is missing.
 
 A reply is YAML front matter, then the page in Markdown::
 
@@ -19,15 +19,17 @@ A reply is YAML front matter, then the page in Markdown::
 """
 
 import base64
-import io
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from PIL.Image import Image
-
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome
-from psyche_kedro.pipelines.ingestion.page_images import PageRef, render
+from psyche_kedro.pipelines.ingestion.olmocr_pictures import (
+    draw,
+    require_renderer,
+    turn,
+)
+from psyche_kedro.pipelines.ingestion.page_images import PageRef
 from psyche_kedro.pipelines.ingestion.parameters import OlmocrParameters
 
 FENCE = re.compile(r"\A\s*```[a-z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
@@ -66,16 +68,19 @@ def read_pages(
 
     A page without a usable reply is asked for again at the next temperature, turned if
     the reply says so.
+
+    Raises:
+        ChatModelError: If the renderer is not installed, before any page is asked.
     """
+    require_renderer(refs, parameters)
     pages: dict[PageRef, OlmocrPage] = {}
     waiting = [_Try(ref) for ref in refs]
-    for attempt, temperature in enumerate(parameters.temperatures):
-        requests = _requests(waiting, attempt, temperature, parameters)
-        read = [read_reply(outcome) for outcome in model.complete(requests)]
-        pages |= {one.ref: page for one, page in zip(waiting, read, strict=True)}
+    for attempt in range(len(parameters.temperatures)):
+        read = _ask(waiting, attempt, model, parameters)
+        pages |= {one.ref: page for one, page in read}
         waiting = [
             _Try(one.ref, (one.turn + page.turn) % 360)
-            for one, page in zip(waiting, read, strict=True)
+            for one, page in read
             if page.problem in WORTH_ANOTHER_TRY
         ]
         if not waiting:
@@ -83,37 +88,44 @@ def read_pages(
     return pages
 
 
-def _requests(
-    tries: Sequence[_Try],
-    attempt: int,
-    temperature: float,
-    parameters: OlmocrParameters,
-) -> Iterator[ChatRequest]:
+def _ask(
+    tries: Sequence[_Try], attempt: int, model: ChatModel, parameters: OlmocrParameters
+) -> list[tuple[_Try, OlmocrPage]]:
+    """Return what came of each try; a page that could not be drawn is not asked for."""
+    asked: list[_Try] = []
+    undrawn: list[tuple[_Try, OlmocrPage]] = []
+
+    def requests() -> Iterator[ChatRequest]:
+        drawings = draw([one.ref for one in tries], parameters)
+        for one, drawing in zip(tries, drawings, strict=True):
+            if drawing.problem:
+                undrawn.append((one, OlmocrPage("", drawing.problem)))
+                continue
+            asked.append(one)
+            yield _request(turn(drawing.png, one.turn), attempt, parameters)
+
+    read = [read_reply(outcome) for outcome in model.complete(requests())]
+    return [*undrawn, *zip(asked, read, strict=True)]
+
+
+def _request(png: bytes, attempt: int, parameters: OlmocrParameters) -> ChatRequest:
     # 0.2 s to import, and only a run with an endpoint needs it.
     from olmocr.prompts import build_no_anchoring_v4_yaml_prompt  # noqa: PLC0415
 
-    prompt = build_no_anchoring_v4_yaml_prompt()
-    pictures = render([one.ref for one in tries], parameters.longest_side)
-    for one, picture in zip(tries, pictures, strict=True):
-        yield ChatRequest(
-            messages=[_message(prompt, picture.rotate(one.turn, expand=True))],
-            task="read_textbooks",
-            sampling={"temperature": temperature, "max_tokens": parameters.max_tokens},
-            attempt=attempt,
-        )
-
-
-def _message(prompt: str, picture: Image) -> dict[str, object]:
-    png = io.BytesIO()
-    picture.save(png, "png")
-    url = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
-    return {
-        "role": "user",
-        "content": [
-            {"type": "text", "text": prompt},
-            {"type": "image_url", "image_url": {"url": url}},
-        ],
-    }
+    url = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    content = [
+        {"type": "text", "text": build_no_anchoring_v4_yaml_prompt()},
+        {"type": "image_url", "image_url": {"url": url}},
+    ]
+    return ChatRequest(
+        messages=[{"role": "user", "content": content}],
+        task="read_textbooks",
+        sampling={
+            "temperature": parameters.temperatures[attempt],
+            "max_tokens": parameters.max_tokens,
+        },
+        attempt=attempt,
+    )
 
 
 def read_reply(outcome: Outcome) -> OlmocrPage:

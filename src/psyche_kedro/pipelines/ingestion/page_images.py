@@ -1,11 +1,10 @@
-"""Pages as pictures: rendered from a PDF, or the frames of an image file.
+"""Pages as pictures: rendered from a PDF by pypdfium2, or the frames of an image file.
 
-pypdfium2 renders, not olmOCR's own pdftoppm: it needs no apt package, is three times as
-fast, and renders non-embedded Chinese fonts where pdftoppm without poppler-data gives
-an empty page and exit code 0 (tried).
+A page that cannot be drawn is None in its place, so that it costs no other page.
 """
 
 import io
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
@@ -19,6 +18,9 @@ from psyche_kedro.pipelines.ingestion.sources import UnreadableSource
 
 DARK = 128
 PDF_PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
+BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+IMAGE_FAULTS = (UnidentifiedImageError, OSError, EOFError, SyntaxError, ValueError)
+"""What Pillow raises for a damaged file, by format and place of the damage."""
 
 
 class PageRef(NamedTuple):
@@ -68,23 +70,41 @@ def image_frames(data: bytes) -> int:
     """Return how many pages an image file holds (a TIFF may hold many).
 
     Raises:
-        UnreadableSource: If the image is damaged.
+        UnreadableSource: If the image is damaged or too large to be opened safely.
     """
     with _open_image(data) as image:
         return int(getattr(image, "n_frames", 1))
 
 
-def _open_image(data: bytes) -> Image.Image:
+@contextmanager
+def _open_image(data: bytes) -> Iterator[Image.Image]:
     try:
-        return Image.open(io.BytesIO(data))
-    except (UnidentifiedImageError, OSError) as error:
+        with _bombs_refused(), Image.open(io.BytesIO(data)) as image:
+            yield image
+    except BOMBS as error:
+        raise UnreadableSource(
+            "too_large",
+            f"The image has more than {Image.MAX_IMAGE_PIXELS:,} pixels: scan it at a "
+            "lower resolution.",
+        ) from error
+    except IMAGE_FAULTS as error:
         raise UnreadableSource(
             "damaged_image", "The image does not open: scan it again."
         ) from error
 
 
-def render(refs: Iterable[PageRef], longest_side: int) -> Iterator[Image.Image]:
-    """Yield one RGB picture per page; a book is opened once for neighbouring pages.
+@contextmanager
+def _bombs_refused() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # Pillow itself only warns up to twice its limit.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def render(refs: Iterable[PageRef], longest_side: int) -> Iterator[Image.Image | None]:
+    """Yield one RGB picture per page, None for a page that cannot be drawn.
+
+    A book is opened once for neighbouring pages.
 
     Args:
         refs: Pages; those of one book stand together.
@@ -96,19 +116,30 @@ def render(refs: Iterable[PageRef], longest_side: int) -> Iterator[Image.Image]:
         if refs_of_file[0].kind == "pdf":
             with open_pdf(data) as document:
                 for ref in refs_of_file:
-                    yield _render_page(document[ref.number - 1], longest_side)
+                    yield _pdf_page(document, ref.number, longest_side)
         else:
-            with _open_image(data) as image:
-                for ref in refs_of_file:
-                    image.seek(ref.number - 1)
-                    yield _scaled(image, longest_side)
+            for ref in refs_of_file:
+                yield _image_page(data, ref.number, longest_side)
 
 
-def _render_page(page: Any, longest_side: int) -> Image.Image:
-    scale = longest_side / max(page.get_size())
-    picture: Image.Image = page.render(scale=scale).to_pil().convert("RGB")
+def _pdf_page(document: Any, number: int, longest_side: int) -> Image.Image | None:
+    try:
+        page = document[number - 1]
+        scale = longest_side / max(page.get_size())
+        picture: Image.Image = page.render(scale=scale).to_pil().convert("RGB")
+    except pypdfium2.PdfiumError:
+        return None
     page.close()
     return picture
+
+
+def _image_page(data: bytes, number: int, longest_side: int) -> Image.Image | None:
+    try:
+        with _open_image(data) as image:
+            image.seek(number - 1)
+            return _scaled(image, longest_side)
+    except UnreadableSource:
+        return None
 
 
 def _scaled(image: Image.Image, longest_side: int) -> Image.Image:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0, le=1)]
+LocalEngine = Literal["rapidocr", "tesseract"]
 
 
 class _Parameters(BaseModel):
@@ -24,6 +25,8 @@ class TextLayerParameters(_Parameters):
 class OlmocrParameters(_Parameters):
     """How olmOCR is asked."""
 
+    renderer: Literal["olmocr", "pdfium"]
+    """``olmocr`` draws as olmOCR's tool does and needs poppler; ``pdfium`` does not."""
     longest_side: Annotated[int, Field(ge=64)]
     """Pixels of the rendered page's longest side."""
     max_tokens: Annotated[int, Field(ge=1)]
@@ -31,13 +34,20 @@ class OlmocrParameters(_Parameters):
     """One per attempt at a page."""
 
 
+class LineConfidence(_Parameters):
+    """Lowest line score that needs no second look, by engine."""
+
+    rapidocr: Share
+    tesseract: Share
+
+
 class LocalOcrParameters(_Parameters):
     """How pages are read without an endpoint."""
 
-    engines: tuple[Literal["rapidocr", "tesseract"], ...]
+    engines: tuple[LocalEngine, ...]
     """In order of preference; one that is not installed is passed over."""
     longest_side: Annotated[int, Field(ge=64)]
-    min_confidence: Share
+    min_confidence: LineConfidence
     """A page with a line below it is flagged ``low_confidence``."""
 
 

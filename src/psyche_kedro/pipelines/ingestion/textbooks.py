@@ -6,18 +6,25 @@ endpoint is configured, else the OCR engines of this machine. Every page gets a 
 whatever became of it, and one bad page never costs a book.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL.Image import Image
+from pypdfium2 import PdfiumError
 
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.llm.chat_model import ChatModel
 from psyche_kedro.pipelines.ingestion import markup, olmocr
 from psyche_kedro.pipelines.ingestion.encodings import decode
 from psyche_kedro.pipelines.ingestion.file_types import IMAGE_TYPES, file_type
-from psyche_kedro.pipelines.ingestion.ocr import OcrEngine, installed_engines
+from psyche_kedro.pipelines.ingestion.ocr import (
+    OcrEngine,
+    OcrError,
+    installed_engines,
+    missing_engines,
+)
 from psyche_kedro.pipelines.ingestion.page_images import (
     PageRef,
     image_frames,
@@ -25,7 +32,10 @@ from psyche_kedro.pipelines.ingestion.page_images import (
     open_pdf,
     render,
 )
-from psyche_kedro.pipelines.ingestion.parameters import TextbookParameters
+from psyche_kedro.pipelines.ingestion.parameters import (
+    TextbookParameters,
+    TextLayerParameters,
+)
 from psyche_kedro.pipelines.ingestion.sources import (
     Row,
     UnreadableSource,
@@ -34,6 +44,7 @@ from psyche_kedro.pipelines.ingestion.sources import (
 from psyche_kedro.pipelines.ingestion.text_layer import distrust, read_text_layer
 from psyche_kedro.tables import content_id
 
+_LOG = logging.getLogger(__name__)
 NO_ENGINE = "no_ocr_engine"
 
 
@@ -164,12 +175,21 @@ def _pdf_pages(
 ) -> Iterator[Page]:
     with open_pdf(data) as document:
         for number in range(1, len(document) + 1):
-            page = document[number - 1]
-            text = read_text_layer(page)
-            doubt = distrust(text, page, parameters.text_layer)
-            read = None if doubt else PageText(text, "ok", "text_layer")
-            yield Page(PageRef(file, "pdf", number), read, text if doubt else "", doubt)
-            page.close()
+            ref = PageRef(file, "pdf", number)
+            try:
+                yield _pdf_page(ref, document, parameters.text_layer)
+            except PdfiumError:
+                yield Page(ref, None)  # perhaps another program can draw it
+
+
+def _pdf_page(ref: PageRef, document: Any, trust: TextLayerParameters) -> Page:
+    page = document[ref.number - 1]
+    text = read_text_layer(page)
+    doubt = distrust(text, page, trust)
+    page.close()
+    if doubt:
+        return Page(ref, None, text, doubt)
+    return Page(ref, PageText(text, "ok", "text_layer"))
 
 
 # ---- pictures --------------------------------------------------------------------
@@ -185,16 +205,28 @@ def read_pictures(
         model: olmOCR's endpoint, or None.
         parameters: Thresholds and engines.
     """
-    engines = installed_engines(parameters.local_ocr.engines)
     refs = [page.ref for page in pages]
     by_olmocr = olmocr.read_pages(refs, model, parameters.olmocr) if model else {}
     rest = [page for page in pages if _needs_more(by_olmocr.get(page.ref))]
+    engines = _engines(parameters.local_ocr.engines, len(rest))
     pictures = render((p.ref for p in rest), parameters.local_ocr.longest_side)
     read = {ref: _from_olmocr(page) for ref, page in by_olmocr.items()}
     for page, picture in zip(rest, pictures, strict=True):
         local = _read_locally(page, picture, engines, parameters)
         read[page.ref] = _after(by_olmocr.get(page.ref), local)
     return read
+
+
+def _engines(names: Sequence[str], n_pages: int) -> list[OcrEngine]:
+    """Return this machine's engines; say what is missing where that costs pages."""
+    engines = installed_engines(names)
+    if n_pages and names and not engines:
+        _LOG.warning(
+            "%d pages are left without an OCR engine: %s; install one and run again.",
+            n_pages,
+            "; ".join(missing_engines(names)),
+        )
+    return engines
 
 
 def _needs_more(page: olmocr.OlmocrPage | None) -> bool:
@@ -217,23 +249,39 @@ def _after(first: olmocr.OlmocrPage | None, local: PageText) -> PageText:
 
 def _read_locally(
     page: Page,
-    picture: Image,
+    picture: Image | None,
     engines: Sequence[OcrEngine],
     parameters: TextbookParameters,
 ) -> PageText:
+    if picture is None:
+        return _unread(page, "damaged_page")
     if ink_share(picture) < parameters.blank_ink_share:
         return PageText("", "blank", "none")
+    faults = []
     for engine in engines:
-        found = engine.read(picture)
+        try:
+            found = engine.read(picture)
+        except OcrError as error:
+            faults.append(f"{engine.name}: {error}")
+            continue
         if found.text:
-            low = (found.confidence or 1.0) < parameters.local_ocr.min_confidence
-            detail = "low_confidence" if low else None
+            least = getattr(parameters.local_ocr.min_confidence, engine.name)
+            detail = "low_confidence" if _is_below(found.confidence, least) else None
             return PageText(found.text, "ok", engine.name, found.confidence, detail)
+    if page.layer or faults or not engines:
+        return _unread(page, "; ".join(faults) or NO_ENGINE)
+    return PageText("", "blank", engines[-1].name, detail="no_text_found")
+
+
+def _is_below(confidence: float | None, least: float) -> bool:
+    return confidence is not None and confidence < least
+
+
+def _unread(page: Page, why: str) -> PageText:
+    """Return the layer that is not trusted, better than nothing, where there is one."""
     if page.layer:
         return PageText(page.layer, "fallback", "text_layer", detail=page.distrust)
-    if engines:
-        return PageText("", "blank", engines[-1].name, detail="no_text_found")
-    return PageText("", "failed", "none", detail=NO_ENGINE)
+    return PageText("", "failed", "none", detail=why)
 
 
 # ---- rows ------------------------------------------------------------------------
