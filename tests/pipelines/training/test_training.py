@@ -1,9 +1,11 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -124,6 +126,16 @@ def test_grpo_with_too_few_prompts_says_what_to_change(runs, base):
         train_grpo(base, grpo_set(1), grpo_parameters(runs), REWARD)
 
 
+def test_fewer_processes_than_asked_for_are_refused(base, tmp_path):
+    from psyche_kedro.pipelines.training.sft import run_sft
+
+    several = CHILD | {"kind": "accelerate", "processes": 2}
+    parameters = sft_parameters(str(tmp_path), micro_batch_size=10, launcher=several)
+    spec = open_run("sft", base=base, examples=sft_set(), parameters=parameters)
+    with pytest.raises(TrainingFailedError, match="is 2, but the launcher made a g"):
+        run_sft(spec)
+
+
 def test_an_option_that_trl_does_not_know_is_named(runs, base):
     parameters = sft_parameters(runs, trainer={"warmup_ratio": 0.1})
     with pytest.raises(TrainingFailedError, match=r"no option \['warmup_ratio'\]"):
@@ -171,55 +183,100 @@ def test_a_run_whose_weights_were_touched_is_not_used_again(runs, base, sft, tmp
         weights.write_bytes(kept)
 
 
-def test_a_half_written_checkpoint_is_passed_over(tmp_path):
-    for step, files in {20: ["trainer_state.json"], 40: []}.items():
-        folder = tmp_path / f"checkpoint-{step}"
-        folder.mkdir()
-        for name in files:
-            (folder / name).touch()
-    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-20"
+def checkpoint(folder, step, state='{"global_step": 1}', random_states=(0,)):
+    """Write what a checkpoint is known by."""
+    path = Path(folder, f"checkpoint-{step}")
+    path.mkdir()
+    (path / "trainer_state.json").write_text(state)
+    for i in random_states:
+        name = "rng_state.pth" if len(random_states) == 1 else f"rng_state_{i}.pth"
+        with zipfile.ZipFile(path / name, "w") as file:
+            file.writestr("data.pkl", b"")
+    return path
 
 
-def start_and_kill(spec, where, step):
-    """Start a child as the launcher does and SIGKILL it once ``step`` is saved."""
+def test_the_last_checkpoint_is_the_newest_not_the_first_by_name(tmp_path):
+    steps = [checkpoint(tmp_path, step) for step in (20, 80, 100)]
+    assert last_checkpoint(tmp_path) == steps[-1]
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        lambda path: (path / "trainer_state.json").unlink(),
+        lambda path: (path / "trainer_state.json").write_text(""),
+        lambda path: (path / "trainer_state.json").write_text('{"global_st'),
+        lambda path: (path / "checkpoint-is-incomplete.txt").touch(),
+        lambda path: (path / "rng_state_1.pth").unlink(),
+        lambda path: (path / "rng_state_1.pth").write_bytes(b"PK"),
+    ],
+    ids=["no_state", "empty", "cut", "marked", "no_random_state", "half_random_state"],
+)
+def test_a_half_written_checkpoint_is_passed_over(tmp_path, cut):
+    whole = checkpoint(tmp_path, 20, random_states=(0, 1))
+    cut(checkpoint(tmp_path, 40, random_states=(0, 1)))
+    assert last_checkpoint(tmp_path, processes=2) == whole
+
+
+def test_a_run_resumed_within_an_epoch_goes_on_to_the_same_weights(base, tmp_path):
+    # transformers restores the random state after it has drawn this sampler's order.
+    trainer = {"train_sampling_strategy": "group_by_length", "save_total_limit": None}
+    sizes = {"epochs": 3, "batch_size": 8, "micro_batch_size": 8, "save_steps": 4}
+
+    def train(runs):
+        parameters = sft_parameters(str(runs), trainer=trainer, **sizes)
+        return train_sft(base, sft_set(), parameters)
+
+    whole = train(tmp_path / "whole")
+    run = whole.checkpoint.path.parent
+    kept = tmp_path / "again" / run.name / "checkpoint-8"  # of 5 steps an epoch
+    shutil.copytree(run / kept.name, kept)
+    resumed = train(tmp_path / "again")
+    result = json.loads((kept.parent / "result.json").read_text())
+    assert result["resumed_from"] == 8
+    assert resumed.checkpoint.digest == whole.checkpoint.digest
+    assert resumed.log.equals(whole.log)
+
+
+def start_and_kill(spec, where):
+    """Start a child as the launcher does and SIGKILL it after its first checkpoint."""
     process = subprocess.Popen(
         launcher._command(spec, where),
         env=launcher._environment(spec),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    state = Path(spec.folder, f"checkpoint-{step}", "trainer_state.json")
     deadline = time.monotonic() + 120
-    while not state.exists() and time.monotonic() < deadline:
+    while not last_checkpoint(Path(spec.folder)) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert state.exists()
+    assert last_checkpoint(Path(spec.folder))
     assert not Path(spec.folder, "result.json").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["sft", "grpo"])
 def test_a_killed_run_goes_on_to_the_same_weights(stage, sft, grpo, base, tmp_path):
-    # GRPO's kill falls in the second epoch, where TRL's own sampler repeats the first.
+    # GRPO's kill falls after two epochs; TRL's own sampler would repeat the first.
     runs = str(tmp_path)
     if stage == "sft":
         inputs = {"base": base, "examples": sft_set()}
         spec = open_run(
             "sft", parameters=sft_parameters(runs, launcher=CHILD), **inputs
         )
-        start_and_kill(spec, spec.sft.launcher, step := 20)
+        start_and_kill(spec, spec.sft.launcher)
         resumed, whole = train_sft(base, sft_set(), sft_parameters(runs)), sft
     else:
         inputs = {"base": sft.checkpoint, "examples": grpo_set(), "reward": REWARD}
         parameters = grpo_parameters(runs, launcher=CHILD)
         spec = open_run("grpo", parameters=parameters, **inputs)
-        start_and_kill(spec, spec.grpo.launcher, step := 8)
+        start_and_kill(spec, spec.grpo.launcher)
         parameters = grpo_parameters(runs)
         resumed = train_grpo(sft.checkpoint, grpo_set(), parameters, REWARD)
         whole = grpo
     result = json.loads(Path(spec.folder, "result.json").read_text())
-    assert result["resumed_from"] >= step
+    assert result["resumed_from"] >= (20 if stage == "sft" else 8)
     assert resumed.checkpoint.digest == whole.checkpoint.digest
     assert resumed.log.equals(whole.log)
 

@@ -11,7 +11,6 @@ import polars as pl
 from datasets import Dataset
 from transformers import AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
-from trl.trainer.utils import RepeatSampler
 
 from psyche_kedro.pipelines.training.parameters import GrpoParameters
 from psyche_kedro.pipelines.training.runs import (
@@ -20,6 +19,7 @@ from psyche_kedro.pipelines.training.runs import (
     TrainingFailedError,
 )
 from psyche_kedro.pipelines.training.sft import (
+    EpochSampler,
     common_options,
     options,
     prepare_process,
@@ -28,33 +28,11 @@ from psyche_kedro.pipelines.training.sft import (
 from psyche_kedro.rewards import AccuracyReward, FormatReward
 
 
-class EpochRepeatSampler(RepeatSampler):
-    """A ``RepeatSampler`` whose order is a function of (seed, epoch).
-
-    TRL 1.16's own has no ``set_epoch`` and restarts its generator, so a run resumed in
-    the second epoch sees the first one's order: of 16 prompts 4 twice, 4 never
-    (measured). transformers calls ``set_epoch`` where there is one.
-    """
-
-    def set_epoch(self, epoch: int) -> None:
-        """Order the prompts for ``epoch``, 0-based."""
-        if self.shuffle:
-            self.generator.manual_seed((self.seed or 0) * 100_003 + epoch)
-
-
 class ResumableGRPOTrainer(GRPOTrainer):
     """A ``GRPOTrainer`` that resumes to the same weights as an unbroken run."""
 
-    def _get_train_sampler(self, dataset: Any = None) -> EpochRepeatSampler:
-        sampler = super()._get_train_sampler(dataset)
-        return EpochRepeatSampler(
-            sampler.data_source,
-            sampler.mini_repeat_count,
-            sampler.batch_size,
-            sampler.repeat_count,
-            sampler.shuffle,
-            sampler.seed,
-        )
+    def _get_train_sampler(self, dataset: Any = None) -> EpochSampler:
+        return EpochSampler(super()._get_train_sampler(dataset), self)
 
 
 def run_grpo(spec: RunSpec) -> RunResult:

@@ -14,6 +14,7 @@ Nothing here imports torch: the specification crosses a process border as JSON.
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +27,7 @@ from psyche_kedro import __version__
 from psyche_kedro.datasets.checkpoint_dataset import MANIFEST, Checkpoint
 from psyche_kedro.pipelines.training.parameters import (
     GrpoParameters,
+    LauncherParameters,
     SftParameters,
 )
 from psyche_kedro.rewards import RewardParameters
@@ -56,6 +58,13 @@ class RunSpec(BaseModel):
     sft: SftParameters | None = None
     grpo: GrpoParameters | None = None
     reward: RewardParameters | None = None
+
+    @property
+    def launcher(self) -> LauncherParameters:
+        """Where the trainer runs."""
+        parameters = self.sft or self.grpo
+        assert parameters is not None  # noqa: S101 - for mypy; one is always there
+        return parameters.launcher
 
     @property
     def rows(self) -> Path:
@@ -166,19 +175,38 @@ def checkpoint_of(spec: RunSpec) -> Checkpoint:
     return Checkpoint(final, json.loads((final / MANIFEST).read_text()))
 
 
-def last_checkpoint(folder: Path) -> Path | None:
+def last_checkpoint(folder: Path, processes: int = 1) -> Path | None:
     """Return the newest whole checkpoint of a run.
 
-    A kill while saving leaves a folder without the trainer's state, which is written
-    last; ``transformers.get_last_checkpoint`` would take it.
+    A kill while saving leaves part of one; ``transformers.get_last_checkpoint`` would
+    take it.
+
+    Args:
+        folder: The run's.
+        processes: That train: each writes a file of its own.
     """
-    whole = [
-        path
-        for path in folder.glob("checkpoint-*")
-        if (path / "trainer_state.json").exists()
-        and not (path / "checkpoint-is-incomplete.txt").exists()
-    ]
+    checkpoints = folder.glob("checkpoint-*")
+    whole = [path for path in checkpoints if _is_whole(path, processes)]
     return max(whole, key=lambda path: int(path.name.split("-")[1]), default=None)
+
+
+def _is_whole(checkpoint: Path, processes: int) -> bool:
+    """Tell whether all was written, to the end.
+
+    The first process writes ``trainer_state.json`` last: opened, then filled, and a
+    kill in between leaves it empty (seen on a loaded machine). Other processes may
+    still be at their random states, without which TRL goes on with others, silently.
+    """
+    names = [f"rng_state_{i}.pth" for i in range(processes)]
+    if processes == 1:
+        names = ["rng_state.pth"]
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return False
+    if (checkpoint / "checkpoint-is-incomplete.txt").exists():
+        return False
+    return all(zipfile.is_zipfile(checkpoint / name) for name in names)
 
 
 def log_rows(stage: str, log: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ would cut off the answer and the end of the turn.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from typing import Any, Literal
 import polars as pl
 import torch
 from datasets import Dataset
+from torch.utils.data import Sampler
 from transformers import (
     AutoTokenizer,
     PrinterCallback,
@@ -39,6 +40,13 @@ from psyche_kedro.pipelines.training.runs import (
 
 IGNORED = -100
 """Label of a token without loss."""
+
+
+class ResumableSFTTrainer(SFTTrainer):
+    """An ``SFTTrainer`` that resumes to the same weights as an unbroken run."""
+
+    def _get_train_sampler(self, dataset: Any = None) -> "EpochSampler":
+        return EpochSampler(super()._get_train_sampler(dataset), self)
 
 
 def run_sft(spec: RunSpec) -> RunResult:
@@ -69,7 +77,7 @@ def run_sft(spec: RunSpec) -> RunResult:
             f"no example of sft_set is at most training.sft.max_length = "
             f"{spec.sft.max_length} tokens long, raise it"
         )
-    trainer = SFTTrainer(
+    trainer = ResumableSFTTrainer(
         spec.model,
         args=options(SFTConfig, sft_options(spec.sft, spec.folder)),
         train_dataset=data["train"],
@@ -133,6 +141,34 @@ def prepare_process(spec: RunSpec) -> None:
         torch.set_num_threads(spec.threads)
 
 
+class EpochSampler(Sampler[int]):
+    """A sampler whose order is a function of (seed, epoch).
+
+    TRL 1.16's for GRPO restarts its generator with the process: a run resumed in the
+    second epoch sees the first one's order, of 16 prompts 4 twice and 4 never
+    (measured). transformers 5.23's for ``group_by_length`` draws from the process's
+    own generator, which is restored only after the order is drawn. The epoch is read
+    from the trainer's state: accelerate hands ``set_epoch`` through to the sampler of
+    one process, not of several.
+    """
+
+    def __init__(self, sampler: Any, trainer: Trainer) -> None:
+        self._sampler = sampler
+        self._trainer = trainer
+        if getattr(sampler, "generator", self) is None:
+            sampler.generator = torch.Generator()
+
+    def __len__(self) -> int:
+        return len(self._sampler)
+
+    def __iter__(self) -> Iterator[int]:
+        if hasattr(self._sampler, "generator"):
+            epoch = int(self._trainer.state.epoch or 0)
+            seed = self._trainer.args.seed * 100_003 + epoch
+            self._sampler.generator.manual_seed(seed)
+        return iter(self._sampler)
+
+
 def common_options(parameters: StageParameters, folder: str) -> dict[str, Any]:
     """Return what both stages tell TRL."""
     cuda = torch.cuda.is_available()
@@ -184,8 +220,12 @@ def train_to_the_end(
         trainer: Ready to train.
         spec: Its run.
         counts: Rows kept and left out; they stand at step 0 of the log.
+
+    Raises:
+        TrainingFailedError: If other processes train than were asked for.
     """
-    checkpoint = last_checkpoint(Path(spec.folder))
+    _check_processes(trainer.args.world_size, spec)
+    checkpoint = last_checkpoint(Path(spec.folder), trainer.args.world_size)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(LogFile(Path(spec.folder, "log.jsonl")))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -201,6 +241,17 @@ def train_to_the_end(
         resumed_from=int(checkpoint.name.split("-")[1]) if checkpoint else None,
         log=[{"step": 0, **counts}, *trainer.state.log_history],
     )
+
+
+def _check_processes(n: int, spec: RunSpec) -> None:
+    # accelerate starts one process where its configuration names no GPUs, and batches
+    # are divided among them: with fewer, each step would be a smaller one, silently.
+    asked = spec.launcher.processes
+    if n != asked:
+        raise TrainingFailedError(
+            f"training.{spec.stage}.launcher.processes is {asked}, but the launcher "
+            f"made a group of {n}: correct the number or the launcher's configuration"
+        )
 
 
 def _status(trainer: Trainer) -> Literal["complete", "interrupted"]:
