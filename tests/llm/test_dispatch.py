@@ -100,7 +100,6 @@ def test_a_lasting_fault_becomes_a_failure_after_the_last_attempt(
         (b'{"error": {"message": "This model\'s maximum context length is 8"}}',) * 1
         + ("context_length",),
         (b'{"error": {"code": "data_inspection_failed"}}', "content_filter"),
-        (b'{"error": {"message": "no"}}', "bad_request"),
     ],
 )
 def test_what_would_come_again_is_not_retried_nor_asked_again(
@@ -113,6 +112,17 @@ def test_what_would_come_again_is_not_retried_nor_asked_again(
         reason,
     ]
     assert server.total == 1
+
+
+def test_a_plain_refusal_is_not_retried_but_asked_again_by_the_next_run(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    server.script = lambda _: Behaviour(status=400, body=b'{"error": "no images"}')
+    model = _model(server, store=store)
+    assert _reasons(model.complete([ask("q")])) == ["bad_request"]
+    assert server.total == 1
+    server.script = lambda _: Behaviour()
+    assert _reasons(model.complete([ask("q")])) == [""]
 
 
 def test_characters_torn_across_chunks_come_back_whole(

@@ -1,7 +1,11 @@
 """The reply store: what changes a reply's address, and what the file withstands."""
 
+import base64
+import hashlib
+import json
 import sqlite3
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,11 +13,13 @@ import pytest
 from asking import ask
 
 from psyche_kedro.llm import ChatModelError, ChatRequest, Failure, Reply, Usage
+from psyche_kedro.llm.engine import Call, Deliver, Engine, Fault
 from psyche_kedro.llm.reply_store import (
     FailureRecord,
     ReplyRecord,
     ReplyStore,
     address_request,
+    unpack,
 )
 
 BASE = ask("焦虑是什么？")
@@ -126,3 +132,59 @@ def test_many_may_open_a_new_store_at_once(tmp_path: Path) -> None:
             list(threads.map(write, [path] * 4, range(4)))
             with ReplyStore(path).open() as session:
                 assert session.rows("SELECT count(*) FROM replies") == [(4,)]
+
+
+PICTURE = bytes(range(256)) * 40
+
+
+def _page(text: str = "读这一页。") -> ChatRequest:
+    url = f"data:image/png;base64,{base64.b64encode(PICTURE).decode()}"
+    image = {"type": "image_url", "image_url": {"url": url}}
+    content = [{"type": "text", "text": text}, image]
+    return ChatRequest([{"role": "user", "content": content}], task="t")
+
+
+class _Refusing:
+    """Refuses every call and quotes it, cut short, as some servers do."""
+
+    def send(self, calls: Iterator[Call], deliver: Deliver) -> None:
+        for call in calls:
+            quoted = json.dumps(list(call.request.messages))[:5_001]
+            deliver(call, Fault("truncated", "finish_reason=length", body=quoted))
+
+
+def test_a_failed_page_is_stored_by_the_digest_of_its_picture(
+    store: ReplyStore,
+) -> None:
+    engine = Engine("m", sampling={}, store=store, transport=_Refusing())
+    engine.complete([_page()])
+    with store.open() as session:
+        ((request, body),) = session.rows("SELECT request, body FROM failures")
+    digest = hashlib.sha256(PICTURE).hexdigest()
+    (said,) = json.loads(unpack(request))["messages"]
+    assert said["content"][0]["text"] == "读这一页。"
+    assert said["content"][1]["image_url"]["url"] == (
+        f"data:image/png;sha256={digest};bytes={len(PICTURE)}"
+    )
+    assert "data:image/png;sha256=" in unpack(body)
+    assert ";base64," not in unpack(body)
+
+
+def test_a_run_says_how_many_failures_it_remembered(
+    store: ReplyStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = Engine("m", sampling={}, store=store, transport=_Refusing())
+    engine.complete([_page()])
+    assert caplog.messages == []
+    engine.complete([_page(), _page()])
+    (said,) = caplog.messages
+    assert said.startswith("m: 1 requests failed in an earlier run")
+    assert "`kedro replies retry`" in said
+
+
+def test_a_refusal_is_asked_again_for_the_server_may_have_been_mended(
+    store: ReplyStore,
+) -> None:
+    with store.open() as session:
+        session.commit([_failure(_key(), "bad_request")])
+        assert session.look_up([_key()]) == {}

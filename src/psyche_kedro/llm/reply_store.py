@@ -31,10 +31,12 @@ from psyche_kedro.llm.chat_model import (
     Usage,
 )
 
-KEPT_REASONS: Final = frozenset(
-    {"truncated", "context_length", "content_filter", "bad_request"}
-)
-"""Failures that the same request would meet again, some of them at full price."""
+KEPT_REASONS: Final = frozenset({"truncated", "context_length", "content_filter"})
+"""Failures that the same request would meet again, some of them at full price.
+
+Not ``bad_request``: a server started with the wrong model or options says 400 to what
+is sound, and a 400 costs nothing.
+"""
 
 _KEY_VERSION: Final = 1
 # Made once: json.dumps would make one for each of a million addresses.
