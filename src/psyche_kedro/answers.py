@@ -146,9 +146,7 @@ def _after_thought(text: str) -> str:
     return "" if _OPEN in text else text
 
 
-_DECORATION = re.compile(
-    "[*`#_$\"'“”‘’「」『』《》\u200b\u200c\u200d\u2060\ufeff]+"
-)
+_DECORATION = re.compile("[*`#_$\"'“”‘’「」『』《》\u200b\u200c\u200d\u2060\ufeff]+")
 _LATEX_TEXT = re.compile(r"\\(?:text|mathrm|mathbf)(?:bf|rm)?\s*\{([^{}]*)\}")
 
 

@@ -47,6 +47,8 @@ _EXCUSED: Final = 3
 _EMPTY_ATTEMPTS: Final = 2
 _BACKLOG: Final = 4
 _TICK_SECONDS: Final = 1.0
+# A window's worth of launches in one go would let no reply in, and then all at once.
+_LAUNCHES_IN_ROW: Final = 8
 
 
 @dataclass(slots=True, eq=False)
@@ -104,8 +106,11 @@ class Dispatcher:
         """
         self._moved_at = _now()
         try:
-            while self._error is None and await self._step():
-                pass
+            for step in itertools.count(1):
+                if self._error is not None or not await self._step():
+                    break
+                if step % _LAUNCHES_IN_ROW == 0:
+                    await asyncio.sleep(0)
         except asyncio.CancelledError:  # Ctrl-C does not wait
             self._cancel()
             raise

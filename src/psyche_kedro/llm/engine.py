@@ -186,7 +186,7 @@ class _Batch:
             found = stored.look_up([call.key for call in fresh])
             self._remembered += sum(isinstance(o, Failure) for o in found.values())
             self._board.settle(found)
-            self._recall(chunk, len(fresh) - len(found))
+            self._recall(chunk, fresh, found)
             for call in fresh:
                 if call.key in found:
                     continue
@@ -196,10 +196,19 @@ class _Batch:
                 self._account.asked(call.request.task)
                 yield call
 
-    def _recall(self, chunk: Sequence[Call], missing: int) -> None:
-        stored = len(chunk) - missing
-        self._account.recalled(chunk[0].request.task, stored)
-        self._progress.move(Tally(stored=stored))
+    def _recall(
+        self,
+        chunk: Sequence[Call],
+        fresh: Sequence[Call],
+        found: Mapping[str, Outcome],
+    ) -> None:
+        count = len(chunk) - len(fresh) + len(found)
+        used = [said.usage for said in found.values() if isinstance(said, Reply)]
+        usage = Usage(
+            sum(u.input_tokens for u in used), sum(u.output_tokens for u in used)
+        )
+        self._account.recalled(chunk[0].request.task, count, usage)
+        self._progress.move(Tally(stored=count))
 
     def settle(self, group: Sequence[Delivery], session: StoreSession) -> None:
         """Store a group of deliveries, then count them as done."""

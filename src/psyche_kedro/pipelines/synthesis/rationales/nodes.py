@@ -7,6 +7,8 @@ A Kedro graph cannot loop: the loop over attempts, and the one over rounds, stan
 their node around pure steps. Gold is compared with, never shown.
 """
 
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -139,12 +141,13 @@ def refine_rationales(  # noqa: PLR0913 - the node's inputs
         ``RationaleRounds``, R + 1 rows per solved question.
     """
     verified = _verified(rationales)
-    states = [
+    states: Iterable[State] = [
         State(question, rationale_prompt.system.strip(), verified[key]["rationale"])
         for question in reviewed_questions.iter_rows(named=True)
         if (key := question["question_id"]) in verified
     ]
     rows = [rounds.first_row(s, verified[s.question["question_id"]]) for s in states]
+    played: list[Iterator[_Played]] = []
     for number in range(1, params.rounds + 1):
         candidates = _propose(
             states,
@@ -153,15 +156,18 @@ def refine_rationales(  # noqa: PLR0913 - the node's inputs
             number=number,
             params=params,
         )
-        states, played = _revise(
-            states,
-            candidates,
-            prompt=revision_prompt,
-            teacher=teacher,
-            number=number,
-            params=params,
+        after, kept = itertools.tee(
+            _revise(
+                candidates,
+                prompt=revision_prompt,
+                teacher=teacher,
+                number=number,
+                params=params,
+            )
         )
-        rows += played
+        states = (question.state for question in after)
+        played.append(kept)
+    rows += [question.row for round_ in played for question in round_]
     return frame(RationaleRounds, rows).sort("question_id", "round")
 
 
@@ -171,43 +177,48 @@ def _verified(rationales: pl.DataFrame) -> dict[str, Row]:
 
 
 def _propose(
-    states: list[State],
+    states: Iterable[State],
     *,
     prompt: Prompt,
     teacher: ChatModel,
     number: int,
     params: RationaleParameters,
-) -> list[Candidate]:
-    """Play the first half-step of a round for every question."""
+) -> Iterator[tuple[State, Candidate]]:
+    """Play the first half-step of a round for every question.
+
+    Its replies are read one by one as the next half-step asks for them, so that the
+    endpoint does not wait for the reading of a whole table.
+    """
     shows = params.refinement_input == "rationale"
+    asked, kept = itertools.tee(states)
     outcomes = teacher.complete(
         rounds.refinement_request(state, prompt, number, shows_rationale=shows)
-        for state in states
+        for state in asked
     )
-    return [
-        rounds.read_candidate(state, outcome)
-        for state, outcome in zip(states, outcomes, strict=True)
-    ]
+    return (
+        (state, rounds.read_candidate(state, outcome))
+        for state, outcome in zip(kept, outcomes, strict=True)
+    )
 
 
-def _revise(  # noqa: PLR0913 - what a half-step consists of
-    states: list[State],
-    candidates: list[Candidate],
+def _revise(
+    candidates: Iterable[tuple[State, Candidate]],
     *,
     prompt: Prompt,
     teacher: ChatModel,
     number: int,
     params: RationaleParameters,
-) -> tuple[list[State], list[Row]]:
-    """Play the second half-step of a round for every question that is still in it."""
+) -> Iterator[_Played]:
+    """Play the second half-step for every question whose candidate is not refused."""
+    asked, kept = itertools.tee(candidates)
     outcomes = iter(
         teacher.complete(
             rounds.revision_request(state, candidate, prompt, number)
-            for state, candidate in zip(states, candidates, strict=True)
+            for state, candidate in asked
             if not candidate.refusal
         )
     )
-    played = [
+    return (
         _Played(state, rounds.refused_row(state, candidate, number))
         if candidate.refusal
         else _played(
@@ -218,9 +229,8 @@ def _revise(  # noqa: PLR0913 - what a half-step consists of
             number=number,
             params=params,
         )
-        for state, candidate in zip(states, candidates, strict=True)
-    ]
-    return [after.state for after in played], [after.row for after in played]
+        for state, candidate in kept
+    )
 
 
 def _played(  # noqa: PLR0913 - what a round consists of
