@@ -65,6 +65,8 @@ FILTERS = [
     ),
     ("useful_posts", "post_id", ["refined_posts"], ["rejected_refined_posts"]),
     ("refined_posts", "post_id", ["empathetic_dialogues"], ["rejected_dialogues"]),
+    ("sft_set", "example_id", ["sft_examples"], ["long_sft_examples"]),
+    ("grpo_set", "example_id", ["grpo_examples"], ["long_grpo_examples"]),
 ]
 
 ANSWERING = (

@@ -594,7 +594,7 @@ class LengthAccount(_Table):
     total: int
     limit: int
     n_over: int
-    """Longer than the training limit: they will be left out."""
+    """Longer than the training limit: training will reject them as ``over_long``."""
 
 
 # ---- training and evaluation -----------------------------------------------------

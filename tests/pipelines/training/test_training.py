@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,13 @@ from toy import (
 
 from psyche_kedro.datasets.checkpoint_dataset import CheckpointDataset
 from psyche_kedro.pipelines.training import launcher
-from psyche_kedro.pipelines.training.nodes import make_base_model, train_grpo, train_sft
+from psyche_kedro.pipelines.training.nodes import (
+    drop_long_grpo_examples,
+    drop_long_sft_examples,
+    make_base_model,
+    train_grpo,
+    train_sft,
+)
 from psyche_kedro.pipelines.training.parameters import BaseModelParameters
 from psyche_kedro.pipelines.training.runs import (
     TrainingFailedError,
@@ -32,6 +39,7 @@ from psyche_kedro.pipelines.training.runs import (
     last_checkpoint,
     open_run,
 )
+from psyche_kedro.tables import Rejections
 
 # transformers 5.23 and torch 2.13 deprecate options that TRL 1.16 still sets itself.
 pytestmark = [
@@ -71,7 +79,7 @@ def test_grpo_raises_the_accuracy_reward_and_keeps_the_format(grpo):
 
 def test_the_log_holds_rewards_and_row_counts_but_no_timings(grpo):
     metrics = set(grpo.log["metric"])
-    assert {"reward", "kl", "psyche/exact", "rows/train_kept"} <= metrics
+    assert {"reward", "kl", "psyche/exact", "rows/train"} <= metrics
     assert not {m for m in metrics if "time" in m or "per_second" in m}
 
 
@@ -79,11 +87,9 @@ def test_the_log_holds_rewards_and_row_counts_but_no_timings(grpo):
 
 
 def test_loss_is_on_every_assistant_turn_and_on_nothing_else(base):
-    from transformers import AutoTokenizer
+    from psyche_kedro.pipelines.training.tokens import encode, read_tokenizer
 
-    from psyche_kedro.pipelines.training.sft import encode
-
-    tokenizer = AutoTokenizer.from_pretrained(base.path)
+    tokenizer = read_tokenizer(base.path)
     messages = [
         {"role": "system", "content": "系统"},
         {"role": "user", "content": "问一"},
@@ -97,32 +103,75 @@ def test_loss_is_on_every_assistant_turn_and_on_nothing_else(base):
     assert "系统" in tokenizer.decode(encoded["input_ids"])
 
 
-def test_an_example_that_is_too_long_is_left_out_and_counted(runs, base):
-    rows = sft_set(1)
-    long = rows.head(1).with_columns(
-        example_id=pl.lit("0" * 16),
-        messages=pl.lit(
-            [
-                {"role": "user", "content": "保密" * 200},
-                {"role": "assistant", "content": "<think>想</think>\nA"},
-            ],
-            dtype=rows.schema["messages"],
-        ),
+def with_a_long_one(examples, column, messages):
+    long = examples.head(1).with_columns(
+        pl.lit("0" * 16).alias("example_id"),
+        pl.lit(messages, dtype=examples.schema[column]).alias(column),
     )
-    trained = train_sft(
-        base, pl.concat([rows, long]), sft_parameters(runs, epochs=1, batch_size=20)
-    )
-    assert curve(trained.log, "rows/train_too_long") == [1]
-    assert curve(trained.log, "rows/train_kept") == [10]
+    return pl.concat([examples, long])
 
 
-def test_sft_with_every_example_too_long_says_what_to_change(runs, base):
+LONG = [{"role": "user", "content": "保密" * 200}]
+ANSWER = {"role": "assistant", "content": "<think>想</think>\nA"}
+
+
+def test_a_conversation_that_trl_would_cut_is_rejected_with_its_length(runs, base):
+    examples = with_a_long_one(sft_set(1), "messages", [*LONG, ANSWER])
+    kept, rejected = drop_long_sft_examples(examples, base, sft_parameters(runs))
+    assert kept.equals(sft_set(1))
+    assert rejected["row_id"].to_list() == ["0" * 16]
+    assert rejected["reason"].to_list() == ["over_long"]
+    assert re.fullmatch(r"D_pr: \d{3} tokens, limit 128", rejected["detail"].item())
+    Rejections.validate(rejected)
+
+
+def test_a_conversation_of_just_the_limit_is_kept_and_one_token_more_is_not(runs, base):
+    from psyche_kedro.pipelines.training.tokens import (
+        conversation_length,
+        read_tokenizer,
+    )
+
+    tokenizer = read_tokenizer(base.path)
+    one = sft_set(1).head(1)
+    n = conversation_length(one["messages"].to_list()[0], tokenizer)
+    for limit, n_kept in ((n, 1), (n - 1, 0)):
+        parameters = sft_parameters(runs, max_length=limit)
+        kept, rejected = drop_long_sft_examples(one, base, parameters)
+        assert (kept.height, rejected.height) == (n_kept, 1 - n_kept)
+
+
+def test_a_prompt_without_room_for_an_answer_is_rejected(runs, base):
+    questions = with_a_long_one(grpo_set(4), "prompt", LONG)
+    kept, rejected = drop_long_grpo_examples(questions, base, grpo_parameters(runs))
+    assert kept.equals(grpo_set(4))
+    assert rejected["stage"].to_list() == ["drop_long_grpo_examples"]
+    assert re.fullmatch(r"D_pc: \d{3} tokens, limit 64", rejected["detail"].item())
+
+
+def test_empty_sets_are_sieved_to_empty_sets(runs, base):
+    kept, rejected = drop_long_sft_examples(sft_set(0), base, sft_parameters(runs))
+    assert kept.schema == sft_set().schema
+    assert kept.is_empty()
+    assert rejected.is_empty()
+
+
+def test_trl_is_never_given_a_row_that_it_would_cut(runs, base):
+    examples = with_a_long_one(sft_set(), "messages", [*LONG, ANSWER])
+    with pytest.raises(
+        TrainingFailedError, match=r"has \d{3} tokens, more than .* 128"
+    ):
+        train_sft(base, examples, sft_parameters(runs))
+
+
+def test_sft_without_an_example_says_what_to_change(runs, base):
+    parameters = sft_parameters(runs, max_length=8)
+    kept, _ = drop_long_sft_examples(sft_set(), base, parameters)
     with pytest.raises(TrainingFailedError, match=r"training\.sft\.max_length = 8"):
-        train_sft(base, sft_set(), sft_parameters(runs, max_length=8))
+        train_sft(base, kept, parameters)
 
 
 def test_grpo_with_too_few_prompts_says_what_to_change(runs, base):
-    with pytest.raises(TrainingFailedError, match="has 2 training prompts, 2 of them"):
+    with pytest.raises(TrainingFailedError, match="has 2 training prompts within"):
         train_grpo(base, grpo_set(1), grpo_parameters(runs), REWARD)
 
 

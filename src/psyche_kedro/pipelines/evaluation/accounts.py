@@ -40,6 +40,8 @@ STAGES: dict[str, tuple[str, ...]] = {
     "exam_questions": ("rejected_exam_questions",),
     "sft_set": ("rejected_examples",),
     "grpo_set": ("rejected_examples",),
+    "sft_examples": ("long_sft_examples",),
+    "grpo_examples": ("long_grpo_examples",),
 }
 """Every stage of the corpus in reading order, and where its rejected rows stand."""
 

@@ -297,8 +297,9 @@ def training_sets(findings: Findings) -> Section:
     measures = ", ".join(account["measure"].unique().sort())
     return Section(
         title,
-        f"Variant: {', '.join(variants)}. Lengths in {measures}; an example over the "
-        "limit is left out by the trainer.",
+        f"Variant: {', '.join(variants)}. Lengths in {measures}; an example whose "
+        "tokens the base model's tokenizer counts over the limit is rejected as "
+        "over_long: see drop_long_sft_examples and drop_long_grpo_examples.",
         [Table([*names, *columns], rows, n_names=3)],
     )
 

@@ -5,11 +5,11 @@ the result: a constant learning rate, a KL term (k3, without TRL's bias correcti
 dual clip, and batches counted in prompts. ``grpo_options`` translates.
 """
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 from datasets import Dataset
-from transformers import AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
 
 from psyche_kedro.pipelines.training.parameters import GrpoParameters
@@ -25,6 +25,7 @@ from psyche_kedro.pipelines.training.sft import (
     prepare_process,
     train_to_the_end,
 )
+from psyche_kedro.pipelines.training.tokens import read_tokenizer
 from psyche_kedro.rewards import AccuracyReward, FormatReward
 
 
@@ -39,51 +40,33 @@ def run_grpo(spec: RunSpec) -> RunResult:
     """Train, from the last checkpoint if there is one.
 
     Raises:
-        TrainingFailedError: If fewer prompts are short enough than one rollout takes.
+        TrainingFailedError: If there are fewer prompts than one rollout takes.
 
     Source: Section 2.5, Equation 2.
     """
     assert spec.grpo is not None  # noqa: S101 - for mypy; the specification is typed
     assert spec.reward is not None  # noqa: S101
     prepare_process(spec)
-    tokenizer = AutoTokenizer.from_pretrained(spec.model, padding_side="left")
     examples = pl.read_parquet(spec.rows).filter(split="train")
+    _check_enough(examples.height, spec.grpo)
     rows = examples.select("prompt", "gold", "option_labels").to_dicts()
-    short = [
-        row
-        for row in rows
-        if prompt_length(row["prompt"], tokenizer) <= spec.grpo.max_prompt_length
-    ]
-    _check_enough(len(short), len(rows), spec.grpo)
     trainer = ResumableGRPOTrainer(
         spec.model,
         reward_funcs=[FormatReward(spec.reward), AccuracyReward(spec.reward)],
         args=options(GRPOConfig, grpo_options(spec.grpo, spec.folder)),
-        train_dataset=Dataset.from_list(short),
-        processing_class=tokenizer,
+        train_dataset=Dataset.from_list(rows),
+        processing_class=read_tokenizer(Path(spec.model)),
     )
-    counts = {
-        "rows/train_kept": len(short),
-        "rows/train_too_long": len(rows) - len(short),
-    }
-    return train_to_the_end(trainer, spec, counts)
+    return train_to_the_end(trainer, spec, {"rows/train": len(rows)})
 
 
-def prompt_length(prompt: list[dict[str, str]], tokenizer: Any) -> int:
-    """Return how many tokens the policy reads before it writes."""
-    encoded = tokenizer.apply_chat_template(
-        prompt, tokenize=True, return_dict=True, add_generation_prompt=True
-    )
-    return len(encoded["input_ids"])
-
-
-def _check_enough(short: int, n: int, parameters: GrpoParameters) -> None:
-    if short < parameters.batch_size:
+def _check_enough(n: int, parameters: GrpoParameters) -> None:
+    if n < parameters.batch_size:
         raise TrainingFailedError(
-            f"grpo_set has {n} training prompts, {short} of them within "
-            f"max_prompt_length = {parameters.max_prompt_length} tokens, but one "
-            f"rollout takes training.grpo.batch_size = {parameters.batch_size}: lower "
-            "it, or add questions"
+            f"grpo_set has {n} training prompts within max_prompt_length = "
+            f"{parameters.max_prompt_length} tokens, but one rollout takes "
+            f"training.grpo.batch_size = {parameters.batch_size}: lower it, or add "
+            "questions"
         )
 
 

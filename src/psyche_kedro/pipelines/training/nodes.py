@@ -27,7 +27,7 @@ from psyche_kedro.pipelines.training.runs import (
     open_run,
 )
 from psyche_kedro.rewards import RewardParameters
-from psyche_kedro.tables import TrainingLog, frame
+from psyche_kedro.tables import Rejections, TrainingLog, frame
 
 
 class Trained(NamedTuple):
@@ -35,6 +35,13 @@ class Trained(NamedTuple):
 
     checkpoint: Checkpoint
     log: pl.DataFrame
+
+
+class Sieved(NamedTuple):
+    """A set's examples that fit, and its rejections: together, the set."""
+
+    kept: pl.DataFrame
+    rejected: pl.DataFrame
 
 
 def make_base_model(
@@ -97,14 +104,69 @@ def _make_tiny(folder: Path, texts: list[str], parameters: BaseModelParameters) 
     partial.rename(folder)
 
 
+def drop_long_sft_examples(
+    sft_set: pl.DataFrame, base_model: Checkpoint, parameters: SftParameters
+) -> Sieved:
+    """Return the examples that SFT trains on whole, and those too long for it.
+
+    Args:
+        sft_set: ``SftExamples``.
+        base_model: Its tokenizer counts.
+        parameters: ``training.sft``.
+    """
+    from psyche_kedro.pipelines.training import tokens  # noqa: PLC0415 - torch
+
+    tokenizer = tokens.read_tokenizer(base_model.path)
+    conversations = sft_set["messages"].to_list()
+    lengths = [tokens.conversation_length(m, tokenizer) for m in conversations]
+    return _sieve(sft_set, lengths, parameters.max_length, "drop_long_sft_examples")
+
+
+def drop_long_grpo_examples(
+    grpo_set: pl.DataFrame, base_model: Checkpoint, parameters: GrpoParameters
+) -> Sieved:
+    """Return the questions whose prompts leave room for an answer, and the others.
+
+    Args:
+        grpo_set: ``GrpoExamples``.
+        base_model: Its tokenizer counts.
+        parameters: ``training.grpo``.
+    """
+    from psyche_kedro.pipelines.training import tokens  # noqa: PLC0415 - torch
+
+    tokenizer = tokens.read_tokenizer(base_model.path)
+    prompts = grpo_set["prompt"].to_list()
+    lengths = [tokens.prompt_length(m, tokenizer) for m in prompts]
+    limit = parameters.max_prompt_length
+    return _sieve(grpo_set, lengths, limit, "drop_long_grpo_examples")
+
+
+def _sieve(
+    examples: pl.DataFrame, lengths: list[int], limit: int, stage: str
+) -> Sieved:
+    counted = examples.with_columns(n_tokens=pl.Series(lengths, dtype=pl.Int64))
+    fits = pl.col("n_tokens") <= limit
+    rejected = [
+        {
+            "row_id": row["example_id"],
+            "stage": stage,
+            "reason": "over_long",
+            "detail": f"{row['part']}: {row['n_tokens']} tokens, limit {limit}",
+        }
+        for row in counted.filter(~fits).iter_rows(named=True)
+    ]
+    return Sieved(counted.filter(fits).drop("n_tokens"), frame(Rejections, rejected))
+
+
 def train_sft(
-    base_model: Checkpoint, sft_set: pl.DataFrame, parameters: SftParameters
+    base_model: Checkpoint, sft_examples: pl.DataFrame, parameters: SftParameters
 ) -> Trained:
     """Return the base model fine-tuned on the SFT set, and its log.
 
     Args:
         base_model: What to start from.
-        sft_set: ``SftExamples``; the loss is on the assistant's turns.
+        sft_examples: ``SftExamples``, none too long; the loss is on the assistant's
+            turns.
         parameters: ``training.sft``.
 
     Raises:
@@ -113,13 +175,15 @@ def train_sft(
 
     Source: Section 2.5, stage 1.
     """
-    spec = open_run("sft", base=base_model, examples=sft_set, parameters=parameters)
+    spec = open_run(
+        "sft", base=base_model, examples=sft_examples, parameters=parameters
+    )
     return _train(spec, parameters)
 
 
 def train_grpo(
     sft_model: Checkpoint,
-    grpo_set: pl.DataFrame,
+    grpo_examples: pl.DataFrame,
     parameters: GrpoParameters,
     reward: RewardParameters,
 ) -> Trained:
@@ -127,7 +191,7 @@ def train_grpo(
 
     Args:
         sft_model: The policy to start from, and the reference of the KL term.
-        grpo_set: ``GrpoExamples``.
+        grpo_examples: ``GrpoExamples``, none too long.
         parameters: ``training.grpo``.
         reward: ``training.reward``.
 
@@ -139,7 +203,7 @@ def train_grpo(
     spec = open_run(
         "grpo",
         base=sft_model,
-        examples=grpo_set,
+        examples=grpo_examples,
         parameters=parameters,
         reward=reward,
     )

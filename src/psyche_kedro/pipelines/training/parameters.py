@@ -84,7 +84,7 @@ class SftParameters(StageParameters):
     warmup_ratio: float = Field(ge=0, lt=1)
     adam_epsilon: float = Field(gt=0)
     max_length: int = Field(ge=8)
-    """Tokens; longer examples are left out and counted."""
+    """Tokens; longer examples are rejected as ``over_long``."""
 
     @property
     def accumulation(self) -> int:
@@ -121,7 +121,7 @@ class GrpoParameters(StageParameters):
     top_p: float = Field(gt=0, le=1)
     warmup_steps: int = Field(ge=0)
     max_prompt_length: int = Field(ge=8)
-    """Tokens; longer prompts are left out and counted."""
+    """Tokens; longer prompts are rejected as ``over_long``."""
     max_completion_length: int = Field(ge=1)
 
     @property

@@ -3,6 +3,8 @@
 from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.pipelines.training.nodes import (
+    drop_long_grpo_examples,
+    drop_long_sft_examples,
     make_base_model,
     train_grpo,
     train_sft,
@@ -11,38 +13,65 @@ from psyche_kedro.pipelines.training.nodes import (
 
 def create_pipeline() -> Pipeline:
     """Return Section 2.5."""
-    return Pipeline(
-        [
-            Node(
-                make_base_model,
-                inputs={
-                    "sft_set": "sft_set",
-                    "grpo_set": "grpo_set",
-                    "parameters": "params:training.base_model",
-                },
-                outputs="base_model@checkpoint",
-                name="make_base_model",
-            ),
-            Node(
-                train_sft,
-                inputs={
-                    "base_model": "base_model@checkpoint",
-                    "sft_set": "sft_set",
-                    "parameters": "params:training.sft",
-                },
-                outputs=["sft_model@checkpoint", "sft_log"],
-                name="train_sft",
-            ),
-            Node(
-                train_grpo,
-                inputs={
-                    "sft_model": "sft_model@checkpoint",
-                    "grpo_set": "grpo_set",
-                    "parameters": "params:training.grpo",
-                    "reward": "params:training.reward",
-                },
-                outputs=["grpo_model@checkpoint", "grpo_log"],
-                name="train_grpo",
-            ),
-        ]
-    )
+    return Pipeline([*_start(), *_stages()])
+
+
+def _start() -> list[Node]:
+    return [
+        Node(
+            make_base_model,
+            inputs={
+                "sft_set": "sft_set",
+                "grpo_set": "grpo_set",
+                "parameters": "params:training.base_model",
+            },
+            outputs="base_model@checkpoint",
+            name="make_base_model",
+        ),
+        Node(
+            drop_long_sft_examples,
+            inputs={
+                "sft_set": "sft_set",
+                "base_model": "base_model@checkpoint",
+                "parameters": "params:training.sft",
+            },
+            outputs=["sft_examples", "long_sft_examples"],
+            name="drop_long_sft_examples",
+        ),
+        Node(
+            drop_long_grpo_examples,
+            inputs={
+                "grpo_set": "grpo_set",
+                "base_model": "base_model@checkpoint",
+                "parameters": "params:training.grpo",
+            },
+            outputs=["grpo_examples", "long_grpo_examples"],
+            name="drop_long_grpo_examples",
+        ),
+    ]
+
+
+def _stages() -> list[Node]:
+    return [
+        Node(
+            train_sft,
+            inputs={
+                "base_model": "base_model@checkpoint",
+                "sft_examples": "sft_examples",
+                "parameters": "params:training.sft",
+            },
+            outputs=["sft_model@checkpoint", "sft_log"],
+            name="train_sft",
+        ),
+        Node(
+            train_grpo,
+            inputs={
+                "sft_model": "sft_model@checkpoint",
+                "grpo_examples": "grpo_examples",
+                "parameters": "params:training.grpo",
+                "reward": "params:training.reward",
+            },
+            outputs=["grpo_model@checkpoint", "grpo_log"],
+            name="train_grpo",
+        ),
+    ]

@@ -3,12 +3,11 @@
 The loss is on every assistant turn and on nothing else. TRL 1.16 trains on the whole
 conversation by default, and its ``completion_only_loss`` does nothing for messages; so
 examples are tokenised here, with the assistant's tokens as labels, where it can be seen
-and tested. An example longer than ``max_length`` is left out and counted: cutting it
-would cut off the answer and the end of the turn.
+and tested.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +26,6 @@ from transformers import (
     TrainingArguments,
 )
 from trl import SFTConfig, SFTTrainer
-from trl.chat_template_utils import get_training_chat_template
 
 from psyche_kedro.pipelines.training.parameters import SftParameters, StageParameters
 from psyche_kedro.pipelines.training.runs import (
@@ -37,9 +35,7 @@ from psyche_kedro.pipelines.training.runs import (
     final_folder,
     last_checkpoint,
 )
-
-IGNORED = -100
-"""Label of a token without loss."""
+from psyche_kedro.pipelines.training.tokens import encode
 
 
 class ResumableSFTTrainer(SFTTrainer):
@@ -53,7 +49,7 @@ def run_sft(spec: RunSpec) -> RunResult:
     """Train, from the last checkpoint if there is one.
 
     Raises:
-        TrainingFailedError: If no example is short enough.
+        TrainingFailedError: If there is no example, or one that TRL would cut.
 
     Source: Section 2.5, Equation 1.
     """
@@ -61,22 +57,16 @@ def run_sft(spec: RunSpec) -> RunResult:
     prepare_process(spec)
     tokenizer = AutoTokenizer.from_pretrained(spec.model)
     examples = pl.read_parquet(spec.rows)
-    encoded = {
-        split: [
-            encode(messages, tokenizer)
-            for messages in examples.filter(split=split)["messages"].to_list()
-        ]
+    data = {
+        split: Dataset.from_list(
+            [
+                encode(messages, tokenizer)
+                for messages in examples.filter(split=split)["messages"].to_list()
+            ]
+        )
         for split in ("train", "validation")
     }
-    data = {
-        split: Dataset.from_list(_short(rows, spec.sft.max_length))
-        for split, rows in encoded.items()
-    }
-    if not len(data["train"]):
-        raise TrainingFailedError(
-            f"no example of sft_set is at most training.sft.max_length = "
-            f"{spec.sft.max_length} tokens long, raise it"
-        )
+    _check_lengths(data, spec.sft.max_length)
     trainer = ResumableSFTTrainer(
         spec.model,
         args=options(SFTConfig, sft_options(spec.sft, spec.folder)),
@@ -84,41 +74,23 @@ def run_sft(spec: RunSpec) -> RunResult:
         eval_dataset=data["validation"] if len(data["validation"]) else None,
         processing_class=tokenizer,
     )
-    counts = {
-        f"rows/{split}_{what}": n
-        for split, rows in encoded.items()
-        for what, n in _counts(len(rows), len(data[split])).items()
-    }
+    counts = {f"rows/{split}": len(rows) for split, rows in data.items()}
     return train_to_the_end(trainer, spec, counts)
 
 
-def encode(messages: Sequence[dict[str, str]], tokenizer: Any) -> dict[str, list[int]]:
-    """Return ``input_ids`` and ``labels`` of a conversation, both ``[n_tokens]``.
-
-    Labels are the token where an assistant says it, ``IGNORED`` elsewhere.
-    """
-    # The model's own template does not mark the assistant's tokens; TRL's twin does.
-    template = get_training_chat_template(tokenizer) or tokenizer.chat_template
-    encoded = tokenizer.apply_chat_template(
-        list(messages),
-        chat_template=template,
-        tokenize=True,
-        return_dict=True,
-        return_assistant_tokens_mask=True,
-    )
-    said = zip(encoded["input_ids"], encoded["assistant_masks"], strict=True)
-    return {
-        "input_ids": encoded["input_ids"],
-        "labels": [token if mask else IGNORED for token, mask in said],
-    }
-
-
-def _short(rows: list[dict[str, list[int]]], limit: int) -> list[dict[str, list[int]]]:
-    return [row for row in rows if len(row["input_ids"]) <= limit]
-
-
-def _counts(n: int, kept: int) -> dict[str, int]:
-    return {"kept": kept, "too_long": n - kept}
+def _check_lengths(splits: Mapping[str, Dataset], limit: int) -> None:
+    if not len(splits["train"]):
+        raise TrainingFailedError(
+            "no example to train on: sft_set has none, or none of it is at most "
+            f"training.sft.max_length = {limit} tokens long, raise it"
+        )
+    lengths = [len(row["input_ids"]) for split in splits.values() for row in split]
+    if max(lengths) > limit:
+        # The one place where TRL would cut: no row may come this far.
+        raise TrainingFailedError(
+            f"an example has {max(lengths)} tokens, more than training.sft.max_length "
+            f"= {limit}: train on what drop_long_sft_examples keeps"
+        )
 
 
 def sft_options(parameters: SftParameters, folder: str) -> dict[str, Any]:
@@ -219,7 +191,7 @@ def train_to_the_end(
     Args:
         trainer: Ready to train.
         spec: Its run.
-        counts: Rows kept and left out; they stand at step 0 of the log.
+        counts: Rows of each split; they stand at step 0 of the log.
 
     Raises:
         TrainingFailedError: If other processes train than were asked for.
