@@ -159,7 +159,7 @@ def client_uncounted(url: str, n: int, c: int) -> None:
 
     tally = accounts.Tally()
     accounts.Account.asked = lambda self, task: None
-    accounts.Account.recalled = lambda self, task, count: None
+    accounts.Account.recalled = lambda self, task, count, usage: None
     accounts.Account.settled = lambda self, task, outcomes: tally
     accounts.Account.spent = lambda self: ""
     engine.Progress.move = lambda self, tally: None

@@ -73,6 +73,20 @@ def test_the_metrics_of_a_run_name_role_and_task(store: ReplyStore) -> None:
     assert "judge · rank: 2 replies, 1 from the store" in ledger.summary()
 
 
+def test_tokens_of_stored_replies_are_needed_and_not_paid_again(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    ledger = Ledger()
+    account = Account("judge", ledger=ledger)
+    endpoint = Endpoint(base_url=server.url)
+    model = OpenAIChatModel("m", endpoints=[endpoint], store=store, account=account)
+    model.complete([ask("a", task="rank"), ask("b", task="rank")])
+    model.complete([ask("a", task="rank")])
+    tally = ledger.tallies()["judge", "rank"]
+    assert (tally.input_tokens, tally.output_tokens) == (20, 10)
+    assert (tally.stored_input_tokens, tally.stored_output_tokens) == (10, 5)
+
+
 def test_a_budget_of_calls_stops_the_run_and_the_same_command_goes_on(
     server: LoopbackServer, store: ReplyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

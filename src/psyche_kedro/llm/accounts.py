@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
@@ -76,6 +76,8 @@ class Tally:
         input_tokens: Of the replies, and of copies that a hedge outran.
         output_tokens: Likewise.
         estimated_tokens: Those of the tokens that the endpoint did not count.
+        stored_input_tokens: Of the replies from the store: needed, not paid again.
+        stored_output_tokens: Likewise.
         money: In the price list's currency.
     """
 
@@ -88,6 +90,8 @@ class Tally:
     input_tokens: int = 0
     output_tokens: int = 0
     estimated_tokens: int = 0
+    stored_input_tokens: int = 0
+    stored_output_tokens: int = 0
     money: float = 0.0
 
     @property
@@ -117,6 +121,11 @@ class Ledger:
         """Add one call."""
         with self._lock:
             self._tallies.setdefault((role, task), Tally()).calls += 1
+
+    def tallies(self) -> dict[tuple[str, str], Tally]:
+        """Return the sums by role and task, as they are now."""
+        with self._lock:
+            return {key: replace(tally) for key, tally in self._tallies.items()}
 
     def total(self, role: str | None = None) -> Tally:
         """Return the sums of one role, or of the run."""
@@ -226,9 +235,14 @@ class Account:
         )
         self._ledger.add(self.role, task, tally)
 
-    def recalled(self, task: str, count: int) -> None:
-        """Count requests that the store answered."""
-        self._ledger.add(self.role, task, Tally(stored=count))
+    def recalled(self, task: str, count: int, usage: Usage) -> None:
+        """Count requests that the store answered, and the tokens of their replies."""
+        tally = Tally(
+            stored=count,
+            stored_input_tokens=usage.input_tokens,
+            stored_output_tokens=usage.output_tokens,
+        )
+        self._ledger.add(self.role, task, tally)
 
     def settled(self, task: str, outcomes: Iterable[tuple[Outcome, int]]) -> Tally:
         """Count requests that were answered, or not.
