@@ -1,5 +1,6 @@
 """The whole chain on the sample: what a newcomer sees, and what must always hold."""
 
+import re
 import sqlite3
 
 import polars as pl
@@ -69,6 +70,8 @@ FILTERS = [
     ("grpo_set", "example_id", ["grpo_examples"], ["long_grpo_examples"]),
 ]
 
+SLUG = r"[a-z0-9_:]+"
+
 ANSWERING = (
     "write_rationales",
     "revise_rationales",
@@ -85,6 +88,12 @@ def test_no_row_is_lost(demo, source, key, kept, dropped):
         table = demo.table(name)
         after.append(table[key if key in table.columns else "row_id"])
     assert sorted(pl.concat(after)) == before
+
+
+def test_every_reason_is_a_slug(demo):
+    reasons = demo.table("rejections")["reason"].unique().to_list()
+    assert reasons
+    assert not [reason for reason in reasons if not re.fullmatch(SLUG, reason)]
 
 
 def test_every_chapter_leaves_something(demo):

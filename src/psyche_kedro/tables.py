@@ -337,7 +337,10 @@ class ReviewVerdicts(_Table):
     reviewer: str
     verdict: str = _enum("keep", "fix", "reject")
     reason: str = _nullable()
-    """A slug of ``review_forms.REASONS``, or the person's own words."""
+    """A slug of ``review_forms.REASONS``; ``own_words`` for any other."""
+    words: str = _nullable()
+    """The reason in the person's own words. They may be private: no other table, log
+    or report holds them."""
     stem: str = _nullable()
     options: pl.List = pa.Field(nullable=True, dtype_kwargs={"inner": OPTION})
     gold: pl.List = pa.Field(nullable=True, dtype_kwargs={"inner": pl.String})
@@ -369,6 +372,8 @@ class Rationales(Provenance):
     prediction: pl.List = _list_of(pl.String)
     outcome: str = _enum("right", "wrong", "unread", "weak", "failed")
     reason: str = _nullable()
+    input_tokens: int = _nullable()
+    output_tokens: int = _nullable()
 
 
 class RationaleRounds(Provenance):
@@ -423,8 +428,13 @@ class RoundSummary(_Table):
     """Questions whose chosen rationale is of this round."""
     characters: float = _nullable()
     """Mean length of the accepted rationales."""
+    calls: int
+    """Round 0: of all attempts, those of unsolved questions included."""
     input_tokens: int = _nullable()
     output_tokens: int = _nullable()
+    money: float = _nullable()
+    """At the list price; null where the teacher has none."""
+    currency: str = _nullable()
 
 
 class RefinedPosts(Provenance):

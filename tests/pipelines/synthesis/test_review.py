@@ -192,6 +192,29 @@ def test_what_most_say_counts_and_between_equals_the_strictest() -> None:
     assert review_of(FIRST, said(FIRST, "")) == "not_reviewed"
 
 
+def test_a_reason_in_a_persons_own_words_stays_with_their_verdict() -> None:
+    private = "我表姐王小红的病历里就有这道题"
+    verdicts = read_review_verdicts([csv_file(said(FIRST, "删除", reason=private))])
+    assert verdicts.select("reason", "words").row(0) == ("own_words", private)
+    _, lost = apply_review(ALL, verdicts)
+    assert lost["reason"].to_list() == ["people_own_words"]
+    for table in (lost, summarise_review(ALL, verdicts)):
+        assert private not in table.write_ndjson()
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"), [("重复", "duplicate"), ("duplicate", "duplicate"), ("", None)]
+)
+def test_a_reason_of_ours_needs_no_words(cell: str, reason: str | None) -> None:
+    verdicts = read_review_verdicts([csv_file(said(FIRST, "删除", reason=cell))])
+    assert verdicts.select("reason", "words").row(0) == (reason, None)
+
+
+def test_a_rejection_does_not_name_the_reviewer() -> None:
+    _, lost = reviewed(said(FIRST, "删除", "wang.xiaohong@example.org", reason="重复"))
+    assert "wang" not in lost.write_ndjson()
+
+
 def test_a_fixed_question_carries_both_versions() -> None:
     kept, _ = reviewed(
         said(

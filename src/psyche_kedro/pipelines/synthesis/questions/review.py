@@ -168,11 +168,13 @@ def _verdict(name: str, said: Row) -> Row:
             f"of {sorted(verdicts)}, or empty."
         )
     options = read_options(said["options"], "") if said["options"] else None
+    reason, words = review_forms.read_reason(said["reason"])
     return {
         "question_id": said["question_id"],
         "reviewer": said["reviewer"] or name,
         "verdict": verdicts[word],
-        "reason": review_forms.REASONS.get(said["reason"], said["reason"]),
+        "reason": reason,
+        "words": words,
         "stem": said["stem"],
         "options": options,
         "gold": list(said["gold"]) if said["gold"] else None,
@@ -244,7 +246,7 @@ def _rejected(question: Row, reason: str, verdict: Row) -> Row:
         "apply_review",
         reason,
         source=question["source"],
-        detail=f"{verdict['reviewer']}, {verdict['source']}",
+        detail=verdict["source"],
     )
 
 

@@ -36,6 +36,9 @@ SHEET = {
 }
 """Headings of the sheet, and the fields they are."""
 
+OWN_WORDS = "own_words"
+"""The slug of a reason that is none of ``REASONS``."""
+
 _FIELDS = ("verdict", "reason", "stem", "options", "gold")
 
 
@@ -102,6 +105,14 @@ def read_sheet_row(row: Mapping[str, Any]) -> Row:
         key: str(value).strip() for key, value in named.items() if value is not None
     }
     return {key: said.get(key) or None for key in ("question_id", "reviewer", *_FIELDS)}
+
+
+def read_reason(said: str | None) -> tuple[str | None, str | None]:
+    """Return a reason's slug, and the person's words where they chose none of ours."""
+    if said is None or said in REASONS.values():
+        return said, None
+    slug = REASONS.get(said)
+    return (slug, None) if slug else (OWN_WORDS, said)
 
 
 def read_export(tasks: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
