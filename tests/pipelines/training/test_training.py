@@ -202,6 +202,26 @@ def test_an_unchanged_run_is_used_again(runs, base, sft):
     assert [p.stat().st_mtime_ns for p in again.checkpoint.path.iterdir()] == written
 
 
+def test_a_finished_run_keeps_its_final_weights_and_no_checkpoint(sft):
+    run = sft.checkpoint.path.parent
+    assert not list(run.glob("checkpoint-*"))
+    assert sft.checkpoint.digest == folder_digest(sft.checkpoint.path)
+
+
+def test_checkpoints_are_kept_where_a_setting_says_so(base, tmp_path):
+    steps = {"epochs": 2, "save_steps": 2}
+    asked = sft_parameters(str(tmp_path), keep_checkpoints=True, **steps)
+    run = train_sft(base, sft_set(), asked).checkpoint.path.parent
+    assert {path.name for path in run.glob("checkpoint-*")} == {
+        "checkpoint-2",
+        "checkpoint-4",
+    }
+    changed = asked.model_copy(update={"keep_checkpoints": False})
+    again = train_sft(base, sft_set(), changed).checkpoint.path
+    assert again == run / "final"  # the same run: the setting is no part of its key
+    assert not list(run.glob("checkpoint-*"))
+
+
 @pytest.mark.parametrize(
     "change", ["data", "parameters", "base"], ids=["data", "parameters", "base"]
 )
@@ -273,7 +293,9 @@ def test_a_run_resumed_within_an_epoch_goes_on_to_the_same_weights(base, tmp_pat
     sizes = {"epochs": 3, "batch_size": 8, "micro_batch_size": 8, "save_steps": 4}
 
     def train(runs):
-        parameters = sft_parameters(str(runs), trainer=trainer, **sizes)
+        parameters = sft_parameters(
+            str(runs), trainer=trainer, keep_checkpoints=True, **sizes
+        )
         return train_sft(base, sft_set(), parameters)
 
     whole = train(tmp_path / "whole")

@@ -80,6 +80,7 @@ STAGE: dict[str, Any] = {
     "weight_decay": 0.0,
     "max_grad_norm": 1.0,
     "bf16": False,
+    "keep_checkpoints": False,
     "seed": 0,
 }
 

@@ -21,6 +21,7 @@ from psyche_kedro.pipelines.training.runs import (
     checkpoint_of,
     completed,
     digest_of,
+    drop_checkpoints,
     folder_digest,
     library_versions,
     log_rows,
@@ -218,6 +219,8 @@ def _train(spec: RunSpec, parameters: SftParameters | GrpoParameters) -> Trained
         )
     if result.status != "complete":
         raise TrainingFailedError(_interruption(spec, result))
+    if not parameters.keep_checkpoints:
+        drop_checkpoints(spec)
     return Trained(
         checkpoint_of(spec), frame(TrainingLog, log_rows(spec.stage, result.log))
     )

@@ -65,13 +65,17 @@ class StageParameters(_Parameters):
     """Compute in bf16; weights stay in fp32, because AdamW at 1e-6 moves bf16 weights
     by 1/100 of what it should (measured)."""
     save_steps: int = Field(ge=1)
+    keep_checkpoints: bool
+    """Whether a finished run keeps what it would have gone on from; its final weights
+    stay in any case."""
     seed: int
     trainer: dict[str, Any]
     """Further options of TRL's own configuration class, by its names."""
 
     def method(self) -> dict[str, Any]:
         """Return what determines the trained model: all but where and how it runs."""
-        return self.model_dump(mode="json", exclude={"runs", "launcher"}) | {
+        elsewhere = {"runs", "launcher", "keep_checkpoints"}
+        return self.model_dump(mode="json", exclude=elsewhere) | {
             "processes": self.launcher.processes
         }
 

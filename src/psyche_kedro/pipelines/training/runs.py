@@ -14,6 +14,7 @@ Nothing here imports torch: the specification crosses a process border as JSON.
 
 import hashlib
 import json
+import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
@@ -162,6 +163,16 @@ def write_result(spec: RunSpec, result: RunResult) -> None:
     partial = Path(spec.folder, "result.partial")
     partial.write_text(result.model_dump_json())
     partial.rename(Path(spec.folder, "result.json"))
+
+
+def drop_checkpoints(spec: RunSpec) -> None:
+    """Delete the checkpoints of a completed run; its final weights stay.
+
+    Nothing could go on from them: a longer training is another run, by its key. With
+    the optimizer's state, each is three times the size of the model.
+    """
+    for checkpoint in Path(spec.folder).glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
 
 
 def final_folder(spec: RunSpec) -> Path:
