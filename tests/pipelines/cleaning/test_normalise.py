@@ -8,8 +8,12 @@ from hypothesis import strategies as st
 
 from psyche_kedro.pipelines.cleaning.characters import RADICALS
 from psyche_kedro.pipelines.cleaning.conversations import clean_text
-from psyche_kedro.pipelines.cleaning.normalise import normalise, normalise_by_rules
-from psyche_kedro.pipelines.cleaning.punctuation import PROTECTED
+from psyche_kedro.pipelines.cleaning.normalise import (
+    PLAIN,
+    normalise,
+    normalise_by_rules,
+)
+from psyche_kedro.pipelines.cleaning.punctuation import IN_CONTEXT, PROTECTED, RULES
 
 CASES = {
     "我很难过,不知道怎么办.": "我很难过，不知道怎么办。",
@@ -72,12 +76,39 @@ def test_normalising_twice_changes_nothing(text):
 
 
 MARKED = st.text(st.sampled_from("心理，。,.!?:; ”）3a\n"), max_size=30)
+BRACKETED = st.text(
+    st.sampled_from("我a1 .(（)）,，.。…—-！!?？\"'“”/<[\n"), max_size=20
+)
 
 
-@settings(max_examples=800, deadline=None)
-@given(MARKED | TEXTS)
+@settings(max_examples=1500, deadline=None)
+@given(MARKED | BRACKETED | TEXTS)
 def test_the_short_ways_agree_with_the_rules(text):
     assert normalise(text) == normalise_by_rules(text)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(MARKED | BRACKETED | TEXTS)
+def test_a_rule_matches_only_where_one_of_its_marks_stands_in_its_context(text):
+    marks = set(IN_CONTEXT.findall(text))
+    for rule in RULES:
+        if not marks & rule.contexts.keys():
+            changed = rule.pattern.sub(rule.replacement, text)
+            assert changed == text, rule.pattern.pattern
+
+
+def test_every_plain_character_is_left_to_its_context():
+    plain = re.compile(f"[{PLAIN}]")
+    characters = [c for c in map(chr, range(0x1FB00)) if plain.match(c)]
+    assert len(characters) > 1500
+    for text in (f"我{c}我" for c in characters):
+        assert normalise(text) == normalise_by_rules(text)
+
+
+@pytest.mark.parametrize("line", ["---", "...", "……", "——他说"])
+def test_a_dash_or_an_ellipsis_stays_in_its_line(line):
+    text = f"第一段\n{line}\n第二段（1）"
+    assert normalise(text) == normalise_by_rules(text) == text
 
 
 @settings(max_examples=400, deadline=None)

@@ -14,15 +14,25 @@ import ftfy
 
 from psyche_kedro.pipelines.cleaning.characters import fold, replace_radicals
 from psyche_kedro.pipelines.cleaning.punctuation import (
+    RULES,
+    Rule,
+    marks_in_context,
     outside_protected,
+    rewrite_common,
     standardise,
-    widen_common,
 )
 
-MAX_ROUNDS = 6
-DOUBLED = re.compile("[，、；：！？。][，、；：！？。]")
-BETWEEN = re.compile(r"[0-9A-Za-z][，。；：？！]\s?[0-9A-Za-z]")
-UNPAIRED = re.compile("(?<!…)…(?!…)|…{3}|(?<!—)—(?!—)|—{3}")
+MAX_ROUNDS = 30
+PLAIN = (
+    "\n -#%-?A-[\\]^_a-~，。！？；：、“”‘’（）《》〈〉【】「」『』…—～·℃"
+    "\u2190-\u22ff\u2460-\u27bf\U0001f300-\U0001faff"
+)
+"""Characters beside Simplified Han that nothing but their context changes."""
+EDGES = Rule({" ": r"(?=\n|\Z)|(?<=\A )", "\n": r"(?=\n\n|\Z)|(?<=\A\n)"})
+"""White space that ``trim`` takes away."""
+OPENED = Rule({":": "(?=//)", ".": "(?<=www.)", "!": r"(?=\[)", "<": "(?=[/A-Za-z])"})
+"""Where a protected span may begin; the other beginnings are not in ``PLAIN``."""
+UNSETTLED = marks_in_context([*RULES, EDGES, OPENED])
 MOJIBAKE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0178\u2013-\u203a\u20ac]")
 REPAIR = ftfy.TextFixerConfig(
     # The defaults turn ， into a comma and “ into a straight quote (tried).
@@ -48,12 +58,12 @@ def normalise(text: str) -> str:
     """Return ``text`` in its normal form."""
     if _is_settled(text):
         return text
-    widened = widen_common(text)
-    return widened if _is_settled(widened) else normalise_by_rules(text)
+    likely = rewrite_common(text)
+    return likely if _is_settled(likely) else normalise_by_rules(text)
 
 
 def normalise_by_rules(text: str) -> str:
-    """Return ``text`` in its normal form by running every rule until none applies."""
+    """Return ``text`` in its normal form by running the rules until none applies."""
     for _ in range(MAX_ROUNDS):
         before, text = text, _round(text)
         if text == before or _is_settled(text):
@@ -62,32 +72,23 @@ def normalise_by_rules(text: str) -> str:
 
 
 def _is_settled(text: str) -> bool:
-    """Return whether no rule can change a text; most texts are, and this is all of it.
-
-    It holds Simplified Han, letters, digits, emojis and Chinese punctuation only, none
-    of it doubled or between letters and digits.
-    """
-    return not (
-        _odd_character().search(text)
-        or DOUBLED.search(text)
-        or BETWEEN.search(text)
-        or (("…" in text or "—" in text) and UNPAIRED.search(text))
-        or ("\n" in text and text != trim(text))
-    )
+    """Return whether no step can change a text; most texts take this way only."""
+    return not (UNSETTLED.search(text) or _odd_character().search(text))
 
 
 @cache
 def _odd_character() -> re.Pattern[str]:
+    """Return what finds a character that is not known to stay as it is."""
     traditional = _scripts().traditional
     han = "".join(c for c in map(chr, CJK) if not traditional.match(c))
-    emojis = "\U0001f300-\U0001faff"
-    return re.compile(f"[^{han}0-9A-Za-z，。！？；：、“”‘’（）《》【】…—\n{emojis}]")
+    return re.compile(f"[^{han}{PLAIN}]")
 
 
 def _round(text: str) -> str:
-    text = replace_radicals(repair_mojibake(text))
-    text = simplify(outside_protected(text, _change))
-    return trim(text)
+    if _odd_character().search(text):
+        text = replace_radicals(repair_mojibake(text))
+        return trim(simplify(outside_protected(text, _change)))
+    return trim(outside_protected(text, standardise))
 
 
 def _change(segment: str) -> str:

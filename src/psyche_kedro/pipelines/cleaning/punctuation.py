@@ -12,7 +12,9 @@ Example::
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 HAN = "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0002fa1f"
 CLOSERS = "，。！？；：、）》】」』”’…—"
@@ -33,95 +35,215 @@ PROTECTED_MARKS = re.compile(r"://|www\.|@|\\[(\[]|\$|`|!\[|<[/A-Za-z]")
 Replacement = str | Callable[[re.Match[str]], str]
 _ASCII = {"，": ",", "。": ".", "；": ";", "：": ":", "？": "?", "！": "!"}
 _BESIDE = f"[{HAN}{CLOSERS}]"
+NEVER = re.compile("(?!)")
 
 
-def _rule(
-    marks: str, pattern: str, replacement: Replacement
-) -> tuple[frozenset[str], re.Pattern[str], Replacement]:
-    return frozenset(marks), re.compile(pattern), replacement
+class Rule(NamedTuple):
+    """A rewriting of punctuation.
+
+    Attributes:
+        contexts: A match holds one of these characters in its context, look-arounds
+            after it. Most texts hold none of any rule, and one search says so.
+        pattern: What is rewritten.
+        replacement: By what.
+    """
+
+    contexts: Mapping[str, str]
+    pattern: re.Pattern[str] = NEVER
+    replacement: Replacement = ""
+
+
+def _at(marks: str, context: str, replacement: Replacement) -> Rule:
+    """Return a rule that rewrites each of ``marks`` in its context."""
+    pattern = re.compile(f"[{marks}]{context}")
+    return Rule(dict.fromkeys(marks, context), pattern, replacement)
+
+
+def _rule(contexts: Mapping[str, str], pattern: str, replacement: Replacement) -> Rule:
+    return Rule(contexts, re.compile(pattern), replacement)
+
+
+def _spaced(mark: str, beside: str = "") -> str:
+    r"""Return a pattern of a mark with the white space before it, after ``beside``.
+
+    It begins with a class of characters, to which ``re`` skips; the same begun as
+    ``(?<=…)[ \t]*`` is tried everywhere and takes four times as long.
+    """
+    after = f"(?<={beside}.)" if beside else ""
+    return rf"[ \t{mark}]{after}(?:(?<=[{mark}])|(?<![{mark}])[ \t]*[{mark}])"
+
+
+def _spaces(context: str, pattern: str, replacement: Replacement) -> Rule:
+    return _rule(dict.fromkeys(" \t", context), pattern, replacement)
 
 
 RULES = (
     # Between digits: 3．14, 1，000, 12：30.
-    _rule("．", r"(?<=\d)．(?=\d)", "."),
-    _rule("，", r"(?<=\d)，(?=\d{3}(?!\d))", ","),
-    _rule("：", r"(?<=\d)：(?=\d)", ":"),
+    _at("．", r"(?<=\d．)(?=\d)", "."),
+    _at("，", r"(?<=\d，)(?=\d{3}(?!\d))", ","),
+    _at("：", r"(?<=\d：)(?=\d)", ":"),
     # In an English sentence.
-    _rule("，", r"(?<=[A-Za-z])，(?=\s?[A-Za-z])", ", "),
-    _rule(
+    _at("，", r"(?<=[A-Za-z]，)(?=\s?[A-Za-z])", ", "),
+    _at(
         "，。；：？！",
-        r"(?<=[A-Za-z])[，。；：？！](?=\s[A-Za-z])",
+        r"(?<=[A-Za-z].)(?=\s[A-Za-z])",
         lambda match: _ASCII[match[0]],
     ),
-    # Ellipses and dashes.
+    # Ellipses and dashes; never across lines, where --- is Markdown's.
     _rule(
-        ".。…·・",
-        rf"(?<={_BESIDE})(?<![…。])\s*(?:\.{{3,}}|。{{2,}}|…+|·{{3,}}|・{{3,}})",
+        {
+            **{mark: rf"(?={re.escape(mark)})" for mark in ".。·・"},
+            "…": r"(?<!……)(?!…)|(?<=………)|(?<=[ \t]…)",
+        },
+        rf"(?<={_BESIDE})(?<![…。])[ \t]*(?:\.{{3,}}|。{{2,}}|…+|·{{3,}}|・{{3,}})",
         "……",
     ),
     _rule(
-        "-—–―",
-        rf"(?<={_BESIDE})(?<!—)\s*(?:-{{2,}}|—+|–{{2,}}|―+)\s*(?=[{HAN}“])",
+        {
+            **dict.fromkeys("-–", "(?=[-–])"),
+            "—": r"(?<!——)(?!—)|(?<=———)|(?<=[ \t]—)|(?=[ \t])",
+            "―": "",
+        },
+        rf"(?<={_BESIDE})(?<!—)[ \t]*(?:-{{2,}}|—+|–{{2,}}|―+)[ \t]*(?=[{HAN}“])",
         "——",
     ),
     # ASCII beside Han.
     *(
-        rule
+        _rule({narrow: context}, pattern, wide)
         for narrow, wide in ((",", "，"), (";", "；"), ("?", "？"), ("!", "！"))
-        for rule in (
-            _rule(narrow, rf"(?<={_BESIDE})[ \t]*{re.escape(narrow)}[ \t]*", wide),
-            _rule(narrow, rf"[ \t]*{re.escape(narrow)}[ \t]*(?=[{HAN}])", wide),
+        for context, pattern in (
+            (
+                rf"(?<=[{HAN}{CLOSERS} \t].)",
+                rf"{_spaced(narrow, _BESIDE)}[ \t]*",
+            ),
+            (rf"(?=[ \t]*[{HAN}])", rf"{_spaced(narrow)}[ \t]*(?=[{HAN}])"),
         )
     ),
-    _rule(":", rf"(?<={_BESIDE})[ \t]*:(?!//)[ \t]*", "："),
-    _rule(".", rf"(?<=[{HAN}）》”’%])\.(?=\s|$|[{HAN}”’）\")])", "。"),
-    # Brackets and straight quotes around Han.
-    _rule("(", rf"\(([^()\n]*[{HAN}][^()\n]*)\)", r"（\1）"),
-    _rule("（", r"（([^（）()\n]*)\)", r"（\1）"),
-    _rule("（）", r"\(([^（）()\n]*)）", r"（\1）"),
-    _rule("(", rf"(?<=[{HAN}])[ \t]*\(([^()\n]*)\)", r"（\1）"),
-    _rule('"', rf'"([^"\n]*[{HAN}][^"\n]*)"', r"“\1”"),
-    _rule("'", rf"(?<![A-Za-z])'([^'\n]*[{HAN}][^'\n]*)'(?![A-Za-z])", r"‘\1’"),
-    # Repeats.
-    _rule("，、；：", r"([，、；：])\1+", r"\1"),
-    _rule("！？", r"(?=？*！)(?=！*？)[？！]{3,}", "？！"),
-    _rule("！", r"！{2,}", "！"),
-    _rule("？", r"？{2,}", "？"),
-    # Spaces: none beside Chinese punctuation, none in spaced-out text.
-    _rule(" \t", rf"[ \t]+(?=[{CLOSERS}])", ""),
-    _rule(" \t", rf"(?<=[{CLOSERS}{OPENERS}])[ \t]+(?=[^\s|])", ""),
-    _rule(" \t", rf"(?<=[{HAN}])[ \t]+(?=[{OPENERS}])", ""),
     _rule(
-        " \t",
+        {":": rf"(?<=[{HAN}{CLOSERS} \t].)"},
+        rf"{_spaced(':', _BESIDE)}(?!//)[ \t]*",
+        "：",
+    ),
+    _at(".", rf"(?<=[{HAN}）》”’%].)(?=\s|$|[{HAN}”’）\")])", "。"),
+    # Brackets and straight quotes around Han.
+    _rule({"(": rf"(?=[^()\n]*[{HAN}])"}, rf"\(([^()\n]*[{HAN}][^()\n]*)\)", r"（\1）"),
+    _rule({"（": r"(?=[^（）()\n]*\))"}, r"（([^（）()\n]*)\)", r"（\1）"),
+    _rule({"(": "(?=[^（）()\n]*）)"}, r"\(([^（）()\n]*)）", r"（\1）"),
+    _rule(
+        {"(": rf"(?<=[{HAN}].)|(?<=[{HAN}][ \t].)|(?<=[ \t]{{2}}.)"},
+        rf"{_spaced('(', f'[{HAN}]')}([^()\n]*)\)",
+        r"（\1）",
+    ),
+    _rule({'"': rf'(?=[^"\n]*[{HAN}])'}, rf'"([^"\n]*[{HAN}][^"\n]*)"', r"“\1”"),
+    _rule(
+        {"'": rf"(?=[^'\n]*[{HAN}])"},
+        rf"(?<![A-Za-z])'([^'\n]*[{HAN}][^'\n]*)'(?![A-Za-z])",
+        r"‘\1’",
+    ),
+    # Repeats.
+    _rule({mark: f"(?={mark})" for mark in "，、；："}, r"([，、；：])\1+", r"\1"),
+    _rule(
+        dict.fromkeys("！？", "(?=[？！]{2})"),
+        r"(?=？*！)(?=！*？)[？！]{3,}",
+        "？！",
+    ),
+    _rule({"！": "(?=！)"}, r"！{2,}", "！"),
+    _rule({"？": "(?=？)"}, r"？{2,}", "？"),
+    # Spaces: none beside Chinese punctuation, none in spaced-out text.
+    _spaces(rf"(?=[{CLOSERS}])", rf"[ \t]+(?=[{CLOSERS}])", ""),
+    _spaces(
+        rf"(?<=[{CLOSERS}{OPENERS}].)(?=[ \t]*[^\s|])",
+        rf"[ \t](?<=[{CLOSERS}{OPENERS}].)[ \t]*(?=[^\s|])",
+        "",
+    ),
+    _spaces(
+        rf"(?<=[{HAN} \t].)(?=[{OPENERS}])",
+        rf"[ \t](?<=[{HAN}].)[ \t]*(?=[{OPENERS}])",
+        "",
+    ),
+    _spaces(
+        rf"(?=[{HAN}][ \t])",
         rf"(?<![{HAN}])(?:[{HAN}][ \t]+){{2,}}[{HAN}](?![{HAN}])",
         lambda match: re.sub(r"[ \t]+", "", match[0]),
     ),
-    _rule(" \t", r"(?<=\S)[ \t]{2,}(?=\S)", " "),
+    _spaces(r"(?=[ \t])", r"[ \t](?<=\S.)[ \t]+(?=\S)", " "),
 )
 
 
-_COMMON = str.maketrans(",;?!:.", "，；？！：。")
-COMMON = re.compile(rf"[,;?!:](?<=[{HAN}{CLOSERS}].)[ \t]*")
-COMMON_STOP = re.compile(rf"\.(?<=[{HAN}）》”’].)(?=[{HAN}]|$)")
+def marks_in_context(rules: Iterable[Rule]) -> re.Pattern[str]:
+    """Return what finds every mark that stands in a context of a rule.
 
-
-def widen_common(text: str) -> str:
-    """Return ``text`` with ASCII marks after Han widened: the commonest case by far.
-
-    What is settled after it needs no rule: the two agree (a test compares them).
+    It is an alternation of literals, which lets ``re`` skip what is no mark, and a
+    Chinese mark before Han, the common case, ends there: three times as fast.
     """
-    text = COMMON.sub(lambda match: match[0][0].translate(_COMMON), text)
-    return COMMON_STOP.sub("。", text) if "." in text else text
+    contexts: dict[str, list[str]] = {}
+    for rule in rules:
+        for mark, context in rule.contexts.items():
+            contexts.setdefault(mark, []).append(context)
+    return re.compile(
+        "|".join(
+            f"{re.escape(mark)}{f'(?![{HAN}])' if mark in QUIET else ''}"
+            f"(?:{'|'.join(dict.fromkeys(either))})"
+            for mark, either in contexts.items()
+        )
+    )
+
+
+QUIET = "，。；：？！、"
+"""Marks that no rule touches before Han."""
+IN_CONTEXT = marks_in_context(RULES)
+_COMMON = (
+    ("(", rf"\((?:(?<=[{HAN}].)|(?=[^()\n]*[{HAN}]))([^()（）\n]*)\)", r"（\1）"),
+    *(
+        (mark, rf"{re.escape(mark)}(?<=[{HAN}{CLOSERS}].){but}[ \t]*", wide)
+        for mark, but, wide in (
+            (",", "", "，"),
+            (";", "", "；"),
+            ("?", "", "？"),
+            ("!", r"(?!\[)", "！"),
+            (":", "(?!//)", "："),
+        )
+    ),
+    (".", rf"\.(?<=[{HAN}）》”’].)(?=[{HAN}]|$)", "。"),
+    (
+        " ",
+        rf" (?:(?<=[{HAN}{CLOSERS}{OPENERS}].)(?=[{CLOSERS}])"
+        rf"|(?<=[{CLOSERS}{OPENERS}].)(?=[{HAN}{OPENERS}]))",
+        "",
+    ),
+)
+COMMON = tuple((mark, re.compile(pattern), to) for mark, pattern, to in _COMMON)
+
+
+def rewrite_common(text: str) -> str:
+    """Return ``text`` with the commonest rewritings made, each begun at its mark.
+
+    A text that is settled after them needs no rule: the two agree (a test compares
+    them), and these take a third of the time.
+    """
+    for mark, pattern, replacement in COMMON:
+        if mark in text:
+            text = pattern.sub(replacement, text)
+    return text
 
 
 def standardise(text: str) -> str:
     """Return a segment without protected spans, its punctuation by context."""
-    present = set(text)
-    for marks, pattern, replacement in RULES:
-        if not marks.isdisjoint(present):
-            text, changes = pattern.subn(replacement, text)
-            present.update(text if changes else "")
+    marks = frozenset(IN_CONTEXT.findall(text))
+    turn = _next(marks, 0)
+    while turn < len(RULES):
+        text, changes = RULES[turn].pattern.subn(RULES[turn].replacement, text)
+        if changes:
+            marks = frozenset(IN_CONTEXT.findall(text))
+        turn = _next(marks, turn + 1)
     return text
+
+
+@lru_cache(maxsize=4096)
+def _next(marks: frozenset[str], turn: int) -> int:
+    """Return which rule, from ``turn`` on, has one of ``marks`` in a context."""
+    turns = range(turn, len(RULES))
+    return next((n for n in turns if marks & RULES[n].contexts.keys()), len(RULES))
 
 
 def outside_protected(text: str, change: Callable[[str], str]) -> str:
