@@ -7,76 +7,88 @@ from psyche_kedro.pipelines.cleaning import nodes
 
 def create_pipeline() -> Pipeline:
     """Return the chapter: one node per table, then the judge of replies."""
-    return Pipeline(
-        [
-            Node(
-                nodes.clean_documents,
-                inputs={
-                    "documents": "documents",
-                    "parameters": "params:cleaning.pages",
-                },
-                outputs=["clean_documents", "rejected_pages", "removed_text"],
-                name="clean_documents",
-            ),
-            Node(
-                nodes.clean_bank_questions,
-                inputs={"bank_questions": "bank_questions"},
-                outputs=["clean_bank_questions", "rejected_bank_questions"],
-                name="clean_bank_questions",
-            ),
-            Node(
-                nodes.clean_posts,
-                inputs={
-                    "posts": "posts",
-                    "deidentification_prompt": "deidentification_prompt",
-                    "privacy_model": "privacy_model",
-                    "parameters": "params:cleaning.posts",
-                    "replies_parameters": "params:cleaning.replies",
-                },
-                outputs=["clean_posts", "rejected_posts"],
-                name="clean_posts",
-            ),
-            Node(
-                nodes.sample_masked_posts,
-                inputs={
-                    "clean_posts": "clean_posts",
-                    "parameters": "params:cleaning.posts",
-                },
-                outputs="masked_posts_sample",
-                name="sample_masked_posts",
-            ),
-            Node(
-                nodes.clean_public_sets,
-                inputs={
-                    "public_samples": "public_samples",
-                    "public_questions": "public_questions",
-                    "parameters": "params:cleaning.posts",
-                },
-                outputs=[
-                    "clean_public_samples",
-                    "rejected_public_samples",
-                    "clean_public_questions",
-                    "rejected_public_questions",
-                ],
-                name="clean_public_sets",
-            ),
-            Node(
-                nodes.clean_benchmark_items,
-                inputs={"benchmark_items": "benchmark_items"},
-                outputs="clean_benchmark_items",
-                name="clean_benchmark_items",
-            ),
-            Node(
-                nodes.judge_replies,
-                inputs={
-                    "clean_posts": "clean_posts",
-                    "usefulness_prompt": "usefulness_prompt",
-                    "judge_model": "judge_model",
-                    "guard_model": "guard_model",
-                    "parameters": "params:cleaning.replies",
-                },
-                outputs=["useful_posts", "rejected_replies"],
-                name="judge_replies",
-            ),
-        ]
-    )
+    return Pipeline([*_documents_and_questions(), *_posts(), *_public_sets()])
+
+
+def _documents_and_questions() -> list[Node]:
+    return [
+        Node(
+            nodes.clean_documents,
+            inputs={
+                "documents": "documents",
+                "parameters": "params:cleaning.pages",
+            },
+            outputs=["clean_documents", "rejected_pages", "removed_text"],
+            name="clean_documents",
+        ),
+        Node(
+            nodes.clean_bank_questions,
+            inputs={"bank_questions": "bank_questions"},
+            outputs=["clean_bank_questions", "rejected_bank_questions"],
+            name="clean_bank_questions",
+        ),
+        Node(
+            nodes.clean_benchmark_items,
+            inputs={"benchmark_items": "benchmark_items"},
+            outputs="clean_benchmark_items",
+            name="clean_benchmark_items",
+        ),
+    ]
+
+
+def _posts() -> list[Node]:
+    return [
+        Node(
+            nodes.clean_posts,
+            inputs={
+                "posts": "posts",
+                "deidentification_prompt": "deidentification_prompt",
+                "privacy_model": "privacy_model",
+                "parameters": "params:cleaning.posts",
+                "replies_parameters": "params:cleaning.replies",
+            },
+            outputs=["clean_posts", "rejected_posts"],
+            name="clean_posts",
+        ),
+        Node(
+            nodes.sample_masked_posts,
+            inputs={
+                "clean_posts": "clean_posts",
+                "parameters": "params:cleaning.posts",
+            },
+            outputs="masked_posts_sample",
+            name="sample_masked_posts",
+        ),
+        Node(
+            nodes.judge_replies,
+            inputs={
+                "clean_posts": "clean_posts",
+                "usefulness_prompt": "usefulness_prompt",
+                "judge_model": "judge_model",
+                "guard_model": "guard_model",
+                "parameters": "params:cleaning.replies",
+            },
+            outputs=["useful_posts", "rejected_replies"],
+            name="judge_replies",
+        ),
+    ]
+
+
+def _public_sets() -> list[Node]:
+    return [
+        Node(
+            nodes.clean_public_sets,
+            inputs={
+                "public_samples": "public_samples",
+                "public_questions": "public_questions",
+                "parameters": "params:cleaning.posts",
+            },
+            outputs=[
+                "clean_public_samples",
+                "rejected_public_samples",
+                "clean_public_questions",
+                "rejected_public_questions",
+            ],
+            name="clean_public_sets",
+        ),
+    ]

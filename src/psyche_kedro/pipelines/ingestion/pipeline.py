@@ -7,60 +7,72 @@ from psyche_kedro.pipelines.ingestion import nodes
 
 def create_pipeline() -> Pipeline:
     """Return the chapter: one node per kind of source, then what could not be read."""
-    return Pipeline(
-        [
-            Node(
-                nodes.read_textbooks,
-                inputs={
-                    "textbook_files": "textbook_files",
-                    "ocr_model": "ocr_model",
-                    "parameters": "params:ingestion.textbooks",
-                },
-                outputs=["documents", "unreadable_textbooks", "textbook_inventory"],
-                name="read_textbooks",
-            ),
-            Node(
-                nodes.read_question_banks,
-                inputs={"question_bank_files": "question_bank_files"},
-                outputs=["bank_questions", "unreadable_question_banks"],
-                name="read_question_banks",
-            ),
-            Node(
-                nodes.read_posts,
-                inputs={"post_files": "post_files"},
-                outputs=["posts", "unreadable_posts"],
-                name="read_posts",
-            ),
-            Node(
-                nodes.read_public_sets,
-                inputs={"public_files": "public_files"},
-                outputs=[
-                    "public_samples",
-                    "public_questions",
+    return Pipeline([*_sources(), *_public_sources(), *_unreadable()])
+
+
+def _sources() -> list[Node]:
+    return [
+        Node(
+            nodes.read_textbooks,
+            inputs={
+                "textbook_files": "textbook_files",
+                "ocr_model": "ocr_model",
+                "parameters": "params:ingestion.textbooks",
+            },
+            outputs=["documents", "unreadable_textbooks", "textbook_inventory"],
+            name="read_textbooks",
+        ),
+        Node(
+            nodes.read_question_banks,
+            inputs={"question_bank_files": "question_bank_files"},
+            outputs=["bank_questions", "unreadable_question_banks"],
+            name="read_question_banks",
+        ),
+        Node(
+            nodes.read_posts,
+            inputs={"post_files": "post_files"},
+            outputs=["posts", "unreadable_posts"],
+            name="read_posts",
+        ),
+    ]
+
+
+def _public_sources() -> list[Node]:
+    return [
+        Node(
+            nodes.read_public_sets,
+            inputs={"public_files": "public_files"},
+            outputs=[
+                "public_samples",
+                "public_questions",
+                "unreadable_public_sets",
+            ],
+            name="read_public_sets",
+        ),
+        Node(
+            nodes.read_benchmarks,
+            inputs={"benchmark_files": "benchmark_files"},
+            outputs=["benchmark_items", "unreadable_benchmarks"],
+            name="read_benchmarks",
+        ),
+    ]
+
+
+def _unreadable() -> list[Node]:
+    return [
+        Node(
+            nodes.list_unreadable_sources,
+            inputs={
+                name: name
+                for name in (
+                    "unreadable_textbooks",
+                    "unreadable_question_banks",
+                    "unreadable_posts",
                     "unreadable_public_sets",
-                ],
-                name="read_public_sets",
-            ),
-            Node(
-                nodes.read_benchmarks,
-                inputs={"benchmark_files": "benchmark_files"},
-                outputs=["benchmark_items", "unreadable_benchmarks"],
-                name="read_benchmarks",
-            ),
-            Node(
-                nodes.list_unreadable_sources,
-                inputs={
-                    name: name
-                    for name in (
-                        "unreadable_textbooks",
-                        "unreadable_question_banks",
-                        "unreadable_posts",
-                        "unreadable_public_sets",
-                        "unreadable_benchmarks",
-                    )
-                },
-                outputs="unreadable_sources",
-                name="list_unreadable_sources",
-            ),
-        ]
-    )
+                    "unreadable_benchmarks",
+                )
+            },
+            outputs="unreadable_sources",
+            name="list_unreadable_sources",
+        ),
+    ]

@@ -21,114 +21,126 @@ from psyche_kedro.pipelines.synthesis.questions.review import (
 
 def create_pipeline() -> Pipeline:
     """Wire question generation, control and review."""
-    return Pipeline(
-        [
-            Node(
-                split_chunks,
-                inputs={
-                    "clean_documents": "clean_documents",
-                    "params": "params:synthesis.chunks",
-                },
-                outputs=["chunks", "dropped_text"],
-                name="split_chunks",
-            ),
-            Node(
-                generate_questions,
-                inputs={
-                    "chunks": "chunks",
-                    "prompt": "question_prompt",
-                    "teacher": "teacher_model",
-                    "params": "params:synthesis.questions",
-                },
-                outputs=["generated_questions", "rejected_generated_questions"],
-                name="generate_questions",
-            ),
-            Node(
-                distil_questions,
-                inputs={
-                    "generated_questions": "generated_questions",
-                    "clean_bank_questions": "clean_bank_questions",
-                    "prompt": "distillation_prompt",
-                    "teacher": "teacher_model",
-                    "params": "params:synthesis.distillation",
-                },
-                outputs=["distilled_questions", "rejected_distilled_questions"],
-                name="distil_questions",
-            ),
-            Node(
-                pool_questions,
-                inputs={
-                    "generated_questions": "generated_questions",
-                    "distilled_questions": "distilled_questions",
-                    "clean_bank_questions": "clean_bank_questions",
-                    "chunks": "chunks",
-                },
-                outputs=["question_pool", "rejected_pool_questions"],
-                name="pool_questions",
-            ),
-            Node(
-                cluster_questions,
-                inputs={
-                    "question_pool": "question_pool",
-                    "params": "params:synthesis.deduplication",
-                },
-                outputs="question_clusters",
-                name="cluster_questions",
-            ),
-            Node(
-                pick_representatives,
-                inputs={
-                    "question_pool": "question_pool",
-                    "question_clusters": "question_clusters",
-                    "prompt": "ranking_prompt",
-                    "judge": "judge_model",
-                },
-                outputs=["distinct_questions", "duplicate_questions"],
-                name="pick_representatives",
-            ),
-            Node(
-                screen_questions,
-                inputs={
-                    "distinct_questions": "distinct_questions",
-                    "prompt": "screening_prompt",
-                    "examples": "screening_examples",
-                    "judge": "judge_model",
-                },
-                outputs=["screened_questions", "rejected_questions"],
-                name="screen_questions",
-            ),
-            Node(
-                export_review_batch,
-                inputs={
-                    "screened_questions": "screened_questions",
-                    "params": "params:synthesis.review",
-                },
-                outputs=["review_batch", "review_tasks", "review_config"],
-                name="export_review_batch",
-            ),
-            Node(
-                read_review_verdicts,
-                inputs={"review_files": "review_files"},
-                outputs="review_verdicts",
-                name="read_review_verdicts",
-            ),
-            Node(
-                apply_review,
-                inputs={
-                    "screened_questions": "screened_questions",
-                    "review_verdicts": "review_verdicts",
-                },
-                outputs=["reviewed_questions", "rejected_by_review"],
-                name="apply_review",
-            ),
-            Node(
-                summarise_review,
-                inputs={
-                    "screened_questions": "screened_questions",
-                    "review_verdicts": "review_verdicts",
-                },
-                outputs="review_summary",
-                name="summarise_review",
-            ),
-        ]
-    )
+    return Pipeline([*_writing(), *_sieving(), *_review()])
+
+
+def _writing() -> list[Node]:
+    return [
+        Node(
+            split_chunks,
+            inputs={
+                "clean_documents": "clean_documents",
+                "params": "params:synthesis.chunks",
+            },
+            outputs=["chunks", "dropped_text"],
+            name="split_chunks",
+        ),
+        Node(
+            generate_questions,
+            inputs={
+                "chunks": "chunks",
+                "prompt": "question_prompt",
+                "teacher": "teacher_model",
+                "params": "params:synthesis.questions",
+            },
+            outputs=["generated_questions", "rejected_generated_questions"],
+            name="generate_questions",
+        ),
+        Node(
+            distil_questions,
+            inputs={
+                "generated_questions": "generated_questions",
+                "clean_bank_questions": "clean_bank_questions",
+                "prompt": "distillation_prompt",
+                "teacher": "teacher_model",
+                "params": "params:synthesis.distillation",
+            },
+            outputs=["distilled_questions", "rejected_distilled_questions"],
+            name="distil_questions",
+        ),
+        Node(
+            pool_questions,
+            inputs={
+                "generated_questions": "generated_questions",
+                "distilled_questions": "distilled_questions",
+                "clean_bank_questions": "clean_bank_questions",
+                "chunks": "chunks",
+            },
+            outputs=["question_pool", "rejected_pool_questions"],
+            name="pool_questions",
+        ),
+    ]
+
+
+def _sieving() -> list[Node]:
+    return [
+        Node(
+            cluster_questions,
+            inputs={
+                "question_pool": "question_pool",
+                "params": "params:synthesis.deduplication",
+            },
+            outputs="question_clusters",
+            name="cluster_questions",
+        ),
+        Node(
+            pick_representatives,
+            inputs={
+                "question_pool": "question_pool",
+                "question_clusters": "question_clusters",
+                "prompt": "ranking_prompt",
+                "judge": "judge_model",
+            },
+            outputs=["distinct_questions", "duplicate_questions"],
+            name="pick_representatives",
+        ),
+        Node(
+            screen_questions,
+            inputs={
+                "distinct_questions": "distinct_questions",
+                "prompt": "screening_prompt",
+                "examples": "screening_examples",
+                "judge": "judge_model",
+            },
+            outputs=["screened_questions", "rejected_questions"],
+            name="screen_questions",
+        ),
+    ]
+
+
+def _review() -> list[Node]:
+    return [
+        Node(
+            export_review_batch,
+            inputs={
+                "screened_questions": "screened_questions",
+                "params": "params:synthesis.review",
+            },
+            outputs=["review_batch", "review_tasks", "review_config"],
+            name="export_review_batch",
+        ),
+        Node(
+            read_review_verdicts,
+            inputs={"review_files": "review_files"},
+            outputs="review_verdicts",
+            name="read_review_verdicts",
+        ),
+        Node(
+            apply_review,
+            inputs={
+                "screened_questions": "screened_questions",
+                "review_verdicts": "review_verdicts",
+            },
+            outputs=["reviewed_questions", "rejected_by_review"],
+            name="apply_review",
+        ),
+        Node(
+            summarise_review,
+            inputs={
+                "screened_questions": "screened_questions",
+                "review_verdicts": "review_verdicts",
+            },
+            outputs="review_summary",
+            name="summarise_review",
+        ),
+    ]
