@@ -337,3 +337,8 @@ def test_columns_are_read_one_after_the_other():
 def test_a_number_in_the_margin_does_not_run_into_the_text():
     boxes = [line("甲", 0), line("乙", 50), TextBox(20, 50, 90, 80, "14(1)")]
     assert to_text(boxes) == "甲\n乙\n\n14(1)"
+
+
+def test_the_label_of_a_figure_makes_no_margin():
+    boxes = [line("标签", 60, left=300, width=200), line("题", 0, width=100)]
+    assert to_text(boxes).split() == ["题", "标签"]

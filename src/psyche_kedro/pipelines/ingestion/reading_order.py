@@ -17,6 +17,8 @@ GAP = 1.9
 MIN_COLUMN_LINES = 5
 LONG_LINE = 0.8
 """Of the widest: lines that show where the text's margins are."""
+MIN_LONG_LINES = 2
+"""Fewer are a caption or a label of a figure, and show no margin."""
 WORD_GAP = 0.3
 """In line heights: a wider gap between boxes of one line is a space."""
 
@@ -64,6 +66,8 @@ def _body_and_margin(
         return [], []
     widest = max(box.right - box.left for box in boxes)
     long = [box for box in boxes if box.right - box.left > widest * LONG_LINE]
+    if len(long) < MIN_LONG_LINES:
+        return list(boxes), []
     left, right = min(b.left for b in long), max(b.right for b in long)
     margin = [box for box in boxes if box.right <= left or box.left >= right]
     return [box for box in boxes if box not in margin], margin
