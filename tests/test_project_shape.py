@@ -133,6 +133,13 @@ def test_the_registry_imports_no_heavy_library():
     assert out.stdout.split()[-1] == "none"
 
 
+def test_a_command_starts_without_a_warning():
+    command = [sys.executable, "-m", "kedro", "registry", "list"]
+    out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "__default__" in out.stdout
+    assert out.stderr == ""
+
+
 def test_no_room_is_called_utils():
     names = {p.stem for p in (ROOT / "src").rglob("*") if "egg-info" not in str(p)}
     assert not names & {"utils", "common", "helpers", "misc", "core"}
