@@ -24,7 +24,7 @@ warnings.filterwarnings("ignore", message="register_new_resolver")
 # Every `kedro` command imports kedro-mlflow 2.0, whose model class has no type hints;
 # mlflow 3 says so each time, past any filter (it sets its own in front). Imported here,
 # a moment earlier, it is heard by no one.
-with warnings.catch_warnings(record=True):
+with warnings.catch_warnings(record=True, action="ignore"):
     import kedro_mlflow.mlflow  # noqa: F401
 
 _ROOT = Path(__file__).parents[2]
