@@ -124,9 +124,10 @@ def client_queue(url: str, n: int, c: int) -> None:
 def _ours(url: str, folder: str, c: int | None):
     from psyche_kedro.llm.accounts import Account, Budget, Ledger, Price
     from psyche_kedro.llm.endpoints import Endpoint
-    from psyche_kedro.llm.openai_chat_model import OpenAIChatModel
+    from psyche_kedro.llm.openai_chat_model import OpenAIChatModel, _tls
     from psyche_kedro.llm.reply_store import ReplyStore
 
+    _tls()  # every client has read its certificates before its clock starts
     price = Price(input=4, output=12, currency="CNY", as_of="2026-11")
     return OpenAIChatModel(
         "null",

@@ -43,7 +43,9 @@ _PICTURE: Final = re.compile(r"data:([\w/+.-]+);base64,([A-Za-z0-9+/]*=*)")
 _CHUNK: Final = 256
 _GROUP: Final = 1024
 _BACKLOG: Final = 4096
-_LINGER_SECONDS: Final = 0.01
+# A slow stream of replies shall not wake the disk for each, and a kill not cost many.
+_LINGER_SECONDS: Final = 0.05
+_ENOUGH: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +352,7 @@ class _Committer:
         self._settle = settle
         self._queue: queue.Queue[Delivery | None] = queue.Queue(_BACKLOG)
         self._error: BaseException | None = None
-        self._closing = threading.Event()
+        self._ripe = threading.Event()
         self._thread = threading.Thread(target=self._work, name="reply-store")
 
     def put(self, call: Call, answer: Answer | Fault) -> None:
@@ -358,6 +360,8 @@ class _Committer:
         if self._error is not None:
             raise self._error
         self._queue.put((call, answer))
+        if self._queue.qsize() >= _ENOUGH:
+            self._ripe.set()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -369,8 +373,8 @@ class _Committer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._closing.set()
         self._queue.put(None)
+        self._ripe.set()
         self._thread.join()
         if self._error is not None and error is None:
             raise self._error
@@ -388,7 +392,8 @@ class _Committer:
         ended = False
         while not ended:
             group = [self._queue.get()]
-            self._closing.wait(_LINGER_SECONDS)
+            self._ripe.wait(_LINGER_SECONDS)
+            self._ripe.clear()
             with contextlib.suppress(queue.Empty):
                 while len(group) < _GROUP:
                     group.append(self._queue.get_nowait())

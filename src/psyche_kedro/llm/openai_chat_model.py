@@ -231,6 +231,15 @@ class _Client:
         count_tokens: CountTokens,
     ) -> None:
         self._client = client
+        # Said once: the SDK would join the URL and copy its defaults for every request.
+        self._url = f"{client.base_url}chat/completions"
+        self._options: openai.RequestOptions = {
+            "headers": {},
+            "max_retries": 0,
+            "params": {},
+            "security": {"bearer_auth": True},
+            "timeout": client.timeout,
+        }
         self._names = names
         self._base_url = base_url
         self._support = support
@@ -251,7 +260,7 @@ class _Client:
     async def _post(self, body: Mapping[str, Any], call: Call) -> Answer | Fault:
         try:
             response = await self._client.post(
-                "/chat/completions", body=body, cast_to=httpx2.Response
+                self._url, body=body, cast_to=httpx2.Response, options=self._options
             )
         except openai.APIStatusError as error:
             return self._refused(error)
