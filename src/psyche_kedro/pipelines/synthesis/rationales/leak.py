@@ -131,9 +131,20 @@ def quotes_rationale(
     A request that asks for an answer must not carry an analysis of its item. What the
     question itself says may be repeated.
     """
-    known = _stretches(_plain(render_question(question)))
-    copied = _stretches(_plain(rationale)) & _stretches(_plain(candidate))
-    return bool(copied - known)
+    said, source = _plain(candidate), _plain(rationale)
+    if not _share_a_block(said, source):
+        return False
+    copied = _stretches(source) & _stretches(said)
+    return bool(copied - _stretches(_plain(render_question(question))))
+
+
+def _share_a_block(said: str, source: str) -> bool:
+    """Return whether any of the blocks that ``said`` falls into stands in ``source``.
+
+    Every stretch holds a whole block of half its length, so most pairs end here.
+    """
+    size = QUOTE // 2
+    return any(said[i : i + size] in source for i in range(0, len(said), size))
 
 
 def _plain(text: str) -> str:
