@@ -1,0 +1,169 @@
+"""What synthesis will cost, before it is spent: calls, tokens and money per node.
+
+Calls are counted along the chapter as it would run: exactly where the inputs decide
+(chunks, posts, turns), by rates where replies do (how many questions survive, how many
+attempts a question takes). A call is one that the run needs, whether or not the store
+holds its reply already: which of them it does cannot be told before they are asked.
+
+Rates come from the tables of the last run, else from priors; tokens per call from the
+replies in the store, else from stated sizes. An estimate carries a range: nothing for
+what is counted, a tenth for a measured rate, a third for a prior, added up along the
+way.
+
+Example row::
+
+    NodeEstimate("write_rationales", "teacher_model", calls=Range(96, 107, 118), …)
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import polars as pl
+
+from psyche_kedro.pipelines.synthesis.costs.basis import (
+    MEASURED,
+    PRIOR,
+    Basis,
+    Rates,
+    Tables,
+    Tokens,
+)
+from psyche_kedro.pipelines.synthesis.dialogues import conversations
+from psyche_kedro.pipelines.synthesis.parameters import (
+    DialogueParameters,
+    DistillationParameters,
+    QuestionParameters,
+    RationaleParameters,
+)
+from psyche_kedro.pipelines.synthesis.questions import nodes as question_nodes
+from psyche_kedro.pipelines.synthesis.questions.coverage import missing_questions
+
+
+class Settings(NamedTuple):
+    """The parameters that decide how often a model is asked."""
+
+    questions: QuestionParameters
+    distillation: DistillationParameters
+    rationales: RationaleParameters
+    dialogues: DialogueParameters
+
+
+class Range(NamedTuple):
+    """A number between two bounds."""
+
+    low: float
+    mid: float
+    high: float
+
+
+class NodeEstimate(NamedTuple):
+    """What one node asks of one model."""
+
+    node: str
+    role: str
+    calls: Range
+    input_tokens: Range
+    output_tokens: Range
+
+
+_SIZES = {
+    "generate_questions": Tokens(2_000, 900),
+    "distil_questions": Tokens(600, 700),
+    "pick_representatives": Tokens(900, 120),
+    "screen_questions": Tokens(1_300, 60),
+    "write_rationales": Tokens(550, 700),
+    "refine_rationales": Tokens(1_000, 550),
+    "choose_best_rationales": Tokens(2_600, 200),
+    "refine_posts": Tokens(800, 350),
+    "write_dialogues teacher_model": Tokens(1_300, 500),
+    "write_dialogues judge_model": Tokens(1_400, 100),
+}
+"""Tokens of one call where no run has measured them (ours)."""
+
+
+class _Step(NamedTuple):
+    node: str
+    role: str
+    calls: float
+    rates: int
+    """How many rates the number of calls hangs on."""
+
+
+def estimate(inputs: Tables, settings: Settings, basis: Basis) -> list[NodeEstimate]:
+    """Return the estimate of every node of the chapter that asks a model.
+
+    Args:
+        inputs: ``chunks``, ``clean_bank_questions``, ``useful_posts``.
+        settings: The chapter's parameters.
+        basis: What is known before the run.
+    """
+    rates = Rates(**basis.rates)
+    steps = [
+        *_question_steps(inputs, settings, rates, basis.generated),
+        *_dialogue_steps(inputs["useful_posts"], settings.dialogues, rates),
+    ]
+    return [_priced(step, basis) for step in steps]
+
+
+def _question_steps(
+    inputs: Tables, settings: Settings, rates: Rates, generated: Mapping[str, int]
+) -> Iterator[_Step]:
+    asks = settings.questions.asks
+    n_chunks, bank = inputs["chunks"].height, inputs["clean_bank_questions"]
+    part = settings.distillation
+    there = question_nodes.covered(bank, params=part)
+    counts = {name: n + generated.get(name, 0) for name, n in there.items()}
+    distilled = list(missing_questions(counts, part))
+    yield _Step("generate_questions", "teacher_model", n_chunks * len(asks), 0)
+    yield _Step("distil_questions", "teacher_model", len(distilled), 1)
+    written = n_chunks * sum(a.count for a in asks) * rates.written
+    written += sum(d.ask.count for d in distilled)
+    pool = rates.pooled * (written + bank.height)
+    yield _Step("pick_representatives", "judge_model", pool * rates.clustered, 2)
+    distinct = pool * rates.distinct
+    yield _Step("screen_questions", "judge_model", distinct, 2)
+    reviewed = distinct * rates.screened * rates.reviewed
+    yield _Step("write_rationales", "teacher_model", reviewed * rates.attempts, 3)
+    solved = reviewed * rates.solved
+    per_question = settings.rationales.rounds * (1 + rates.asked_again)
+    yield _Step("refine_rationales", "teacher_model", solved * per_question, 3)
+    votes = solved * rates.contested * settings.rationales.votes
+    yield _Step("choose_best_rationales", "judge_model", votes, 3)
+
+
+def _dialogue_steps(
+    posts: pl.DataFrame, params: DialogueParameters, rates: Rates
+) -> Iterator[_Step]:
+    threads = posts["messages"].to_list()
+    openings = {
+        conversations.source_text(conversations.opening(messages))
+        for messages in threads
+    }
+    told = sum(len(text) >= params.min_opening for text in openings)
+    turns = sum(len(conversations.reply_positions(messages)) for messages in threads)
+    passes = 3 if params.aims == "separate" else 1
+    yield _Step("refine_posts", "teacher_model", told, 0)
+    replies = turns * rates.retold * passes
+    yield _Step("write_dialogues", "teacher_model", replies, 1)
+    judged = posts.height * rates.retold * rates.sound
+    yield _Step("write_dialogues", "judge_model", judged, 2)
+
+
+def _priced(step: _Step, basis: Basis) -> NodeEstimate:
+    share = min(0.9, step.rates * basis.spread)
+    calls = _around(step.calls, share)
+    name = f"{step.node} {step.role}"
+    size = basis.sizes.get(name)
+    tokens = size or _SIZES.get(step.node) or _SIZES[name]
+    wider = min(0.9, share + (MEASURED if size else PRIOR))
+    return NodeEstimate(
+        step.node,
+        step.role,
+        calls,
+        _around(step.calls * tokens.input, wider),
+        _around(step.calls * tokens.output, wider),
+    )
+
+
+def _around(mid: float, share: float) -> Range:
+    return Range(mid * (1 - share), mid, mid * (1 + share))

@@ -1,0 +1,95 @@
+"""The estimate as a table, which the report lays beside what the run took.
+
+A pure function of the chapter's inputs and of the basis, which is read before the first
+node runs: whenever the node's turn comes, it knows no more than ``kedro estimate`` did.
+"""
+
+from typing import Any
+
+import polars as pl
+
+from psyche_kedro.pipelines.synthesis.costs.basis import Basis
+from psyche_kedro.pipelines.synthesis.costs.estimate import (
+    NodeEstimate,
+    Range,
+    Settings,
+    estimate,
+)
+from psyche_kedro.pipelines.synthesis.costs.prices import cost, price_of
+from psyche_kedro.pipelines.synthesis.parameters import (
+    DialogueParameters,
+    DistillationParameters,
+    QuestionParameters,
+    RationaleParameters,
+)
+from psyche_kedro.tables import CostEstimate, frame
+
+
+def estimate_costs(  # noqa: PLR0913 - the node's inputs
+    *,
+    chunks: pl.DataFrame,
+    clean_bank_questions: pl.DataFrame,
+    useful_posts: pl.DataFrame,
+    basis: dict[str, Any],
+    prices: dict[str, Any],
+    questions: QuestionParameters,
+    distillation: DistillationParameters,
+    rationales: RationaleParameters,
+    dialogues: DialogueParameters,
+) -> pl.DataFrame:
+    """Return what each node that asks a model will ask, and what that costs.
+
+    Args:
+        chunks: ``Chunks``.
+        clean_bank_questions: ``BankQuestions``.
+        useful_posts: ``UsefulPosts``.
+        basis: Fields of ``Basis``.
+        prices: Fields of ``Price`` by model id.
+        questions: ``synthesis.questions``.
+        distillation: ``synthesis.distillation``.
+        rationales: ``synthesis.rationales``.
+        dialogues: ``synthesis.dialogues``.
+
+    Returns:
+        ``CostEstimate``, one row per (node, role).
+    """
+    inputs = {
+        "chunks": chunks,
+        "clean_bank_questions": clean_bank_questions,
+        "useful_posts": useful_posts,
+    }
+    settings = Settings(questions, distillation, rationales, dialogues)
+    known = Basis(**basis)
+    rows = estimate(inputs, settings, known)
+    return frame(CostEstimate, (_row(row, known, prices) for row in rows))
+
+
+def _row(row: NodeEstimate, basis: Basis, prices: dict[str, Any]) -> dict[str, Any]:
+    model = basis.models.get(row.role)
+    price = price_of(prices, model)
+    bounds = {
+        bound: cost(
+            price,
+            {
+                name: getattr(getattr(row, name), bound)
+                for name in ("input_tokens", "output_tokens")
+            },
+        )
+        for bound in Range._fields
+    }
+    return {
+        "node": row.node,
+        "role": row.role,
+        "model": model,
+        **_columns("calls", row.calls),
+        **_columns("input_tokens", row.input_tokens),
+        **_columns("output_tokens", row.output_tokens),
+        **{f"money_{bound}": found["money"] for bound, found in bounds.items()},
+        "currency": bounds["mid"]["currency"],
+        "in_store": basis.in_store.get(f"{row.node} {row.role}", 0),
+        "rests_on": basis.rests_on,
+    }
+
+
+def _columns(name: str, numbers: Range) -> dict[str, float]:
+    return {f"{name}_{bound}": value for bound, value in numbers._asdict().items()}

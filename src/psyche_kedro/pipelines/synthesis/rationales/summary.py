@@ -1,0 +1,77 @@
+"""What each round was worth: the numbers with which a user decides whether R = 3 pays.
+
+Section 2.2 sets R = 3 without saying what a round costs. Money is at list price
+(``conf/base/prices.yml``); a batch discount is not taken off.
+
+Example row::
+
+    {"round": 3, "played": 116, "accepted": 96, "won": 70, "calls": 232,
+     "input_tokens": 190_000, "output_tokens": 81_000, "money": 1.09, …}
+"""
+
+from typing import Any
+
+import polars as pl
+
+from psyche_kedro.pipelines.synthesis.costs.prices import cost, price_of
+from psyche_kedro.tables import RoundSummary, frame
+
+Row = dict[str, Any]
+
+_TOKENS = {name: pl.col(name).sum() for name in ("input_tokens", "output_tokens")}
+
+
+def summarise_rounds(
+    *,
+    rationales: pl.DataFrame,
+    rationale_rounds: pl.DataFrame,
+    reasoning_samples: pl.DataFrame,
+    prices: dict[str, Any],
+) -> pl.DataFrame:
+    """Return what each round took and gave: calls, tokens, money; accepted and won.
+
+    Args:
+        rationales: ``Rationales``: what round 0 took, unsolved questions included.
+        rationale_rounds: ``RationaleRounds``.
+        reasoning_samples: ``ReasoningSamples``.
+        prices: Fields of ``Price`` by model id.
+
+    Returns:
+        ``RoundSummary``, one row per round.
+    """
+    accepted = pl.col("outcome") != "reverted"
+    gave = rationale_rounds.group_by("round").agg(
+        played=pl.len(),
+        accepted=accepted.sum(),
+        acceptance=accepted.mean(),
+        reverted_because=pl.col("reason").drop_nulls().value_counts(sort=True),
+        characters=pl.col("rationale").str.len_chars().filter(accepted).mean(),
+    )
+    took = pl.concat([_attempts(rationales), _refinements(rationale_rounds)])
+    won = reasoning_samples.group_by("round").agg(won=pl.len())
+    rows = gave.join(took, on="round").join(won, on="round", how="left").sort("round")
+    # One teacher plays all rounds; a refused candidate's row does not name it.
+    teacher = next(iter(rationales["model"].drop_nulls()), None)
+    price = price_of(prices, teacher)
+    return frame(
+        RoundSummary,
+        (_summary_row(row) | cost(price, row) for row in rows.iter_rows(named=True)),
+    )
+
+
+def _attempts(rationales: pl.DataFrame) -> pl.DataFrame:
+    return rationales.select(
+        round=pl.lit(0, pl.Int64), calls=pl.len().cast(pl.Int64), **_TOKENS
+    )
+
+
+def _refinements(rounds: pl.DataFrame) -> pl.DataFrame:
+    # A candidate for each, and an answer for each whose candidate was not refused.
+    calls = (pl.len() + pl.col("reply_key").is_not_null().sum()).cast(pl.Int64)
+    later = rounds.filter(pl.col("round") > 0)
+    return later.group_by("round").agg(calls=calls, **_TOKENS)
+
+
+def _summary_row(row: Row) -> Row:
+    counts = [f"{r['reason']} {r['count']}" for r in row["reverted_because"]]
+    return row | {"reverted_because": ", ".join(counts), "won": row["won"] or 0}
