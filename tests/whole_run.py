@@ -12,6 +12,8 @@ from typing import Any
 import polars as pl
 
 ROOT = Path(__file__).parents[1]
+ACCOUNTS = {"cost_estimate", "model_calls"}
+"""Tables that say what a run took; no two runs take the same."""
 
 
 def run_kedro(*arguments: str, data: Path, **environment: str):

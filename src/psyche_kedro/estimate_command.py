@@ -1,41 +1,31 @@
 """``kedro estimate``: what a chapter will cost, before it is spent."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
+import polars as pl
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.utils import find_kedro_project
 
-from psyche_kedro.llm.accounts import Price, read_prices
-from psyche_kedro.llm.reply_store import ReplyStore
-from psyche_kedro.llm.upkeep import Holding, list_holdings
+from psyche_kedro.estimate_basis import read_basis
 from psyche_kedro.pipelines.synthesis import parameters
-from psyche_kedro.pipelines.synthesis.estimate import (
-    NodeEstimate,
-    Range,
-    Settings,
-    Tokens,
-    estimate,
-)
+from psyche_kedro.pipelines.synthesis.costs.nodes import estimate_costs
+from psyche_kedro.pipelines.synthesis.questions.nodes import split_chunks
 
-_INPUTS = ("clean_documents", "clean_bank_questions", "useful_posts")
-_LAST = (
-    "useful_posts generated_questions rejected_generated_questions question_pool"
-    " rejected_pool_questions question_clusters distinct_questions screened_questions"
-    " reviewed_questions rationales rationale_rounds reasoning_samples refined_posts"
-    " rejected_dialogues empathetic_dialogues"
-)
+_INPUTS = ("clean_bank_questions", "useful_posts", "prices")
 _SETTINGS = {
-    "chunks": parameters.ChunkParameters,
     "questions": parameters.QuestionParameters,
     "distillation": parameters.DistillationParameters,
     "rationales": parameters.RationaleParameters,
     "dialogues": parameters.DialogueParameters,
 }
-_PER = 1_000_000
+_RESTS_ON = {
+    "last_run": "rates as in the last run",
+    "priors": "priors, where no run has measured a rate",
+}
+BOUNDS = ("low", "mid", "high")
 
 
 @click.command(name="estimate")
@@ -55,101 +45,56 @@ def estimate_command(env: str | None, pipeline: str, params: str | None) -> None
     given = dict(pair.split("=", 1) for pair in params.split(",")) if params else None
     with KedroSession.create(project, env=env, runtime_params=given) as session:
         context = session.load_context()
-        models = context.config_loader["catalog"]
         settings = context.config_loader["parameters"][pipeline]
-        catalog = context.catalog
-    inputs = {name: catalog.load(name) for name in _INPUTS}
-    last = {name: catalog.load(name) for name in _LAST.split() if catalog.exists(name)}
-    roles = {role: models[role] for role in ("teacher_model", "judge_model")}
-    rows = estimate(
-        inputs,
-        Settings(**{key: kind(**settings[key]) for key, kind in _SETTINGS.items()}),
-        last=last,
-        sizes=_sizes(roles, project),
+        basis = read_basis(context)
+        documents = context.catalog.load("clean_documents")
+        inputs = {name: context.catalog.load(name) for name in _INPUTS}
+    chunks, _ = split_chunks(
+        documents, parameters.ChunkParameters(**settings["chunks"])
     )
-    source = "the last run's rates" if "reasoning_samples" in last else "priors"
-    click.echo(f"{pipeline}, by {source}; low … middle … high")
-    for line in _lines(rows, roles, _prices(roles, project)):
+    rows = estimate_costs(
+        chunks=chunks,
+        basis=basis.model_dump(),
+        **inputs,
+        **{key: kind(**settings[key]) for key, kind in _SETTINGS.items()},
+    )
+    click.echo(f"{pipeline}, by {_RESTS_ON[basis.rests_on]}; low … middle … high")
+    for line in describe(rows):
         click.echo(line)
 
 
-def model_id(entry: Mapping[str, Any]) -> str:
-    """Return how the store's model names begin for a catalog entry."""
-    return str(entry.get("model") or f"offline-{entry.get('role')}")
-
-
-def measured_sizes(
-    holdings: Iterable[Holding], roles: Mapping[str, Mapping[str, Any]]
-) -> dict[tuple[str, str], Tokens]:
-    """Return mean tokens of a call by (node, role), where the store counted any.
+def describe(estimates: pl.DataFrame) -> Iterable[str]:
+    """Yield a line for each node and model, and what they come to.
 
     Args:
-        holdings: What the store holds by model and task.
-        roles: Catalog entries by role.
+        estimates: ``CostEstimate``.
     """
-    sums: dict[tuple[str, str], tuple[int, int, int]] = {}
-    for held in holdings:
-        for role, entry in roles.items():
-            if held.model.startswith(model_id(entry)) and held.input_tokens:
-                n, given, made = sums.get((held.task, role), (0, 0, 0))
-                sums[held.task, role] = (
-                    n + held.replies,
-                    given + held.input_tokens,
-                    made + held.output_tokens,
-                )
-    return {key: Tokens(given / n, made / n) for key, (n, given, made) in sums.items()}
-
-
-def _sizes(
-    roles: Mapping[str, Mapping[str, Any]], project: Path
-) -> dict[tuple[str, str], Tokens]:
-    path = project / next(iter(roles.values()))["store"]
-    if not path.exists():
-        return {}
-    with ReplyStore(path).open() as session:
-        return measured_sizes(list_holdings(session), roles)
-
-
-def _prices(roles: Mapping[str, Mapping[str, Any]], project: Path) -> dict[str, Price]:
-    path = next(iter(roles.values())).get("prices", "conf/base/prices.yml")
-    return read_prices(project / path)
-
-
-def _lines(
-    rows: list[NodeEstimate],
-    roles: Mapping[str, Mapping[str, Any]],
-    prices: Mapping[str, Price],
-) -> Iterable[str]:
-    for row in rows:
-        price = prices.get(model_id(roles[row.role]))
+    for row in estimates.iter_rows(named=True):
         yield (
-            f"  {row.node:<24} {row.role:<14} calls {_shown(row.calls)}"
-            f" · in {_shown(row.input_tokens)} · out {_shown(row.output_tokens)}"
-            f" · {_money(row, price)}"
+            f"  {row['node']:<24} {row['role']:<14}"
+            f" calls {_range(row, 'calls')} · in {_range(row, 'input_tokens')}"
+            f" · out {_range(row, 'output_tokens')} · {_money(row)}"
         )
-    totals = [
-        _sum(getattr(row, name) for row in rows)
-        for name in ("calls", "input_tokens", "output_tokens")
-    ]
-    calls, given, made = map(_shown, totals)
-    yield f"  in all: calls {calls} · in {given} · out {made}"
-
-
-def _money(row: NodeEstimate, price: Price | None) -> str:
-    if price is None:
-        return "no price"
-    spent = Range(
-        *(
-            (given * price.input + made * price.output) / _PER
-            for given, made in zip(row.input_tokens, row.output_tokens, strict=True)
-        )
+    sums = estimates.sum().row(0, named=True)
+    currencies = estimates["currency"].drop_nulls()
+    total = sums | {"currency": next(iter(currencies), None)}
+    yield (
+        f"  in all: calls {_range(total, 'calls')} · in {_range(total, 'input_tokens')}"
+        f" · out {_range(total, 'output_tokens')} · {_money(total)}"
     )
-    return f"{spent.low:,.2f} … {spent.mid:,.2f} … {spent.high:,.2f} {price.currency}"
+    yield (
+        "  Calls are those the run needs, paid before or not. The store holds"
+        f" {sums['in_store']:,} replies of these models to these nodes: what of them"
+        " is asked again costs nothing."
+    )
 
 
-def _shown(number: Range) -> str:
-    return " … ".join(f"{value:,.0f}" for value in number)
+def _range(row: dict[str, float], name: str) -> str:
+    return " … ".join(f"{row[f'{name}_{bound}']:,.0f}" for bound in BOUNDS)
 
 
-def _sum(ranges: Iterable[Range]) -> Range:
-    return Range(*map(sum, zip(*ranges, strict=True)))
+def _money(row: dict[str, float]) -> str:
+    if row["currency"] is None:
+        return "no price"
+    amounts = " … ".join(f"{row[f'money_{bound}']:,.2f}" for bound in BOUNDS)
+    return f"{amounts} {row['currency']}"

@@ -16,7 +16,7 @@ from kedro.framework.project import settings
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from psyche_kedro.llm.accounts import RUN_LEDGER
+from psyche_kedro.llm.accounts import RUN_LEDGER, Tally
 
 MLFLOW_VALUE_CHARS = 500
 
@@ -170,12 +170,42 @@ class RowCounts:
 
 
 class ModelAccounts:
-    """Logs and prints what a run's model calls came to, by role and task."""
+    """Says what a run's model calls came to, by role and task.
+
+    Before the first node it leaves what is known of their cost (``estimate_basis``),
+    after each node what they took (``model_calls``), so that the report can lay the two
+    side by side; at the end it logs and prints the sums.
+    """
+
+    def __init__(self) -> None:
+        self._context: KedroContext | None = None
+        self._written: dict[tuple[str, str], Tally] | None = None
 
     @hook_impl
-    def before_pipeline_run(self) -> None:
+    def after_context_created(self, context: KedroContext) -> None:
+        """Keep the context: the estimate reads the configuration of the models."""
+        self._context = context
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Begin at zero: a session may run twice in one process."""
         RUN_LEDGER.clear()
+        self._written = None
+        if "estimate_basis" in pipeline.inputs() and self._context:
+            from psyche_kedro.estimate_basis import read_basis  # noqa: PLC0415
+
+            basis = read_basis(self._context)
+            catalog.get("estimate_basis").save(basis.model_dump(mode="json"))
+
+    @hook_impl
+    def after_node_run(self, catalog: DataCatalog) -> None:
+        """Write what the calls took so far."""
+        self._write_calls(catalog)
+
+    @hook_impl
+    def on_node_error(self, catalog: DataCatalog) -> None:
+        """Write it: what was answered is paid for all the same."""
+        self._write_calls(catalog)
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self) -> None:
@@ -187,6 +217,22 @@ class ModelAccounts:
         """Log and print the sums: what was answered is paid for all the same."""
         self._report()
 
+    def _write_calls(self, catalog: DataCatalog) -> None:
+        """Write the calls of this run over those of earlier ones to the same task."""
+        if "model_calls" not in catalog or RUN_LEDGER.tallies() == self._written:
+            return
+        import polars as pl  # noqa: PLC0415 - every kedro command loads this module
+
+        from psyche_kedro.tables import ModelCalls, frame  # noqa: PLC0415
+
+        self._written = RUN_LEDGER.tallies()
+        rows = frame(ModelCalls, (_calls(*item) for item in self._written.items()))
+        table = catalog.get("model_calls")
+        if table.exists():
+            earlier = table.load()
+            rows = pl.concat([rows, earlier.join(rows, ["role", "task"], how="anti")])
+        table.save(rows.sort("role", "task"))
+
     def _report(self) -> None:
         import mlflow  # noqa: PLC0415 - dear to import
 
@@ -196,6 +242,20 @@ class ModelAccounts:
         if mlflow.active_run() is not None:
             mlflow.log_metrics(metrics)
         click.echo(f"model calls\n{RUN_LEDGER.summary()}", err=True)
+
+
+def _calls(key: tuple[str, str], tally: Tally) -> dict[str, Any]:
+    role, task = key
+    return {
+        "role": role,
+        "task": task,
+        "calls": tally.calls - tally.hedges + tally.stored,
+        "stored": tally.stored,
+        "failures": tally.failures,
+        "input_tokens": tally.input_tokens + tally.stored_input_tokens,
+        "output_tokens": tally.output_tokens + tally.stored_output_tokens,
+        "money": tally.money,
+    }
 
 
 class RunSummary:

@@ -437,6 +437,52 @@ class RoundSummary(_Table):
     currency: str = _nullable()
 
 
+class CostEstimate(_Table):
+    """One row per (node, role): what synthesis was expected to ask, before it asked."""
+
+    node: str
+    role: str
+    """Entry of the catalog, e.g. ``teacher_model``."""
+    model: str = _nullable()
+    calls_low: float
+    calls_mid: float
+    calls_high: float
+    """Calls that are needed, whether or not the store holds their replies."""
+    input_tokens_low: float
+    input_tokens_mid: float
+    input_tokens_high: float
+    output_tokens_low: float
+    output_tokens_mid: float
+    output_tokens_high: float
+    money_low: float = _nullable()
+    money_mid: float = _nullable()
+    money_high: float = _nullable()
+    """At the list price; null where the model has none."""
+    currency: str = _nullable()
+    in_store: int
+    """Replies of this model to this node that the store held, of whatever inputs."""
+    rests_on: str = _enum("last_run", "priors")
+
+
+class ModelCalls(_Table):
+    """One row per (role, task): what the last run that asked it took."""
+
+    role: str
+    """As the accounts name it, e.g. ``teacher``."""
+    task: str
+    """The node that asked."""
+    calls: int
+    """Calls that were needed; those that the store answered included."""
+    stored: int
+    """Of them, answered by the store."""
+    failures: int
+    input_tokens: int
+    output_tokens: int
+    """Of all calls with a reply, those of the store included."""
+    money: float
+    """Spent in the run: what the store answered costs nothing."""
+
+
 class RefinedPosts(Provenance):
     """One row per useful post, told clearly in the first person."""
 

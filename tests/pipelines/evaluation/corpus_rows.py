@@ -11,10 +11,12 @@ from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 from psyche_kedro.tables import (
     AnswerKeyAudit,
     ContaminationHits,
+    CostEstimate,
     DifficultySummary,
     GrpoExamples,
     JudgedQuestions,
     LengthAccount,
+    ModelCalls,
     ReasoningSamples,
     Rejections,
     ReviewSummary,
@@ -88,6 +90,10 @@ def corpus(**changes: pl.DataFrame) -> dict[str, pl.DataFrame]:
                 played(0, 1200, 1200, won=7, characters=166.4, reverted_because=""),
                 played(1, 1200, 900, won=1193, input_tokens=54321, output_tokens=999),
             ],
+        ),
+        "cost_estimate": frame(CostEstimate, [expected("write_rationales", 1500)]),
+        "model_calls": frame(
+            ModelCalls, [called("teacher", "write_rationales", 1600, stored=100)]
         ),
         "reasoning_samples": frame(
             ReasoningSamples,
@@ -165,5 +171,28 @@ def played(round_: int, played: int, accepted: int, **changes: Any) -> dict[str,
         "acceptance": accepted / played,
         "reverted_because": "wrong 288, leak 12",
         "characters": None,
+        "calls": 2 * played,
         **changes,
     }
+
+
+def expected(node: str, calls: float, **changes: Any) -> dict[str, Any]:
+    """A row of ``cost_estimate``."""
+    given = {"calls": calls, "input_tokens": 100 * calls, "output_tokens": 50 * calls}
+    bounds = {"low": 0.5, "mid": 1, "high": 1.5}
+    return {
+        "node": node,
+        "role": "teacher_model",
+        "model": "qwen",
+        **{f"{n}_{b}": v * f for n, v in given.items() for b, f in bounds.items()},
+        "in_store": 0,
+        "rests_on": "last_run",
+        **changes,
+    }
+
+
+def called(role: str, task: str, calls: int, **changes: Any) -> dict[str, Any]:
+    """A row of ``model_calls``."""
+    tokens = {"input_tokens": 80 * calls, "output_tokens": 45 * calls}
+    row = {"role": role, "task": task, "calls": calls, "stored": 0, "failures": 0}
+    return row | tokens | {"money": 0.0} | changes

@@ -12,7 +12,6 @@ from corpus_rows import (
     example,
     hard,
     hit,
-    sample,
 )
 
 from psyche_kedro.pipelines.evaluation import sections_corpus
@@ -23,7 +22,6 @@ from psyche_kedro.tables import (
     Funnel,
     GrpoExamples,
     JudgedQuestions,
-    ReasoningSamples,
     RejectionCounts,
     Rejections,
     Scores,
@@ -98,32 +96,6 @@ def test_no_review_is_said_and_not_shown_as_an_empty_table():
     section = sections_corpus.review(findings(**without("review_summary")))
     assert section.text.startswith("Not reviewed")
     assert not section.tables
-
-
-# ---- rounds ----------------------------------------------------------------------
-
-
-def test_rounds_show_acceptance_wins_length_tokens_and_reasons():
-    assert cells(sections_corpus.rounds(findings())) == [
-        ["0", "1,200", "1,200", "100.0 %", "7", "166", "–", "–", "–"],
-        [
-            *["1", "1,200", "900", "75.0 %", "1,193", "–"],
-            *["54,321", "999", "wrong 288, leak 12"],
-        ],
-    ]
-
-
-def test_two_votes_that_differ_measure_position_bias():
-    text = sections_corpus.rounds(findings()).text
-    assert "another round for 1 of 3" in text
-    assert "the judge: 2, no contest: 1, the written rule: 1" in text
-
-
-def test_without_a_second_vote_no_bias_is_claimed():
-    one_vote = frame(ReasoningSamples, [sample("judge"), sample("only")])
-    text = sections_corpus.rounds(findings(reasoning_samples=one_vote)).text
-    assert "position bias is not measured" in text
-    assert "0 of" not in text
 
 
 # ---- students and difficulty -----------------------------------------------------
@@ -252,7 +224,6 @@ def test_reasons_are_counted_apart():
     ("section", "empty", "said"),
     [
         ("review", ["review_summary"], "Not reviewed"),
-        ("rounds", ["round_summary"], "no verified rationale"),
         ("students", ["student_agreement"], "No two students"),
         ("difficulty", ["difficulty_summary"], "No question was judged"),
         ("contamination", ["contamination_hits"], "No row matched an item"),
@@ -267,7 +238,7 @@ def test_an_empty_table_is_said_to_be_empty(section, empty, said):
 
 
 SECTIONS = (
-    *("review", "rounds", "students", "difficulty"),
+    *("review", "students", "difficulty"),
     *("contamination", "training_sets", "release"),
 )
 

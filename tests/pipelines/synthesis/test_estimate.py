@@ -2,25 +2,43 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 import pytest
 import yaml
-from questions_made import bank, post, question, useful
+from questions_made import bank, post, useful
 
-from psyche_kedro.estimate_command import measured_sizes
-from psyche_kedro.llm.chat_model import ChatRequest, Outcome
+from psyche_kedro.datasets import SourceFilesDataset
+from psyche_kedro.estimate_basis import count_replies, measured_sizes
+from psyche_kedro.estimate_command import describe
+from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
+from psyche_kedro.llm.completions import estimate_from_characters
 from psyche_kedro.llm.offline import OfflineBrain
 from psyche_kedro.llm.offline_chat_model import OfflineChatModel
 from psyche_kedro.llm.reply_store import ReplyStore
 from psyche_kedro.llm.upkeep import Holding
 from psyche_kedro.pipelines import synthesis
+from psyche_kedro.pipelines.ingestion.nodes import read_question_banks
 from psyche_kedro.pipelines.synthesis import parameters
-from psyche_kedro.pipelines.synthesis.estimate import Settings, Tokens, estimate
+from psyche_kedro.pipelines.synthesis.costs.basis import (
+    Basis,
+    Tokens,
+    count_generated,
+    measure_rates,
+)
+from psyche_kedro.pipelines.synthesis.costs.estimate import (
+    NodeEstimate,
+    Settings,
+    estimate,
+)
+from psyche_kedro.pipelines.synthesis.costs.nodes import estimate_costs
+from psyche_kedro.pipelines.synthesis.questions.nodes import split_chunks
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import Documents, content_id, frame
+from scripted import text_of
 
 PROJECT = Path(__file__).parents[3]
 SETTINGS = yaml.safe_load(
@@ -43,20 +61,48 @@ POSTS = [
 
 
 class Counting:
-    """The offline model, counting what it is asked."""
+    """The offline model, counting what it is asked, and tokens by characters."""
 
-    def __init__(self, role: str, store: ReplyStore) -> None:
+    def __init__(self, role: str, store: ReplyStore, temperature: float) -> None:
         self._model = OfflineChatModel(OfflineBrain(role), store)
-        self.asked: Counter[str] = Counter()
+        self._sampling = {"temperature": temperature}
+        self.calls: Counter[str] = Counter()
+        self.input_tokens: Counter[str] = Counter()
+        self.output_tokens: Counter[str] = Counter()
         self.name = self._model.name
 
     def complete(self, requests: Iterable[ChatRequest]) -> list[Outcome]:
-        asked = list(requests)
-        self.asked.update(request.task for request in asked)
-        return self._model.complete(asked)
+        asked = [replace(r, sampling=self._sampling) for r in requests]
+        outcomes = self._model.complete(asked)
+        for request, outcome in zip(asked, outcomes, strict=True):
+            said = outcome.text if isinstance(outcome, Reply) else ""
+            self.calls[request.task] += 1
+            self.input_tokens[request.task] += estimate_from_characters(
+                text_of(request)
+            )
+            self.output_tokens[request.task] += estimate_from_characters(said)
+        return outcomes
 
 
-def inputs() -> dict[str, Any]:
+class Run(NamedTuple):
+    """What a run of the chapter made, and what it took by ``node role``."""
+
+    tables: dict[str, Any]
+    calls: dict[str, int]
+    tokens: dict[str, Tokens]
+
+    @property
+    def made(self) -> dict[str, pl.DataFrame]:
+        return {k: t for k, t in self.tables.items() if isinstance(t, pl.DataFrame)}
+
+
+def sample_bank() -> pl.DataFrame:
+    files = SourceFilesDataset(path=str(PROJECT / "data/01_raw/sample/question_banks"))
+    questions = read_question_banks(files.load())[0]
+    return questions.filter(pl.col("parse_status") == "ok")
+
+
+def inputs(questions: pl.DataFrame) -> dict[str, Any]:
     book = PROJECT / "data/01_raw/sample/textbooks/心理测量学.md"
     page = {
         "page_id": content_id("page"),
@@ -70,20 +116,15 @@ def inputs() -> dict[str, Any]:
     reply = "你可以先把困扰写下来，再和信任的人谈一谈，慢慢来。"
     return {
         "clean_documents": frame(Documents, [page]),
-        "clean_bank_questions": bank(
-            question(), question("下列关于遗忘的说法正确的是（ ）。")
-        ),
+        "clean_bank_questions": questions,
         "useful_posts": useful(*(post(text, reply) for text in POSTS)),
     }
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Any]:
-    """Every table of one run of the chapter, and what was asked by (node, role)."""
-    store = ReplyStore(tmp_path_factory.mktemp("run") / "replies.sqlite")
+def run_chapter(given: dict[str, Any], store: ReplyStore, temperature: float) -> Run:
     models = {
-        "teacher_model": Counting("teacher", store),
-        "judge_model": Counting("judge", store),
+        "teacher_model": Counting("teacher", store, temperature),
+        "judge_model": Counting("judge", store, temperature),
     }
     pipeline = synthesis.create_pipeline()
     free = {
@@ -91,16 +132,35 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Any]:
         for name in pipeline.inputs()
         if name.endswith("_prompt") or name == "screening_examples"
     }
-    settings = {f"params:synthesis.{k}": t(**SETTINGS[k]) for k, t in TYPED.items()}
-    tables = inputs() | models | free | settings | {"review_files": []}
+    typed = {f"params:synthesis.{k}": t(**SETTINGS[k]) for k, t in TYPED.items()}
+    known = {"review_files": [], "prices": {}, "estimate_basis": {}}
+    tables = given | models | free | typed | known
     for node in pipeline.nodes:  # in the order they can run; a runner forgets tables
         tables |= node.run({name: tables[name] for name in node.inputs})
-    asked = {
-        (task, role): count
-        for role, model in models.items()
-        for task, count in model.asked.items()
+    calls = {
+        f"{task} {role}": n for role, m in models.items() for task, n in m.calls.items()
     }
-    return tables, asked
+    tokens = {
+        f"{task} {role}": Tokens(m.input_tokens[task], m.output_tokens[task])
+        for role, m in models.items()
+        for task in m.calls
+    }
+    return Run(tables, calls, tokens)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    store = ReplyStore(tmp_path_factory.mktemp("first") / "replies.sqlite")
+    return run_chapter(inputs(sample_bank()), store, temperature=1.0)
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Another third of the bank left out, everything sampled anew."""
+    store = ReplyStore(tmp_path_factory.mktemp("second") / "replies.sqlite")
+    fewer = sample_bank().gather_every(3, offset=1)
+    rest = sample_bank().join(fewer, "question_id", how="anti")
+    return run_chapter(inputs(rest), store, temperature=0.6)
 
 
 def json_or_prompt(name: str) -> Any:
@@ -114,8 +174,34 @@ def settings() -> Settings:
     return Settings(**{key: TYPED[key](**SETTINGS[key]) for key in Settings._fields})
 
 
-def test_the_chapter_runs_as_one_pipeline(run: tuple[dict[str, Any], Any]) -> None:
-    tables, _ = run
+def basis(run: Run) -> Basis:
+    """What a run leaves behind for the estimate of the next."""
+    return Basis(
+        rates=measure_rates(run.made),
+        generated=count_generated(run.made, settings().distillation),
+        sizes={
+            name: Tokens(t.input / run.calls[name], t.output / run.calls[name])
+            for name, t in run.tokens.items()
+        },
+    )
+
+
+def expected(given: dict[str, Any], known: Basis) -> dict[str, NodeEstimate]:
+    params = TYPED["chunks"](**SETTINGS["chunks"])
+    chunks, _ = split_chunks(given["clean_documents"], params)
+    rows = estimate(given | {"chunks": chunks}, settings(), known)
+    return {f"{row.node} {row.role}": row for row in rows}
+
+
+def calls(rows: dict[str, NodeEstimate]) -> float:
+    return sum(row.calls.mid for row in rows.values())
+
+
+# ---- runs ------------------------------------------------------------------------
+
+
+def test_the_chapter_runs_as_one_pipeline(first: Run) -> None:
+    tables = first.tables
     assert tables["reasoning_samples"].height > 5
     assert tables["empathetic_dialogues"].height > 0
     filters = {
@@ -130,39 +216,60 @@ def test_the_chapter_runs_as_one_pipeline(run: tuple[dict[str, Any], Any]) -> No
         assert tables[source].height == kept_and_lost, source
 
 
-def test_after_a_run_the_estimate_is_what_was_asked(
-    run: tuple[dict[str, Any], Any],
+def test_after_a_run_the_estimate_is_what_was_asked(first: Run) -> None:
+    rows = expected(first.tables, basis(first))
+    assert rows.keys() >= first.calls.keys()
+    assert calls(rows) == pytest.approx(sum(first.calls.values()), rel=0.02)
+    for name, n in first.calls.items():
+        assert rows[name].calls.mid == pytest.approx(n, rel=0.05, abs=1), name
+
+
+def test_a_second_run_on_changed_input_takes_what_was_estimated(
+    first: Run, second: Run
 ) -> None:
-    tables, asked = run
-    last = {k: t for k, t in tables.items() if isinstance(t, pl.DataFrame)}
-    given = inputs()
-    rows = estimate(
-        given,
-        settings(),
-        last=last | {"useful_posts": given["useful_posts"]},
-        sizes={},
-    )
-    expected = {(row.node, row.role): row.calls.mid for row in rows}
-    assert expected.keys() >= asked.keys()
-    assert sum(expected.values()) == pytest.approx(sum(asked.values()), rel=0.15)
-    for key, calls in asked.items():
-        assert expected[key] == pytest.approx(calls, rel=0.15, abs=2), key
+    rows = expected(second.tables, basis(first))
+    assert calls(rows) == pytest.approx(sum(second.calls.values()), rel=0.15)
+    tokens = sum(t.input + t.output for t in second.tokens.values())
+    guess = sum(r.input_tokens.mid + r.output_tokens.mid for r in rows.values())
+    assert guess == pytest.approx(tokens, rel=0.25)
+    for name, n in second.calls.items():
+        assert rows[name].calls.mid == pytest.approx(n, rel=0.25, abs=2), name
+    assert sum(second.calls.values()) < 0.9 * sum(first.calls.values())
+
+
+def test_a_run_that_was_killed_leaves_rates_that_hold(first: Run, second: Run) -> None:
+    mixed = first.made | {
+        name: second.made[name]
+        for name in ("useful_posts", "question_pool", "distinct_questions")
+    }
+    assert measure_rates(mixed)["attempts"] == measure_rates(first.made)["attempts"]
+    assert measure_rates(mixed)["solved"] == measure_rates(first.made)["solved"]
+    assert measure_rates(mixed)["retold"] == measure_rates(first.made)["retold"]
+
+
+# ---- priors and settings ---------------------------------------------------------
 
 
 def test_without_a_run_the_estimate_says_how_unsure_it_is() -> None:
-    rows = estimate(inputs(), settings(), last={}, sizes={})
-    by_node = {(row.node, row.role): row.calls for row in rows}
-    exact = by_node["generate_questions", "teacher_model"]
+    rows = expected(inputs(bank()), Basis())
+    exact = rows["generate_questions teacher_model"].calls
     assert exact.low == exact.mid == exact.high > 0
-    guessed = by_node["write_rationales", "teacher_model"]
+    guessed = rows["write_rationales teacher_model"].calls
     assert guessed.low < 0.2 * guessed.mid and guessed.high > 1.8 * guessed.mid
+    assert Basis().rests_on == "priors"
 
 
 def test_the_estimate_moves_with_the_settings() -> None:
     def refinements(rounds: int) -> float:
         changed = settings().rationales.model_copy(update={"rounds": rounds})
+        given = inputs(bank())
+        chunks, _ = split_chunks(
+            given["clean_documents"], TYPED["chunks"](**SETTINGS["chunks"])
+        )
         rows = estimate(
-            inputs(), settings()._replace(rationales=changed), last={}, sizes={}
+            given | {"chunks": chunks},
+            settings()._replace(rationales=changed),
+            Basis(),
         )
         return next(r.calls.mid for r in rows if r.node == "refine_rationales")
 
@@ -170,14 +277,63 @@ def test_the_estimate_moves_with_the_settings() -> None:
     assert refinements(0) == 0
 
 
+# ---- tokens, money, the store ----------------------------------------------------
+
+ROLES = {"teacher_model": {"model": "qwen"}, "judge_model": {"role": "judge"}}
+HELD = [
+    Holding("qwen", "screen_questions", 2, 200, 20),
+    Holding("qwen@awq", "screen_questions", 2, 400, 60),
+    Holding("qwen-mini", "screen_questions", 7, 7, 7),
+    Holding("offline-judge-1@ab", "screen_questions", 5, 0, 0),
+    Holding("other", "screen_questions", 1, 9, 9),
+]
+
+
 def test_tokens_are_those_the_store_has_counted() -> None:
-    roles = {"teacher_model": {"model": "qwen"}, "judge_model": {"role": "judge"}}
-    held = [
-        Holding("qwen", "screen_questions", 2, 200, 20),
-        Holding("qwen", "screen_questions", 2, 400, 60),
-        Holding("offline-judge-1@ab", "screen_questions", 5, 0, 0),
-        Holding("other", "screen_questions", 1, 9, 9),
-    ]
-    assert measured_sizes(held, roles) == {
-        ("screen_questions", "teacher_model"): Tokens(150, 20)
+    assert measured_sizes(HELD, ROLES) == {
+        "screen_questions teacher_model": Tokens(150, 20)
     }
+
+
+def test_replies_in_the_store_are_counted_by_the_models_own_name() -> None:
+    assert count_replies(HELD, ROLES) == {
+        "screen_questions teacher_model": 4,
+        "screen_questions judge_model": 5,
+    }
+
+
+def costs(first: Run, **known: Any) -> pl.DataFrame:
+    given = {
+        name: first.tables[name]
+        for name in ("chunks", "clean_bank_questions", "useful_posts")
+    }
+    fields = basis(first).model_dump(mode="json") | known
+    return estimate_costs(
+        **given,
+        basis=fields,
+        prices={
+            "qwen": {"input": 4, "output": 12, "currency": "CNY", "as_of": "2026-11"}
+        },
+        **settings()._asdict(),
+    )
+
+
+def test_a_priced_model_costs_money_and_one_without_a_price_none(first: Run) -> None:
+    models = {"teacher_model": "qwen", "judge_model": "gpt"}
+    table = costs(first, models=models, in_store={"write_rationales teacher_model": 9})
+    row = table.row(by_predicate=pl.col("node") == "write_rationales", named=True)
+    tokens = row["input_tokens_mid"], row["output_tokens_mid"]
+    assert row["money_mid"] == pytest.approx((4 * tokens[0] + 12 * tokens[1]) / 1e6)
+    assert row["money_low"] < row["money_mid"] < row["money_high"]
+    assert (row["currency"], row["in_store"], row["rests_on"]) == ("CNY", 9, "last_run")
+    judged = table.filter(pl.col("role") == "judge_model")
+    assert judged["money_mid"].null_count() == judged.height
+
+
+def test_the_command_says_what_it_counts(first: Run) -> None:
+    models = {"teacher_model": "qwen", "judge_model": "gpt"}
+    *nodes, total, note = describe(costs(first, models=models, in_store={}))
+    assert len(nodes) == 10
+    assert "CNY" in nodes[0] and "CNY" in total
+    assert "no price" in "".join(nodes)
+    assert "paid before or not" in note and "holds 0 replies" in note

@@ -12,9 +12,9 @@ from psyche_kedro.pipelines.synthesis.parameters import RationaleParameters
 from psyche_kedro.pipelines.synthesis.rationales.nodes import (
     choose_best_rationales,
     refine_rationales,
-    summarise_rounds,
     write_rationales,
 )
+from psyche_kedro.pipelines.synthesis.rationales.summary import summarise_rounds
 from psyche_kedro.prompts import Prompt
 from scripted import Answer, ScriptedChatModel, as_json, fail, text_of
 
@@ -186,6 +186,15 @@ def refined(
     answer: Callable[[ChatRequest], Answer],
     params: RationaleParameters = PARAMS,
 ) -> tuple[pl.DataFrame, ScriptedChatModel]:
+    _, rounds, teacher = played(proposal, answer, params)
+    return rounds, teacher
+
+
+def played(
+    proposal: Callable[[ChatRequest], Answer],
+    answer: Callable[[ChatRequest], Answer],
+    params: RationaleParameters = PARAMS,
+) -> tuple[pl.DataFrame, pl.DataFrame, ScriptedChatModel]:
     questions = reviewed(question())
     rows, _ = write_rationales(
         questions,
@@ -203,7 +212,7 @@ def refined(
         teacher=teacher,
         params=params,
     )
-    return rounds, teacher
+    return rows, rounds, teacher
 
 
 def story(rounds: pl.DataFrame) -> list[tuple[int, str, str | None, str, str]]:
@@ -386,8 +395,8 @@ def test_one_readable_vote_of_two_decides() -> None:
     assert (row["round"], row["chosen_by"], row["votes_agree"]) == (1, "judge", None)
 
 
-def test_the_summary_says_what_each_round_was_worth() -> None:
-    rounds, _ = refined(proposes(r3="答案是B"), answers(r2=says("A")))
+def test_the_summary_says_what_each_round_took_and_was_worth() -> None:
+    attempts, rounds, _ = played(proposes(r3="答案是B"), answers(r2=says("A")))
     samples = choose_best_rationales(
         reviewed(question()),
         rounds,
@@ -395,10 +404,17 @@ def test_the_summary_says_what_each_round_was_worth() -> None:
         judge=ScriptedChatModel([("", pick("第1轮"))]),
         params=PARAMS,
     )
-    columns = ["round", "played", "accepted", "reverted_because", "won"]
-    assert summarise_rounds(rounds, samples).select(columns).rows() == [
-        (0, 1, 1, "", 0),
-        (1, 1, 1, "", 1),
-        (2, 1, 0, "wrong 1", 0),
-        (3, 1, 0, "leak 1", 0),
+    columns = ["round", "played", "accepted", "reverted_because", "won", "calls"]
+    summary = summarise_rounds(
+        rationales=attempts,
+        rationale_rounds=rounds,
+        reasoning_samples=samples,
+        prices={},
+    )
+    assert summary.select(columns).rows() == [
+        (0, 1, 1, "", 0, 1),
+        (1, 1, 1, "", 1, 2),
+        (2, 1, 0, "wrong 1", 0, 2),
+        (3, 1, 0, "leak 1", 0, 1),
     ]
+    assert summary["money"].null_count() == 4

@@ -24,9 +24,9 @@ from psyche_kedro.pipelines.synthesis.rationales.leak import leaks
 from psyche_kedro.pipelines.synthesis.rationales.nodes import (
     choose_best_rationales,
     refine_rationales,
-    summarise_rounds,
     write_rationales,
 )
+from psyche_kedro.pipelines.synthesis.rationales.summary import summarise_rounds
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import GeneratedQuestions, ReviewedQuestions, frame
 
@@ -107,7 +107,12 @@ def test_200_questions_go_through_attempts_rounds_and_choice(tmp_path: Path) -> 
     samples = choose_best_rationales(
         questions, rounds, prompt=prompt("choice"), judge=judge, params=params
     )
-    summary = summarise_rounds(rounds, samples)
+    summary = summarise_rounds(
+        rationales=attempts,
+        rationale_rounds=rounds,
+        reasoning_samples=samples,
+        prices={},
+    )
     assert summary["accepted"].to_list()[0] == samples.height
     assert summary["won"].sum() == samples.height
     assert samples.height + unsolved.height == 200

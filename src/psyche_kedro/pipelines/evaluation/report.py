@@ -18,7 +18,12 @@ from jinja2 import (
     select_autoescape,
 )
 
-from psyche_kedro.pipelines.evaluation import figures, sections, sections_corpus
+from psyche_kedro.pipelines.evaluation import (
+    figures,
+    sections,
+    sections_corpus,
+    sections_costs,
+)
 from psyche_kedro.pipelines.evaluation.sections import (
     OFFLINE,
     Findings,
@@ -31,7 +36,8 @@ SECTIONS: tuple[Callable[[Findings], Section], ...] = (
     sections_corpus.funnel,
     sections_corpus.rejections,
     sections_corpus.review,
-    sections_corpus.rounds,
+    sections_costs.rounds,
+    sections_costs.calls,
     sections_corpus.students,
     sections_corpus.difficulty,
     sections_corpus.contamination,

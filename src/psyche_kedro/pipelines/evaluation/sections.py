@@ -4,6 +4,7 @@ Rows of ours stand first, the paper's beside them. Cells are texts: ``56.26 (66.
 standard and elastic accuracy in percent, ``–`` is nothing to show.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -78,6 +79,8 @@ class Corpus(NamedTuple):
 
     review_summary: pl.DataFrame
     round_summary: pl.DataFrame
+    cost_estimate: pl.DataFrame
+    model_calls: pl.DataFrame
     reasoning_samples: pl.DataFrame
     student_agreement: pl.DataFrame
     answer_key_audit: pl.DataFrame
@@ -282,9 +285,37 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def money(amount: float | None, currency: str | None) -> str:
+    """Return an amount to three figures, small ones too."""
+    if amount is None:
+        return ABSENT
+    return f"{amount:,.{max(2, 2 - _magnitude(amount))}f} {currency or ''}".rstrip()
+
+
+def _magnitude(amount: float) -> int:
+    return math.floor(math.log10(amount)) if amount > 0 else 0
+
+
 def percent(share: float | None) -> str:
     """Return a share of 1 in percent, with one decimal."""
     return ABSENT if share is None else f"{100 * share:.1f} %"
+
+
+def plain(*cells: str) -> Row:
+    """Return a row of no model's."""
+    return Row("plain", cells)
+
+
+def part_of(part: int, whole: int) -> str:
+    """Return a part and its whole as counts."""
+    return f"{count(part)} of {count(whole)}"
+
+
+def counted(table: pl.DataFrame, column: str) -> str:
+    """Return every value with its count, the most frequent first."""
+    counts = table.drop_nulls(column).group_by(column).len()
+    ranked = counts.sort("len", column, descending=[True, False])
+    return ", ".join(f"{value}: {count(n)}" for value, n in ranked.iter_rows())
 
 
 def _pair(standard: float, elastic: float | None) -> str:

@@ -17,8 +17,11 @@ from psyche_kedro.pipelines.evaluation.sections import (
     Section,
     Table,
     count,
+    counted,
     number,
+    part_of,
     percent,
+    plain,
 )
 from psyche_kedro.pipelines.selection.difficulty import zero_variance
 from psyche_kedro.pipelines.synthesis.questions.review_forms import REASONS
@@ -33,12 +36,6 @@ MEASURES: dict[str, tuple[str, Callable[[float | None], str]]] = {
 
 NO_SLUG = r"(?s)[^a-z0-9_:].*"
 """What of a reason is no slug: a judge or a reviewer may quote what they read."""
-
-CHOOSERS = {
-    "judge": "the judge",
-    "only": "no contest",
-    "rule": "the written rule",
-}
 
 
 def funnel(findings: Findings) -> Section:
@@ -68,7 +65,7 @@ def rejections(findings: Findings) -> Section:
         .agg(pl.col("rows").sum())
         .sort("stage", "rows", descending=[False, True], maintain_order=True)
     )
-    rows = [_plain(stage, reason, count(n)) for stage, reason, n in counts.iter_rows()]
+    rows = [plain(stage, reason, count(n)) for stage, reason, n in counts.iter_rows()]
     return Section(
         "What was rejected, and why",
         "Every filter keeps what it dropped, with its reason, in a table of its own. "
@@ -101,7 +98,7 @@ def review(findings: Findings) -> Section:
 def _review_row(measure: str, n: int, row: Mapping[str, Any]) -> Row:
     label, written = MEASURES[measure]
     group = _review_group(measure, row["group"], n)
-    return _plain(label, group, written(row["value"]), count(row["n"]))
+    return plain(label, group, written(row["value"]), count(row["n"]))
 
 
 def _review_group(measure: str, group: str, n: int) -> str:
@@ -109,57 +106,6 @@ def _review_group(measure: str, group: str, n: int) -> str:
         return f"reviewer {n}"
     known = {*REASONS.values(), "verdict", "no_reason", "share_of_screened"}
     return group.replace("_", " ") if group in known else "own words"
-
-
-def rounds(findings: Findings) -> Section:
-    """Return what each refinement round was worth."""
-    title = "Rounds of refinement"
-    summary = findings.corpus.round_summary
-    if summary.is_empty():
-        return Section(title, "There was no verified rationale to refine.")
-    columns = ["Round", "Played", "Accepted", "Acceptance", "Won", "Mean characters"]
-    tokens = ["Input tokens", "Output tokens", "Reverted because"]
-    rows = [_round_row(row) for row in _rows(summary)]
-    return Section(
-        title,
-        "Round 0 is the verified first rationale. A candidate that fails its check is "
-        "reverted; of what stands, the judge chooses one rationale per question: "
-        f"that round won. {_choices(findings.corpus.reasoning_samples)}",
-        [Table([*columns, *tokens], rows, n_names=1)],
-    )
-
-
-def _round_row(row: Mapping[str, Any]) -> Row:
-    return _plain(
-        str(row["round"]),
-        *(count(row[name]) for name in ("played", "accepted")),
-        percent(row["acceptance"]),
-        count(row["won"]),
-        ABSENT if row["characters"] is None else f"{row['characters']:.0f}",
-        *(_tokens(row, way) for way in ("input_tokens", "output_tokens")),
-        row["reverted_because"] or ABSENT,
-    )
-
-
-def _tokens(row: Mapping[str, Any], column: str) -> str:
-    # None is not free: round 0 asks nothing, and not every server counts.
-    return count(row[column]) if row[column] else ABSENT
-
-
-def _choices(samples: pl.DataFrame) -> str:
-    """Return who chose, and how often two votes named different rounds."""
-    by = _counted(
-        samples.with_columns(pl.col("chosen_by").replace(CHOOSERS)), "chosen_by"
-    )
-    told = f"Who chose: {by}. " if by else ""
-    votes = samples["votes_agree"].drop_nulls()
-    if votes.is_empty():
-        return f"{told}No second vote was read: position bias is not measured."
-    differ = int((~votes).sum())
-    return (
-        f"{told}Shown in the reverse order, the judge named another round for "
-        f"{_of(differ, len(votes))}: there it went by position."
-    )
 
 
 def students(findings: Findings) -> Section:
@@ -170,7 +116,7 @@ def students(findings: Findings) -> Section:
         return Section(title, "No two students answered the same question.")
     columns = ["Student", "Other", "Questions", "Same answer", "Both wrong"]
     rows = [
-        _plain(
+        plain(
             row["student"],
             row["student_other"],
             count(row["n"]),
@@ -193,7 +139,7 @@ def _doubtful(corpus: Corpus) -> str:
         students=pl.format("{} of {} students", "n_agreeing", "n_students")
     )
     told = f"Questions whose students agree against the gold: {count(audit.height)}"
-    by = _counted(audit, "students")
+    by = counted(audit, "students")
     held_out = count(corpus.held_out_questions.height)
     return f"{told}{f' ({by})' if by else ''}; held out for it: {held_out}."
 
@@ -221,7 +167,7 @@ def difficulty(findings: Findings) -> Section:
 
 
 def _difficulty_row(row: Mapping[str, Any]) -> Row:
-    return _plain(
+    return plain(
         row["dimension"],
         row["value"],
         count(row["n"]),
@@ -252,8 +198,7 @@ def contamination(findings: Findings) -> Section:
         rows=pl.n_unique("row_id"), items=pl.n_unique("item_id"), pairs=pl.len()
     )
     rows = [
-        _plain(*row[:3], *map(count, row[3:]))
-        for row in matched.sort(names).iter_rows()
+        plain(*row[:3], *map(count, row[3:])) for row in matched.sort(names).iter_rows()
     ]
     columns = ["Part", "Benchmark", "Match", "Rows", "Items", "Pairs"]
     return Section(
@@ -269,11 +214,11 @@ def _trained_on(findings: Findings) -> str:
     corpus = findings.corpus
     examples = _examples(findings)
     hit = examples["parent_id"].is_in(corpus.contamination_hits["row_id"].implode())
-    held = f"Training examples that hold an item: {_of(int(hit.sum()), len(hit))}"
+    held = f"Training examples that hold an item: {part_of(int(hit.sum()), len(hit))}"
     if any(name.endswith("-contaminated") for name in examples["variant"].unique()):
         return f"{held}, kept on purpose to reproduce the paper's sets."
     barred = corpus.rejected_examples.filter(reason="contaminated")
-    by = _counted(barred, "detail")
+    by = counted(barred, "detail")
     return f"{held}. Rows left out for it: {by or 'none'}."
 
 
@@ -285,7 +230,7 @@ def training_sets(findings: Findings) -> Section:
         return Section(title, "Both training sets are empty.")
     figures = ("n", "median", "p95", "longest", "total", "limit", "n_over")
     rows = [
-        _plain(
+        plain(
             *(row[name] for name in ("set_name", "part", "split")),
             *(count(round(row[name])) for name in figures),
         )
@@ -311,11 +256,11 @@ def release(findings: Findings) -> Section:
     if not n_examples:
         return Section(title, "There is nothing to release.")
     withheld = findings.corpus.withheld_examples
-    told = f"Examples released: {_of(n_examples - withheld.height, n_examples)}."
+    told = f"Examples released: {part_of(n_examples - withheld.height, n_examples)}."
     if withheld.is_empty():
         return Section(title, f"{told} None is withheld.")
     counts = withheld.group_by("detail", "reason").len().sort("detail", "reason")
-    rows = [_plain(part, reason, count(n)) for part, reason, n in counts.iter_rows()]
+    rows = [plain(part, reason, count(n)) for part, reason, n in counts.iter_rows()]
     return Section(
         title,
         f"{told} A row is withheld for the first reason that holds.",
@@ -328,21 +273,6 @@ def release(findings: Findings) -> Section:
 
 def _rows(table: pl.DataFrame) -> list[dict[str, Any]]:
     return table.to_dicts()
-
-
-def _plain(*cells: str) -> Row:
-    return Row("plain", cells)
-
-
-def _of(part: int, whole: int) -> str:
-    return f"{count(part)} of {count(whole)}"
-
-
-def _counted(table: pl.DataFrame, column: str) -> str:
-    """Return every value with its count, the most frequent first."""
-    counts = table.drop_nulls(column).group_by(column).len()
-    ranked = counts.sort("len", column, descending=[True, False])
-    return ", ".join(f"{value}: {count(n)}" for value, n in ranked.iter_rows())
 
 
 def _examples(findings: Findings) -> pl.DataFrame:

@@ -2,10 +2,10 @@
 
 from kedro.pipeline import Pipeline
 
-from psyche_kedro.pipelines.synthesis import dialogues, questions, rationales
+from psyche_kedro.pipelines.synthesis import costs, dialogues, questions, rationales
 
 
 def create_pipeline() -> Pipeline:
     """Join the rooms of the chapter."""
-    rooms = (questions, rationales, dialogues)
+    rooms = (questions, rationales, dialogues, costs)
     return sum((room.create_pipeline() for room in rooms), Pipeline([]))

@@ -39,6 +39,14 @@ def made_by(outcome: Outcome, prompt: Prompt) -> dict[str, str]:
     }
 
 
+def tokens_of(outcome: Outcome) -> dict[str, int | None]:
+    """Return the token columns of a row; null where the call got no reply."""
+    if not isinstance(outcome, Reply):
+        return {"input_tokens": None, "output_tokens": None}
+    usage = outcome.usage
+    return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+
+
 def first_object(outcome: Outcome) -> dict[str, Any]:
     """Return the first JSON object of a reply; empty where there is none."""
     if not isinstance(outcome, Reply):

@@ -201,7 +201,7 @@ def distil_questions(
     Returns:
         ``GeneratedQuestions`` and ``Rejections``, as ``generate_questions``.
     """
-    counts = covered(generated_questions, clean_bank_questions, params)
+    counts = covered(generated_questions, clean_bank_questions, params=params)
     asks = list(missing_questions(counts, params))
     outcomes = teacher.complete(_distillation_request(ask, prompt) for ask in asks)
     rows: list[Row] = []
@@ -218,14 +218,11 @@ def distil_questions(
     return frame(GeneratedQuestions, rows), frame(Rejections, rejections)
 
 
-def covered(
-    generated_questions: pl.DataFrame | None,
-    clean_bank_questions: pl.DataFrame,
-    params: DistillationParameters,
-) -> dict[str, int]:
-    """Return how many questions each subfield has, before any is distilled."""
-    there = [t for t in (generated_questions, clean_bank_questions) if t is not None]
-    return count_by_subfield(pl.concat(map(_subject_matter, there)), params.taxonomy)
+def covered(*questions: pl.DataFrame, params: DistillationParameters) -> dict[str, int]:
+    """Return how many of all the questions each subfield has."""
+    return count_by_subfield(
+        pl.concat(map(_subject_matter, questions)), params.taxonomy
+    )
 
 
 def _question_request(chunk: Row, ask: Ask, prompt: Prompt) -> ChatRequest:

@@ -15,7 +15,7 @@ import polars as pl
 
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome
 from psyche_kedro.pipelines.synthesis.parameters import RationaleParameters
-from psyche_kedro.pipelines.synthesis.provenance import made_by
+from psyche_kedro.pipelines.synthesis.provenance import made_by, tokens_of
 from psyche_kedro.pipelines.synthesis.rationales import choice, rounds
 from psyche_kedro.pipelines.synthesis.rationales.attempts import read_attempt
 from psyche_kedro.pipelines.synthesis.rationales.rounds import Candidate, State
@@ -24,7 +24,6 @@ from psyche_kedro.tables import (
     RationaleRounds,
     Rationales,
     ReasoningSamples,
-    RoundSummary,
     frame,
 )
 
@@ -110,6 +109,7 @@ def _attempt_row(
         "attempt": number,
         **attempt._asdict(),
         **made_by(outcome, prompt),
+        **tokens_of(outcome),
     }
 
 
@@ -298,35 +298,3 @@ def choose_best_rationales(
             for contest in contests
         ],
     )
-
-
-def summarise_rounds(
-    rationale_rounds: pl.DataFrame, reasoning_samples: pl.DataFrame
-) -> pl.DataFrame:
-    """Return what each round was worth: accepted, won, its length and its tokens.
-
-    Args:
-        rationale_rounds: ``RationaleRounds``.
-        reasoning_samples: ``ReasoningSamples``.
-
-    Returns:
-        ``RoundSummary``, one row per round.
-    """
-    won = reasoning_samples.group_by("round").agg(won=pl.len())
-    accepted = pl.col("outcome") != "reverted"
-    per_round = rationale_rounds.group_by("round").agg(
-        played=pl.len(),
-        accepted=accepted.sum(),
-        acceptance=accepted.mean(),
-        reverted_because=pl.col("reason").drop_nulls().value_counts(sort=True),
-        characters=pl.col("rationale").str.len_chars().filter(accepted).mean(),
-        input_tokens=pl.col("input_tokens").sum(),
-        output_tokens=pl.col("output_tokens").sum(),
-    )
-    rows = per_round.join(won, on="round", how="left").sort("round")
-    return frame(RoundSummary, map(_summary_row, rows.iter_rows(named=True)))
-
-
-def _summary_row(row: Row) -> Row:
-    counts = [f"{r['reason']} {r['count']}" for r in row["reverted_because"]]
-    return row | {"reverted_because": ", ".join(counts), "won": row["won"] or 0}

@@ -5,9 +5,9 @@ from kedro.pipeline import Node, Pipeline
 from psyche_kedro.pipelines.synthesis.rationales.nodes import (
     choose_best_rationales,
     refine_rationales,
-    summarise_rounds,
     write_rationales,
 )
+from psyche_kedro.pipelines.synthesis.rationales.summary import summarise_rounds
 
 
 def create_pipeline() -> Pipeline:
@@ -54,8 +54,10 @@ def create_pipeline() -> Pipeline:
             Node(
                 summarise_rounds,
                 inputs={
+                    "rationales": "rationales",
                     "rationale_rounds": "rationale_rounds",
                     "reasoning_samples": "reasoning_samples",
+                    "prices": "prices",
                 },
                 outputs="round_summary",
                 name="summarise_rounds",
