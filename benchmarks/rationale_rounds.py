@@ -1,11 +1,12 @@
-"""Rationales, three rounds and choice against a 50 ms endpoint: does it stay busy?
+"""Rationales, three rounds and choice against an endpoint: does it stay busy?
 
     python benchmarks/rationale_rounds.py [--questions 10000]
 
 An endpoint on loopback answers after 50 ms and counts how long it had anything to do.
 The method's own nodes ask it: one rationale, three rounds of two half-steps and one
 choice per question, every answer right, 512 requests in flight. The run is repeated
-with everything stored. Writes its section of ``benchmarks/README.md``.
+with everything stored. A tenth of the questions is then put to an endpoint that takes
+2 s, as a hosted model does. Writes its section of ``benchmarks/README.md``.
 """
 
 import argparse
@@ -31,7 +32,7 @@ import null_server  # noqa: E402
 import sections  # noqa: E402
 
 IN_FLIGHT = 512
-LATENCY = "fixed:50"
+MILLISECONDS = (50, 2_000)
 GUIDE = "先辨清概念的要点，再把题干的条件逐条对照，最后复核一遍。"
 RATIONALE = (
     "题目考查记忆方法。先看第一项，它只是重复材料；再看第二项组块，它把零散材料合成较大的"
@@ -53,7 +54,8 @@ class Connection(null_server.Connection):
             return
         self.service.begin()
         reply = self.service.reply(self.body)
-        asyncio.get_running_loop().call_later(0.05, self.finish, reply)
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.service.seconds, self.finish, reply)
 
     def finish(self, reply: bytes) -> None:
         self.service.end()
@@ -61,7 +63,8 @@ class Connection(null_server.Connection):
 
 
 class Service:
-    def __init__(self) -> None:
+    def __init__(self, milliseconds: int) -> None:
+        self.seconds = milliseconds / 1_000
         self.stats = {"connections": 0}
         self.flying, self.first, self.last = 0, 0.0, 0.0
         self.busy, self.since = 0.0, 0.0
@@ -119,8 +122,8 @@ def _completion(content: str) -> bytes:
     return null_server._response("200 OK", json.dumps(body).encode())
 
 
-async def serve() -> None:
-    service = Service()
+async def serve(milliseconds: int) -> None:
+    service = Service(milliseconds)
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(service), "127.0.0.1", 0, backlog=2048
     )
@@ -129,8 +132,8 @@ async def serve() -> None:
 
 
 @contextmanager
-def endpoint() -> Iterator[str]:
-    command = [sys.executable, __file__, "--serve"]
+def endpoint(milliseconds: int) -> Iterator[str]:
+    command = [sys.executable, __file__, "--serve", str(milliseconds)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             port = str(process.stdout.readline()).strip()  # type: ignore[union-attr]
@@ -206,40 +209,51 @@ def play(table: Any, model: Any) -> float:
     return time.monotonic() - start
 
 
-def main() -> None:
-    """Play the method twice; print and store what the endpoint saw."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--questions", type=int, default=10_000)
-    parser.add_argument("--serve", action="store_true")
-    given = parser.parse_args()
-    if given.serve:
-        asyncio.run(serve())
-        return
+def measure(n: int, milliseconds: int) -> dict[str, str]:
+    """Play the method twice; return what the endpoint saw."""
     from request_engine import _ours
 
-    table = questions(given.questions)
-    with endpoint() as url, tempfile.TemporaryDirectory() as folder:
+    table = questions(n)
+    with endpoint(milliseconds) as url, tempfile.TemporaryDirectory() as folder:
         first = play(table, _ours(f"{url}/v1", folder, IN_FLIGHT))
         stats = json.load(urlopen(f"{url}/stats"))  # noqa: S310 - our own server
         again = play(table, _ours(f"{url}/v1", folder, IN_FLIGHT))
         repeated = json.load(urlopen(f"{url}/stats"))["requests"]  # noqa: S310
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    rows = {
-        "questions": f"{given.questions:,}",
+    return {
+        "a reply takes": f"{milliseconds:,} ms",
+        "questions": f"{n:,}",
         "requests": f"{stats['requests']:,}",
         "first run": f"{first:.0f} s, {stats['requests'] / first:,.0f} requests/s",
         "endpoint busy": f"{stats['busy'] / stats['seconds']:.1%} of the time",
         "requests in flight, mean": f"{stats['mean']:.0f}",
         "second run": f"{again:.1f} s, {first / again:.0f} times faster",
+        "the same for each request": f"{1e6 * again / stats['requests']:.0f} µs",
         "requests of the second run": f"{repeated - stats['requests']:.0f}",
         "peak memory of the client": f"{peak:.2f} GiB",
     }
-    for name, value in rows.items():
-        print(f"{name}: {value}")
-    lines = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+
+
+def main() -> None:
+    """Measure a fast endpoint and a slow one; print and store the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--questions", type=int, default=10_000)
+    parser.add_argument("--serve", type=int, metavar="MS")
+    given = parser.parse_args()
+    if given.serve:
+        asyncio.run(serve(given.serve))
+        return
+    sizes = (given.questions, given.questions // 10)
+    columns = [measure(n, ms) for n, ms in zip(sizes, MILLISECONDS, strict=True)]
+    lines = [
+        " | ".join(["", name, *(column[name] for column in columns), ""]).strip()
+        for name in columns[0]
+    ]
+    lines.insert(1, "|---|---|---|")
+    print("\n".join(lines))
     sections.put(
         "rationale-rounds",
-        f"`python benchmarks/rationale_rounds.py`\n\n| | |\n|---|---|\n{lines}",
+        "\n".join(["`python benchmarks/rationale_rounds.py`", "", *lines]),
     )
 
 
