@@ -3,12 +3,14 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict
 
 from psyche_kedro.answers import (
     UNREAD,
     read_choice,
     read_json,
     read_objects,
+    read_record,
     split_thought,
 )
 
@@ -273,3 +275,24 @@ def test_json_round_trips(value):
 def test_reading_json_is_total(text):
     read_json(text)
     read_objects(text)
+
+
+class Mark(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    score: int
+
+
+@pytest.mark.parametrize(
+    ("reply", "mark"),
+    [
+        ('好的：```json\n{"score": 4, "reason": "…"}\n```', 4),
+        ('{"score": "4"}', None),
+        ('{"level": 4}', None),
+        ('{"score": 4} 或者 {"score": 2}', None),
+        ("四分", None),
+    ],
+)
+def test_a_record_is_one_object_of_the_kind_asked_for(reply, mark):
+    record = read_record(reply, Mark)
+    assert (record.score if record else None) == mark

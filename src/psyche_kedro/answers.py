@@ -17,7 +17,11 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+Record = TypeVar("Record", bound=BaseModel)
 
 _OPEN, _CLOSE = "<think>", "</think>"
 
@@ -121,6 +125,20 @@ def read_objects(text: str) -> list[dict[str, Any]]:
         for item in (value if isinstance(value, list) else [value])
         if isinstance(item, dict)
     ]
+
+
+def read_record(text: str, kind: type[Record]) -> Record | None:
+    """Return the one JSON object of a reply as ``kind``.
+
+    ``None`` where there is none, more than one, or one that is not of that kind.
+    """
+    objects = read_objects(text)
+    if len(objects) != 1:
+        return None
+    try:
+        return kind.model_validate(objects[0])
+    except ValidationError:
+        return None
 
 
 def read_json(text: str) -> object | None:

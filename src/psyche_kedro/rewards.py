@@ -21,15 +21,12 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
-
 from psyche_kedro.answers import read_choice, split_thought
+from psyche_kedro.parameters import Parameters
 
 
-class RewardParameters(BaseModel):
+class RewardParameters(Parameters):
     """``training.reward``: the values of Equation 2 and of the guards."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     parsable: float
     unparsable: float

@@ -2,17 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from psyche_kedro.parameters import Parameters
 
 Score = Annotated[int, Field(ge=1, le=5)]
 Action = Literal["keep_as_crisis", "keep_and_tag", "drop_reply", "drop_row"]
 
 
-class _Parameters(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PageParameters(_Parameters):
+class PageParameters(Parameters):
     """What is taken off textbook pages."""
 
     min_repeats: Annotated[int, Field(ge=2)]
@@ -23,7 +21,7 @@ class PageParameters(_Parameters):
     """``{reason: headings}`` of front and back matter that is dropped."""
 
 
-class PostParameters(_Parameters):
+class PostParameters(Parameters):
     """What is masked in posts and what is dropped."""
 
     hotlines: tuple[str, ...]
@@ -34,7 +32,7 @@ class PostParameters(_Parameters):
     """Masked conversations, and as many unmasked ones, that a person shall look at."""
 
 
-class PolicyRule(_Parameters):
+class PolicyRule(Parameters):
     """What is done with a category of risky words, by who says them."""
 
     role: Literal["user", "assistant"]
@@ -44,7 +42,7 @@ class PolicyRule(_Parameters):
     """Regular expressions; the obvious cases, the judge sees the rest."""
 
 
-class ReplyParameters(_Parameters):
+class ReplyParameters(Parameters):
     """Which replies are of use, and what a reply must never do."""
 
     min_reasonableness: Score

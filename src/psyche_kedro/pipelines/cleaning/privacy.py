@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from psyche_kedro import answers
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome
@@ -52,13 +52,8 @@ def read_spans(outcome: Outcome) -> tuple[NamedSpan, ...] | None:
     """Return the spans of an answer, or None where it cannot be read."""
     if isinstance(outcome, Failure):
         return None
-    objects = answers.read_objects(outcome.text)
-    if len(objects) != 1:
-        return None
-    try:
-        return _Answer.model_validate(objects[0]).spans
-    except ValidationError:
-        return None
+    answer = answers.read_record(outcome.text, _Answer)
+    return answer.spans if answer else None
 
 
 def mask_spans(

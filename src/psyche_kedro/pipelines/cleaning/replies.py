@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from psyche_kedro import answers
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome
@@ -81,13 +81,7 @@ def read_verdict(outcome: Outcome) -> Verdict | None:
     """Return the verdict of a reply, or None where it cannot be read."""
     if isinstance(outcome, Failure):
         return None
-    objects = answers.read_objects(outcome.text)
-    if len(objects) != 1:
-        return None
-    try:
-        return Verdict.model_validate(objects[0])
-    except ValidationError:
-        return None
+    return answers.read_record(outcome.text, Verdict)
 
 
 def verdict_columns(outcome: Outcome, prompt: Prompt) -> dict[str, Any]:

@@ -2,24 +2,22 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import Field, PositiveInt
+
+from psyche_kedro.parameters import Parameters
 
 Role = Literal["teacher", "student_a", "base", "sft", "grpo"]
 ProtocolName = Literal["reasoned", "essay", "zero_shot", "five_shot", "counselling"]
 
 
-class _Parameters(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Sampling(_Parameters):
+class Sampling(Parameters):
     """How a reply is drawn."""
 
     temperature: float = Field(ge=0)
     top_p: float = Field(gt=0, le=1)
 
 
-class ProtocolParameters(_Parameters):
+class ProtocolParameters(Parameters):
     """``evaluation.protocols``."""
 
     enabled: tuple[ProtocolName, ...] = Field(min_length=1)
@@ -33,14 +31,14 @@ class ProtocolParameters(_Parameters):
         return self.sampling.model_dump() | ({"max_tokens": limit} if limit else {})
 
 
-class ExemplarParameters(_Parameters):
+class ExemplarParameters(Parameters):
     """``evaluation.exemplars``."""
 
     per_cell: PositiveInt
     seed: int
 
 
-class Dimension(_Parameters):
+class Dimension(Parameters):
     """One aspect of a counselling reply that the judge scores by itself."""
 
     name: str
@@ -51,14 +49,14 @@ class Dimension(_Parameters):
     """What earns 0, 1, 2 …: the range of the score."""
 
 
-class JudgingParameters(_Parameters):
+class JudgingParameters(Parameters):
     """``evaluation.judging``."""
 
     sampling: Sampling
     dimensions: tuple[Dimension, ...] = Field(min_length=1)
 
 
-class ScoringParameters(_Parameters):
+class ScoringParameters(Parameters):
     """``evaluation.scores``."""
 
     n_resamples: int = Field(ge=100)
@@ -67,7 +65,7 @@ class ScoringParameters(_Parameters):
     """Per benchmark, the cells whose unweighted mean is the paper's average."""
 
 
-class Curve(_Parameters):
+class Curve(Parameters):
     """One line of the report's training charts."""
 
     stage: Literal["sft", "grpo"]
@@ -75,7 +73,7 @@ class Curve(_Parameters):
     title: str
 
 
-class ReportParameters(_Parameters):
+class ReportParameters(Parameters):
     """``evaluation.report``."""
 
     curves: tuple[Curve, ...]

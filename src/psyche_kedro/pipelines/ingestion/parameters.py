@@ -2,17 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from psyche_kedro.parameters import Parameters
 
 Share = Annotated[float, Field(ge=0, le=1)]
 LocalEngine = Literal["rapidocr", "tesseract"]
 
 
-class _Parameters(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TextLayerParameters(_Parameters):
+class TextLayerParameters(Parameters):
     """When the text inside a PDF is trusted."""
 
     min_chars: Annotated[int, Field(ge=0)]
@@ -22,7 +20,7 @@ class TextLayerParameters(_Parameters):
     """An image above this share of the page means a scan: its text is someone's OCR."""
 
 
-class OlmocrParameters(_Parameters):
+class OlmocrParameters(Parameters):
     """How olmOCR is asked."""
 
     renderer: Literal["olmocr", "pdfium"]
@@ -34,14 +32,14 @@ class OlmocrParameters(_Parameters):
     """One per attempt at a page."""
 
 
-class LineConfidence(_Parameters):
+class LineConfidence(Parameters):
     """Lowest line score that needs no second look, by engine."""
 
     rapidocr: Share
     tesseract: Share
 
 
-class LocalOcrParameters(_Parameters):
+class LocalOcrParameters(Parameters):
     """How pages are read without an endpoint."""
 
     engines: tuple[LocalEngine, ...]
@@ -51,7 +49,7 @@ class LocalOcrParameters(_Parameters):
     """A page with a line below it is flagged ``low_confidence``."""
 
 
-class TextbookParameters(_Parameters):
+class TextbookParameters(Parameters):
     """How textbooks are read."""
 
     text_layer: TextLayerParameters

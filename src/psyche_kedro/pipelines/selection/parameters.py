@@ -2,14 +2,12 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from psyche_kedro.parameters import Parameters
 
 
-class _Parameters(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class StudentParameters(_Parameters):
+class StudentParameters(Parameters):
     """``selection.students.<a|b|c>``."""
 
     name: str
@@ -18,14 +16,14 @@ class StudentParameters(_Parameters):
     max_tokens: int = Field(ge=1)
 
 
-class AuditParameters(_Parameters):
+class AuditParameters(Parameters):
     """``selection.audit``."""
 
     min_agreeing: int = Field(ge=2)
     """Students that must give the same answer against the gold."""
 
 
-class DifficultyParameters(_Parameters):
+class DifficultyParameters(Parameters):
     """``selection.difficulty``."""
 
     rule: Literal["all_wrong", "majority_wrong", "pass_rate_below", "random"]
@@ -38,7 +36,7 @@ class DifficultyParameters(_Parameters):
     """Completions per prompt of GRPO, for the expected share of empty groups."""
 
 
-class DecontaminationParameters(_Parameters):
+class DecontaminationParameters(Parameters):
     """``selection.decontamination``."""
 
     threshold: float = Field(gt=0, le=1)
@@ -46,7 +44,7 @@ class DecontaminationParameters(_Parameters):
     drop_hits: bool
 
 
-class Variant(_Parameters):
+class Variant(Parameters):
     """A named composition of the two sets: the share of each part that enters."""
 
     sft: dict[Literal["D_pr", "D_em", "D_ps"], float]
@@ -54,7 +52,7 @@ class Variant(_Parameters):
     rationale: Literal["none", "first", "iterated"]
 
 
-class SetParameters(_Parameters):
+class SetParameters(Parameters):
     """``selection.sets``."""
 
     validation_share: float = Field(ge=0, lt=1)
@@ -77,7 +75,7 @@ class SetParameters(_Parameters):
         return self.variants[self.variant]
 
 
-class LengthParameters(_Parameters):
+class LengthParameters(Parameters):
     """``selection.lengths``."""
 
     tokenizer: str | None
@@ -86,7 +84,7 @@ class LengthParameters(_Parameters):
     grpo_limit: int = Field(ge=1)
 
 
-class Licence(_Parameters):
+class Licence(Parameters):
     """What a source's licence allows."""
 
     sources: tuple[str, ...]
@@ -97,7 +95,7 @@ class Licence(_Parameters):
     url: str = ""
 
 
-class Force(_Parameters):
+class Force(Parameters):
     """Rows that are released only where named."""
 
     offline: bool
@@ -110,7 +108,7 @@ class Force(_Parameters):
         return frozenset(name for name, forced in self if forced)
 
 
-class ReleaseParameters(_Parameters):
+class ReleaseParameters(Parameters):
     """``selection.release``."""
 
     name: str

@@ -2,16 +2,14 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from psyche_kedro.parameters import Parameters
 
 Score = Literal[1, 2, 3, 4, 5]
 
 
-class _Parameters(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ChunkParameters(_Parameters):
+class ChunkParameters(Parameters):
     """``synthesis.chunks``."""
 
     max_length: int = Field(ge=1)
@@ -30,7 +28,7 @@ class ChunkParameters(_Parameters):
         return self
 
 
-class Ask(_Parameters):
+class Ask(Parameters):
     """One kind of question, and how many of it one request asks for."""
 
     type: Literal["single", "multiple", "true_false"]
@@ -39,20 +37,20 @@ class Ask(_Parameters):
     """What the prompt calls the kind, in Chinese."""
 
 
-class QuestionParameters(_Parameters):
+class QuestionParameters(Parameters):
     """``synthesis.questions``."""
 
     asks: tuple[Ask, ...]
 
 
-class Subfield(_Parameters):
+class Subfield(Parameters):
     """One branch of psychology and the words that place a question in it."""
 
     name: str
     words: tuple[str, ...] = Field(min_length=1)
 
 
-class DistillationParameters(_Parameters):
+class DistillationParameters(Parameters):
     """``synthesis.distillation``."""
 
     target: int = Field(ge=0)
@@ -60,7 +58,7 @@ class DistillationParameters(_Parameters):
     taxonomy: tuple[Subfield, ...]
 
 
-class DeduplicationParameters(_Parameters):
+class DeduplicationParameters(Parameters):
     """``synthesis.deduplication``."""
 
     ngram: int = Field(ge=1, le=16)
@@ -71,7 +69,7 @@ class DeduplicationParameters(_Parameters):
     threads: int = Field(ge=1)
 
 
-class ReviewParameters(_Parameters):
+class ReviewParameters(Parameters):
     """``synthesis.review``."""
 
     sample_size: int | None = Field(default=None, ge=1)
@@ -79,7 +77,7 @@ class ReviewParameters(_Parameters):
     reviewers: tuple[str, ...] = Field(min_length=1)
 
 
-class RationaleParameters(_Parameters):
+class RationaleParameters(Parameters):
     """``synthesis.rationales``."""
 
     regenerations: int = Field(ge=0)
@@ -90,7 +88,7 @@ class RationaleParameters(_Parameters):
     votes: Literal[1, 2]
 
 
-class DialogueParameters(_Parameters):
+class DialogueParameters(Parameters):
     """``synthesis.dialogues``."""
 
     min_opening: int = Field(ge=1)

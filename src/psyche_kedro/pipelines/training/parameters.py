@@ -2,14 +2,12 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from psyche_kedro.parameters import Parameters
 
 
-class _Parameters(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TinyModelParameters(_Parameters):
+class TinyModelParameters(Parameters):
     """Shape of the model made offline."""
 
     vocabulary: int = Field(ge=300)
@@ -19,7 +17,7 @@ class TinyModelParameters(_Parameters):
     seed: int
 
 
-class BaseModelParameters(_Parameters):
+class BaseModelParameters(Parameters):
     """``training.base_model``: a folder to start from, or a tiny model to make."""
 
     runs: str
@@ -29,7 +27,7 @@ class BaseModelParameters(_Parameters):
     tiny: TinyModelParameters
 
 
-class LauncherParameters(_Parameters):
+class LauncherParameters(Parameters):
     """How a trainer is started."""
 
     kind: Literal["in_process", "child", "accelerate"]
@@ -49,7 +47,7 @@ class LauncherParameters(_Parameters):
         return self
 
 
-class StageParameters(_Parameters):
+class StageParameters(Parameters):
     """What both stages share."""
 
     runs: str

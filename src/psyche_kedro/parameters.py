@@ -1,0 +1,9 @@
+"""What every typed view of a parameter file has in common."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Parameters(BaseModel):
+    """Parameters of a node: an unknown key is refused, no value can be changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
