@@ -72,6 +72,24 @@ def frame(
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
+def rejection(
+    row_id: str,
+    stage: str,
+    reason: str,
+    *,
+    source: str | None = None,
+    detail: str | None = None,
+) -> dict[str, str | None]:
+    """Return a row of ``Rejections``; ``detail`` never quotes a post or dialogue."""
+    return {
+        "row_id": row_id,
+        "source": source,
+        "stage": stage,
+        "reason": reason,
+        "detail": detail,
+    }
+
+
 def _id(**checks: Any) -> Any:
     return pa.Field(str_matches=r"^[0-9a-f]{16}$", **checks)
 

@@ -116,7 +116,13 @@ def _page_rejection(row: Row, page: BookPage | None) -> Row:
         reasons = [piece.reason for piece in page.removed]
         reason = max(reasons, key=reasons.count, default="no_text")
         detail = f"page {row['page']}"
-    return _rejection(row["page_id"], row["source"], "clean_documents", reason, detail)
+    return tables.rejection(
+        row["page_id"],
+        "clean_documents",
+        reason,
+        source=row["source"],
+        detail=detail,
+    )
 
 
 # ---- questions -------------------------------------------------------------------
@@ -132,12 +138,12 @@ def _clean_questions(table: pl.DataFrame, stage: str) -> Cleaned:
     reasons = _question_reasons(rows)
     kept = [row for index, row in enumerate(rows) if index not in reasons]
     rejected = [
-        _rejection(
+        tables.rejection(
             rows[index]["question_id"],
-            rows[index]["source"],
             stage,
             reason,
-            "; ".join([rows[index]["locator"], *rows[index]["parse_errors"]]),
+            source=rows[index]["source"],
+            detail="; ".join([rows[index]["locator"], *rows[index]["parse_errors"]]),
         )
         for index, reason in sorted(reasons.items())
     ]
@@ -366,8 +372,12 @@ def clean_public_sets(
     dialogues = [row for row in kept if row["kind"] == "dialogue"]
     conversations.check(dialogues, "sample_id", hotlines)
     rejected = [
-        _rejection(
-            r["sample_id"], r["source"], "clean_public_sets", "no_reply", r["locator"]
+        tables.rejection(
+            r["sample_id"],
+            "clean_public_sets",
+            "no_reply",
+            source=r["source"],
+            detail=r["locator"],
         )
         for r in rows
         if not conversations.is_complete(r["messages"])
@@ -388,16 +398,6 @@ def _public_messages(row: Row, hotlines: frozenset[str]) -> list[dict[str, str]]
 
 
 def _post_rejection(row: Row, stage: str, reason: str) -> Row:
-    return _rejection(row["post_id"], row["source"], stage, reason, row["locator"])
-
-
-def _rejection(
-    row_id: str, source: str, stage: str, reason: str, detail: str | None
-) -> Row:
-    return {
-        "row_id": row_id,
-        "source": source,
-        "stage": stage,
-        "reason": reason,
-        "detail": detail,
-    }
+    return tables.rejection(
+        row["post_id"], stage, reason, source=row["source"], detail=row["locator"]
+    )

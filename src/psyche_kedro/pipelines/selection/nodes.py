@@ -162,9 +162,11 @@ def refine_exam_questions(
 
 
 def _refused(questions: pl.DataFrame, reason: str) -> pl.DataFrame:
-    rows = questions.select("source", row_id="question_id").iter_rows(named=True)
-    told = {"stage": "refine_exam_questions", "reason": reason}
-    return frame(tables.Rejections, [row | told for row in rows])
+    rows = [
+        tables.rejection(id_, "refine_exam_questions", reason, source=source)
+        for id_, source in questions.select("question_id", "source").iter_rows()
+    ]
+    return frame(tables.Rejections, rows)
 
 
 def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
@@ -487,10 +489,10 @@ def write_release(
 def _withheld(judged: release.Judged) -> Iterator[provenance.Row]:
     for _, examples in judged.items():
         for row in examples.drop_nulls("withheld").iter_rows(named=True):
-            yield {
-                "row_id": row["example_id"],
-                "source": row["source"],
-                "stage": "write_release",
-                "reason": row["withheld"],
-                "detail": row["part"],
-            }
+            yield tables.rejection(
+                row["example_id"],
+                "write_release",
+                row["withheld"],
+                source=row["source"],
+                detail=row["part"],
+            )

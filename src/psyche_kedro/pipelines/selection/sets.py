@@ -22,7 +22,7 @@ from psyche_kedro.pipelines.selection.examples import (
     split_of,
 )
 from psyche_kedro.pipelines.selection.parameters import SetParameters, Variant
-from psyche_kedro.tables import content_id
+from psyche_kedro.tables import content_id, rejection
 
 Row = dict[str, Any]
 Systems = Mapping[str, dict[str, str]]
@@ -200,10 +200,10 @@ def _drawn(
 
 
 def _rejection(candidate: Candidate, reason: str) -> Row:
-    return {
-        "row_id": candidate.example["parent_id"],
-        "source": candidate.source,
-        "stage": "build_sets",
-        "reason": reason,
-        "detail": candidate.example["part"],
-    }
+    return rejection(
+        candidate.example["parent_id"],
+        "build_sets",
+        reason,
+        source=candidate.source,
+        detail=candidate.example["part"],
+    )

@@ -77,21 +77,3 @@ def fault(outcome: Outcome) -> str:
     if not outcome.text.strip():
         return "empty_reply"
     return "refusal" if is_refusal(outcome.text) else "unreadable_reply"
-
-
-def rejection(
-    row_id: str,
-    stage: str,
-    reason: str,
-    *,
-    source: str | None = None,
-    detail: str | None = None,
-) -> dict[str, str | None]:
-    """Return a row of ``Rejections``; ``detail`` never quotes a post or dialogue."""
-    return {
-        "row_id": row_id,
-        "source": source,
-        "stage": stage,
-        "reason": reason,
-        "detail": detail,
-    }

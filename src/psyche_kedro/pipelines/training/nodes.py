@@ -28,7 +28,7 @@ from psyche_kedro.pipelines.training.runs import (
     open_run,
 )
 from psyche_kedro.rewards import RewardParameters
-from psyche_kedro.tables import Rejections, TrainingLog, frame
+from psyche_kedro.tables import Rejections, TrainingLog, frame, rejection
 
 
 class Trained(NamedTuple):
@@ -148,12 +148,12 @@ def _sieve(
     counted = examples.with_columns(n_tokens=pl.Series(lengths, dtype=pl.Int64))
     fits = pl.col("n_tokens") <= limit
     rejected = [
-        {
-            "row_id": row["example_id"],
-            "stage": stage,
-            "reason": "over_long",
-            "detail": f"{row['part']}: {row['n_tokens']} tokens, limit {limit}",
-        }
+        rejection(
+            row["example_id"],
+            stage,
+            "over_long",
+            detail=f"{row['part']}: {row['n_tokens']} tokens, limit {limit}",
+        )
         for row in counted.filter(~fits).iter_rows(named=True)
     ]
     return Sieved(counted.filter(fits).drop("n_tokens"), frame(Rejections, rejected))

@@ -18,7 +18,6 @@ from psyche_kedro.pipelines.synthesis.provenance import (
     NO_CALL,
     fault,
     made_by,
-    rejection,
     written,
 )
 from psyche_kedro.prompts import Prompt, render_dialogue
@@ -28,6 +27,7 @@ from psyche_kedro.tables import (
     Rejections,
     content_id,
     frame,
+    rejection,
 )
 
 _NEVER_IN_A_REPLY = {"invented_name", "invented_diagnosis"}

@@ -22,7 +22,7 @@ from psyche_kedro.pipelines.synthesis.parameters import (
     DistillationParameters,
     QuestionParameters,
 )
-from psyche_kedro.pipelines.synthesis.provenance import made_by, rejection
+from psyche_kedro.pipelines.synthesis.provenance import made_by
 from psyche_kedro.pipelines.synthesis.questions import identity, ranking, screening
 from psyche_kedro.pipelines.synthesis.questions.chunks import (
     Document,
@@ -56,6 +56,7 @@ from psyche_kedro.tables import (
     Rejections,
     content_id,
     frame,
+    rejection,
 )
 
 Row = dict[str, Any]

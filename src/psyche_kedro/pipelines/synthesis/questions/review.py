@@ -20,7 +20,6 @@ import polars as pl
 from psyche_kedro.answers import read_choice
 from psyche_kedro.datasets import SourceFile
 from psyche_kedro.pipelines.synthesis.parameters import ReviewParameters
-from psyche_kedro.pipelines.synthesis.provenance import rejection
 from psyche_kedro.pipelines.synthesis.questions import review_forms
 from psyche_kedro.pipelines.synthesis.questions.agreement import krippendorff_alpha
 from psyche_kedro.pipelines.synthesis.questions.replies import read_options
@@ -31,6 +30,7 @@ from psyche_kedro.tables import (
     ReviewVerdicts,
     content_id,
     frame,
+    rejection,
 )
 
 Row = dict[str, Any]
