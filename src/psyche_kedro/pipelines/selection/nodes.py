@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import polars as pl
@@ -133,15 +134,7 @@ def refine_exam_questions(
     """
     whole = clean_public_questions.filter(parse_status="ok")
     one_each = whole.filter(pl.col("question_id").is_first_distinct())
-    clusters = cluster_questions(
-        one_each.with_columns(origin=pl.lit("bank")), parameters
-    )
-    distinct = one_each.join(
-        clusters.filter(pl.col("question_id") == pl.col("cluster_id")),
-        on="question_id",
-        how="semi",
-        maintain_order="left",
-    )
+    distinct = _representatives(one_each, parameters)
     kept, screened_out = screen_questions(
         distinct, prompt=prompt, examples=examples, judge=judge
     )
@@ -159,6 +152,16 @@ def refine_exam_questions(
             ]
         ),
     )
+
+
+def _representatives(
+    questions: pl.DataFrame, parameters: DeduplicationParameters
+) -> pl.DataFrame:
+    """Return one question of each cluster of near-duplicates."""
+    banked = questions.with_columns(origin=pl.lit("bank"))
+    clusters = cluster_questions(banked, parameters)
+    chosen = clusters.filter(pl.col("question_id") == pl.col("cluster_id"))
+    return questions.join(chosen, on="question_id", how="semi", maintain_order="left")
 
 
 def _refused(questions: pl.DataFrame, reason: str) -> pl.DataFrame:
@@ -352,9 +355,7 @@ def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they 
         "dialogue": counselling_prompt.render()[0],
         "knowledge_qa": knowledge_prompt.render()[0],
     }
-    first = dict(
-        rationale_rounds.filter(round=0).select("question_id", "rationale").iter_rows()
-    )
+    first = _first_rationales(rationale_rounds)
     variant = parameters.chosen
     sft = [
         *sets.reasoning_candidates(non_challenging, first, exams, variant),
@@ -367,21 +368,18 @@ def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they 
     ]
     barred = _barred(contamination_hits, decontamination)
     name = parameters.variant + ("" if decontamination.drop_hits else "-contaminated")
-    sifted = [
-        sets.sift(
-            candidates,
-            shares=shares,
-            barred=barred,
-            variant=name,
-            parameters=parameters,
-        )
-        for candidates, shares in ((sft, variant.sft), (grpo, variant.grpo))
-    ]
+    sift = partial(sets.sift, barred=barred, variant=name, parameters=parameters)
+    for_sft, for_grpo = sift(sft, shares=variant.sft), sift(grpo, shares=variant.grpo)
     return TrainingSets(
-        frame(tables.SftExamples, sifted[0].kept),
-        frame(tables.GrpoExamples, sifted[1].kept),
-        frame(tables.Rejections, [*sifted[0].rejected, *sifted[1].rejected]),
+        frame(tables.SftExamples, for_sft.kept),
+        frame(tables.GrpoExamples, for_grpo.kept),
+        frame(tables.Rejections, [*for_sft.rejected, *for_grpo.rejected]),
     )
+
+
+def _first_rationales(rounds: pl.DataFrame) -> dict[str, str]:
+    first = rounds.filter(round=0)
+    return dict(first.select("question_id", "rationale").iter_rows())
 
 
 def _barred(

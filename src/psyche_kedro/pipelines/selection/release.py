@@ -124,15 +124,9 @@ def card(
 ) -> str:
     """Return the dataset card, in the Hub's format."""
     template = files(__package__) / "templates" / "dataset_card.md.jinja"
-    every = pl.concat(
-        [
-            examples.select(
-                "example_id", "part", "split", *PROVENANCE, "withheld"
-            ).with_columns(set=pl.lit(name))
-            for name, examples in judged.items()
-        ]
-    )
+    every = _described(judged)
     out = every.filter(pl.col("withheld").is_null())
+    withheld = every.filter(pl.col("withheld").is_not_null())
     return _JINJA.from_string(template.read_text(encoding="utf-8")).render(
         name=parameters.name,
         licence=_combined(out["licence"].unique().to_list()),
@@ -142,18 +136,22 @@ def card(
         parts=_counts(out, "set", "part", "split"),
         sources=_counts(out, "part", "source", "licence"),
         withheld=_counts(
-            every.filter(pl.col("withheld").is_not_null()).rename(
-                {"withheld": "reason"}
-            ),
-            "part",
-            "source",
-            "reason",
+            withheld.rename({"withheld": "reason"}), "part", "source", "reason"
         ),
         makers=list(_makers(out)),
         n_hits=hits.height,
         contaminated=variant.endswith("-contaminated"),
         version=__version__,
         digest=content_id(*sorted(out["example_id"])),
+    )
+
+
+def _described(judged: Judged) -> pl.DataFrame:
+    """Return every example without its text: what a card counts."""
+    columns = ("example_id", "part", "split", *PROVENANCE, "withheld")
+    return pl.concat(
+        examples.select(columns).with_columns(set=pl.lit(name))
+        for name, examples in judged.items()
     )
 
 
