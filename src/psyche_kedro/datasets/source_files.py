@@ -1,5 +1,6 @@
 """The user's raw files, whatever their format."""
 
+import os
 import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -71,7 +72,7 @@ class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
             return []
         names = (posixpath.relpath(path, root) for path in fs.find(root))
         return [
-            SourceFile(name, partial(fs.cat_file, posixpath.join(root, name)))
+            SourceFile(_utf8(name), partial(fs.cat_file, posixpath.join(root, name)))
             for name in sorted(names)
             if not _is_aside(name)
         ]
@@ -81,6 +82,14 @@ class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
 
     def _describe(self) -> dict[str, Any]:
         return {"path": self._path, "required": self._required}
+
+
+def _utf8(name: str) -> str:
+    r"""Return a file name with ``\xc4`` for a byte that is not UTF-8, as old ZIPs have.
+
+    Python keeps such bytes as half characters, which no table can hold.
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _is_aside(name: str) -> bool:

@@ -28,7 +28,11 @@ from psyche_kedro.pipelines.ingestion.questions import (
     parse_question,
 )
 from psyche_kedro.pipelines.ingestion.records import read_json
-from psyche_kedro.pipelines.ingestion.sources import Row, UnreadableSource
+from psyche_kedro.pipelines.ingestion.sources import (
+    Row,
+    UnreadableSource,
+    read_bytes,
+)
 from psyche_kedro.tables import CHOICE_TYPES, content_id
 
 CPSYEXAM_KINDS = {
@@ -56,6 +60,7 @@ def read_benchmark_file(file: SourceFile) -> Iterator[Row | UnreadableSource]:
     if benchmark == "counselling":
         yield from _counselling_items(file)
     elif benchmark == "pceb":
+        _require_cell(folders)
         yield from _exam_items(file, "pceb", folders)
     elif benchmark == "cpsyexam":
         yield from _exam_items(file, "cpsyexam", folders)
@@ -66,10 +71,19 @@ def read_benchmark_file(file: SourceFile) -> Iterator[Row | UnreadableSource]:
         )
 
 
+def _require_cell(folders: list[str]) -> None:
+    if len(folders) < 2 or folders[1] not in PCEB_FOLDERS:  # noqa: PLR2004
+        raise UnreadableSource(
+            "unknown_folder",
+            f"PCEB's files stand in <part>/<{'|'.join(PCEB_FOLDERS)}>, this one in "
+            f"'{'/'.join(folders)}': move it there.",
+        )
+
+
 def _exam_items(
     file: SourceFile, benchmark: str, folders: list[str]
 ) -> Iterator[Row | UnreadableSource]:
-    for locator, record in flatten(read_json(file.read())):
+    for locator, record in flatten(read_json(read_bytes(file))):
         if looks_like_question(record):
             yield _exam_item(record, benchmark, folders, file.name, locator)
         else:
@@ -83,7 +97,7 @@ def _exam_item(
     source: str,
     locator: str,
 ) -> Row:
-    hint = PCEB_FOLDERS.get(folders[1]) if benchmark == "pceb" else None
+    hint = PCEB_FOLDERS[folders[1]] if benchmark == "pceb" else None
     question = parse_question(record, type_hint=hint)
     flags = question.pop("parse_errors")
     item_id = content_id(source, locator, question["stem"])

@@ -3,7 +3,8 @@
 Detectors guess short Chinese texts wrongly (charset-normalizer gave up on a 323-byte
 GBK file, tried), and nearly every Big5 text is also a valid GB18030 one. So: a byte
 order mark, then strict UTF-8, then whichever of the two gives the more common
-characters.
+characters. A mark may be wrong, a reading without common characters is none, and a
+lost byte in a thousand costs its character, not the book.
 """
 
 import codecs
@@ -16,7 +17,11 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-LEGACY = ("gb18030", "big5")
+GUESSES = ("gb18030", "big5", "utf-16-le", "utf-16-be")
+MIN_COMMON = 0.1
+"""Share of common characters below which a guessed encoding is a wrong one."""
+MAX_LOST = 0.001
+REPLACEMENT = "\ufffd"
 COMMON = frozenset(
     "的一是不了在人有我他这这個们們中来來上大为為和国國地到以说說时時要就出会會可也"
     "你对對生能而子那得于於着著下自之年过過发發后後作里裡用道行所然家种種事成方多经"
@@ -27,27 +32,44 @@ COMMON = frozenset(
 
 
 def decode(data: bytes) -> str:
-    r"""Return the text of ``data``, line ends as ``\n``.
+    r"""Return the text of ``data``, line ends as ``\n``, without NUL characters.
+
+    Characters that some stray bytes have cost are U+FFFD.
 
     Raises:
         UnreadableSource: If no known encoding fits.
     """
-    return _decode(data).replace("\r\n", "\n").replace("\r", "\n")
+    text = _decode(data).replace("\x00", "")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _decode(data: bytes) -> str:
-    for mark, encoding in MARKS:
-        if data.startswith(mark):
-            return data.decode(encoding, errors="replace")
-    readings = [text for text in (_strict(data, "utf-8"),) if text is not None]
-    if not readings:
-        readings = [t for e in LEGACY if (t := _strict(data, e)) is not None]
-    if not readings:
+    mark, encoding = next((m for m in MARKS if data.startswith(m[0])), (b"", "utf-8"))
+    declared = _strict(data, encoding)
+    if declared is not None and encoding.startswith("utf-8"):
+        return declared
+    guessed = _guess(data[len(mark) :])
+    if declared is not None:
+        return max(declared, guessed, key=_commonness)
+    return guessed or _lossy(data, encoding)
+
+
+def _guess(data: bytes) -> str:
+    """Return the reading with the most common characters, or ''."""
+    readings = [text for e in GUESSES if (text := _strict(data, e)) is not None]
+    best = max(readings, key=_commonness, default="")
+    return best if _commonness(best) >= MIN_COMMON else ""
+
+
+def _lossy(data: bytes, encoding: str) -> str:
+    readings = [data.decode(e, "replace") for e in (encoding, "gb18030")]
+    best = min(readings, key=lambda text: text.count(REPLACEMENT))
+    if best.count(REPLACEMENT) > max(1, MAX_LOST * len(best)):
         raise UnreadableSource(
             "unknown_encoding",
-            "Neither UTF-8, GB18030 nor Big5 reads it: save it as UTF-8.",
+            "Neither UTF-8, GB18030, Big5 nor UTF-16 reads it: save it as UTF-8.",
         )
-    return max(readings, key=_commonness)
+    return best
 
 
 def _strict(data: bytes, encoding: str) -> str | None:

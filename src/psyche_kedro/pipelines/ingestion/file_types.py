@@ -33,6 +33,7 @@ SUFFIXES = {
     ".xhtml": "html",
 }
 IMAGE_TYPES = frozenset({"png", "jpeg", "tiff", "webp"})
+NOTHING = b"\x00\t\n\v\f\r "
 PDF_HEADER_WINDOW = 1024  # junk may stand before %PDF-, ISO 32000-1 Annex H.3.4.1
 
 
@@ -46,7 +47,7 @@ def file_type(name: str, data: bytes) -> str:
     Raises:
         UnreadableSource: If the file is empty, encrypted Office, or of no known type.
     """
-    if not data.strip():
+    if not data.strip(NOTHING):
         raise UnreadableSource("empty_file", "The file holds no bytes: put it again.")
     return _binary_type(name, data) or _text_type(name, data)
 

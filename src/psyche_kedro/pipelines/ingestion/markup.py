@@ -6,11 +6,13 @@ without its numbers runs together. The numbering is counted here, by list and le
 
 import io
 import posixpath
+import re
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urldefrag
 
 import docx
 from docx.opc.exceptions import PackageNotFoundError
@@ -18,6 +20,7 @@ from docx.table import Table
 from lxml import etree
 from lxml import html as lxml_html
 
+from psyche_kedro.pipelines.ingestion.encodings import decode
 from psyche_kedro.pipelines.ingestion.sources import UnreadableSource
 
 Cells = list[list[str]]
@@ -28,6 +31,20 @@ LINES = {"p", "div", "li", "dt", "dd", "blockquote", "section", "article", "br",
 DROPPED = {"script", "style", "nav", "noscript", "template", "svg", "head"}
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 CONTAINER = "META-INF/container.xml"
+DAMAGE = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    OSError,
+    PackageNotFoundError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    etree.XMLSyntaxError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What python-docx, lxml and zipfile raise, by where a document is damaged."""
 CHINESE_DIGITS = "零一二三四五六七八九"
 
 
@@ -49,17 +66,23 @@ def html_blocks(html: str) -> list[Block]:
     Answers are often hidden until clicked; they are in the page all the same.
 
     Raises:
-        UnreadableSource: If the page holds no element.
+        UnreadableSource: If the page holds no element, or too many in one another.
     """
-    parser = lxml_html.HTMLParser(encoding="utf-8", remove_comments=True)
+    # Without huge_tree whatever lies 256 elements deep is dropped in silence.
+    parser = lxml_html.HTMLParser(
+        encoding="utf-8", remove_comments=True, huge_tree=True
+    )
+    page = _Page()
     try:
-        root = lxml_html.document_fromstring(html.encode(), parser=parser)
+        page.walk(lxml_html.document_fromstring(html.encode(), parser=parser))
     except etree.ParserError as error:
         raise UnreadableSource(
             "empty_file", "The page holds no element: save it again."
         ) from error
-    page = _Page()
-    page.walk(root)
+    except RecursionError as error:
+        raise UnreadableSource(
+            "nested_too_deeply", "Its elements nest too deeply: save it as text."
+        ) from error
     page.flush()
     return page.blocks
 
@@ -103,9 +126,14 @@ def _prefix(node: Any, tag: str) -> str:
         return "#" * HEADINGS[tag] + " "
     parent = node.getparent()
     if tag == "li" and parent is not None and parent.tag == "ol":
-        number = int(parent.get("start", "1")) + parent.index(node)
+        number = _start(parent) + parent.index(node)
         return f"{_numeral(number, _html_format(parent.get('type', '1')))}. "
     return ""
+
+
+def _start(numbered: Any) -> int:
+    start = numbered.get("start", "").strip()
+    return int(start) if re.fullmatch(r"-?\d{1,9}", start) else 1
 
 
 def _html_format(kind: str) -> str:
@@ -122,37 +150,55 @@ def _html_cells(table: Any) -> Cells:
 # ---- EPUB ------------------------------------------------------------------------
 
 
-def epub_pages(data: bytes) -> list[str]:
+def epub_pages(data: bytes) -> list[str | None]:
     """Return one HTML text per document of an EPUB's spine, in reading order.
 
+    A document that the book names and does not hold, or holds damaged, is None.
+
     Raises:
-        UnreadableSource: If the book has digital rights management or is damaged.
+        UnreadableSource: If the book has digital rights management, names no document
+            or is damaged.
     """
-    # No entity of the book's own making is expanded, none is fetched.
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as book:
             if "META-INF/encryption.xml" in book.namelist():
                 raise UnreadableSource(
                     "encrypted", "The EPUB is protected: get a copy without it."
                 )
-            container = etree.fromstring(book.read(CONTAINER), parser)
-            opf = next(path for e in container.iter() if (path := e.get("full-path")))
-            paths = _spine(
-                etree.fromstring(book.read(opf), parser), posixpath.dirname(opf)
-            )
-            return [book.read(path).decode("utf-8", "replace") for path in paths]
-    except (KeyError, StopIteration, etree.XMLSyntaxError, zipfile.BadZipFile) as error:
+            pages = [_epub_page(book, path) for path in _spine(book)]
+    except (*DAMAGE, StopIteration) as error:
         raise UnreadableSource(
             "damaged_book", f"The EPUB lacks a part ({error}): fetch the file again."
         ) from error
+    if not pages:
+        raise UnreadableSource(
+            "no_pages", "The EPUB names no document to read: convert it again."
+        )
+    return pages
 
 
-def _spine(package: Any, folder: str) -> list[str]:
-    elements = list(package.iter())
+def _epub_page(book: zipfile.ZipFile, path: str) -> str | None:
+    try:
+        return decode(book.read(path))
+    except (*DAMAGE, UnreadableSource):
+        return None
+
+
+def _spine(book: zipfile.ZipFile) -> list[str]:
+    """Return the path of every document, in reading order; '' for an unnamed one."""
+    # No entity of the book's own making is expanded, none is fetched.
+    parser = etree.XMLParser(resolve_entities=False, no_network=True)
+    container = etree.fromstring(book.read(CONTAINER), parser)
+    package = next(path for e in container.iter() if (path := e.get("full-path")))
+    elements = list(etree.fromstring(book.read(package), parser).iter("{*}*"))
     hrefs = {e.get("id"): e.get("href") for e in elements if e.tag.endswith("}item")}
     refs = [e.get("idref") for e in elements if e.tag.endswith("}itemref")]
-    return [posixpath.join(folder, unquote(hrefs[ref])) for ref in refs]
+    return [_inside(posixpath.dirname(package), hrefs.get(ref)) for ref in refs]
+
+
+def _inside(folder: str, href: str | None) -> str:
+    path = unquote(urldefrag(href or "").url)
+    return posixpath.normpath(posixpath.join(folder, path)) if path else ""
 
 
 # ---- DOCX ------------------------------------------------------------------------
@@ -165,11 +211,14 @@ def docx_blocks(data: bytes) -> list[Block]:
         UnreadableSource: If the document is damaged.
     """
     try:
-        document = docx.Document(io.BytesIO(data))
-    except (PackageNotFoundError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        return _docx_blocks(docx.Document(io.BytesIO(data)))
+    except DAMAGE as error:
         raise UnreadableSource(
             "damaged_document", "Word's file does not open: save it again as .docx."
         ) from error
+
+
+def _docx_blocks(document: Any) -> list[Block]:
     numbering = _Numbering(document)
     blocks: list[Block] = []
     for item in document.iter_inner_content():
@@ -277,7 +326,9 @@ def _numeral(number: int, kind: str) -> str:
 
 
 def _chinese_numeral(number: int) -> str:
-    """Return 1 to 99 as 一 … 九十九."""
+    """Return 1 to 99 as 一 … 九十九, any other number in digits."""
+    if not 0 < number < 100:  # noqa: PLR2004
+        return str(number)
     tens, ones = divmod(number, 10)
     head = ("" if tens == 1 else CHINESE_DIGITS[tens]) + "十" if tens else ""
     return head + (CHINESE_DIGITS[ones] if ones else "")

@@ -127,6 +127,8 @@ def _checked(png: bytes, ours: Image.Image | None) -> Drawing:
         return NOT_DRAWN
     with Image.open(io.BytesIO(png)) as picture:
         share = ink_share(picture)
-    if ours is not None and share < WHOLE_DRAWING * ink_share(ours):
+    if ours is None:
+        return Drawing(png) if share else NOT_DRAWN
+    if share < WHOLE_DRAWING * ink_share(ours):
         return Drawing(b"", "drawn_without_its_text")
     return Drawing(png)

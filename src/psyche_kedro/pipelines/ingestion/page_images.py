@@ -4,6 +4,7 @@ A page that cannot be drawn is None in its place, so that it costs no other page
 """
 
 import io
+import struct
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,9 +18,20 @@ from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.pipelines.ingestion.sources import UnreadableSource
 
 DARK = 128
+IMAGE_OBJECT = 3  # FPDF_PAGEOBJ_IMAGE
 PDF_PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-IMAGE_FAULTS = (UnidentifiedImageError, OSError, EOFError, SyntaxError, ValueError)
+IMAGE_FAULTS = (
+    EOFError,
+    IndexError,
+    KeyError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    UnidentifiedImageError,
+    ValueError,
+    struct.error,
+)
 """What Pillow raises for a damaged file, by format and place of the damage."""
 
 
@@ -96,6 +108,7 @@ def _open_image(data: bytes) -> Iterator[Image.Image]:
 @contextmanager
 def _bombs_refused() -> Iterator[None]:
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of damaged metadata: no page is lost by it
         # Pillow itself only warns up to twice its limit.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
@@ -127,10 +140,18 @@ def _pdf_page(document: Any, number: int, longest_side: int) -> Image.Image | No
         page = document[number - 1]
         scale = longest_side / max(page.get_size())
         picture: Image.Image = page.render(scale=scale).to_pil().convert("RGB")
+        if not ink_share(picture):
+            _require_images(page)
     except pypdfium2.PdfiumError:
         return None
     page.close()
     return picture
+
+
+def _require_images(page: Any) -> None:
+    """Raise ``PdfiumError`` if an image of a page is damaged: it leaves no ink."""
+    for image in page.get_objects(filter=[IMAGE_OBJECT]):
+        image.get_bitmap()
 
 
 def _image_page(data: bytes, number: int, longest_side: int) -> Image.Image | None:

@@ -23,7 +23,11 @@ from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.pipelines.ingestion import records
 from psyche_kedro.pipelines.ingestion.encodings import decode
 from psyche_kedro.pipelines.ingestion.file_types import file_type
-from psyche_kedro.pipelines.ingestion.sources import Row, UnreadableSource
+from psyche_kedro.pipelines.ingestion.sources import (
+    Row,
+    UnreadableSource,
+    read_bytes,
+)
 from psyche_kedro.tables import content_id
 
 Message = dict[str, str]
@@ -81,7 +85,7 @@ def post_records(file: SourceFile) -> list[tuple[str, Any]]:
     Raises:
         UnreadableSource: If the file is damaged or of no known type.
     """
-    data = file.read()
+    data = read_bytes(file)
     match file_type(file.name, data):
         case "json" | "jsonl":
             return _dialogue_of_turns(records.read_json(data))
@@ -182,6 +186,8 @@ def _replies(record: Mapping[str, Any]) -> list[list[Message]]:
     if not post:
         raise UnreadableSource("empty_post", "The post has no words.")
     answers = record.get("answers", record.get("answers_info")) or []
+    if not isinstance(answers, list):
+        raise UnreadableSource("unknown_layout", "`answers` should be a list.")
     replies = [_reply_text(answer) for answer in answers]
     opening = {"role": "user", "content": post}
     if not replies:
@@ -190,7 +196,8 @@ def _replies(record: Mapping[str, Any]) -> list[list[Message]]:
 
 
 def _post_text(record: Mapping[str, Any]) -> str:
-    info = record.get("ques_info", record)
+    info = record.get("ques_info")
+    info = info if isinstance(info, Mapping) else record
     names = ("title", "question", "description", "content")
     parts = [str(info.get(name) or "").strip() for name in names]
     return "\n".join(dict.fromkeys(part for part in parts if part))
@@ -199,6 +206,8 @@ def _post_text(record: Mapping[str, Any]) -> str:
 def _reply_text(answer: Any) -> str:
     if isinstance(answer, str):
         return answer.strip()
+    if not isinstance(answer, Mapping):
+        raise UnreadableSource("unknown_layout", "A reply should be text or a record.")
     text = answer.get("answer_text") or answer.get("content") or answer.get("text")
     return str(text or "").strip()
 
@@ -246,6 +255,8 @@ def _turns(record: Any) -> Iterator[tuple[str, str]]:
 
 def _triples(turns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     for turn in turns:
+        if not isinstance(turn, Mapping):
+            raise UnreadableSource("unknown_layout", UNKNOWN_LAYOUT)
         yield "system", str(turn.get("system") or "")
         yield "user", str(turn.get("input") or "")
         yield "assistant", str(turn.get("output") or "")

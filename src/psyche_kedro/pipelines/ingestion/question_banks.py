@@ -17,7 +17,11 @@ from psyche_kedro.pipelines.ingestion.questions import (
     looks_like_question,
     parse_question,
 )
-from psyche_kedro.pipelines.ingestion.sources import Row, UnreadableSource
+from psyche_kedro.pipelines.ingestion.sources import (
+    Row,
+    UnreadableSource,
+    read_bytes,
+)
 from psyche_kedro.tables import content_id
 
 Located = tuple[str, Mapping[str, Any]]
@@ -31,7 +35,7 @@ def read_bank(file: SourceFile) -> Iterator[Row]:
         UnreadableSource: If the file is damaged, of no known type or without questions.
     """
     found = False
-    for locator, record in _records(file.name, file.read()):
+    for locator, record in _records(file.name, read_bytes(file)):
         found = True
         yield bank_row(record, source=file.name, locator=locator)
     if not found:
@@ -104,6 +108,8 @@ def _sheets(sheets: Mapping[str, list[list[str]]]) -> Iterator[Located]:
         try:
             rows = records.table_records(cells, field_name, f"{name}!")
         except UnreadableSource as error:
+            if error.reason != "no_header":
+                raise
             errors.append(error)
             continue
         yield from ((locator, _with_type(row, name)) for locator, row in rows)

@@ -126,10 +126,15 @@ def _canonical(record: Mapping[str, Any]) -> Fields:
 
 
 def _text(value: Any) -> str | None:
-    if value is None:
-        return None
     parts = value if isinstance(value, list) else [value]
-    return "\n".join(str(part).strip() for part in parts).strip() or None
+    return "\n".join(_word(part) for part in parts).strip() or None
+
+
+def _word(value: Any) -> str:
+    """Return a plain value as text, 0 and False too; '' for one that is no text."""
+    if value is None or isinstance(value, Mapping | list):
+        return ""
+    return str(value).strip()
 
 
 def _case_text(fields: Mapping[str, Any]) -> str | None:
@@ -150,11 +155,11 @@ def read_options(fields: Mapping[str, Any]) -> list[Option]:
     if isinstance(value, str):
         pairs = split_options(value)
     elif isinstance(value, Mapping):
-        pairs = [(str(k), str(v or "")) for k, v in value.items()]
+        pairs = [(str(k), _word(v)) for k, v in value.items()]
     elif isinstance(value, Sequence):
         pairs = [_listed_option(n, item) for n, item in enumerate(value)]
     else:
-        pairs = [(k, str(v or "")) for k, v in fields.items() if len(k) == 1]
+        pairs = [(k, _word(v)) for k, v in fields.items() if len(k) == 1]
     found = {
         label.strip().translate(WIDE_LETTERS).upper(): text.strip()
         for label, text in pairs
@@ -178,8 +183,8 @@ def _with_answered_option(options: list[Option], answer: Any) -> list[Option]:
 def _listed_option(index: int, item: Any) -> tuple[str, str]:
     if isinstance(item, Mapping):
         label = item.get("label") or item.get("key") or chr(ord("A") + index)
-        return str(label), str(item.get("text") or item.get("value") or "")
-    text = str(item).strip()
+        return str(label), _word(item.get("text")) or _word(item.get("value"))
+    text = _word(item)
     match = INLINE_OPTION.match(text)
     if match is None:
         return chr(ord("A") + index), text
@@ -232,7 +237,8 @@ def _guessed_type(options: list[Option], answer: Any, stem: Any) -> str:
 
 
 def _letters(answer: Any) -> str:
-    text = "".join(answer) if isinstance(answer, list) else str(answer or "")
+    parts = answer if isinstance(answer, list) else [answer]
+    text = "".join(map(_word, parts))
     return ANSWER_WRAPPING.sub("", text.translate(WIDE_LETTERS)).upper()
 
 
@@ -247,7 +253,7 @@ def _answer(kind: str, options: list[Option], answer: Any) -> Fields:
 
 
 def _truth(value: Any) -> str | None:
-    return TRUTHS.get(ANSWER_WRAPPING.sub("", str(value or "")).strip("()（）").lower())
+    return TRUTHS.get(ANSWER_WRAPPING.sub("", _word(value)).strip("()（）").lower())
 
 
 def _truths_of(options: list[Option]) -> dict[str, str]:
@@ -271,7 +277,7 @@ def read_labels(answer: Any, options: list[Option]) -> list[str]:
         return sorted(
             {label for part in answer for label in read_labels(part, options)}
         )
-    text = str(answer or "").strip()
+    text = _word(answer)
     by_text = [o["label"] for o in options if o["text"] == text]
     if by_text:
         return by_text

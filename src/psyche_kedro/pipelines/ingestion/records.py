@@ -16,6 +16,7 @@ Record = Mapping[str, Any]
 Located = tuple[str, Record]
 HEADER_SEARCH_ROWS = 20
 MIN_HEADER_CELLS = 2
+HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def read_json(data: bytes) -> list[tuple[str, Any]]:
@@ -28,7 +29,11 @@ def read_json(data: bytes) -> list[tuple[str, Any]]:
     """
     text = decode(data)
     try:
-        return list(_items(json.loads(text)))
+        return list(_items(_loads(text)))
+    except RecursionError as error:
+        raise UnreadableSource(
+            "invalid_json", "Its lists nest too deeply: give a list of records."
+        ) from error
     except json.JSONDecodeError as error:
         lines = _json_lines(text)
         if lines is None:
@@ -38,6 +43,26 @@ def read_json(data: bytes) -> list[tuple[str, Any]]:
                 f"{error.colno} ({error.msg}): mend that line.",
             ) from error
         return lines
+
+
+def _loads(text: str) -> Any:
+    # NaN is what pandas writes for a missing value.
+    value = json.loads(text, parse_constant=lambda _: None)
+    return _whole(value) if HALF_CHARACTER.search(text) else value
+
+
+def _whole(value: Any) -> Any:
+    """Return ``value`` with U+FFFD for each half of a character.
+
+    A text cut at a length may end in half an emoji, which no table can hold.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(item) for key, item in value.items()}
+    return value
 
 
 def _items(value: Any) -> Iterator[tuple[str, Any]]:
@@ -75,18 +100,35 @@ def _json_lines(text: str) -> list[tuple[str, Any]] | None:
 
 def _json_or_text(line: str) -> Any:
     try:
-        return json.loads(line)
+        return _loads(line)
     except json.JSONDecodeError:
         return line
 
 
 def read_csv(data: bytes) -> list[list[str]]:
-    """Return the cells of a CSV or TSV file, header included."""
+    """Return the cells of a CSV or TSV file, header included.
+
+    Raises:
+        UnreadableSource: If a quotation mark is never closed.
+    """
     text = decode(data)
     first = text.split("\n", 1)[0]
     delimiter = max(",\t;，", key=first.count)
     csv.field_size_limit(10_000_000)
-    return list(csv.reader(io.StringIO(text), delimiter=delimiter))
+    cells = list(csv.reader(io.StringIO(text), delimiter=delimiter))
+    _refuse_open_quote(text, cells)
+    return cells
+
+
+def _refuse_open_quote(text: str, cells: Sequence[Sequence[str]]) -> None:
+    """Refuse a file of which a quotation mark without its partner took the rest."""
+    runs_on = bool(cells) and any("\n" in cell for cell in cells[-1])
+    if runs_on and text.count('"') % 2:
+        raise UnreadableSource(
+            "open_quote",
+            f"From row {len(cells)} on a quotation mark is not closed: close it, or "
+            "double it where it is text.",
+        )
 
 
 def read_excel(data: bytes) -> dict[str, list[list[str]]]:
@@ -133,7 +175,8 @@ def table_records(
         where: Prefix of the locators, e.g. ``row`` or ``Sheet1!``.
 
     Raises:
-        UnreadableSource: If no row looks like a header.
+        UnreadableSource: If no row looks like a header, or two columns of one name
+            differ.
     """
     index = header_row(cells, name_of)
     if index is None:
@@ -145,10 +188,25 @@ def table_records(
     header = _spread_options(cells[index])
     body = enumerate(cells[index + 1 :], index + 2)
     return [
-        (f"{where}{n}", dict(zip(header, values, strict=False)))
+        (f"{where}{n}", _record(header, values, f"{where}{n}"))
         for n, values in body
         if any(value.strip() for value in values)
     ]
+
+
+def _record(header: Sequence[str], values: Sequence[str], place: str) -> Record:
+    """Return ``{column: value}``; a merged header cell comes once per column below."""
+    record: dict[str, str] = {}
+    for name, value in zip(header, values, strict=False):
+        earlier = record.setdefault(name, value)
+        if not earlier.strip():
+            record[name] = value
+        elif name and value.strip() not in ("", earlier.strip()):
+            raise UnreadableSource(
+                "duplicate_header",
+                f"Two columns are named '{name}' and differ at {place}: rename one.",
+            )
+    return record
 
 
 def header_row(

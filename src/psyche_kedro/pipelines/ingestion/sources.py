@@ -22,6 +22,23 @@ class UnreadableSource(Exception):
         self.detail = detail
 
 
+def read_bytes(file: SourceFile) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        UnreadableSource: If it cannot be opened.
+    """
+    try:
+        return file.read()
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise UnreadableSource(
+            "unreadable_file",
+            f"It cannot be opened ({why}): give a file that exists and that you may "
+            "read; a link to a folder is not followed.",
+        ) from error
+
+
 class ReadRows(NamedTuple):
     """What reading a folder gives."""
 

@@ -4,13 +4,13 @@ import re
 import unicodedata
 from typing import Any
 
+from psyche_kedro.pipelines.ingestion.page_images import IMAGE_OBJECT
 from psyche_kedro.pipelines.ingestion.parameters import TextLayerParameters
 
 SOFT_HYPHEN = re.compile("[\x02\u00ad\ufffe](?:\r?\n)?")
 """pdfium puts U+0002 or U+FFFE where a word was divided at a line's end."""
 CID = re.compile(r"\(cid:\d+\)")
 ODD_CATEGORIES = frozenset({"Cc", "Cn", "Co", "Cs"})
-IMAGE_OBJECT = 3  # FPDF_PAGEOBJ_IMAGE
 
 
 def read_text_layer(page: Any) -> str:

@@ -17,7 +17,7 @@ from pypdfium2 import PdfiumError
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.llm.chat_model import ChatModel
 from psyche_kedro.pipelines.ingestion import markup, olmocr
-from psyche_kedro.pipelines.ingestion.encodings import decode
+from psyche_kedro.pipelines.ingestion.encodings import REPLACEMENT, decode
 from psyche_kedro.pipelines.ingestion.file_types import IMAGE_TYPES, file_type
 from psyche_kedro.pipelines.ingestion.ocr import (
     OcrEngine,
@@ -39,6 +39,7 @@ from psyche_kedro.pipelines.ingestion.parameters import (
 from psyche_kedro.pipelines.ingestion.sources import (
     Row,
     UnreadableSource,
+    read_bytes,
     unreadable_row,
 )
 from psyche_kedro.pipelines.ingestion.text_layer import distrust, read_text_layer
@@ -46,6 +47,7 @@ from psyche_kedro.tables import content_id
 
 _LOG = logging.getLogger(__name__)
 NO_ENGINE = "no_ocr_engine"
+DAMAGED = "damaged_page"
 
 
 class PageText(NamedTuple):
@@ -100,10 +102,10 @@ def open_books(
     opened = OpenedBooks([], [], [])
     first: dict[str, str] = {}
     for file in files:
-        data = file.read()
-        digest = sha256(data).hexdigest()
-        pages, problem = [], None
+        data, pages, problem = b"", [], None
         try:
+            data = read_bytes(file)
+            digest = sha256(data).hexdigest()
             if digest in first:
                 raise UnreadableSource(
                     "duplicate_file", f"The file equals {first[digest]}, which is read."
@@ -114,12 +116,12 @@ def open_books(
         except UnreadableSource as error:
             problem = error.reason
             opened.unreadable.append(unreadable_row(file.name, "textbooks", error))
-        size = {"source": file.name, "sha256": digest, "n_bytes": len(data)}
-        opened.inventory.append(size | _inventory(pages) | {"problem": problem})
+        what = _inventory(file, data, pages)
+        opened.inventory.append(what | {"problem": problem})
     return opened
 
 
-def _inventory(pages: Sequence[Page]) -> Row:
+def _inventory(file: SourceFile, data: bytes, pages: Sequence[Page]) -> Row:
     trusted = sum(page.read is not None for page in pages)
     kind = pages[0].ref.kind if pages else None
     routes = {
@@ -129,6 +131,9 @@ def _inventory(pages: Sequence[Page]) -> Row:
         "pictures": not trusted,
     }
     return {
+        "source": file.name,
+        "sha256": sha256(data).hexdigest(),
+        "n_bytes": len(data),
         "kind": kind,
         "n_pages": len(pages),
         "n_text_layer": trusted if kind == "pdf" else 0,
@@ -146,18 +151,24 @@ def _pages(
         yield from (Page(PageRef(file, "image", n), None) for n in frames)
     else:
         for number, text in enumerate(_texts(kind, data), 1):
-            status = "ok" if text.strip() else "blank"
-            read = PageText(text.strip(), status, kind)
-            yield Page(PageRef(file, kind, number), read)
+            yield Page(PageRef(file, kind, number), _written(text, kind))
 
 
-def _texts(kind: str, data: bytes) -> list[str]:
+def _written(text: str | None, kind: str) -> PageText:
+    """Return what became of a page that came as text; None is one that is damaged."""
+    if text is None:
+        return PageText("", "failed", kind, detail=DAMAGED)
+    status = "ok" if text.strip() else "blank"
+    detail = "undecodable_bytes" if REPLACEMENT in text else None
+    return PageText(text.strip(), status, kind, detail=detail)
+
+
+def _texts(kind: str, data: bytes) -> list[str | None]:
     match kind:
         case "docx":
             return [markup.to_markdown(markup.docx_blocks(data))]
         case "epub":
-            pages = markup.epub_pages(data)
-            return [markup.to_markdown(markup.html_blocks(page)) for page in pages]
+            return [_epub_text(page) for page in markup.epub_pages(data)]
         case "html":
             return [markup.to_markdown(markup.html_blocks(decode(data)))]
         case "markdown" | "text":
@@ -168,6 +179,15 @@ def _texts(kind: str, data: bytes) -> list[str]:
                 f"A textbook was expected, a file of type '{other}' came: put question "
                 "banks into question_banks/.",
             )
+
+
+def _epub_text(page: str | None) -> str | None:
+    if page is None or not page.strip():
+        return page
+    try:
+        return markup.to_markdown(markup.html_blocks(page))
+    except UnreadableSource:
+        return None
 
 
 def _pdf_pages(
@@ -254,7 +274,7 @@ def _read_locally(
     parameters: TextbookParameters,
 ) -> PageText:
     if picture is None:
-        return _unread(page, "damaged_page")
+        return _unread(page, DAMAGED)
     if ink_share(picture) < parameters.blank_ink_share:
         return PageText("", "blank", "none")
     faults = []
