@@ -1,3 +1,6 @@
+import os
+import sys
+
 import pytest
 from kedro.io import DatasetError
 
@@ -32,3 +35,12 @@ def test_an_optional_folder_may_be_absent(tmp_path):
     dataset = SourceFilesDataset(path=str(tmp_path / "none"), required=False)
     dataset.check()
     assert dataset.load() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS refuses such names")
+def test_a_name_that_is_not_utf_8_can_stand_in_a_table(tmp_path):
+    """As the archives of Chinese Windows leave it."""
+    (tmp_path / os.fsdecode("你.txt".encode("gb18030"))).write_text("好")
+    (file,) = SourceFilesDataset(path=str(tmp_path)).load()
+    assert file.name == r"\xc4\xe3.txt"
+    assert file.read() == "好".encode()
