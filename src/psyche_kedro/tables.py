@@ -137,6 +137,7 @@ class Question(_Table):
     """Gold of an open question; null for a choice question."""
     explanation: str = _nullable()
     subject: str = _nullable()
+    """As a bank's file has it; in the pool, the subfield of a distilled question."""
 
 
 class Rejections(_Table):

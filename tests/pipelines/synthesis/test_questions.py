@@ -293,19 +293,23 @@ def test_the_pool_holds_each_choice_question_once_with_where_it_is_from() -> Non
     )
     open_one = question("试述组块的意义。", type="short_answer", texts=(), gold=[])
     no_gold = question("没有答案的题目（ ）。", gold=[])
+    asked_for = question("赛前焦虑用哪种方法调节（ ）。")
+    distilled = asked_for | {"subfield": "运动心理学", "model": "m"}
     pool, rejections = pool_questions(
         generated,
-        frame(GeneratedQuestions, []),
-        bank(question(), question(), open_one, no_gold),
+        frame(GeneratedQuestions, [distilled]),
+        bank(question(subject="记忆"), question(), open_one, no_gold),
         chunks(),
     )
-    assert pool.select("origin", "source").rows() == [
-        ("bank", "bank.json"),
-        ("textbook", "book.md"),
+    assert pool.select("origin", "source", "subject").rows() == [
+        ("bank", "bank.json", "记忆"),
+        ("textbook", "book.md", None),
+        ("distilled", "m", "运动心理学"),
     ]
     assert pool["parent_id"].to_list() == [
         question()["question_id"],
         content_id("chunk"),
+        asked_for["question_id"],
     ]
     assert reasons(rejections) == [
         "exact_duplicate",

@@ -161,7 +161,9 @@ def difficulty(findings: Findings) -> Section:
         f"Rule: {findings.difficulty.rule}. A GRPO group whose completions are all "
         "right or all wrong gives no signal; its expected share is reckoned from the "
         f"students' answers, for groups of {findings.difficulty.group_size}. "
-        f"Of the challenging questions' groups it is {_no_signal(findings)}.",
+        f"Of the challenging questions' groups it is {_no_signal(findings)}. "
+        "The subject is what a bank's file says of its question, and the subfield that "
+        "a distilled one was asked for; a textbook's question has none, but its book.",
         [tables[0], tables[1]._replace(folded="difficulty_summary")],
     )
 

@@ -130,7 +130,7 @@ def summary(judged: pl.DataFrame, group_size: int) -> pl.DataFrame:
     dimensions = {
         "all": pl.lit("all"),
         "type": pl.col("type"),
-        "subject": pl.col("subject").fill_null("unknown"),
+        "subject": pl.col("subject").fill_null("not given"),
         "source": pl.col("source"),
     }
     tables = [

@@ -299,7 +299,7 @@ def pool_questions(
             parent="chunk_id",
         ),
         _as_pool(
-            distilled_questions.with_columns(source="model"),
+            distilled_questions.with_columns(source="model", subject="subfield"),
             "distilled",
             parent="question_id",
         ),
