@@ -12,6 +12,7 @@ _MODULES = {
     "OfflineChatModelDataset": "chat_model_dataset",
     "OpenAIChatModelDataset": "chat_model_dataset",
     "PromptDataset": "prompt_dataset",
+    "ReplyStoreDataset": "reply_store_dataset",
     "ReviewWorkbookDataset": "review_workbook_dataset",
     "ReleaseDataset": "release_dataset",
     "SourceFile": "source_files",

@@ -41,7 +41,7 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
         self, *, role: str, store: str, metadata: dict[str, Any] | None = None
     ) -> None:
         self._role = role
-        self._store = _in_project(store)
+        self._store = in_project(store)
         self.metadata = metadata
 
     def load(self) -> ChatModel:
@@ -139,15 +139,15 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._model = model
-        self._store = _in_project(store)
+        self._store = in_project(store)
         self._credentials = credentials
         self._sampling = sampling or {}
         self._mode = mode
         self._revision = revision
         self._aliases = aliases
         self._role = role or model
-        self._tokenizer = _in_project(tokenizer) if tokenizer else None
-        self._prices = _in_project(prices) if prices else None
+        self._tokenizer = in_project(tokenizer) if tokenizer else None
+        self._prices = in_project(prices) if prices else None
         self.metadata = metadata
         served = endpoints or [{"base_url": base_url}]
         self._keys = [each.get("credentials", credentials) for each in served]
@@ -259,7 +259,7 @@ def _with_key(
     return {**own, "api_key": (credentials or {}).get("api_key") or None}
 
 
-def _in_project(path: str) -> Path:
+def in_project(path: str) -> Path:
     """Return ``path`` below the project's root, wherever the command was typed.
 
     Kedro does this for keys called ``filepath`` only.

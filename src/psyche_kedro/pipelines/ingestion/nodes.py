@@ -17,6 +17,7 @@ import polars as pl
 from psyche_kedro import tables
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.llm.chat_model import ChatModel
+from psyche_kedro.llm.reply_store import ReplyStore
 from psyche_kedro.pipelines.ingestion import (
     benchmarks,
     posts,
@@ -55,6 +56,7 @@ def read_textbooks(
     textbook_files: list[SourceFile],
     ocr_model: ChatModel | None,
     parameters: TextbookParameters,
+    page_store: ReplyStore | None = None,
 ) -> ReadTextbooks:
     """Return one row per page of every readable book, and what every file is.
 
@@ -64,10 +66,12 @@ def read_textbooks(
         textbook_files: PDFs, scans, images, DOCX, EPUB, HTML, Markdown, TXT.
         ocr_model: olmOCR's endpoint, or None to read scans on this machine.
         parameters: Thresholds and engines.
+        page_store: Keeps what this machine's engines read, so that a page is read once;
+            None keeps nothing.
     """
     opened = textbooks.open_books(textbook_files, parameters)
     waiting = [p for book in opened.books for p in book.pages if p.read is None]
-    pictures = textbooks.read_pictures(waiting, ocr_model, parameters)
+    pictures = textbooks.read_pictures(waiting, ocr_model, parameters, page_store)
     pages = [row for b in opened.books for row in textbooks.page_rows(b, pictures)]
     return ReadTextbooks(
         tables.frame(tables.Documents, pages),

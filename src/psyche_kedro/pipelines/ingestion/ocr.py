@@ -12,7 +12,8 @@ import shutil
 import subprocess
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, Protocol
@@ -56,6 +57,11 @@ class OcrEngine(Protocol):
         """What the ``engine`` column says."""
         ...
 
+    @property
+    def identity(self) -> str:
+        """Name and version: another version may read otherwise."""
+        ...
+
     def read(self, image: Image) -> OcrText:
         """Return the text of a page; empty where none was found.
 
@@ -91,6 +97,11 @@ class Rapidocr:
 
     def __init__(self) -> None:
         self._reader: Any = None
+
+    @property
+    def identity(self) -> str:
+        """The package's version; its models come in the wheel."""
+        return f"{self.name}@{metadata.version(self.name)}"
 
     def lacks(self) -> str | None:
         """Return what is to be installed before it can read, or None."""
@@ -141,6 +152,12 @@ class Tesseract:
     """The tesseract binary with its simplified Chinese model."""
 
     name = "tesseract"
+
+    @cached_property
+    def identity(self) -> str:
+        """The binary's version, and its model."""
+        version = _run(["--version"]).stdout.split()[1]
+        return f"{self.name}@{version}-{TESSERACT_LANGUAGE}"
 
     def lacks(self) -> str | None:
         """Return what is to be installed before it can read, or None."""

@@ -18,6 +18,7 @@ def _sources() -> list[Node]:
                 "textbook_files": "textbook_files",
                 "ocr_model": "ocr_model",
                 "parameters": "params:ingestion.textbooks",
+                "page_store": "page_store",
             },
             outputs=["documents", "unreadable_textbooks", "textbook_inventory"],
             name="read_textbooks",

@@ -16,9 +16,11 @@ from pypdfium2 import PdfiumError
 
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.llm.chat_model import ChatModel
+from psyche_kedro.llm.reply_store import ReplyStore
 from psyche_kedro.pipelines.ingestion import markup, olmocr
 from psyche_kedro.pipelines.ingestion.encodings import REPLACEMENT, decode
 from psyche_kedro.pipelines.ingestion.file_types import IMAGE_TYPES, file_type
+from psyche_kedro.pipelines.ingestion.kept_pages import keeping
 from psyche_kedro.pipelines.ingestion.ocr import (
     OcrEngine,
     OcrError,
@@ -216,7 +218,10 @@ def _pdf_page(ref: PageRef, document: Any, trust: TextLayerParameters) -> Page:
 
 
 def read_pictures(
-    pages: Sequence[Page], model: ChatModel | None, parameters: TextbookParameters
+    pages: Sequence[Page],
+    model: ChatModel | None,
+    parameters: TextbookParameters,
+    page_store: ReplyStore | None,
 ) -> dict[PageRef, PageText]:
     """Return what became of the pages that must be looked at.
 
@@ -224,16 +229,18 @@ def read_pictures(
         pages: Pages without trusted text; those of one book stand together.
         model: olmOCR's endpoint, or None.
         parameters: Thresholds and engines.
+        page_store: Keeps what this machine's engines read, or None.
     """
     refs = [page.ref for page in pages]
     by_olmocr = olmocr.read_pages(refs, model, parameters.olmocr) if model else {}
     rest = [page for page in pages if _needs_more(by_olmocr.get(page.ref))]
-    engines = _engines(parameters.local_ocr.engines, len(rest))
     pictures = render((p.ref for p in rest), parameters.local_ocr.longest_side)
     read = {ref: _from_olmocr(page) for ref, page in by_olmocr.items()}
-    for page, picture in zip(rest, pictures, strict=True):
-        local = _read_locally(page, picture, engines, parameters)
-        read[page.ref] = _after(by_olmocr.get(page.ref), local)
+    installed = _engines(parameters.local_ocr.engines, len(rest))
+    with keeping(installed, page_store) as engines:
+        for page, picture in zip(rest, pictures, strict=True):
+            local = _read_locally(page, picture, engines, parameters)
+            read[page.ref] = _after(by_olmocr.get(page.ref), local)
     return read
 
 
