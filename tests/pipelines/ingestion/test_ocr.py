@@ -12,6 +12,7 @@ from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.pipelines.ingestion.nodes import read_textbooks
 from psyche_kedro.pipelines.ingestion.ocr import (
     OcrError,
+    Rapidocr,
     Tesseract,
     installed_engines,
     missing_engines,
@@ -124,3 +125,9 @@ def test_what_to_install_is_said_once_where_it_costs_pages(
     assert said.startswith(
         "2 pages are left without an OCR engine: tesseract is not on"
     )
+
+
+@pytest.mark.skipif(Rapidocr().lacks() is not None, reason="extra `ocr` is absent")
+def test_a_page_on_which_rapidocr_fails_costs_no_other():
+    with pytest.raises(OcrError, match="ResizeImgError"):
+        Rapidocr().read(Image.new("RGB", (3, 5000), "black"))

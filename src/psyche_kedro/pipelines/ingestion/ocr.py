@@ -110,7 +110,11 @@ class Rapidocr:
         return "rapidocr is not installed (`pip install psyche-kedro[ocr]`)"
 
     def read(self, image: Image) -> OcrText:
-        """Return the text of a page; one that lies on its side is turned first."""
+        """Return the text of a page; one that lies on its side is turned first.
+
+        Raises:
+            OcrError: If the reader fails on the page.
+        """
         boxes, scores = self._boxes(image)
         if boxes and is_sideways(boxes):
             turned = [self._boxes(image.rotate(a, expand=True)) for a in QUARTER_TURNS]
@@ -118,7 +122,11 @@ class Rapidocr:
         return OcrText(to_text(boxes), min(scores, default=None))
 
     def _boxes(self, image: Image) -> tuple[list[TextBox], list[float]]:
-        result = self._load()(np.asarray(image))
+        reader = self._load()
+        try:
+            result = reader(np.asarray(image))
+        except Exception as error:  # its errors have no narrower class in common
+            raise OcrError(type(error).__name__) from error
         if result.boxes is None:
             return [], []
         boxes = [
