@@ -5,6 +5,7 @@ import contextlib
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -37,6 +38,21 @@ def test_replies_stand_in_order_and_are_asked_once(
     assert [reply.text for reply in first] == [f"{i}#0" for i in range(200)]
     assert again == first
     assert set(server.seen.values()) == {1}
+
+
+def test_requests_that_take_long_to_render_are_sent_as_they_come(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    sent_before = []
+
+    def drawn() -> Iterator[ChatRequest]:
+        for number in range(12):
+            time.sleep(0.06)  # a page to draw
+            sent_before.append(len(server.seen))
+            yield ask(str(number))
+
+    assert len(_model(server, store).complete(drawn())) == len(sent_before)
+    assert 0 < sent_before[-1] < len(sent_before)
 
 
 def test_the_store_answers_with_the_endpoint_down(store: ReplyStore) -> None:

@@ -49,6 +49,7 @@ _BACKLOG: Final = 4
 _TICK_SECONDS: Final = 1.0
 # A window's worth of launches in one go would let no reply in, and then all at once.
 _LAUNCHES_IN_ROW: Final = 8
+_LAUNCH_SECONDS: Final = 0.01
 
 
 @dataclass(slots=True, eq=False)
@@ -106,11 +107,8 @@ class Dispatcher:
         """
         self._moved_at = _now()
         try:
-            for step in itertools.count(1):
-                if self._error is not None or not await self._step():
-                    break
-                if step % _LAUNCHES_IN_ROW == 0:
-                    await asyncio.sleep(0)
+            while self._error is None and await self._some_steps():
+                await asyncio.sleep(0)
         except asyncio.CancelledError:  # Ctrl-C does not wait
             self._cancel()
             raise
@@ -129,6 +127,16 @@ class Dispatcher:
     def _cancel(self) -> None:
         for task in self._tasks:
             task.cancel()
+
+    async def _some_steps(self) -> bool:
+        """Return whether to go on, once the loop has waited for long enough."""
+        until = _now() + _LAUNCH_SECONDS
+        for _ in range(_LAUNCHES_IN_ROW):
+            if self._error is not None or not await self._step():
+                return False
+            if _now() > until:  # rendering may have taken long
+                break
+        return True
 
     async def _step(self) -> bool:
         """Launch one call or wait for something to change; return whether to go on."""

@@ -22,6 +22,7 @@ import logging
 import queue
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -41,6 +42,7 @@ from psyche_kedro.llm.reply_store import (
 _LOG = logging.getLogger(__name__)
 _PICTURE: Final = re.compile(r"data:([\w/+.-]+);base64,([A-Za-z0-9+/]*=*)")
 _CHUNK: Final = 256
+_CHUNK_SECONDS: Final = 0.05
 _GROUP: Final = 1024
 _BACKLOG: Final = 4096
 # A slow stream of replies shall not wake the disk for each, and a kill not cost many.
@@ -183,7 +185,7 @@ class _Batch:
 
     def missing(self, calls: Iterator[Call], stored: StoreSession) -> Iterator[Call]:
         """Yield what the store cannot answer, until a budget is spent."""
-        while chunk := list(itertools.islice(calls, _CHUNK)):
+        while chunk := _take_chunk(calls):
             fresh = self._board.expect(chunk)
             found = stored.look_up([call.key for call in fresh])
             self._remembered += sum(isinstance(o, Failure) for o in found.values())
@@ -243,6 +245,20 @@ class _Batch:
         if self._spent:
             raise stop_for_budget(self._spent)
         return self._board.outcomes()
+
+
+def _take_chunk(calls: Iterator[Call]) -> list[Call]:
+    """Return the next calls, as many as are rendered in a moment.
+
+    Nothing is sent or received meanwhile, and a page to read takes long to draw.
+    """
+    until = time.monotonic() + _CHUNK_SECONDS
+    chunk = []
+    for call in itertools.islice(calls, _CHUNK):
+        chunk.append(call)
+        if time.monotonic() > until:
+            break
+    return chunk
 
 
 def _record(name: str, delivery: Delivery) -> Record:
