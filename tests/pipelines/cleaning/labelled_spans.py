@@ -1,7 +1,7 @@
 """Precision and recall of de-identification on invented, labelled sentences.
 
-``python tests/pipelines/cleaning/labelled_spans.py`` prints them, for the half that was
-written with the rules and for the half that was held out. A span counts as found when
+``python tests/pipelines/cleaning/labelled_spans.py`` prints them, for the part that was
+written with the rules and for the two that were held out. A span counts as found when
 a span of its kind covers at least half of it.
 """
 
@@ -50,8 +50,8 @@ class Counts(NamedTuple):
         return self.found[kind] / present if present else 1.0
 
 
-def halves() -> dict[str, list[Sentence]]:
-    """Return ``{"made with the rules": …, "held out": …}``."""
+def labelled_parts() -> dict[str, list[Sentence]]:
+    """Return the sentences ``made with the rules`` and those of each ``held out …``."""
     parts = SENTENCES.read_text("utf-8").split("\n## ")[1:]
     return {
         head: list(_sentences(lines)) for head, *lines in map(str.splitlines, parts)
@@ -100,11 +100,11 @@ def find(text: str) -> list[Span]:
 
 
 def report() -> Iterator[str]:
-    for half, sentences in halves().items():
+    for part, sentences in labelled_parts().items():
         start = time.process_time()
         counts = count(sentences, find)
         speed = len(sentences) / (time.process_time() - start)
-        yield f"{half}: {len(sentences)} sentences, {speed:.0f} per CPU-second"
+        yield f"{part}: {len(sentences)} sentences, {speed:.0f} per CPU-second"
         kinds = sorted({s.kind for _, spans in sentences for s in spans})
         for kind in sorted({*kinds, *counts.wrong}):
             present = counts.found[kind] + counts.missed[kind]

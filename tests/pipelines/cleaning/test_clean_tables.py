@@ -233,14 +233,14 @@ def test_without_a_model_all_is_marked_rules_only():
 
 def test_a_model_names_what_the_rules_missed_and_cannot_make_spans_up():
     spans = [
-        {"text": "思琪", "kind": "name"},
+        {"text": "糖果", "kind": "name"},
         {"text": "富士康", "kind": "place"},
         {"text": "没有这个人", "kind": "name"},
     ]
     model = ScriptedChatModel(
-        [("思琪", as_json(spans=spans)), (".", as_json(spans=[]))]
+        [("糖果", as_json(spans=spans)), (".", as_json(spans=[]))]
     )
-    texts = "我闺蜜思琪在富士康上班，我叫李婷", "思琪还好吗？请带她看医生，先陪陪她。"
+    texts = "我闺蜜糖果在富士康上班，我叫李婷", "糖果还好吗？请带她看医生，先陪陪她。"
     (row,) = clean(post(1, *texts), model=model).kept.to_dicts()
     assert [m["content"] for m in row["messages"]] == [
         "我闺蜜[人名2]在[地点1]上班，我叫[人名1]",

@@ -4,7 +4,7 @@ import pytest
 from cleaning_parameters import HOTLINES
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from labelled_spans import count, find, halves
+from labelled_spans import count, find, labelled_parts
 
 from psyche_kedro.pipelines.cleaning.contacts import id_checksum_holds
 from psyche_kedro.pipelines.cleaning.deidentify import (
@@ -14,7 +14,11 @@ from psyche_kedro.pipelines.cleaning.deidentify import (
 )
 from psyche_kedro.pipelines.cleaning.spans import Span
 
-FLOORS = {"made with the rules": (0.95, 0.85), "held out": (0.85, 0.65)}
+FLOORS = {
+    "made with the rules": (0.95, 0.9),
+    "held out": (0.9, 0.8),
+    "held out, written later": (0.95, 0.8),
+}
 """Precision and recall that no change may fall below, of names and places alike."""
 
 
@@ -22,19 +26,19 @@ def mask(*texts: str) -> list[str]:
     return mask_conversation(texts, HOTLINES)
 
 
-@pytest.mark.parametrize("half", FLOORS)
-def test_names_and_places_are_found_as_often_as_measured(half):
-    counts = count(halves()[half], find)
-    precision, recall = FLOORS[half]
+@pytest.mark.parametrize("part", FLOORS)
+def test_names_and_places_are_found_as_often_as_measured(part):
+    counts = count(labelled_parts()[part], find)
+    precision, recall = FLOORS[part]
     for kind in ("name", "place"):
         assert counts.precision(kind) >= precision, kind
         assert counts.recall(kind) >= recall, kind
 
 
 def test_the_set_is_large_and_half_of_it_is_held_out():
-    sizes = [len(sentences) for sentences in halves().values()]
-    assert sum(sizes) >= 150
-    assert sizes[1] * 2 >= sum(sizes)
+    made, *held_out = [len(sentences) for sentences in labelled_parts().values()]
+    assert made + sum(held_out) >= 150
+    assert sum(held_out) >= made
 
 
 @pytest.mark.parametrize(
@@ -82,6 +86,43 @@ def test_of_a_name_with_a_title_the_title_stays():
     assert mask("王老师骂我，邻居陈素芬阿姨劝我。") == [
         "[人名1]老师骂我，邻居[人名2]阿姨劝我。"
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("我和程野认识十年了。", "我和[人名1]认识十年了。"),
+        ("许嘉怡一进教室我就紧张。", "[人名1]一进教室我就紧张。"),
+        ("小北跟我说她想转学。", "[人名1]跟我说她想转学。"),
+        ("老李总爱抽烟。", "[人名1]总爱抽烟。"),
+        ("我闺蜜思琪住院了。", "我闺蜜[人名1]住院了。"),
+        ("“雯雯，吃药了。”", "“[人名1]，吃药了。”"),
+        ("同事Tony升职了，Emma没有。", "同事[人名1]升职了，[人名2]没有。"),
+        ("部门的阎姐针对我。", "部门的[人名1]姐针对我。"),
+    ],
+)
+def test_a_name_of_everyday_life_is_masked(text, masked):
+    assert mask(text) == [masked]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "马上就要考试了，安静不下来。",
+        "我没有安全感，谢谢您。",
+        "我和老公吵架了，小三上门了。",
+        "无论是向老师求助还是自己扛，都很难。",
+        "舍曲林吃了两周，语文老师还是骂我。",
+        "奥苏伯尔和李克特谁更有名？",
+    ],
+)
+def test_a_word_that_looks_like_a_name_is_left(text):
+    assert mask(text) == [text]
+
+
+def test_a_name_found_once_is_masked_throughout_with_its_given_name_alone():
+    masked = mask("我男友欧阳一凡走了。", "别怕，一凡会回来的。")
+    assert masked == ["我男友[人名1]走了。", "别怕，[人名1]会回来的。"]
 
 
 @settings(max_examples=200, deadline=None)

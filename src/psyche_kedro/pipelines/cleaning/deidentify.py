@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from psyche_kedro.pipelines.cleaning.contacts import find_contacts
 from psyche_kedro.pipelines.cleaning.names import (
+    find_english_names,
     find_known_names,
-    find_names_by_jieba,
+    find_names_by_reading,
     find_names_by_rule,
 )
 from psyche_kedro.pipelines.cleaning.places import find_places
@@ -62,8 +63,9 @@ def _outside_placeholders(text: str, spans: Iterable[Span]) -> Iterator[Span]:
 def _layers(allowed: frozenset[str]) -> Iterator[Callable[[str], Iterator[Span]]]:
     yield lambda text: find_contacts(text, allowed)
     yield find_names_by_rule
+    yield find_english_names
     yield find_places
-    yield find_names_by_jieba
+    yield find_names_by_reading
 
 
 def mask_conversation(texts: Sequence[str], allowed: frozenset[str]) -> list[str]:
