@@ -239,7 +239,7 @@ def test_a_run_is_laid_beside_the_estimate_that_was_made_before_it(demo, again):
     expected = demo.table("cost_estimate").select("node", "calls_mid")
     assert set(demo.table("cost_estimate")["rests_on"]) == {"last_run"}
     needed = demo.table("model_calls")
-    took = needed.filter(pl.col("task").is_in(expected["node"].implode()))
+    took = needed.filter(chapter="synthesis")
     assert expected["calls_mid"].sum() == pytest.approx(took["calls"].sum(), rel=0.02)
     assert needed["calls"].to_list() == tables["model_calls"]["calls"].to_list()
     assert took["stored"].to_list() == took["calls"].to_list()

@@ -15,6 +15,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.project import settings
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 
 from psyche_kedro.llm.accounts import RUN_LEDGER, Tally
 
@@ -179,7 +180,8 @@ class ModelAccounts:
 
     def __init__(self) -> None:
         self._context: KedroContext | None = None
-        self._written: dict[tuple[str, str], Tally] | None = None
+        self._counted: dict[tuple[str, str], Tally] = {}
+        self._sums: dict[tuple[str, str, str], Tally] = {}
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -190,7 +192,7 @@ class ModelAccounts:
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Begin at zero: a session may run twice in one process."""
         RUN_LEDGER.clear()
-        self._written = None
+        self._counted, self._sums = {}, {}
         if "estimate_basis" in pipeline.inputs() and self._context:
             from psyche_kedro.estimate_basis import read_basis  # noqa: PLC0415
 
@@ -198,14 +200,14 @@ class ModelAccounts:
             catalog.get("estimate_basis").save(basis.model_dump(mode="json"))
 
     @hook_impl
-    def after_node_run(self, catalog: DataCatalog) -> None:
+    def after_node_run(self, node: Node, catalog: DataCatalog) -> None:
         """Write what the calls took so far."""
-        self._write_calls(catalog)
+        self._account(node, catalog)
 
     @hook_impl
-    def on_node_error(self, catalog: DataCatalog) -> None:
+    def on_node_error(self, node: Node, catalog: DataCatalog) -> None:
         """Write it: what was answered is paid for all the same."""
-        self._write_calls(catalog)
+        self._account(node, catalog)
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self) -> None:
@@ -217,21 +219,41 @@ class ModelAccounts:
         """Log and print the sums: what was answered is paid for all the same."""
         self._report()
 
-    def _write_calls(self, catalog: DataCatalog) -> None:
-        """Write the calls of this run over those of earlier ones to the same task."""
-        if "model_calls" not in catalog or RUN_LEDGER.tallies() == self._written:
+    def _account(self, node: Node, catalog: DataCatalog) -> None:
+        if "model_calls" not in catalog:
             return
+        table = catalog.get("model_calls")
+        if self._count(node.namespace or "") or not table.exists():
+            self._write(table)
+
+    def _count(self, chapter: str) -> bool:
+        """Put what is new in the ledger to ``chapter``; return whether there was any.
+
+        Two chapters may share the name of a task.
+        """
+        tallies = RUN_LEDGER.tallies()
+        news = {
+            (chapter, *key): tally.since(self._counted.get(key, Tally()))
+            for key, tally in tallies.items()
+            if tally != self._counted.get(key)
+        }
+        for name, new in news.items():
+            self._sums.setdefault(name, Tally()).add(new)
+        self._counted = tallies
+        return bool(news)
+
+    def _write(self, table: Any) -> None:
+        """Write the calls of this run over those of earlier ones to the same task."""
         import polars as pl  # noqa: PLC0415 - every kedro command loads this module
 
         from psyche_kedro.tables import ModelCalls, frame  # noqa: PLC0415
 
-        self._written = RUN_LEDGER.tallies()
-        rows = frame(ModelCalls, (_calls(*item) for item in self._written.items()))
-        table = catalog.get("model_calls")
+        keys = ["chapter", "role", "task"]
+        rows = frame(ModelCalls, (_calls(*item) for item in self._sums.items()))
         if table.exists():
             earlier = table.load()
-            rows = pl.concat([rows, earlier.join(rows, ["role", "task"], how="anti")])
-        table.save(rows.sort("role", "task"))
+            rows = pl.concat([rows, earlier.join(rows, keys, how="anti")])
+        table.save(rows.sort(keys))
 
     def _report(self) -> None:
         import mlflow  # noqa: PLC0415 - dear to import
@@ -244,9 +266,10 @@ class ModelAccounts:
         click.echo(f"model calls\n{RUN_LEDGER.summary()}", err=True)
 
 
-def _calls(key: tuple[str, str], tally: Tally) -> dict[str, Any]:
-    role, task = key
+def _calls(key: tuple[str, str, str], tally: Tally) -> dict[str, Any]:
+    chapter, role, task = key
     return {
+        "chapter": chapter,
         "role": role,
         "task": task,
         "calls": tally.calls - tally.hedges + tally.stored,

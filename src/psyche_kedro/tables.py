@@ -484,8 +484,9 @@ class CostEstimate(_Table):
 
 
 class ModelCalls(_Table):
-    """One row per (role, task): what the last run that asked it took."""
+    """One row per (chapter, role, task): what the last run that asked it took."""
 
+    chapter: str
     role: str
     """As the accounts name it, e.g. ``teacher``."""
     task: str

@@ -104,6 +104,10 @@ class Tally:
         for name in self.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
+    def since(self, earlier: "Tally") -> "Tally":
+        """Return what was added after ``earlier``."""
+        return Tally(*(getattr(self, n) - getattr(earlier, n) for n in self.__slots__))
+
 
 class Ledger:
     """Tallies by role and task; one for the whole process, so for the run."""

@@ -194,5 +194,5 @@ def expected(node: str, calls: float, **changes: Any) -> dict[str, Any]:
 def called(role: str, task: str, calls: int, **changes: Any) -> dict[str, Any]:
     """A row of ``model_calls``."""
     tokens = {"input_tokens": 80 * calls, "output_tokens": 45 * calls}
-    row = {"role": role, "task": task, "calls": calls, "stored": 0, "failures": 0}
-    return row | tokens | {"money": 0.0} | changes
+    row = {"chapter": "synthesis", "role": role, "task": task, "calls": calls}
+    return row | tokens | {"stored": 0, "failures": 0, "money": 0.0} | changes

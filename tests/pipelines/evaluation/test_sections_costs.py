@@ -86,7 +86,8 @@ def test_an_estimate_stands_beside_what_was_needed():
     section = sections_costs.calls(findings())
     assert cells(section) == [
         [
-            *["write_rationales", "qwen", "750 – 1,500 – 2,250", "1,600", "-6 %"],
+            *["synthesis", "write_rationales", "qwen"],
+            *["750 – 1,500 – 2,250", "1,600", "-6 %"],
             *["100", "0", "112,500 – 225,000 – 337,500", "200,000", "+12 %"],
             *["–", "–"],
         ]
@@ -101,7 +102,8 @@ def test_one_node_may_ask_two_models_and_a_model_of_no_estimate_is_listed_last()
         expected("write_dialogues", 20, role="judge_model", model="gpt"),
     ]
     needed = [
-        called("judge", "judge_replies", 5),
+        called("judge", "judge_replies", 5, chapter="cleaning"),
+        called("judge", "write_dialogues", 7, chapter="selection"),
         called("judge", "write_dialogues", 18, money=2.5),
         called("teacher", "write_dialogues", 9),
     ]
@@ -110,21 +112,22 @@ def test_one_node_may_ask_two_models_and_a_model_of_no_estimate_is_listed_last()
         "model_calls": frame(ModelCalls, needed),
     }
     rows = cells(sections_costs.calls(findings(**tables)))
-    assert [(row[0], row[1], row[3], row[-1]) for row in rows] == [
-        ("write_dialogues", "qwen", "9", "–"),
-        ("write_dialogues", "gpt", "18", "2.50"),
-        ("judge_replies", "judge", "5", "–"),
+    assert [(*row[:3], row[4], row[-1]) for row in rows] == [
+        ("synthesis", "write_dialogues", "qwen", "9", "–"),
+        ("synthesis", "write_dialogues", "gpt", "18", "2.50"),
+        ("cleaning", "judge_replies", "judge", "5", "–"),
+        ("selection", "write_dialogues", "judge", "7", "–"),
     ]
 
 
 def test_a_node_that_asked_nothing_keeps_its_estimate():
     section = sections_costs.calls(findings(**without("model_calls")))
-    assert [row[2:5] for row in cells(section)] == [["750 – 1,500 – 2,250", "–", "–"]]
+    assert [row[3:6] for row in cells(section)] == [["750 – 1,500 – 2,250", "–", "–"]]
 
 
 def test_without_an_estimate_the_calls_are_shown_alone():
     section = sections_costs.calls(findings(**without("cost_estimate")))
-    assert [row[2:4] for row in cells(section)] == [["–", "1,600"]]
+    assert [row[3:5] for row in cells(section)] == [["–", "1,600"]]
     assert "there is no estimate" in section.text
 
 

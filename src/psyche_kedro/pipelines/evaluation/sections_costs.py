@@ -138,7 +138,7 @@ def calls(findings: Findings) -> Section:
         return Section(title, "No model was asked, and no estimate was made.")
     rows = _beside(expected, needed)
     bases = [RESTS_ON[name] for name in expected["rests_on"].unique()]
-    names = ["Node", "Model"]
+    names = ["Chapter", "Task", "Model"]
     columns = ["Calls estimated", "Calls", "Off by", "From the store", "Failed"]
     tokens = ["Tokens estimated", "Tokens", "Off by", "Cost estimated", "Spent"]
     return Section(
@@ -147,17 +147,19 @@ def calls(findings: Findings) -> Section:
         f"{', '.join(bases) or 'nothing: there is no estimate'}; low – middle – high. "
         "A call counts where the run needed it, also where the store answered; only "
         f"what was sent is spent. {_told(rows)}",
-        [Table([*names, *columns, *tokens], list(map(_call_row, rows)))],
+        [Table([*names, *columns, *tokens], list(map(_call_row, rows)), 3)],
     )
 
 
 def _beside(expected: pl.DataFrame, needed: pl.DataFrame) -> list[dict[str, Any]]:
     """Return the estimate's rows with what became of them, then all other calls."""
     role = pl.col("role").str.strip_suffix("_model")
-    estimates = expected.with_columns(role=role, task=pl.col("node"))
+    estimates = expected.with_columns(
+        chapter=pl.lit("synthesis"), role=role, task=pl.col("node")
+    )
     together = estimates.join(
         needed,
-        ["role", "task"],
+        ["chapter", "role", "task"],
         how="full",
         coalesce=True,
         maintain_order="left_right",
@@ -169,6 +171,7 @@ def _call_row(row: Mapping[str, Any]) -> Row:
     calls, tokens = row["calls"], _sum_of(row, "tokens")
     stored, failed = row["stored"], row["failures"]
     return plain(
+        row["chapter"],
         row["task"],
         row["model"] or row["role"],
         _range(row, ["calls"]),
