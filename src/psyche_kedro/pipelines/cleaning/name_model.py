@@ -30,6 +30,7 @@ from psyche_kedro.pipelines.cleaning.name_lists import (
 )
 from psyche_kedro.pipelines.cleaning.words import (
     Word,
+    character_shares,
     is_common,
     is_known,
     is_person,
@@ -57,6 +58,8 @@ VERBS_BEFORE = frozenset("和跟与被把对叫给找问是像替帮让请爱恨
 VERBS_AFTER = frozenset(
     "说告问在是也和跟与的就把被对给让没不总又来去有还都却会要喝打走结"
 )
+RARE = -17.9
+"""Of a character that the dictionary lacks."""
 LONGEST_KIN = 4
 LONGEST_LISTED = 6
 LENGTHS = {1: 0.9, 2: 0.5}
@@ -156,27 +159,28 @@ def _beginnings(clause: str) -> Iterator[int]:
 def _edges(clause: str, start: int) -> Iterator[Edge]:
     """Yield the names from ``start`` on that may be likelier than words."""
     for end, own in _scored(clause, start):
+        name = clause[start:end]
         score = own + _before(clause, start) + _after(clause, end)
-        if score > _as_words(clause[start:end]) and not _is_word(clause[start:end]):
+        if _may_beat_words(name, score) and not _is_word(name):
             yield Edge(end, score, end - start)
 
 
-def _as_words(name: str) -> float:
-    """Return the score of the characters as words of one or two, which a name beats.
+def _may_beat_words(name: str, score: float) -> bool:
+    """Return whether a name scores more than its characters as words of one or two.
 
     This alone settles nine candidates in ten, without reading the clause.
     """
-    alone = sum(map(share, name))
-    if len(name) > FULL_NAME:
-        return alone
-    pairs = [name[i : i + 2] for i in range(len(name) - 1)]
-    rests = [sum(map(share, name.replace(pair, "", 1))) for pair in pairs]
-    known = [
-        share(pair) + rest
-        for pair, rest in zip(pairs, rests, strict=True)
-        if is_known(pair)
-    ]
-    return max(alone, *known, alone)
+    shares = character_shares()
+    alone = [shares.get(character, RARE) for character in name]
+    total = sum(alone)
+    if score <= total:
+        return False
+    for i in range(len(name) - 1):
+        if is_known(name[i : i + 2]):
+            pair = share(name[i : i + 2])
+            if score <= total - alone[i] - alone[i + 1] + pair:
+                return False
+    return True
 
 
 def _is_word(name: str) -> bool:

@@ -65,6 +65,13 @@ def share(word: str) -> float:
     return log(tokenizer.FREQ.get(word) or 1) - log(tokenizer.total)
 
 
+@cache
+def character_shares() -> dict[str, float]:
+    """Return ``share`` of every character that is a word."""
+    words = _tagger().dt.tokenizer.FREQ
+    return {word: share(word) for word in words if len(word) == 1}
+
+
 def persons() -> Iterator[str]:
     """Yield the dictionary's names of persons; a tenth of them is none."""
     tags = _tagger().dt.word_tag_tab.items()
