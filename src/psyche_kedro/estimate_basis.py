@@ -4,11 +4,14 @@
 report lays an estimate beside the run that knew nothing of it.
 """
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from kedro.framework.context import KedroContext
+from kedro.io import DataCatalog, DatasetError
 
 from psyche_kedro.llm.reply_store import ReplyStore
 from psyche_kedro.llm.upkeep import Holding, list_holdings
@@ -21,6 +24,8 @@ from psyche_kedro.pipelines.synthesis.costs.basis import (
 )
 from psyche_kedro.pipelines.synthesis.parameters import DistillationParameters
 
+_LOG = logging.getLogger(__name__)
+
 ROLES = ("teacher_model", "judge_model")
 
 Entries = Mapping[str, Mapping[str, Any]]
@@ -30,8 +35,7 @@ def read_basis(context: KedroContext) -> Basis:
     """Return what the last run's tables and the reply store tell."""
     entries = context.config_loader["catalog"]
     roles = {role: entries[role] for role in ROLES}
-    catalog = context.catalog
-    last = {name: catalog.load(name) for name in LAST if catalog.exists(name)}
+    last = dict(earlier_tables(context.catalog))
     taxonomy = context.config_loader["parameters"]["synthesis"]["distillation"]
     held = _holdings(roles, context.project_path)
     return Basis(
@@ -41,6 +45,21 @@ def read_basis(context: KedroContext) -> Basis:
         sizes=measured_sizes(held, roles),
         in_store=count_replies(held, roles),
     )
+
+
+def earlier_tables(catalog: DataCatalog) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Yield what the last run left, by name; another version's tables are left out."""
+    for name in LAST:
+        if not catalog.exists(name):
+            continue
+        try:
+            yield name, catalog.load(name)
+        except DatasetError:
+            _LOG.warning(
+                "The table '%s' of an earlier run is not of this version: the estimate"
+                " takes priors for what it would tell.",
+                name,
+            )
 
 
 def model_id(entry: Mapping[str, Any]) -> str:
@@ -93,8 +112,9 @@ def _is_of(model: str, entry: Mapping[str, Any]) -> bool:
 
 
 def _holdings(roles: Entries, project: Path) -> list[Holding]:
-    path = project / next(iter(roles.values()))["store"]
-    if not path.exists():
+    store = next(iter(roles.values())).get("store")
+    path = project / str(store)
+    if store is None or not path.exists():
         return []
     with ReplyStore(path).open() as session:
         return list_holdings(session)

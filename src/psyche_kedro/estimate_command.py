@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 import polars as pl
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from kedro.io import DataCatalog, DatasetError
 from kedro.utils import find_kedro_project
 
 from psyche_kedro.estimate_basis import read_basis
@@ -14,7 +16,7 @@ from psyche_kedro.pipelines.synthesis import parameters
 from psyche_kedro.pipelines.synthesis.costs.nodes import estimate_costs
 from psyche_kedro.pipelines.synthesis.questions.nodes import split_chunks
 
-_INPUTS = ("clean_bank_questions", "useful_posts", "prices")
+_INPUTS = ("clean_documents", "clean_bank_questions", "useful_posts", "prices")
 _SETTINGS = {
     "questions": parameters.QuestionParameters,
     "distillation": parameters.DistillationParameters,
@@ -47,8 +49,8 @@ def estimate_command(env: str | None, pipeline: str, params: str | None) -> None
         context = session.load_context()
         settings = context.config_loader["parameters"][pipeline]
         basis = read_basis(context)
-        documents = context.catalog.load("clean_documents")
-        inputs = {name: context.catalog.load(name) for name in _INPUTS}
+        inputs = _load(context.catalog)
+    documents = inputs.pop("clean_documents")
     chunks, _ = split_chunks(
         documents, parameters.ChunkParameters(**settings["chunks"])
     )
@@ -61,6 +63,13 @@ def estimate_command(env: str | None, pipeline: str, params: str | None) -> None
     click.echo(f"{pipeline}, by {_RESTS_ON[basis.rests_on]}; low … middle … high")
     for line in describe(rows):
         click.echo(line)
+
+
+def _load(catalog: DataCatalog) -> dict[str, Any]:
+    try:
+        return {name: catalog.load(name) for name in _INPUTS}
+    except DatasetError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def describe(estimates: pl.DataFrame) -> Iterable[str]:

@@ -9,10 +9,15 @@ from typing import Any, NamedTuple
 import polars as pl
 import pytest
 import yaml
+from kedro.io import DataCatalog
 from questions_made import bank, post, useful
 
 from psyche_kedro.datasets import SourceFilesDataset
-from psyche_kedro.estimate_basis import count_replies, measured_sizes
+from psyche_kedro.estimate_basis import (
+    count_replies,
+    earlier_tables,
+    measured_sizes,
+)
 from psyche_kedro.estimate_command import describe
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
 from psyche_kedro.llm.completions import estimate_from_characters
@@ -245,6 +250,26 @@ def test_a_run_that_was_killed_leaves_rates_that_hold(first: Run, second: Run) -
     assert measure_rates(mixed)["attempts"] == measure_rates(first.made)["attempts"]
     assert measure_rates(mixed)["solved"] == measure_rates(first.made)["solved"]
     assert measure_rates(mixed)["retold"] == measure_rates(first.made)["retold"]
+
+
+def test_tables_of_another_version_are_left_out_and_named(
+    first: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = {"rationales": ["input_tokens"], "question_pool": []}
+    entries = {}
+    for name, lacking in old.items():
+        path = tmp_path / f"{name}.parquet"
+        first.made[name].drop(lacking).write_parquet(path)
+        table = "".join(map(str.title, name.split("_")))
+        entries[name] = {
+            "type": "psyche_kedro.datasets.TableDataset",
+            "filepath": str(path),
+            "validator": f"psyche_kedro.tables.{table}",
+        }
+    assert list(dict(earlier_tables(DataCatalog.from_config(entries)))) == [
+        "question_pool"
+    ]
+    assert "'rationales' of an earlier run" in caplog.text
 
 
 # ---- priors and settings ---------------------------------------------------------
