@@ -68,7 +68,9 @@ def stored(data) -> int:
         return 0
     try:
         with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as database:
-            return database.execute("SELECT count(*) FROM replies").fetchone()[0]
+            # Of the endpoint only: a page that this machine reads is kept there too.
+            query = "SELECT count(*) FROM replies WHERE model LIKE 'offline-%'"
+            return database.execute(query).fetchone()[0]
     except sqlite3.OperationalError:
         return 0  # not created yet
 

@@ -25,6 +25,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
@@ -95,7 +96,6 @@ class Fault:
     retry_after: float = 0.0
 
 
-Delivery = tuple[Call, Answer | Fault]
 Deliver = Callable[[Call, Answer | Fault], None]
 
 
@@ -148,7 +148,8 @@ class Engine:
             _Committer(self._store, batch.settle) as committer,
         ):
             calls = map(self._address, requests)
-            self._transport.send(batch.missing(calls, stored), committer.put)
+            missing = batch.missing(calls, stored)
+            self._transport.send(missing, partial(self._deliver, committer))
         progress.end()
         batch.say_remembered()
         return batch.outcomes()
@@ -156,6 +157,20 @@ class Engine:
     def _address(self, request: ChatRequest) -> Call:
         sampling = {**self._sampling, **request.sampling}
         return Call(address_request(self.name, sampling, request), request, sampling)
+
+    def _deliver(
+        self, committer: "_Committer", call: Call, answer: Answer | Fault
+    ) -> None:
+        record = _record(self.name, call, answer)
+        committer.put(_Delivery(record, answer.attempts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """What a call came to, and how often it was sent."""
+
+    record: Record
+    attempts: int
 
 
 @contextlib.contextmanager
@@ -214,15 +229,15 @@ class _Batch:
         self._account.recalled(chunk[0].request.task, count, usage)
         self._progress.move(Tally(stored=count))
 
-    def settle(self, group: Sequence[Delivery], session: StoreSession) -> None:
+    def settle(self, group: Sequence[_Delivery], session: StoreSession) -> None:
         """Store a group of deliveries, then count them as done."""
-        records = [_record(self._name, delivery) for delivery in group]
-        settled = session.commit(records)
+        settled = session.commit([delivery.record for delivery in group])
         self._board.settle(settled)
         by_task: dict[str, list[tuple[Outcome, int]]] = {}
-        for call, answer in group:
-            counted = settled[call.key], answer.attempts
-            by_task.setdefault(call.request.task, []).append(counted)
+        for delivery in group:
+            record = delivery.record
+            counted = settled[record.outcome.key], delivery.attempts
+            by_task.setdefault(record.task, []).append(counted)
         for task, outcomes in by_task.items():
             self._progress.move(self._account.settled(task, outcomes))
 
@@ -261,8 +276,7 @@ def _take_chunk(calls: Iterator[Call]) -> list[Call]:
     return chunk
 
 
-def _record(name: str, delivery: Delivery) -> Record:
-    call, answer = delivery
+def _record(name: str, call: Call, answer: Answer | Fault) -> Record:
     if isinstance(answer, Answer):
         reply = Reply(
             text=answer.text,
@@ -362,20 +376,20 @@ class _Committer:
     def __init__(
         self,
         store: ReplyStore,
-        settle: Callable[[Sequence[Delivery], StoreSession], None],
+        settle: Callable[[Sequence[_Delivery], StoreSession], None],
     ) -> None:
         self._store = store
         self._settle = settle
-        self._queue: queue.Queue[Delivery | None] = queue.Queue(_BACKLOG)
+        self._queue: queue.Queue[_Delivery | None] = queue.Queue(_BACKLOG)
         self._error: BaseException | None = None
         self._ripe = threading.Event()
         self._thread = threading.Thread(target=self._work, name="reply-store")
 
-    def put(self, call: Call, answer: Answer | Fault) -> None:
+    def put(self, delivery: _Delivery) -> None:
         """Hand one delivery over; waits while the disk is far behind."""
         if self._error is not None:
             raise self._error
-        self._queue.put((call, answer))
+        self._queue.put(delivery)
         if self._queue.qsize() >= _ENOUGH:
             self._ripe.set()
 
@@ -404,7 +418,7 @@ class _Committer:
             self._error = error
             self._drain()
 
-    def _groups(self) -> Iterator[list[Delivery]]:
+    def _groups(self) -> Iterator[list[_Delivery]]:
         ended = False
         while not ended:
             group = [self._queue.get()]

@@ -13,12 +13,13 @@ Failures stand in a table of their own. Those that would fail again in the same 
 
 import contextlib
 import hashlib
+import itertools
 import json
 import sqlite3
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,6 +54,11 @@ _SELECT_FAILURES: Final = (
     "SELECT key, model, reason, detail FROM failures"
     " WHERE key IN (%s) AND reason IN (%s)"
 )
+_INSERT_REPLIES: Final = (
+    "INSERT OR IGNORE INTO replies (key, model, task, text, reasoning, finish_reason,"
+    " input_tokens, output_tokens, estimated, stored_at) VALUES %s"
+)
+_DELETE_FAILURES: Final = "DELETE FROM failures WHERE key IN (%s)"
 _MIGRATIONS: Final = (
     """
     CREATE TABLE replies (
@@ -101,10 +107,27 @@ _MIGRATIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ReplyRecord:
-    """A reply on its way into the store, with the task that asked for it."""
+    """A reply on its way into the store.
+
+    Attributes:
+        reply: As the node sees it.
+        task: The node that asked.
+        packed: Text and reasoning, compressed where the record is made: zlib lets the
+            interpreter go for each, and a committing thread would wait to get it back.
+    """
 
     reply: Reply
     task: str
+    packed: tuple[bytes, bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        packed = pack(self.reply.text), pack(self.reply.reasoning)
+        object.__setattr__(self, "packed", packed)
+
+    @property
+    def outcome(self) -> Reply:
+        """What the node is given."""
+        return self.reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +147,11 @@ class FailureRecord:
     request: str
     attempts: int
     body: str
+
+    @property
+    def outcome(self) -> Failure:
+        """What the node is given."""
+        return self.failure
 
 
 Record = ReplyRecord | FailureRecord
@@ -279,16 +307,17 @@ class StoreSession:
     def _insert(self, records: Iterable[ReplyRecord]) -> None:
         now = int(time.time())
         rows = [_row(record, now) for record in records]
+        if not rows:
+            return
+        # One statement for all rows: SQLite lets the interpreter go at each statement,
+        # and a busy event loop gives it back milliseconds later.
         # OR IGNORE: one group may hold the same key twice.
-        self._db.executemany(
-            "INSERT OR IGNORE INTO replies (key, model, task, text, reasoning,"
-            " finish_reason, input_tokens, output_tokens, estimated, stored_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            rows,
+        self._db.execute(
+            _INSERT_REPLIES % ",".join([f"({_marks(rows[0])})"] * len(rows)),
+            list(itertools.chain.from_iterable(rows)),
         )
-        self._db.executemany(
-            "DELETE FROM failures WHERE key = ?", [row[:1] for row in rows]
-        )
+        keys = [row[0] for row in rows]
+        self._db.execute(_DELETE_FAILURES % _marks(keys), keys)
 
     def _insert_failures(self, records: Sequence[FailureRecord]) -> None:
         now = int(time.time())
@@ -308,8 +337,7 @@ def _row(record: ReplyRecord, now: int) -> tuple[Any, ...]:
         bytes.fromhex(reply.key),
         reply.model,
         record.task,
-        pack(reply.text),
-        pack(reply.reasoning),
+        *record.packed,
         reply.finish_reason,
         reply.usage.input_tokens,
         reply.usage.output_tokens,
