@@ -240,7 +240,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=10_000)
     parser.add_argument("--serve", type=int, metavar="MS")
     given = parser.parse_args()
-    if given.serve:
+    if given.serve is not None:
         asyncio.run(serve(given.serve))
         return
     sizes = (given.questions, given.questions // 10)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
+from psyche_kedro import answers
 from psyche_kedro.answers import (
     UNREAD,
     read_choice,
@@ -296,3 +297,28 @@ class Mark(BaseModel):
 def test_a_record_is_one_object_of_the_kind_asked_for(reply, mark):
     record = read_record(reply, Mark)
     assert (record.score if record else None) == mark
+
+
+PIECES = [
+    "答案",
+    "是",
+    "选",
+    "以上",
+    "都是",
+    "不",
+    "全选",
+    "焦虑",
+    "抑郁",
+    "正确",
+    "。",
+]
+
+
+@given(st.lists(st.sampled_from([*PIECES, "\n"]), max_size=12).map("".join))
+def test_a_reply_without_a_letter_is_read_as_by_all_rules(reply):
+    texts = {"A": "焦虑", "B": "抑郁", "C": "以上都是"}
+    said = answers._Said(reply, answers._undecorated(reply))
+    question = answers._Question(frozenset("ABC"), texts)
+    yielding = [n for n, rule in answers._RULES.items() if list(rule(said, question))]
+    assert read_choice(reply, "ABC", texts=texts).rule in (*yielding[:1], "unread")
+    assert set(yielding) <= answers._RULES_WITHOUT_LETTERS.keys()

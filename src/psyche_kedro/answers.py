@@ -109,7 +109,8 @@ def read_choice(
     question = _Question(frozenset(labels), texts or {})
     answer = _after_thought(unicodedata.normalize("NFKC", text))
     said = _Said(answer, _undecorated(answer))
-    for name, rule in _RULES.items():
+    rules = _RULES if _LETTER.search(answer) else _RULES_WITHOUT_LETTERS
+    for name, rule in rules.items():
         declared = list(rule(said, question))
         if declared:
             found = _resolve(declared)
@@ -477,6 +478,9 @@ _RULES: dict[str, Callable[[_Said, _Question], Iterator[_Declared]]] = {
     "asked": _asked_rule,
     "text": _text_rule,
 }
+_LETTER = re.compile("[A-Za-z]")
+_RULES_WITHOUT_LETTERS = {name: _RULES[name] for name in ("all", "text")}
+"""All others read a letter; most prompts that a round proposes have none."""
 
 
 # ---- JSON ------------------------------------------------------------------------

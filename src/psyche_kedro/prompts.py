@@ -37,6 +37,23 @@ def _compiled(template: str) -> Template:
     return compiled
 
 
+@cache
+def _variables(template: str) -> frozenset[str]:
+    return frozenset(meta.find_undeclared_variables(_JINJA.parse(template)))
+
+
+@cache
+def _constant(template: str) -> str:
+    """Return a template that takes nothing, rendered: most system parts are one."""
+    return _compiled(template).render()
+
+
+def _fill_in(template: str, values: Mapping[str, Any]) -> str:
+    if _variables(template):
+        return _compiled(template).render(values)
+    return _constant(template)
+
+
 class Prompt(BaseModel):
     """A system and a user template, and where in the paper they come from."""
 
@@ -52,8 +69,7 @@ class Prompt(BaseModel):
     @cached_property
     def variables(self) -> frozenset[str]:
         """Names the templates need."""
-        tree = _JINJA.parse(self.system + self.user)
-        return frozenset(meta.find_undeclared_variables(tree))
+        return _variables(self.system) | _variables(self.user)
 
     @cached_property
     def digest(self) -> str:
@@ -76,7 +92,7 @@ class Prompt(BaseModel):
             )
         parts = {"system": self.system, "user": self.user}
         return [
-            {"role": role, "content": _compiled(template).render(values)}
+            {"role": role, "content": _fill_in(template, values)}
             for role, template in parts.items()
             if template
         ]
