@@ -172,7 +172,7 @@ def refine_rationales(  # noqa: PLR0913 - the node's inputs
 
 
 def _verified(rationales: pl.DataFrame) -> dict[str, Row]:
-    right = rationales.filter(pl.col("outcome") == "right")
+    right = rationales.filter(pl.col("outcome") == "right").select(rounds.FIRST)
     return {row["question_id"]: row for row in right.iter_rows(named=True)}
 
 

@@ -26,6 +26,15 @@ from psyche_kedro.prompts import Prompt, render_question
 Row = dict[str, Any]
 
 TASK = "refine_rationales"
+FIRST = (
+    "question_id",
+    "rationale",
+    "prediction",
+    "model",
+    "reply_key",
+    "prompt_digest",
+)
+"""What round 0 takes of the right attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +98,13 @@ def advance(state: State, candidate: Candidate, attempt: Attempt) -> State:
 
 
 def first_row(state: State, verified: Row) -> Row:
-    """Return round 0: the verified first rationale and the prompt it came from."""
-    made = {key: verified[key] for key in ("model", "reply_key", "prompt_digest")}
-    return (
-        _row(state, 0)
-        | made
-        | {
-            "prediction": verified["prediction"],
-            "outcome": "verified",
-        }
-    )
+    """Return round 0: the verified first rationale and the prompt it came from.
+
+    Args:
+        state: The question with that rationale.
+        verified: The columns ``FIRST`` of its right attempt.
+    """
+    return verified | _row(state, 0) | {"outcome": "verified"}
 
 
 def refused_row(state: State, candidate: Candidate, round_: int) -> Row:
