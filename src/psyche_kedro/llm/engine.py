@@ -382,6 +382,7 @@ class _Committer:
         self._settle = settle
         self._queue: queue.Queue[_Delivery | None] = queue.Queue(_BACKLOG)
         self._error: BaseException | None = None
+        self._ended = False
         self._ripe = threading.Event()
         self._thread = threading.Thread(target=self._work, name="reply-store")
 
@@ -419,18 +420,18 @@ class _Committer:
             self._drain()
 
     def _groups(self) -> Iterator[list[_Delivery]]:
-        ended = False
-        while not ended:
+        while not self._ended:
             group = [self._queue.get()]
             self._ripe.wait(_LINGER_SECONDS)
             self._ripe.clear()
             with contextlib.suppress(queue.Empty):
                 while len(group) < _GROUP:
                     group.append(self._queue.get_nowait())
-            ended = group[-1] is None
+            self._ended = group[-1] is None
             if deliveries := [delivery for delivery in group if delivery is not None]:
                 yield deliveries
 
     def _drain(self) -> None:
-        while self._queue.get() is not None:
-            pass
+        """Take what still comes, up to the end, which a broken last group has seen."""
+        while not self._ended:
+            self._ended = self._queue.get() is None
