@@ -73,7 +73,8 @@ class Tally:
         replies: Those that got a reply.
         failures: Those that got none.
         stored: Requests that the store answered.
-        input_tokens: Of the replies, and of copies that a hedge outran.
+        input_tokens: Of the replies, of completions that are of no use (cut off, empty,
+            another model's) and of copies that a hedge outran.
         output_tokens: Likewise.
         estimated_tokens: Those of the tokens that the endpoint did not count.
         stored_input_tokens: Of the replies from the store: needed, not paid again.
@@ -230,11 +231,17 @@ class Account:
         It may be billed and nobody says how much: it is taken for what the copy that
         came first used, and marked as estimated.
         """
+        self.wasted(task, replace(usage, estimated=True))
+
+    def wasted(self, task: str, usage: Usage | None) -> None:
+        """Count the tokens of a completion that is of no use: it is billed as well."""
+        if usage is None:
+            return
         given, made = usage.input_tokens, usage.output_tokens
         tally = Tally(
             input_tokens=given,
             output_tokens=made,
-            estimated_tokens=given + made,
+            estimated_tokens=usage.estimated * (given + made),
             money=self._cost(given, made),
         )
         self._ledger.add(self.role, task, tally)

@@ -41,7 +41,7 @@ from psyche_kedro.llm.reply_store import (
 )
 
 _LOG = logging.getLogger(__name__)
-_PICTURE: Final = re.compile(r"data:([\w/+.-]+);base64,([A-Za-z0-9+/]*=*)")
+_PICTURE: Final = re.compile(r"data:([\w/+.-]+);base64,([A-Za-z0-9+/]*={0,2})")
 _CHUNK: Final = 256
 _CHUNK_SECONDS: Final = 0.05
 _GROUP: Final = 1024
@@ -87,6 +87,7 @@ class Fault:
         attempts: How often the call was sent.
         body: What came back last, as it came.
         retry_after: Seconds that the other side asks to wait.
+        usage: Tokens of a completion that is of no use, and is billed all the same.
     """
 
     reason: str
@@ -94,6 +95,7 @@ class Fault:
     attempts: int = 1
     body: str = ""
     retry_after: float = 0.0
+    usage: Usage | None = None
 
 
 Deliver = Callable[[Call, Answer | Fault], None]
@@ -161,6 +163,8 @@ class Engine:
     def _deliver(
         self, committer: "_Committer", call: Call, answer: Answer | Fault
     ) -> None:
+        if isinstance(answer, Fault):
+            self._account.wasted(call.request.task, answer.usage)
         record = _record(self.name, call, answer)
         committer.put(_Delivery(record, answer.attempts))
 

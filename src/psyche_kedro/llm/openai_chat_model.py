@@ -267,6 +267,8 @@ class _Client:
         # The aiohttp transport lets some of aiohttp's own errors through.
         except (openai.APIError, aiohttp.ClientError, httpx2.HTTPError) as error:
             return Fault("connection", type(error.__cause__ or error).__name__)
+        except UnicodeEncodeError:
+            return Fault("bad_request", "half a character (a surrogate) in the request")
         answer = read_completion(
             response.content,
             call.request.messages,
