@@ -184,6 +184,9 @@ class Account:
         run_budget: Of all roles together.
         batch: Whether the calls go through the Batch API, at its discount.
         ledger: Where the sums go.
+
+    Attributes:
+        bounded: Whether there is a budget.
     """
 
     def __init__(  # noqa: PLR0913 - what a catalog entry may set
@@ -203,7 +206,7 @@ class Account:
             (f"role '{role}'", role, budget or Budget()),
             ("the run", None, run_budget or Budget()),
         ]
-        self._bounded = budget is not None or run_budget is not None
+        self.bounded = budget is not None or run_budget is not None
         self._ledger = ledger
 
     @property
@@ -235,16 +238,25 @@ class Account:
 
     def wasted(self, task: str, usage: Usage | None) -> None:
         """Count the tokens of a completion that is of no use: it is billed as well."""
-        if usage is None:
-            return
+        if usage is not None:
+            self._ledger.add(self.role, task, self._taken(usage))
+
+    def reserve(self, task: str, usage: Usage) -> None:
+        """Count what a submitted call may take, until ``release``."""
+        self._ledger.add(self.role, task, self._taken(usage))
+
+    def release(self, task: str, usage: Usage) -> None:
+        """Take back what was reserved: what the call took is known."""
+        self._ledger.add(self.role, task, Tally().since(self._taken(usage)))
+
+    def _taken(self, usage: Usage) -> Tally:
         given, made = usage.input_tokens, usage.output_tokens
-        tally = Tally(
+        return Tally(
             input_tokens=given,
             output_tokens=made,
             estimated_tokens=usage.estimated * (given + made),
             money=self._cost(given, made),
         )
-        self._ledger.add(self.role, task, tally)
 
     def recalled(self, task: str, count: int, usage: Usage) -> None:
         """Count requests that the store answered, and the tokens of their replies."""
@@ -283,7 +295,7 @@ class Account:
 
     def spent(self) -> str:
         """Return which budget is spent, or nothing while none is."""
-        if not self._bounded:
+        if not self.bounded:
             return ""
         for whose, role, budget in self._budgets:
             tally = self._ledger.total(role)

@@ -198,8 +198,12 @@ def _reported(usage: Any) -> Usage | None:
 
 
 def _estimated(messages: Sequence[Message], made: str, count: CountTokens) -> Usage:
-    given = "".join(_text(message["content"]) for message in messages)
-    return Usage(count(given), count(made), estimated=True)
+    return Usage(count_prompt(messages, count), count(made), estimated=True)
+
+
+def count_prompt(messages: Sequence[Message], count: CountTokens) -> int:
+    """Return about how many tokens ``messages`` make."""
+    return count("".join(_text(message["content"]) for message in messages))
 
 
 def wire_body(model: str, call: Call) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class OpenAIChatModel:
             sampling=sampling,
             store=store,
             transport=_BatchTransport(
-                model, endpoints[0], store, patience.poll_seconds, count_tokens
+                model, endpoints[0], patience, store, account, count_tokens
             )
             if mode == "batch"
             else _OnlineTransport(
@@ -156,8 +156,9 @@ class _OnlineTransport:
 class _BatchTransport:
     model: str
     endpoint: Endpoint
+    patience: Patience
     store: ReplyStore
-    poll_seconds: float
+    account: Account
     count_tokens: CountTokens
 
     def send(self, calls: Iterator[Call], deliver: Deliver) -> None:
@@ -166,17 +167,23 @@ class _BatchTransport:
     async def _send(self, calls: Iterator[Call], deliver: Deliver) -> None:
         base_url = self.endpoint.base_url
         async with open_client(self.endpoint) as client:
+            # Nothing waits for a slot here, so the SDK may retry and sleep.
+            patient = client.with_options(
+                max_retries=_BATCH_RETRIES, timeout=self.patience.timeout_seconds
+            )
+            support = SchemaSupport(self.store, base_url, self.model)
             sender = BatchSender(
                 self.model,
-                # Nothing waits for a slot here, so the SDK may retry and sleep.
-                api=_BatchApi(client.with_options(max_retries=_BATCH_RETRIES)),
+                api=_BatchApi(patient),
                 submissions=Submissions(self.store, base_url, self.model),
-                poll_seconds=self.poll_seconds,
+                account=self.account,
+                poll_seconds=self.patience.poll_seconds,
                 count_tokens=self.count_tokens,
+                schema_mode=support.recall() or "json_schema",
             )
             try:
                 await sender.send(calls, deliver)
-            except openai.APIError as error:
+            except (openai.APIError, aiohttp.ClientError, httpx2.HTTPError) as error:
                 raise ChatModelError(
                     f"The Batch API at {base_url} failed"
                     f" ({type(error).__name__}): mend that and run the same command"

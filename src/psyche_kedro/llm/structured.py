@@ -43,7 +43,7 @@ class SchemaSupport:
         return await post(schema_fields(self._mode, schema))
 
     async def _probe(self, post: Post, schema: Mapping[str, Any]) -> Answer | Fault:
-        self._mode = self._recall()
+        self._mode = self.recall()
         if self._mode is not None:
             return await post(schema_fields(self._mode, schema))
         first: Answer | Fault | None = None
@@ -58,7 +58,8 @@ class SchemaSupport:
         # Refused even without a schema: the request itself is bad.
         return first or answer
 
-    def _recall(self) -> str | None:
+    def recall(self) -> str | None:
+        """Return the mode that was found in an earlier run, if any was."""
         with self._store.open() as session:
             found = session.rows(
                 "SELECT mode FROM schema_modes WHERE base_url = ? AND model = ?",
