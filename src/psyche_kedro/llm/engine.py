@@ -23,6 +23,7 @@ import queue
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import partial
@@ -144,14 +145,12 @@ class Engine:
         total = len(requests) if isinstance(requests, Sized) else None
         progress = Progress(self.name, total)
         batch = _Batch(self.name, self._account, progress)
-        with (
-            _heap_set_aside(),
-            self._store.open() as stored,
-            _Committer(self._store, batch.settle) as committer,
-        ):
-            calls = map(self._address, requests)
-            missing = batch.missing(calls, stored)
-            self._transport.send(missing, partial(self._deliver, committer))
+        with _heap_set_aside(), self._store.open() as stored:
+            with _Committer(self._store, batch.settle) as committer:
+                calls = map(self._address, requests)
+                missing = batch.missing(calls, stored)
+                self._transport.send(missing, partial(self._deliver, committer))
+            stored.add_hits(self.name, batch.hits)
         progress.end()
         batch.say_remembered()
         return batch.outcomes()
@@ -192,7 +191,11 @@ def _heap_set_aside() -> Iterator[None]:
 
 
 class _Batch:
-    """One call of ``complete``: who waits for what, and what was counted."""
+    """One call of ``complete``: who waits for what, and what was counted.
+
+    Attributes:
+        hits: How many replies of earlier runs each task was given.
+    """
 
     def __init__(self, name: str, account: Account, progress: Progress) -> None:
         self._name = name
@@ -201,6 +204,7 @@ class _Batch:
         self._board = _Board()
         self._spent = ""
         self._remembered = 0
+        self.hits: Counter[str] = Counter()
 
     def missing(self, calls: Iterator[Call], stored: StoreSession) -> Iterator[Call]:
         """Yield what the store cannot answer, until a budget is spent."""
@@ -227,6 +231,12 @@ class _Batch:
     ) -> None:
         count = len(chunk) - len(fresh) + len(found)
         used = [said.usage for said in found.values() if isinstance(said, Reply)]
+        if used:
+            self.hits.update(
+                call.request.task
+                for call in fresh
+                if isinstance(found.get(call.key), Reply)
+            )
         usage = Usage(
             sum(u.input_tokens for u in used), sum(u.output_tokens for u in used)
         )
