@@ -8,7 +8,14 @@ from asking import EchoBrain, ask
 from loopback import Behaviour, LoopbackServer
 
 from psyche_kedro.llm import ChatModelError, Failure, Reply, Usage
-from psyche_kedro.llm.accounts import Account, Budget, Ledger, Price, read_prices
+from psyche_kedro.llm.accounts import (
+    Account,
+    Budget,
+    Ledger,
+    Price,
+    read_prices,
+    stop_for_budget,
+)
 from psyche_kedro.llm.endpoints import Endpoint
 from psyche_kedro.llm.offline_chat_model import OfflineChatModel
 from psyche_kedro.llm.openai_chat_model import OpenAIChatModel
@@ -105,6 +112,22 @@ def test_a_budget_of_calls_stops_the_run_and_the_same_command_goes_on(
     model, _ = _asking(server, store, budget=Budget(calls=201))
     assert len(model.complete(requests)) == 1_000
     assert set(server.seen.values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("argv", "command"),
+    [
+        (["/v/bin/kedro", "run", "--tags=a b"], "`kedro run '--tags=a b'`"),
+        (["/v/lib/kedro/__main__.py", "run"], "`python -m kedro run`"),
+        (["scripts/ask.py", "1"], "`python scripts/ask.py 1`"),
+        (["/v/ipykernel_launcher.py", "-f", "kernel.json"], "this cell"),
+    ],
+)
+def test_the_command_that_goes_on_is_the_one_that_was_typed(
+    monkeypatch: pytest.MonkeyPatch, argv: list[str], command: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", argv)
+    assert f"run {command} again" in str(stop_for_budget("The budget"))
 
 
 @pytest.mark.parametrize(

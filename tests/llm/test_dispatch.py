@@ -2,6 +2,7 @@
 
 import datetime
 import email.utils
+import json
 import random
 import sys
 import time
@@ -286,6 +287,45 @@ def test_a_request_that_waits_too_long_misses_its_deadline(
     patience = Patience(deadline_seconds=30)
     outcomes = _model(server, store=store, patience=patience).complete([ask("q")])
     assert _reasons(outcomes) == ["deadline"]
+
+
+def test_a_reply_that_comes_after_the_deadline_is_not_waited_for(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    server.script = lambda _: Behaviour(latency=5.0)
+    patience = Patience(deadline_seconds=0.5)
+    began = time.monotonic()
+    outcomes = _model(server, store=store, patience=patience).complete([ask("q")])
+    assert _reasons(outcomes) == ["deadline"]
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>log in</html>", b'data: {"choices": []}\n\ndata: [DONE]\n\n']
+)
+def test_an_endpoint_that_never_sends_a_completion_stops_the_run(
+    server: LoopbackServer, store: ReplyStore, body: bytes
+) -> None:
+    server.script = lambda _: Behaviour(body=body)
+    with pytest.raises(ChatModelError, match=r"no chat completion: check that its"):
+        _model(server, store=store, patience=HASTY).complete(
+            ask(str(i)) for i in range(1_000)
+        )
+    assert server.total <= 32 + 64
+
+
+def test_a_sentence_in_place_of_a_code_is_not_repeated(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    codes = ["I was asked: q", "\ud83d", {"a": "q"}, "unsupported_value"]
+    server.script = lambda seen: Behaviour(
+        status=400, body=json.dumps({"error": {"code": codes[seen.index]}}).encode()
+    )
+    endpoint = Endpoint(base_url=server.url, concurrency=1)
+    model = _model(store=store, endpoints=[endpoint])
+    outcomes = model.complete(ask(str(i)) for i in range(4))
+    details = [o.detail for o in outcomes if isinstance(o, Failure)]
+    assert details == [*["HTTP 400"] * 3, "HTTP 400, unsupported_value"]
 
 
 def test_stated_requests_a_minute_are_kept(

@@ -314,12 +314,23 @@ class Account:
 
 def stop_for_budget(which: str) -> ChatModelError:
     """Return the error that ends a run whose budget is spent."""
-    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
     return ChatModelError(
         f"{which}, is spent; everything answered is stored and nothing is lost: run"
-        f" `{command}` again to go on with as much once more, or raise `budget` in the"
-        " catalog."
+        f" {_this_command()} again to go on with as much once more, or raise `budget`"
+        " in the catalog."
     )
+
+
+def _this_command() -> str:
+    """Return what the user typed, as far as Python can tell."""
+    program = Path(sys.argv[0])
+    if program.stem.endswith("kernel_launcher"):  # Jupyter, Colab
+        return "this cell"
+    if program.name == "__main__.py":
+        typed = ["python", "-m", program.parent.name]
+    else:
+        typed = ["python", str(program)] if program.suffix == ".py" else [program.name]
+    return f"`{shlex.join([*typed, *sys.argv[1:]])}`"
 
 
 def read_prices(path: str | Path) -> dict[str, Price]:

@@ -208,8 +208,9 @@ class Dispatcher:
         self._wake.set()
 
     async def _attempt(self, job: _Job, lane: Lane, begun: Begun) -> None:
+        left = job.begun_at + self.patience.deadline_seconds - begun.at
         try:
-            async with asyncio.timeout(self.patience.timeout_seconds):
+            async with asyncio.timeout(min(self.patience.timeout_seconds, left)):
                 answer = await self.ask(lane.client, job.call)
         except TimeoutError:
             answer = Fault("timeout", "no reply in time")

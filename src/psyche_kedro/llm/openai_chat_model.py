@@ -9,6 +9,7 @@ reads. Its own retries are off, because they sleep on the slot.
 import contextlib
 import email.utils
 import functools
+import re
 import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,6 +43,8 @@ _RESERVED: Final = frozenset({"messages", "model", "n", "response_format", "stre
 _CONNECT_SECONDS: Final = 30.0
 _CONNECTIONS: Final = 100_000
 _STRANGERS: Final = 3
+_NO_COMPLETIONS: Final = 32
+_CODE: Final = re.compile(r"[\w.:-]{1,80}")
 _BATCH_RETRIES: Final = 8
 _BODY_KEPT: Final = 4_000
 
@@ -253,6 +256,7 @@ class _Client:
         self._count_tokens = count_tokens
         self._known = False
         self._strangers = 0
+        self._no_completions = 0
 
     async def ask(self, call: Call) -> Answer | Fault:
         if call.request.schema is None:
@@ -285,7 +289,7 @@ class _Client:
         return self._recognised(answer)
 
     def _recognised(self, answer: Answer | Fault) -> Answer | Fault:
-        """Stop where the endpoint never was the model asked for: retries cost money."""
+        """Stop where the endpoint never was what was asked for: retries cost money."""
         if isinstance(answer, Answer):
             self._known = True
             return answer
@@ -296,10 +300,20 @@ class _Client:
                 f" and {answer.detail}: add that name to `aliases` of the catalog entry"
                 " if it is the same model."
             )
+        self._no_completions += answer.reason == "bad_body"
+        if self._no_completions >= _NO_COMPLETIONS and not self._known:
+            raise ChatModelError(
+                f"The endpoint {self._base_url} answers, but {_NO_COMPLETIONS} times it"
+                " was no chat completion: check that its base_url ends where"
+                " /chat/completions follows, and that no log-in page and no gateway"
+                " that streams stands in between."
+            )
         return answer
 
     def _refused(self, error: openai.APIStatusError) -> Fault:
-        status, code = error.status_code, str(error.code or "")
+        # A code is a slug; a sentence in its place might quote the request.
+        code = str(error.code) if _CODE.fullmatch(str(error.code or "")) else ""
+        status = error.status_code
         if status in _STOPPING or code in _STOPPING_CODES:
             raise ChatModelError(
                 f"The endpoint {self._base_url} refused model '{self._names[0]}'"
