@@ -53,6 +53,14 @@ def test_a_model_without_a_price_costs_nothing_and_says_so() -> None:
     assert not account.priced
 
 
+def test_a_sum_of_money_says_whose_it_lacks() -> None:
+    ledger = Ledger()
+    Account("judge", ledger=ledger).settled("rank", [(_reply(9, 9), 1)])
+    assert "without a price" not in ledger.summary()
+    Account("teacher", price=PRICE, ledger=ledger).settled("w", [(_reply(9, 9), 1)])
+    assert ledger.summary().endswith("\nwithout a price: judge")
+
+
 def test_retries_and_failures_are_counted() -> None:
     ledger = Ledger()
     account = Account("teacher", ledger=ledger)

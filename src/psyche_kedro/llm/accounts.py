@@ -111,9 +111,14 @@ class Tally:
 
 
 class Ledger:
-    """Tallies by role and task; one for the whole process, so for the run."""
+    """Tallies by role and task; one for the whole process, so for the run.
+
+    Attributes:
+        unpriced: Roles that paid for replies of a model without a price.
+    """
 
     def __init__(self) -> None:
+        self.unpriced: set[str] = set()
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._lock = threading.Lock()
 
@@ -158,16 +163,23 @@ class Ledger:
         }
 
     def summary(self) -> str:
-        """Return one line for each role and task, and one for the run."""
+        """Return one line for each role and task, and one for the run.
+
+        Where some models have a price, those without one are named: the sum lacks them.
+        """
         with self._lock:
             rows = [(f"{r} · {t}", tally) for (r, t), tally in self._tallies.items()]
-        rows.append(("total", self.total()))
-        return "\n".join(f"{name}: {_sentence(tally)}" for name, tally in rows)
+        rows.append(("total", total := self.total()))
+        lines = [f"{name}: {_sentence(tally)}" for name, tally in rows]
+        if total.money and self.unpriced:
+            lines.append(f"without a price: {', '.join(sorted(self.unpriced))}")
+        return "\n".join(lines)
 
     def clear(self) -> None:
         """Forget everything, at the beginning of a run."""
         with self._lock:
             self._tallies.clear()
+            self.unpriced.clear()
 
 
 RUN_LEDGER: Final = Ledger()
@@ -290,6 +302,8 @@ class Account:
             if usage.estimated:
                 tally.estimated_tokens += usage.input_tokens + usage.output_tokens
         tally.money = self._cost(tally.input_tokens, tally.output_tokens)
+        if tally.tokens and not self.priced:
+            self._ledger.unpriced.add(self.role)
         self._ledger.add(self.role, task, tally)
         return tally
 
