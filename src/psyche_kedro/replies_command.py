@@ -55,14 +55,14 @@ def _open(store: ReplyStore) -> Iterator[StoreSession]:
 @replies.command()
 @click.pass_obj
 def show(store: ReplyStore) -> None:
-    """Print size, models, tasks and failures."""
+    """Print size, models, tasks, hits and failures."""
     with _open(store) as session:
         holdings, refusals = list_holdings(session), list_refusals(session)
     click.echo(f"{store.path}: {store.path.stat().st_size / MEGABYTE:.1f} MB")
     for row in holdings:
         click.echo(
             f"  {row.model} · {row.task}: {row.replies} replies,"
-            f" {row.input_tokens:,} + {row.output_tokens:,} tokens"
+            f" {row.input_tokens:,} + {row.output_tokens:,} tokens, {row.hits} hits"
         )
     for refusal in refusals:
         click.echo(
@@ -101,7 +101,14 @@ def retry(
 def export_command(store: ReplyStore, file: Path) -> None:
     """Write every reply to FILE, as JSON Lines."""
     with _open(store) as session:
-        click.echo(f"{export_replies(session, file)} replies written to {file}")
+        written, unreadable = export_replies(session, file)
+    click.echo(f"{written} replies written to {file}")
+    if unreadable:
+        raise click.ClickException(
+            f"{unreadable} replies of {store.path} cannot be read and were left out:"
+            " `kedro replies verify` names them; to be rid of them, move the store away"
+            f" and import {file}."
+        )
 
 
 @replies.command(name="import")

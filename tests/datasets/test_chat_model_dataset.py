@@ -68,12 +68,18 @@ def test_several_endpoints_may_have_their_own_keys(tmp_path: Path) -> None:
         entry.check()
 
 
-def test_a_budget_in_money_needs_a_price(tmp_path: Path) -> None:
+@pytest.mark.parametrize("budget", ["budget", "run_budget"])
+def test_a_budget_in_money_needs_a_price(tmp_path: Path, budget: str) -> None:
     with pytest.raises(ChatModelError, match="no price is known for model 'qwen'"):
-        _entry(tmp_path, budget={"money": 5}).check()
+        _entry(tmp_path, **{budget: {"money": 5}}).check()
     prices = tmp_path / "prices.yml"
     prices.write_text("qwen: {input: 4, output: 12, currency: CNY, as_of: '2026-11'}")
-    _entry(tmp_path, budget={"money": 5}, prices=str(prices)).check()
+    _entry(tmp_path, prices=str(prices), **{budget: {"money": 5}}).check()
+
+
+def test_one_url_and_several_are_not_both_taken(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="has both base_url and endpoints"):
+        _entry(tmp_path, endpoints=[{"base_url": "http://a/v1"}])
 
 
 def test_an_unknown_mode_is_named(tmp_path: Path) -> None:

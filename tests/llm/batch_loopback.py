@@ -1,5 +1,6 @@
 """A loopback Batch API: files, batches, and results that come later."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,9 @@ class BatchServer(LoopbackServer):
         batches: By id, as the API shows them.
         fails: Contents that get an error in the results.
         usage: Whether the replies report their tokens.
+        litter: Stands before each results file.
+        upload_seconds: An upload takes.
+        stall_seconds: The first question about a batch takes.
         hook: Called at ``uploaded``, ``created`` and ``polled``.
     """
 
@@ -27,6 +31,9 @@ class BatchServer(LoopbackServer):
         self.refuse = False
         self.usage = True
         self.polls = 2
+        self.litter = b""
+        self.upload_seconds = 0.0
+        self.stall_seconds = 0.0
         self.hook: Callable[[str], None] = lambda event: None
 
     def add_routes(self, app: web.Application) -> None:
@@ -42,6 +49,7 @@ class BatchServer(LoopbackServer):
         name = f"file-{len(self.files)}"
         self.files[name] = form["file"].file.read()
         self.hook("uploaded")
+        await asyncio.sleep(self.upload_seconds)
         return web.json_response(
             {
                 "id": name,
@@ -85,6 +93,8 @@ class BatchServer(LoopbackServer):
         batch = self.batches[request.match_info["id"]]
         batch["polls"] += 1
         self.hook("polled")
+        if batch["polls"] == 1:
+            await asyncio.sleep(self.stall_seconds)
         if self.refuse:
             errors = [{"code": "token_limit_exceeded", "message": "x"}]
             batch |= {"status": "failed", "errors": {"data": errors}}
@@ -101,7 +111,8 @@ class BatchServer(LoopbackServer):
                 continue
             (bad if content in self.fails else good).append(self._result(request))
         name = batch["id"]
-        self.files |= {f"{name}-out": b"\n".join(good), f"{name}-err": b"\n".join(bad)}
+        self.files[f"{name}-out"] = self.litter + b"\n".join(good)
+        self.files[f"{name}-err"] = self.litter + b"\n".join(bad)
         batch |= {
             "status": "expired" if self.unanswered else "completed",
             "output_file_id": f"{name}-out" if good else None,

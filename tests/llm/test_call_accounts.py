@@ -8,7 +8,14 @@ from asking import EchoBrain, ask
 from loopback import Behaviour, LoopbackServer
 
 from psyche_kedro.llm import ChatModelError, Failure, Reply, Usage
-from psyche_kedro.llm.accounts import Account, Budget, Ledger, Price, read_prices
+from psyche_kedro.llm.accounts import (
+    Account,
+    Budget,
+    Ledger,
+    Price,
+    read_prices,
+    stop_for_budget,
+)
 from psyche_kedro.llm.endpoints import Endpoint
 from psyche_kedro.llm.offline_chat_model import OfflineChatModel
 from psyche_kedro.llm.openai_chat_model import OpenAIChatModel
@@ -44,6 +51,14 @@ def test_a_model_without_a_price_costs_nothing_and_says_so() -> None:
     account = Account("teacher", ledger=Ledger())
     assert account.settled("task", [(_reply(1_000_000, 0), 1)]).money == 0.0
     assert not account.priced
+
+
+def test_a_sum_of_money_says_whose_it_lacks() -> None:
+    ledger = Ledger()
+    Account("judge", ledger=ledger).settled("rank", [(_reply(9, 9), 1)])
+    assert "without a price" not in ledger.summary()
+    Account("teacher", price=PRICE, ledger=ledger).settled("w", [(_reply(9, 9), 1)])
+    assert ledger.summary().endswith("\nwithout a price: judge")
 
 
 def test_retries_and_failures_are_counted() -> None:
@@ -105,6 +120,22 @@ def test_a_budget_of_calls_stops_the_run_and_the_same_command_goes_on(
     model, _ = _asking(server, store, budget=Budget(calls=201))
     assert len(model.complete(requests)) == 1_000
     assert set(server.seen.values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("argv", "command"),
+    [
+        (["/v/bin/kedro", "run", "--tags=a b"], "`kedro run '--tags=a b'`"),
+        (["/v/lib/kedro/__main__.py", "run"], "`python -m kedro run`"),
+        (["scripts/ask.py", "1"], "`python scripts/ask.py 1`"),
+        (["/v/ipykernel_launcher.py", "-f", "kernel.json"], "this cell"),
+    ],
+)
+def test_the_command_that_goes_on_is_the_one_that_was_typed(
+    monkeypatch: pytest.MonkeyPatch, argv: list[str], command: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", argv)
+    assert f"run {command} again" in str(stop_for_budget("The budget"))
 
 
 @pytest.mark.parametrize(

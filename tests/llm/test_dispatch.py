@@ -1,9 +1,13 @@
 """Endpoints that throttle, drop, truncate, lie or sleep, over real HTTP."""
 
+import datetime
+import email.utils
+import json
 import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from asking import ask
@@ -134,15 +138,43 @@ def test_characters_torn_across_chunks_come_back_whole(
     assert reply.text == text
 
 
-@pytest.mark.parametrize("header", ["retry-after", "retry-after-ms"])
+def _in_two_seconds() -> str:
+    return email.utils.format_datetime(
+        datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=2.5),
+        usegmt=True,
+    )
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [
+        ("retry-after", lambda: "1.2"),
+        ("retry-after-ms", lambda: "1200"),
+        ("retry-after", _in_two_seconds),
+    ],
+    ids=["seconds", "milliseconds", "date"],
+)
 def test_retry_after_is_obeyed(
-    server: LoopbackServer, store: ReplyStore, header: str
+    server: LoopbackServer,
+    store: ReplyStore,
+    status: int,
+    header: str,
+    wait: Callable[[], str],
 ) -> None:
-    wait = {"retry-after": "1.2", "retry-after-ms": "1200"}[header]
-    server.script = _first(Behaviour(status=429, headers={header: wait}))
+    server.script = _first(Behaviour(status=status, headers={header: wait()}))
     began = time.monotonic()
     _model(server, store=store).complete([ask("q")])
-    assert time.monotonic() - began >= 1.2
+    assert 1.2 <= time.monotonic() - began <= 5
+
+
+@pytest.mark.parametrize("said", ["soon", "", "-3", "0", "nan"])
+def test_a_retry_after_that_says_nothing_is_passed_over(
+    server: LoopbackServer, store: ReplyStore, said: str
+) -> None:
+    server.script = _first(Behaviour(status=429, headers={"retry-after": said}))
+    assert _reasons(_model(server, store=store).complete([ask("q")])) == [""]
+    assert server.total == 2
 
 
 def test_a_rate_limit_uses_up_no_attempts(
@@ -255,6 +287,45 @@ def test_a_request_that_waits_too_long_misses_its_deadline(
     patience = Patience(deadline_seconds=30)
     outcomes = _model(server, store=store, patience=patience).complete([ask("q")])
     assert _reasons(outcomes) == ["deadline"]
+
+
+def test_a_reply_that_comes_after_the_deadline_is_not_waited_for(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    server.script = lambda _: Behaviour(latency=5.0)
+    patience = Patience(deadline_seconds=0.5)
+    began = time.monotonic()
+    outcomes = _model(server, store=store, patience=patience).complete([ask("q")])
+    assert _reasons(outcomes) == ["deadline"]
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>log in</html>", b'data: {"choices": []}\n\ndata: [DONE]\n\n']
+)
+def test_an_endpoint_that_never_sends_a_completion_stops_the_run(
+    server: LoopbackServer, store: ReplyStore, body: bytes
+) -> None:
+    server.script = lambda _: Behaviour(body=body)
+    with pytest.raises(ChatModelError, match=r"no chat completion: check that its"):
+        _model(server, store=store, patience=HASTY).complete(
+            ask(str(i)) for i in range(1_000)
+        )
+    assert server.total <= 32 + 64
+
+
+def test_a_sentence_in_place_of_a_code_is_not_repeated(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    codes = ["I was asked: q", "\ud83d", {"a": "q"}, "unsupported_value"]
+    server.script = lambda seen: Behaviour(
+        status=400, body=json.dumps({"error": {"code": codes[seen.index]}}).encode()
+    )
+    endpoint = Endpoint(base_url=server.url, concurrency=1)
+    model = _model(store=store, endpoints=[endpoint])
+    outcomes = model.complete(ask(str(i)) for i in range(4))
+    details = [o.detail for o in outcomes if isinstance(o, Failure)]
+    assert details == [*["HTTP 400"] * 3, "HTTP 400, unsupported_value"]
 
 
 def test_stated_requests_a_minute_are_kept(
@@ -399,15 +470,16 @@ def test_one_fault_in_five(store: ReplyStore, requests: int) -> None:
             return chance.choice(MISBEHAVIOUR)
         return Behaviour(latency=0.02)
 
-    plain = _timed(lambda _: Behaviour(latency=0.02), store, "plain", requests)
+    plain, sent = _timed(lambda _: Behaviour(latency=0.02), store, "plain", requests)
+    assert sent == requests
     ledger = Ledger()
-    took = _timed(faulty, store, "faulty", requests, ledger)
+    took, sent = _timed(faulty, store, "faulty", requests, ledger)
     sys.stderr.write(
         f"faults: {took:.1f} s against {plain:.1f} s; {ledger.summary()}\n"
     )
     total = ledger.total()
     assert total.replies + total.failures == requests
-    assert total.attempts > 1.1 * requests
+    assert total.attempts == sent > 1.1 * requests
     # The last requests' back-off is a tail of seconds, long beside a short run.
     assert took <= 2 * plain + (0 if requests > 1_000 else 5)
 
@@ -418,7 +490,8 @@ def _timed(
     revision: str,
     requests: int,
     ledger: Ledger | None = None,
-) -> float:
+) -> tuple[float, int]:
+    """Return the seconds a run took, and how many requests the server saw."""
     with LoopbackServer(script) as server:
         model = _model(
             server,
@@ -434,7 +507,7 @@ def _timed(
     assert set(reasons) <= {"", "truncated", "empty_reply", "bad_body"}
     for outcome, i in zip(outcomes, range(requests), strict=True):
         assert isinstance(outcome, Failure) or outcome.text == f"{i}#0"
-    return took
+    return took, server.total
 
 
 def test_more_than_a_hundred_requests_fly_at_once(

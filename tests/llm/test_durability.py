@@ -1,5 +1,6 @@
 """Nothing that was answered is lost or asked again: kills, crowds, broken disks."""
 
+import contextlib
 import json
 import os
 import random
@@ -181,6 +182,21 @@ def test_a_full_disk_stops_in_one_sentence_and_loses_nothing(small_disk: Path) -
         assert server.total - before == 1_000 - kept
 
 
+def test_a_disk_that_is_full_already_stops_in_one_sentence(small_disk: Path) -> None:
+    store = ReplyStore(small_disk / "r.sqlite")
+    with store.open():
+        pass
+    with contextlib.suppress(OSError):
+        (small_disk / "fill").write_bytes(bytes(3_000_000))
+    with LoopbackServer() as server:
+        model = OpenAIChatModel(
+            "m", endpoints=[Endpoint(base_url=server.url)], store=store
+        )
+        with pytest.raises(ChatModelError, match=r"disk is full.*same command again"):
+            model.complete([ask("q")])
+    assert server.total == 0
+
+
 def test_a_read_only_disk_stops_in_one_sentence(small_disk: Path) -> None:
     store = ReplyStore(small_disk / "r.sqlite")
     with LoopbackServer() as server:
@@ -202,9 +218,13 @@ def test_a_truncated_file_stops_in_one_sentence(store: ReplyStore) -> None:
             "m", endpoints=[Endpoint(base_url=server.url)], store=store
         )
         model.complete(ask(str(i)) for i in range(200))
-        os.truncate(store.path, store.path.stat().st_size // 2)
-        with pytest.raises(ChatModelError, match=r"malformed.*\.recover"):
+        half = store.path.stat().st_size // 2
+        os.truncate(store.path, half)
+        with pytest.raises(ChatModelError, match=r"malformed.*\.recover") as caught:
             model.complete(ask(str(i)) for i in range(200))
+        assert "\n" not in str(caught.value)
+        # What is left is neither overwritten nor asked again on the quiet.
+        assert (store.path.stat().st_size, server.total) == (half, 200)
 
 
 def _stored(store: ReplyStore) -> int:

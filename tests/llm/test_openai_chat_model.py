@@ -166,6 +166,34 @@ def test_a_script_a_notebook_and_a_thread_runner_get_the_same(
     assert [notebook, *threads] == [script] * 5
 
 
+def test_one_request_asked_a_thousand_times_is_sent_once(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    server.script = lambda _: Behaviour(latency=0.05)
+    outcomes = _model(server, store).complete(ask("q") for _ in range(1_000))
+    assert outcomes == [outcomes[0]] * 1_000
+    assert server.total == 1
+
+
+def test_no_request_gives_no_outcome(server: LoopbackServer, store: ReplyStore) -> None:
+    assert _model(server, store).complete(iter(())) == []
+
+
+def test_requests_may_be_made_of_another_models_replies(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    model, other = _model(server, store), _model(server, store, revision="2")
+
+    def requests() -> Iterator[ChatRequest]:
+        for number in range(40):
+            (reply,) = other.complete([ask(f"first {number}")])
+            assert isinstance(reply, Reply)
+            yield ask(f"then {reply.text}")
+
+    texts = [reply.text for reply in model.complete(requests())]
+    assert texts == [f"then first {number}#0#0" for number in range(40)]
+
+
 def test_two_threads_share_one_model_and_its_store(
     server: LoopbackServer, store: ReplyStore
 ) -> None:

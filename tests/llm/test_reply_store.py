@@ -13,7 +13,7 @@ import pytest
 from asking import ask
 
 from psyche_kedro.llm import ChatModelError, ChatRequest, Failure, Reply, Usage
-from psyche_kedro.llm.engine import Call, Deliver, Engine, Fault
+from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
 from psyche_kedro.llm.reply_store import (
     FailureRecord,
     ReplyRecord,
@@ -188,3 +188,32 @@ def test_a_refusal_is_asked_again_for_the_server_may_have_been_mended(
     with store.open() as session:
         session.commit([_failure(_key(), "bad_request")])
         assert session.look_up([_key()]) == {}
+
+
+class _Breaking:
+    """Answers, and spoils the store before the only group of replies is committed."""
+
+    def __init__(self, store: ReplyStore) -> None:
+        self._store = store
+
+    def send(self, calls: Iterator[Call], deliver: Deliver) -> None:
+        looked_up = list(calls)
+        with self._store.open() as session:
+            session.write("DROP TABLE replies")
+        for call in looked_up:
+            deliver(call, Answer("text"))
+
+
+def test_a_last_group_that_cannot_be_committed_ends_the_run(store: ReplyStore) -> None:
+    said: list[str] = []
+
+    def run() -> None:
+        engine = Engine("m", sampling={}, store=store, transport=_Breaking(store))
+        with pytest.raises(ChatModelError, match="no such table") as stopped:
+            engine.complete([ask("a"), ask("b")])
+        said.append(str(stopped.value))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert len(said) == 1

@@ -52,6 +52,19 @@ def test_it_is_remembered_between_runs(
     assert server.total - before == 1
 
 
+def test_what_worked_once_is_found_out_again_where_it_no_longer_does(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    server.script = _understands({"json_schema"})
+    _complete(server, store, "a")
+    server.script = _understands({"guided_json"})
+    outcomes = _complete(server, store, *"bcd")
+    assert all(isinstance(outcome, Reply) for outcome in outcomes)
+    assert server.total == 1 + 4
+    _complete(server, store, "e")
+    assert server.total == 1 + 4 + 1
+
+
 def test_a_request_that_is_bad_itself_teaches_nothing(
     server: LoopbackServer, store: ReplyStore
 ) -> None:

@@ -149,6 +149,11 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         self._tokenizer = in_project(tokenizer) if tokenizer else None
         self._prices = in_project(prices) if prices else None
         self.metadata = metadata
+        if base_url and endpoints:
+            raise DatasetError(
+                f"The catalog entry of model '{model}' has both base_url and endpoints:"
+                " put the base_url among the endpoints."
+            )
         served = endpoints or [{"base_url": base_url}]
         self._keys = [each.get("credentials", credentials) for each in served]
         self._endpoints = [
@@ -199,12 +204,13 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
                 f" '{self._mode}': it is online or batch."
             )
         self._count_tokens()
-        account = self._account()
-        if self._budget and self._budget.money and not account.priced:
+        budgets = (self._budget, self._run_budget)
+        in_money = any(budget and budget.money for budget in budgets)
+        if in_money and not self._account().priced:
             raise ChatModelError(
                 f"Role '{self._role}' has a budget in money, but no price is known for"
-                f" model '{self._model}': add it to the price list named by `prices`,"
-                " or give the budget in tokens."
+                f" model '{self._model}': add it to the price list named by `prices`"
+                " (0 where it costs nothing), or give the budget in tokens."
             )
 
     def _count_tokens(self) -> CountTokens:

@@ -73,7 +73,8 @@ class Tally:
         replies: Those that got a reply.
         failures: Those that got none.
         stored: Requests that the store answered.
-        input_tokens: Of the replies, and of copies that a hedge outran.
+        input_tokens: Of the replies, of completions that are of no use (cut off, empty,
+            another model's) and of copies that a hedge outran.
         output_tokens: Likewise.
         estimated_tokens: Those of the tokens that the endpoint did not count.
         stored_input_tokens: Of the replies from the store: needed, not paid again.
@@ -110,9 +111,14 @@ class Tally:
 
 
 class Ledger:
-    """Tallies by role and task; one for the whole process, so for the run."""
+    """Tallies by role and task; one for the whole process, so for the run.
+
+    Attributes:
+        unpriced: Roles that paid for replies of a model without a price.
+    """
 
     def __init__(self) -> None:
+        self.unpriced: set[str] = set()
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._lock = threading.Lock()
 
@@ -157,16 +163,23 @@ class Ledger:
         }
 
     def summary(self) -> str:
-        """Return one line for each role and task, and one for the run."""
+        """Return one line for each role and task, and one for the run.
+
+        Where some models have a price, those without one are named: the sum lacks them.
+        """
         with self._lock:
             rows = [(f"{r} · {t}", tally) for (r, t), tally in self._tallies.items()]
-        rows.append(("total", self.total()))
-        return "\n".join(f"{name}: {_sentence(tally)}" for name, tally in rows)
+        rows.append(("total", total := self.total()))
+        lines = [f"{name}: {_sentence(tally)}" for name, tally in rows]
+        if total.money and self.unpriced:
+            lines.append(f"without a price: {', '.join(sorted(self.unpriced))}")
+        return "\n".join(lines)
 
     def clear(self) -> None:
         """Forget everything, at the beginning of a run."""
         with self._lock:
             self._tallies.clear()
+            self.unpriced.clear()
 
 
 RUN_LEDGER: Final = Ledger()
@@ -183,6 +196,9 @@ class Account:
         run_budget: Of all roles together.
         batch: Whether the calls go through the Batch API, at its discount.
         ledger: Where the sums go.
+
+    Attributes:
+        bounded: Whether there is a budget.
     """
 
     def __init__(  # noqa: PLR0913 - what a catalog entry may set
@@ -202,7 +218,7 @@ class Account:
             (f"role '{role}'", role, budget or Budget()),
             ("the run", None, run_budget or Budget()),
         ]
-        self._bounded = budget is not None or run_budget is not None
+        self.bounded = budget is not None or run_budget is not None
         self._ledger = ledger
 
     @property
@@ -230,14 +246,29 @@ class Account:
         It may be billed and nobody says how much: it is taken for what the copy that
         came first used, and marked as estimated.
         """
+        self.wasted(task, replace(usage, estimated=True))
+
+    def wasted(self, task: str, usage: Usage | None) -> None:
+        """Count the tokens of a completion that is of no use: it is billed as well."""
+        if usage is not None:
+            self._ledger.add(self.role, task, self._taken(usage))
+
+    def reserve(self, task: str, usage: Usage) -> None:
+        """Count what a submitted call may take, until ``release``."""
+        self._ledger.add(self.role, task, self._taken(usage))
+
+    def release(self, task: str, usage: Usage) -> None:
+        """Take back what was reserved: what the call took is known."""
+        self._ledger.add(self.role, task, Tally().since(self._taken(usage)))
+
+    def _taken(self, usage: Usage) -> Tally:
         given, made = usage.input_tokens, usage.output_tokens
-        tally = Tally(
+        return Tally(
             input_tokens=given,
             output_tokens=made,
-            estimated_tokens=given + made,
+            estimated_tokens=usage.estimated * (given + made),
             money=self._cost(given, made),
         )
-        self._ledger.add(self.role, task, tally)
 
     def recalled(self, task: str, count: int, usage: Usage) -> None:
         """Count requests that the store answered, and the tokens of their replies."""
@@ -271,12 +302,14 @@ class Account:
             if usage.estimated:
                 tally.estimated_tokens += usage.input_tokens + usage.output_tokens
         tally.money = self._cost(tally.input_tokens, tally.output_tokens)
+        if tally.tokens and not self.priced:
+            self._ledger.unpriced.add(self.role)
         self._ledger.add(self.role, task, tally)
         return tally
 
     def spent(self) -> str:
         """Return which budget is spent, or nothing while none is."""
-        if not self._bounded:
+        if not self.bounded:
             return ""
         for whose, role, budget in self._budgets:
             tally = self._ledger.total(role)
@@ -295,12 +328,23 @@ class Account:
 
 def stop_for_budget(which: str) -> ChatModelError:
     """Return the error that ends a run whose budget is spent."""
-    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
     return ChatModelError(
         f"{which}, is spent; everything answered is stored and nothing is lost: run"
-        f" `{command}` again to go on with as much once more, or raise `budget` in the"
-        " catalog."
+        f" {_this_command()} again to go on with as much once more, or raise `budget`"
+        " in the catalog."
     )
+
+
+def _this_command() -> str:
+    """Return what the user typed, as far as Python can tell."""
+    program = Path(sys.argv[0])
+    if program.stem.endswith("kernel_launcher"):  # Jupyter, Colab
+        return "this cell"
+    if program.name == "__main__.py":
+        typed = ["python", "-m", program.parent.name]
+    else:
+        typed = ["python", str(program)] if program.suffix == ".py" else [program.name]
+    return f"`{shlex.join([*typed, *sys.argv[1:]])}`"
 
 
 def read_prices(path: str | Path) -> dict[str, Price]:

@@ -20,11 +20,26 @@ characters; English runs to about 4, so an estimate errs on the dear side."""
 CountTokens = Callable[[str], int]
 
 _BODY_KEPT: Final = 4_000
+_BAD_REQUEST: Final = 400
 _SERVER_ERROR: Final = 500
 _CONTEXT = re.compile(r"context.{0,3}(length|window)|max_model_len|too long", re.I)
 _FILTER = re.compile(r"content_filter|data_inspection|content management policy", re.I)
 _REVISION = re.compile(r"[-@:_](latest|v?\d[\w.@-]*)")
 _THINKING = re.compile(r"\A\s*(?:<think>)?(.*?)</think>\s*", re.DOTALL)
+_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
+_MOST_TOKENS: Final = 2**31
+_UNUSABLE_FINISH: Final = {
+    "length": "truncated",
+    "model_length": "truncated",  # Mistral
+    "max_tokens": "truncated",  # Gemini, in capitals
+    "content_filter": "content_filter",
+    "sensitive": "content_filter",  # Zhipu
+    # Cut off by the server's own trouble, with whatever was written until then.
+    "abort": "server_error",  # vLLM, SGLang
+    "error": "server_error",  # vLLM, Mistral, OpenRouter
+    "insufficient_system_resource": "server_error",  # DeepSeek
+    "network_error": "server_error",  # Zhipu
+}
 
 
 def estimate_tokens(characters: int) -> int:
@@ -81,34 +96,63 @@ def read_completion(
 
     Returns:
         A fault of kind ``bad_body`` (not a completion), ``wrong_model`` (another one
-        says it answered), ``truncated`` (the token limit cut it), ``content_filter`` or
-        ``empty_reply``.
+        says it answered), ``truncated`` (the token limit cut it), ``content_filter``,
+        ``server_error`` (the server broke off) or ``empty_reply``, with what it cost.
     """
     kept = body[:_BODY_KEPT].decode(errors="replace")
     try:
         completion = json.loads(body)
         choices = completion["choices"]
         message = choices[0]["message"] if choices else {}
-        finish_reason = (choices[0].get("finish_reason") if choices else "") or "stop"
-        text, reasoning = _split_reasoning(message)
-        usage = _reported(completion.get("usage"))
-        said = completion.get("model") or ""
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        finish_reason = choices[0].get("finish_reason") if choices else None
+        finish_reason = _whole(str(finish_reason or "stop"))
+        text, reasoning = map(_whole, _split_reasoning(message))
+        said = str(completion.get("model") or "")
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         detail = f"The body is no chat completion ({type(error).__name__})."
-        return Fault("bad_body", detail, body=kept)
-    if names and said and not any(_is_model(said, name) for name in names):
-        return Fault("wrong_model", f"the endpoint says it is {said!r}", body=kept)
-    if reason := _unusable(finish_reason, text):
-        return Fault(reason, f"finish_reason={finish_reason}", body=kept)
+        return Fault(_kind_of_no_completion(body), detail, body=kept)
+    usage = _reported(completion.get("usage"))
     usage = usage or _estimated(messages, text + reasoning, count_tokens)
+    if names and said and not any(_is_model(said, name) for name in names):
+        detail = f"the endpoint says it is {said!r}"
+        return Fault("wrong_model", detail, body=kept, usage=usage)
+    if reason := _unusable(finish_reason, text):
+        detail = f"finish_reason={finish_reason}"
+        return Fault(reason, detail, body=kept, usage=usage)
     return Answer(text, reasoning, finish_reason, usage)
 
 
-def _text(content: str | Sequence[Mapping[str, Any]]) -> str:
+def _kind_of_no_completion(body: bytes) -> str:
+    """Return the kind of a body that is none, an error sent as HTTP 200 among them."""
+    try:
+        code = json.loads(body)["error"].get("code")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return "bad_body"
+    status = code if isinstance(code, int) and code >= _BAD_REQUEST else _BAD_REQUEST
+    kind = kind_of_refusal(status, body.decode(errors="replace"))
+    return "bad_body" if kind == "bad_request" else kind
+
+
+def _text(content: str | Sequence[Mapping[str, Any]] | None) -> str:
     """Return the text of a message; an image beside it is not counted."""
     if isinstance(content, str):
         return content
-    return "".join(part.get("text", "") for part in content)
+    return "".join(part.get("text", "") for part in content or ())
+
+
+def _whole(text: str) -> str:
+    """Return ``text`` with U+FFFD for halves of characters: no table can hold them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _HALF_CHARACTER.sub("\ufffd", text)
+    return text
 
 
 def _is_model(said: str, name: str) -> bool:
@@ -123,20 +167,18 @@ def _is_model(said: str, name: str) -> bool:
 
 
 def _unusable(finish_reason: str, text: str) -> str:
-    if finish_reason == "length":
-        return "truncated"
-    if finish_reason == "content_filter":
-        return "content_filter"
-    return "" if text else "empty_reply"
+    reason = _UNUSABLE_FINISH.get(finish_reason.lower(), "")
+    return reason or ("" if text else "empty_reply")
 
 
 def _split_reasoning(message: Mapping[str, Any]) -> tuple[str, str]:
     """Return answer and reasoning: a field of its own, or ``<think>`` in the text.
 
     Chat templates that open ``<think>`` themselves leave only the closing tag in the
-    text, so the opening one may be missing.
+    text, so the opening one may be missing. A model that declines in the field made for
+    it has said so in words.
     """
-    text = message.get("content") or ""
+    text = _text(message.get("content")) or message.get("refusal") or ""
     reasoning = message.get("reasoning_content") or message.get("reasoning") or ""
     if not reasoning and (match := _THINKING.match(text)):
         return text[match.end() :].strip(), match.group(1).strip()
@@ -145,15 +187,23 @@ def _split_reasoning(message: Mapping[str, Any]) -> tuple[str, str]:
     return text.strip(), reasoning.strip()
 
 
-def _reported(usage: Mapping[str, Any] | None) -> Usage | None:
-    if not usage or usage.get("prompt_tokens") is None:
+def _reported(usage: Any) -> Usage | None:
+    """Return what the endpoint counted; nothing where it says no two numbers."""
+    try:
+        given, made = int(usage["prompt_tokens"]), int(usage["completion_tokens"])
+    except (LookupError, TypeError, ValueError, OverflowError):
         return None
-    return Usage(int(usage["prompt_tokens"]), int(usage.get("completion_tokens") or 0))
+    believable = 0 <= given < _MOST_TOKENS and 0 <= made < _MOST_TOKENS
+    return Usage(given, made) if believable else None
 
 
 def _estimated(messages: Sequence[Message], made: str, count: CountTokens) -> Usage:
-    given = "".join(_text(message["content"]) for message in messages)
-    return Usage(count(given), count(made), estimated=True)
+    return Usage(count_prompt(messages, count), count(made), estimated=True)
+
+
+def count_prompt(messages: Sequence[Message], count: CountTokens) -> int:
+    """Return about how many tokens ``messages`` make."""
+    return count("".join(_text(message["content"]) for message in messages))
 
 
 def wire_body(model: str, call: Call) -> dict[str, Any]:

@@ -208,8 +208,9 @@ class Dispatcher:
         self._wake.set()
 
     async def _attempt(self, job: _Job, lane: Lane, begun: Begun) -> None:
+        left = job.begun_at + self.patience.deadline_seconds - begun.at
         try:
-            async with asyncio.timeout(self.patience.timeout_seconds):
+            async with asyncio.timeout(min(self.patience.timeout_seconds, left)):
                 answer = await self.ask(lane.client, job.call)
         except TimeoutError:
             answer = Fault("timeout", "no reply in time")
@@ -223,7 +224,9 @@ class Dispatcher:
             self._answered = True
             self._cancel_copies(job, answer.usage)
             self._hand_over(job, replace(answer, attempts=job.sent), now)
-        elif not job.copies:
+        elif job.copies:
+            self.account.wasted(job.call.request.task, answer.usage)
+        else:
             job.charged += self._charges(job, answer, away=away)
             self._retry_or_fail(job, answer, now)
 
@@ -260,6 +263,7 @@ class Dispatcher:
         if due - job.begun_at > self.patience.deadline_seconds:
             late = replace(fault, reason="deadline", attempts=job.sent)
             return self._hand_over(job, late, now)
+        self.account.wasted(job.call.request.task, fault.usage)
         heapq.heappush(self._retries, (due, next(self._order), job))
         return None
 

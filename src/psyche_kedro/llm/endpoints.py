@@ -17,7 +17,8 @@ class Endpoint(BaseModel):
         base_url: Up to and including ``/v1``.
         api_key: ``None`` for a server that asks for none.
         weight: Share of the calls beside the model's other endpoints.
-        concurrency: Most requests in flight; ``None`` finds out, from 32 upwards.
+        concurrency: Most requests in flight, for each node that asks at a time;
+            ``None`` finds out, from 32 upwards.
         requests_per_minute: Where the provider states a limit.
         tokens_per_minute: Where the provider states a limit, input and output together.
     """

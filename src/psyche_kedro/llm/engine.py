@@ -23,6 +23,7 @@ import queue
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import partial
@@ -41,7 +42,7 @@ from psyche_kedro.llm.reply_store import (
 )
 
 _LOG = logging.getLogger(__name__)
-_PICTURE: Final = re.compile(r"data:([\w/+.-]+);base64,([A-Za-z0-9+/]*=*)")
+_PICTURE: Final = re.compile(r"data:([\w/+.-]+);base64,([A-Za-z0-9+/]*={0,2})")
 _CHUNK: Final = 256
 _CHUNK_SECONDS: Final = 0.05
 _GROUP: Final = 1024
@@ -87,6 +88,7 @@ class Fault:
         attempts: How often the call was sent.
         body: What came back last, as it came.
         retry_after: Seconds that the other side asks to wait.
+        usage: Tokens of a completion that is of no use, and is billed all the same.
     """
 
     reason: str
@@ -94,6 +96,7 @@ class Fault:
     attempts: int = 1
     body: str = ""
     retry_after: float = 0.0
+    usage: Usage | None = None
 
 
 Deliver = Callable[[Call, Answer | Fault], None]
@@ -142,14 +145,12 @@ class Engine:
         total = len(requests) if isinstance(requests, Sized) else None
         progress = Progress(self.name, total)
         batch = _Batch(self.name, self._account, progress)
-        with (
-            _heap_set_aside(),
-            self._store.open() as stored,
-            _Committer(self._store, batch.settle) as committer,
-        ):
-            calls = map(self._address, requests)
-            missing = batch.missing(calls, stored)
-            self._transport.send(missing, partial(self._deliver, committer))
+        with _heap_set_aside(), self._store.open() as stored:
+            with _Committer(self._store, batch.settle) as committer:
+                calls = map(self._address, requests)
+                missing = batch.missing(calls, stored)
+                self._transport.send(missing, partial(self._deliver, committer))
+            stored.add_hits(self.name, batch.hits)
         progress.end()
         batch.say_remembered()
         return batch.outcomes()
@@ -161,6 +162,8 @@ class Engine:
     def _deliver(
         self, committer: "_Committer", call: Call, answer: Answer | Fault
     ) -> None:
+        if isinstance(answer, Fault):
+            self._account.wasted(call.request.task, answer.usage)
         record = _record(self.name, call, answer)
         committer.put(_Delivery(record, answer.attempts))
 
@@ -188,7 +191,11 @@ def _heap_set_aside() -> Iterator[None]:
 
 
 class _Batch:
-    """One call of ``complete``: who waits for what, and what was counted."""
+    """One call of ``complete``: who waits for what, and what was counted.
+
+    Attributes:
+        hits: How many replies of earlier runs each task was given.
+    """
 
     def __init__(self, name: str, account: Account, progress: Progress) -> None:
         self._name = name
@@ -197,6 +204,7 @@ class _Batch:
         self._board = _Board()
         self._spent = ""
         self._remembered = 0
+        self.hits: Counter[str] = Counter()
 
     def missing(self, calls: Iterator[Call], stored: StoreSession) -> Iterator[Call]:
         """Yield what the store cannot answer, until a budget is spent."""
@@ -223,6 +231,12 @@ class _Batch:
     ) -> None:
         count = len(chunk) - len(fresh) + len(found)
         used = [said.usage for said in found.values() if isinstance(said, Reply)]
+        if used:
+            self.hits.update(
+                call.request.task
+                for call in fresh
+                if isinstance(found.get(call.key), Reply)
+            )
         usage = Usage(
             sum(u.input_tokens for u in used), sum(u.output_tokens for u in used)
         )
@@ -382,6 +396,7 @@ class _Committer:
         self._settle = settle
         self._queue: queue.Queue[_Delivery | None] = queue.Queue(_BACKLOG)
         self._error: BaseException | None = None
+        self._ended = False
         self._ripe = threading.Event()
         self._thread = threading.Thread(target=self._work, name="reply-store")
 
@@ -419,18 +434,18 @@ class _Committer:
             self._drain()
 
     def _groups(self) -> Iterator[list[_Delivery]]:
-        ended = False
-        while not ended:
+        while not self._ended:
             group = [self._queue.get()]
             self._ripe.wait(_LINGER_SECONDS)
             self._ripe.clear()
             with contextlib.suppress(queue.Empty):
                 while len(group) < _GROUP:
                     group.append(self._queue.get_nowait())
-            ended = group[-1] is None
+            self._ended = group[-1] is None
             if deliveries := [delivery for delivery in group if delivery is not None]:
                 yield deliveries
 
     def _drain(self) -> None:
-        while self._queue.get() is not None:
-            pass
+        """Take what still comes, up to the end, which a broken last group has seen."""
+        while not self._ended:
+            self._ended = self._queue.get() is None

@@ -9,6 +9,7 @@ reads. Its own retries are off, because they sleep on the slot.
 import contextlib
 import email.utils
 import functools
+import re
 import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,6 +43,8 @@ _RESERVED: Final = frozenset({"messages", "model", "n", "response_format", "stre
 _CONNECT_SECONDS: Final = 30.0
 _CONNECTIONS: Final = 100_000
 _STRANGERS: Final = 3
+_NO_COMPLETIONS: Final = 32
+_CODE: Final = re.compile(r"[\w.:-]{1,80}")
 _BATCH_RETRIES: Final = 8
 _BODY_KEPT: Final = 4_000
 
@@ -93,7 +96,7 @@ class OpenAIChatModel:
             sampling=sampling,
             store=store,
             transport=_BatchTransport(
-                model, endpoints[0], store, patience.poll_seconds, count_tokens
+                model, endpoints[0], patience, store, account, count_tokens
             )
             if mode == "batch"
             else _OnlineTransport(
@@ -156,8 +159,9 @@ class _OnlineTransport:
 class _BatchTransport:
     model: str
     endpoint: Endpoint
+    patience: Patience
     store: ReplyStore
-    poll_seconds: float
+    account: Account
     count_tokens: CountTokens
 
     def send(self, calls: Iterator[Call], deliver: Deliver) -> None:
@@ -166,17 +170,23 @@ class _BatchTransport:
     async def _send(self, calls: Iterator[Call], deliver: Deliver) -> None:
         base_url = self.endpoint.base_url
         async with open_client(self.endpoint) as client:
+            # Nothing waits for a slot here, so the SDK may retry and sleep.
+            patient = client.with_options(
+                max_retries=_BATCH_RETRIES, timeout=self.patience.timeout_seconds
+            )
+            support = SchemaSupport(self.store, base_url, self.model)
             sender = BatchSender(
                 self.model,
-                # Nothing waits for a slot here, so the SDK may retry and sleep.
-                api=_BatchApi(client.with_options(max_retries=_BATCH_RETRIES)),
+                api=_BatchApi(patient),
                 submissions=Submissions(self.store, base_url, self.model),
-                poll_seconds=self.poll_seconds,
+                account=self.account,
+                poll_seconds=self.patience.poll_seconds,
                 count_tokens=self.count_tokens,
+                schema_mode=support.recall() or "json_schema",
             )
             try:
                 await sender.send(calls, deliver)
-            except openai.APIError as error:
+            except (openai.APIError, aiohttp.ClientError, httpx2.HTTPError) as error:
                 raise ChatModelError(
                     f"The Batch API at {base_url} failed"
                     f" ({type(error).__name__}): mend that and run the same command"
@@ -246,6 +256,7 @@ class _Client:
         self._count_tokens = count_tokens
         self._known = False
         self._strangers = 0
+        self._no_completions = 0
 
     async def ask(self, call: Call) -> Answer | Fault:
         if call.request.schema is None:
@@ -267,6 +278,8 @@ class _Client:
         # The aiohttp transport lets some of aiohttp's own errors through.
         except (openai.APIError, aiohttp.ClientError, httpx2.HTTPError) as error:
             return Fault("connection", type(error.__cause__ or error).__name__)
+        except UnicodeEncodeError:
+            return Fault("bad_request", "half a character (a surrogate) in the request")
         answer = read_completion(
             response.content,
             call.request.messages,
@@ -276,7 +289,7 @@ class _Client:
         return self._recognised(answer)
 
     def _recognised(self, answer: Answer | Fault) -> Answer | Fault:
-        """Stop where the endpoint never was the model asked for: retries cost money."""
+        """Stop where the endpoint never was what was asked for: retries cost money."""
         if isinstance(answer, Answer):
             self._known = True
             return answer
@@ -287,10 +300,20 @@ class _Client:
                 f" and {answer.detail}: add that name to `aliases` of the catalog entry"
                 " if it is the same model."
             )
+        self._no_completions += answer.reason == "bad_body"
+        if self._no_completions >= _NO_COMPLETIONS and not self._known:
+            raise ChatModelError(
+                f"The endpoint {self._base_url} answers, but {_NO_COMPLETIONS} times it"
+                " was no chat completion: check that its base_url ends where"
+                " /chat/completions follows, and that no log-in page and no gateway"
+                " that streams stands in between."
+            )
         return answer
 
     def _refused(self, error: openai.APIStatusError) -> Fault:
-        status, code = error.status_code, str(error.code or "")
+        # A code is a slug; a sentence in its place might quote the request.
+        code = str(error.code) if _CODE.fullmatch(str(error.code or "")) else ""
+        status = error.status_code
         if status in _STOPPING or code in _STOPPING_CODES:
             raise ChatModelError(
                 f"The endpoint {self._base_url} refused model '{self._names[0]}'"

@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import itertools
 import json
+import re
 import sqlite3
 import time
 import zlib
@@ -58,7 +59,22 @@ _INSERT_REPLIES: Final = (
     "INSERT OR IGNORE INTO replies (key, model, task, text, reasoning, finish_reason,"
     " input_tokens, output_tokens, estimated, stored_at) VALUES %s"
 )
+_ADD_HITS: Final = (
+    "INSERT INTO hits VALUES (?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET hits = hits + excluded.hits"
+)
 _DELETE_FAILURES: Final = "DELETE FROM failures WHERE key IN (%s)"
+_MENDS: Final = {
+    "disk is full|No space": "free some space on its disk and run the same command"
+    " again",
+    # What SQLite says of a disk that is full from the beginning.
+    "disk I/O": "see whether its disk is full or failing and run the same command"
+    " again",
+    "readonly|Read-only|Permission": "make its folder writable or choose another with"
+    " --params data=…",
+    "locked|busy": "wait for the process that holds it",
+    "unable to open": "make its folder readable and writable",
+}
 _MIGRATIONS: Final = (
     """
     CREATE TABLE replies (
@@ -100,6 +116,14 @@ _MIGRATIONS: Final = (
         model TEXT NOT NULL,
         mode TEXT NOT NULL,
         PRIMARY KEY (base_url, model)
+    );
+    """,
+    """
+    CREATE TABLE hits (
+        model TEXT NOT NULL,
+        task TEXT NOT NULL,
+        hits INTEGER NOT NULL,
+        PRIMARY KEY (model, task)
     );
     """,
 )
@@ -225,8 +249,7 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError, zlib.error) as error:
         raise ChatModelError(
-            f"The reply store {path} cannot be used ({error}): {_mend(error)}; every"
-            " reply committed before is still in it."
+            f"The reply store {path} cannot be used ({error}): {_mend(error)}."
         ) from error
 
 
@@ -258,6 +281,10 @@ class StoreSession:
             self._insert(r for r in replies if r.reply.key not in earlier)
             self._insert_failures(failures)
         return settled | earlier
+
+    def add_hits(self, model: str, hits: Mapping[str, int]) -> None:
+        """Count how often replies of ``model`` were used again, by who asked."""
+        self.write(_ADD_HITS, [(model, task, count) for task, count in hits.items()])
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """Return the rows of a query."""
@@ -399,7 +426,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f" {len(_MIGRATIONS)}: use the newer psyche-kedro that wrote it."
         )
     if version < len(_MIGRATIONS):
-        _migrate(connection)
+        _migrate(connection, path)
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -420,10 +447,16 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             return
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     # Read again under the lock: another process may have migrated in between.
-    for step in _MIGRATIONS[_version(connection) :]:
+    version = _version(connection)
+    if version == 0 and connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+        raise ChatModelError(
+            f"The file {path} is a database of something else, no reply store: name"
+            " another file."
+        )
+    for step in _MIGRATIONS[version:]:
         for statement in step.split(";"):
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
@@ -435,13 +468,14 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _mend(error: BaseException) -> str:
+    """Return what to do, and whether what was committed is safe."""
     text = str(error)
-    if "full" in text or "No space" in text:
-        return "free some space on its disk and run the same command again"
-    if "readonly" in text or "Read-only" in text or "Permission" in text:
-        return "make its folder writable or choose another with --params data=…"
-    if "locked" in text or "busy" in text:
-        return "wait for the process that holds it"
-    if "unable to open" in text:
-        return "make its folder readable and writable"
+    for said, mend in _MENDS.items():
+        if re.search(said, text):
+            return f"{mend}; every reply committed before is still in it"
+    if isinstance(error, zlib.error):
+        return (
+            "write what can be read to a file with `kedro replies export`, move the"
+            " store away and import that file"
+        )
     return "save what can be read with `sqlite3 FILE .recover`, then move it away"

@@ -3,8 +3,8 @@
 OpenAI and new vLLM take ``response_format: json_schema``, older vLLM ``guided_json``,
 others only ``json_object``, some nothing at all. The first request with a schema tries
 them in this order while the others wait, and the store remembers what worked for an
-endpoint and model. Where nothing works the prompt alone asks for JSON, and the reader
-of replies (``answers.py``) is tolerant anyway.
+endpoint and model, which the next run tries first. Where nothing works the prompt alone
+asks for JSON, and the reader of replies (``answers.py``) is tolerant anyway.
 """
 
 import asyncio
@@ -43,11 +43,9 @@ class SchemaSupport:
         return await post(schema_fields(self._mode, schema))
 
     async def _probe(self, post: Post, schema: Mapping[str, Any]) -> Answer | Fault:
-        self._mode = self._recall()
-        if self._mode is not None:
-            return await post(schema_fields(self._mode, schema))
         first: Answer | Fault | None = None
-        for mode in _MODES:
+        # What worked in an earlier run comes first; the server may be another since.
+        for mode in dict.fromkeys((self.recall() or _MODES[0], *_MODES)):
             answer = await post(schema_fields(mode, schema))
             first = first or answer
             if isinstance(answer, Answer) or answer.reason == "truncated":
@@ -58,7 +56,8 @@ class SchemaSupport:
         # Refused even without a schema: the request itself is bad.
         return first or answer
 
-    def _recall(self) -> str | None:
+    def recall(self) -> str | None:
+        """Return the mode that was found in an earlier run, if any was."""
         with self._store.open() as session:
             found = session.rows(
                 "SELECT mode FROM schema_modes WHERE base_url = ? AND model = ?",

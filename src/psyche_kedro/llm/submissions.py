@@ -2,8 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from psyche_kedro.llm.reply_store import ReplyStore
+from psyche_kedro.llm.reply_store import ReplyStore, StoreSession
+
+
+class Submitted(NamedTuple):
+    """A submission that the provider knows, and the keys of its calls in order."""
+
+    submission: str
+    keys: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +31,33 @@ class Submissions:
     def prepare(self, submission: str, keys: Sequence[str]) -> None:
         """Note the calls of a submission that is about to be sent."""
         with self.store.open() as session, session.transaction():
-            session.write(
-                "INSERT INTO submissions (id, base_url, model) VALUES (?, ?, ?)",
-                [(submission, self.base_url, self.model)],
-            )
-            session.write(
-                "INSERT INTO submitted_calls VALUES (?, ?)",
-                [(bytes.fromhex(key), submission) for key in keys],
-            )
+            self._insert(session, submission, keys)
 
-    def name(self, submission: str, batch: str) -> None:
-        """Note the provider's id of a submission."""
-        with self.store.open() as session:
+    def name(self, submission: str, batch: str, keys: Sequence[str]) -> None:
+        """Note the provider's id of a submission, and its calls where they are gone.
+
+        Another process may have found the submission without an id, and no batch for
+        it, while the file was still on its way up, and have taken it for a dead run's.
+        """
+        with self.store.open() as session, session.transaction():
+            known = session.rows("SELECT 1 FROM submissions WHERE id = ?", [submission])
+            if not known:
+                self._insert(session, submission, keys)
             session.write(
                 "UPDATE submissions SET batch = ? WHERE id = ?", [(batch, submission)]
             )
+
+    def _insert(
+        self, session: StoreSession, submission: str, keys: Sequence[str]
+    ) -> None:
+        session.write(
+            "INSERT INTO submissions (id, base_url, model) VALUES (?, ?, ?)",
+            [(submission, self.base_url, self.model)],
+        )
+        session.write(
+            "INSERT INTO submitted_calls VALUES (?, ?)",
+            [(bytes.fromhex(key), submission) for key in keys],
+        )
 
     def drop(self, submission: str) -> None:
         """Forget a submission."""
@@ -51,15 +71,13 @@ class Submissions:
         """Return those whose id at the provider is not known."""
         return [submission for submission, batch in self._all() if batch is None]
 
-    def named(self) -> dict[str, str]:
-        """Return the submission of each batch."""
-        return {batch: submission for submission, batch in self._all() if batch}
-
-    def keys(self) -> frozenset[str]:
-        """Return the keys of all calls submitted and not collected."""
-        return frozenset(
-            key for submission, _ in self._all() for key in self.keys_of(submission)
-        )
+    def named(self) -> dict[str, Submitted]:
+        """Return what is submitted and not collected, by the provider's id."""
+        return {
+            batch: Submitted(submission, self.keys_of(submission))
+            for submission, batch in self._all()
+            if batch
+        }
 
     def keys_of(self, submission: str) -> list[str]:
         """Return the keys of one submission's calls, in their order."""
@@ -70,15 +88,20 @@ class Submissions:
             )
         return [key.hex() for (key,) in rows]
 
-    def settled(self, key: str) -> bool:
-        """Return whether the store holds an outcome of ``key``, of either kind."""
+    def settled(self, key: str, since: float) -> bool:
+        """Return whether the store holds a reply to ``key``, or a failure of late.
+
+        Args:
+            key: Of a call.
+            since: Seconds since the epoch; an earlier run may have left a failure.
+        """
         blob = bytes.fromhex(key)
         with self.store.open() as session:
             return bool(
                 session.rows(
-                    "SELECT 1 FROM replies WHERE key = ?"
-                    " UNION SELECT 1 FROM failures WHERE key = ?",
-                    (blob, blob),
+                    "SELECT 1 FROM replies WHERE key = ? UNION"
+                    " SELECT 1 FROM failures WHERE key = ? AND failed_at >= ?",
+                    (blob, blob, int(since)),
                 )
             )
 

@@ -1,6 +1,7 @@
 """What ``kedro replies`` does to a store: look, prune, move, check, ask again."""
 
 import json
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,16 +16,19 @@ from psyche_kedro.llm.reply_store import (
 )
 
 _IMPORT_GROUP: Final = 1_000
+_KEY: Final = re.compile("[0-9a-f]{64}")
+_MOST: Final = 2**31
 
 
 class Holding(NamedTuple):
-    """What a store holds of one model and task."""
+    """What a store holds of one model and task, and how often it spared a call."""
 
     model: str
     task: str
     replies: int
     input_tokens: int
     output_tokens: int
+    hits: int = 0
 
 
 class Refusal(NamedTuple):
@@ -41,8 +45,9 @@ def list_holdings(session: StoreSession) -> list[Holding]:
     return [
         Holding(*row)
         for row in session.rows(
-            "SELECT model, task, count(*), sum(input_tokens), sum(output_tokens)"
-            " FROM replies GROUP BY model, task ORDER BY model, task"
+            "SELECT model, task, count(*), sum(input_tokens), sum(output_tokens),"
+            " coalesce(max(hits), 0) FROM replies LEFT JOIN hits USING (model, task)"
+            " GROUP BY model, task ORDER BY model, task"
         )
     ]
 
@@ -73,6 +78,7 @@ def prune_replies(
             " store's file."
         )
     removed = session.write(f"DELETE FROM replies{where}", [values])  # noqa: S608
+    session.write(f"DELETE FROM hits{where}", [values])  # noqa: S608
     session.write("VACUUM")
     return removed
 
@@ -95,18 +101,40 @@ def _where(columns: Mapping[str, str | None]) -> tuple[str, tuple[str, ...]]:
     return f" WHERE {where}" if where else "", tuple(named.values())
 
 
-def export_replies(session: StoreSession, path: Path) -> int:
-    """Write every reply as a line of JSON; return how many."""
+class Exported(NamedTuple):
+    """How many replies were written, and how many could not be read."""
+
+    written: int
+    unreadable: int
+
+
+def export_replies(session: StoreSession, path: Path) -> Exported:
+    """Write every reply that can be read as a line of JSON.
+
+    Raises:
+        ChatModelError: If the file cannot be written.
+    """
     query = (
         "SELECT key, model, task, text, reasoning, finish_reason, input_tokens,"
         " output_tokens, estimated FROM replies ORDER BY id"
     )
-    count = 0
-    with path.open("w", encoding="utf-8") as file:
-        for row in session.each(query):
-            file.write(json.dumps(_as_line(row), ensure_ascii=False) + "\n")
-            count += 1
-    return count
+    written = unreadable = 0
+    try:
+        with path.open("w", encoding="utf-8", errors="surrogatepass") as file:
+            for row in session.each(query):
+                try:
+                    line = json.dumps(_as_line(row), ensure_ascii=False)
+                except (zlib.error, UnicodeDecodeError):
+                    unreadable += 1
+                    continue
+                file.write(line + "\n")
+                written += 1
+    except OSError as error:
+        raise ChatModelError(
+            f"The file {path} cannot be written ({error.strerror}): name another, or"
+            " free some space."
+        ) from error
+    return Exported(written, unreadable)
 
 
 def _as_line(row: tuple[Any, ...]) -> dict[str, Any]:
@@ -139,11 +167,11 @@ def _count(session: StoreSession) -> int:
 
 
 def _read_lines(path: Path) -> Iterator[ReplyRecord]:
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
                 yield _record(json.loads(line))
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, LookupError, TypeError) as error:
                 raise ChatModelError(
                     f"Line {number} of {path} is no exported reply"
                     f" ({type(error).__name__}): import what `kedro replies export`"
@@ -152,14 +180,26 @@ def _read_lines(path: Path) -> Iterator[ReplyRecord]:
 
 
 def _record(line: Mapping[str, Any]) -> ReplyRecord:
-    bytes.fromhex(line["key"])
+    """Return one exported reply.
+
+    Raises:
+        ValueError: If a field is not what an export writes; ``INSERT OR IGNORE`` would
+            drop the row without a word.
+    """
+    texts = ("key", "model", "task", "text", "reasoning", "finish_reason")
+    given, made, estimated = line["usage"]
+    whole = all(isinstance(line[name], str) for name in texts)
+    if not whole or not all(type(n) is int and 0 <= n < _MOST for n in (given, made)):
+        raise ValueError("a field of another type")
+    if not _KEY.fullmatch(line["key"]):
+        raise ValueError("no key")
     reply = Reply(
         text=line["text"],
         model=line["model"],
         key=line["key"],
         reasoning=line["reasoning"],
         finish_reason=line["finish_reason"],
-        usage=Usage(*line["usage"]),
+        usage=Usage(given, made, bool(estimated)),
     )
     return ReplyRecord(reply, line["task"])
 
