@@ -32,8 +32,8 @@ from psyche_kedro.tables import (
 )
 
 _NEVER_IN_A_REPLY = {"invented_name", "invented_diagnosis"}
-# To name a condition is no diagnosis (请医生评估是不是抑郁症), and to cite a psychologist
-# (鲍恩提出的自我分化) makes up no one.
+# To name a condition is no diagnosis (请医生评估是不是抑郁症), and to cite a
+# psychologist (鲍恩提出的自我分化) makes up no one.
 _NO_CLAIM = re.compile(
     r"[^,。;!?，；！？\n]*(?:如果|是否|是不是|有没有|排查|排除|评估|筛查|不等于|不代表|不意味着|并不是"
     r"|不一定|未必)[^,。;!?，；！？\n]*"

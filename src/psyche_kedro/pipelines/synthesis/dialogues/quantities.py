@@ -1,8 +1,8 @@
 """Numbers and durations that an account states, in whatever words it states them.
 
-``半年`` is ``六个月``, ``俩月`` is ``两个月``, ``前年`` is two years ago: one fact, worded
-in two ways. ``三年`` is no ``三次``, so a number is kept with what it counts. ``一个``,
-``十分`` and ``三番五次`` count nothing.
+``半年`` is ``六个月``, ``俩月`` is ``两个月``, ``前年`` is two years ago: one fact.
+``三年`` is no ``三次``, so a number is kept with what it counts. ``一个``, ``十分`` and
+``三番五次`` count nothing.
 """
 
 import re

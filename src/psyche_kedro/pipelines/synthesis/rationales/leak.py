@@ -36,7 +36,7 @@ def leaks(candidate: str, question: Mapping[str, Any]) -> bool:
     if read_choice(candidate, labels).labels:
         return True
     texts = {o["label"]: _plain(o["text"]).strip(_ENDS) for o in question["options"]}
-    if _VERDICTS.issuperset(texts.values()):
+    if VERDICTS.keys() >= set(texts.values()):
         return tells_verdict(candidate)
     said = _plain(candidate)
     for part in filter(None, (question["case_text"], question["stem"])):
@@ -76,7 +76,10 @@ def _singles_out(mentions: Counter[str], gold: set[str]) -> bool:
 
 # ---- judging a statement ---------------------------------------------------------
 
-_VERDICTS = frozenset("正确 错误 不正确 对 错 不对 是 否 √ × ✓ ✗ 真 假".split())  # noqa: SIM905
+VERDICTS = dict.fromkeys(["正确", "对", "是", "√", "✓", "真"], True) | dict.fromkeys(
+    ["错误", "不正确", "错", "不对", "否", "×", "✗", "假"], False
+)
+"""Texts of a true/false item's options, and whether they call the statement right."""
 _WORD = r"(?:正确(?!地|性|理解|把握|认识|区分|分析)|错误|有误|(?:对|错)(?=的?(?:\W|$)))"
 _NEUTRAL = re.compile(
     rf"(?:是否|是不是|能否|有无|有没有)[^,。;!?]{{0,6}}?{_WORD}的?"
@@ -107,10 +110,10 @@ def tells_verdict(candidate: str) -> bool:
     said = _plain(candidate.replace("\n", "。"))
     sentences = re.split("[。;!?]", _NEUTRAL.sub("", said))
     asserted = [s for s in sentences if not _SUPPOSED.search(s)]
-    return len({told for s in asserted for told in _verdicts(s)}) == 1
+    return len({told for s in asserted for told in verdicts(s)}) == 1
 
 
-def _verdicts(sentence: str) -> list[bool]:
+def verdicts(sentence: str) -> list[bool]:
     """Return the verdicts of a sentence: right or wrong, negations taken in."""
     found = []
     for match in _TOLD.finditer(sentence):
