@@ -18,7 +18,7 @@ from psyche_kedro.estimate_basis import (
     earlier_tables,
     measured_sizes,
 )
-from psyche_kedro.estimate_command import describe
+from psyche_kedro.estimate_command import describe, estimate_command
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
 from psyche_kedro.llm.completions import estimate_from_characters
 from psyche_kedro.llm.offline import OfflineBrain
@@ -44,6 +44,7 @@ from psyche_kedro.pipelines.synthesis.questions.nodes import split_chunks
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import Documents, content_id, frame
 from scripted import text_of
+from whole_run import run_kedro
 
 PROJECT = Path(__file__).parents[3]
 SETTINGS = yaml.safe_load(
@@ -362,3 +363,25 @@ def test_the_command_says_what_it_counts(first: Run) -> None:
     assert "CNY" in nodes[0] and "CNY" in total
     assert "no price" in "".join(nodes)
     assert "paid before or not" in note and "holds 0 replies" in note
+
+
+def test_the_command_takes_settings_as_kedro_run_does() -> None:
+    given = ["--params", "data=runs/a,synthesis.rationales.rounds=1"]
+    parsed = estimate_command.make_context("estimate", given).params["params"]
+    assert parsed == {"data": "runs/a", "synthesis": {"rationales": {"rounds": 1}}}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("data=nowhere", "clean_documents: There is no table at"),
+        ("datum=x", "No configuration declares the parameter 'datum'"),
+    ],
+)
+def test_an_estimate_that_cannot_be_made_is_one_sentence(
+    given: str, told: str, tmp_path: Path
+) -> None:
+    said = run_kedro("estimate", "--params", given, data=tmp_path)
+    assert said.returncode == 1
+    assert f"Error: {told}" in said.stderr
+    assert "Traceback" not in said.stderr
