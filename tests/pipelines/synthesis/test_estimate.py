@@ -303,6 +303,24 @@ def test_the_estimate_moves_with_the_settings() -> None:
     assert refinements(0) == 0
 
 
+def test_without_a_run_tokens_are_those_of_the_text_at_a_stated_ratio() -> None:
+    def tokens(**changed: Any) -> dict[str, float]:
+        rows = expected(inputs(bank()) | changed, Basis())
+        return {
+            name: row.input_tokens.mid / row.calls.mid for name, row in rows.items()
+        }
+
+    turns = (POSTS[0], "说说看。" * 200, "还是睡不着。", "那就慢慢来。")
+    now, then = tokens(), tokens(useful_posts=useful(post(*turns)))
+    judged = "write_dialogues judge_model"
+    said = estimate_from_characters("".join(turns))
+    assert then[judged] - now[judged] > 0.8 * said
+    assert (
+        then["write_rationales teacher_model"] == now["write_rationales teacher_model"]
+    )
+    assert then["refine_posts teacher_model"] < 500
+
+
 # ---- tokens, money, the store ----------------------------------------------------
 
 ROLES = {"teacher_model": {"model": "qwen"}, "judge_model": {"role": "judge"}}
