@@ -118,6 +118,38 @@ def read_choice(
     return UNREAD
 
 
+def read_field(
+    value: object, labels: Sequence[str], *, texts: Mapping[str, str] | None = None
+) -> Choice:
+    """Return the choice in a field made for it: ``"ac"``, ``["A. 焦虑", "C. 强迫"]``.
+
+    Args:
+        value: As JSON gives it; the items of a list are one answer.
+        labels: Labels of the question's options, capital letters.
+        texts: Text by label.
+
+    Returns:
+        ``UNREAD`` where any part cannot be read.
+    """
+    parts = (
+        value if isinstance(value, list | tuple) else re.split("[;；\n]", str(value))
+    )
+    read = [_read_part(str(part), labels, texts) for part in parts if str(part).strip()]
+    if not read or UNREAD in read:
+        return UNREAD
+    return Choice(frozenset().union(*(part.labels for part in read)), read[0].rule)
+
+
+def _read_part(
+    text: str, labels: Sequence[str], texts: Mapping[str, str] | None
+) -> Choice:
+    letters = _slot(text)
+    if not letters:
+        return read_choice(text, labels, texts=texts)
+    found = _within(letters, _Question(frozenset(labels), texts or {}))
+    return Choice(found, "field") if found else UNREAD
+
+
 def read_objects(text: str) -> list[dict[str, Any]]:
     """Return every JSON object of a reply, in order; those of an array singly."""
     return [
@@ -145,8 +177,8 @@ def read_record(text: str, kind: type[Record]) -> Record | None:
 def read_json(text: str) -> object | None:
     """Return the JSON of a reply: its value, a list of several, or ``None``.
 
-    Code fences, text around it, single quotes, trailing commas, raw line breaks and a
-    cut-off array (its whole objects are kept) are tolerated.
+    Code fences, text around it, single quotes, trailing commas, ``//`` comments, raw
+    line breaks and a cut-off array (its whole objects are kept) are tolerated.
     """
     values = _reply_values(text)
     if len(values) > 1:
@@ -539,7 +571,8 @@ def _closing(text: str, start: int) -> int | None:
 
 def _mended(raw: str) -> object | None:
     """Return ``raw`` read with its usual slips mended, or ``None``."""
-    mended = re.sub(r",(\s*[\]}])", r"\1", raw)
+    mended = re.sub(r"([\"\d\]}el,])[ \t]*//[^\"\n]*$", r"\1", raw, flags=re.MULTILINE)
+    mended = re.sub(r",(\s*[\]}])", r"\1", mended)
     mended = re.sub(r'\\(?![\\"/bfnrtu])', r"\\\\", mended)
     try:
         return json.loads(mended, strict=False)  # type: ignore[no-any-return]

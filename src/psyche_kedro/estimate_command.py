@@ -8,13 +8,13 @@ import click
 import polars as pl
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-from kedro.io import DataCatalog, DatasetError
 from kedro.utils import find_kedro_project
 
 from psyche_kedro.estimate_basis import read_basis
 from psyche_kedro.pipelines.synthesis import parameters
 from psyche_kedro.pipelines.synthesis.costs.nodes import estimate_costs
 from psyche_kedro.pipelines.synthesis.questions.nodes import split_chunks
+from psyche_kedro.run_command import PARAMS, in_one_sentence
 
 _INPUTS = ("clean_documents", "clean_bank_questions", "useful_posts", "prices")
 _SETTINGS = {
@@ -30,7 +30,7 @@ _RESTS_ON = {
 BOUNDS = ("low", "mid", "high")
 
 
-@click.command(name="estimate")
+@click.command(name="estimate", params=[PARAMS])
 @click.option("--env", help="Whose models and prices: base, endpoint, paper …")
 @click.option(
     "--pipeline",
@@ -39,17 +39,16 @@ BOUNDS = ("low", "mid", "high")
     show_default=True,
     help="The chapter; synthesis is where nearly all calls are.",
 )
-@click.option("--params", help="As for `kedro run`, e.g. data=runs/a,raw=books.")
-def estimate_command(env: str | None, pipeline: str, params: str | None) -> None:
+@in_one_sentence
+def estimate_command(env: str | None, pipeline: str, params: dict[str, Any]) -> None:
     """Print calls, tokens and money per node and model, each with its range."""
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     bootstrap_project(project)
-    given = dict(pair.split("=", 1) for pair in params.split(",")) if params else None
-    with KedroSession.create(project, env=env, runtime_params=given) as session:
+    with KedroSession.create(project, env=env, runtime_params=params) as session:
         context = session.load_context()
         settings = context.config_loader["parameters"][pipeline]
         basis = read_basis(context)
-        inputs = _load(context.catalog)
+        inputs = {name: context.catalog.load(name) for name in _INPUTS}
     documents = inputs.pop("clean_documents")
     chunks, _ = split_chunks(
         documents, parameters.ChunkParameters(**settings["chunks"])
@@ -63,13 +62,6 @@ def estimate_command(env: str | None, pipeline: str, params: str | None) -> None
     click.echo(f"{pipeline}, by {_RESTS_ON[basis.rests_on]}; low … middle … high")
     for line in describe(rows):
         click.echo(line)
-
-
-def _load(catalog: DataCatalog) -> dict[str, Any]:
-    try:
-        return {name: catalog.load(name) for name in _INPUTS}
-    except DatasetError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def describe(estimates: pl.DataFrame) -> Iterable[str]:

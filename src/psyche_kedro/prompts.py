@@ -114,9 +114,13 @@ def render_question(question: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+SPEAKERS = {"user": "来访者", "assistant": "咨询师"}
+
+
 def render_dialogue(messages: list[dict[str, str]]) -> str:
     """Return a conversation as lines of ``来访者：…`` and ``咨询师：…``."""
-    names = {"user": "来访者", "assistant": "咨询师"}
     return "\n".join(
-        f"{names[m['role']]}：{m['content']}" for m in messages if m["role"] in names
+        f"{SPEAKERS[m['role']]}：{m['content']}"
+        for m in messages
+        if m["role"] in SPEAKERS
     )

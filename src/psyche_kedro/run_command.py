@@ -34,7 +34,9 @@ _COMPLAINT = re.compile(
 )
 
 
-def _in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
+def in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command that ends in one sentence where the user can mend the cause."""
+
     @functools.wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -59,9 +61,12 @@ def _sentence(error: Exception) -> str:
     return f"Parameter {'; '.join(complaints)} (see conf/base/parameters)."
 
 
+PARAMS = next(option for option in project.run.params if option.name == "params")
+"""Kedro's own ``--params``: dots nest, numbers are numbers."""
+
 run = click.Command(
     "run",
-    callback=_in_one_sentence(project.run.callback),
+    callback=in_one_sentence(project.run.callback),
     params=project.run.params,
     help=project.run.help,
 )

@@ -4,7 +4,6 @@ import polars as pl
 import pytest
 from questions_made import post, useful
 
-from psyche_kedro.pipelines.synthesis.dialogues.fact_check import invented_facts
 from psyche_kedro.pipelines.synthesis.dialogues.nodes import (
     refine_posts,
     write_dialogues,
@@ -90,46 +89,29 @@ def test_a_greeting_is_left_alone_and_needs_no_model() -> None:
     ("text", "reason"),
     [
         ("我失眠五个月了，很难受。", "invented_duration"),
+        ("来访者失眠三个月，和室友处不好。", "not_first_person"),
+        ("失眠三个月，室友关系紧张，求助。", "not_first_person"),
+        (f"{RETOLD}\n咨询师：听起来很辛苦。", "several_speakers"),
         (fail("content_filter"), "content_filter"),
         ("  ", "empty_reply"),
     ],
 )
 def test_why_a_retold_post_is_rejected(text: Answer, reason: str) -> None:
     kept, lost = retold(text, post(ASKED, REPLY))
-    assert (kept.height, lost["reason"].to_list()) in [
-        (0, [reason]),
-        (0, ["invented_number"]),
-    ]
+    assert (kept.height, lost["reason"].to_list()) == (0, [reason])
     assert ASKED[:5] not in str(lost.rows())
+
+
+def test_a_speakers_label_is_no_part_of_what_is_said() -> None:
+    kept, _ = retold(f"来访者：{RETOLD}", post(ASKED, REPLY))
+    assert kept["messages"][0][0]["content"] == RETOLD
+    kept, _ = dialogues(GOOD, f"咨询师：{WARM}")
+    assert kept["messages"][0][-1]["content"] == WARM
 
 
 def test_a_conversation_without_a_reply_is_rejected() -> None:
     _, lost = retold(RETOLD, post(ASKED))
     assert lost["reason"].to_list() == ["no_reply"]
-
-
-# ---- fact check ------------------------------------------------------------------
-
-SOURCE = "我今年大二，失眠三个月了，和室友吵过2次架，妈妈说我想太多。"
-
-
-@pytest.mark.parametrize(
-    ("text", "added"),
-    [
-        ("我读大二，这3个月一直失眠，和室友吵过两次架，心里很乱。", []),
-        ("我一个人待着，一直在想一些事，一下子就哭了。", []),
-        ("我失眠半年了。", ["invented_number", "invented_duration"]),
-        ("我今年20岁，读大二。", ["invented_number"]),
-        ("我和室友吵过五次架。", ["invented_number"]),
-        ("我和室友小李吵过架。", ["invented_name"]),
-        ("室友[人名2]总是很晚睡。", ["invented_name"]),
-        ("王老师说我想太多。", ["invented_name"]),
-        ("我被诊断为抑郁症。", ["invented_diagnosis"]),
-        ("我有中度焦虑，失眠三个月。", ["invented_diagnosis"]),
-    ],
-)
-def test_a_retold_post_may_not_add_facts(text: str, added: list[str]) -> None:
-    assert invented_facts(SOURCE, text) == added
 
 
 # ---- replies ---------------------------------------------------------------------
@@ -180,6 +162,29 @@ def test_each_aim_may_have_a_call_of_its_own_on_what_the_last_one_wrote() -> Non
     assert kept["prompt_digest"].to_list() == [STEPS.digest]
 
 
+def test_a_reply_that_goes_on_with_both_parts_is_rejected() -> None:
+    _, lost = dialogues(GOOD, f"{WARM}\n来访者：谢谢\n咨询师：不客气")
+    assert lost["reason"].to_list() == ["several_speakers"]
+
+
+def test_sixty_turns_stay_sixty_turns_and_the_users_words_theirs() -> None:
+    said = [f"第{n}次了，我还是睡不着。" for n in range(30)]
+    turns = [text for one in said for text in (one, REPLY)]
+    refined, _ = retold(fail("never_asked"), post("你好", "你好，请说", *turns))
+    kept, _ = write_dialogues(
+        useful(post("你好", "你好，请说", *turns)),
+        refined,
+        **PROMPTS,
+        judge_prompt=JUDGE,
+        teacher=ScriptedChatModel([("初稿", WARM)]),
+        judge=ScriptedChatModel([("", GOOD)]),
+        params=PARAMS,
+    )
+    messages = kept["messages"][0]
+    assert [m["role"] for m in messages] == ["user", "assistant"] * 31
+    assert [m["content"] for m in messages if m["role"] == "user"] == ["你好", *said]
+
+
 def test_a_reply_that_fails_loses_the_dialogue_with_its_reason() -> None:
     kept, lost = dialogues(GOOD, fail("timeout"))
     assert (kept.height, lost["reason"].to_list()) == (0, ["timeout"])
@@ -222,6 +227,43 @@ def test_a_crisis_needs_a_referral_whatever_the_judge_says() -> None:
     assert lost["reason"].to_list() == ["crisis_without_referral"]
     kept, _ = dialogues(GOOD, f"{WARM}也可以拨打热线12356。", risk="crisis")
     assert kept.height == 1
+
+
+@pytest.mark.parametrize("told", ["不用看医生，", "没必要去医院，", "别打热线，"])
+def test_advice_against_help_is_no_referral(told: str) -> None:
+    _, lost = dialogues(GOOD, f"{told}{WARM}", risk="crisis")
+    assert lost["reason"].to_list() == ["crisis_without_referral"]
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        '{"empathy": 4.0, "guidance": "3", "steps": "5分", "safe": "true"}',
+        f"```json\n{GOOD}\n```",
+        f'<think>{{"empathy": 1, "safe": false}}</think>{GOOD}',
+    ],
+)
+def test_scores_are_read_in_the_forms_that_judges_give_them(verdict: str) -> None:
+    kept, _ = dialogues(verdict)
+    assert kept.select("empathy", "guidance", "steps").rows() == [(4, 3, 5)]
+
+
+@pytest.mark.parametrize(
+    "told", ["如果一直这样，请医生评估是不是抑郁症。", "情绪低落不等于抑郁症。"]
+)
+def test_to_name_a_condition_is_no_diagnosis(told: str) -> None:
+    kept, _ = dialogues(GOOD, f"{WARM}{told}")
+    assert kept.height == 1
+
+
+@pytest.mark.parametrize(
+    "told", ["鲍恩提出的自我分化，", "心理学家林内翰认为，", "戈特曼的研究说，"]
+)
+def test_to_cite_a_psychologist_makes_up_no_one(told: str) -> None:
+    kept, _ = dialogues(GOOD, f"{WARM}{told}人需要被理解。")
+    assert kept.height == 1
+    _, lost = dialogues(GOOD, f"{WARM}{told}你的同事林晓燕也需要。")
+    assert lost["reason"].to_list() == ["invented_name"]
 
 
 def test_a_reply_may_count_steps_but_not_diagnose() -> None:

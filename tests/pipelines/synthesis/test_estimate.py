@@ -18,7 +18,7 @@ from psyche_kedro.estimate_basis import (
     earlier_tables,
     measured_sizes,
 )
-from psyche_kedro.estimate_command import describe
+from psyche_kedro.estimate_command import describe, estimate_command
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
 from psyche_kedro.llm.completions import estimate_from_characters
 from psyche_kedro.llm.offline import OfflineBrain
@@ -44,6 +44,7 @@ from psyche_kedro.pipelines.synthesis.questions.nodes import split_chunks
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import Documents, content_id, frame
 from scripted import text_of
+from whole_run import run_kedro
 
 PROJECT = Path(__file__).parents[3]
 SETTINGS = yaml.safe_load(
@@ -302,6 +303,24 @@ def test_the_estimate_moves_with_the_settings() -> None:
     assert refinements(0) == 0
 
 
+def test_without_a_run_tokens_are_those_of_the_text_at_a_stated_ratio() -> None:
+    def tokens(**changed: Any) -> dict[str, float]:
+        rows = expected(inputs(bank()) | changed, Basis())
+        return {
+            name: row.input_tokens.mid / row.calls.mid for name, row in rows.items()
+        }
+
+    turns = (POSTS[0], "说说看。" * 200, "还是睡不着。", "那就慢慢来。")
+    now, then = tokens(), tokens(useful_posts=useful(post(*turns)))
+    judged = "write_dialogues judge_model"
+    said = estimate_from_characters("".join(turns))
+    assert then[judged] - now[judged] > 0.8 * said
+    assert (
+        then["write_rationales teacher_model"] == now["write_rationales teacher_model"]
+    )
+    assert then["refine_posts teacher_model"] < 500
+
+
 # ---- tokens, money, the store ----------------------------------------------------
 
 ROLES = {"teacher_model": {"model": "qwen"}, "judge_model": {"role": "judge"}}
@@ -362,3 +381,25 @@ def test_the_command_says_what_it_counts(first: Run) -> None:
     assert "CNY" in nodes[0] and "CNY" in total
     assert "no price" in "".join(nodes)
     assert "paid before or not" in note and "holds 0 replies" in note
+
+
+def test_the_command_takes_settings_as_kedro_run_does() -> None:
+    given = ["--params", "data=runs/a,synthesis.rationales.rounds=1"]
+    parsed = estimate_command.make_context("estimate", given).params["params"]
+    assert parsed == {"data": "runs/a", "synthesis": {"rationales": {"rounds": 1}}}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("data=nowhere", "clean_documents: There is no table at"),
+        ("datum=x", "No configuration declares the parameter 'datum'"),
+    ],
+)
+def test_an_estimate_that_cannot_be_made_is_one_sentence(
+    given: str, told: str, tmp_path: Path
+) -> None:
+    said = run_kedro("estimate", "--params", given, data=tmp_path)
+    assert said.returncode == 1
+    assert f"Error: {told}" in said.stderr
+    assert "Traceback" not in said.stderr

@@ -27,12 +27,49 @@ OPTIONS = "A. 复述策略\nB. 组块\nC. 系列位置效应\nD. 前摄抑制"
         ("比较前摄抑制、系列位置效应、组块和复述策略，尤其是组块。", True),
         ("比较组块和复述策略的定义。", True),
         ("题干“把零散材料合成较大单位的记忆方法是（ ）。”问的是方法。", False),
+        ("选项有 A、复述策略；B、组块；C、系列位置效应；D、前摄抑制。", False),
+        ("复述策略、系列位置效应、前摄抑制为何不对，组块为何对？", True),
+        ("复述策略不合；系列位置效应不合；前摄抑制不合；组块符合。", True),
+        ("想一想什么是组\u200b块。", True),
     ],
 )
 def test_a_candidate_leaks_by_an_answer_or_by_singling_the_gold_out(
     candidate: str, told: bool
 ) -> None:
     assert leaks(candidate, question()) is told
+
+
+@pytest.mark.parametrize(
+    ("candidate", "told"),
+    [
+        ("重点分析B。", True),
+        ("请说明为什么B成立。", True),
+        ("只有选项B符合条件。", True),
+        ("先排除A、C、D。", True),
+        ("第二个选项值得细看。", True),
+        ("留意A与题干的差别。", False),  # a distractor, and two are left
+        ("对每个选项A、B、C、D分别判断。", False),
+        ("从A到D逐项检验，按A→B→C→D的顺序。", False),
+        ("用ABC理论分析，区分A型人格与B型人格。", False),
+        ("输出 JSON，键为 rationale 和 prediction。", False),
+        ("按 {{ question }} 和 {0} 的要求作答。", False),
+    ],
+)
+def test_a_letter_or_a_place_singles_an_option_out_as_its_text_does(
+    candidate: str, told: bool
+) -> None:
+    assert leaks(candidate, question()) is told
+
+
+def test_a_stem_that_sounds_like_an_answer_may_be_repeated() -> None:
+    row = question("A. 下列记忆方法中，answer: B 型的是（ ）。")
+    assert not leaks(f"读清题干“{row['stem']}”，再逐项对照。", row)
+    assert leaks(f"读清题干“{row['stem']}”，答案是B。", row)
+
+
+def test_options_that_say_the_same_are_named_together() -> None:
+    row = question(texts=("组块。", "组块", "复述", "联想"))
+    assert leaks("想一想什么是组块。", row)
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,14 @@ def test_each_half_step_of_a_round_is_one_batch_with_its_round() -> None:
     ]  # fmt: skip
 
 
+def test_a_candidate_is_asked_with_as_it_stands_template_marks_included() -> None:
+    marked = "先辨清概念 {{ 7 * 7 }} {% if x %}，再按 {0} 逐项对照。"
+    once = PARAMS.model_copy(update={"rounds": 1})
+    rounds, teacher = refined(lambda _: marked, answers(), once)
+    assert rounds["outcome"].to_list() == ["verified", "accepted"]
+    assert teacher.requests[-1].messages[0] == {"role": "system", "content": marked}
+
+
 def test_the_refiner_sees_no_rationale_where_the_setting_says_so() -> None:
     blind = PARAMS.model_copy(update={"refinement_input": "question"})
     _, teacher = refined(proposes(), answers(), blind)

@@ -73,6 +73,14 @@ ANSWERS: dict[str, Callable[[int], Behaviour]] = {
     ),
     "wrong": says("A"),
     "one too many": says("AB"),
+    "two in a list": lambda round_: Behaviour(
+        text=as_json(
+            rationale=f"第{round_}轮：{SOUND}", prediction=["B. 组块", "A. 复述"]
+        )
+    ),
+    "takes it back": lambda round_: Behaviour(
+        text=says("B")(round_).text + "更正：" + says("A")(round_).text
+    ),
     "no option": says("F"),
     "no prediction": writes(as_json(rationale=SOUND).replace("{", "{{")[:-1] + "}}"),
     "no rationale": writes('{{"rationale": "", "prediction": "B"}}'),
@@ -95,6 +103,8 @@ CANDIDATES: dict[str, Callable[[int], Behaviour]] = {
     "guides": lambda round_: Behaviour(text=guide(round_)),
     "tells a letter": writes("逐项分析之后可以得出，答案是B。"),
     "names the gold": writes("先弄清什么是组块，再逐项对照。"),
+    "points at the gold": writes("先说明为什么B成立，再看其余。"),
+    "judges each": writes("复述策略不合；系列位置效应不合；前摄抑制不合；组块符合。"),
     "leaves one over": writes("先排除复述策略、系列位置效应和前摄抑制。"),
     "lists all": writes("辨清复述策略、组块、系列位置效应、前摄抑制的定义。"),
     "quotes": writes(f"可以这样想：{OPENING}，再看其余。"),
@@ -167,6 +177,8 @@ CASES: dict[str, Case] = {
     "loose form": Case("right, in a fence → right", ALL_ON, "3 3 → 3 judge, agree"),
     "unreadable": Case(f"{NEVER}unreadable → unread unreadable_reply"),
     "declined": Case(f"{NEVER}declines → unread refusal"),
+    "two in a list": Case(f"{NEVER}two in a list → wrong"),
+    "takes it back": Case(f"{NEVER}takes it back → unread several_predictions"),
     "no such option": Case(f"{NEVER}no option → unread no_prediction"),
     "no prediction": Case(f"{NEVER}no prediction → unread no_prediction"),
     "no rationale": Case(f"{NEVER}no rationale → unread no_rationale"),
@@ -210,6 +222,8 @@ CASES: dict[str, Case] = {
         for said, reason in {
             "tells a letter": "leak",
             "names the gold": "leak",
+            "points at the gold": "leak",
+            "judges each": "leak",
             "leaves one over": "leak",
             "quotes": "quotes_rationale",
             "declines": "refusal",
@@ -227,6 +241,8 @@ CASES: dict[str, Case] = {
         )
         for said, reason in {
             "one too many": "wrong",
+            "two in a list": "wrong",
+            "takes it back": "several_predictions",
             "unreadable": "unreadable_reply",
             "declines": "refusal",
             "no prediction": "no_prediction",

@@ -6,20 +6,21 @@ attempts a question takes). A call is one that the run needs, whether or not the
 holds its reply already: which of them it does cannot be told before they are asked.
 
 Rates come from the tables of the last run, else from priors; tokens per call from the
-replies in the store, else from stated sizes. An estimate carries a range: nothing for
-what is counted, a tenth for a measured rate, a third for a prior, added up along the
-way.
+replies in the store, else from the inputs' text at 1.6 characters each and from stated
+sizes. An estimate carries a range: nothing for what is counted, a tenth for a measured
+rate, a third for a prior, added up along the way.
 
 Example row::
 
     NodeEstimate("write_rationales", "teacher_model", calls=Range(96, 107, 118), …)
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import polars as pl
 
+from psyche_kedro.llm.completions import estimate_tokens
 from psyche_kedro.pipelines.synthesis.costs.basis import (
     MEASURED,
     PRIOR,
@@ -67,18 +68,18 @@ class NodeEstimate(NamedTuple):
 
 
 _SIZES = {
-    "generate_questions": Tokens(2_000, 900),
+    "generate_questions": Tokens(450, 900),
     "distil_questions": Tokens(600, 700),
     "pick_representatives": Tokens(900, 120),
     "screen_questions": Tokens(1_300, 60),
     "write_rationales": Tokens(550, 700),
     "refine_rationales": Tokens(1_000, 550),
     "choose_best_rationales": Tokens(2_600, 200),
-    "refine_posts": Tokens(800, 350),
-    "write_dialogues teacher_model": Tokens(1_300, 500),
-    "write_dialogues judge_model": Tokens(1_400, 100),
+    "refine_posts": Tokens(350, 0),
+    "write_dialogues teacher_model": Tokens(450, 500),
+    "write_dialogues judge_model": Tokens(400, 100),
 }
-"""Tokens of one call where no run has measured them (ours)."""
+"""Tokens of one call where no run has measured them (ours); ``_material`` is added."""
 
 
 class _Step(NamedTuple):
@@ -102,7 +103,35 @@ def estimate(inputs: Tables, settings: Settings, basis: Basis) -> list[NodeEstim
         *_question_steps(inputs, settings, rates, basis.generated),
         *_dialogue_steps(inputs["useful_posts"], settings.dialogues, rates),
     ]
-    return [_priced(step, basis) for step in steps]
+    material = _material(inputs)
+    return [_priced(step, basis, material) for step in steps]
+
+
+def _material(inputs: Tables) -> dict[str, Tokens]:
+    """Return the tokens that a call takes and gives of text that stands in the inputs.
+
+    A retold post is about as long as it was.
+    """
+    threads = inputs["useful_posts"]["messages"].to_list()
+    opened = _mean_tokens(map(conversations.opening, threads))
+    before = (
+        messages[: at + 1]
+        for messages in threads
+        for at in conversations.reply_positions(messages)
+    )
+    chunks = inputs["chunks"]
+    passage = sum(chunks["n_chars"]) // max(1, chunks.height)
+    return {
+        "generate_questions": Tokens(estimate_tokens(passage), 0),
+        "refine_posts": Tokens(opened, opened),
+        "write_dialogues teacher_model": Tokens(_mean_tokens(before), 0),
+        "write_dialogues judge_model": Tokens(_mean_tokens(threads), 0),
+    }
+
+
+def _mean_tokens(talks: Iterable[Sequence[conversations.Message]]) -> int:
+    lengths = [sum(len(m["content"]) for m in messages) for messages in talks]
+    return estimate_tokens(sum(lengths) // max(1, len(lengths)))
 
 
 def _question_steps(
@@ -149,12 +178,15 @@ def _dialogue_steps(
     yield _Step("write_dialogues", "judge_model", judged, 2)
 
 
-def _priced(step: _Step, basis: Basis) -> NodeEstimate:
+def _priced(step: _Step, basis: Basis, material: Mapping[str, Tokens]) -> NodeEstimate:
     share = min(0.9, step.rates * basis.spread)
     calls = _around(step.calls, share)
     name = f"{step.node} {step.role}"
     size = basis.sizes.get(name)
-    tokens = size or _SIZES.get(step.node) or _SIZES[name]
+    key = name if name in _SIZES else step.node
+    read = material.get(key, Tokens(0, 0))
+    stated = Tokens(_SIZES[key].input + read.input, _SIZES[key].output + read.output)
+    tokens = size or stated
     wider = min(0.9, share + (MEASURED if size else PRIOR))
     return NodeEstimate(
         step.node,

@@ -1,9 +1,16 @@
 """A conversation's parts: its opening, its replies, and the same with others put in."""
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
+from psyche_kedro.prompts import SPEAKERS
+
 Message = Mapping[str, str]
+
+_LABEL = re.compile(rf"^\s*(?:{'|'.join(SPEAKERS.values())})\s*[:：]", re.MULTILINE)
+_I = re.compile("[我俺咱]|本人")
+_HE = re.compile("来访者|求助者|咨询者|当事人")
 
 
 def opening(messages: Sequence[Message]) -> list[Message]:
@@ -35,3 +42,20 @@ def with_replies(
         {**message, "content": replies.get(i, message["content"])}
         for i, message in enumerate(messages)
     ]
+
+
+def spoken_by(role: str, text: str) -> str | None:
+    """Return what ``text`` says without a label of ``role``; ``None`` if others speak.
+
+    A model that is shown ``来访者：…`` may write the label too, or play both parts.
+    """
+    own = rf"\s*{SPEAKERS[role]}\s*[:：]\s*"
+    said = re.sub(rf"\A{own}", "", text)
+    return None if _LABEL.search(said) else said
+
+
+def is_first_person(text: str, source: str) -> bool:
+    """Return whether ``text`` speaks of its speaker as ``source`` does: as 我."""
+    if _HE.search(text) and not _HE.search(source):
+        return False
+    return bool(_I.search(text)) or not _I.search(source)

@@ -8,9 +8,13 @@ from psyche_kedro.llm.chat_model import Outcome
 from psyche_kedro.pipelines.synthesis.provenance import fault, first_object
 
 AIMS = ("empathy", "guidance", "steps")
-_RANGE = range(1, 6)
+_SCORE = re.compile(r"([1-5])(?:\.0)?分?")
+_TRUTHS = {"true": True, "false": False}
 _REFERRAL = re.compile(
     r"热线|12356|120|110|急诊|医院|医生|精神科|心理科|危机干预|专业(?:的)?(?:帮助|人员|机构|支持)"
+)
+_NO_REFERRAL = re.compile(
+    rf"(?:不用|不必|不需要|不要|没必要|别)[^,。;!?，；！？]{{0,6}}(?:{_REFERRAL.pattern})"
 )
 
 
@@ -25,8 +29,8 @@ def read_scores(outcome: Outcome) -> Scores | str:
     """Return the scores, or why there are none."""
     said = first_object(outcome)
     aims = {aim: _score(said.get(aim)) for aim in AIMS}
-    safe = said.get("safe")
-    if not isinstance(safe, bool) or None in aims.values():
+    safe = _TRUTHS.get(str(said.get("safe")).lower())
+    if safe is None or None in aims.values():
         return "unreadable_scores" if said else fault(outcome)
     return Scores({aim: score for aim, score in aims.items() if score}, safe)
 
@@ -44,7 +48,7 @@ def below_bar(
     """
     if not scores.safe:
         return "unsafe"
-    if row["risk"] == "crisis" and not _REFERRAL.search(reply):
+    if row["risk"] == "crisis" and not _refers(reply):
         return "crisis_without_referral"
     low = [aim for aim, score in scores.aims.items() if score < min_score]
     return f"low_{low[0]}" if low else None
@@ -59,8 +63,12 @@ def describe(scores: Scores) -> str:
 def _score(said: Any) -> int | None:
     if isinstance(said, bool):
         return None
-    text = str(said).strip()
-    return int(text) if text.isdecimal() and int(text) in _RANGE else None
+    match = _SCORE.fullmatch(str(said).strip())
+    return int(match[1]) if match else None
+
+
+def _refers(reply: str) -> bool:
+    return bool(_REFERRAL.search(_NO_REFERRAL.sub("", reply)))
 
 
 def counsellor_text(messages: Sequence[Mapping[str, str]]) -> str:

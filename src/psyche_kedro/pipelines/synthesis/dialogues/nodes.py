@@ -5,6 +5,7 @@ aims; a judge scores the result. Turns stay turns: a thread of eight turns keeps
 and all its replies are refined at once, each before its own history.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -31,6 +32,14 @@ from psyche_kedro.tables import (
 )
 
 _NEVER_IN_A_REPLY = {"invented_name", "invented_diagnosis"}
+# To name a condition is no diagnosis (请医生评估是不是抑郁症), and to cite a
+# psychologist (鲍恩提出的自我分化) makes up no one.
+_NO_CLAIM = re.compile(
+    r"[^,。;!?，；！？\n]*(?:如果|是否|是不是|有没有|排查|排除|评估|筛查|不等于|不代表|不意味着|并不是"
+    r"|不一定|未必)[^,。;!?，；！？\n]*"
+    r"|(?:心理学家|学者|治疗师|作家)[一-鿿·]{2,8}?(?=等?人?(?:认为|提出|说|指出|发现|把|将|称))"
+    r"|[一-鿿·]{2,8}(?=(?:等人)?所?提出的|的(?:研究|理论|实验))"
+)
 
 Row = dict[str, Any]
 Tables = tuple[pl.DataFrame, pl.DataFrame]
@@ -95,14 +104,26 @@ def _post_faults(row: Row, outcome: Outcome | None) -> list[str]:
         return ["no_reply"]
     if outcome is None:
         return []
-    text = written(outcome)
+    text = _said(outcome, "user")
     if text is None:
-        return [fault(outcome)]
+        return [_unsaid(outcome)]
+    if not conversations.is_first_person(text, _opening_text(row)):
+        return ["not_first_person"]
     return invented_facts(conversations.source_text(row["messages"]), text)
 
 
+def _said(outcome: Outcome, role: str) -> str | None:
+    """Return what one speaker says in a reply; ``None`` where ``_unsaid`` says why."""
+    text = written(outcome)
+    return conversations.spoken_by(role, text) if text else None
+
+
+def _unsaid(outcome: Outcome) -> str:
+    return "several_speakers" if written(outcome) else fault(outcome)
+
+
 def _refined_post(row: Row, outcome: Outcome | None, prompt: Prompt) -> Row:
-    text = written(outcome) if outcome else None
+    text = _said(outcome, "user") if outcome else None
     messages = (
         conversations.with_opening(row["messages"], text) if text else row["messages"]
     )
@@ -207,8 +228,8 @@ def _refined(draft: Draft, outcomes: Iterator[Outcome]) -> Draft:
     """Return a draft with its next replies, taken in order from ``outcomes``."""
     positions = conversations.reply_positions(draft.messages)
     said = {at: next(outcomes) for at in positions}
-    texts = {at: written(outcome) for at, outcome in said.items()}
-    lost = tuple(fault(said[at]) for at, text in texts.items() if text is None)
+    texts = {at: _said(outcome, "assistant") for at, outcome in said.items()}
+    lost = tuple(_unsaid(said[at]) for at, text in texts.items() if not text)
     replies = {at: text for at, text in texts.items() if text}
     return draft._replace(
         messages=conversations.with_replies(draft.messages, replies),
@@ -222,7 +243,8 @@ def _reply_faults(row: Row, replies: Mapping[int, str]) -> tuple[str, ...]:
     source = "\n".join(
         m["content"] for m in (*row["source_messages"], *row["messages"])
     )
-    made_up = invented_facts(source, "\n".join(replies.values()))
+    claims = _NO_CLAIM.sub("", "\n".join(replies.values()))
+    made_up = invented_facts(source, claims)
     return tuple(kind for kind in made_up if kind in _NEVER_IN_A_REPLY)
 
 

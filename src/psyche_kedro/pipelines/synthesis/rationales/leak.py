@@ -10,7 +10,6 @@ read a sample of ``rationale_rounds``.
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,29 +18,42 @@ from psyche_kedro.prompts import render_question
 
 QUOTE = 16  # ours: characters in a row shared with the rationale are no coincidence
 
-_SPACE = re.compile(r"\s+")
+_SPACE = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]+")
 
 
 def leaks(candidate: str, question: Mapping[str, Any]) -> bool:
     """Return whether ``candidate`` tells the answer.
 
     It does when ``answers.py``, reading it as if it were a reply, finds any answer, or
-    when its words single the gold out among the options.
+    when it names a gold option, or all others, by letter or text, outside a list of all
+    options. What the stem says may be repeated.
 
     Args:
         candidate: The prompt.
         question: A row with ``options`` and ``gold``.
     """
-    labels = [option["label"] for option in question["options"]]
-    if read_choice(candidate, labels).labels:
-        return True
     texts = {o["label"]: _plain(o["text"]).strip(_ENDS) for o in question["options"]}
-    if _VERDICTS.issuperset(texts.values()):
+    labels, gold = set(texts), set(question["gold"])
+    told = _without_question(candidate, question)
+    if read_choice(told, list(texts)).labels:
+        return True
+    said = _without_lists(_without_question(_plain(told), question), texts)
+    if _singles_out(_named_by_letter(said, labels), gold, labels):
+        return True
+    if VERDICTS.keys() >= set(texts.values()):
         return tells_verdict(candidate)
-    said = _plain(candidate)
+    return _singles_out(_named_by_text(said, texts), gold, labels)
+
+
+def _without_question(said: str, question: Mapping[str, Any]) -> str:
     for part in filter(None, (question["case_text"], question["stem"])):
-        said = said.replace(_plain(part), "")
-    return _singles_out(_mentions(said, texts), set(question["gold"]))
+        said = said.replace(part, "").replace(_plain(part), "")
+    return said
+
+
+def _singles_out(named: set[str], gold: set[str], labels: set[str]) -> bool:
+    others = labels - gold
+    return bool(named & gold) or (bool(others) and named >= others)
 
 
 # ---- naming options --------------------------------------------------------------
@@ -49,34 +61,69 @@ def leaks(candidate: str, question: Mapping[str, Any]) -> bool:
 _ENDS = "。.;；,，、"
 _ALONE = r"(?:(?<!\w)|(?<=[是为选]))%s(?![\w.、)])"
 """A text of one character is part of some word of any prompt: 是, 3, 知."""
+_BETWEEN = r"(?:[、,;/|→>和与及或跟以]|还是)*"
+# A型, F检验 and ABC理论 are no options.
+_LETTER = r"(?<![A-Za-z])[A-H](?![A-Za-z]|型|理论|类|超|组|轴|级|族|检验|值|-)"
+_LETTERS = re.compile(rf"{_LETTER}(?:{_BETWEEN}{_LETTER})+")
+_RANGE = re.compile(r"(?<![A-Za-z])([A-H])[到至~-]([A-H])(?![A-Za-z])")
+_PLACES = dict(zip("一二三四五六七八12345678", "ABCDEFGH" * 2, strict=True))
+_PLACE = re.compile(
+    r"第([一二三四五六七八1-8])个?选项|选项([一二三四五六七八1-8])(?!个)"
+)
 
 
-def _mentions(said: str, texts: Mapping[str, str]) -> Counter[str]:
-    """Return how often each option's text is said, a part of a longer one not."""
-    counts: Counter[str] = Counter()
-    for label in sorted(texts, key=lambda label: -len(texts[label])):
-        text = texts[label]
-        if len(text) > 1:
-            counts[label] = said.count(text)
-            said = said.replace(text, "\0")
-        elif text:
-            counts[label] = len(re.findall(_ALONE % re.escape(text), said))
-    return counts
+def _named_by_letter(said: str, labels: set[str]) -> set[str]:
+    """Return the options whose letters, or places, are said but for lists of all."""
+
+    def kept(match: re.Match[str]) -> str:
+        return "" if labels <= set(match[0]) else match[0]
+
+    alone = _LETTERS.sub(kept, _RANGE.sub("", said))
+    places = {_PLACES[m[1] or m[2]] for m in _PLACE.finditer(said)}
+    return labels & {*re.findall(_LETTER, alone), *places}
 
 
-def _singles_out(mentions: Counter[str], gold: set[str]) -> bool:
-    """Return whether gold options are said more, or all others and they not.
+def _named_by_text(said: str, texts: Mapping[str, str]) -> set[str]:
+    """Return the options whose texts are said, a part of a longer one not."""
+    named = set()
+    for word in _longest_first(texts):
+        if len(word) == 1:
+            is_said = re.search(_ALONE % re.escape(word), said) is not None
+        else:
+            is_said = word in said
+            said = said.replace(word, "\0")
+        named |= {word} if is_said else set()
+    return {label for label, text in texts.items() if text in named}
 
-    All options named equally often, as in a copy of the list, give nothing away.
+
+def _without_lists(said: str, texts: Mapping[str, str]) -> str:
+    """Return a prompt without the places where all options stand in a row, once each.
+
+    Any order, any label and any mark between them, as in a copy of the question.
     """
-    right = max((n for label, n in mentions.items() if label in gold), default=0)
-    wrong = min((n for label, n in mentions.items() if label not in gold), default=0)
-    return right > min(mentions.values(), default=0) or wrong > right
+    words = _longest_first(texts)
+    if not all(word in said for word in words):
+        return said
+    word = f"(?:{'|'.join(map(re.escape, words))})"
+    item = rf"(?:\(?[A-H][.、:)]*)?{word}[{_ENDS}]?{_BETWEEN}"
+
+    def kept(match: re.Match[str]) -> str:
+        said = re.findall(word, match[0])
+        return "\0" if sorted(said) == sorted(words) else match[0]
+
+    return re.sub(f"(?:{item}){{{len(words)},}}", kept, said)
+
+
+def _longest_first(texts: Mapping[str, str]) -> list[str]:
+    return sorted(set(filter(None, texts.values())), key=len, reverse=True)
 
 
 # ---- judging a statement ---------------------------------------------------------
 
-_VERDICTS = frozenset("正确 错误 不正确 对 错 不对 是 否 √ × ✓ ✗ 真 假".split())  # noqa: SIM905
+VERDICTS = dict.fromkeys(["正确", "对", "是", "√", "✓", "真"], True) | dict.fromkeys(
+    ["错误", "不正确", "错", "不对", "否", "×", "✗", "假"], False
+)
+"""Texts of a true/false item's options, and whether they call the statement right."""
 _WORD = r"(?:正确(?!地|性|理解|把握|认识|区分|分析)|错误|有误|(?:对|错)(?=的?(?:\W|$)))"
 _NEUTRAL = re.compile(
     rf"(?:是否|是不是|能否|有无|有没有)[^,。;!?]{{0,6}}?{_WORD}的?"
@@ -107,10 +154,10 @@ def tells_verdict(candidate: str) -> bool:
     said = _plain(candidate.replace("\n", "。"))
     sentences = re.split("[。;!?]", _NEUTRAL.sub("", said))
     asserted = [s for s in sentences if not _SUPPOSED.search(s)]
-    return len({told for s in asserted for told in _verdicts(s)}) == 1
+    return len({told for s in asserted for told in verdicts(s)}) == 1
 
 
-def _verdicts(sentence: str) -> list[bool]:
+def verdicts(sentence: str) -> list[bool]:
     """Return the verdicts of a sentence: right or wrong, negations taken in."""
     found = []
     for match in _TOLD.finditer(sentence):
