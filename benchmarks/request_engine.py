@@ -288,9 +288,23 @@ def measure(client: str, url: str, n: int, c: int) -> dict[str, float]:
     return line | {"sent": stats(url)["requests"]}
 
 
-def median(client: str, url: str, n: int, c: int, repeats: int) -> dict[str, float]:
-    runs = [measure(client, url, n, c) for _ in range(repeats)]
-    return {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+def medians(
+    plan: dict[str, tuple[int, int]], url: str, c: int
+) -> dict[str, dict[str, float]]:
+    """Return each client's medians: ``plan`` says how many requests, how often.
+
+    The clients take turns, so that a busy machine is busy for all of them.
+    """
+    turns = range(max(repeats for _, repeats in plan.values()))
+    runs = {name: [] for name in plan}
+    for turn in turns:
+        for name, (n, repeats) in plan.items():
+            if turn < repeats:
+                runs[name].append(measure(name, url, n, c))
+    return {
+        name: {k: statistics.median(run[k] for run in each) for k in each[0]}
+        for name, each in runs.items()
+    }
 
 
 def bench_speed(repeats: int) -> list[str]:
@@ -302,11 +316,13 @@ def bench_speed(repeats: int) -> list[str]:
     for c in (64, 256):
         rows = {name: [] for name in CLIENTS if interpreter(name)}
         for latency in SERVERS.values():
+            usual = 2_000 * (4 if c > 64 else 1), repeats
+            plan = dict.fromkeys(rows, usual)
+            if "distilabel" in plan and latency != "fixed:0":  # it takes minutes
+                plan["distilabel"] = 500, 1
             with server("--latency", latency) as url:
-                for name, cells in rows.items():
-                    slow = name == "distilabel" and latency != "fixed:0"
-                    n = (500 if slow else 2_000) * (4 if c > 64 and not slow else 1)
-                    cells.append(median(name, url, n, c, 1 if slow else repeats))
+                for name, cell in medians(plan, url, c).items():
+                    rows[name].append(cell)
         for name, cells in rows.items():
             figures = " | ".join(f"{x['cpu_ms']:.2f} | {x['rate']:.0f}" for x in cells)
             peak = max(x["peak_mb"] for x in cells)
@@ -351,8 +367,9 @@ def bench_memory(repeats: int) -> list[str]:
 
 def bench_overhead(repeats: int) -> list[str]:
     with server() as url:
-        with_it = median("ours", url, 8_000, 256, 2 * repeats)["cpu_ms"]
-        without = median("uncounted", url, 8_000, 256, 2 * repeats)["cpu_ms"]
+        plan = dict.fromkeys(("ours", "uncounted"), (8_000, 2 * repeats))
+        cost = medians(plan, url, 256)
+    with_it, without = cost["ours"]["cpu_ms"], cost["uncounted"]["cpu_ms"]
     share = 100 * (with_it / without - 1)
     return [
         "",
