@@ -12,6 +12,7 @@ from llm.asking import EchoBrain, ask
 from psyche_kedro.llm import ChatModelError, Failure, Reply, Usage
 from psyche_kedro.llm.offline_chat_model import OfflineChatModel
 from psyche_kedro.llm.reply_store import FailureRecord, ReplyRecord, ReplyStore
+from psyche_kedro.llm.submissions import Submissions
 from psyche_kedro.replies_command import replies
 
 
@@ -100,6 +101,14 @@ def test_retry_forgets_failures_of_a_reason(store: ReplyStore) -> None:
     assert "0 requests" in _run(store, "retry", "--reason", "content_filter").output
     assert "1 requests" in _run(store, "retry", "--reason", "truncated").output
     assert "failed" not in _run(store, "show").output
+
+
+def test_batches_under_way_are_shown_and_abandoned(store: ReplyStore) -> None:
+    Submissions(store, "http://x/v1", "qwen").prepare("s", ["ab", "cd"])
+    line = "qwen · batch not named yet: 2 calls submitted, not collected"
+    assert line in _run(store, "show").output
+    assert _run(store, "abandon").output == "1 batches forgotten\n"
+    assert "submitted" not in _run(store, "show").output
 
 
 def test_an_export_fills_an_empty_store_once(store: ReplyStore, tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ from kedro.utils import find_kedro_project
 from psyche_kedro.llm import ChatModelError
 from psyche_kedro.llm.reply_store import ReplyStore, StoreSession
 from psyche_kedro.llm.upkeep import (
+    abandon_batches,
     export_replies,
     forget_failures,
     import_replies,
     list_holdings,
+    list_pending,
     list_refusals,
     prune_replies,
     verify_store,
@@ -55,9 +57,10 @@ def _open(store: ReplyStore) -> Iterator[StoreSession]:
 @replies.command()
 @click.pass_obj
 def show(store: ReplyStore) -> None:
-    """Print size, models, tasks, hits and failures."""
+    """Print size, models, tasks, hits, failures and batches under way."""
     with _open(store) as session:
         holdings, refusals = list_holdings(session), list_refusals(session)
+        pending = list_pending(session)
     click.echo(f"{store.path}: {store.path.stat().st_size / MEGABYTE:.1f} MB")
     for row in holdings:
         click.echo(
@@ -68,6 +71,11 @@ def show(store: ReplyStore) -> None:
         click.echo(
             f"  {refusal.model} · {refusal.task}: {refusal.requests} failed"
             f" ({refusal.reason})"
+        )
+    for batch in pending:
+        click.echo(
+            f"  {batch.model} · batch {batch.batch}: {batch.calls} calls submitted, not"
+            " collected"
         )
 
 
@@ -93,6 +101,17 @@ def retry(
     with _open(store) as session:
         count = forget_failures(session, model=model, task=task, reason=reason)
     click.echo(f"{count} requests will be asked again by the next run")
+
+
+@replies.command()
+@click.pass_obj
+def abandon(store: ReplyStore) -> None:
+    """Forget the batches not collected; their calls are submitted and paid again.
+
+    For batches that the provider no longer has.
+    """
+    with _open(store) as session:
+        click.echo(f"{abandon_batches(session)} batches forgotten")
 
 
 @replies.command(name="export")

@@ -90,6 +90,8 @@ class BatchServer(LoopbackServer):
         )
 
     async def _retrieve(self, request: web.Request) -> web.Response:
+        if request.match_info["id"] not in self.batches:
+            return web.json_response({"error": {"message": "gone"}}, status=404)
         batch = self.batches[request.match_info["id"]]
         batch["polls"] += 1
         self.hook("polled")

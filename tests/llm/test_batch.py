@@ -23,6 +23,7 @@ from psyche_kedro.llm.endpoints import Endpoint, Patience
 from psyche_kedro.llm.openai_chat_model import OpenAIChatModel
 from psyche_kedro.llm.reply_store import FailureRecord, ReplyStore
 from psyche_kedro.llm.submissions import Submissions
+from psyche_kedro.llm.upkeep import Pending, abandon_batches, list_pending
 
 QUICK = Patience(poll_seconds=0.05)
 REQUESTS = [ask(str(i)) for i in range(20)]
@@ -128,6 +129,21 @@ def test_a_finished_submission_leaves_nothing_behind(
     batch_model(provider.url, store).complete(REQUESTS)
     with store.open() as session:
         assert session.rows("SELECT count(*) FROM submitted_calls") == [(0,)]
+
+
+def test_a_batch_that_the_provider_no_longer_has_is_abandoned_by_choice(
+    provider: BatchServer, store: ReplyStore
+) -> None:
+    lost = Submissions(store, provider.url, "m")
+    lost.prepare("s", ["ab"])
+    lost.name("s", "batch-gone", ["ab"])
+    with pytest.raises(ChatModelError, match="kedro replies abandon"):
+        batch_model(provider.url, store).complete(REQUESTS)
+    with store.open() as session:
+        assert Pending("m", "batch-gone", 1) in list_pending(session)
+        assert abandon_batches(session) == 2  # the lost one, and what was just sent
+        assert list_pending(session) == []
+    assert batch_model(provider.url, store).complete(REQUESTS[:1])
 
 
 @pytest.mark.parametrize("limit", [("_FILE_CALLS", 7), ("_FILE_BYTES", 1_300)])

@@ -186,6 +186,13 @@ class _BatchTransport:
             )
             try:
                 await sender.send(calls, deliver)
+            except openai.NotFoundError as error:
+                raise ChatModelError(
+                    f"The Batch API at {base_url} has no such batch or file (HTTP 404):"
+                    " if the base_url and the key are those that it was submitted with,"
+                    " it is gone; `kedro replies abandon` forgets it, and the next run"
+                    " submits its calls again."
+                ) from error
             except (openai.APIError, aiohttp.ClientError, httpx2.HTTPError) as error:
                 raise ChatModelError(
                     f"The Batch API at {base_url} failed"

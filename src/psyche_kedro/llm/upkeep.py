@@ -95,6 +95,33 @@ def forget_failures(
     return session.write(f"DELETE FROM failures{where}", [values])  # noqa: S608
 
 
+class Pending(NamedTuple):
+    """A batch that was submitted and not collected."""
+
+    model: str
+    batch: str
+    """The provider's id, ``not named yet`` where a kill came before it was known."""
+    calls: int
+
+
+def list_pending(session: StoreSession) -> list[Pending]:
+    """Return the batches that are still to be collected."""
+    return [
+        Pending(*row)
+        for row in session.rows(
+            "SELECT model, coalesce(batch, 'not named yet'), count(key)"
+            " FROM submissions LEFT JOIN submitted_calls ON submission = id GROUP BY id"
+        )
+    ]
+
+
+def abandon_batches(session: StoreSession) -> int:
+    """Forget every batch that is still to be collected; return how many."""
+    with session.transaction():
+        session.write("DELETE FROM submitted_calls")
+        return session.write("DELETE FROM submissions")
+
+
 def _where(columns: Mapping[str, str | None]) -> tuple[str, tuple[str, ...]]:
     named = {column: value for column, value in columns.items() if value is not None}
     where = " AND ".join(f"{column} = ?" for column in named)
