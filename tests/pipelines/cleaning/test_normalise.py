@@ -1,6 +1,7 @@
 """One normal form: punctuation by context, protected spans untouched, idempotent."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -109,6 +110,15 @@ def test_every_plain_character_is_left_to_its_context():
 def test_a_dash_or_an_ellipsis_stays_in_its_line(line):
     text = f"第一段\n{line}\n第二段（1）"
     assert normalise(text) == normalise_by_rules(text) == text
+
+
+@pytest.mark.parametrize("run", ['"', "'", "(", "（", " " * 30_000])
+def test_the_time_grows_with_the_length_of_a_line_only(run):
+    """A bracket that nothing closes and a wide gap took its square: 5 to 8 s here."""
+    text = f"我{run}{'我很好' * 13_000}"
+    start = time.process_time()
+    normalise(text)
+    assert time.process_time() - start < 2
 
 
 @settings(max_examples=400, deadline=None)

@@ -125,8 +125,13 @@ RULES = (
         "：",
     ),
     _at(".", rf"(?<=[{HAN}）》”’%].)(?=\s|$|[{HAN}”’）\")])", "。"),
-    # Brackets and straight quotes around Han.
-    _rule({"(": rf"(?=[^()\n]*[{HAN}])"}, rf"\(([^()\n]*[{HAN}][^()\n]*)\)", r"（\1）"),
+    # Brackets and straight quotes around Han; what is before the first Han is none, or
+    # one that nothing closes would be tried from every Han to every other.
+    _rule(
+        {"(": rf"(?=[^()\n]*[{HAN}])"},
+        rf"\(([^()\n{HAN}]*[{HAN}][^()\n]*)\)",
+        r"（\1）",
+    ),
     _rule({"（": r"(?=[^（）()\n]*\))"}, r"（([^（）()\n]*)\)", r"（\1）"),
     _rule({"(": "(?=[^（）()\n]*）)"}, r"\(([^（）()\n]*)）", r"（\1）"),
     _rule(
@@ -134,10 +139,14 @@ RULES = (
         rf"{_spaced('(', f'[{HAN}]')}([^()\n]*)\)",
         r"（\1）",
     ),
-    _rule({'"': rf'(?=[^"\n]*[{HAN}])'}, rf'"([^"\n]*[{HAN}][^"\n]*)"', r"“\1”"),
+    _rule(
+        {'"': rf'(?=[^"\n]*[{HAN}])'},
+        rf'"([^"\n{HAN}]*[{HAN}][^"\n]*)"',
+        r"“\1”",
+    ),
     _rule(
         {"'": rf"(?=[^'\n]*[{HAN}])"},
-        rf"(?<![A-Za-z])'([^'\n]*[{HAN}][^'\n]*)'(?![A-Za-z])",
+        rf"'(?<![A-Za-z].)([^'\n{HAN}]*[{HAN}][^'\n]*)'(?![A-Za-z])",
         r"‘\1’",
     ),
     # Repeats.
@@ -150,7 +159,7 @@ RULES = (
     _rule({"！": "(?=！)"}, r"！{2,}", "！"),
     _rule({"？": "(?=？)"}, r"？{2,}", "？"),
     # Spaces: none beside Chinese punctuation, none in spaced-out text.
-    _spaces(rf"(?=[{CLOSERS}])", rf"[ \t]+(?=[{CLOSERS}])", ""),
+    _spaces(rf"(?=[{CLOSERS}])", rf"[ \t](?<![ \t].)[ \t]*(?=[{CLOSERS}])", ""),
     _spaces(
         rf"(?<=[{CLOSERS}{OPENERS}].)(?=[ \t]*[^\s|])",
         rf"[ \t](?<=[{CLOSERS}{OPENERS}].)[ \t]*(?=[^\s|])",
