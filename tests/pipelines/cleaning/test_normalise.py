@@ -76,6 +76,13 @@ def test_normalising_twice_changes_nothing(text):
     assert normalise(normalise(text)) == normalise(text)
 
 
+@pytest.mark.parametrize("held", ["!", "?", "?!", ",", ":", " ;"])
+def test_a_key_held_down_is_normal_in_one_go(held):
+    text = normalise(f"好累啊{held * 100}")
+    assert len(text) < 6
+    assert normalise(text) == text
+
+
 MARKED = st.text(st.sampled_from("心理，。,.!?:; ”）3a\n"), max_size=30)
 BRACKETED = st.text(
     st.sampled_from("我a1 .(（)）,，.。…—-！!?？\"'“”/<[\n"), max_size=20

@@ -22,7 +22,8 @@ from psyche_kedro.pipelines.cleaning.punctuation import (
     standardise,
 )
 
-MAX_ROUNDS = 30
+MAX_ROUNDS = 200
+"""Of rules; a run of marks beside Han, !!!!…, takes a round for each mark."""
 PLAIN = (
     "\n -#%-?A-[\\]^_a-~，。！？；：、“”‘’（）《》〈〉【】「」『』…—～·℃"
     "\u2190-\u22ff\u2460-\u27bf\U0001f300-\U0001faff"
