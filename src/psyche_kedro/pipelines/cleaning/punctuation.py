@@ -19,6 +19,8 @@ from typing import NamedTuple
 HAN = "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0002fa1f"
 CLOSERS = "，。！？；：、）》】」』”’…—"
 OPENERS = "“‘（《【「『"
+WITHOUT_DOTS = CLOSERS.translate({ord("。"): "", ord("…"): ""})
+WITHOUT_DASH = CLOSERS.replace("—", "")
 PROTECTED = re.compile(
     r"(?:https?|ftp)://[!-~]*[A-Za-z0-9/=&#_~-]"
     r"|www\.[!-~]*[A-Za-z0-9/=&#_~-]"
@@ -90,22 +92,33 @@ RULES = (
         lambda match: _ASCII[match[0]],
     ),
     # Ellipses and dashes; never across lines, where --- is Markdown's.
-    _rule(
-        {
-            **{mark: rf"(?={re.escape(mark)})" for mark in ".。·・"},
-            "…": r"(?<!……)(?!…)|(?<=………)|(?<=[ \t]…)",
-        },
-        rf"(?<={_BESIDE})(?<![…。])[ \t]*(?:\.{{3,}}|。{{2,}}|…+|·{{3,}}|・{{3,}})",
-        "……",
+    *(
+        _rule(
+            {mark: context},
+            rf"{_spaced(mark, f'[{HAN}{WITHOUT_DOTS}]')}[{mark}]{{{more},}}",
+            "……",
+        )
+        for mark, more, context in (
+            (".", 2, r"(?=\.)"),
+            ("。", 1, "(?=。)"),
+            ("…", 0, r"(?<!……)(?!…)|(?<=………)|(?<=[ \t]…)"),
+            ("·", 2, "(?=·)"),
+            ("・", 2, "(?=・)"),
+        )
     ),
-    _rule(
-        {
-            **dict.fromkeys("-–", "(?=[-–])"),
-            "—": r"(?<!——)(?!—)|(?<=———)|(?<=[ \t]—)|(?=[ \t])",
-            "―": "",
-        },
-        rf"(?<={_BESIDE})(?<!—)[ \t]*(?:-{{2,}}|—+|–{{2,}}|―+)[ \t]*(?=[{HAN}“])",
-        "——",
+    *(
+        _rule(
+            {mark: rf"(?:{context})(?=[ \t]*[{HAN}“])"},
+            rf"{_spaced(mark, f'[{HAN}{WITHOUT_DASH}]')}[{mark}]{{{more},}}"
+            rf"[ \t]*(?=[{HAN}“])",
+            "——",
+        )
+        for mark, more, context in (
+            ("-", 1, "(?<=--)"),
+            ("–", 1, "(?<=––)"),
+            ("—", 0, r"(?<!——)|(?<=———)|(?<=[ \t]——)|(?=[ \t])"),
+            ("―", 0, ""),
+        )
     ),
     # ASCII beside Han.
     *(
@@ -202,6 +215,8 @@ QUIET = "，。；：？！、"
 """Marks that no rule touches before Han."""
 IN_CONTEXT = marks_in_context(RULES)
 _COMMON = (
+    ("...", rf"\.(?<=[{HAN}{WITHOUT_DOTS}].)\.{{2,}}", "……"),
+    ('"', rf'"([^"\n{HAN}]*[{HAN}][^"\n]*)"', r"“\1”"),
     ("(", rf"\((?:(?<=[{HAN}].)|(?=[^()\n]*[{HAN}]))([^()（）\n]*)\)", r"（\1）"),
     *(
         (mark, rf"{re.escape(mark)}(?<=[{HAN}{CLOSERS}].){but}[ \t]*", wide)
@@ -216,10 +231,11 @@ _COMMON = (
     (".", rf"\.(?<=[{HAN}）》”’].)(?=[{HAN}]|$)", "。"),
     (
         " ",
-        rf" (?:(?<=[{HAN}{CLOSERS}{OPENERS}].)(?=[{CLOSERS}])"
-        rf"|(?<=[{CLOSERS}{OPENERS}].)(?=[{HAN}{OPENERS}]))",
+        rf" (?:(?<=[{HAN}{CLOSERS}{OPENERS}].) *(?=[{CLOSERS}])"
+        rf"|(?<=[{CLOSERS}{OPENERS}].) *(?=[^\s|A-Za-z]))",
         "",
     ),
+    ("  ", r" (?<=\S.) +(?=\S)", " "),
 )
 COMMON = tuple((mark, re.compile(pattern), to) for mark, pattern, to in _COMMON)
 
@@ -230,6 +246,7 @@ def rewrite_common(text: str) -> str:
     A text that is settled after them needs no rule: the two agree (a test compares
     them), and these take a third of the time.
     """
+    text = text.strip()
     for mark, pattern, replacement in COMMON:
         if mark in text:
             text = pattern.sub(replacement, text)
