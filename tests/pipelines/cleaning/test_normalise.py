@@ -2,6 +2,7 @@
 
 import re
 import time
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -93,6 +94,15 @@ BRACKETED = st.text(
 @given(MARKED | BRACKETED | TEXTS)
 def test_the_short_ways_agree_with_the_rules(text):
     assert normalise(text) == normalise_by_rules(text)
+
+
+def test_every_text_of_four_characters_is_what_the_rules_make_of_it():
+    """One of each kind: Han, Latin, digit, space, and marks that have a context."""
+    for characters in product("我a1 .,!:，：…”(—\n", repeat=4):
+        text = "".join(characters)
+        normal = normalise(text)
+        assert normal == normalise_by_rules(text), text
+        assert normal == normalise(normal), text
 
 
 @settings(max_examples=1500, deadline=None)

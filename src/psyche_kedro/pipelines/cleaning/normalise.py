@@ -26,7 +26,7 @@ MAX_ROUNDS = 200
 """Of rules; a run of marks beside Han, !!!!…, takes a round for each mark."""
 PLAIN = (
     "\n -#%-?A-[\\]^_a-~．，。！？；：、“”‘’（）《》〈〉【】「」『』…—～·℃"
-    "\u2190-\u22ff\u2460-\u27bf\U0001f300-\U0001faff"
+    "′﹏￣‿ωД\ufe0f\u2190-\u22ff\u232b-\u23ff\u2460-\u27bf\U0001f300-\U0001faff"
 )
 """Characters beside Simplified Han that nothing but their context changes."""
 EDGES = Rule({" ": r"(?=\n|\Z)|(?<=\A )", "\n": r"(?=\n\n|\Z)|(?<=\A\n)"})
