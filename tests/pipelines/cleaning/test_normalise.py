@@ -1,6 +1,8 @@
 """One normal form: punctuation by context, protected spans untouched, idempotent."""
 
 import re
+import time
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -75,6 +77,13 @@ def test_normalising_twice_changes_nothing(text):
     assert normalise(normalise(text)) == normalise(text)
 
 
+@pytest.mark.parametrize("held", ["!", "?", "?!", ",", ":", " ;"])
+def test_a_key_held_down_is_normal_in_one_go(held):
+    text = normalise(f"好累啊{held * 100}")
+    assert len(text) < 6
+    assert normalise(text) == text
+
+
 MARKED = st.text(st.sampled_from("心理，。,.!?:; ”）3a\n"), max_size=30)
 BRACKETED = st.text(
     st.sampled_from("我a1 .(（)）,，.。…—-！!?？\"'“”/<[\n"), max_size=20
@@ -85,6 +94,15 @@ BRACKETED = st.text(
 @given(MARKED | BRACKETED | TEXTS)
 def test_the_short_ways_agree_with_the_rules(text):
     assert normalise(text) == normalise_by_rules(text)
+
+
+def test_every_text_of_four_characters_is_what_the_rules_make_of_it():
+    """One of each kind: Han, Latin, digit, space, and marks that have a context."""
+    for characters in product("我a1 .,!:，：…”(—\n", repeat=4):
+        text = "".join(characters)
+        normal = normalise(text)
+        assert normal == normalise_by_rules(text), text
+        assert normal == normalise(normal), text
 
 
 @settings(max_examples=1500, deadline=None)
@@ -109,6 +127,15 @@ def test_every_plain_character_is_left_to_its_context():
 def test_a_dash_or_an_ellipsis_stays_in_its_line(line):
     text = f"第一段\n{line}\n第二段（1）"
     assert normalise(text) == normalise_by_rules(text) == text
+
+
+@pytest.mark.parametrize("run", ['"', "'", "(", "（", " " * 30_000])
+def test_the_time_grows_with_the_length_of_a_line_only(run):
+    """A bracket that nothing closes and a wide gap took its square: 5 to 8 s here."""
+    text = f"我{run}{'我很好' * 13_000}"
+    start = time.process_time()
+    normalise(text)
+    assert time.process_time() - start < 2
 
 
 @settings(max_examples=400, deadline=None)

@@ -22,10 +22,11 @@ from psyche_kedro.pipelines.cleaning.punctuation import (
     standardise,
 )
 
-MAX_ROUNDS = 30
+MAX_ROUNDS = 200
+"""Of rules; a run of marks beside Han, !!!!…, takes a round for each mark."""
 PLAIN = (
-    "\n -#%-?A-[\\]^_a-~，。！？；：、“”‘’（）《》〈〉【】「」『』…—～·℃"
-    "\u2190-\u22ff\u2460-\u27bf\U0001f300-\U0001faff"
+    "\n -#%-?A-[\\]^_a-~．，。！？；：、“”‘’（）《》〈〉【】「」『』…—～·℃"
+    "′﹏￣‿ωД\ufe0f\u2190-\u22ff\u232b-\u23ff\u2460-\u27bf\U0001f300-\U0001faff"
 )
 """Characters beside Simplified Han that nothing but their context changes."""
 EDGES = Rule({" ": r"(?=\n|\Z)|(?<=\A )", "\n": r"(?=\n\n|\Z)|(?<=\A\n)"})
@@ -55,11 +56,20 @@ class _Scripts(NamedTuple):
 
 
 def normalise(text: str) -> str:
-    """Return ``text`` in its normal form."""
-    if _is_settled(text):
-        return text
-    likely = rewrite_common(text)
-    return likely if _is_settled(likely) else normalise_by_rules(text)
+    """Return ``text`` in its normal form.
+
+    The short ways first: most texts are in it, or after the commonest rewritings.
+    """
+    likely = text
+    if _odd_character().search(likely):
+        likely = fold(replace_radicals(likely))
+        if _odd_character().search(likely):
+            return normalise_by_rules(text)
+    if UNSETTLED.search(likely):
+        likely = rewrite_common(likely)
+        if UNSETTLED.search(likely):
+            return normalise_by_rules(text)
+    return likely
 
 
 def normalise_by_rules(text: str) -> str:

@@ -19,6 +19,8 @@ from typing import NamedTuple
 HAN = "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0002fa1f"
 CLOSERS = "，。！？；：、）》】」』”’…—"
 OPENERS = "“‘（《【「『"
+WITHOUT_DOTS = CLOSERS.translate({ord("。"): "", ord("…"): ""})
+WITHOUT_DASH = CLOSERS.replace("—", "")
 PROTECTED = re.compile(
     r"(?:https?|ftp)://[!-~]*[A-Za-z0-9/=&#_~-]"
     r"|www\.[!-~]*[A-Za-z0-9/=&#_~-]"
@@ -63,6 +65,11 @@ def _rule(contexts: Mapping[str, str], pattern: str, replacement: Replacement) -
     return Rule(contexts, re.compile(pattern), replacement)
 
 
+def _within(pair: str) -> Replacement:
+    """Return what puts group 1 in a pair: a third of the time that a template takes."""
+    return lambda match: f"{pair[0]}{match[1]}{pair[1]}"
+
+
 def _spaced(mark: str, beside: str = "") -> str:
     r"""Return a pattern of a mark with the white space before it, after ``beside``.
 
@@ -90,22 +97,33 @@ RULES = (
         lambda match: _ASCII[match[0]],
     ),
     # Ellipses and dashes; never across lines, where --- is Markdown's.
-    _rule(
-        {
-            **{mark: rf"(?={re.escape(mark)})" for mark in ".。·・"},
-            "…": r"(?<!……)(?!…)|(?<=………)|(?<=[ \t]…)",
-        },
-        rf"(?<={_BESIDE})(?<![…。])[ \t]*(?:\.{{3,}}|。{{2,}}|…+|·{{3,}}|・{{3,}})",
-        "……",
+    *(
+        _rule(
+            {mark: context},
+            rf"{_spaced(mark, f'[{HAN}{WITHOUT_DOTS}]')}[{mark}]{{{more},}}",
+            "……",
+        )
+        for mark, more, context in (
+            (".", 2, r"(?=\.)"),
+            ("。", 1, "(?=。)"),
+            ("…", 0, r"(?<!……)(?!…)|(?<=………)|(?<=[ \t]…)"),
+            ("·", 2, "(?=·)"),
+            ("・", 2, "(?=・)"),
+        )
     ),
-    _rule(
-        {
-            **dict.fromkeys("-–", "(?=[-–])"),
-            "—": r"(?<!——)(?!—)|(?<=———)|(?<=[ \t]—)|(?=[ \t])",
-            "―": "",
-        },
-        rf"(?<={_BESIDE})(?<!—)[ \t]*(?:-{{2,}}|—+|–{{2,}}|―+)[ \t]*(?=[{HAN}“])",
-        "——",
+    *(
+        _rule(
+            {mark: rf"(?:{context})(?=[ \t]*[{HAN}“])"},
+            rf"{_spaced(mark, f'[{HAN}{WITHOUT_DASH}]')}[{mark}]{{{more},}}"
+            rf"[ \t]*(?=[{HAN}“])",
+            "——",
+        )
+        for mark, more, context in (
+            ("-", 1, "(?<=--)"),
+            ("–", 1, "(?<=––)"),
+            ("—", 0, r"(?<!——)|(?<=———)|(?<=[ \t]——)|(?=[ \t])"),
+            ("―", 0, ""),
+        )
     ),
     # ASCII beside Han.
     *(
@@ -125,20 +143,29 @@ RULES = (
         "：",
     ),
     _at(".", rf"(?<=[{HAN}）》”’%].)(?=\s|$|[{HAN}”’）\")])", "。"),
-    # Brackets and straight quotes around Han.
-    _rule({"(": rf"(?=[^()\n]*[{HAN}])"}, rf"\(([^()\n]*[{HAN}][^()\n]*)\)", r"（\1）"),
-    _rule({"（": r"(?=[^（）()\n]*\))"}, r"（([^（）()\n]*)\)", r"（\1）"),
-    _rule({"(": "(?=[^（）()\n]*）)"}, r"\(([^（）()\n]*)）", r"（\1）"),
+    # Brackets and straight quotes around Han; what is before the first Han is none, or
+    # one that nothing closes would be tried from every Han to every other.
+    _rule(
+        {"(": rf"(?=[^()\n]*[{HAN}])"},
+        rf"\(([^()\n{HAN}]*[{HAN}][^()\n]*)\)",
+        _within("（）"),
+    ),
+    _rule({"（": r"(?=[^（）()\n]*\))"}, r"（([^（）()\n]*)\)", _within("（）")),
+    _rule({"(": "(?=[^（）()\n]*）)"}, r"\(([^（）()\n]*)）", _within("（）")),
     _rule(
         {"(": rf"(?<=[{HAN}].)|(?<=[{HAN}][ \t].)|(?<=[ \t]{{2}}.)"},
         rf"{_spaced('(', f'[{HAN}]')}([^()\n]*)\)",
-        r"（\1）",
+        _within("（）"),
     ),
-    _rule({'"': rf'(?=[^"\n]*[{HAN}])'}, rf'"([^"\n]*[{HAN}][^"\n]*)"', r"“\1”"),
+    _rule(
+        {'"': rf'(?=[^"\n]*[{HAN}])'},
+        rf'"([^"\n{HAN}]*[{HAN}][^"\n]*)"',
+        _within("“”"),
+    ),
     _rule(
         {"'": rf"(?=[^'\n]*[{HAN}])"},
-        rf"(?<![A-Za-z])'([^'\n]*[{HAN}][^'\n]*)'(?![A-Za-z])",
-        r"‘\1’",
+        rf"'(?<![A-Za-z].)([^'\n{HAN}]*[{HAN}][^'\n]*)'(?![A-Za-z])",
+        _within("‘’"),
     ),
     # Repeats.
     _rule({mark: f"(?={mark})" for mark in "，、；："}, r"([，、；：])\1+", r"\1"),
@@ -150,7 +177,7 @@ RULES = (
     _rule({"！": "(?=！)"}, r"！{2,}", "！"),
     _rule({"？": "(?=？)"}, r"？{2,}", "？"),
     # Spaces: none beside Chinese punctuation, none in spaced-out text.
-    _spaces(rf"(?=[{CLOSERS}])", rf"[ \t]+(?=[{CLOSERS}])", ""),
+    _spaces(rf"(?=[{CLOSERS}])", rf"[ \t](?<![ \t].)[ \t]*(?=[{CLOSERS}])", ""),
     _spaces(
         rf"(?<=[{CLOSERS}{OPENERS}].)(?=[ \t]*[^\s|])",
         rf"[ \t](?<=[{CLOSERS}{OPENERS}].)[ \t]*(?=[^\s|])",
@@ -193,24 +220,28 @@ QUIET = "，。；：？！、"
 """Marks that no rule touches before Han."""
 IN_CONTEXT = marks_in_context(RULES)
 _COMMON = (
-    ("(", rf"\((?:(?<=[{HAN}].)|(?=[^()\n]*[{HAN}]))([^()（）\n]*)\)", r"（\1）"),
+    ("...", rf"\.(?<=[{HAN}{WITHOUT_DOTS}].)\.{{2,}}", "……"),
+    ('"', rf'"([^"\n{HAN}]*[{HAN}][^"\n]*)"', _within("“”")),
+    ("(", rf"\((?:(?<=[{HAN}].)|(?=[^()\n]*[{HAN}]))([^()（）\n]*)\)", _within("（）")),
+    ("—", rf"—(?<=[{HAN}{WITHOUT_DASH}].)—* *(?=[{HAN}“])", "——"),
     *(
-        (mark, rf"{re.escape(mark)}(?<=[{HAN}{CLOSERS}].){but}[ \t]*", wide)
-        for mark, but, wide in (
-            (",", "", "，"),
-            (";", "", "；"),
-            ("?", "", "？"),
-            ("!", r"(?!\[)", "！"),
+        (mark, rf"{re.escape(mark)}(?:(?<=[{HAN}{CLOSERS}].){or_else}) *", wide)
+        for mark, or_else, wide in (
+            (",", rf"|(?= *[{HAN}])", "，"),
+            (";", rf"|(?= *[{HAN}])", "；"),
+            ("?", rf"|(?= *[{HAN}])", "？"),
+            ("!", rf"(?!\[)|(?= *[{HAN}])", "！"),
             (":", "(?!//)", "："),
         )
     ),
-    (".", rf"\.(?<=[{HAN}）》”’].)(?=[{HAN}]|$)", "。"),
+    (".", rf"\.(?<=[{HAN}）》”’].)(?=[{HAN}”’）]|$)", "。"),
     (
         " ",
-        rf" (?:(?<=[{HAN}{CLOSERS}{OPENERS}].)(?=[{CLOSERS}])"
-        rf"|(?<=[{CLOSERS}{OPENERS}].)(?=[{HAN}{OPENERS}]))",
+        rf" (?:(?<=[{HAN}{CLOSERS}{OPENERS}].) *(?=[{CLOSERS}])"
+        rf"|(?<=[{CLOSERS}{OPENERS}].) *(?=[^\s|A-Za-z]))",
         "",
     ),
+    ("  ", r" (?<=\S.) +(?=\S)", " "),
 )
 COMMON = tuple((mark, re.compile(pattern), to) for mark, pattern, to in _COMMON)
 
@@ -221,6 +252,7 @@ def rewrite_common(text: str) -> str:
     A text that is settled after them needs no rule: the two agree (a test compares
     them), and these take a third of the time.
     """
+    text = text.strip()
     for mark, pattern, replacement in COMMON:
         if mark in text:
             text = pattern.sub(replacement, text)
