@@ -87,6 +87,26 @@ def test_copies_with_other_golds_are_rejected_all_of_them():
     assert same.rejected.is_empty()
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "are_copies"),
+    [
+        ("3～6岁的幼儿", "3〜6岁的幼儿", True),
+        ("3—6岁的幼儿", "3-6岁的幼儿", True),
+        ("认识-领悟疗法", "认识——领悟疗法", True),
+        ("G．W．奥尔波特", "G.W.奥尔波特", True),
+        ("不计时间、不计成本", "不计时间，不计成本", True),
+        ("3～6岁的幼儿", "36岁的幼儿", False),
+        ("p<0.05", "p>0.05", False),
+        ("得分为-1", "得分为1", False),
+        ("平均数加1.5", "平均数加15", False),
+    ],
+)
+def test_copies_may_differ_in_punctuation_but_in_no_number(one, other, are_copies):
+    rows = [question(1, stem=one), question(2, stem=other, gold=["B"])]
+    rejected = clean_bank_questions(bank(*rows)).rejected
+    assert rejected["reason"].to_list() == ["conflicting_duplicate"] * 2 * are_copies
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(

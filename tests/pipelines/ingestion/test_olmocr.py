@@ -1,7 +1,9 @@
 """olmOCR through a vision endpoint that misbehaves: every book survives."""
 
 import io
+import shutil
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,12 @@ from psyche_kedro.pipelines.ingestion import textbooks
 from psyche_kedro.pipelines.ingestion.nodes import read_textbooks
 from psyche_kedro.pipelines.ingestion.ocr import OcrText
 from psyche_kedro.pipelines.ingestion.olmocr import read_reply
-from psyche_kedro.pipelines.ingestion.parameters import TextbookParameters
+from psyche_kedro.pipelines.ingestion.olmocr_pictures import draw
+from psyche_kedro.pipelines.ingestion.page_images import PageRef
+from psyche_kedro.pipelines.ingestion.parameters import (
+    OlmocrParameters,
+    TextbookParameters,
+)
 
 SAMPLE = Path(__file__).parents[3] / "data/01_raw/sample/textbooks"
 PARAMETERS = TextbookParameters.model_validate(
@@ -138,21 +145,34 @@ def test_a_page_without_text_is_blank(tmp_path):
     assert pages["status"].to_list() == ["blank"] * 3
 
 
-def test_the_one_page_of_61_that_always_fails_is_named_and_the_book_survives(tmp_path):
-    bad: set[str] = set()
+@pytest.mark.parametrize("renderer", ["pdfium", "olmocr"])
+def test_the_one_page_of_61_that_always_fails_is_named_and_the_book_survives(
+    tmp_path, renderer
+):
+    if renderer == "olmocr" and shutil.which("pdftoppm") is None:
+        pytest.skip("no poppler")
+    settings = PARAMETERS.olmocr.model_copy(update={"renderer": renderer})
+    book = scan(61)
+    bad = picture_of(PageRef(book, "pdf", 40), settings)
 
     def script(ask: Ask) -> Answer:
-        bad.add(ask.picture) if not bad else None
-        return Answer("nonsense") if ask.picture in bad else good(ask)
+        return Answer("nonsense") if ask.picture == bad else good(ask)
 
-    pages, unreadable, server = read(script, tmp_path, [scan(61)])
+    parameters = PARAMETERS.model_copy(update={"olmocr": settings})
+    pages, unreadable, server = read(script, tmp_path, [book], parameters)
     failed = pages.filter(pages["status"] != "ok")
-    assert pages.height == 61
-    assert failed.height == 1
-    assert failed["status"].item() == "failed"
-    assert failed["detail"].item() == "olmocr: no_front_matter; no_ocr_engine"
+    assert pages["page"].to_list() == list(range(1, 62))
+    assert failed.select("source", "page", "status", "detail").rows() == [
+        ("书.pdf", 40, "failed", "olmocr: no_front_matter; no_ocr_engine")
+    ]
     assert unreadable.is_empty()
-    assert server.total == 60 + len(PARAMETERS.olmocr.temperatures)
+    assert server.total == 60 + len(settings.temperatures)
+
+
+def picture_of(ref: PageRef, settings: OlmocrParameters) -> str:
+    """What the server calls the picture of a page."""
+    (drawing,) = draw([ref], settings)
+    return sha256(drawing.png).hexdigest()[:16]
 
 
 def test_a_rerun_asks_only_for_what_is_missing(tmp_path):

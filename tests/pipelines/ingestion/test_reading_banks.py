@@ -128,12 +128,171 @@ def test_a_case_text_is_carried_by_each_of_its_questions():
         ("C,", ["C"]),
         ("C. 三", ["C"]),
         ("三", ["C"]),
+        ("三；四", ["C", "D"]),
+        ("【A】", ["A"]),
+        ("选项A", ["A"]),
+        ("A项", ["A"]),
+        ("A和C", ["A", "C"]),
+        ("A|C", ["A", "C"]),
+        ("B或C", []),
+        ("以上都是", []),
+        ("三；五", []),
+        ("1", []),
     ],
 )
 def test_golds_are_sets_of_labels_however_they_are_written(answer, gold):
     record = {"题干": "甲", "选项": ["一", "二", "三", "四"], "答案": answer}
     (question,) = questions("a.json", json.dumps([record]).encode())
     assert question["gold"] == gold
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [
+        ("正确", ["A"]),
+        ("正确。", ["A"]),
+        ("是", ["A"]),
+        ("（√）", ["A"]),
+        ("V", ["A"]),
+        ("对的", ["A"]),
+        ("A(对)", ["A"]),
+        ("错误", ["B"]),
+        ("不正确", ["B"]),
+        ("不对", ["B"]),
+        ("B、错", ["B"]),
+        ("B(对)", []),
+        ("也许", []),
+    ],
+)
+def test_a_truth_is_read_however_it_is_written(answer, gold):
+    record = {"题干": "智力是天生的。", "题型": "判断题", "答案": answer}
+    (question,) = questions("a.json", json.dumps([record]).encode())
+    assert (question["type"], question["gold"]) == ("true_false", gold)
+
+
+def test_the_word_for_true_makes_a_judgement_of_a_question_without_options():
+    (question,) = questions("a.txt", "1. 智力是天生的。\n答案：正确\n".encode())
+    assert (question["type"], question["gold"]) == ("true_false", ["A"])
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "gold"),
+    [
+        (["正确", "错误"], "B", "B"),
+        (["错误", "正确"], "A", "B"),
+        (["是", "否"], "A", "A"),
+    ],
+)
+def test_a_choice_between_true_and_false_is_a_judgement(options, answer, gold):
+    record = {"题干": "智力是天生的。", "选项": options, "答案": answer}
+    (question,) = questions("a.json", json.dumps([record]).encode())
+    assert (question["type"], question["gold"]) == ("true_false", [gold])
+
+
+def test_options_by_number_are_answered_by_number():
+    text = '题目,选项1,选项2,选项3,答案\n甲？,一,二,三,2\n乙？,一,二,三,"1,3"\n'
+    found = questions("a.csv", text.encode())
+    assert [q["gold"] for q in found] == [["B"], ["A", "C"]]
+    assert [o["label"] for o in found[0]["options"]] == ["A", "B", "C"]
+
+
+@pytest.mark.parametrize("options", ["①一 ②二 ③三", "1.一 2.二", ["", ""], "甲|乙"])
+def test_options_that_cannot_be_read_are_missing_and_make_no_short_answer(options):
+    record = {"题干": "甲", "选项": options, "答案": "①③"}
+    (question,) = questions("a.json", json.dumps([record]).encode())
+    assert question["parse_errors"] == ["options_missing", "no_gold"]
+
+
+def test_a_ninth_option_is_no_column_to_pass_over():
+    text = "题目,A,B,C,D,E,F,G,H,I,答案\n甲？,1,2,3,4,5,6,7,8,9,A\n"
+    (question,) = questions("a.csv", text.encode())
+    assert question["parse_errors"] == ["too_many_options"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "A：一；B：二；C：三",
+        [{"A": "一"}, {"B": "二"}, {"C": "三"}],
+        [{"id": "ABC"[n], "content": "一二三"[n]} for n in range(3)],
+    ],
+)
+def test_options_are_read_in_more_notations(options):
+    record = {"题干": "甲", "选项": options, "答案": "B"}
+    (question,) = questions("a.json", json.dumps([record]).encode())
+    assert [o["text"] for o in question["options"]] == ["一", "二", "三"]
+
+
+def choice(stem: str, **more) -> dict:
+    return {"question": stem, "options": ["一", "二"], "answer": "A"} | more
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "types"),
+    [
+        ({"code": 0, "data": {"list": [choice("甲")]}}, ["item 1 data list 1"], None),
+        ({"1": choice("甲"), "2": choice("乙")}, ["item 1 1", "item 1 2"], None),
+        (
+            {"单选题": [choice("甲")], "多选题": [choice("乙", answer="AB")]},
+            ["item 1 单选题 1", "item 1 多选题 1"],
+            ["single", "multiple"],
+        ),
+        (
+            {"判断题": [{"question": "甲", "answer": "F"}]},
+            ["item 1 判断题 1"],
+            ["true_false"],
+        ),
+    ],
+)
+def test_questions_are_found_below_any_keys(value, places, types):
+    found = questions("a.json", json.dumps(value).encode())
+    assert [q["locator"] for q in found] == places
+    assert {q["parse_status"] for q in found} == {"ok"}
+    assert types in (None, [q["type"] for q in found])
+
+
+def test_a_record_that_is_no_question_is_listed_and_costs_no_other():
+    case = {"case": "女，20岁。", "questions": [choice("甲"), "乙"]}
+    lines = [json.dumps(case), '{"question": "丙",', json.dumps({"foo": 1})]
+    found = read("a.jsonl", "\n".join([*lines, json.dumps(choice("丁"))]).encode())
+    assert found.rows["stem"].to_list() == ["甲", "丁"]
+    assert found.unreadable["reason"].unique().to_list() == ["unknown_layout"]
+    assert [d.split(" holds")[0] for d in found.unreadable["detail"]] == [
+        "line 1 question 2",
+        "line 2",
+        "line 3",
+    ]
+
+
+def test_lists_in_lists_without_a_question_end_somewhere():
+    deep = ("[" * 400 + "]" * 400).encode()
+    assert read("a.json", deep).unreadable["reason"].to_list() == ["unknown_layout"]
+
+
+def test_an_explanation_may_stand_in_the_line_of_its_answer():
+    text = "1.甲\nA.一 B.二\n答案：B。 解析：二对。\n"
+    (question,) = questions("a.txt", text.encode())
+    assert (question["gold"], question["explanation"]) == (["B"], "二对。")
+
+
+def test_two_answers_that_differ_are_no_gold():
+    text = "1.甲（ B ）\nA.一 B.二\n[答案] {}\n"
+    golds = [questions("a.txt", text.format(a).encode())[0]["gold"] for a in "AB"]
+    assert golds == [[], ["B"]]
+
+
+def test_a_case_ends_with_the_last_question_it_names():
+    text = (
+        "（1～2题共用题干）\n患者，男，30岁。\n1.甲\nA.一 B.二\n2.乙\nA.一 B.二\n"
+        "3.丙\nA.一 B.二\n答案：1.A 2.B 3.A\n"
+    )
+    found = questions("a.txt", text.encode())
+    assert [q["case_text"] for q in found] == [
+        "患者，男，30岁。",
+        "患者，男，30岁。",
+        None,
+    ]
+    assert [q["gold"] for q in found] == [["A"], ["B"], ["A"]]
 
 
 def test_an_option_that_slipped_into_the_answer_is_put_back():

@@ -41,6 +41,14 @@ LAYOUTS = {
             ]
         }
     ],
+    "sharegpt.json": [
+        {
+            "conversations": [
+                {"from": {"user": "human", "assistant": "gpt"}[r], "value": c}
+                for r, c in TALK
+            ]
+        }
+    ],
     "triples.json": [
         {
             "conversation": [
@@ -112,6 +120,52 @@ def test_the_rows_of_a_csv_are_gathered_by_their_thread():
     rows = read_posts([file("posts.csv", text.encode("gbk"))]).rows
     assert rows["thread_id"].n_unique() == 2
     assert [m[1]["content"] for m in rows["messages"]] == ["查作息", "找医生", "深呼吸"]
+
+
+def test_a_row_below_merged_cells_goes_on_with_its_thread():
+    text = (
+        "帖子id,标题,回复\n1,失眠,查作息\n1,,找医生\n2,焦虑,深呼吸\n"
+        ",,谁的回复\n,,又一个\n"
+    )
+    read = read_posts([file("posts.csv", text.encode())])
+    assert [m[-1]["content"] for m in read.rows["messages"]] == [
+        "查作息",
+        "找医生",
+        "深呼吸",
+    ]
+    assert read.rows["thread_id"].n_unique() == 2
+    assert read.unreadable["detail"].to_list() == [
+        "row 5: The post has no words.",
+        "row 6: The post has no words.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "post",
+    [
+        {"title": "失眠", "content": "一个月了", "comments": [{"content": "查作息"}]},
+        {"title": "失眠", "post": "一个月了", "replies": ["查作息"]},
+    ],
+)
+def test_replies_and_comments_are_replies(post):
+    (row,) = read_posts([file("a.json", [post])]).rows.to_dicts()
+    assert [m["content"] for m in row["messages"]] == ["失眠\n一个月了", "查作息"]
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        "来访者：在吗",
+        {"role": "user", "words": "在吗"},
+        {"role": "user", "content": ["在吗"]},
+        {"role": "user", "content": {"text": "在吗"}},
+    ],
+)
+def test_a_turn_that_cannot_be_read_is_not_passed_over(turn):
+    talk = {"messages": [{"role": "user", "content": "甲"}, turn]}
+    read = read_posts([file("a.json", [talk])])
+    assert read.rows.is_empty()
+    assert read.unreadable["reason"].to_list() == ["unknown_layout"]
 
 
 def test_a_record_of_no_known_layout_is_listed_and_the_others_are_read():

@@ -18,9 +18,12 @@ NUMBERING = re.compile(
 TYPE_TAIL = re.compile(r"(?:[(（]?(?:单选|多选)[)）]?)\s*$")
 BLANK = re.compile(r"[（(]\s*[)）]")
 NOISE = re.compile(
-    r"[\s（）()【】\[\]，,、；;：:。？?！!“”\"‘’'《》…—·_]|(?<!\d)\.|\.(?!\d)"
+    r"[\s（）()【】\[\]，,、；;：:。．？?！!“”\"‘’'《》…—·_]|(?<!\d)\.|\.(?!\d)"
+    r"|(?<=[\u4e00-\u9fff])-+(?=[\u4e00-\u9fff])"
 )
 """Punctuation, by which copies differ; no sign of mathematics, by which options do."""
+RANGE = re.compile(r"(?<=\d)\s*[~～〜–—-]+\s*(?=\d)")
+"""``3～6岁`` is written with five signs."""
 
 
 def normal_question(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,7 +72,7 @@ def gold_texts(row: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _bare(text: str) -> str:
-    return NOISE.sub("", text).lower()
+    return NOISE.sub("", RANGE.sub("~", text)).lower()
 
 
 def groups_of_copies(

@@ -86,7 +86,9 @@ def _ole_type(name: str, data: bytes) -> str:
     if PurePosixPath(name).suffix.lower() == ".xls":
         return "xls"
     raise UnreadableSource(
-        "unknown_type", "Word's old .doc format is not read: save it as .docx."
+        "unknown_type",
+        "An old Office file that is no .xls (.doc, .ppt, .wps) is not read: save it as "
+        ".docx.",
     )
 
 
@@ -99,6 +101,6 @@ def _text_type(name: str, data: bytes) -> str:
         return "html"
     raise UnreadableSource(
         "unknown_type",
-        f"No reader knows '{suffix or name}': expected PDF, an image, DOCX, EPUB, "
-        "HTML, Markdown, TXT, JSON, CSV or XLSX.",
+        f"The content of '{suffix or name}' is of no known type: expected PDF, PNG, "
+        "JPEG, TIFF, WEBP, DOCX, EPUB, HTML, Markdown, TXT, JSON, CSV or XLSX.",
     )

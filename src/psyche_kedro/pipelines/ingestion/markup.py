@@ -167,8 +167,9 @@ def epub_pages(data: bytes) -> list[str | None]:
                 )
             pages = [_epub_page(book, path) for path in _spine(book)]
     except (*DAMAGE, StopIteration) as error:
+        what = str(error) or type(error).__name__
         raise UnreadableSource(
-            "damaged_book", f"The EPUB lacks a part ({error}): fetch the file again."
+            "damaged_book", f"The EPUB lacks a part ({what}): fetch the file again."
         ) from error
     if not pages:
         raise UnreadableSource(

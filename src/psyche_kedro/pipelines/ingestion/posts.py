@@ -9,8 +9,8 @@ Layouts, by their fields:
 - PsyQA: ``{question, description, answers: [{answer_text}]}``
 - ``{ques_info: {title, content}, answers_info: [{content}]}``
 - SmileChat: ``{turns: [{role, content}]}``, or the list of turns as a file
-- ``{messages: [{role, content}]}``
-- ``{conversation: [{system, input, output}]}``
+- ``{messages: [{role, content}]}``, ``{conversations: [{from, value}]}``
+- ``{conversation: [{system, input, output}]}``, or one such triple
 - ``{text: "来访者：…"}``, or a list of such lines, or a text file of them
 - CSV and Excel with a post and a reply per row
 """
@@ -60,7 +60,9 @@ POST_COLUMNS = {
 POST_COLUMN_OF = {
     alias: name for name, text in POST_COLUMNS.items() for alias in text.split()
 }
-TURN_LISTS = ("turns", "messages", "dialog")
+TURN_LISTS = ("turns", "messages", "dialog", "dialogue", "conversations")
+SAID = ("content", "value", "text", "utterance")
+REPLY_LISTS = ("answers", "answers_info", "replies", "comments")
 UNKNOWN_LAYOUT = (
     "No known layout of posts or dialogues: expected `question` and `answers`, "
     "`turns`, `messages`, `conversation` or `text`."
@@ -116,18 +118,20 @@ def _is_turn(item: Any) -> bool:
 
 
 def _threads(cells: Sequence[Sequence[str]], where: str) -> list[tuple[str, Any]]:
-    """Gather the rows of one post: by its thread column, else by its words."""
+    """Gather the rows of one post: by its thread column, else by its words.
+
+    A row that has but its thread's id goes on with that thread, as below merged cells.
+    """
     threads: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {}
+    last: dict[str, tuple[str, ...]] = {}
     for locator, row in records.table_records(cells, post_column, where):
-        fields = {name: v for k, v in row.items() if (name := post_column(k))}
-        key = (
-            fields.get("thread", ""),
-            fields.get("title", ""),
-            fields.get("body", ""),
-        )
-        post = {"question": key[1], "description": key[2], "answers": []}
+        fields = {name: v.strip() for k, v in row.items() if (name := post_column(k))}
+        thread, *words = [fields.get(n, "") for n in ("thread", "title", "body")]
+        key = last.get(thread, (locator,)) if not any(words) else (thread, *words)
+        last |= {thread: key} if thread else {}
+        post = {"question": words[0], "description": words[1], "answers": []}
         _, record = threads.setdefault(key, (locator, post))
-        if fields.get("reply", "").strip():
+        if fields.get("reply"):
             record["answers"].append({"answer_text": fields["reply"]})
     return list(threads.values())
 
@@ -165,8 +169,8 @@ def _rows(record: Any, source: str, locator: str) -> Iterator[Row]:
 
 def is_dialogue(record: Any) -> bool:
     """Return whether a record is a dialogue, not a post with replies."""
-    return not isinstance(record, Mapping) or not (
-        "answers" in record or "answers_info" in record
+    return not isinstance(record, Mapping) or not any(
+        name in record for name in REPLY_LISTS
     )
 
 
@@ -185,9 +189,10 @@ def _replies(record: Mapping[str, Any]) -> list[list[Message]]:
     post = _post_text(record)
     if not post:
         raise UnreadableSource("empty_post", "The post has no words.")
-    answers = record.get("answers", record.get("answers_info")) or []
+    name = next(name for name in REPLY_LISTS if name in record)
+    answers = record[name] or []
     if not isinstance(answers, list):
-        raise UnreadableSource("unknown_layout", "`answers` should be a list.")
+        raise UnreadableSource("unknown_layout", f"`{name}` should be a list.")
     replies = [_reply_text(answer) for answer in answers]
     opening = {"role": "user", "content": post}
     if not replies:
@@ -198,8 +203,8 @@ def _replies(record: Mapping[str, Any]) -> list[list[Message]]:
 def _post_text(record: Mapping[str, Any]) -> str:
     info = record.get("ques_info")
     info = info if isinstance(info, Mapping) else record
-    names = ("title", "question", "description", "content")
-    parts = [str(info.get(name) or "").strip() for name in names]
+    names = ("title", "question", "description", "content", "post", "body")
+    parts = [_said(info.get(name)) for name in names]
     return "\n".join(dict.fromkeys(part for part in parts if part))
 
 
@@ -208,8 +213,21 @@ def _reply_text(answer: Any) -> str:
         return answer.strip()
     if not isinstance(answer, Mapping):
         raise UnreadableSource("unknown_layout", "A reply should be text or a record.")
-    text = answer.get("answer_text") or answer.get("content") or answer.get("text")
-    return str(text or "").strip()
+    names = ("answer_text", "content", "text")
+    return next(filter(None, (_said(answer.get(name)) for name in names)), "")
+
+
+def _said(value: Any) -> str:
+    """Return a value as the words it is; '' for none.
+
+    Raises:
+        UnreadableSource: If it is no text: its notation is no one's words.
+    """
+    if isinstance(value, Mapping | list):
+        raise UnreadableSource(
+            "unknown_layout", "Words came as a list or record: give them as text."
+        )
+    return "" if value is None else str(value).strip()
 
 
 def without_system(messages: list[Message]) -> list[Message]:
@@ -247,23 +265,37 @@ def _turns(record: Any) -> Iterator[tuple[str, str]]:
         yield from _spoken_lines(record["text"].split("\n"))
     elif isinstance(record.get("conversation"), list):
         yield from _triples(record["conversation"])
+    elif {"input", "output"} <= record.keys() and "instruction" not in record:
+        yield from _triples([record])
     else:
         name = next((k for k in TURN_LISTS if isinstance(record.get(k), list)), "")
-        turns = [turn for turn in record.get(name, []) if isinstance(turn, Mapping)]
-        yield from ((_role(turn), str(turn.get("content") or "")) for turn in turns)
+        yield from (_turn(turn) for turn in record.get(name, []))
+
+
+def _turn(turn: Any) -> tuple[str, str]:
+    """Return who said what; a turn without words under a known name is not passed over.
+
+    Raises:
+        UnreadableSource: If it has no known role or no known name for its words.
+    """
+    name = next((n for n in SAID if isinstance(turn, Mapping) and n in turn), None)
+    if name is None:
+        raise UnreadableSource("unknown_layout", UNKNOWN_LAYOUT)
+    return _role(turn), _said(turn[name])
 
 
 def _triples(turns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     for turn in turns:
-        if not isinstance(turn, Mapping):
+        if not isinstance(turn, Mapping) or not {"input", "output"} & turn.keys():
             raise UnreadableSource("unknown_layout", UNKNOWN_LAYOUT)
-        yield "system", str(turn.get("system") or "")
-        yield "user", str(turn.get("input") or "")
-        yield "assistant", str(turn.get("output") or "")
+        yield "system", _said(turn.get("system"))
+        yield "user", _said(turn.get("input"))
+        yield "assistant", _said(turn.get("output"))
 
 
 def _role(turn: Mapping[str, Any]) -> str:
-    name = str(turn.get("role") or turn.get("from") or "").strip().lower()
+    names = (turn.get(name) for name in ("role", "from", "speaker"))
+    name = str(next(filter(None, names), "")).strip().lower()
     if name not in ROLES:
         raise UnreadableSource(
             "unknown_role",

@@ -16,6 +16,7 @@ from psyche_kedro.pipelines.ingestion.questions import (
     field_name,
     looks_like_question,
     parse_question,
+    type_of,
 )
 from psyche_kedro.pipelines.ingestion.sources import (
     Row,
@@ -25,11 +26,15 @@ from psyche_kedro.pipelines.ingestion.sources import (
 from psyche_kedro.tables import content_id
 
 Located = tuple[str, Mapping[str, Any]]
+MAX_LEVELS = 20
+"""Of a JSON file, below which no question is looked for."""
 GROUPS = ("questions_and_answers", "questions", "sub_questions", "items", "小题")
 
 
-def read_bank(file: SourceFile) -> Iterator[Row]:
+def read_bank(file: SourceFile) -> Iterator[Row | UnreadableSource]:
     """Yield the ``BankQuestions`` rows of one file.
+
+    A record without any field of a question is yielded as an ``UnreadableSource``.
 
     Raises:
         UnreadableSource: If the file is damaged, of no known type or without questions.
@@ -37,7 +42,14 @@ def read_bank(file: SourceFile) -> Iterator[Row]:
     found = False
     for locator, record in _records(file.name, read_bytes(file)):
         found = True
-        yield bank_row(record, source=file.name, locator=locator)
+        if any(field_name(str(key)) for key in record):
+            yield bank_row(record, source=file.name, locator=locator)
+        else:
+            yield UnreadableSource(
+                "unknown_layout",
+                f"{locator} holds no field of a question: expected a record with "
+                "`question`, `options`, `answer` or their Chinese names.",
+            )
     if not found:
         raise UnreadableSource(
             "no_questions", "The file was read but no question was found in it."
@@ -78,23 +90,47 @@ def _records(name: str, data: bytes) -> Iterable[Located]:
 
 
 def flatten(items: Iterable[tuple[str, Any]]) -> Iterator[Located]:
-    """Yield one record per question; those of a case carry its shared text."""
+    """Yield one record per question; those of a case carry its shared text.
+
+    Questions may stand below any keys; a key such as ``多选题`` types those below it.
+    """
     for locator, item in items:
-        group = next((g for g in GROUPS if _is_group(item, g)), None)
-        if group is None:
-            yield locator, item if isinstance(item, Mapping) else {}
-            continue
-        shared = {key: value for key, value in item.items() if key != group}
-        for number, question in enumerate(item[group], 1):
-            yield f"{locator} question {number}", shared | question
+        yield from _flat(locator, item)
 
 
-def _is_group(item: Any, key: str) -> bool:
-    return (
-        isinstance(item, Mapping)
-        and isinstance(item.get(key), list)
-        and all(looks_like_question(question) for question in item[key])
-    )
+def _flat(locator: str, item: Any) -> Iterator[Located]:
+    record = item if isinstance(item, Mapping) else {}
+    group = next((g for g in GROUPS if _is_group(record, g)), None)
+    if group is not None:
+        shared = {key: value for key, value in record.items() if key != group}
+        for number, question in enumerate(record[group], 1):
+            own = question if isinstance(question, Mapping) else {}
+            yield f"{locator} question {number}", {**(shared if own else {}), **own}
+    elif looks_like_question(record) or not _holds_question(item):
+        yield locator, record
+    else:
+        for key, child in _children(item):
+            for place, below in _flat(f"{locator} {key}", child):
+                yield place, _with_type(below, key) if type_of(key) else below
+
+
+def _is_group(item: Mapping[str, Any], key: str) -> bool:
+    questions = item.get(key)
+    return isinstance(questions, list) and any(map(looks_like_question, questions))
+
+
+def _children(item: Any) -> list[tuple[str, Any]]:
+    if isinstance(item, Mapping):
+        nested = ((k, v) for k, v in item.items() if isinstance(v, Mapping | list))
+        return [(str(key), child) for key, child in nested]
+    return [(str(n), child) for n, child in enumerate(item, 1)]
+
+
+def _holds_question(item: Any, levels: int = MAX_LEVELS) -> bool:
+    if looks_like_question(item):
+        return True
+    children = _children(item) if levels and isinstance(item, Mapping | list) else []
+    return any(_holds_question(child, levels - 1) for _, child in children)
 
 
 def _sheets(sheets: Mapping[str, list[list[str]]]) -> Iterator[Located]:

@@ -42,6 +42,10 @@ ANSWER = re.compile(
 EXPLANATION = re.compile(
     r"^[【\[]?\s*(?:答案|试题)?(?:解析|分析|详解)\s*[】\]]?\s*[:：]?\s*(.*)$"
 )
+EXPLAINED = re.compile(
+    r"\s*[【\[]?(?:答案|试题)?(?:解析|分析|详解)\s*[】\]]?\s*[:：]\s*"
+)
+"""In one line with the answer: ``答案：B 解析：…``."""
 KEY_HEAD = re.compile(
     rf"^(?:[{_NUMERAL}]+\s*[、.．])?\s*[【\[]?(?:参考|标准|正确)?答案(?:(?:与|及|和)?解析)?"
     r"[】\]]?\s*[:：]?$"
@@ -55,15 +59,17 @@ KEY_RANGE = re.compile(
     rf"(?:[\s,，]*(?:[A-H]|{_TRUTH}))+)"
 )
 ANSWER_IN_STEM = re.compile(rf"[（(]\s*([A-HＡ-Ｈ]{{1,8}}|{_TRUTH})\s*[)）]")
+_SPAN = r"(?P<first>\d{1,4})\s*[-~～—至]\s*(?P<last>\d{1,4})\s*题?\s*"
 CASE = re.compile(
-    rf"^[（(【\[]?\s*(?:案例\s*[{_NUMERAL}\d]*|共用题干|根据以下.{{0,12}}?|一般资料)"
-    r"\s*[)）】\]]?\s*[:：]?\s*(.*)$"
+    rf"^[（(【\[]?\s*(?:案例\s*[{_NUMERAL}\d]*|(?:{_SPAN})?共用(?:题干|案例)"
+    r"|根据以下.{0,12}?|一般资料)\s*[)）】\]]?\s*[:：]?\s*(?P<text>.*)$"
 )
 OPTIONS_AFTER_STEM = re.compile(r"\s+(?=[（(]?[AＡ][)）]?\s*[.．、:：])")
 MARKDOWN = re.compile(
     r"^\s{0,3}(?:#{1,6}\s+|[>*+-]\s+)|\*\*|^\s*(?:-{3,}|\*{3,}|_{3,})\s*$"
 )
 MAX_SKIPPED_NUMBERS = 2
+LAST_NUMBER = 9999
 
 
 @dataclass
@@ -116,6 +122,7 @@ class _Reader:
         self.items: list[_Item] = []
         self._section = ""
         self._case = ""
+        self._case_ends = LAST_NUMBER
         self._item: _Item | None = None
         self._field = ""
         self._in_key = False
@@ -172,7 +179,8 @@ class _Reader:
         if self._range_line(line):
             return
         if case := CASE.match(line):
-            self._item, self._case, self._field = None, case[1].strip(), "case"
+            self._item, self._case, self._field = None, case["text"].strip(), "case"
+            self._case_ends = int(case["last"] or LAST_NUMBER)
         elif match and self._starts_item(_number(match)):
             self._start_item(number, _number(match), match[4])
         elif self._field == "case":
@@ -181,24 +189,38 @@ class _Reader:
             self._item_line(self._item, line)
 
     def _range_line(self, line: str) -> bool:
+        """Take ``1-5 BACDA`` and ``答案：1.A 2.B``, a key in one line."""
         match = ANSWER.match(line)
-        if not KEY_RANGE.match(match[1] if match else line):
+        key = match[1] if match else line
+        several = match and KEY_ITEM.match(key) and len(dict(_key_answers(key))) > 1
+        if not (several or KEY_RANGE.match(key)):
             return False
         self._key_scope = self.items
-        self._answer_from_key(dict(_key_answers(line)))
+        self._answer_from_key(dict(_key_answers(key)))
         return True
 
     def _item_line(self, item: _Item, line: str) -> None:
         options = split_options(_spaced(line))
         if match := EXPLANATION.match(line):
             item.explanation, self._field = match[1], "explanation"
-        elif (match := ANSWER.match(line)) and not item.answer:
-            item.answer, self._field = match[1].strip(), "answer"
+        elif match := ANSWER.match(line):
+            self._take_answer(item, line, match[1])
         elif options and ord(options[0][0]) - ord("A") == len(item.options):
             item.options += options
             self._field = "options"
         elif self._field != "key":
             item.append(self._field, line)
+
+    def _take_answer(self, item: _Item, line: str, said: str) -> None:
+        """Take an answer; one that differs from the first stands beside it: no gold."""
+        answer, *explanation = EXPLAINED.split(said, maxsplit=1)
+        self._field = "answer"
+        if not item.answer:
+            item.answer = answer.strip()
+        elif _bare(item.answer) != _bare(answer):
+            item.append("answer", line)
+        if explanation:
+            item.explanation, self._field = explanation[0], "explanation"
 
     def _starts_item(self, number: int) -> bool:
         """Tell a stem from a list inside a stem, answer or explanation."""
@@ -209,7 +231,8 @@ class _Reader:
         return follows or (self._field in ("options", "key") and number == 1)
 
     def _start_item(self, line_number: int, number: int, stem: str) -> None:
-        item = _Item(number, line_number, self._section, self._case, stem)
+        case = self._case if number <= self._case_ends else ""
+        item = _Item(number, line_number, self._section, case, stem)
         parts = OPTIONS_AFTER_STEM.split(stem, maxsplit=1)
         if len(parts) > 1 and len(options := split_options(parts[1])) > 1:
             item.stem, item.options = parts[0], options
@@ -219,6 +242,10 @@ class _Reader:
         self.items.append(item)
         self._item, self._in_key = item, False
         self._field = "options" if item.options else "stem"
+
+
+def _bare(answer: str) -> str:
+    return re.sub(r"\W", "", answer.translate(WIDE_LETTERS)).upper()
 
 
 def _number(match: re.Match[str]) -> int:

@@ -22,9 +22,9 @@ Option = dict[str, str]
 ALIASES = {
     "stem": "题目 題目 题干 題幹 问题 問題 试题 试题内容 题目内容 题目描述 "
     "question stem title",
-    "options": "选项 選項 备选项 备选答案 options choices",
+    "options": "选项 選項 备选项 备选答案 options option choices",
     "answer": "答案 正确答案 正確答案 参考答案 标准答案 正确选项 "
-    "answer gold key correct_answer",
+    "answer gold key correct correct_answer correct_option",
     "explanation": "解析 答案解析 试题解析 详解 explanation analysis rationale",
     "type": "题型 題型 题目类型 试题类型 类型 type question_type qtype",
     "subject": "科目 学科 课程 subject subject_name category 章节 知识点",
@@ -35,8 +35,9 @@ ALIASES = {
 }
 NAME_OF = {alias: name for name, text in ALIASES.items() for alias in text.split()}
 OPTION_NAME = re.compile(
-    r"^(?:选项|選項|option[_ ]?)?\s*([A-Ha-hＡ-Ｈ])\s*(?:选项|選項)?$"
+    r"^(?:选项|選項|option[_ ]?)?\s*([A-Ja-jＡ-Ｊ])\s*(?:选项|選項)?$", re.IGNORECASE
 )
+OPTION_NUMBER = re.compile(r"^(?:选项|選項|option[_ ]?)\s*([1-9])$", re.IGNORECASE)
 
 TYPE_WORDS = (
     ("true_false", ("判断", "是非", "true_false", "judge", "truefalse")),
@@ -49,8 +50,8 @@ TYPE_WORDS = (
 TRUTHS = {
     word: label
     for label, words in (
-        ("A", "√ ✓ ✔ 对 正确 是 t true yes y 1"),
-        ("B", "× ✗ ✘ x 错 错误 否 f false no n 0"),
+        ("A", "√ ✓ ✔ v 对 对的 正确 是 t true yes y 1"),
+        ("B", "× ✗ ✘ x 错 错的 错误 不对 不正确 否 f false no n 0"),
     )
     for word in words.split()
 }
@@ -60,14 +61,17 @@ INLINE_OPTION = re.compile(
     r"[（(]([A-HＡ-Ｈ])[)）]\s*[.．、:：]?\s*"
     r"|(?:^|(?<=[\s;；。]))([A-HＡ-Ｈ])[)）]?\s*[.．、:：)）]\s*"
 )
-LETTERS_ONLY = re.compile(r"[A-H](?:[\s,，、;；/]*[A-H])*")
+LETTERS_ONLY = re.compile(r"[A-H](?:[\s,，、;；/|+&.．和与]*[A-H])*")
 LABELLED_ANSWER = re.compile(
     r"^\s*([A-H])\s*[、.．:：]\s*([^A-H\s,，、].*)$", re.DOTALL
 )
 ANSWER_WRAPPING = re.compile(
-    r"^[\s【\[(（]*(?:正确|参考|标准)?(?:答案|选项)?[】\])）]?(?:是|为|选)?[\s:：]*"
-    r"|[\s。.)）,，、;；]+$"
+    r"^[\s【\[(（“]*(?:(?:正确|参考|标准)?(?:答案|选项))?[】\])）]?(?:是|为|选)?[\s:：]*"
+    r"|项?[\s。.)）】\]”,，、;；]+$|项$"
 )
+TRUTH_WRAPPING = " \t()（）【】[]。.．"
+BESIDE_TRUTH = re.compile(r"^\s*([ABＡＢ])\s*[、.．:：(（]\s*([^()（）]+?)[)）]?\s*$")
+BETWEEN_TEXTS = re.compile(r"[、,，;；|\n]+")
 NUMBERING = re.compile(r"^\s*(?:第\s*)?\d{1,4}\s*(?:题)?\s*[.．、:：)）]\s*(?=\D)")
 MAX_OPTIONS = 8
 MIN_OPTIONS = 2
@@ -78,6 +82,8 @@ def field_name(text: str) -> str | None:
     name = text.strip().strip("*：:").lower()
     if match := OPTION_NAME.match(text.strip()):
         return match[1].translate(WIDE_LETTERS).upper()
+    if match := OPTION_NUMBER.match(text.strip()):
+        return chr(ord("A") - 1 + int(match[1]))
     return NAME_OF.get(name)
 
 
@@ -96,12 +102,14 @@ def parse_question(
         type_hint: What the file or folder says about the type; it outranks the record.
     """
     fields = _canonical(record)
-    raw_answer = fields.get("answer")
+    raw_answer = _lettered(fields.get("answer"), record)
     options = _with_answered_option(read_options(fields), raw_answer)
     kind = type_hint or type_of(fields.get("type"))
     kind = kind or _guessed_type(options, raw_answer, fields.get("stem"))
     if kind in ("case", "short_answer") and options:
         kind = _guessed_type(options, raw_answer, None)
+    if kind in ("fill_in", "short_answer") and _has_unread_options(fields):
+        kind = "single"  # its errors will say that the options are missing
     question = {
         "type": kind,
         "case_text": _case_text(fields),
@@ -123,6 +131,20 @@ def _canonical(record: Mapping[str, Any]) -> Fields:
         if name and fields.get(name) in (None, ""):
             fields[name] = value
     return fields
+
+
+def _lettered(answer: Any, record: Mapping[str, Any]) -> Any:
+    """Return the answer ``1,3`` as ``A,C`` where the options are 选项1, 选项2 …."""
+    if not any(OPTION_NUMBER.match(str(key).strip()) for key in record):
+        return answer
+    return _word(answer).translate(str.maketrans("123456789", "ABCDEFGHI"))
+
+
+def _has_unread_options(fields: Mapping[str, Any]) -> bool:
+    """Return whether options came in a form that ``read_options`` cannot read."""
+    value = fields.get("options")
+    came = value.strip() if isinstance(value, str) else value
+    return isinstance(came, str | list) and bool(came) and not read_options(fields)
 
 
 def _text(value: Any) -> str | None:
@@ -161,9 +183,9 @@ def read_options(fields: Mapping[str, Any]) -> list[Option]:
     else:
         pairs = [(k, _word(v)) for k, v in fields.items() if len(k) == 1]
     found = {
-        label.strip().translate(WIDE_LETTERS).upper(): text.strip()
+        label.strip().translate(WIDE_LETTERS).upper(): stripped
         for label, text in pairs
-        if text.strip()
+        if (stripped := text.strip().rstrip(";；").rstrip())
     }
     return [{"label": label, "text": found[label]} for label in sorted(found)]
 
@@ -181,9 +203,13 @@ def _with_answered_option(options: list[Option], answer: Any) -> list[Option]:
 
 
 def _listed_option(index: int, item: Any) -> tuple[str, str]:
+    if isinstance(item, Mapping) and len(item) == 1:
+        return next((str(label), _word(text)) for label, text in item.items())
     if isinstance(item, Mapping):
-        label = item.get("label") or item.get("key") or chr(ord("A") + index)
-        return str(label), _word(item.get("text")) or _word(item.get("value"))
+        labels = [_word(item.get(name)) for name in ("label", "key", "id", "name")]
+        texts = [_word(item.get(name)) for name in ("text", "value", "content")]
+        label = next(filter(None, labels), chr(ord("A") + index))
+        return label, next(filter(None, texts), "")
     text = _word(item)
     match = INLINE_OPTION.match(text)
     if match is None:
@@ -228,11 +254,8 @@ def _guessed_type(options: list[Option], answer: Any, stem: Any) -> str:
     if _truth(answer) is not None and not str(answer).strip().isdigit():
         return "true_false"
     if LETTERS_ONLY.fullmatch(_letters(answer)):
-        return (
-            "multiple"
-            if len(set(_letters(answer)) - set(" ,，、;；/")) > 1
-            else "single"
-        )
+        several = len(set(re.findall("[A-H]", _letters(answer)))) > 1
+        return "multiple" if several else "single"
     return "fill_in" if re.search(r"_{2,}|[（(]\s*[)）]", str(stem)) else "short_answer"
 
 
@@ -253,7 +276,9 @@ def _answer(kind: str, options: list[Option], answer: Any) -> Fields:
 
 
 def _truth(value: Any) -> str | None:
-    return TRUTHS.get(ANSWER_WRAPPING.sub("", _word(value)).strip("()（）").lower())
+    word = _word(value).lower()
+    either = word.strip(TRUTH_WRAPPING), ANSWER_WRAPPING.sub("", word)
+    return next((TRUTHS[w] for w in either if w in TRUTHS), None)
 
 
 def _truths_of(options: list[Option]) -> dict[str, str]:
@@ -263,10 +288,15 @@ def _truths_of(options: list[Option]) -> dict[str, str]:
 
 
 def _true_false_label(options: list[Option], answer: Any) -> str | None:
-    letters = _letters(answer)
+    """Return A for true, B for false; None where label and word say different."""
+    word = _word(answer)
+    if match := BESIDE_TRUTH.match(word):
+        said = [_true_false_label(options, part) for part in match.groups()]
+        return said[0] if said[0] == said[1] else None
+    letters = _letters(word)
     return (
         _truths_of(options).get(letters)
-        or _truth(answer)
+        or _truth(word)
         or (letters if letters in ("A", "B") and not options else None)
     )
 
@@ -284,8 +314,15 @@ def read_labels(answer: Any, options: list[Option]) -> list[str]:
     labelled = LABELLED_ANSWER.match(text)
     letters = labelled[1] if labelled else _letters(text)
     if not LETTERS_ONLY.fullmatch(letters):
-        return []
+        return _labels_of_texts(text, options)
     return sorted(set(re.findall("[A-H]", letters)))
+
+
+def _labels_of_texts(text: str, options: list[Option]) -> list[str]:
+    """Return the labels of ``心理现象、物质``; none unless each part is an option."""
+    label_of = {option["text"]: option["label"] for option in options}
+    parts = {part.strip() for part in BETWEEN_TEXTS.split(text)}
+    return sorted(label_of[part] for part in parts) if parts <= set(label_of) else []
 
 
 def question_errors(question: Mapping[str, Any]) -> list[str]:
