@@ -1,8 +1,13 @@
 """What several test modules share: one run of the whole chain on the sample."""
 
+import hypothesis
 import pytest
 
 from whole_run import Run, run_kedro
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
