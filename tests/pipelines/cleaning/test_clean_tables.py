@@ -269,6 +269,33 @@ def test_a_model_names_what_the_rules_missed_and_cannot_make_spans_up():
     assert row["deid_level"] == "rules_and_model"
 
 
+def named(*spans: tuple[str, str]) -> ScriptedChatModel:
+    listed = [{"text": text, "kind": kind} for text, kind in spans]
+    return ScriptedChatModel([(".", as_json(spans=listed))])
+
+
+def test_a_number_that_a_named_span_uncovers_is_masked_and_stops_no_run():
+    row = post(1, "我网名是shadow13812345678，失眠怎么办", ADVICE)
+    (kept,) = clean(row, model=named(("shadow", "name"))).kept.to_dicts()
+    assert kept["messages"][0]["content"] == "我网名是[人名1][电话]，失眠怎么办"
+
+
+def test_a_model_cannot_mask_a_hotline():
+    row = post(1, ASKING, "请现在就拨打12356，或者400-161-9995。")
+    model = named(("12356", "contact"), ("400-161-9995", "contact"))
+    (kept,) = clean(row, model=model).kept.to_dicts()
+    assert kept["messages"][1]["content"] == "请现在就拨打12356，或者400-161-9995。"
+
+
+def test_spans_that_overlap_or_are_placeholders_cut_nothing():
+    row = post(1, "我叫李婷，小糖果睡不着，糖果怎么办", ADVICE)
+    spans = ("糖果", "name"), ("小糖果", "name"), ("[人名1]", "name"), ("人名", "place")
+    (kept,) = clean(row, model=named(*spans)).kept.to_dicts()
+    assert kept["messages"][0]["content"] == (
+        "我叫[人名1]，[人名2]睡不着，[人名3]怎么办"
+    )
+
+
 @pytest.mark.parametrize("said", ["看不懂", fail("timeout"), '{"spans": "没有"}'])
 def test_an_answer_that_cannot_be_read_leaves_rules_only(said):
     model = ScriptedChatModel([(".", said)])

@@ -56,6 +56,19 @@ def test_the_set_is_large_and_half_of_it_is_held_out():
         ("卡号6222021234567890123里", "卡号[卡号]里"),
         ("@sunny_1995 你好", "@[账号] 你好"),
         ("看https://example.com/a吧", "看[链接]吧"),
+        ("打138 12 34 56 78哦", "打[电话]哦"),
+        ("打1 3 8 1 2 3 4 5 6 7 8哦", "打[电话]哦"),
+        ("打一三八一二三四五六七八哦", "打[电话]哦"),
+        ("打幺三八 一二三四 五六七八哦", "打[电话]哦"),
+        ("打138一二三四5678哦", "打[电话]哦"),
+        ("打0571 8888 6666哦", "打[电话]哦"),
+        ("身份证330106 19940817 2345丢了", "身份证[证件号]丢了"),
+        ("邮箱zhang[at]163.com吧", "邮箱[邮箱]吧"),
+        ("邮箱zhang#163点com吧", "邮箱[邮箱]吧"),
+        ("抖音xiaomi_77，小红书号：95273821。", "抖音[账号]，小红书号：[账号]。"),
+        ("学号2019304521的同学", "学号[账号]的同学"),
+        ("我1995年3月12日出生", "我[出生日期]出生"),
+        ("生日是3月12日", "生日是[出生日期]"),
     ],
 )
 def test_a_contact_beside_han_is_masked(text, masked):
@@ -71,6 +84,9 @@ def test_a_contact_beside_han_is_masked(text, masked):
         "弗洛伊德和荣格谁说得对？",
         "高兴的时候特别高兴。",
         "花了13800元，从2019年12月到2021年3月。",
+        "得分是18 20 35 12 15 50，一共139 分。",
+        "2019年3月12日我在抖音上看见的，微博2019年就卸了。",
+        "一三五七，二四六八。",
     ],
 )
 def test_hotlines_scores_and_psychologists_are_left(text):
@@ -99,6 +115,13 @@ def test_of_a_name_with_a_title_the_title_stays():
         ("“雯雯，吃药了。”", "“[人名1]，吃药了。”"),
         ("同事Tony升职了，Emma没有。", "同事[人名1]升职了，[人名2]没有。"),
         ("部门的阎姐针对我。", "部门的[人名1]姐针对我。"),
+        ("昨天小王又在群里说我。", "昨天[人名1]又在群里说我。"),
+        ("楼下的老李头天天来敲门。", "楼下的[人名1]头天天来敲门。"),
+        ("他爸金国富欠了赌债。", "他爸[人名1]欠了赌债。"),
+        ("大家都喊我豆豆，烦。", "大家都喊我[人名1]，烦。"),
+        ("梦琪你好，请坐。", "[人名1]你好，请坐。"),
+        ("室友艾力江·买买提经常熬夜。", "室友[人名1]经常熬夜。"),
+        ("我叫古丽娜尔·阿不都热依木，你好。", "我叫[人名1]，你好。"),
     ],
 )
 def test_a_name_of_everyday_life_is_masked(text, masked):
@@ -114,10 +137,34 @@ def test_a_name_of_everyday_life_is_masked(text, masked):
         "无论是向老师求助还是自己扛，都很难。",
         "舍曲林吃了两周，语文老师还是骂我。",
         "奥苏伯尔和李克特谁更有名？",
+        "医生叫我放松一点，他叫我别想太多，朋友叫我多运动，",
+        "我是外地人，楼主你好。",
+        "余华的《活着》、哈利·波特和卡尔·罗杰斯。",
+        "小红书上都这么说，小时候的小黄人。",
     ],
 )
 def test_a_word_that_looks_like_a_name_is_left(text):
     assert mask(text) == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("在上海3年了，去过北京2次。", "在[地点1]3年了，去过[地点2]2次。"),
+        ("在武汉珞喻路1037号2栋，", "在[地点1]，"),
+        ("在北京2019年的时候", "在[地点1]2019年的时候"),
+        ("在上海5号线上", "在[地点1]5号线上"),
+        ("老家安徽六安霍邱县，", "老家[地点1]，"),
+        ("在杭州郊区租房", "在[地点1]郊区租房"),
+        ("在育才小学三年二班，", "在[地点1]，"),
+        ("读北京师范大学附中高二(3)班", "读[地点1]"),
+        ("我们恒瑞达机械有限公司欠薪", "我们[地点1]欠薪"),
+        ("一家有限公司，某外贸有限公司", "一家有限公司，某外贸有限公司"),
+        ("和老公中学时代就认识", "和老公中学时代就认识"),
+    ],
+)
+def test_a_place_is_masked_with_its_address_and_no_number_beside_it(text, masked):
+    assert mask(text) == [masked]
 
 
 def test_a_name_found_once_is_masked_throughout_with_its_given_name_alone():
@@ -142,6 +189,31 @@ def test_the_gate_stops_the_run_at_a_planted_number_and_does_not_show_it():
     with pytest.raises(LeakError, match=f"Row {'b' * 16} .* 'phone'") as leak:
         check_no_contacts(iter(rows), HOTLINES)
     assert "138" not in str(leak.value)
+
+
+@pytest.mark.parametrize(
+    ("planted", "kind"),
+    [
+        ("138 1234 5678", "phone"),
+        ("0571-88886666", "phone"),
+        ("一三八一二三四五六七八", "phone"),
+        ("330106199408172345", "id_card"),
+        ("zhang@163.com", "email"),
+        ("zhang[at]163.com", "email"),
+        ("QQ564738291", "qq"),
+        ("微信mooncat1999", "wechat"),
+        ("6222021234567890123", "bank_card"),
+        ("浙AD12345", "plate"),
+        ("@暖阳小助手", "handle"),
+        ("学号2019304521", "handle"),
+        ("https://example.com/a", "url"),
+        ("生日1995-03-12", "birthday"),
+    ],
+)
+def test_the_gate_knows_every_kind_of_contact(planted, kind):
+    rows = iter([("a" * 16, f"我叫[人名1]，{planted}，记住[电话]")])
+    with pytest.raises(LeakError, match=f"'{kind}'"):
+        check_no_contacts(rows, HOTLINES)
 
 
 def test_the_checksum_of_an_id_card_is_evidence_beside_its_birthday():

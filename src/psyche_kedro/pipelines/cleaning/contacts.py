@@ -14,13 +14,30 @@ from psyche_kedro.pipelines.cleaning.spans import Span
 _NOT_AFTER = r"(?<![0-9A-Za-z])"
 _NOT_BEFORE = r"(?![0-9A-Za-z])"
 _DIGITS_ZH = "〇零一二三四五六七八九幺"
+_DIGIT = f"0-9{_DIGITS_ZH}"
+_AT = r"(?:@|#|艾特|[(（\[【](?:@|[Aa][Tt])[)）\]】])"
+_DOT = r"(?:\.|点|[(（\[【](?:\.|[Dd][Oo][Tt])[)）\]】])"
+_ACCOUNT = r"(?:账号|帐号|号码?|ID|id|昵称|用户名)?(?:是|为|叫|搜)?\s*[:：]?\s*"
+_PLATFORMS = (
+    "小红书|抖音|快手|微博|知乎|豆瓣|贴吧|[Bb]站|哔哩哔哩|陌陌|探探|[Ss]oul|钉钉|电报|[Tt]elegram"
+    "|[Ii]ns(?:tagram)?|[Tt]witter|[Ss]kype|[Ss]team"
+)
+_DATE = r"(?:19|20)\d{2}[年./-]\d{1,2}[月./-]\d{1,2}[日号]?"
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 
 PATTERNS = (
-    ("id_card", _NOT_AFTER + r"[1-9]\d{16}[\dXx]" + _NOT_BEFORE),
+    (
+        "id_card",
+        _NOT_AFTER + r"[1-9]\d{5}[- ]?\d{8}[- ]?\d{3}[\dXx]" + _NOT_BEFORE,
+    ),
     (
         "email",
         r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+",
+    ),
+    (
+        "email",
+        rf"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]*\s?{_AT}\s?[A-Za-z0-9-]+"
+        rf"(?:\s?{_DOT}\s?(?:com|cn|net|org|edu)){{1,2}}{_NOT_BEFORE}",
     ),
     (
         "phone",
@@ -31,14 +48,24 @@ PATTERNS = (
     (
         "phone",
         _NOT_AFTER
-        + r"(?:[(（]?0\d{2,3}[)）]?[-\s]?[2-9]\d{6,7}|[48]00[-\s]?\d{3,4}[-\s]?\d{3,4})"
+        + r"(?:[(（]?0\d{2,3}[)）]?[-\s]?[2-9]\d{2,3}[-\s]?\d{4}"
+        + r"|[48]00[-\s]?\d{3,4}[-\s]?\d{3,4})"
         + r"(?:[-转]\d{1,4})?"
         + _NOT_BEFORE,
     ),
     ("phone", rf"1[3-9]\d[-\s]?[*xX×]{{4}}[-\s]?\d{{4}}{_NOT_BEFORE}"),
+    # 138 12 34 56 78, 1 3 8 1 2 …: eleven digits in groups, and no more of them.
     (
         "phone",
-        rf"(?<![{_DIGITS_ZH}])[一幺][三四五六七八九][{_DIGITS_ZH}]{{9}}(?![{_DIGITS_ZH}])",
+        _NOT_AFTER
+        + r"(?=(?:\d[-. ]?){10}\d(?![0-9A-Za-z]|[-. ]\d))"
+        + r"(?:1[3-9]\d(?:[-. ]\d{2,5}){2,4}|1[-. ][3-9](?:[-. ]\d){9})",
+    ),
+    # 一三八一二三四五六七八, 幺三八 一二三四 五六七八, 138一二三四5678
+    (
+        "phone",
+        rf"(?<![{_DIGIT}])(?=[\d， ,-]{{0,20}}[{_DIGITS_ZH}])[1一幺][3-9三四五六七八九]"
+        rf"[{_DIGIT}](?:[， ,-]?[{_DIGIT}]){{8}}(?![{_DIGIT}])",
     ),
     (
         "qq",
@@ -60,6 +87,28 @@ PATTERNS = (
     ("plate", rf"[{_PROVINCES}][A-HJ-NP-Z][·\s]?[A-HJ-NP-Z0-9]{{5,6}}" + _NOT_BEFORE),
     ("handle", r"(?<![A-Za-z0-9])@(?P<v>[\w·-]{2,20})"),
     (
+        "handle",
+        rf"(?:{_PLATFORMS}){_ACCOUNT}"
+        + r"(?P<v>(?=[A-Za-z_.-]*[\d_])[A-Za-z][A-Za-z0-9_.-]{3,29})"
+        + _NOT_BEFORE,
+    ),
+    (
+        "handle",
+        rf"(?:{_PLATFORMS})(?:账号|帐号|号码?|ID|id)(?:是|为)?\s*[:：]?\s*(?P<v>[A-Za-z0-9_.-]{{5,30}})"
+        + _NOT_BEFORE,
+    ),
+    (
+        "handle",
+        r"(?:学号|工号|员工编号|准考证号?|考生号|病历号|住院号|就诊卡号?|社保号|护照号?)(?:码)?(?:是|为)?"
+        r"\s*[:：]?\s*(?P<v>[A-Za-z]{0,2}\d{5,18})" + _NOT_BEFORE,
+    ),
+    ("birthday", rf"{_DATE}(?=.{{0,3}}(?:出生|生日|生的|生人))"),
+    (
+        "birthday",
+        rf"(?:生日|出生(?:日期|于|在)?|生于)(?:是|为)?\s*[:：]?\s*"
+        rf"(?P<v>{_DATE}|\d{{1,2}}月\d{{1,2}}[日号])",
+    ),
+    (
         "url",
         r"(?:https?://|ftp://|www\.)[!-~]+"
         r"|(?<![@A-Za-z0-9.-])(?:[A-Za-z0-9-]+\.)+(?:com|cn|net|org|cc|top|xyz|info|vip|club)"
@@ -68,7 +117,8 @@ PATTERNS = (
 )
 COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in PATTERNS)
 ANY_MARK = re.compile(
-    rf"\d{{3}}|@|[{_DIGITS_ZH}]{{9}}|[vVwW]|薇|信|www|\.[a-z]|[{_PROVINCES}][A-Z]"
+    rf"\d{{3}}|\d[-. ]\d[-. ]\d|@|[{_DIGITS_ZH}]{{3}}|[vVwW]|薇|信|www|\.[a-z]"
+    rf"|[{_PROVINCES}][A-Z]|(?:{_PLATFORMS})|点(?:com|cn|net)|\d月"
 )
 BIRTHDAY = re.compile(r"\d{6}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -95,7 +145,8 @@ def _is_contact(kind: str, found: str, allowed: frozenset[str]) -> bool:
     if kind == "phone":
         return re.sub(r"\D", "", found) not in allowed
     if kind == "id_card":
-        return bool(BIRTHDAY.match(found)) or id_checksum_holds(found)
+        number = re.sub("[- ]", "", found)
+        return bool(BIRTHDAY.match(number)) or id_checksum_holds(number)
     return True
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from psyche_kedro.pipelines.cleaning.contacts import find_contacts
 from psyche_kedro.pipelines.cleaning.names import (
+    find_dotted_names,
     find_english_names,
     find_known_names,
     find_names_by_reading,
@@ -28,6 +29,7 @@ PLACEHOLDERS = {
     "bank_card": "卡号",
     "plate": "车牌",
     "handle": "账号",
+    "birthday": "出生日期",
     "url": "链接",
     "place": "地点",
     "name": "人名",
@@ -62,6 +64,7 @@ def _outside_placeholders(text: str, spans: Iterable[Span]) -> Iterator[Span]:
 
 def _layers(allowed: frozenset[str]) -> Iterator[Callable[[str], Iterator[Span]]]:
     yield lambda text: find_contacts(text, allowed)
+    yield find_dotted_names
     yield find_names_by_rule
     yield find_english_names
     yield find_places
@@ -83,15 +86,13 @@ def mask_conversation(texts: Sequence[str], allowed: frozenset[str]) -> list[str
     ]
     known: dict[tuple[str, str], str] = {}
     masked = [_masked(t, s, known) for t, s in zip(texts, spans, strict=True)]
-    return [_without_contacts(text, allowed, known) for text in masked]
+    return [without_contacts(text, allowed) for text in masked]
 
 
-def _without_contacts(
-    text: str, allowed: frozenset[str], known: dict[tuple[str, str], str]
-) -> str:
+def without_contacts(text: str, allowed: frozenset[str]) -> str:
     """Return a masked text masked again while that shows contacts: @甲@乙."""
     while found := list(_outside_placeholders(text, find_contacts(text, allowed))):
-        text = _masked(text, without_overlaps(found), known)
+        text = _masked(text, without_overlaps(found), {})
     return text
 
 

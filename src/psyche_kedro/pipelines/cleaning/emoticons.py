@@ -13,7 +13,7 @@ from psyche_kedro.pipelines.cleaning.punctuation import HAN
 
 LINK = re.compile(
     r"(?:https?|ftp)://[!-~]+|(?<![@A-Za-z0-9.])www\.[!-~]+"
-    r"|(?<![@A-Za-z0-9.-])(?:[A-Za-z0-9-]+\.)+(?:com|cn|net|org|cc|top|xyz|info|vip|club)"
+    r"|(?<![@#A-Za-z0-9.-])(?<![Tt][)\]）】])(?:[A-Za-z0-9-]+\.)+(?:com|cn|net|org|cc|top|xyz|info|vip|club)"
     r"(?:/[!-~]*)?(?![A-Za-z0-9])"
 )
 EMOJI = re.compile(

@@ -214,14 +214,14 @@ def _full_names(clause: str, start: int) -> Iterator[tuple[int, float]]:
 
 
 def _pet_names(clause: str, start: int) -> Iterator[tuple[int, float]]:
-    """Yield 小明, 阿强, 老张, and after a word of kinship a given name alone."""
+    """Yield 小明, 小王, 阿强, 老张, and after a word of kinship a given name alone."""
     shares, name = _shares(), clause[start : start + 2]
-    own = shares.surnames if name[0] == "老" else shares.given
-    if name[1:] in own:
-        if name[0] in "小阿老":
-            yield start + 2, LOG_PET_NAME + own[name[1]]
-        elif name[0] in own and clause[:start].endswith(_kin()):
-            yield start + 2, LOG_PET_NAME + own[name[0]] + own[name[1]]
+    parts = {"老": [shares.surnames], "小": [shares.surnames, shares.given]}
+    own = [p[name[1]] for p in parts.get(name[0], [shares.given]) if name[1:] in p]
+    if own and name[0] in "小阿老":
+        yield start + 2, LOG_PET_NAME + max(own)
+    elif own and name[0] in shares.given and clause[:start].endswith(_kin()):
+        yield start + 2, LOG_PET_NAME + shares.given[name[0]] + max(own)
 
 
 def _before(clause: str, start: int) -> float:

@@ -220,7 +220,9 @@ def clean_posts(
     for batch in [posts.clear(), *posts.iter_slices(BATCH)]:
         kept, rejected = _cleaned_posts(batch, cleaner)
         if privacy_model:
-            kept = _masked_by_model(kept, deidentification_prompt, privacy_model)
+            kept = _masked_by_model(
+                kept, deidentification_prompt, privacy_model, cleaner.hotlines
+            )
         conversations.check(kept, "post_id", cleaner.hotlines)
         batches.append(
             Cleaned(
@@ -251,18 +253,20 @@ def _cleaned_posts(
     return kept, rejected
 
 
-def _masked_by_model(rows: list[Row], prompt: Prompt, model: ChatModel) -> list[Row]:
+def _masked_by_model(
+    rows: list[Row], prompt: Prompt, model: ChatModel, hotlines: frozenset[str]
+) -> list[Row]:
     requests = (privacy.span_request(row["messages"], prompt) for row in rows)
     outcomes = model.complete(requests)
-    return [_masked(row, o) for row, o in zip(rows, outcomes, strict=True)]
+    return [_masked(row, o, hotlines) for row, o in zip(rows, outcomes, strict=True)]
 
 
-def _masked(row: Row, outcome: Outcome) -> Row:
+def _masked(row: Row, outcome: Outcome, hotlines: frozenset[str]) -> Row:
     spans = privacy.read_spans(outcome)
     if spans is None:
         return row
     return row | {
-        "messages": privacy.mask_spans(row["messages"], spans),
+        "messages": privacy.mask_spans(row["messages"], spans, hotlines),
         "deid_level": "rules_and_model",
     }
 

@@ -18,13 +18,21 @@ ORGANISATION = re.compile(
     rf"{_H}{{2,12}}?(?:第{_NUMBER}{{1,3}}(?:中学|小学|高中|人民医院|医院)"
     r"|师范大学|理工大学|科技大学|医科大学|大学|学院|中学|小学|高中|附中|实验学校"
     r"|精神卫生中心|人民医院|中心医院|附属医院|妇幼保健院|医院|工业园区?|科技园|开发区|幼儿园|派出所"
-    r"|监狱|看守所|戒毒所)(?![习会到生])"
+    r"|有限责任公司|有限公司|集团公司|监狱|看守所|戒毒所)(?![习会到生时])"
 )
 KIND = re.compile(
     r"(?:师范|理工|科技|医科)?大学$|学院$|中学$|小学$|高中$|附中$|幼儿园$|派出所$|监狱$|医院$"
+    r"|(?:股份)?有限(?:责任)?公司$|集团公司$"
 )
+_SCHOOLS = (
+    "育才 育英 育红 育新 育人 树人 立人 实验 光明 曙光 启明 启航 阳光 红旗 红星 "
+    "新星 东风 向阳 朝阳 胜利 建设 解放 和平 团结 友谊 新华 振华 文华 英才 博雅 "
+    "明德 至善 求是 求实 崇文 崇德 弘文 弘毅 外国语 长江 黄河 长城 平安 新世纪 新时代"
+)
+SCHOOL_NAMES = frozenset(_SCHOOLS.split())
+"""Common words by which many a school goes."""
 BEFORE_NAME = re.compile(
-    rf"^.*(?:[在去到上读考进从是了着过于回住的与和跟把被给向往说做当有来叫]|毕业|医生|老师|同学)(?={_H}{{2,}})"
+    rf"^.*(?:[在去到上读考进从是了着过于回住的与和跟把被给向往说做当来叫]|有(?!限)|们|[一这那某]家|毕业|医生|老师|同学)(?={_H}{{2,}})"
 )
 GENERIC = re.compile(
     r"^(?:(?:重点|普通|一所|一个|一家|这个|这所|这家|那个|那所|那家|某个|某|私立|公立|国际|寄宿"
@@ -48,10 +56,20 @@ NO_DISTRICT = re.compile(
     r"住院|生活|办公|居住|商业|住宅|学|误|盲|禁|雷|舒适|安全|心理|农贸|菜|超|夜|股|黑|婚|上|都|大城|"
     r"小城|别的城|其他城|另一个城)(?:县|镇|乡|村|区|市|州)$"
 )
+COUNTY = re.compile(
+    rf"(?![这那的一附在还也有是])({_H}{{2,3}}(?:自治县|县|区|旗))(?![别域长])"
+)
+"""Right after its city: 六安霍邱县."""
+CLASS = re.compile(
+    r"(?:附属?(?:中学|小学|高中|中|小|医院))?"
+    rf"(?:(?:{_NUMBER}{{1,2}}年级?|[初高大][一二三四])?[（(]?{_NUMBER}{{1,2}}[)）]?班)?"
+)
+"""Right after its school: 三年二班, 附中高二(3)班."""
 STREET = re.compile(
     rf"(?:(?![这那的一附在还也有]){_H}{{1,8}}?(?:街道|大道|大街|路|街|巷|弄|胡同|镇|乡|村|社区|小区|花园|苑|公寓"
-    rf"|园{_NUMBER}*区|家园|新村|广场))?(?:\d{{1,5}}号?(?:楼|栋|幢|院)?)?(?:\d{{1,3}}单元)?"
-    r"(?:\d{1,5}(?:室|房|号))?"
+    rf"|园{_NUMBER}*区|家园|新村|广场)(?:\d{{1,5}}(?![\d年月日岁次个天多分点号栋幢弄楼座单室房]))?"
+    r"(?:\d{1,5}(?:号楼|号院|号|栋|幢|弄|楼|座|单元|室|房)){0,4}"
+    r"|(?:\d{1,5}(?:号楼|号院|栋|幢|楼|座|单元|室)){1,4})"
 )
 ADDRESS = re.compile(
     rf"{_H}{{2,8}}?(?:街道|大道|路|街|巷|弄|胡同|社区|小区|花园|苑|公寓|家园|新村|园{_NUMBER}区)"
@@ -99,9 +117,17 @@ def find_places(text: str) -> Iterator[Span]:
     taken = 0
     for start, end in merged:
         if start >= taken:
-            street = STREET.match(text, end)
-            taken = max(end, street.end() if street else end)
+            taken = _end_of_address(text, end)
             yield Span(start, taken, "place")
+
+
+def _end_of_address(text: str, end: int) -> int:
+    """Return where what follows a place ends: its county, its street, a class."""
+    county = COUNTY.match(text, end)
+    if county and not NO_DISTRICT.search(county[1]) and not _is_common(county[1][:-1]):
+        end = county.end()
+    followers = (pattern.match(text, end) for pattern in (STREET, CLASS))
+    return max(end, *(match.end() for match in followers if match))
 
 
 def _named(text: str) -> Iterator[tuple[int, int]]:
@@ -138,7 +164,15 @@ def _names_one(organisation: str) -> bool:
     """Return whether an organisation's name is more than common words and its kind."""
     kind = KIND.search(organisation)
     name = organisation[: kind.start()] if kind else organisation
-    return len(name) > 1 and not _is_common(name)
+    if kind and kind[0].endswith("公司"):
+        return len(name) > 1 and _is_company_name(name)
+    return name in SCHOOL_NAMES or (len(name) > 1 and not _is_common(name))
+
+
+def _is_company_name(name: str) -> bool:
+    """Return whether a company's name is more than words: 恒瑞达机械, not 某外贸."""
+    words = [word.text for word in tagged_words(name.lstrip("某"))]
+    return any(len(word) == 1 or not is_common(word) for word in words)
 
 
 def _is_common(name: str) -> bool:

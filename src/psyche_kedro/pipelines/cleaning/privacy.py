@@ -18,7 +18,11 @@ from pydantic import BaseModel, ConfigDict
 
 from psyche_kedro import answers
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome
-from psyche_kedro.pipelines.cleaning.deidentify import PLACEHOLDER, PLACEHOLDERS
+from psyche_kedro.pipelines.cleaning.deidentify import (
+    PLACEHOLDER,
+    PLACEHOLDERS,
+    without_contacts,
+)
 from psyche_kedro.prompts import Prompt, render_dialogue
 
 Message = dict[str, str]
@@ -57,21 +61,28 @@ def read_spans(outcome: Outcome) -> tuple[NamedSpan, ...] | None:
 
 
 def mask_spans(
-    messages: Sequence[Message], spans: Sequence[NamedSpan]
+    messages: Sequence[Message], spans: Sequence[NamedSpan], hotlines: frozenset[str]
 ) -> list[Message]:
     """Return the messages with the spans masked that stand in them.
 
     The longest go first, so that 林小禾 is not cut by 小禾; a single character is
-    masked only before a title, where it is a family name.
+    masked only before a title, where it is a family name. A number that the rules did
+    not see beside a name, as in shadow13812345678, is masked after it.
+
+    Args:
+        messages: As the rules left them.
+        spans: What the model named.
+        hotlines: Digits of crisis and emergency numbers, never masked.
     """
     masked = [dict(message) for message in messages]
+    spans = [span for span in spans if re.sub(r"\D", "", span.text) not in hotlines]
     for span in sorted(spans, key=lambda s: len(s.text), reverse=True):
         pattern = _pattern(span.text)
         if pattern and any(pattern.search(m["content"]) for m in masked):
             placeholder = _placeholder(span.kind, masked)
             for message in masked:
                 message["content"] = _outside(message["content"], pattern, placeholder)
-    return masked
+    return [{**m, "content": without_contacts(m["content"], hotlines)} for m in masked]
 
 
 def _pattern(text: str) -> re.Pattern[str] | None:
