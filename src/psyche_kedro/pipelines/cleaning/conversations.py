@@ -30,8 +30,8 @@ def is_complete(messages: Sequence[Mapping[str, str]]) -> bool:
 def clean_text(text: str) -> str:
     """Return a post in normal form, without links, emojis and kaomoji."""
     text = normalise(text)
-    while (shorter := normalise(strip_emoticons(text))) != text:
-        text = shorter
+    while (shorter := strip_emoticons(text)) != text:
+        text = normalise(shorter)
     return text
 
 

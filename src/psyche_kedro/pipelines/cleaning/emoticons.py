@@ -16,11 +16,11 @@ LINK = re.compile(
     r"|(?<![@#A-Za-z0-9.-])(?<![Tt][)\]）】])(?:[A-Za-z0-9-]+\.)+(?:com|cn|net|org|cc|top|xyz|info|vip|club)"
     r"(?:/[!-~]*)?(?![A-Za-z0-9])"
 )
-EMOJI = re.compile(
-    "[0-9#*]\ufe0f?\u20e3"
-    "|[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\u3030\u303d\u3297"
-    "\u3299\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f]+"
+EMOJIS = (
+    "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\u3030\u303d\u3297"
+    "\u3299\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f"
 )
+EMOJI = re.compile(f"[0-9#*]\ufe0f?\u20e3|[{EMOJIS}]+")
 STICKER = re.compile(
     r"\[(?:微笑|撇嘴|色|发呆|得意|流泪|害羞|闭嘴|睡|大哭|尴尬|发怒|调皮|呲牙|惊讶|难过|囧|抓狂"
     r"|吐|偷笑|愉快|可爱|白眼|傲慢|困|惊恐|憨笑|悠闲|咒骂|疑问|嘘|晕|衰|骷髅|敲打|再见|擦汗"
@@ -55,21 +55,22 @@ WORDS = re.compile(rf"[{HAN}]{{2}}|[A-Za-z]{{3}}|[0-9]")
 FACE_CATEGORIES = frozenset(
     {"So", "Sk", "Lm", "Mn", "Lo", "Sm", "Po", "Pc", "Ll", "Lu"}
 )
-MARKS = re.compile(
-    "[(（:;=\\[/^_]|[TQOXoxqh]|囧|>|233|[^\x00-\u22ff\u3000-\uffef]|[\u2300-\u2fff\ufe0f\u20e3]"
-)
+FACE_MARKS = "TQq＾^>=_눈ಠ◉oO囧xXh"
+MARKS = re.compile(f"[(（\\[/:;02{FACE_MARKS}{EMOJIS}](?:(?<![02])|(?<=2)333|(?<=0)v0)")
+"""What every match holds; begun with a class of characters, to which ``re`` skips."""
 
 
 def strip_emoticons(text: str) -> str:
     """Return a post without links, emojis, kaomoji and stickers."""
-    text = LINK.sub("", text)
-    if not MARKS.search(text):
+    if "." in text or "://" in text:
+        text = LINK.sub("", text)
+    marks = frozenset(MARKS.findall(text))
+    if not marks:
         return text
-    text = STICKER.sub("", text)
-    text = BRACKETED.sub(lambda m: "" if is_face(m[1]) else m[0], text)
-    for pattern in (BARE, WESTERN, EMOJI):
-        text = pattern.sub("", text)
-    return text
+    for held, pattern, replacement in STEPS:
+        if marks & held:
+            text = pattern.sub(replacement, text)
+    return EMOJI.sub("", text)
 
 
 def is_face(inside: str) -> bool:
@@ -85,3 +86,16 @@ def is_face(inside: str) -> bool:
     if any(unicodedata.category(c) in FACE_CATEGORIES for c in odd):
         return True
     return FACE.fullmatch(inside) is not None
+
+
+def _without_face(match: re.Match[str]) -> str:
+    return "" if is_face(match[1]) else match[0]
+
+
+STEPS = (
+    (frozenset("[/"), STICKER, ""),
+    (frozenset("(（"), BRACKETED, _without_face),
+    (frozenset(FACE_MARKS) | {"2333", "0v0"}, BARE, ""),
+    (frozenset(":;="), WESTERN, ""),
+)
+"""What a match of a pattern holds, the pattern, by what it is replaced."""
