@@ -17,9 +17,11 @@ def test_files_are_sorted_named_below_the_folder_and_read_when_asked(tmp_path):
 
 
 def test_hidden_files_and_notes_are_no_inputs(tmp_path):
-    for name in [".gitkeep", "README.md", "LICENSE", "~$lock.docx", "x.md"]:
+    aside = [".gitkeep", "README.md", "README.zh.md", "LICENSE", "~$lock.docx"]
+    inputs = ["README_题库.csv", "licensed_counsellor.csv", "x.md"]
+    for name in [*aside, "Thumbs.db", "desktop.ini", *inputs]:
         (tmp_path / name).write_text("x", encoding="utf-8")
-    assert [f.name for f in SourceFilesDataset(path=str(tmp_path)).load()] == ["x.md"]
+    assert [f.name for f in SourceFilesDataset(path=str(tmp_path)).load()] == inputs
 
 
 @pytest.mark.parametrize("exists", [True, False])

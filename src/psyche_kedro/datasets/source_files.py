@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -92,9 +93,16 @@ def _utf8(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
+NOTES = re.compile(r"(?:readme|licen[cs]e)(?![a-z])(?:.*\.(?:md|txt|rst)|[^.]*)", re.I)
+OF_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
+
+
 def _is_aside(name: str) -> bool:
-    """Return whether a file is no input: hidden, or a note to people."""
+    """Return whether a file is no input: hidden, the system's, or a note to people.
+
+    ``licensed_counsellor.csv`` is none of these.
+    """
     base = posixpath.basename(name)
-    return any(part.startswith((".", "~$")) for part in name.split("/")) or (
-        base.upper().startswith(("README", "LICENSE"))
-    )
+    if any(part.startswith((".", "~$")) for part in name.split("/")):
+        return True
+    return base.lower() in OF_THE_SYSTEM or NOTES.fullmatch(base) is not None

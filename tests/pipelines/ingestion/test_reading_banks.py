@@ -104,6 +104,32 @@ def test_options_laid_out_in_a_table_belong_to_the_stem_above_it():
     assert question["gold"] == ["B"]
 
 
+def test_a_hidden_answer_is_read_and_its_button_is_not():
+    html = (
+        "<p>1. 甲？</p><ol type='A'><li>一</li><li>二</li></ol><details>"
+        "<summary>点击查看答案与解析</summary><p>答案：B</p></details>"
+    )
+    (question,) = questions("a.html", html.encode())
+    assert [o["text"] for o in question["options"]] == ["一", "二"]
+    assert question["gold"] == ["B"]
+
+
+def test_a_header_over_several_columns_of_a_page_names_them_all():
+    html = (
+        "<table><tr><th>题目</th><th colspan=2>选项</th><th>答案</th></tr>"
+        "<tr><td>甲？</td><td>一</td><td>二</td><td>B</td></tr></table>"
+    )
+    (question,) = questions("a.html", html.encode())
+    assert [o["text"] for o in question["options"]] == ["一", "二"]
+    assert question["gold"] == ["B"]
+
+
+@pytest.mark.parametrize("name", ["bank.xlsx", "bank.csv", "bank"])
+def test_an_old_workbook_is_told_by_its_content(name):
+    data = Path(__file__).with_name("bank.xls").read_bytes()
+    assert len(questions(name, data)) == len(questions("bank.xls", data))
+
+
 def test_a_case_text_is_carried_by_each_of_its_questions():
     shell = {
         "general_info": "求助者，女性，24岁。",

@@ -117,9 +117,10 @@ PATTERNS = (
 )
 COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in PATTERNS)
 ANY_MARK = re.compile(
-    rf"\d{{3}}|\d[-. ]\d[-. ]\d|@|[{_DIGITS_ZH}]{{3}}|[vVwW]|薇|信|www|\.[a-z]"
-    rf"|[{_PROVINCES}][A-Z]|(?:{_PLATFORMS})|点(?:com|cn|net)|\d月"
+    rf"[0-9](?:[0-9]{{2}}|[-. ][0-9][-. ]|月[0-9])|@|[{_DIGITS_ZH}]{{3}}|[vVwW]|薇|卫星"
+    rf"|[微威徽]信|[.点][a-z]|[Tt][)）\]】]|[A-Za-z._-][0-9_]|[{_PROVINCES}][A-Z]"
 )
+"""In every contact, and in one text of a hundred: the others need no pattern."""
 BIRTHDAY = re.compile(r"\d{6}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 

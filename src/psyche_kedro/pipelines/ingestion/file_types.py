@@ -83,13 +83,19 @@ def _ole_type(name: str, data: bytes) -> str:
         raise UnreadableSource(
             "encrypted", "The Office file has a password: save it without one."
         )
-    if PurePosixPath(name).suffix.lower() == ".xls":
+    if PurePosixPath(name).suffix.lower() == ".xls" or _holds_workbook(data):
         return "xls"
     raise UnreadableSource(
         "unknown_type",
         "An old Office file that is no .xls (.doc, .ppt, .wps) is not read: save it as "
         ".docx.",
     )
+
+
+def _holds_workbook(data: bytes) -> bool:
+    """Return whether an old Office file is Excel's, by the names of its streams."""
+    workbook, document = (s.encode("utf-16-le") for s in ("Workbook", "WordDocument"))
+    return workbook in data and document not in data
 
 
 def _text_type(name: str, data: bytes) -> str:

@@ -142,9 +142,16 @@ def _html_format(kind: str) -> str:
 
 def _html_cells(table: Any) -> Cells:
     return [
-        [" ".join(cell.text_content().split()) for cell in row.iter("td", "th")]
+        [text for cell in row.iter("td", "th") for text in _spread(cell)]
         for row in table.iter("tr")
     ]
+
+
+def _spread(cell: Any) -> list[str]:
+    """Return a cell's text, and '' for each further column that it spans."""
+    span = cell.get("colspan", "").strip()
+    columns = int(span) if re.fullmatch(r"\d{1,2}", span) else 1
+    return [" ".join(cell.text_content().split())] + [""] * (columns - 1)
 
 
 # ---- EPUB ------------------------------------------------------------------------

@@ -68,6 +68,10 @@ OPTIONS_AFTER_STEM = re.compile(r"\s+(?=[（(]?[AＡ][)）]?\s*[.．、:：])")
 MARKDOWN = re.compile(
     r"^\s{0,3}(?:#{1,6}\s+|[>*+-]\s+)|\*\*|^\s*(?:-{3,}|\*{3,}|_{3,})\s*$"
 )
+BUTTON = re.compile(
+    r"(?:点击)?(?:查看|显示|展开|收起|隐藏)(?:参考|正确)?(?:答案|解析)(?:[与和及、/]?(?:答案|解析))?"
+)
+"""What a page says where the answer is hidden until clicked."""
 MAX_SKIPPED_NUMBERS = 2
 LAST_NUMBER = 9999
 
@@ -105,7 +109,7 @@ def read_question_text(lines: Sequence[str]) -> list[tuple[str, dict[str, Any]]]
     """Return ``(locator, record)`` of every question in ``lines``."""
     reader = _Reader()
     for number, line in enumerate(lines, 1):
-        if plain := _plain(line):
+        if (plain := _plain(line)) and not BUTTON.fullmatch(plain):
             reader.take(number, plain)
     return [(f"line {item.line}", item.record()) for item in reader.items]
 
