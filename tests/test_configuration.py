@@ -1,6 +1,7 @@
 """A configuration that cannot work stops the run at once, with the key and the mend."""
 
 import shutil
+import sqlite3
 
 import pytest
 
@@ -51,6 +52,33 @@ def test_a_wrong_type_is_refused_with_its_key(tmp_path):
         " valid integer, unable to parse string as an integer"
         " (see conf/base/parameters)."
     )
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--env=nosuch", "There is no environment 'nosuch'"),
+        ("--pipeline=synthesys", "There is no pipeline 'synthesys'"),
+        ("--pipelines=cleaning,synthesys", "There is no pipeline 'synthesys'"),
+    ],
+)
+def test_a_name_that_is_not_there_is_one_sentence(tmp_path, argument, message):
+    said = refused(tmp_path, argument, "--params", at(tmp_path))
+    assert message in said
+    assert "endpoint" in said or "synthesis" in said, "what there is"
+
+
+def test_what_stops_before_the_first_node_leaves_no_run_in_mlflow(tmp_path):
+    refused(
+        tmp_path,
+        "--env=endpoint",
+        "--params",
+        at(tmp_path),
+        PSYCHE_BASE_URL="127.0.0.1:8000",
+        PSYCHE_API_KEY="none",
+    )
+    with sqlite3.connect(tmp_path / "data" / "mlflow.db") as database:
+        assert database.execute("SELECT count(*) FROM runs").fetchone() == (0,)
 
 
 def test_an_empty_folder_is_named(tmp_path):

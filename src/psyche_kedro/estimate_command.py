@@ -82,12 +82,21 @@ def describe(estimates: pl.DataFrame) -> Iterable[str]:
     yield (
         f"  in all: calls {_range(total, 'calls')} · in {_range(total, 'input_tokens')}"
         f" · out {_range(total, 'output_tokens')} · {_money(total)}"
+        f"{_unpriced(estimates)}"
     )
     yield (
         "  Calls are those the run needs, paid before or not. The store holds"
         f" {sums['in_store']:,} replies of these models to these nodes: what of them"
         " is asked again costs nothing."
     )
+
+
+def _unpriced(estimates: pl.DataFrame) -> str:
+    """Return which roles a sum of money leaves out."""
+    lacking = estimates.filter(pl.col("currency").is_null())["role"].unique().sort()
+    if lacking.is_empty() or estimates["currency"].is_null().all():
+        return ""
+    return f" without {', '.join(lacking)}, whose model has no price"
 
 
 def _range(row: dict[str, float], name: str) -> str:

@@ -3,6 +3,7 @@
 import atexit
 import dataclasses
 import json
+import logging
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ from kedro.pipeline.node import Node
 from psyche_kedro.llm.accounts import RUN_LEDGER, Tally
 
 MLFLOW_VALUE_CHARS = 500
+
+_LOG = logging.getLogger(__name__)
 
 
 class ConfigurationError(Exception):
@@ -47,7 +50,8 @@ class ConfigurationCheck:
                     f"overrides {_nearest(path, declared)}."
                 )
 
-    @hook_impl
+    # First: what stops here shall leave no run in MLflow, which would call it finished.
+    @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Ask every free input that can tell whether it is usable."""
         for name in sorted(pipeline.inputs()):
@@ -282,7 +286,21 @@ def _calls(key: tuple[str, str, str], tally: Tally) -> dict[str, Any]:
 
 
 class RunSummary:
-    """Prints where a run ended up."""
+    """Prints where a run ended up, and what it could not read."""
+
+    @hook_impl
+    def after_node_run(self, outputs: dict[str, Any], catalog: DataCatalog) -> None:
+        """Say how many sources could not be read; the table says which and why."""
+        unread = outputs.get("unreadable_sources")
+        if unread is None or unread.is_empty():
+            return
+        counts = unread["reason"].value_counts(sort=True).iter_rows()
+        _LOG.warning(
+            "%d sources, or parts of them, could not be read (%s): %s names them.",
+            unread.height,
+            ", ".join(f"{reason} {count}" for reason, count in counts),
+            catalog.get("unreadable_sources")._filepath,
+        )
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:

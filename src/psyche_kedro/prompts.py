@@ -54,6 +54,10 @@ def _fill_in(template: str, values: Mapping[str, Any]) -> str:
     return _constant(template)
 
 
+class PromptError(ValueError):
+    """A template and the node that fills it in do not fit."""
+
+
 class Prompt(BaseModel):
     """A system and a user template, and where in the paper they come from."""
 
@@ -83,12 +87,13 @@ class Prompt(BaseModel):
             values: One value per name in ``variables``.
 
         Raises:
-            ValueError: If ``values`` lacks a variable or brings one too many.
+            PromptError: If ``values`` lacks a variable or brings one too many.
         """
         if values.keys() != self.variables:
-            raise ValueError(
-                f"Prompt {self.digest} ({self.source}) takes {sorted(self.variables)}, "
-                f"got {sorted(values)}: change the template or the node."
+            raise PromptError(
+                f"The prompt of '{self.source}' takes {sorted(self.variables)}, its"
+                f" node gives {sorted(values)}: mend the names in its file below"
+                " conf/*/prompts."
             )
         parts = {"system": self.system, "user": self.user}
         return [

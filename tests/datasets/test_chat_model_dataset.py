@@ -37,6 +37,14 @@ def test_an_empty_key_stops_the_run_and_names_its_variable(tmp_path: Path) -> No
         _entry(tmp_path, credentials=credentials).check()
 
 
+def test_a_url_without_its_scheme_stops_the_run(tmp_path: Path) -> None:
+    entry = OpenAIChatModelDataset(
+        model="qwen", base_url="127.0.0.1:8000", store=str(tmp_path / "r.sqlite")
+    )
+    with pytest.raises(ChatModelError, match="needs http:// or https://"):
+        entry.check()
+
+
 def test_a_server_without_keys_needs_no_credentials(tmp_path: Path) -> None:
     _entry(tmp_path, credentials=None).check()
 

@@ -192,12 +192,18 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         """Stop a run that cannot succeed before its first node.
 
         Raises:
-            ChatModelError: If credentials hold no key, if there is a budget in money
-                but no price, if the mode is unknown, or if the tokenizer is unreadable.
+            ChatModelError: If credentials hold no key, if a URL has no scheme, if there
+                is a budget in money but no price, if the mode is unknown, or if the
+                tokenizer is unreadable.
         """
         for endpoint, key in zip(self._endpoints, self._keys, strict=True):
             if key is not None and not key.get("api_key"):
                 raise ChatModelError(self._keyless(endpoint, key))
+            if not endpoint.base_url.startswith(("http://", "https://")):
+                raise ChatModelError(
+                    f"The base_url '{endpoint.base_url}' of model '{self._model}' needs"
+                    " http:// or https:// in front, as in http://127.0.0.1:8000/v1."
+                )
         if self._mode not in ("online", "batch"):
             raise ChatModelError(
                 f"The catalog entry of model '{self._model}' has mode"
