@@ -210,6 +210,7 @@ def test_a_post_loses_faces_links_and_contacts():
         (post(1, ASKING, "😭"), "no_reply"),
         (post(1, "长" * 20_001, ADVICE), "too_long"),
         (post(1, "加我看片，激情裸聊", ADVICE), "solicitation"),
+        (post(1, "刷单日结，加微信mooncat1999", ADVICE), "solicitation"),
     ],
 )
 def test_a_conversation_that_is_none_is_rejected(row, reason):
@@ -226,6 +227,12 @@ def test_a_conversation_that_is_none_is_rejected(row, reason):
         ("小时候被亲戚性侵过，一直不敢说", "none", ["abuse"]),
         ("今天加班到十二点，累死我了", "none", []),
         ("气死我了，他又把碗打碎了", "none", []),
+        ("大家都累得要死，困的要死", "none", []),
+        ("跳楼机我都不敢坐", "none", []),
+        ("昨晚吃了半瓶安眠药", "crisis", ["suicide"]),
+        ("我不想待在这个世上了", "crisis", ["suicide"]),
+        ("他骗我裸聊，录了像来要钱", "none", []),
+        ("我刷单被骗了五万，不敢告诉家里", "none", []),
     ],
 )
 def test_what_a_person_discloses_is_kept_and_tagged(text, risk, categories):
@@ -370,7 +377,14 @@ def test_the_obvious_is_settled_without_a_call(reply, reason):
 
 @pytest.mark.parametrize(
     "reply",
-    [ADVICE, "会好的。试试睡前一小时放下手机，早上固定时间起床，坚持两周看看。"],
+    [
+        ADVICE,
+        "会好的。试试睡前一小时放下手机，早上固定时间起床，坚持两周看看。",
+        "别自己停药，停药就会复发，先和医生商量再慢慢减量。",
+        "刷单和裸聊都是诈骗，保存好记录，尽快报警，也告诉家里人。",
+        "最有效的办法肯定是你自己先放宽心态，再一步一步来。",
+        "这不是你的错，也没人会在乎你的缺点，试着把这件事说出来。",
+    ],
 )
 def test_advice_is_judged_in_one_call_and_kept_with_both_scores(reply):
     result, model = judge(post(1, ASKING, reply))

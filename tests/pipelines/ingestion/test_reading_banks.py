@@ -33,6 +33,7 @@ EXPECTED = [
     ),
     ("true_false", "信度是效度的必要条件", ["正确", "错误"], ["A"], "信度低则效度低"),
 ]
+XLS = Path(__file__).with_name("bank.xls").read_bytes()
 FORMATS = {
     "bank.json": banks.as_json(),
     "bank.jsonl": banks.as_jsonl(),
@@ -43,7 +44,7 @@ FORMATS = {
     "utf16.csv": banks.as_csv("utf-16"),
     "tabs.tsv": banks.as_csv("utf-8", "\t"),
     "two_sheets.xlsx": banks.as_xlsx(),
-    "old.xls": Path(__file__).with_name("bank.xls").read_bytes(),
+    "old.xls": XLS,
     "typed.txt": banks.as_text().encode(),
     "typed_gbk.txt": banks.as_text().encode("gb18030"),
     "typed_bom.txt": banks.as_text().encode("utf-8-sig"),
@@ -126,8 +127,7 @@ def test_a_header_over_several_columns_of_a_page_names_them_all():
 
 @pytest.mark.parametrize("name", ["bank.xlsx", "bank.csv", "bank"])
 def test_an_old_workbook_is_told_by_its_content(name):
-    data = Path(__file__).with_name("bank.xls").read_bytes()
-    assert len(questions(name, data)) == len(questions("bank.xls", data))
+    assert len(questions(name, XLS)) == len(questions("bank.xls", XLS))
 
 
 def test_a_case_text_is_carried_by_each_of_its_questions():
@@ -364,6 +364,8 @@ def test_a_malformed_question_is_a_row_that_says_what_is_wrong(change, error):
         ("columns.csv", "甲,乙\n1,2\n".encode(), "no_header"),
         ("book.pdf", b"%PDF-1.7 ", "unknown_type"),
         ("torn.xlsx", b"PK\x03\x04 torn", "truncated"),
+        ("torn.xls", XLS[:4104], "damaged_workbook"),
+        ("shorter.xls", XLS[:2000], "damaged_workbook"),
         ("old.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "unknown_type"),
         ("torn.docx", banks.as_docx()[:900], "truncated"),
         ("bytes.csv", b"\xff\xfa\x80\x81\xff", "unknown_encoding"),

@@ -143,12 +143,19 @@ def read_excel(data: bytes) -> dict[str, list[list[str]]]:
             name: _cells(book.load_sheet(name, header_row=None, dtypes="string"))
             for name in book.sheet_names
         }
-    except fastexcel.FastExcelError as error:
+    except BaseException as error:
+        # A torn .xls makes calamine panic: no Exception, and of no importable class.
+        if not isinstance(error, fastexcel.FastExcelError) and not _is_panic(error):
+            raise
         raise UnreadableSource(
             "damaged_workbook",
             f"The workbook does not open ({str(error).splitlines()[0]}): "
             "save it again as .xlsx.",
         ) from error
+
+
+def _is_panic(error: BaseException) -> bool:
+    return type(error).__name__ == "PanicException"
 
 
 def _cells(sheet: Any) -> list[list[str]]:
