@@ -17,3 +17,13 @@ def demo(tmp_path_factory) -> Run:
     result = run_kedro("run", "--params", f"data={data}", data=data)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
     return Run(data, result.stdout + result.stderr)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests that share a fixture share a worker, those of the whole chain first."""
+    items.sort(key=lambda item: "demo" not in item.fixturenames)
+    for item in items:
+        module = item.nodeid.split("::")[0]
+        group = "demo" if "demo" in item.fixturenames else module
+        item.add_marker(pytest.mark.xdist_group(group))
