@@ -235,9 +235,7 @@ class BatchSender:
         }
         try:
             return json.dumps(line, ensure_ascii=False).encode() + b"\n"
-        except (
-            UnicodeEncodeError
-        ):  # half a character: the provider is left to refuse it
+        except UnicodeEncodeError:  # half a character, for the provider to refuse
             return json.dumps(line).encode() + b"\n"
 
     def _read(
