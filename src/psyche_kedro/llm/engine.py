@@ -14,7 +14,6 @@ memory at once, however long the iterable is.
 
 import base64
 import contextlib
-import gc
 import hashlib
 import itertools
 import json
@@ -32,6 +31,7 @@ from typing import Any, Final, Protocol, Self
 
 from psyche_kedro.llm.accounts import Account, Progress, Tally, stop_for_budget
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome, Reply, Usage
+from psyche_kedro.llm.heap import heap_set_aside
 from psyche_kedro.llm.reply_store import (
     FailureRecord,
     Record,
@@ -145,7 +145,7 @@ class Engine:
         total = len(requests) if isinstance(requests, Sized) else None
         progress = Progress(self.name, total)
         batch = _Batch(self.name, self._account, progress)
-        with _heap_set_aside(), self._store.open() as stored:
+        with heap_set_aside(), self._store.open() as stored:
             with _Committer(self._store, batch.settle) as committer:
                 calls = map(self._address, requests)
                 missing = batch.missing(calls, stored)
@@ -174,20 +174,6 @@ class _Delivery:
 
     record: Record
     attempts: int
-
-
-@contextlib.contextmanager
-def _heap_set_aside() -> Iterator[None]:
-    """Spare the garbage collector what stands already.
-
-    It would go through a whole Kedro session again and again, as replies pile up: a
-    fifth of the CPU, in pauses of a tenth of a second that leave an endpoint idle.
-    """
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 class _Batch:
