@@ -69,7 +69,7 @@ def main(folder: str, n: int = 100_000) -> None:
     hits = find_hits(
         question_texts(rows, "question_id"),
         benchmark_texts(items).unique("id", maintain_order=True),
-        threshold=0.8,
+        threshold=0.65,
         min_case_chars=40,
     )
     spent = time.process_time() - began

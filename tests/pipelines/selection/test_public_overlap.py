@@ -43,7 +43,7 @@ def hits_in(train, benchmark_files):
         exam_questions=train,
         clean_benchmark_items=items,
         parameters=DecontaminationParameters(
-            threshold=0.8, min_case_chars=40, drop_hits=True
+            threshold=0.65, min_case_chars=40, drop_hits=True
         ),
     )
     cells = items.select("item_id", "cell").unique("item_id")
