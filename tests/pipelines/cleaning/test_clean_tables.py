@@ -107,7 +107,7 @@ def test_copies_may_differ_in_punctuation_but_in_no_number(one, other, are_copie
     assert rejected["reason"].to_list() == ["conflicting_duplicate"] * 2 * are_copies
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.fixed_dictionaries(

@@ -173,7 +173,7 @@ def test_a_name_found_once_is_masked_throughout_with_its_given_name_alone():
     assert masked == ["我男友[人名1]走了。", "别怕，[人名1]会回来的。"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.text(
         st.sampled_from("我叫李婷在杭州市上班王老师13812345678@qq，。微信abc "),

@@ -71,7 +71,7 @@ def test_punctuation_goes_by_its_context(text):
     assert normalise(text) == CASES[text]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(TEXTS)
 def test_normalising_twice_changes_nothing(text):
     assert normalise(normalise(text)) == normalise(text)
@@ -90,7 +90,7 @@ BRACKETED = st.text(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(MARKED | BRACKETED | TEXTS)
 def test_the_short_ways_agree_with_the_rules(text):
     assert normalise(text) == normalise_by_rules(text)
@@ -105,7 +105,7 @@ def test_every_text_of_four_characters_is_what_the_rules_make_of_it():
         assert normal == normalise(normal), text
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(MARKED | BRACKETED | TEXTS)
 def test_a_rule_matches_only_where_one_of_its_marks_stands_in_its_context(text):
     marks = set(IN_CONTEXT.findall(text))
@@ -138,7 +138,7 @@ def test_the_time_grows_with_the_length_of_a_line_only(run):
     assert time.process_time() - start < 2
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(TEXTS)
 def test_cleaning_a_post_twice_changes_nothing(text):
     assert clean_text(clean_text(text)) == clean_text(text)
@@ -156,7 +156,7 @@ SPANS = (
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.text(st.sampled_from("心理，。,.!?:;() 的了"), max_size=12),
     st.sampled_from(SPANS),

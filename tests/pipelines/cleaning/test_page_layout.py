@@ -137,7 +137,7 @@ LINES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.lists(LINES, max_size=6).map("\n".join), min_size=1, max_size=5))
 def test_pages_in_are_pages_kept_and_rejected_and_no_character_is_lost(pages):
     cleaned = clean(*pages)
