@@ -9,11 +9,10 @@ read a sample of ``rationale_rounds``.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from psyche_kedro.answers import read_choice
+from psyche_kedro.answers import nfkc, read_choice
 from psyche_kedro.prompts import render_question
 
 QUOTE = 16  # ours: characters in a row shared with the rationale are no coincidence
@@ -195,7 +194,7 @@ def _share_a_block(said: str, source: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    return _SPACE.sub("", unicodedata.normalize("NFKC", text))
+    return _SPACE.sub("", nfkc(text))
 
 
 def _stretches(text: str) -> set[str]:
