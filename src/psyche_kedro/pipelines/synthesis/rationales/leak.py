@@ -189,16 +189,18 @@ def quotes_rationale(
     if not _share_a_block(said, source):
         return False
     copied = _stretches(source) & _stretches(said)
-    return bool(copied - _stretches(_plain(render_question(question))))
+    return bool(copied and copied - _stretches(_plain(render_question(question))))
 
 
 def _share_a_block(said: str, source: str) -> bool:
     """Return whether any of the blocks that ``said`` falls into stands in ``source``.
 
-    Every stretch holds a whole block of half its length, so most pairs end here.
+    Every stretch holds a whole block of half its length, so most pairs end here. What
+    is left over at the end is no block: a character or two stand in any source.
     """
     size = QUOTE // 2
-    return any(said[i : i + size] in source for i in range(0, len(said), size))
+    starts = range(0, len(said) - size + 1, size)
+    return any(said[i : i + size] in source for i in starts)
 
 
 def _plain(text: str) -> str:
