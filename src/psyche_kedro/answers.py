@@ -107,7 +107,7 @@ def read_choice(
         ``labels``.
     """
     question = _Question(frozenset(labels), texts or {})
-    answer = _after_thought(unicodedata.normalize("NFKC", text))
+    answer = _after_thought(nfkc(text))
     said = _Said(answer, _undecorated(answer))
     rules = _RULES if _LETTER.search(answer) else _RULES_WITHOUT_LETTERS
     for name, rule in rules.items():
@@ -197,13 +197,27 @@ def _after_thought(text: str) -> str:
     return "" if _OPEN in text else text
 
 
+_MARKS = {mark: unicodedata.normalize("NFKC", mark) for mark in "，：；？！（）…"}
+
+
+def nfkc(text: str) -> str:
+    """Return ``text`` in NFKC.
+
+    Chinese punctuation is replaced first: most text is then in NFKC, which Python sees
+    at once; else it takes every character apart, twenty times as long.
+    """
+    for mark, plain in _MARKS.items():
+        text = text.replace(mark, plain)
+    return unicodedata.normalize("NFKC", text)
+
+
 _DECORATION = re.compile("[*`#_$\"'“”‘’「」『』《》\u200b\u200c\u200d\u2060\ufeff]+")
 _LATEX_TEXT = re.compile(r"\\(?:text|mathrm|mathbf)(?:bf|rm)?\s*\{([^{}]*)\}")
 
 
 def _normalise(text: str) -> str:
     """Return ``text`` in NFKC without quotes, Markdown and zero-width characters."""
-    return _undecorated(unicodedata.normalize("NFKC", text))
+    return _undecorated(nfkc(text))
 
 
 def _undecorated(text: str) -> str:

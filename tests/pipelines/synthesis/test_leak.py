@@ -5,7 +5,11 @@ from typing import Any
 import pytest
 from questions_made import question
 
-from psyche_kedro.pipelines.synthesis.rationales.leak import leaks, quotes_rationale
+from psyche_kedro.pipelines.synthesis.rationales.leak import (
+    QUOTE,
+    leaks,
+    quotes_rationale,
+)
 
 OPTIONS = "A. 复述策略\nB. 组块\nC. 系列位置效应\nD. 前摄抑制"
 
@@ -205,3 +209,13 @@ def test_words_of_the_question_are_no_quotation() -> None:
     stem = "把零散的材料合成较大的单位以便记忆"
     assert not quotes_rationale(f"读清：{stem}", f"题目说{stem}，所以", row)
     assert quotes_rationale(f"先想{REASON[:20]}", REASON, row)
+
+
+@pytest.mark.parametrize("before", range(QUOTE))
+@pytest.mark.parametrize("after", range(QUOTE))
+def test_a_stretch_is_a_quotation_wherever_it_stands(before: int, after: int) -> None:
+    def prompt(copied: str) -> str:
+        return "〇" * before + copied + "〇" * after
+
+    assert quotes_rationale(prompt(REASON[3 : 3 + QUOTE]), REASON, question())
+    assert not quotes_rationale(prompt(REASON[3 : 2 + QUOTE]), REASON, question())

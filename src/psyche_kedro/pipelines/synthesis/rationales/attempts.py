@@ -17,6 +17,8 @@ from psyche_kedro.pipelines.synthesis.provenance import fault
 from psyche_kedro.pipelines.synthesis.rationales.leak import VERDICTS, verdicts
 
 Row = Mapping[str, Any]
+Texts = Mapping[str, str]
+"""Of a question's options, by label."""
 
 
 class Attempt(NamedTuple):
@@ -41,9 +43,8 @@ def read_attempt(question: Row, outcome: Outcome, *, min_characters: int) -> Att
     if not isinstance(outcome, Reply):
         return Attempt(None, [], "failed", outcome.reason)
     objects = read_objects(outcome.text)
-    answers = [
-        (said, read) for said in objects if (read := _prediction(said, question))
-    ]
+    texts = option_texts(question)
+    answers = [(said, read) for said in objects if (read := _prediction(said, texts))]
     predictions = {read for _, read in answers}
     prediction = sorted(answers[0][1]) if len(predictions) == 1 else []
     said = answers[0][0] if answers else next(iter(objects), {})
@@ -62,14 +63,13 @@ def weakness_of(rationale: str, question: Row, *, min_characters: int) -> str | 
     """Return why a rationale with the right prediction does not carry it, if so."""
     if len(rationale) < min_characters:
         return "too_short"
-    labels, texts = option_texts(question)
-    quoted = any(text in rationale for text in texts.values())
-    if not quoted and not any(label in rationale for label in labels):
+    texts = option_texts(question)
+    if not any(said in rationale for said in (*texts.values(), *texts)):
         return "quotes_no_option"
     gold = frozenset(question["gold"])
-    argued = _argued(rationale, question)
+    argued = _argued(rationale, texts, is_single=question["type"] == "single")
     # Where the wrong one is asked for, all others are called right.
-    opposite = argued.rule == "verdicts" and argued.labels == set(labels) - gold
+    opposite = argued.rule == "verdicts" and argued.labels == texts.keys() - gold
     if argued.labels and argued.labels != gold and not opposite:
         return "argues_for_another"
     return None
@@ -80,42 +80,39 @@ _CONCLUDES = re.compile("所以|因此|因而|故[此选本答应]|综上|答案
 _DENIES = re.compile("[不非错误]|排除|区分|除了")
 
 
-def _argued(rationale: str, question: Row) -> Choice:
+def _argued(rationale: str, texts: Texts, *, is_single: bool) -> Choice:
     """Return what the last sentence concludes, else what the whole rationale does."""
-    labels, texts = option_texts(question)
     *_, last = rationale, *_SENTENCE.findall(rationale)
     if VERDICTS.keys() >= set(texts.values()):
         concluded = _judged(last, texts)
     else:
-        concluded = _concluded(last, question)
-    return concluded if concluded.labels else _read(rationale, labels)
+        concluded = _concluded(last, texts, is_single=is_single)
+    return concluded if concluded.labels else _read(rationale, list(texts))
 
 
-def _judged(sentence: str, texts: Mapping[str, str]) -> Choice:
+def _judged(sentence: str, texts: Texts) -> Choice:
     told = set(verdicts(sentence))
     said = (label for label, text in texts.items() if {VERDICTS[text]} == told)
     return Choice(frozenset(said), "verdict")
 
 
-def _concluded(sentence: str, question: Row) -> Choice:
-    labels, texts = option_texts(question)
+def _concluded(sentence: str, texts: Texts, *, is_single: bool) -> Choice:
     if not _CONCLUDES.search(sentence):
         return UNREAD
     # Of several right options a sentence may name one.
-    in_words = question["type"] == "single" and not _DENIES.search(sentence)
-    return _read(sentence, labels, texts if in_words else None)
+    in_words = is_single and not _DENIES.search(sentence)
+    return _read(sentence, list(texts), texts if in_words else None)
 
 
-def _read(text: str, labels: list[str], texts: Row | None = None) -> Choice:
+def _read(text: str, labels: list[str], texts: Texts | None = None) -> Choice:
     said = read_choice(text, labels, texts=texts)
     # A、C、D都不是… begins like a reply that is one option, and is none.
     return UNREAD if said.rule == "leading" else said
 
 
-def option_texts(question: Row) -> tuple[list[str], dict[str, str]]:
-    """Return the labels of a question's options, and their texts by label."""
-    texts = {option["label"]: option["text"] for option in question["options"]}
-    return list(texts), texts
+def option_texts(question: Row) -> dict[str, str]:
+    """Return the texts of a question's options by label."""
+    return {option["label"]: option["text"] for option in question["options"]}
 
 
 def _text(said: Any) -> str:
@@ -126,9 +123,8 @@ def _text(said: Any) -> str:
     return "\n".join(steps).strip()
 
 
-def _prediction(said: Row, question: Row) -> frozenset[str]:
-    labels, texts = option_texts(question)
-    return read_field(said.get("prediction") or "", labels, texts=texts).labels
+def _prediction(said: Row, texts: Texts) -> frozenset[str]:
+    return read_field(said.get("prediction") or "", list(texts), texts=texts).labels
 
 
 def _lacking(rationale: str, n_predictions: int) -> str:

@@ -9,16 +9,15 @@ read a sample of ``rationale_rounds``.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from psyche_kedro.answers import read_choice
+from psyche_kedro.answers import nfkc, read_choice
 from psyche_kedro.prompts import render_question
 
 QUOTE = 16  # ours: characters in a row shared with the rationale are no coincidence
 
-_SPACE = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]+")
+_ZERO_WIDTH = re.compile(r"[\u200b-\u200f\u2060\ufeff]")
 
 
 def leaks(candidate: str, question: Mapping[str, Any]) -> bool:
@@ -34,10 +33,11 @@ def leaks(candidate: str, question: Mapping[str, Any]) -> bool:
     """
     texts = {o["label"]: _plain(o["text"]).strip(_ENDS) for o in question["options"]}
     labels, gold = set(texts), set(question["gold"])
-    told = _without_question(candidate, question)
+    own = _own_words(question)
+    told = _without(candidate, own)
     if read_choice(told, list(texts)).labels:
         return True
-    said = _without_lists(_without_question(_plain(told), question), texts)
+    said = _without_lists(_without(_plain(told), own), texts)
     if _singles_out(_named_by_letter(said, labels), gold, labels):
         return True
     if VERDICTS.keys() >= set(texts.values()):
@@ -45,9 +45,15 @@ def leaks(candidate: str, question: Mapping[str, Any]) -> bool:
     return _singles_out(_named_by_text(said, texts), gold, labels)
 
 
-def _without_question(said: str, question: Mapping[str, Any]) -> str:
-    for part in filter(None, (question["case_text"], question["stem"])):
-        said = said.replace(part, "").replace(_plain(part), "")
+def _own_words(question: Mapping[str, Any]) -> list[str]:
+    """Return what a question says before its options, as it stands and plain."""
+    parts = filter(None, (question["case_text"], question["stem"]))
+    return [words for part in parts for words in (part, _plain(part))]
+
+
+def _without(said: str, parts: list[str]) -> str:
+    for part in parts:
+        said = said.replace(part, "")
     return said
 
 
@@ -62,10 +68,11 @@ _ENDS = "。.;；,，、"
 _ALONE = r"(?:(?<!\w)|(?<=[是为选]))%s(?![\w.、)])"
 """A text of one character is part of some word of any prompt: 是, 3, 知."""
 _BETWEEN = r"(?:[、,;/|→>和与及或跟以]|还是)*"
-# A型, F检验 and ABC理论 are no options.
-_LETTER = r"(?<![A-Za-z])[A-H](?![A-Za-z]|型|理论|类|超|组|轴|级|族|检验|值|-)"
+# A型, F检验 and ABC理论 are no options. What stands before the letter is looked at
+# second: a search then skips to the letters, which most prompts lack.
+_LETTER = r"[A-H](?<![A-Za-z].)(?![A-Za-z]|型|理论|类|超|组|轴|级|族|检验|值|-)"
 _LETTERS = re.compile(rf"{_LETTER}(?:{_BETWEEN}{_LETTER})+")
-_RANGE = re.compile(r"(?<![A-Za-z])([A-H])[到至~-]([A-H])(?![A-Za-z])")
+_RANGE = re.compile(r"([A-H])(?<![A-Za-z].)[到至~-]([A-H])(?![A-Za-z])")
 _PLACES = dict(zip("一二三四五六七八12345678", "ABCDEFGH" * 2, strict=True))
 _PLACE = re.compile(
     r"第([一二三四五六七八1-8])个?选项|选项([一二三四五六七八1-8])(?!个)"
@@ -182,20 +189,22 @@ def quotes_rationale(
     if not _share_a_block(said, source):
         return False
     copied = _stretches(source) & _stretches(said)
-    return bool(copied - _stretches(_plain(render_question(question))))
+    return bool(copied and copied - _stretches(_plain(render_question(question))))
 
 
 def _share_a_block(said: str, source: str) -> bool:
     """Return whether any of the blocks that ``said`` falls into stands in ``source``.
 
-    Every stretch holds a whole block of half its length, so most pairs end here.
+    Every stretch holds a whole block of half its length, so most pairs end here. What
+    is left over at the end is no block: a character or two stand in any source.
     """
     size = QUOTE // 2
-    return any(said[i : i + size] in source for i in range(0, len(said), size))
+    starts = range(0, len(said) - size + 1, size)
+    return any(said[i : i + size] in source for i in starts)
 
 
 def _plain(text: str) -> str:
-    return _SPACE.sub("", unicodedata.normalize("NFKC", text))
+    return _ZERO_WIDTH.sub("", "".join(nfkc(text).split()))
 
 
 def _stretches(text: str) -> set[str]:

@@ -14,7 +14,7 @@ Example row::
      "candidate_prompt": "…", "candidate_rationale": "…", "prediction": ["A"], …}
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply, Usage
@@ -92,9 +92,7 @@ def advance(state: State, candidate: Candidate, attempt: Attempt) -> State:
     """Return the state after a round: the new pair if it is right, else the old."""
     if candidate.refusal or attempt.outcome != "right":
         return state
-    return replace(
-        state, prompt=str(candidate.prompt), rationale=str(attempt.rationale)
-    )
+    return State(state.question, str(candidate.prompt), str(attempt.rationale))
 
 
 def first_row(state: State, verified: Row) -> Row:
