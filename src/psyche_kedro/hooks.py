@@ -18,15 +18,12 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from psyche_kedro.configuration import ConfigurationError
 from psyche_kedro.llm.accounts import RUN_LEDGER, Tally
 
 MLFLOW_VALUE_CHARS = 500
 
 _LOG = logging.getLogger(__name__)
-
-
-class ConfigurationError(Exception):
-    """The configuration cannot work; one sentence says what and the mend."""
 
 
 class ConfigurationCheck:
