@@ -91,14 +91,24 @@ class RunRecord:
         self._ended = False
 
     @hook_impl(trylast=True)
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Log what the run is made of."""
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
+        """Log what the run is made of; end those before it whose process is gone."""
         import mlflow  # noqa: PLC0415 - dear to import
 
+        from psyche_kedro.killed_runs import end_killed_runs, hold_lock  # noqa: PLC0415
+
         self._ended = False
-        if mlflow.active_run() is None:
+        run = mlflow.active_run()
+        if run is None:
             return
+        hold_lock(run.info, Path(run_params["project_path"]))
         atexit.register(self._close)
+        if ended := end_killed_runs(run.info):
+            _LOG.info(
+                "earlier runs ended as KILLED, for their processes are gone: %d", ended
+            )
         mlflow.set_tags({"git_commit": _git_commit(), "outcome": "interrupted"})
         mlflow.log_params(_flat_parameters(pipeline, catalog))
         mlflow.log_params(_prompt_digests(pipeline, catalog))
