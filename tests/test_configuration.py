@@ -26,17 +26,29 @@ def at(tmp_path, *pairs: str) -> str:
     return ",".join([f"data={tmp_path / 'data'}", *pairs])
 
 
-def test_a_missing_credential_is_named(tmp_path):
+def test_missing_keys_are_named_all_at_once(tmp_path):
+    keys = {"PSYCHE_JUDGE_API_KEY": "", "PSYCHE_TEACHER_API_KEY": ""}
     message = refused(
         tmp_path,
         "--env=paper",
         "--pipeline=synthesis",
         "--params",
         at(tmp_path),
-        PSYCHE_TEACHER_API_KEY="",
+        **keys,
     )
-    assert "api_key" in message
-    assert "set PSYCHE_" in message
+    assert re.findall(r"without an api_key: set (\w+)", message) == list(keys)
+
+
+def test_credentials_that_are_nowhere_are_named(tmp_path):
+    conf = tmp_path / "conf"
+    shutil.copytree(ROOT / "conf" / "base", conf / "base")
+    (conf / "local").mkdir()
+    entry = (
+        "judge_model: {type: psyche_kedro.datasets.PromptDataset, credentials: mine}"
+    )
+    (conf / "local" / "catalog.yml").write_text(entry, encoding="utf-8")
+    said = refused(tmp_path, f"--conf-source={conf}", "--params", at(tmp_path))
+    assert said.startswith("Error: Unable to find credentials 'mine'")
 
 
 def test_an_undeclared_parameter_on_the_command_line_is_refused(tmp_path):

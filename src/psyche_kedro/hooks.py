@@ -14,11 +14,12 @@ from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import settings
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from psyche_kedro.configuration import ConfigurationError
+from psyche_kedro.llm import ChatModelError
 from psyche_kedro.llm.accounts import RUN_LEDGER, Tally
 
 MLFLOW_VALUE_CHARS = 500
@@ -51,10 +52,18 @@ class ConfigurationCheck:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Ask every free input that can tell whether it is usable."""
-        for name in sorted(pipeline.inputs()):
-            dataset = catalog.get(name)
+        if faults := list(_unusable(pipeline, catalog)):
+            raise ConfigurationError(" ".join(faults))
+
+
+def _unusable(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
+    for name in sorted(pipeline.inputs()):
+        dataset = catalog.get(name)
+        try:
             if hasattr(dataset, "check"):
                 dataset.check()
+        except (ChatModelError, DatasetError) as error:
+            yield str(error)
 
 
 def _declared(context: KedroContext) -> dict[str, Any]:

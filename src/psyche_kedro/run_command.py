@@ -46,6 +46,11 @@ def in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except MENDABLE as error:
             raise click.ClickException(_sentence(error)) from error
+        except KeyError as error:
+            # Kedro has no class of its own for credentials that are nowhere.
+            if "Unable to find credentials" not in str(error):
+                raise
+            raise click.ClickException(error.args[0]) from error
 
     return wrapper
 
