@@ -1,10 +1,14 @@
 """A configuration that cannot work stops the run at once, with the key and the mend."""
 
+import re
 import shutil
 import sqlite3
+import traceback
 
 import pytest
 
+from psyche_kedro.configuration import ConfigurationError
+from psyche_kedro.settings import CONFIG_LOADER_ARGS, CONFIG_LOADER_CLASS
 from whole_run import ROOT, run_kedro
 
 
@@ -22,17 +26,29 @@ def at(tmp_path, *pairs: str) -> str:
     return ",".join([f"data={tmp_path / 'data'}", *pairs])
 
 
-def test_a_missing_credential_is_named(tmp_path):
+def test_missing_keys_are_named_all_at_once(tmp_path):
+    keys = {"PSYCHE_JUDGE_API_KEY": "", "PSYCHE_TEACHER_API_KEY": ""}
     message = refused(
         tmp_path,
         "--env=paper",
         "--pipeline=synthesis",
         "--params",
         at(tmp_path),
-        PSYCHE_TEACHER_API_KEY="",
+        **keys,
     )
-    assert "api_key" in message
-    assert "set PSYCHE_" in message
+    assert re.findall(r"without an api_key: set (\w+)", message) == list(keys)
+
+
+def test_credentials_that_are_nowhere_are_named(tmp_path):
+    conf = tmp_path / "conf"
+    shutil.copytree(ROOT / "conf" / "base", conf / "base")
+    (conf / "local").mkdir()
+    entry = (
+        "judge_model: {type: psyche_kedro.datasets.PromptDataset, credentials: mine}"
+    )
+    (conf / "local" / "catalog.yml").write_text(entry, encoding="utf-8")
+    said = refused(tmp_path, f"--conf-source={conf}", "--params", at(tmp_path))
+    assert said.startswith("Error: Unable to find credentials 'mine'")
 
 
 def test_an_undeclared_parameter_on_the_command_line_is_refused(tmp_path):
@@ -66,6 +82,78 @@ def test_a_name_that_is_not_there_is_one_sentence(tmp_path, argument, message):
     said = refused(tmp_path, argument, "--params", at(tmp_path))
     assert message in said
     assert "endpoint" in said or "synthesis" in said, "what there is"
+
+
+@pytest.mark.parametrize("command", ["estimate", "agreement"])
+def test_every_command_checks_the_environment(tmp_path, command):
+    result = run_kedro(command, "--env=nosuch", data=tmp_path / "data")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "Error: There is no environment 'nosuch': " in result.stderr
+    assert "base, endpoint, local, paper." in result.stderr, "what there is"
+
+
+def read(conf, kind: str, **files: str | bytes):
+    """Read one kind of configuration from ``conf/local``, which holds ``files``."""
+    (conf / "local").mkdir(parents=True)
+    (conf / "base").mkdir()
+    for name, text in files.items():
+        path = conf / "local" / f"{name}.yml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return CONFIG_LOADER_CLASS(str(conf), **CONFIG_LOADER_ARGS)[kind]
+
+
+BROKEN = {
+    "teacher:\n\tapi_key: secret": "at line 2, column 1: indent with spaces",
+    "teacher:\n  api_key: secret\n model: x": "at line 3, column 2, in what begins at",
+    "teacher: {api_key: 'secret\na: 1\n": "at line 3, column 1, in what begins at",
+    "teacher:\n  api_key: *secret": "at line 2, column 12: indent with spaces",
+    "teacher:\n  api_key: !secret x": "at line 2, column 12: indent with spaces",
+    "secret: 1\na: 2\nsecret: 3": "at line 3, column 1, in what begins at line 1: this"
+    " key stands there twice",
+    "teacher:\n  api_key: pa${secret": "at the key 'teacher.api_key'",
+    "teacher: 密secret".encode("gbk"): "save it as UTF-8",
+    "teacher: \x01secret": "(ReaderError)",
+    "- secret": "it holds more than lines of",
+}
+
+
+@pytest.mark.parametrize("kind", ["globals", "catalog", "parameters", "credentials"])
+@pytest.mark.parametrize(("text", "place"), BROKEN.items())
+def test_a_broken_file_is_named_with_the_place_and_never_quoted(
+    tmp_path, kind, text, place
+):
+    with pytest.raises(ConfigurationError, match=re.escape(place)) as error:
+        read(tmp_path, kind, **{kind: text})
+    file = tmp_path / "local" / f"{kind}.yml"
+    assert str(error.value).startswith(f"{file} cannot be read")
+    assert "secret" not in str(error.value)
+    if kind == "credentials":
+        assert "secret" not in "".join(traceback.format_exception(error.value))
+
+
+def test_a_variable_that_is_not_set_is_named_by_its_key(tmp_path):
+    text = "teacher: {api_key: '${oc.env:PSYCHE_NO_SUCH}'}"
+    where = "^'teacher.api_key' of the"
+    with pytest.raises(ConfigurationError, match=f"{where} credentials"):
+        read(tmp_path / "a", "credentials", credentials=text)
+    with pytest.raises(ConfigurationError, match=f"{where} catalog .*_SUCH"):
+        read(tmp_path / "b", "catalog", catalog=text)
+
+
+def test_a_key_in_two_files_is_named_with_both(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"_[ab]\.yml .*_[ab]\.yml: pool\.$"):
+        read(tmp_path, "catalog", catalog_a="pool: 1", catalog_b="pool: 2")
+
+
+def test_a_run_with_a_broken_file_is_one_sentence(tmp_path):
+    conf = tmp_path / "conf"
+    shutil.copytree(ROOT / "conf", conf)
+    file = conf / "local" / "credentials.yml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("teacher:\n\tapi_key: secret\n", encoding="utf-8")
+    said = refused(tmp_path, f"--conf-source={conf}", "--params", at(tmp_path))
+    assert said.startswith(f"Error: {file} cannot be read at line 2, column 1: ")
 
 
 def test_what_stops_before_the_first_node_leaves_no_run_in_mlflow(tmp_path):

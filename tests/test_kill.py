@@ -110,6 +110,13 @@ def test_no_stored_reply_is_asked_for_twice(resumed):
     assert max(Counter(lines).values()) <= 2
 
 
+def test_the_next_run_ends_the_killed_one_in_mlflow(resumed):
+    data, *_ = resumed
+    with sqlite3.connect(data / "mlflow.db") as database:
+        query = "SELECT status FROM runs ORDER BY start_time"
+        assert database.execute(query).fetchall() == [("KILLED",), ("FINISHED",)]
+
+
 def test_the_tables_are_those_of_the_demo_but_for_the_models_names(resumed, demo):
     data, *_ = resumed
     made = {p.stem: p for p in data.rglob("*.parquet")}

@@ -8,11 +8,11 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.utils import find_kedro_project
 
-from psyche_kedro.llm import ChatModelError
 from psyche_kedro.pipelines.synthesis.questions.screening_agreement import (
     Agreement,
     measure_agreement,
 )
+from psyche_kedro.run_command import in_one_sentence
 
 
 @click.command()
@@ -22,6 +22,7 @@ from psyche_kedro.pipelines.synthesis.questions.screening_agreement import (
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Labelled questions; conf/base/screening_labels.yml by default.",
 )
+@in_one_sentence
 def agreement(env: str | None, labels: Path | None) -> None:
     """Screen labelled questions and print how far the judge agrees with the labels."""
     project = find_kedro_project(Path.cwd()) or Path.cwd()
@@ -30,15 +31,12 @@ def agreement(env: str | None, labels: Path | None) -> None:
     with KedroSession.create(project, env=env) as session:
         catalog = session.load_context().catalog
         judge = catalog.load("judge_model")
-        try:
-            found = measure_agreement(
-                yaml.safe_load(path.read_text(encoding="utf-8")),
-                prompt=catalog.load("screening_prompt"),
-                examples=catalog.load("screening_examples"),
-                judge=judge,
-            )
-        except ChatModelError as error:
-            raise click.ClickException(str(error)) from error
+        found = measure_agreement(
+            yaml.safe_load(path.read_text(encoding="utf-8")),
+            prompt=catalog.load("screening_prompt"),
+            examples=catalog.load("screening_examples"),
+            judge=judge,
+        )
     click.echo(describe(found, judge.name))
 
 

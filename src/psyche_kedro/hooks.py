@@ -14,19 +14,17 @@ from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import settings
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from psyche_kedro.configuration import ConfigurationError
+from psyche_kedro.llm import ChatModelError
 from psyche_kedro.llm.accounts import RUN_LEDGER, Tally
 
 MLFLOW_VALUE_CHARS = 500
 
 _LOG = logging.getLogger(__name__)
-
-
-class ConfigurationError(Exception):
-    """The configuration cannot work; one sentence says what and the mend."""
 
 
 class ConfigurationCheck:
@@ -54,10 +52,18 @@ class ConfigurationCheck:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Ask every free input that can tell whether it is usable."""
-        for name in sorted(pipeline.inputs()):
-            dataset = catalog.get(name)
+        if faults := list(_unusable(pipeline, catalog)):
+            raise ConfigurationError(" ".join(faults))
+
+
+def _unusable(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
+    for name in sorted(pipeline.inputs()):
+        dataset = catalog.get(name)
+        try:
             if hasattr(dataset, "check"):
                 dataset.check()
+        except (ChatModelError, DatasetError) as error:
+            yield str(error)
 
 
 def _declared(context: KedroContext) -> dict[str, Any]:
@@ -94,14 +100,24 @@ class RunRecord:
         self._ended = False
 
     @hook_impl(trylast=True)
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Log what the run is made of."""
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
+        """Log what the run is made of; end those before it whose process is gone."""
         import mlflow  # noqa: PLC0415 - dear to import
 
+        from psyche_kedro.killed_runs import end_killed_runs, hold_lock  # noqa: PLC0415
+
         self._ended = False
-        if mlflow.active_run() is None:
+        run = mlflow.active_run()
+        if run is None:
             return
+        hold_lock(run.info, Path(run_params["project_path"]))
         atexit.register(self._close)
+        if ended := end_killed_runs(run.info):
+            _LOG.info(
+                "earlier runs ended as KILLED, for their processes are gone: %d", ended
+            )
         mlflow.set_tags({"git_commit": _git_commit(), "outcome": "interrupted"})
         mlflow.log_params(_flat_parameters(pipeline, catalog))
         mlflow.log_params(_prompt_digests(pipeline, catalog))

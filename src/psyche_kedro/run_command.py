@@ -6,17 +6,15 @@ Kedro's own command ends in a traceback for a missing file as for a bug.
 import functools
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 from kedro.framework.cli import project
 from kedro.framework.project import pipelines
 from kedro.io import DatasetError
-from kedro.utils import find_kedro_project
 from kedro.validation.exceptions import ParameterValidationError
 
-from psyche_kedro.hooks import ConfigurationError
+from psyche_kedro.configuration import ConfigurationError
 from psyche_kedro.llm import ChatModelError
 from psyche_kedro.prompts import PromptError
 
@@ -48,6 +46,11 @@ def in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except MENDABLE as error:
             raise click.ClickException(_sentence(error)) from error
+        except KeyError as error:
+            # Kedro has no class of its own for credentials that are nowhere.
+            if "Unable to find credentials" not in str(error):
+                raise
+            raise click.ClickException(error.args[0]) from error
 
     return wrapper
 
@@ -67,14 +70,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _run(**options: Any) -> None:
-    """Run as Kedro does, once what was named is known to be there."""
-    conf = (find_kedro_project(Path.cwd()) or Path.cwd()) / "conf"
-    environments = sorted(path.name for path in conf.glob("*/"))
-    env = options.get("env")
-    if env and env not in environments and not options.get("conf_source"):
-        raise ConfigurationError(
-            f"There is no environment '{env}': {conf} has {', '.join(environments)}."
-        )
+    """Run as Kedro does, once the pipelines named are known to be there."""
     named = [options.get("pipeline"), *(options.get("pipelines") or ())]
     for name in filter(None, named):
         if name not in pipelines:

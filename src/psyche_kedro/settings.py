@@ -6,6 +6,7 @@ from pathlib import Path
 
 from omegaconf.resolvers import oc
 
+from psyche_kedro.configuration import ConfigLoader
 from psyche_kedro.hooks import (
     ConfigurationCheck,
     ModelAccounts,
@@ -37,6 +38,7 @@ HOOKS = (
     RunSummary(),
 )
 
+CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

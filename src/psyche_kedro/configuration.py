@@ -1,0 +1,115 @@
+"""Reads ``conf``, and says in one sentence what there cannot be read.
+
+No sentence quotes a file's text: the broken file may be the one that holds the keys.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kedro.config import OmegaConfigLoader
+from omegaconf import OmegaConf
+from omegaconf.errors import GrammarParseError, OmegaConfBaseException
+
+# A file that is a list ends in an AttributeError, one that is a number in an OSError.
+_FAULTS = (AttributeError, OSError, OmegaConfBaseException, ValueError, yaml.YAMLError)
+_MEND = (
+    "indent with spaces, alike on one level, and quote a value that holds a `: ` or"
+    " begins with a mark"
+)
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot work; one sentence says what and the mend."""
+
+
+class ConfigLoader(OmegaConfigLoader):
+    """Kedro's loader, where an environment must be there and a broken file is named.
+
+    Kedro counts lines from zero, and for half of the faults names no file.
+    """
+
+    def __init__(
+        self, conf_source: str, env: str | None = None, **options: Any
+    ) -> None:
+        """Read the globals.
+
+        Raises:
+            ConfigurationError: If they cannot be read, or there is no ``env``.
+        """
+        super().__init__(conf_source, env, **options)
+        conf, wanted = Path(conf_source), env or self.default_run_env
+        # A remote or packed source is no folder.
+        if conf.is_dir() and not (conf / wanted).is_dir():
+            there = ", ".join(sorted(path.name for path in conf.glob("*/")))
+            raise ConfigurationError(
+                f"There is no environment '{wanted}': {conf} has {there}."
+            )
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Return what all files of a kind say, e.g. of ``catalog``.
+
+        Raises:
+            ConfigurationError: If a file cannot be read, or a value not resolved.
+        """
+        try:
+            return super().__getitem__(key)  # type: ignore[no-any-return]
+        except _FAULTS as error:
+            said = next(self._broken(key), None) or _unresolved(key, error)
+            # A traceback would show the cause, which may quote a key.
+            cause = None if key == "credentials" else error
+            raise ConfigurationError(said) from cause
+
+    def _broken(self, key: str) -> Iterator[str]:
+        """Yield what is wrong with each file of a kind that cannot be read."""
+        for env in (self.base_env, self.env or self.default_run_env):
+            for pattern in self.config_patterns[key]:
+                for path in sorted(Path(self.conf_source, env).glob(pattern)):
+                    if path.suffix in {".yml", ".yaml", ".json"} and (
+                        fault := _fault(path)
+                    ):
+                        yield f"{path} cannot be read{fault}."
+
+
+def _fault(path: Path) -> str:
+    """Return where a file is broken and the mend; nothing where it is sound."""
+    try:
+        OmegaConf.load(path).keys()
+    except yaml.MarkedYAMLError as error:
+        return f" at {_place(error)}: {_remedy(error)}"
+    except UnicodeDecodeError:
+        return ": save it as UTF-8"
+    except GrammarParseError as error:
+        return f" at the key '{error.full_key}': write a `$` before a brace as `\\$`"
+    except _FAULTS as error:
+        return f" ({type(error).__name__}): it holds more than lines of `name: value`"
+    return ""
+
+
+def _place(error: yaml.MarkedYAMLError) -> str:
+    mark, start = error.problem_mark, error.context_mark
+    place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "its end"
+    if start and mark and start.line != mark.line:
+        return f"{place}, in what begins at line {start.line + 1}"
+    return place
+
+
+def _remedy(error: yaml.MarkedYAMLError) -> str:
+    if "duplicate key" in str(error.problem):
+        return "this key stands there twice, remove one"
+    return _MEND
+
+
+def _unresolved(key: str, error: Exception) -> str:
+    """Return what is wrong where each file can be read, but not what they say."""
+    name = getattr(error, "full_key", None)
+    if not name:
+        return f"The {key} cannot be read: {error}."
+    if key == "credentials":
+        return (
+            f"'{name}' of the credentials reads something that is not there, as"
+            " `${oc.env:…}` does where the variable is not set: set it."
+        )
+    first = str(error).splitlines()[0].rstrip(".")
+    return f"'{name}' of the {key} cannot be resolved: {first}."
