@@ -84,6 +84,11 @@ def test_a_name_that_is_not_there_is_one_sentence(tmp_path, argument, message):
     assert "endpoint" in said or "synthesis" in said, "what there is"
 
 
+def test_a_node_that_is_not_there_is_one_sentence(tmp_path):
+    said = refused(tmp_path, "--from-nodes=decontaminate", "--params", at(tmp_path))
+    assert "Did you mean: ['selection.decontaminate']?" in said
+
+
 @pytest.mark.parametrize("command", ["estimate", "agreement"])
 def test_every_command_checks_the_environment(tmp_path, command):
     result = run_kedro(command, "--env=nosuch", data=tmp_path / "data")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from psyche_kedro import killed_runs
 from whole_run import ROOT
 
 # mlflow 3 under sqlalchemy 2.1.
@@ -104,25 +105,28 @@ def test_the_next_run_ends_those_whose_process_is_gone_and_no_other(store, tmp_p
     assert not list((tmp_path / "data").rglob("*.lock")), "locks of runs that ended"
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda store, run: store.set_tag(run.info.run_id, "host", "elsewhere"),
-        lambda store, run: store.delete_tag(run.info.run_id, "host"),
-        lambda store, run: store.delete_tag(run.info.run_id, "lock"),
-        lambda store, run: store.set_tag(
-            run.info.run_id, "lock", f"{run.data.tags['lock']}.elsewhere"
-        ),
-    ],
-    ids=["another host", "no host", "no lock", "a lock that is not on this disk"],
-)
-def test_a_run_that_cannot_be_told_to_be_gone_is_left_alone(store, tmp_path, change):
+def test_a_run_that_cannot_be_told_to_be_gone_is_left_alone(
+    store, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(killed_runs, "MlflowClient", lambda: store)
     dead = killed(store, tmp_path)
-    assert store.get_run(dead).data.tags["host"] == socket.gethostname()
-    change(store, store.get_run(dead))
-    _, log = start_and_end(store, tmp_path)
-    assert status(store, dead) == "RUNNING"
-    assert "earlier runs" not in log
+    current = store.create_run(store.get_run(dead).info.experiment_id)
+    tags = store.get_run(dead).data.tags
+    assert tags["host"] == socket.gethostname()
+    for tag, other in [
+        ("host", "elsewhere"),
+        ("host", None),
+        ("lock", None),
+        ("lock", f"{tags['lock']}.elsewhere"),
+    ]:
+        store.delete_tag(dead, tag)
+        if other:
+            store.set_tag(dead, tag, other)
+        assert killed_runs.end_killed_runs(current.info) == 0
+        assert status(store, dead) == "RUNNING"
+        store.set_tag(dead, tag, tags[tag])
+    assert killed_runs.end_killed_runs(current.info) == 1
+    assert status(store, dead) == "KILLED"
 
 
 def test_a_project_that_cannot_be_written_has_runs_without_lock(store, tmp_path):

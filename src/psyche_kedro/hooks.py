@@ -86,7 +86,8 @@ def _nearest(path: str, declared: set[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - only for the message
 
     near = get_close_matches(path, declared, n=3, cutoff=0.5)
-    return "one of " + ", ".join(near or sorted(p for p in declared if "." not in p))
+    roots = sorted(path for path in declared if "." not in path and path[0] != "_")
+    return f"one of {', '.join(near or roots)}"
 
 
 class RunRecord:

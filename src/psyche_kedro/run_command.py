@@ -5,13 +5,14 @@ Kedro's own command ends in a traceback for a missing file as for a bug.
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 from kedro.framework.cli import project
 from kedro.framework.project import pipelines
 from kedro.io import DatasetError
+from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import ParameterValidationError
 
 from psyche_kedro.configuration import ConfigurationError
@@ -69,15 +70,38 @@ def _sentence(error: Exception) -> str:
     return f"Parameter {'; '.join(complaints)} (see conf/base/parameters)."
 
 
+_FILTERS = (
+    "tags",
+    "from_nodes",
+    "to_nodes",
+    "node_names",
+    "from_inputs",
+    "to_outputs",
+)
+
+
 def _run(**options: Any) -> None:
-    """Run as Kedro does, once the pipelines named are known to be there."""
-    named = [options.get("pipeline"), *(options.get("pipelines") or ())]
-    for name in filter(None, named):
+    """Run as Kedro does, once all that was named is known to be there."""
+    named = [options["pipeline"], *(options["pipelines"] or ())]
+    _check_nodes([name for name in named if name] or ["__default__"], options)
+    project.run.callback(**options)
+
+
+def _check_nodes(names: Sequence[str], options: Mapping[str, Any]) -> None:
+    """Raise unless each pipeline is there, and some of their nodes are chosen."""
+    for name in names:
         if name not in pipelines:
             raise ConfigurationError(
                 f"There is no pipeline '{name}': choose of {', '.join(pipelines)}."
             )
-    project.run.callback(**options)
+    whole = sum((pipelines[name] for name in names), Pipeline([]))
+    chosen = {name: options[name] for name in _FILTERS}
+    try:
+        whole.filter(**chosen, node_namespaces=options["namespaces"])
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{str(error).rstrip('.')} (`kedro registry describe` lists the nodes)."
+        ) from error
 
 
 PARAMS = next(option for option in project.run.params if option.name == "params")
