@@ -439,8 +439,9 @@ def _is_right_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
             yield _Declared(_within(letters, question), False)
 
 
+# The letter first, what stands before it second: a search skips to the letters.
 _VERDICT = re.compile(
-    rf"(?<![A-Za-z])([A-H])(?![A-Za-z]){_TAG}\s*[.、:)]?\s*(?:的?(?:说法|描述|表述))?"
+    rf"([A-H])(?<![A-Za-z].)(?![A-Za-z]){_TAG}\s*[.、:)]?\s*(?:的?(?:说法|描述|表述))?"
     r"(?:是|为)?\s*(不正确|不对|不符合|错误|错|有误|正确|对|符合|√|✓|✔|×|✗|✘)"
 )
 
