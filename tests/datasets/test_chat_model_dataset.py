@@ -37,6 +37,14 @@ def test_an_empty_key_stops_the_run_and_names_its_variable(tmp_path: Path) -> No
         _entry(tmp_path, credentials=credentials).check()
 
 
+def test_a_key_without_a_space_before_it_is_named_and_never_quoted(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(DatasetError, match="`api_key: …`") as error:
+        _entry(tmp_path, credentials="api_key:sk-secret")
+    assert "secret" not in str(error.value)
+
+
 def test_a_url_without_its_scheme_stops_the_run(tmp_path: Path) -> None:
     entry = OpenAIChatModelDataset(
         model="qwen", base_url="127.0.0.1:8000", store=str(tmp_path / "r.sqlite")

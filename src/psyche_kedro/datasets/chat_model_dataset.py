@@ -156,6 +156,11 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
             )
         served = endpoints or [{"base_url": base_url}]
         self._keys = [each.get("credentials", credentials) for each in served]
+        if any(isinstance(key, str) for key in self._keys):
+            raise DatasetError(
+                f"The credentials of model '{model}' are a text: write `api_key: …`,"
+                " with a space after the colon, below their name in credentials.yml."
+            )
         self._endpoints = [
             self._read(Endpoint, {**(limits or {}), **_with_key(each, key)})
             for each, key in zip(served, self._keys, strict=True)
