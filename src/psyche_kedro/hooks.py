@@ -131,7 +131,8 @@ class RunRecord:
 
         if mlflow.active_run() is None or not isinstance(data, pl.DataFrame):
             return
-        mlflow.log_metric(f"rows.{dataset_name}", data.height)
+        # MLflow takes no @ in a name: one view of a dataset is written, so one is left.
+        mlflow.log_metric(f"rows.{dataset_name.partition('@')[0]}", data.height)
         if dataset_name == "scores":
             mlflow.log_metrics(_score_metrics(data))
 

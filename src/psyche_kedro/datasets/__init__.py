@@ -18,6 +18,7 @@ _MODULES = {
     "SourceFile": "source_files",
     "SourceFilesDataset": "source_files",
     "TableDataset": "table_dataset",
+    "TablesDataset": "tables_dataset",
 }
 
 __all__ = sorted(_MODULES)  # noqa: PLE0605 - one list of names, not two

@@ -1,10 +1,10 @@
 """The graph of evaluation: what it waits for, and that its inputs can be bound."""
 
 import pytest
+from psyche_kedro.pipelines.evaluation.sections import Corpus
 
 from psyche_kedro.pipelines import evaluation, training
 from psyche_kedro.pipelines.evaluation import accounts
-from psyche_kedro.pipelines.evaluation.sections import Corpus
 
 PIPELINE = evaluation.create_pipeline()
 BOTH = PIPELINE + training.create_pipeline()

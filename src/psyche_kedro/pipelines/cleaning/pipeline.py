@@ -2,12 +2,39 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from psyche_kedro.accounts import account_node, beside, kept, rejected, written
 from psyche_kedro.pipelines.cleaning import nodes
+
+ACCOUNT = (
+    kept("clean_documents"),
+    rejected("rejected_pages", of="clean_documents"),
+    kept("clean_bank_questions"),
+    rejected("rejected_bank_questions", of="clean_bank_questions"),
+    kept("clean_posts", by="deid_level"),
+    rejected("rejected_posts", of="clean_posts"),
+    kept("useful_posts"),
+    rejected("rejected_replies", of="useful_posts"),
+    written("useful_posts"),
+    kept("clean_public_samples"),
+    rejected("rejected_public_samples", of="clean_public_samples"),
+    kept("clean_public_questions"),
+    rejected("rejected_public_questions", of="clean_public_questions"),
+    beside("clean_benchmark_items"),
+    beside("removed_text", by="reason"),
+    beside("masked_posts_sample"),
+)
 
 
 def create_pipeline() -> Pipeline:
     """Return the chapter: one node per table, then the judge of replies."""
-    return Pipeline([*_documents_and_questions(), *_posts(), *_public_sets()])
+    return Pipeline(
+        [
+            *_documents_and_questions(),
+            *_posts(),
+            *_public_sets(),
+            account_node("cleaning", ACCOUNT),
+        ]
+    )
 
 
 def _documents_and_questions() -> list[Node]:

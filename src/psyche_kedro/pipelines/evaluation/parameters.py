@@ -63,19 +63,3 @@ class ScoringParameters(Parameters):
     seed: int
     averaged: dict[str, tuple[str, ...]]
     """Per benchmark, the cells whose unweighted mean is the paper's average."""
-
-
-class Curve(Parameters):
-    """One line of the report's training charts."""
-
-    stage: Literal["sft", "grpo"]
-    metric: str
-    title: str
-
-
-class ReportParameters(Parameters):
-    """``evaluation.report``."""
-
-    curves: tuple[Curve, ...]
-    toys: tuple[Role, ...]
-    """Roles whose model is too small for its scores to mean anything."""

@@ -1,7 +1,16 @@
 """Reasoning samples, dialogues and public sets → ``sft_set`` and ``grpo_set``."""
 
+import polars as pl
 from kedro.pipeline import Node, Pipeline
 
+from psyche_kedro.accounts import (
+    account_node,
+    beside,
+    kept,
+    rejected,
+    withheld,
+    written,
+)
 from psyche_kedro.pipelines.selection.nodes import (
     account_lengths,
     answer_as_student,
@@ -11,6 +20,7 @@ from psyche_kedro.pipelines.selection.nodes import (
     describe_difficulty,
     refine_exam_questions,
     split_by_difficulty,
+    summarise_sets,
     trace_examples,
     write_release,
 )
@@ -22,10 +32,50 @@ STUDENTS = ("a", "b", "c")
 PROMPTS = ("exam_case", "exam_knowledge", "counselling", "knowledge")
 PUBLIC = ("empathetic_dialogues", "clean_public_samples", "exam_questions")
 
+GRPO_PARTS = {"D_pc": "grpo_set", "D_cp": "grpo_set"}
+
+ACCOUNT = (
+    kept("exam_questions"),
+    rejected("rejected_exam_questions", of="exam_questions"),
+    kept("non_challenging"),
+    kept("challenging"),
+    rejected(
+        "held_out_questions",
+        of="challenging",
+        node="split_by_difficulty",
+        reason="doubtful_gold",
+    ),
+    *(written(f"student_{letter}_answers") for letter in STUDENTS),
+    kept("sft_set", by="part"),
+    kept("grpo_set", by="part"),
+    rejected(  # ``detail`` names the part they were meant for
+        "rejected_examples",
+        of=pl.col("detail").replace_strict(GRPO_PARTS, default="sft_set"),
+        by="detail",
+    ),
+    withheld("withheld_examples", by="detail"),
+    beside(
+        "answer_key_audit",
+        by=pl.format("{} of {} students", "n_agreeing", "n_students"),
+    ),
+    beside("difficulty_summary"),
+    beside("student_agreement"),
+    beside("contamination_summary"),
+    beside("set_summary"),
+    beside("length_account"),
+)
+
 
 def create_pipeline() -> Pipeline:
     """Return Sections 2.2 (question selection) and 2.4 (data split)."""
-    return Pipeline([*map(_student, STUDENTS), *_difficulty(), *_sets()])
+    return Pipeline(
+        [
+            *map(_student, STUDENTS),
+            *_difficulty(),
+            *_sets(),
+            account_node("selection", ACCOUNT),
+        ]
+    )
 
 
 def _named(*names: str) -> dict[str, str]:
@@ -118,6 +168,12 @@ def _sets() -> list[Node]:
             | {"parameters": "params:selection.lengths"},
             outputs="length_account",
             name="account_lengths",
+        ),
+        Node(
+            summarise_sets,
+            inputs=_named("sft_set", "grpo_set", "contamination_hits"),
+            outputs=["set_summary", "contamination_summary"],
+            name="summarise_sets",
         ),
         Node(
             trace_examples,

@@ -2,10 +2,10 @@
 
 import pytest
 from corpus_rows import PRIVATE, called, expected, played, sample
+from psyche_kedro.pipelines.evaluation.sections import money
 from test_sections_corpus import cells, findings, without
 
 from psyche_kedro.pipelines.evaluation import sections_costs
-from psyche_kedro.pipelines.evaluation.sections import money
 from psyche_kedro.tables import (
     CostEstimate,
     ModelCalls,

@@ -1,7 +1,6 @@
 """The paper's tables agree with themselves, but for the exceptions listed here."""
 
 import pytest
-
 from psyche_kedro.pipelines.evaluation.published import read_published
 
 PAPER = read_published()

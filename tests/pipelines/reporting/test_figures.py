@@ -1,7 +1,6 @@
 """Charts as pixels."""
 
 import pytest
-
 from psyche_kedro.pipelines.evaluation.figures import HEIGHT, WIDTH, line_chart
 
 

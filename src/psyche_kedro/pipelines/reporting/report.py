@@ -7,7 +7,7 @@ The first line says where no language model was involved: the offline stand-in m
 every artefact of a real run, and its figures must never be taken for a model's.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -18,13 +18,15 @@ from jinja2 import (
     select_autoescape,
 )
 
-from psyche_kedro.pipelines.evaluation import (
+from psyche_kedro.pipelines.reporting import (
+    corpus,
+    counselling,
+    exams,
     figures,
+    rounds_and_costs,
     sections,
-    sections_corpus,
-    sections_costs,
 )
-from psyche_kedro.pipelines.evaluation.sections import (
+from psyche_kedro.pipelines.reporting.sections import (
     OFFLINE,
     Findings,
     Section,
@@ -32,26 +34,26 @@ from psyche_kedro.pipelines.evaluation.sections import (
     number,
 )
 
-SECTIONS: tuple[Callable[[Findings], Section], ...] = (
-    sections_corpus.funnel,
-    sections_corpus.rejections,
-    sections_corpus.review,
-    sections_costs.rounds,
-    sections_costs.calls,
-    sections_corpus.students,
-    sections_corpus.difficulty,
-    sections_corpus.contamination,
-    sections_corpus.training_sets,
-    sections_corpus.release,
-    sections.training,
-    sections.pceb,
-    sections.cpsyexam,
-    sections.open_questions,
-    sections.counselling,
-    sections.every_score,
-    sections.provenance,
-)
-"""In reading order."""
+SECTIONS: dict[Callable[[Findings], Section], str] = {
+    corpus.funnel: "",
+    corpus.rejections: "",
+    corpus.review: "synthesis",
+    rounds_and_costs.rounds: "synthesis",
+    rounds_and_costs.calls: "",
+    corpus.students: "selection",
+    corpus.difficulty: "selection",
+    corpus.contamination: "selection",
+    corpus.training_sets: "selection",
+    corpus.release: "selection",
+    sections.training: "training",
+    exams.pceb: "evaluation",
+    exams.cpsyexam: "evaluation",
+    exams.open_questions: "evaluation",
+    counselling.counselling: "evaluation",
+    exams.every_score: "evaluation",
+    sections.provenance: "",
+}
+"""In reading order, each with the chapter that it tells of, if it is one."""
 
 EXAMS = {
     "PCEB": ("pceb", "reasoned", "macro_average"),
@@ -71,7 +73,7 @@ class Report(NamedTuple):
 def render_report(findings: Findings) -> Report:
     """Return the report on ``findings``."""
     templates = Environment(
-        loader=PackageLoader("psyche_kedro.pipelines.evaluation"),
+        loader=PackageLoader("psyche_kedro.pipelines.reporting"),
         autoescape=select_autoescape(["html.jinja"]),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -81,11 +83,15 @@ def render_report(findings: Findings) -> Report:
         "first_line": first_line(findings),
         "notes": [
             note
-            for note in (toy_line(findings), privacy_line(findings.deid_levels))
+            for note in (
+                missing_line(findings.missing),
+                toy_line(findings),
+                privacy_line(findings.counts("clean_posts", kind="kept")),
+            )
             if note
         ],
         "is_offline": bool(_stand_ins(findings)),
-        "sections": [section(findings) for section in SECTIONS],
+        "sections": [_told(findings, *section) for section in SECTIONS.items()],
         "chart_size": figures.SIZE,
     }
     return Report(
@@ -103,6 +109,16 @@ def first_line(findings: Findings) -> str:
         f"No language model was involved where {', '.join(stand_ins)} is named: an "
         "extractive stand-in without weights wrote in its place, so that the figures "
         "show that the chain works and not what a model can do."
+    )
+
+
+def missing_line(missing: Sequence[str]) -> str:
+    """Return which chapters the report can say nothing of, or nothing."""
+    if not missing:
+        return ""
+    return (
+        f"Not in this report, because they have not run: {', '.join(missing)} "
+        f"(`kedro run --pipelines={','.join(missing)}`)."
     )
 
 
@@ -130,12 +146,15 @@ def privacy_line(deid_levels: Iterable[str]) -> str:
     return f"De-identification: {', '.join(levels)}."
 
 
-def summarise_report(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
+def summarise(
+    funnel: pl.DataFrame, scores: pl.DataFrame, missing: Sequence[str]
+) -> str:
     """Return the funnel and the averages as a table for the terminal.
 
     Args:
         funnel: One row per stage.
         scores: Every score; the averages are shown.
+        missing: Chapters that have not run.
     """
     stages = [
         f"{r['stage']:<24}{count(r['rows']):>8}{count(r['rejected']):>10}"
@@ -158,8 +177,18 @@ def summarise_report(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
             "",
             f"{'accuracy, %':<24}" + "".join(f"{exam:>10}" for exam in EXAMS),
             *sitters,
+            *(["", missing_line(missing)] if missing else []),
         ]
     )
+
+
+def _told(
+    findings: Findings, section: Callable[[Findings], Section], chapter: str
+) -> Section:
+    told = section(findings)
+    if chapter not in findings.missing:
+        return told
+    return Section(told.title, f"Not run: `kedro run --pipeline={chapter}`.")
 
 
 def _average(scores: list[dict[str, Any]], *wanted: str) -> str:

@@ -13,10 +13,10 @@ from corpus_rows import (
     hard,
     hit,
 )
-
-from psyche_kedro.pipelines.evaluation import sections_corpus
 from psyche_kedro.pipelines.evaluation.published import read_published
 from psyche_kedro.pipelines.evaluation.sections import Corpus, Findings
+
+from psyche_kedro.pipelines.evaluation import sections_corpus
 from psyche_kedro.tables import (
     ContaminationHits,
     Funnel,

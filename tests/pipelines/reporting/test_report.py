@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from corpus_rows import DIFFICULTY, PRIVATE, corpus
 from exam_rows import item, items, settings
+from psyche_kedro.pipelines.evaluation.report import summarise_report
 
 from psyche_kedro.pipelines.evaluation.nodes import (
     draw_funnel,
@@ -13,7 +14,6 @@ from psyche_kedro.pipelines.evaluation.nodes import (
     write_report,
 )
 from psyche_kedro.pipelines.evaluation.parameters import ReportParameters
-from psyche_kedro.pipelines.evaluation.report import summarise_report
 from psyche_kedro.tables import (
     Funnel,
     RejectionCounts,

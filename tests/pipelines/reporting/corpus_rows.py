@@ -5,8 +5,8 @@ from typing import Any
 import polars as pl
 import yaml
 from exam_rows import ROOT
-
 from psyche_kedro.pipelines.evaluation.sections import Corpus
+
 from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 from psyche_kedro.tables import (
     AnswerKeyAudit,

@@ -1,0 +1,194 @@
+"""What the report shows of the exams: Tables 1 and 2, and every score."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import polars as pl
+
+from psyche_kedro.pipelines.reporting.sections import (
+    ABSENT,
+    Findings,
+    Row,
+    Section,
+    Table,
+    count,
+    kind_of,
+    number,
+)
+
+PCEB_CELLS = {
+    "case_single": "Case SMCQ",
+    "case_multiple": "Case MMCQ",
+    "moral_single": "Moral SMCQ",
+    "moral_multiple": "Moral MMCQ",
+    "theory_single": "Theory SMCQ",
+    "theory_multiple": "Theory MMCQ",
+}
+CPSYEXAM_CELLS = {
+    "knowledge_single": "Know. SMCQ",
+    "knowledge_multiple": "Know. MMCQ",
+    "case_single": "Case SMCQ",
+    "case_multiple": "Case MMCQ",
+}
+SHOTS = {"zero_shot": "0-shot", "five_shot": "5-shot"}
+OVERLAPS = {
+    "rouge_1_pltrdy": "R-1 rouge",
+    "rouge_l_pltrdy": "R-L rouge",
+    "rouge_1_zh": "R-1 rouge-chinese",
+    "rouge_l_zh": "R-L rouge-chinese",
+    "bleu_4": "B-4",
+}
+
+
+class Marks:
+    """The scores of one role on one benchmark, as texts."""
+
+    def __init__(self, scores: Iterable[Mapping[str, Any]]) -> None:
+        self._scores = {(s["protocol"], s["cell"], s["metric"]): s for s in scores}
+
+    def value(self, protocol: str, cell: str, metric: str) -> str:
+        """Return one score, ``–`` where there is none."""
+        score = self._scores.get((protocol, cell, metric))
+        return number(score["value"] if score else None)
+
+    def missing(self, protocol: str) -> str:
+        """Return how many items of an exam have no readable answer."""
+        score = self._scores.get((protocol, "micro_average", "standard_accuracy"))
+        return (
+            f"{count(score['n_missing'])} of {count(score['n'])}" if score else ABSENT
+        )
+
+    def accuracy(self, protocol: str, cell: str) -> str:
+        """Return the standard accuracy, with the elastic one if it says more."""
+        standard = self.value(protocol, cell, "standard_accuracy")
+        if cell.endswith("_single") or standard == ABSENT:
+            return standard
+        return f"{standard} ({self.value(protocol, cell, 'elastic_accuracy')})"
+
+
+def pceb(findings: Findings) -> Section:
+    """Return Table 1's accuracies."""
+
+    def ours(marks: Marks) -> list[str]:
+        cells = [*PCEB_CELLS, "macro_average"]
+        accuracies = [marks.accuracy("reasoned", cell) for cell in cells]
+        return [*accuracies, marks.missing("reasoned")]
+
+    rows = our_rows(findings, "pceb", ours)
+    for row in findings.published.pceb:
+        cells = [_pair(row.standard[c], row.elastic.get(c)) for c in PCEB_CELLS]
+        average = _pair(row.average, row.elastic_average)
+        rows.append(paper_row(1, row.model, [*cells, average, ABSENT]))
+    return Section(
+        "PCEB: the counsellor examination",
+        "Standard accuracy in percent, elastic accuracy in brackets. The average is "
+        "the unweighted mean of the six cells. Unread answers count as wrong here; "
+        "several of the paper's cells fit only a denominator that leaves them out.",
+        [Table(["Model", "Source", *PCEB_CELLS.values(), "Avg.", "Unread"], rows)],
+    )
+
+
+def cpsyexam(findings: Findings) -> Section:
+    """Return Table 2."""
+    asked = [(protocol, cell) for protocol in SHOTS for cell in CPSYEXAM_CELLS]
+
+    def ours(marks: Marks) -> list[str]:
+        cells = [*asked, ("zero_shot", "micro_average")]
+        return [marks.value(*cell, "standard_accuracy") for cell in cells]
+
+    rows = our_rows(findings, "cpsyexam", ours)
+    for row in findings.published.cpsyexam:
+        given = {"zero_shot": row.zero_shot, "five_shot": row.five_shot}
+        cells = [given[protocol][cell] for protocol, cell in asked]
+        rows.append(paper_row(2, row.model, map(number, [*cells, row.average])))
+    columns = [f"{SHOTS[protocol]} {CPSYEXAM_CELLS[cell]}" for protocol, cell in asked]
+    return Section(
+        "CPsyExam",
+        "Standard accuracy in percent; the average is over all zero-shot items. The "
+        "answers of the public test set are withheld, so that only items with a gold "
+        f"are scored. Exemplars in the five-shot protocol: {_shown(findings)}.",
+        [Table(["Model", "Source", *columns, "Avg."], rows)],
+    )
+
+
+def open_questions(findings: Findings) -> Section:
+    """Return Table 1's text overlaps, in both variants of ROUGE."""
+
+    def ours(marks: Marks) -> list[str]:
+        scores = [marks.value("essay", "case_essay", metric) for metric in OVERLAPS]
+        return [*scores, ABSENT, ABSENT]
+
+    rows = our_rows(findings, "pceb", ours)
+    for row in findings.published.pceb:
+        printed = [row.open[metric] for metric in ("bleu_4", "rouge_1", "rouge_l")]
+        rows.append(paper_row(1, row.model, [*[ABSENT] * 4, *map(number, printed)]))
+    columns = [*OVERLAPS.values(), "R-1 as printed", "R-L as printed"]
+    return Section(
+        "PCEB: open case questions",
+        "F-scores × 100 on jieba words. The paper does not say which ROUGE it used, "
+        "and the two packages in use differ by several points of R-L: both are given.",
+        [Table(["Model", "Source", *columns], rows)],
+    )
+
+
+def every_score(findings: Findings) -> Section:
+    """Return all scores with their intervals."""
+    names = ("role", "benchmark", "cell", "protocol", "metric")
+    rows = [
+        Row(
+            kind_of(score["model"], score["role"] in findings.toys),
+            [
+                *(score[name] for name in names),
+                number(score["value"]),
+                _interval(score),
+                count(score["n"]),
+                count(score["n_missing"]),
+            ],
+        )
+        for score in findings.scores.iter_rows(named=True)
+    ]
+    columns = [*map(str.title, names), "Value", "95 %", "Items", "Missing"]
+    return Section(
+        "Every score with its interval",
+        "Wilson intervals for the standard accuracy of a set of items, seeded "
+        "bootstrap for all else.",
+        [Table(columns, rows, n_names=5, folded="scores")],
+    )
+
+
+# ---- rows -----------------------------------------------------------------------
+
+
+def paper_row(table: int, model: str, cells: Iterable[str]) -> Row:
+    """Return a row as the paper prints it, in which table."""
+    return Row("paper", [model, f"paper, Table {table}", *cells])
+
+
+def our_rows(
+    findings: Findings, benchmark: str, cells: Callable[[Marks], list[str]]
+) -> list[Row]:
+    """Return one row per role that sat ``benchmark``, in the order of the scores."""
+    sat = findings.scores.filter(pl.col("benchmark") == benchmark)
+    sitters: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for score in sat.iter_rows(named=True):
+        sitters.setdefault((score["role"], score["model"]), []).append(score)
+    return [
+        Row(kind_of(model, role in findings.toys), [role, model, *cells(Marks(found))])
+        for (role, model), found in sitters.items()
+    ]
+
+
+def _pair(standard: float, elastic: float | None) -> str:
+    return number(standard) + (f" ({number(elastic)})" if elastic is not None else "")
+
+
+def _interval(score: Mapping[str, Any]) -> str:
+    if score["low"] is None:
+        return ABSENT
+    return f"{number(score['low'])} to {number(score['high'])}"
+
+
+def _shown(findings: Findings) -> str:
+    counts = findings.counts("exemplars")
+    named = [f"{n} for {CPSYEXAM_CELLS.get(cell, cell)}" for cell, n in counts.items()]
+    return ", ".join(named) or "none"
