@@ -1,8 +1,8 @@
 """Precision and recall of de-identification on invented, labelled sentences.
 
-``python`` and this file's path prints them, for the part that was written with the rules
-and for the two that were held out. A span counts as found when a span of its kind covers
-at least half of it.
+Run as a script it prints them, for the part that was written with the rules and for the
+two that were held out. A span counts as found when a span of its kind covers at least
+half of it.
 """
 
 import re
