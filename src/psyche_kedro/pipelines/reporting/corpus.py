@@ -23,7 +23,7 @@ from psyche_kedro.pipelines.reporting.sections import (
     plain,
     total,
 )
-from psyche_kedro.pipelines.synthesis.questions.review_forms import REASONS
+from psyche_kedro.review.form import REASONS
 
 MEASURES: dict[str, tuple[str, Callable[[float | None], str]]] = {
     "verdicts": ("Screened questions with a verdict", percent),
