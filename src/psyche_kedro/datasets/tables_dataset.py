@@ -1,11 +1,12 @@
 """Several small tables, read as one."""
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any, NoReturn
 
 import polars as pl
 from kedro.io import AbstractDataset, DatasetError
+from kedro.utils import load_obj
+from pandera.errors import SchemaError
 
 from psyche_kedro.datasets.table_dataset import TableDataset
 from psyche_kedro.tables import frame
@@ -38,8 +39,12 @@ class TablesDataset(AbstractDataset[None, dict[str, pl.DataFrame]]):
         self.metadata = metadata
 
     def load(self) -> dict[str, pl.DataFrame]:
-        """Return every table, those that are not there as empty ones."""
-        return {name: _table(entry) for name, entry in self._tables.items()}
+        """Return every table, those that are not there as empty ones.
+
+        Raises:
+            DatasetError: If a table is not what its model says.
+        """
+        return {name: _table(name, entry) for name, entry in self._tables.items()}
 
     def save(self, data: None) -> NoReturn:
         """Refuse: each table is written by its own entry."""
@@ -52,8 +57,17 @@ class TablesDataset(AbstractDataset[None, dict[str, pl.DataFrame]]):
         return {"tables": list(self._tables)}
 
 
-def _table(entry: Mapping[str, Any]) -> pl.DataFrame:
-    fields = {k: v for k, v in entry.items() if k not in {"type", "validator"}}
-    module, _, name = entry["validator"].rpartition(".")
-    table, model = TableDataset(**fields), getattr(import_module(module), name)
-    return model.validate(table.load()) if table.exists() else frame(model, [])
+def _table(name: str, entry: Mapping[str, Any]) -> pl.DataFrame:
+    model = load_obj(entry["validator"])
+    given = {key: entry[key] for key in entry.keys() - {"type", "validator"}}
+    table = TableDataset(**given)
+    if not table.exists():
+        return frame(model, [])
+    try:
+        return model.validate(table.load())  # type: ignore[no-any-return]
+    except SchemaError:
+        # Its text may quote a row.
+        raise DatasetError(
+            f"The table '{name}' at {entry['filepath']} is not one of {model.__name__}:"
+            " run the chapter that writes it again."
+        ) from None

@@ -196,3 +196,11 @@ def test_predictions_of_all_roles_become_one_table():
     _, other = sit(item("题", cell="theory_single", gold="A"), role="grpo")
     both = collect_predictions(base=one, grpo=other)
     assert both["role"].to_list() == ["base", "grpo"]
+
+
+def test_a_model_that_was_not_trained_gives_no_predictions():
+    asked = items(item("工作记忆是指什么？", cell="theory_single", gold="A"))
+    node = answer_benchmarks_as("sft")
+    params = protocol_parameters("reasoned")
+    made = node(asked, items(), model=None, params=params, **prompts())
+    assert made.is_empty()

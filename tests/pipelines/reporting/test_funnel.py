@@ -1,125 +1,100 @@
-"""The funnel, the reasons and the writers: counted, never guessed."""
-
-from importlib import import_module
+"""The funnel, the reasons and the writers: from accounts, never guessed."""
 
 import polars as pl
-import pytest
-import yaml
-from exam_rows import ROOT
+from corpus_rows import account, counted
 
-from psyche_kedro.pipelines.evaluation import accounts
-from psyche_kedro.pipelines.evaluation.nodes import (
+from psyche_kedro.pipelines.reporting import funnel
+from psyche_kedro.pipelines.reporting.nodes import (
+    collect_accounts,
     count_funnel,
     list_rejections,
     list_writers,
 )
 from psyche_kedro.tables import (
+    Accounts,
+    ChapterAccount,
     Funnel,
-    Provenance,
     RejectionCounts,
     WriterCounts,
-    content_id,
+    frame,
 )
 
-STAGED = {*accounts.STAGES, *(t for ts in accounts.STAGES.values() for t in ts)}
+
+def told(**stages):
+    rows = [{"stage": s, "kind": "kept", "rows": n} for s, n in stages.items()]
+    return {"account": frame(ChapterAccount, rows)}
 
 
-def rows(n):
-    ids = [content_id(str(i)) for i in range(n)]
-    return pl.DataFrame({"row_id": ids}).with_columns(
-        detail=pl.lit(None, dtype=pl.String)
-    )
+def refused(stage, reason, rows, **changes):
+    return counted(stage, "rejected", rows, reason=reason, **changes)
 
 
-def rejected(*reasons, stage="screen_questions"):
-    return pl.DataFrame(
-        {"stage": [stage] * len(reasons), "reason": list(reasons)},
-        schema={"stage": pl.String, "reason": pl.String},
-    )
-
-
-def test_the_funnel_counts_kept_and_rejected_beside_the_paper():
-    tables = dict.fromkeys(STAGED, rows(0)) | {
-        "screened_questions": rows(7),
-        "rejected_questions": rows(3),
-        "reviewed_questions": rows(6),
+def test_accounts_stand_chapter_by_chapter_and_a_missing_one_is_named():
+    chapters = dict.fromkeys(funnel.CHAPTERS, told()) | {
+        "selection": told(sft_set=5),
+        "cleaning": told(clean_posts=0),
     }
-    funnel = Funnel.validate(count_funnel(**tables))
-    assert funnel["stage"].to_list() == list(accounts.STAGES)
-    by_stage = {row["stage"]: row for row in funnel.iter_rows(named=True)}
-    assert by_stage["screened_questions"] == {
-        "stage": "screened_questions",
-        "rows": 7,
-        "rejected": 3,
-        "paper": None,
-    }
-    assert by_stage["reviewed_questions"]["paper"] == "~90k"
-
-
-def test_examples_rejected_from_one_table_count_for_the_set_they_were_meant_for():
-    parts = pl.DataFrame({"detail": ["D_pr", "D_cp", "D_em", "D_ps"]})
-    tables = dict.fromkeys(STAGED, rows(0)) | {"rejected_examples": parts}
-    rejected = dict(count_funnel(**tables).select("stage", "rejected").iter_rows())
-    assert (rejected["sft_set"], rejected["grpo_set"]) == (3, 1)
-
-
-def test_rejections_are_counted_by_stage_and_reason():
-    tables = {
-        "rejected_questions": rejected("vague", "vague", "no_gold"),
-        "unreadable_sources": pl.DataFrame({"chapter": ["posts"], "reason": ["empty"]}),
-        "duplicate_questions": pl.DataFrame({"reason": ["near_duplicate"] * 2}),
-        "unsolved_questions": rows(4),
-        "rejected_posts": rejected(),
-    }
-    counts = RejectionCounts.validate(list_rejections(**tables))
-    assert set(counts.rows()) == {
-        ("screen_questions", "vague", 2),
-        ("screen_questions", "no_gold", 1),
-        ("read_sources", "empty", 1),
-        ("pick_representatives", "near_duplicate", 2),
-        ("write_rationales", "no_verified_rationale", 4),
-    }
-
-
-def test_every_rejected_row_is_counted_once():
-    tables = {name: rejected("reason") for name in accounts.REJECTING}
-    assert list_rejections(**tables)["rows"].sum() == len(accounts.REJECTING)
-
-
-def test_writers_are_counted_by_table_model_and_wording():
-    def written(*models):
-        return pl.DataFrame(
-            {"model": list(models), "prompt_digest": ["d"] * len(models)},
-            schema={"model": pl.String, "prompt_digest": pl.String},
-        )
-
-    writers = WriterCounts.validate(
-        list_writers(
-            rationales=written("offline-teacher-1", "offline-teacher-1", None),
-            predictions=written("local-sft"),
-        )
-    )
-    assert writers.rows() == [
-        ("rationales", "offline-teacher-1", "d", 2),
-        ("predictions", "local-sft", "d", 1),
+    accounts = Accounts.validate(collect_accounts(**chapters))
+    assert accounts["chapter"].to_list() == ["cleaning", "selection"]
+    assert funnel.missing_chapters(accounts) == [
+        *("ingestion", "synthesis", "training", "evaluation")
     ]
 
 
-@pytest.mark.parametrize("table", accounts.WRITTEN)
-def test_every_table_that_a_model_writes_says_which(table):
-    entries = {}
-    for path in (ROOT / "conf/base/catalog").glob("*.yml"):
-        entries |= yaml.safe_load(path.read_text(encoding="utf-8"))
-    module, _, name = entries[table]["validator"].rpartition(".")
-    assert issubclass(getattr(import_module(module), name), Provenance)
+def test_the_funnel_counts_kept_and_rejected_beside_the_paper():
+    rows = [
+        counted("screened_questions", "kept", 7),
+        refused("screened_questions", "vague", 2),
+        refused("screened_questions", "no_gold", 1),
+        counted("reviewed_questions", "kept", 6),
+        counted("removed_text", "beside", 9),
+    ]
+    counts = Funnel.validate(count_funnel(account(*rows)))
+    assert counts.rows() == [
+        ("screened_questions", 7, 3, None),
+        ("reviewed_questions", 6, 0, "~90k"),
+    ]
 
 
-def test_every_table_of_rejected_rows_in_the_catalog_is_counted():
-    rejecting = {
-        name
-        for path in (ROOT / "conf/base/catalog").glob("*.yml")
-        for name, entry in yaml.safe_load(path.read_text(encoding="utf-8")).items()
-        if entry.get("validator") == "psyche_kedro.tables.Rejections"
-    }
-    assert rejecting
-    assert rejecting <= {*accounts.REJECTING}
+def test_a_stage_told_in_groups_is_one_row_of_the_funnel():
+    rows = [counted("sft_set", "kept", n, group=part) for part, n in PARTS.items()]
+    assert count_funnel(account(*rows))["rows"].to_list() == [8]
+
+
+PARTS = {"D_pr": 5, "D_em": 3}
+
+
+def test_rejections_are_counted_by_node_and_reason_the_most_first():
+    rows = [
+        refused("screened_questions", "no_gold", 1, node="screen_questions"),
+        refused("screened_questions", "vague", 2, node="screen_questions"),
+        refused("sft_set", "contaminated", 1, node="build_sets", group="D_pr"),
+        refused("sft_set", "contaminated", 2, node="build_sets", group="D_em"),
+        refused("withheld_examples", "offline", 3) | {"kind": "withheld"},
+    ]
+    counts = RejectionCounts.validate(list_rejections(account(*rows)))
+    assert counts.rows() == [
+        ("build_sets", "contaminated", 3),
+        ("screen_questions", "vague", 2),
+        ("screen_questions", "no_gold", 1),
+    ]
+
+
+def test_writers_are_counted_by_table_model_and_wording():
+    said = {"model": "offline-teacher-1", "prompt_digest": "d"}
+    rows = [
+        counted("rationales", "written", 2, **said),
+        counted("predictions", "written", 1, model="local-sft"),
+    ]
+    writers = WriterCounts.validate(list_writers(account(*rows)))
+    assert writers.rows() == [
+        ("rationales", "offline-teacher-1", "d", 2),
+        ("predictions", "local-sft", None, 1),
+    ]
+
+
+def test_without_any_chapter_every_count_is_empty():
+    accounts = collect_accounts(**dict.fromkeys(funnel.CHAPTERS, told()))
+    counts = (count_funnel, list_rejections, list_writers)
+    assert [count(accounts).height for count in counts] == [0, 0, 0]
+    assert isinstance(accounts, pl.DataFrame)

@@ -2,18 +2,26 @@
 
 from html.parser import HTMLParser
 
-import polars as pl
 import pytest
-from corpus_rows import DIFFICULTY, PRIVATE, corpus
-from exam_rows import item, items, settings
-from psyche_kedro.pipelines.evaluation.report import summarise_report
+import yaml
+from corpus_rows import (
+    ACCOUNT,
+    DIFFICULTY,
+    PRIVATE,
+    ROOT,
+    account,
+    counted,
+    summaries,
+)
 
-from psyche_kedro.pipelines.evaluation.nodes import (
+from psyche_kedro.pipelines.reporting.funnel import CHAPTERS
+from psyche_kedro.pipelines.reporting.nodes import (
     draw_funnel,
     draw_training,
+    summarise_report,
     write_report,
 )
-from psyche_kedro.pipelines.evaluation.parameters import ReportParameters
+from psyche_kedro.pipelines.reporting.parameters import ReportParameters
 from psyche_kedro.tables import (
     Funnel,
     RejectionCounts,
@@ -23,7 +31,8 @@ from psyche_kedro.tables import (
     frame,
 )
 
-PARAMS = ReportParameters(**settings()["report"])
+CONF = ROOT / "conf/base/parameters/reporting.yml"
+PARAMS = ReportParameters(**yaml.safe_load(CONF.read_text("utf-8"))["reporting"])
 OFFLINE, REAL = "offline-teacher-1@3f2a", "qwen2.5-72b-instruct"
 CLOSED = {"tr", "td", "th", "table", "section", "div", "details"}
 
@@ -53,15 +62,23 @@ def log(stage, metric, *values):
     return frame(TrainingLog, rows)
 
 
-def tables(*, scores=None, model=OFFLINE, level="rules_only"):
+def ran(*chapters, level="rules_only"):
+    """Accounts of chapters that have run."""
+    rows = [counted("stage", "kept", 0, chapter=chapter) for chapter in chapters]
+    posts = counted("clean_posts", "kept", 9, group=level, chapter="cleaning")
+    return account(*rows, *([*ACCOUNT, posts] if len(chapters) > 4 else []))
+
+
+def tables(*, scores=None, model=OFFLINE, level="rules_only", chapters=CHAPTERS):
     if scores is None:
         scores = [
             score(model=model),
             score(model=model, metric="elastic_accuracy", value=55.5),
             score(model=model, cell="micro_average", n=60, n_missing=7),
         ]
+    told = summaries()
     return {
-        "scores": frame(Scores, scores),
+        "accounts": ran(*chapters, level=level),
         "funnel": frame(
             Funnel,
             [{"stage": "question_pool", "rows": 1234, "rejected": 5, "paper": "~210k"}],
@@ -74,13 +91,14 @@ def tables(*, scores=None, model=OFFLINE, level="rules_only"):
             WriterCounts,
             [{"table": "rationales", "model": model, "prompt_digest": "d1", "rows": 9}],
         ),
-        "exemplars": items(
-            item(PRIVATE, cell="knowledge_single", gold="A", benchmark="cpsyexam")
-        ),
-        "posts": pl.DataFrame({"deid_level": [level], "messages": [PRIVATE]}),
-        "sft_log": log("sft", "loss", 2.5, 1.5, float("nan"), 0.75),
-        "grpo_log": log("grpo", "reward", -1, 0.5, 2),
-        **corpus(),
+        "model_calls": told.pop("model_calls"),
+        "synthesis": told,
+        "selection": {},
+        "training": {
+            "sft_log": log("sft", "loss", 2.5, 1.5, float("nan"), 0.75),
+            "grpo_log": log("grpo", "reward", -1, 0.5, 2),
+        },
+        "evaluation": {"scores": frame(Scores, scores)},
     }
 
 
@@ -216,11 +234,31 @@ def test_folded_rows_are_left_to_their_table_in_markdown():
     assert "exam.json" not in markdown
 
 
+def emptied(tables):
+    if isinstance(tables, dict):
+        return {name: emptied(table) for name, table in tables.items()}
+    return tables.clear()
+
+
 def test_an_empty_run_still_has_a_report():
-    nothing = {name: table.clear() for name, table in tables().items()}
+    nothing = emptied(tables()) | {"accounts": ran(*CHAPTERS)}
     made = write_report(**nothing, params=PARAMS, difficulty=DIFFICULTY)
     assert "Nothing to show" in made.html
     assert "paper, Table 1" in made.html
+
+
+def test_chapters_that_have_not_run_are_named_and_shown_by_no_section():
+    some = emptied(tables()) | {"accounts": ran("ingestion", "cleaning", "evaluation")}
+    made = write_report(**some, params=PARAMS, difficulty=DIFFICULTY)
+    assert "have not run: synthesis, selection, training" in made.markdown
+    assert "kedro run --pipelines=synthesis,selection,training" in made.html
+    for chapter in ("synthesis", "selection", "training"):
+        assert f"Not run: `kedro run --pipeline={chapter}`." in made.markdown
+    assert "paper, Table 1" in made.html
+
+
+def test_a_whole_run_names_no_chapter_as_missing():
+    assert "have not run" not in report().markdown + report().html
 
 
 def test_curves_leave_out_what_is_no_number():
@@ -229,11 +267,21 @@ def test_curves_leave_out_what_is_no_number():
     assert html.count("<polyline") == 2
 
 
+def summary_of(data):
+    return summarise_report(data["accounts"], data["funnel"], data["evaluation"])
+
+
+def test_the_summary_names_what_has_not_run():
+    last = summary_of(tables(chapters=("selection", "reporting"))).splitlines()[-1]
+    assert "ingestion, cleaning, synthesis, training, evaluation" in last
+    assert "have not run" not in summary_of(tables())
+
+
 def test_the_summary_is_the_funnel_and_the_averages():
     data = tables(
         scores=[score(cell="macro_average", value=38.0), score(cell="case_single")]
     )
-    summary = summarise_report(data["funnel"], data["scores"])
+    summary = summary_of(data)
     assert "question_pool" in summary
     assert "~210k" in summary
     assert "38.00" in summary
@@ -244,6 +292,6 @@ def test_figures_for_kedro_viz_hold_the_same_numbers():
     data = tables()
     funnel = draw_funnel(data["funnel"])
     assert [bar.x for bar in funnel.data] == [(1234,), (5,)]
-    training = draw_training(data["sft_log"], data["grpo_log"], PARAMS)
+    training = draw_training(data["training"], PARAMS)
     assert [line.name for line in training.data] == ["SFT loss", "GRPO reward"]
     assert list(training.data[0].y) == [2.5, 1.5, 0.75]

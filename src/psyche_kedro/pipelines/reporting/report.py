@@ -7,7 +7,7 @@ The first line says where no language model was involved: the offline stand-in m
 every artefact of a real run, and its figures must never be taken for a model's.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -86,7 +86,7 @@ def render_report(findings: Findings) -> Report:
             for note in (
                 missing_line(findings.missing),
                 toy_line(findings),
-                privacy_line(findings.counts("clean_posts", kind="kept")),
+                privacy_line(findings),
             )
             if note
         ],
@@ -133,9 +133,11 @@ def toy_line(findings: Findings) -> str:
     )
 
 
-def privacy_line(deid_levels: Iterable[str]) -> str:
+def privacy_line(findings: Findings) -> str:
     """Return how far the posts are de-identified, and what that allows."""
-    levels = sorted(set(deid_levels))
+    if "cleaning" in findings.missing:
+        return ""
+    levels = sorted(findings.counts("clean_posts", kind="kept"))
     if not levels:
         return "De-identification: there were no posts in this run."
     if "rules_only" in levels:
