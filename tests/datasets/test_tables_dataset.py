@@ -40,4 +40,4 @@ def test_a_table_that_is_there_is_checked_against_its_model(both):
 
 def test_it_is_not_written_to(both):
     with pytest.raises(DatasetError, match="read-only"):
-        TablesDataset(tables=both).save(None)
+        TablesDataset(tables=both).save({})
