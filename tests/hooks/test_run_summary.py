@@ -32,10 +32,8 @@ def test_evaluation_alone_says_which_benchmarks_it_could_not_read(caplog):
 
 def test_a_whole_run_says_it_once_for_all_sources(caplog):
     hook = RunSummary()
-    hook.before_pipeline_run(
-        SimpleNamespace(all_outputs=lambda: {"unreadable_sources"})
-    )
-    hook.after_node_run(
-        {"unreadable_benchmarks": pl.DataFrame({"reason": ["x"]})}, CATALOG
-    )
+    both = {"unreadable_sources", "unreadable_benchmarks"}
+    hook.before_pipeline_run(SimpleNamespace(all_outputs=lambda: both))
+    unread = pl.DataFrame({"reason": ["damaged"]})
+    hook.after_node_run({"unreadable_benchmarks": unread}, CATALOG)
     assert not caplog.text
