@@ -221,7 +221,8 @@ def cpsyexam(findings: Findings) -> Section:
         "CPsyExam",
         "Standard accuracy in percent; the average is over all zero-shot items. The "
         "answers of the public test set are withheld: without them a row is of the "
-        f"dev split, and says so. Exemplars in the five-shot protocol: {_shown(findings)}.",
+        "dev split, and says so. Exemplars in the five-shot protocol: "
+        f"{_shown(findings)}.",
         [Table(["Model", "Source", *columns, "Avg."], rows)],
     )
 

@@ -19,8 +19,8 @@ of hit, the strongest of each pair, answers ignored:
     the item's case (or conversation) inside the row, with another question.
 
 Where an item has a case, the first two want the case in the row as well: which of
-焦虑, 抑郁, 强迫 a client shows is asked of many cases. A case is in a row if at least half
-of its probes are: the 3-grams that fewest cases share, up to 64 of them, so that a
+焦虑, 抑郁, 强迫 a client shows is asked of many cases. A case is in a row if at least
+half of its probes are: the 3-grams that fewest cases share, up to 64 of them, so that a
 reworded sentence or a lost line does not hide it.
 
 Example row::
