@@ -29,7 +29,7 @@ Example row::
      "kind": "exact", "score": 1.0}
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
@@ -179,31 +179,33 @@ def _no_pairs() -> pl.DataFrame:
 
 
 def require_losses_within(
-    parts: Mapping[str, pl.Series], hits: pl.DataFrame, most_lost: float
+    rows: Iterable[tuple[str, str]], hits: pl.DataFrame, most_lost: float
 ) -> None:
     """Raise if hits would take more than the share ``most_lost`` of a part.
 
     Args:
-        parts: Ids of each part's rows, by its name.
+        rows: Part and id of every candidate for a training set.
         hits: ``ContaminationHits``.
         most_lost: ``selection.decontamination.most_lost``.
 
     Raises:
         ConfigurationError: Names part, benchmark and counts.
     """
-    for part, ids in parts.items():
-        held = hits.filter(pl.col("row_id").is_in(ids.implode()))
+    schema = {"part": pl.String, "row_id": pl.String}
+    parts = pl.DataFrame(list(rows), schema=schema, orient="row").unique()
+    for (part,), ids in parts.sort("part").group_by("part", maintain_order=True):
+        held = hits.join(ids, on="row_id", how="semi")
         lost = held["row_id"].n_unique()
-        if lost <= most_lost * ids.n_unique():
+        if lost <= most_lost * ids.height:
             continue
         by = held.group_by("benchmark").agg(n=pl.n_unique("row_id"))
         benchmark, n = by.sort("n", "benchmark", descending=[True, False]).row(0)
         raise ConfigurationError(
-            f"{part} would lose {lost:,} of its {ids.n_unique():,} rows to "
-            f"contamination, {n:,} to the benchmark '{benchmark}', which is more than "
-            f"selection.decontamination.most_lost ({most_lost}): look whether a file "
-            "is training data and benchmark at once (contamination_hits names the "
-            "rows), or raise it."
+            f"{part} would lose {lost:,} of its {ids.height:,} rows to contamination, "
+            f"{n:,} to the benchmark '{benchmark}', which is more than "
+            f"selection.decontamination.most_lost ({most_lost}): look whether a file is "
+            "training data and benchmark at once (contamination_hits names the rows), "
+            "or raise it."
         )
 
 

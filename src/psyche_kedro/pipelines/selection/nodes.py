@@ -394,16 +394,7 @@ def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they 
         *sets.question_candidates(challenging, "D_pc", exams),
         *sets.question_candidates(exam_questions, "D_cp", exams),
     ]
-    barred = _barred(contamination_hits, decontamination)
-    ids = {
-        "D_pr": non_challenging["question_id"],
-        "D_em": empathetic_dialogues["dialogue_id"],
-        "D_ps": clean_public_samples["sample_id"],
-        "D_pc": challenging["question_id"],
-        "D_cp": exam_questions["question_id"],
-    }
-    if decontamination.drop_hits:
-        require_losses_within(ids, contamination_hits, decontamination.most_lost)
+    barred = _barred([*sft, *grpo], contamination_hits, decontamination)
     name = parameters.variant + ("" if decontamination.drop_hits else "-contaminated")
     sift = partial(sets.sift, barred=barred, variant=name, parameters=parameters)
     for_sft, for_grpo = sift(sft, shares=variant.sft), sift(grpo, shares=variant.grpo)
@@ -420,10 +411,14 @@ def _first_rationales(rounds: pl.DataFrame) -> dict[str, str]:
 
 
 def _barred(
-    hits: pl.DataFrame, decontamination: DecontaminationParameters
+    candidates: list[sets.Candidate],
+    hits: pl.DataFrame,
+    decontamination: DecontaminationParameters,
 ) -> dict[str, str]:
     if not decontamination.drop_hits:
         return {}
+    rows = [(c.example["part"], c.example["parent_id"]) for c in candidates]
+    require_losses_within(rows, hits, decontamination.most_lost)
     shown = hits.filter(split="exemplar")["row_id"]
     scored = hits.filter(pl.col("split") != "exemplar")["row_id"]
     return dict.fromkeys(shown, "exemplar") | dict.fromkeys(scored, "contaminated")
