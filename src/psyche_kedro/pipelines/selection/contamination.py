@@ -203,9 +203,9 @@ def require_losses_within(
         raise ConfigurationError(
             f"{part} would lose {lost:,} of its {ids.height:,} rows to contamination, "
             f"{n:,} to the benchmark '{benchmark}', which is more than "
-            f"selection.decontamination.most_lost ({most_lost}): look whether a file is "
-            "training data and benchmark at once (contamination_hits names the rows), "
-            "or raise it."
+            f"selection.decontamination.most_lost ({most_lost}): look whether a file "
+            "is training data and benchmark at once (contamination_hits names the "
+            "rows), or raise it."
         )
 
 
