@@ -8,8 +8,10 @@ from scipy.special import beta
 
 from psyche_kedro import tables
 from psyche_kedro.answers import split_thought
-from psyche_kedro.configuration import ConfigurationError
-from psyche_kedro.pipelines.selection.contamination import near_pairs
+from psyche_kedro.pipelines.selection.contamination import (
+    ContaminationError,
+    near_pairs,
+)
 from psyche_kedro.pipelines.selection.examples import split_of
 from psyche_kedro.pipelines.selection.nodes import (
     account_lengths,
@@ -673,7 +675,7 @@ def test_a_part_that_would_lose_more_than_half_stops_the_run():
         "D_cp would lose 2 of its 3 rows to contamination, 2 to the benchmark 'pceb', "
         "which is more than selection.decontamination.most_lost (0.5)"
     )
-    with pytest.raises(ConfigurationError, match=re.escape(told)):
+    with pytest.raises(ContaminationError, match=re.escape(told)):
         sets_of(parts(exam=rows), found)
 
 

@@ -34,7 +34,6 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from psyche_kedro.configuration import ConfigurationError
 from psyche_kedro.pipelines.selection.parameters import DecontaminationParameters
 
 _NOT_TEXT = r"[^\p{L}\p{N}]+"
@@ -51,6 +50,10 @@ _TAIL = 4
 _PROBES = 64
 _ENOUGH_PROBES = 0.5
 _BATCH = 10_000
+
+
+class ContaminationError(Exception):
+    """So much of a part is in a benchmark that a file must be on both sides."""
 
 
 def normalised(text: pl.Expr) -> pl.Expr:
@@ -189,7 +192,7 @@ def require_losses_within(
         most_lost: ``selection.decontamination.most_lost``.
 
     Raises:
-        ConfigurationError: Names part, benchmark and counts.
+        ContaminationError: Names part, benchmark and counts.
     """
     schema = {"part": pl.String, "row_id": pl.String}
     parts = pl.DataFrame(list(rows), schema=schema, orient="row").unique()
@@ -200,7 +203,7 @@ def require_losses_within(
             continue
         by = held.group_by("benchmark").agg(n=pl.n_unique("row_id"))
         benchmark, n = by.sort("n", "benchmark", descending=[True, False]).row(0)
-        raise ConfigurationError(
+        raise ContaminationError(
             f"{part} would lose {lost:,} of its {ids.height:,} rows to contamination, "
             f"{n:,} to the benchmark '{benchmark}', which is more than "
             f"selection.decontamination.most_lost ({most_lost}): look whether a file "

@@ -374,7 +374,7 @@ def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they 
         exactly one of them.
 
     Raises:
-        ConfigurationError: If a part loses more than ``most_lost`` to contamination.
+        ContaminationError: If a part loses more than ``most_lost`` to contamination.
 
     Source: Section 2.4; Tables 3 and 4.
     """
