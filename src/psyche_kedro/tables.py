@@ -243,7 +243,9 @@ class BenchmarkItems(Question):
     cell: str
     """``case_single`` … ``theory_multiple``, ``case_essay``, ``knowledge_single`` …,
     ``counselling``."""
-    split: str = _enum("test", "exemplar")
+    split: str = _enum("test", "dev", "exemplar")
+    """``dev`` stands in for ``test`` where that has no key; ``exemplar`` is never
+    scored."""
     source: str
     locator: str
     cluster_id: str
@@ -599,7 +601,9 @@ class ContaminationHits(_Table):
     """``D_p`` (reasoning samples, before difficulty is known), ``D_em`` …"""
     item_id: str = _id()
     benchmark: str
-    kind: str = _enum("exact", "near_duplicate", "case_contained")
+    split: str = _enum("test", "dev", "exemplar")
+    """``exemplar``: the item is shown solved in the five-shot protocol."""
+    kind: str = _enum("exact", "near_duplicate", "question_alone", "case_contained")
     score: float
 
 
@@ -691,6 +695,7 @@ class Predictions(Provenance):
     item_id: str = _id()
     benchmark: str
     cell: str
+    split: str = _enum("test", "dev")
     role: str
     """The model's part: ``teacher``, ``base``, ``sft``, ``grpo`` …"""
     protocol: str
@@ -719,6 +724,8 @@ class Scores(_Table):
     model: str
     benchmark: str
     cell: str
+    split: str = _enum("test", "dev")
+    """What was asked: ``dev`` where the test items have no key."""
     protocol: str
     metric: str
     value: float = _nullable()
