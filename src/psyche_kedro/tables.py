@@ -149,7 +149,7 @@ class Rejections(_Table):
     stage: str
     """Node that dropped it."""
     reason: str
-    """A slug, e.g. ``gold_not_in_options``."""
+    """A slug, e.g. ``answer_not_among_options``."""
     detail: str = _nullable()
 
 
