@@ -288,6 +288,21 @@ class UsefulPosts(CleanPosts, Provenance):
 # ---- synthesis -------------------------------------------------------------------
 
 
+class BookTopics(_Table):
+    """One row per book, and one per chapter that is long enough to be judged alone."""
+
+    document_id: str = _id()
+    source: str
+    chapter: str = _nullable()
+    """Its headings; null for the whole book."""
+    n_chars: int
+    n_terms: int
+    density: float
+    """Words of the taxonomy per 100 characters."""
+    verdict: str = _enum("on_topic", "off_topic?")
+    is_dropped: bool
+
+
 class Chunks(_Table):
     """One row per passage of a textbook that questions are written from."""
 
