@@ -38,9 +38,22 @@ _PAGE = rf"[（(【\[]\s*(?:{'|'.join(_PAGES)})\s*[)）】\]]"
 PAGE_HEAD = re.compile(rf"^{_PAGE}\s*(?=\S)")
 PAGE_TAIL = re.compile(rf"(?<=\S)\s*{_PAGE}(?=[。.？?]?\s*$)")
 PAGE_AFTER_BLANK = re.compile(
-    r"(?<=[)）】\]])([。？?]?)\s*[A-H]{0,8}\d{1,3}-\d{1,4}(?:[/／、]\d{1,4})*\s*$"
+    r"(?:(?<=[)）】\]])|(?<=[)）】\]][。？?]))\s*"
+    r"[A-H]{0,8}\d{1,3}-\d{1,4}(?:[/／、]\d{1,4})*\s*$"
 )
 """``（）5-153/154``: chapter and pages; of ``（）。BCD245-3/3`` the key as well."""
+BUTTON_TAIL = re.compile(
+    r"(?<=[)）】\]。？?])\s*(?:点击)?(?:确认|查看|显示|提交)(?:参考|正确)?答案\s*$"
+)
+OF_THE_BOOK = (
+    NUMBERING,
+    NUMBERED_LINE,
+    TYPE_TAIL,
+    PAGE_HEAD,
+    PAGE_TAIL,
+    PAGE_AFTER_BLANK,
+    BUTTON_TAIL,
+)
 BLANK = re.compile(r"[（(]\s*[)）]")
 NOISE = re.compile(
     r"[\s（）()【】\[\]，,、；;：:。．？?！!“”\"‘’'《》…—·_]|(?<!\d)\.|\.(?!\d)"
@@ -74,9 +87,8 @@ def clean_stem(stem: str) -> str:
 
 
 def _shorter(stem: str) -> str:
-    stem = NUMBERED_LINE.sub("", NUMBERING.sub("", stem, count=1))
-    stem = PAGE_HEAD.sub("", TYPE_TAIL.sub("", stem))
-    stem = PAGE_AFTER_BLANK.sub(r"\1", PAGE_TAIL.sub("", stem))
+    for pattern in OF_THE_BOOK:
+        stem = pattern.sub("", stem)
     return normalise(BLANK.sub("（）", stem))
 
 
