@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from psyche_kedro.pipelines.cleaning.normalise import normalise
+from psyche_kedro.pipelines.cleaning.text.normalise import normalise
 from psyche_kedro.tables import content_id
 
 _KIND = r"(?:单选|多选|不定项选择|单项选择|多项选择|判断)题?"
