@@ -27,7 +27,11 @@ CHAPTERS = {
     "reporting": reporting,
 }
 
-EXAMS = ("ingestion.read_benchmarks", "cleaning.clean_benchmark_items")
+EXAMS = (
+    "ingestion.read_benchmarks",
+    "cleaning.clean_benchmark_items",
+    "selection.choose_exemplars",
+)
 """Nodes that evaluation takes along, so that benchmarks and models are all it needs."""
 
 

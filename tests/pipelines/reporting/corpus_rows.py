@@ -74,7 +74,8 @@ def account(*rows: dict[str, Any]) -> pl.DataFrame:
 
 def matched(set_name: str, kind: str, *counts: int) -> dict[str, Any]:
     figures = dict(zip(("rows", "items", "pairs"), counts, strict=True))
-    return {"set_name": set_name, "benchmark": "pceb", "kind": kind, **figures}
+    row = {"set_name": set_name, "benchmark": "pceb", "split": "test", "kind": kind}
+    return row | figures
 
 
 def made_of(part: str, n: int, hit: int, variant: str = "ED-PRD-APD") -> dict[str, Any]:

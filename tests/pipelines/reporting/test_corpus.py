@@ -19,6 +19,7 @@ from psyche_kedro.pipelines.reporting.published import read_published
 from psyche_kedro.pipelines.reporting.sections import Findings, Summaries
 from psyche_kedro.tables import (
     ContaminationSummary,
+    ExamSummary,
     Funnel,
     RejectionCounts,
     Scores,
@@ -36,6 +37,7 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         funnel=frame(Funnel, []),
         rejections=frame(RejectionCounts, rejections),
         writers=frame(WriterCounts, []),
+        exams=frame(ExamSummary, []),
         toys=(),
         charts=(),
         published=read_published(),
@@ -140,14 +142,20 @@ def test_hits_stand_by_part_benchmark_and_kind():
     rows = [matched("D_cp", "exact", 1, 1, 1), matched("D_p", "exact", 1200, 1, 2)]
     found = findings(contamination_summary=frame(ContaminationSummary, rows))
     assert cells(corpus.contamination(found)) == [
-        ["D_cp", "pceb", "exact", "1", "1", "1"],
-        ["D_p", "pceb", "exact", "1,200", "1", "2"],
+        ["D_cp", "pceb", "test", "exact", "1", "1", "1"],
+        ["D_p", "pceb", "test", "exact", "1,200", "1", "2"],
     ]
 
 
 def test_hits_left_out_are_said_to_be():
     text = corpus.contamination(findings()).text
     assert "hold an item: 0 of 2. Rows left out for it: D_pr: 1." in text
+
+
+def test_rows_left_out_for_an_exemplar_are_counted_with_them():
+    left_out = [barred("contaminated", "D_cp"), barred("exemplar", "D_cp")]
+    text = corpus.contamination(findings(rows=left_out)).text
+    assert "Rows left out for it: D_cp: 2." in text
 
 
 def test_hits_kept_on_purpose_are_said_to_be_and_counted_in_the_sets():

@@ -23,6 +23,7 @@ from psyche_kedro.pipelines.reporting.nodes import (
 )
 from psyche_kedro.pipelines.reporting.parameters import ReportParameters
 from psyche_kedro.tables import (
+    ExamSummary,
     Funnel,
     RejectionCounts,
     Scores,
@@ -34,6 +35,11 @@ from psyche_kedro.tables import (
 CONF = ROOT / "conf/base/parameters/reporting.yml"
 PARAMS = ReportParameters(**yaml.safe_load(CONF.read_text("utf-8"))["reporting"])
 OFFLINE, REAL = "offline-teacher-1@3f2a", "qwen2.5-72b-instruct"
+EXAM = [
+    {"benchmark": "cpsyexam", "form": "choice", "split": split}
+    | {"n": n, "n_keyed": keyed, "is_exam": split != "exemplar"}
+    for split, n, keyed in (("test", 3, 0), ("exemplar", 1, 1), ("dev", 1, 1))
+]
 CLOSED = {"tr", "td", "th", "table", "section", "div", "details"}
 
 
@@ -43,6 +49,7 @@ def score(**changes):
         "model": OFFLINE,
         "benchmark": "pceb",
         "cell": "case_multiple",
+        "split": "test",
         "protocol": "reasoned",
         "metric": "standard_accuracy",
         "value": 41.23,
@@ -98,7 +105,10 @@ def tables(*, scores=None, model=OFFLINE, level="rules_only", chapters=CHAPTERS)
             "sft_log": log("sft", "loss", 2.5, 1.5, float("nan"), 0.75),
             "grpo_log": log("grpo", "reward", -1, 0.5, 2),
         },
-        "evaluation": {"scores": frame(Scores, scores)},
+        "evaluation": {
+            "scores": frame(Scores, scores),
+            "exam_summary": frame(ExamSummary, EXAM),
+        },
     }
 
 
@@ -185,6 +195,29 @@ def test_our_row_stands_beside_the_papers_and_is_marked_as_a_stand_in():
     assert paper[0] == "paper"
     assert paper[1][3] == "56.26 (66.21)"
     assert paper[1][8] == "74.37 (77.64)"
+
+
+def test_a_row_of_dev_says_so_in_every_table_and_in_the_summary():
+    dev = score(
+        benchmark="cpsyexam", split="dev", protocol="zero_shot", cell="micro_average"
+    )
+    made = report(scores=[dev])
+    rows = [cells for _, cells in Page(made.html).rows]
+    assert ["teacher (dev)", OFFLINE, *["–"] * 8, "41.23"] in rows
+    [told] = [cells for cells in rows if "zero_shot" in cells]
+    assert "dev" in told
+    summary = summary_of(tables(scores=[dev]))
+    assert "41.23 (dev)" in summary
+
+
+def test_the_report_says_of_every_split_what_it_is_for():
+    page = Page(report().html)
+    told = [cells for _, cells in page.rows if cells[:2] == ["cpsyexam", "choice"]]
+    assert told == [
+        ["cpsyexam", "choice", "test", "3", "0", "none: no key"],
+        ["cpsyexam", "choice", "exemplar", "1", "1", told[1][-1]],
+        ["cpsyexam", "choice", "dev", "1", "1", "scored in the place of test"],
+    ]
 
 
 @pytest.mark.parametrize("part", ["html", "markdown"])

@@ -10,6 +10,7 @@ Example row of ``predictions``: ``{"role": "grpo", "item_id": "5d0c…", "protoc
 "reasoned", "text": "AC", "prediction": ["A", "C"], "outcome": "read", …}``.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,6 @@ from psyche_kedro.answers import read_choice
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
 from psyche_kedro.pipelines.evaluation import judging
 from psyche_kedro.pipelines.evaluation.parameters import (
-    ExemplarParameters,
     JudgingParameters,
     ProtocolParameters,
     Role,
@@ -29,34 +29,20 @@ from psyche_kedro.pipelines.evaluation.protocols import (
     Asked,
     Room,
     ask,
-    draw_exemplars,
 )
 from psyche_kedro.pipelines.evaluation.scoring import score_counselling, score_exams
+from psyche_kedro.pipelines.selection.exams import count_exams, exam_items, has_key
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import (
     CHOICE_TYPES,
-    BenchmarkItems,
+    ExamSummary,
     Judgements,
     Predictions,
     Scores,
     frame,
 )
 
-
-def choose_exemplars(
-    benchmark_items: pl.DataFrame, params: ExemplarParameters
-) -> pl.DataFrame:
-    """Return the solved items that every model is shown in the five-shot protocol.
-
-    Args:
-        benchmark_items: Every item; those of split ``exemplar`` are drawn from.
-        params: ``evaluation.exemplars``.
-
-    Source: §3.1, "identical exemplars across all evaluated models".
-    """
-    items = benchmark_items.iter_rows(named=True)
-    drawn = draw_exemplars(items, per_cell=params.per_cell, seed=params.seed)
-    return frame(BenchmarkItems, drawn)
+logger = logging.getLogger(__name__)
 
 
 def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
@@ -73,7 +59,8 @@ def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
         """Return one prediction per (item, protocol).
 
         Args:
-            benchmark_items: Items of split ``test`` are asked.
+            benchmark_items: Every item; those of an exam are asked, by default only
+                where they have a key.
             exemplars: What the five-shot protocol shows.
             model: The model under test; None where it was not trained yet.
             params: ``evaluation.protocols``.
@@ -83,7 +70,8 @@ def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
         if model is None:
             return frame(Predictions, [])
         room = Room(prompts, exemplars.to_dicts())
-        asked = ask(benchmark_items.iter_rows(named=True), params.enabled, room)
+        exam = _to_ask(benchmark_items, params)
+        asked = ask(exam.iter_rows(named=True), params.enabled, room)
         sampling = params.sampling_of(role)
         outcomes = model.complete(
             ChatRequest(
@@ -98,11 +86,26 @@ def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
     return answer_benchmarks
 
 
+def _to_ask(items: pl.DataFrame, params: ProtocolParameters) -> pl.DataFrame:
+    exam = exam_items(items)
+    if params.ask_unlabelled:
+        return exam
+    keyed = exam.filter(has_key())
+    logger.info(
+        "%d of the exams' %d items have no key and are not asked "
+        "(evaluation.protocols.ask_unlabelled asks them).",
+        exam.height - keyed.height,
+        exam.height,
+    )
+    return keyed
+
+
 def _prediction(role: Role, asked: Asked, outcome: Outcome) -> dict[str, Any]:
     return {
         "item_id": asked.item["item_id"],
         "benchmark": asked.item["benchmark"],
         "cell": asked.item["cell"],
+        "split": asked.item["split"],
         "role": role,
         "protocol": asked.protocol,
         "sample": 0,
@@ -185,13 +188,23 @@ def score_predictions(
     Args:
         predictions: One per (role, item, protocol).
         judgements: One per (counselling reply, dimension).
-        benchmark_items: The items with their golds.
+        benchmark_items: The items; those of an exam that have a key are scored.
         params: ``evaluation.scores``.
     """
     rows = predictions.to_dicts()
-    exams = score_exams(rows, _by_id(benchmark_items), params)
+    keyed = exam_items(benchmark_items).filter(has_key())
+    exams = score_exams(rows, _by_id(keyed), params)
     counselling = score_counselling(judgements.to_dicts(), rows, params)
     return frame(Scores, [*exams, *counselling])
+
+
+def summarise_exams(benchmark_items: pl.DataFrame) -> pl.DataFrame:
+    """Return how many items every exam has, and which of them are scored.
+
+    Args:
+        benchmark_items: Every item, of every split.
+    """
+    return frame(ExamSummary, count_exams(benchmark_items).iter_rows(named=True))
 
 
 def _by_id(items: pl.DataFrame) -> dict[str, dict[str, Any]]:

@@ -12,10 +12,10 @@ from kedro.pipeline import Node, Pipeline
 from psyche_kedro.accounts import account_node, beside, written
 from psyche_kedro.pipelines.evaluation.nodes import (
     answer_benchmarks_as,
-    choose_exemplars,
     collect_predictions,
     judge_counselling,
     score_predictions,
+    summarise_exams,
 )
 from psyche_kedro.pipelines.evaluation.parameters import Role
 
@@ -30,6 +30,7 @@ ACCOUNT = (
     written("predictions"),
     written("judgements"),
     beside("exemplars", by="cell"),
+    beside("exam_summary"),
     beside("scores"),
 )
 PROMPTS = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counselling")
@@ -43,13 +44,10 @@ def create_pipeline() -> Pipeline:
 def _exams() -> list[Node]:
     return [
         Node(
-            choose_exemplars,
-            inputs={
-                "benchmark_items": "clean_benchmark_items",
-                "params": "params:evaluation.exemplars",
-            },
-            outputs="exemplars",
-            name="choose_exemplars",
+            summarise_exams,
+            inputs={"benchmark_items": "clean_benchmark_items"},
+            outputs="exam_summary",
+            name="summarise_exams",
         ),
         *(_answer_as(role) for role in get_args(Role)),
         Node(

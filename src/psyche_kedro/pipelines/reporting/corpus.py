@@ -33,7 +33,6 @@ MEASURES: dict[str, tuple[str, Callable[[float | None], str]]] = {
 }
 """What ``review_summary`` measures: its label, and how its values are written."""
 
-_SETS = ("sft_set", "grpo_set")
 _NONE_IS_HARD = "unknown: there are none"
 
 NO_SLUG = r"(?s)[^a-z0-9_:].*"
@@ -193,13 +192,14 @@ def contamination(findings: Findings) -> Section:
     if matched.is_empty():
         text = f"No row matched an item of a benchmark. {_trained_on(findings)}"
         return Section(title, text)
-    rows = [plain(*row[:3], *map(count, row[3:])) for row in matched.iter_rows()]
-    columns = ["Part", "Benchmark", "Match", "Rows", "Items", "Pairs"]
+    rows = [plain(*row[:4], *map(count, row[4:])) for row in matched.iter_rows()]
+    columns = ["Part", "Benchmark", "Split", "Match", "Rows", "Items", "Pairs"]
     return Section(
         title,
         "D_p is all questions with a rationale, before they are split into D_pr and "
-        f"D_pc. {_trained_on(findings)}",
-        [Table(columns, rows, n_names=3)],
+        "D_pc. Of a benchmark's own training split only the exemplars drawn for the "
+        f"five-shot protocol are looked for. {_trained_on(findings)}",
+        [Table(columns, rows, n_names=4)],
     )
 
 
@@ -210,9 +210,14 @@ def _trained_on(findings: Findings) -> str:
     held = f"Training examples that hold an item: {part_of(n_hit, n)}"
     if any(name.endswith("-contaminated") for name in sets["variant"]):
         return f"{held}, kept on purpose to reproduce the paper's sets."
-    barred = [findings.counts(name, reason="contaminated") for name in _SETS]
-    by = counted(barred[0] | barred[1])
+    by = counted(_left_out(findings))
     return f"{held}. Rows left out for it: {by or 'none'}."
+
+
+def _left_out(findings: Findings) -> dict[str, int]:
+    is_hit = pl.col("reason").is_in(["contaminated", "exemplar"])
+    barred = findings.accounts.filter(is_hit, kind="rejected").group_by("group")
+    return dict(barred.agg(pl.col("rows").sum()).iter_rows())
 
 
 def training_sets(findings: Findings) -> Section:

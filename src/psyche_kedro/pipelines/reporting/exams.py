@@ -14,6 +14,8 @@ from psyche_kedro.pipelines.reporting.sections import (
     count,
     kind_of,
     number,
+    plain,
+    said_split,
 )
 
 PCEB_CELLS = {
@@ -66,6 +68,38 @@ class Marks:
         return f"{standard} ({self.value(protocol, cell, 'elastic_accuracy')})"
 
 
+def exams(findings: Findings) -> Section:
+    """Return how many items every exam has, and which of them are scored."""
+    rows = [
+        plain(
+            exam["benchmark"],
+            exam["form"],
+            exam["split"],
+            count(exam["n"]),
+            count(exam["n_keyed"]),
+            _use(exam),
+        )
+        for exam in findings.exams.iter_rows(named=True)
+    ]
+    return Section(
+        "Exams",
+        "An item without a key is not asked unless a setting says so. Where no test "
+        "item has a key, dev stands in for test: its rows say dev in every table, and "
+        "are not to be laid beside a published score of the test set.",
+        [Table(["Benchmark", "Form", "Split", "Items", "Keyed", "Use"], rows, 3)],
+    )
+
+
+def _use(exam: Mapping[str, Any]) -> str:
+    if exam["split"] == "exemplar":
+        return "five-shot exemplars are drawn from it"
+    if not exam["is_exam"]:
+        return "none: test has keys"
+    if not exam["n_keyed"]:
+        return "none: no key"
+    return "scored in the place of test" if exam["split"] == "dev" else "scored"
+
+
 def pceb(findings: Findings) -> Section:
     """Return Table 1's accuracies."""
 
@@ -105,8 +139,9 @@ def cpsyexam(findings: Findings) -> Section:
     return Section(
         "CPsyExam",
         "Standard accuracy in percent; the average is over all zero-shot items. The "
-        "answers of the public test set are withheld, so that only items with a gold "
-        f"are scored. Exemplars in the five-shot protocol: {_shown(findings)}.",
+        "answers of the public test set are withheld: without them a row is of the "
+        "dev split, and says so. Exemplars in the five-shot protocol: "
+        f"{_shown(findings)}.",
         [Table(["Model", "Source", *columns, "Avg."], rows)],
     )
 
@@ -133,7 +168,7 @@ def open_questions(findings: Findings) -> Section:
 
 def every_score(findings: Findings) -> Section:
     """Return all scores with their intervals."""
-    names = ("role", "benchmark", "cell", "protocol", "metric")
+    names = ("role", "benchmark", "split", "cell", "protocol", "metric")
     rows = [
         Row(
             kind_of(score["model"], score["role"] in findings.toys),
@@ -152,7 +187,7 @@ def every_score(findings: Findings) -> Section:
         "Every score with its interval",
         "Wilson intervals for the standard accuracy of a set of items, seeded "
         "bootstrap for all else.",
-        [Table(columns, rows, n_names=5, folded="scores")],
+        [Table(columns, rows, n_names=6, folded="scores")],
     )
 
 
@@ -167,14 +202,15 @@ def paper_row(table: int, model: str, cells: Iterable[str]) -> Row:
 def our_rows(
     findings: Findings, benchmark: str, cells: Callable[[Marks], list[str]]
 ) -> list[Row]:
-    """Return one row per role that sat ``benchmark``, in the order of the scores."""
+    """Return a row per role and split of ``benchmark``, in the order of the scores."""
     sat = findings.scores.filter(pl.col("benchmark") == benchmark)
-    sitters: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for score in sat.iter_rows(named=True):
-        sitters.setdefault((score["role"], score["model"]), []).append(score)
+    sitters = sat.rows_by_key(["role", "split", "model"], named=True)
     return [
-        Row(kind_of(model, role in findings.toys), [role, model, *cells(Marks(found))])
-        for (role, model), found in sitters.items()
+        Row(
+            kind_of(model, role in findings.toys),
+            [said_split(role, split), model, *cells(Marks(found))],
+        )
+        for (role, split, model), found in sitters.items()
     ]
 
 

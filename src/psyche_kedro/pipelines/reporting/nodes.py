@@ -93,7 +93,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         synthesis: Summaries of the chapter.
         selection: Summaries of the chapter.
         training: Logs of both stages.
-        evaluation: Every score.
+        evaluation: Every score, and the exams they are of.
         params: ``reporting``.
         difficulty: ``selection.difficulty``: the rule's name and the size of a group.
     """
@@ -105,6 +105,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         rejections=rejections,
         writers=writers,
         scores=evaluation["scores"],
+        exams=evaluation["exam_summary"],
         summaries=Summaries(**{name: told[name] for name in Summaries._fields}),
         difficulty=difficulty,
         toys=params.toys,

@@ -27,11 +27,13 @@ from psyche_kedro.pipelines.reporting import (
     sections,
 )
 from psyche_kedro.pipelines.reporting.sections import (
+    ABSENT,
     OFFLINE,
     Findings,
     Section,
     count,
     number,
+    said_split,
 )
 
 SECTIONS: dict[Callable[[Findings], Section], str] = {
@@ -46,6 +48,7 @@ SECTIONS: dict[Callable[[Findings], Section], str] = {
     corpus.training_sets: "selection",
     corpus.release: "selection",
     sections.training: "training",
+    exams.exams: "evaluation",
     exams.pceb: "evaluation",
     exams.cpsyexam: "evaluation",
     exams.open_questions: "evaluation",
@@ -168,7 +171,7 @@ def summarise(
     )
     sitters = [
         f"{role:<24}"
-        + "".join(f"{_average(s, *exam):>10}" for exam in EXAMS.values())
+        + "".join(f"{_average(s, *exam):>12}" for exam in EXAMS.values())
         + f"  {model}"
         for (role, model), s in averages.items()
     ]
@@ -177,7 +180,7 @@ def summarise(
             f"{'stage':<24}{'rows':>8}{'rejected':>10}  paper",
             *stages,
             "",
-            f"{'accuracy, %':<24}" + "".join(f"{exam:>10}" for exam in EXAMS),
+            f"{'accuracy, %':<24}" + "".join(f"{exam:>12}" for exam in EXAMS),
             *sitters,
             *(["", missing_line(missing)] if missing else []),
         ]
@@ -195,11 +198,11 @@ def _told(
 
 def _average(scores: list[dict[str, Any]], *wanted: str) -> str:
     found = [
-        s["value"]
+        said_split(number(s["value"]), s["split"])
         for s in scores
         if (s["benchmark"], s["protocol"], s["cell"]) == wanted
     ]
-    return number(found[0] if found else None)
+    return found[0] if found else ABSENT
 
 
 def _stand_ins(findings: Findings) -> list[str]:

@@ -74,6 +74,8 @@ class Findings(NamedTuple):
     rejections: pl.DataFrame
     writers: pl.DataFrame
     scores: pl.DataFrame
+    exams: pl.DataFrame
+    """Items of every split, and which of them are an exam."""
     summaries: Summaries
     difficulty: DifficultyParameters
     toys: Sequence[str]
@@ -155,6 +157,11 @@ def plain(*cells: str) -> Row:
 def part_of(part: int, whole: int) -> str:
     """Return a part and its whole as counts."""
     return f"{count(part)} of {count(whole)}"
+
+
+def said_split(name: str, split: str) -> str:
+    """Return a name that says which split it is about, where that is not the test."""
+    return name if split == "test" else f"{name} ({split})"
 
 
 def total(table: pl.DataFrame, column: str) -> int:

@@ -28,7 +28,7 @@ def contamination_summary(contamination_hits: pl.DataFrame) -> pl.DataFrame:
     Args:
         contamination_hits: Of the whole corpus, whether or not it entered a set.
     """
-    names = ["set_name", "benchmark", "kind"]
+    names = ["set_name", "benchmark", "split", "kind"]
     matched = contamination_hits.group_by(names).agg(
         rows=pl.n_unique("row_id").cast(pl.Int64),
         items=pl.n_unique("item_id").cast(pl.Int64),

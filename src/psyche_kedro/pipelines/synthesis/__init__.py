@@ -6,6 +6,7 @@ from psyche_kedro.accounts import account_node, beside, kept, rejected, written
 from psyche_kedro.pipelines.synthesis import costs, dialogues, questions, rationales
 
 ACCOUNT = (
+    beside("book_topics", by="verdict"),
     kept("chunks"),
     rejected("dropped_text", of="chunks"),
     kept("generated_questions"),
