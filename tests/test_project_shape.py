@@ -10,6 +10,7 @@ from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 from kedro.utils import load_obj
 
+from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.pipeline_registry import register_pipelines
 from psyche_kedro.settings import CONFIG_LOADER_ARGS
 
@@ -57,11 +58,12 @@ def test_every_catalog_entry_is_used_by_the_graph():
     assert not names - datasets()
 
 
-def test_every_prompt_of_the_graph_has_its_file():
-    catalog = catalog_of("local")
-    prompts = {n for n in datasets() if n.endswith("_prompt")}
-    assert prompts
-    assert not {n for n in prompts if not catalog.get(n).exists()}
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_every_prompt_of_the_graph_is_a_file_and_every_file_a_prompt_of_it(env):
+    loader = ConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    inputs = {n.removeprefix("params:") for n in PIPELINES["__default__"].inputs()}
+    asked = {n.removeprefix("prompts.") for n in inputs if n.startswith("prompts.")}
+    assert asked == loader["parameters"]["prompts"].keys()
 
 
 def test_every_table_is_checked_against_its_model():
@@ -87,7 +89,7 @@ def test_parameters_of_nodes_are_typed(node):
 
     hints = get_type_hints(node.func)
     names = {a for a, d in _arguments(node).items() if d.startswith("params:")}
-    assert not {a for a in names if not _is_model(hints[a], BaseModel)}
+    assert not {a for a in names if not _is_model(hints[a], BaseModel)} - {"examples"}
 
 
 def _is_model(hint, base):
@@ -126,9 +128,7 @@ def test_evaluation_takes_along_what_reads_and_cleans_the_benchmarks():
     alone = CHAPTERS["evaluation"]
     models = {"teacher_model", "judge_model", "student_a_model"}
     trained = {"base_model@chat", "sft_model@chat", "grpo_model@chat"}
-    inputs = {
-        n for n in alone.inputs() if not n.startswith("params:") and "prompt" not in n
-    }
+    inputs = {n for n in alone.inputs() if not n.startswith("params:")}
     assert inputs == models | trained | {"benchmark_files"}
     assert set(alone.nodes) <= set(NODES)
 

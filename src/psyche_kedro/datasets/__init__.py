@@ -11,7 +11,6 @@ _MODULES = {
     "LocalChatModelDataset": "checkpoint_dataset",
     "OfflineChatModelDataset": "chat_model_dataset",
     "OpenAIChatModelDataset": "chat_model_dataset",
-    "PromptDataset": "prompt_dataset",
     "ReplyStoreDataset": "reply_store_dataset",
     "ReviewWorkbookDataset": "review_workbook_dataset",
     "ReleaseDataset": "release_dataset",

@@ -69,7 +69,7 @@ def _posts() -> list[Node]:
             nodes.clean_posts,
             inputs={
                 "posts": "posts",
-                "deidentification_prompt": "deidentification_prompt",
+                "deidentification_prompt": "params:prompts.deidentification",
                 "privacy_model": "privacy_model",
                 "parameters": "params:cleaning.posts",
                 "replies_parameters": "params:cleaning.replies",
@@ -90,7 +90,7 @@ def _posts() -> list[Node]:
             nodes.judge_replies,
             inputs={
                 "clean_posts": "clean_posts",
-                "usefulness_prompt": "usefulness_prompt",
+                "usefulness_prompt": "params:prompts.usefulness",
                 "judge_model": "judge_model",
                 "guard_model": "guard_model",
                 "parameters": "params:cleaning.replies",

@@ -48,13 +48,17 @@ logger = logging.getLogger(__name__)
 def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
     """Return the node in which the model of ``role`` sits every exam."""
 
-    def answer_benchmarks(
+    def answer_benchmarks(  # noqa: PLR0913 - what is asked, whom, in which words
         benchmark_items: pl.DataFrame,
         exemplars: pl.DataFrame,
         *,
         model: ChatModel | None,
         params: ProtocolParameters,
-        **prompts: Prompt,
+        exam_case: Prompt,
+        exam_knowledge: Prompt,
+        exam_direct: Prompt,
+        essay: Prompt,
+        counselling: Prompt,
     ) -> pl.DataFrame:
         """Return one prediction per (item, protocol).
 
@@ -64,11 +68,21 @@ def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
             exemplars: What the five-shot protocol shows.
             model: The model under test; None where it was not trained yet.
             params: ``evaluation.protocols``.
-            **prompts: By name: ``exam_case``, ``exam_knowledge``, ``exam_direct``,
-                ``essay``, ``counselling``.
+            exam_case: Asks a question that has a case, with room to reason.
+            exam_knowledge: Asks any other, with room to reason.
+            exam_direct: Asks for the letters alone.
+            essay: Asks an open question.
+            counselling: Opens a conversation.
         """
         if model is None:
             return frame(Predictions, [])
+        prompts = {
+            "exam_case": exam_case,
+            "exam_knowledge": exam_knowledge,
+            "exam_direct": exam_direct,
+            "essay": essay,
+            "counselling": counselling,
+        }
         room = Room(prompts, exemplars.to_dicts())
         exam = _to_ask(benchmark_items, params)
         asked = ask(exam.iter_rows(named=True), params.enabled, room)

@@ -67,7 +67,7 @@ def _answer_as(role: Role) -> Node:
             "exemplars": "exemplars",
             "model": MODELS[role],
             "params": "params:evaluation.protocols",
-            **{name: f"{name}_prompt" for name in PROMPTS},
+            **{name: f"params:prompts.{name}" for name in PROMPTS},
         },
         outputs=f"predictions_{role}",
         name=f"answer_benchmarks_as_{role}",
@@ -81,7 +81,7 @@ def _scores() -> list[Node]:
             inputs={
                 "predictions": "predictions",
                 "benchmark_items": "clean_benchmark_items",
-                "prompt": "counselling_judge_prompt",
+                "prompt": "params:prompts.counselling_judge",
                 "judge": "judge_model",
                 "params": "params:evaluation.judging",
             },

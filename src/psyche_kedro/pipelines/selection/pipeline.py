@@ -92,7 +92,7 @@ def _student(letter: str) -> Node:
         answer_as_student,
         inputs={
             "reasoning_samples": "reasoning_samples",
-            "prompt": "student_prompt",
+            "prompt": "params:prompts.student",
             "model": f"student_{letter}_model",
             "parameters": f"params:selection.students.{letter}",
         },
@@ -107,8 +107,8 @@ def _difficulty() -> list[Node]:
             refine_exam_questions,
             inputs={
                 "clean_public_questions": "clean_public_questions",
-                "prompt": "screening_prompt",
-                "examples": "screening_examples",
+                "prompt": "params:prompts.screening",
+                "examples": "params:prompts.screening_examples",
                 "judge": "judge_model",
                 "parameters": "params:synthesis.deduplication",
             },
@@ -163,7 +163,7 @@ def _sets() -> list[Node]:
         Node(
             build_sets,
             inputs=_named(*parts, "contamination_hits")
-            | _named(*(f"{name}_prompt" for name in PROMPTS))
+            | {f"{name}_prompt": f"params:prompts.{name}" for name in PROMPTS}
             | {
                 "parameters": "params:selection.sets",
                 "decontamination": "params:selection.decontamination",
