@@ -47,18 +47,25 @@ def question_fault(question: Mapping[str, Any]) -> str | None:
     return None
 
 
-def dialogue_fault(messages: Messages) -> str | None:
-    """Return why a conversation makes no example, as a slug."""
-    roles = [message["role"] for message in messages]
-    if roles[:1] == ["system"]:
-        roles = roles[1:]
+def spoken_turns(messages: Messages) -> Messages:
+    """Return what is learned of a conversation: its turns up to the last reply.
+
+    A client's thanks at the end has no reply to learn from: a sixth of SmileChat's.
+    """
+    turns = [message for message in messages if message["role"] != "system"]
+    return turns[:-1] if turns and turns[-1]["role"] == "user" else turns
+
+
+def dialogue_fault(turns: Messages) -> str | None:
+    """Return why a conversation's turns make no example, as a slug."""
+    roles = [turn["role"] for turn in turns]
     if (
         not roles
         or len(roles) % 2
         or roles != ["user", "assistant"] * (len(roles) // 2)
     ):
         return "turns_do_not_alternate"
-    if not all(message["content"].strip() for message in messages):
+    if not all(turn["content"].strip() for turn in turns):
         return "empty_turn"
     return None
 

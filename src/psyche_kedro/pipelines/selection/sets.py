@@ -20,6 +20,7 @@ from psyche_kedro.pipelines.selection.examples import (
     question_group,
     reasoned_answer,
     split_of,
+    spoken_turns,
 )
 from psyche_kedro.pipelines.selection.parameters import SetParameters, Variant
 from psyche_kedro.tables import content_id, rejection
@@ -40,6 +41,22 @@ class Candidate(NamedTuple):
     example: Row
     source: str | None
     fault: str | None
+
+
+class Bar(NamedTuple):
+    """Why a row enters no set.
+
+    Attributes:
+        reason: As a slug.
+        twin: Part and id of the row that stands in its place.
+    """
+
+    reason: str
+    twin: str | None = None
+
+
+Barred = Mapping[tuple[str, str], Bar]
+"""By part and parent id: a bank's question and a public set's may share an id."""
 
 
 class Sifted(NamedTuple):
@@ -127,10 +144,7 @@ def _example(part: str, parent_id: str, group_id: str) -> Row:
 def _conversation(
     example: Row, messages: Messages, system: dict[str, str], source: str | None
 ) -> Candidate:
-    turns = [message for message in messages if message["role"] != "system"]
-    # A client's thanks at the end has no reply to learn from: a sixth of SmileChat's.
-    if turns and turns[-1]["role"] == "user":
-        turns = turns[:-1]
+    turns = spoken_turns(messages)
     fault = dialogue_fault(turns)
     return Candidate(example | {"messages": [system, *turns]}, source, fault)
 
@@ -139,7 +153,7 @@ def sift(
     candidates: Iterable[Candidate],
     *,
     shares: Mapping[Any, float],
-    barred: Mapping[str, str],
+    barred: Barred,
     variant: str,
     parameters: SetParameters,
 ) -> Sifted:
@@ -148,11 +162,11 @@ def sift(
     Args:
         candidates: ``[n]`` of one set.
         shares: Share of each part that enters; a part not named stays out.
-        barred: Reason by parent id of rows that enter no set.
+        barred: Rows that enter no set.
         variant: What the composition is called.
         parameters: ``selection.sets``.
     """
-    reasons: list[str | None] = []
+    reasons: list[Bar | None] = []
     seen: set[str] = set()
     candidates = list(candidates)
     for candidate in candidates:
@@ -167,20 +181,19 @@ def sift(
             split = split_of(example["group_id"], parameters.validation_share)
             sifted.kept.append(example | {"split": split, "variant": variant})
         else:
-            why = reason or "not_in_variant"
+            why = reason or Bar("not_in_variant")
             sifted.rejected.append(_rejection(candidate, why))
     return sifted
 
 
-def _reason(
-    candidate: Candidate, barred: Mapping[str, str], seen: set[str]
-) -> str | None:
-    parent = candidate.example["parent_id"]
-    if parent in barred:
-        return barred[parent]
-    if candidate.fault:
-        return candidate.fault
-    return "duplicate" if candidate.example["example_id"] in seen else None
+def _reason(candidate: Candidate, barred: Barred, seen: set[str]) -> Bar | None:
+    example = candidate.example
+    bar = barred.get((example["part"], example["parent_id"]))
+    if bar or candidate.fault:
+        return bar or Bar(str(candidate.fault))
+    if example["example_id"] in seen:
+        return Bar("duplicate", f"{example['part']} {example['parent_id']}")
+    return None
 
 
 def _drawn(
@@ -199,11 +212,12 @@ def _drawn(
     }
 
 
-def _rejection(candidate: Candidate, reason: str) -> Row:
+def _rejection(candidate: Candidate, bar: Bar) -> Row:
+    part = candidate.example["part"]
     return rejection(
         candidate.example["parent_id"],
         "build_sets",
-        reason,
+        bar.reason,
         source=candidate.source,
-        detail=candidate.example["part"],
+        detail=f"{part} twin of {bar.twin}" if bar.twin else part,
     )
