@@ -46,7 +46,7 @@ STAGES: dict[str, tuple[str, ...]] = {
 """Every stage of the corpus in reading order, and where its rejected rows stand."""
 
 PARTS = {"sft_set": ("D_pr", "D_em", "D_ps"), "grpo_set": ("D_pc", "D_cp")}
-"""The parts of each set (§2.4); the ``detail`` of a rejected example begins with one."""
+"""The parts of each set (§2.4): a rejected example's ``detail`` begins with one."""
 
 REJECTING = tuple(
     dict.fromkeys(

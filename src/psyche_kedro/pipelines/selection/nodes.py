@@ -350,6 +350,7 @@ def find_repeated_examples(  # noqa: PLR0913 - the parts of both sets
     non_challenging: pl.DataFrame,
     exam_questions: pl.DataFrame,
     empathetic_dialogues: pl.DataFrame,
+    useful_posts: pl.DataFrame,
     clean_public_samples: pl.DataFrame,
     contamination_hits: pl.DataFrame,
     deduplication: DeduplicationParameters,
@@ -366,6 +367,7 @@ def find_repeated_examples(  # noqa: PLR0913 - the parts of both sets
         non_challenging: D_pr.
         exam_questions: D_cp.
         empathetic_dialogues: D_em.
+        useful_posts: The posts that D_em retells.
         clean_public_samples: D_ps.
         contamination_hits: Rows named here enter no set, unless ``drop_hits`` is off.
         deduplication: ``synthesis.deduplication``.
@@ -380,20 +382,22 @@ def find_repeated_examples(  # noqa: PLR0913 - the parts of both sets
         repeats.compared_questions(challenging, "D_pc", share),
         repeats.compared_questions(non_challenging, "D_pr", share),
         repeats.compared_questions(exam_questions, "D_cp", share),
-        repeats.compared_conversations(
-            empathetic_dialogues, "D_em", ("dialogue_id", "thread_id"), share
-        ),
-        repeats.compared_conversations(
-            clean_public_samples, "D_ps", ("sample_id", "sample_id"), share
-        ),
+        repeats.compared_dialogues(empathetic_dialogues, useful_posts, share),
+        repeats.compared_samples(clean_public_samples, share),
     ]
-    barred = _contaminated(contamination_hits, decontamination)
     hit = pl.DataFrame(
-        list(barred), schema={"part": pl.String, "row_id": pl.String}, orient="row"
+        list(_contaminated(contamination_hits, decontamination)),
+        schema={"part": pl.String, "row_id": pl.String},
+        orient="row",
     )
-    rows = pl.concat(parts).filter(pl.col("part").is_in(parameters.chosen.parts))
-    rows = rows.join(hit, on=["part", "row_id"], how="anti")
-    return _as(tables.RepeatedExamples, repeats.find_repeats(rows, deduplication))
+    rows = pl.concat(parts).join(hit, on=["part", "row_id"], how="anti")
+    rows = rows.filter(pl.col("part").is_in(parameters.chosen.parts))
+    asked = pl.col("part").is_in(["D_pc", "D_pr", "D_cp"])
+    repeated = [
+        repeats.repeated_questions(rows.filter(asked), deduplication),
+        repeats.repeated_conversations(rows.filter(~asked), deduplication),
+    ]
+    return _as(tables.RepeatedExamples, pl.concat(repeated))
 
 
 def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they share

@@ -104,7 +104,7 @@ def _sets() -> list[Node]:
     return [
         Node(
             find_repeated_examples,
-            inputs=_named(*parts)
+            inputs=_named(*parts, "useful_posts")
             | {
                 "parameters": "params:selection.sets",
                 "deduplication": "params:synthesis.deduplication",
