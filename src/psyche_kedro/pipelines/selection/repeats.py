@@ -15,7 +15,8 @@ replies. For D_em the client's words are those of the post, before a teacher ret
 Of twins D_pc stands before D_pr before D_cp, D_em before D_ps; within a part the one
 that trains before the one that validates, then the smaller id. (Were training first of
 all, a public set that repeats a bank would leave that bank's questions no validation.)
-So no twins straddle the split.
+Last, what validates gives way to what trains and is nearly the same: a question that
+differs in a number, in 不 or in its gold, a conversation that begins alike.
 
 Example row::
 
@@ -23,7 +24,7 @@ Example row::
      "twin_part": "D_pc"}
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -33,7 +34,7 @@ from psyche_kedro.pipelines.selection.examples import (
     Messages,
     dialogue_fault,
     question_fault,
-    question_group,
+    question_groups,
     split_of,
     spoken_turns,
 )
@@ -52,16 +53,8 @@ PRECEDENCE = ("D_pc", "D_pr", "D_cp", "D_em", "D_ps")
 
 _MIN_CHARACTERS = 12  # ours: "总是失眠怎么办" is said by many
 
-_COLUMNS = (
-    "row_id",
-    "part",
-    "split",
-    "text",
-    "exact",
-    "words",
-    "opening",
-    *NEVER_DIFFER,
-)
+_COLUMNS = ("row_id", "part", "split", "exact", "text", "words", "opening")
+_SCHEMA = dict.fromkeys((*_COLUMNS, *NEVER_DIFFER), pl.String)
 
 
 def compared_questions(
@@ -78,16 +71,21 @@ def compared_questions(
         ``row_id``, ``part``, ``split``; ``exact``: equal for the same question;
         ``text`` and the columns ``NEVER_DIFFER``: what near-duplicates share.
     """
-    exact = question_texts(questions, "question_id")["text"]
+    asked = zip(
+        questions.iter_rows(named=True),
+        question_texts(questions, "question_id")["text"],
+        question_groups(questions),
+        strict=True,
+    )
     return _compared(
         {
-            "exact": same,
+            "exact": exact,
             "row_id": question["question_id"],
             "part": part,
-            "split": split_of(question_group(question), validation_share),
+            "split": split_of(group, validation_share),
             **comparison(question),
         }
-        for question, same in zip(questions.iter_rows(named=True), exact, strict=True)
+        for question, exact, group in asked
         if question_fault(question) is None
     )
 
@@ -142,8 +140,7 @@ def _conversation(row_id: str, messages: Messages, told: Messages) -> dict[str, 
 
 
 def _compared(rows: Iterator[dict[str, Any]]) -> pl.DataFrame:
-    schema = dict.fromkeys(_COLUMNS, pl.String)
-    table = pl.DataFrame(list(rows), schema=schema, orient="row")
+    table = pl.DataFrame(list(rows), schema=_SCHEMA, orient="row")
     return table.unique("row_id", keep="first", maintain_order=True)
 
 
@@ -159,7 +156,9 @@ def repeated_questions(
     Returns:
         ``row_id``, ``part``, ``kind``, ``twin_id``, ``twin_part``.
     """
-    return _named(_linked(rows, params))
+    same = _named(_linked(rows, params))
+    alike = rows.with_columns(pl.lit(None, pl.String).alias(c) for c in NEVER_DIFFER)
+    return _leaving_training(same, alike, params)
 
 
 def repeated_conversations(
@@ -171,29 +170,44 @@ def repeated_conversations(
         rows: ``[n]`` as ``compared_dialogues`` and ``compared_samples`` return them.
         params: ``synthesis.deduplication``.
     """
-    repeated = _named(_linked(_comparing(rows, "text"), params))
-    for column, apart in (("words", "part"), ("opening", "split")):
-        standing = rows.join(repeated, on=["part", "row_id"], how="anti")
-        compared = _comparing(standing, column).filter(
-            pl.col("exact").str.len_chars() >= _MIN_CHARACTERS
-        )
-        linked = _linked(compared, params)
-        away = linked.filter(pl.col(apart) != pl.col(f"twin_{apart}"))
-        repeated = pl.concat([repeated, _named(away)])
-    return repeated
+    whole = _named(_linked(_comparing(rows, "text"), params))
+    told = _linked(_comparing(_standing(rows, whole), "words"), params)
+    other_part = told.filter(pl.col("part") != pl.col("twin_part"))
+    repeated = pl.concat([whole, _named(other_part)])
+    return _leaving_training(repeated, _comparing(rows, "opening"), params)
+
+
+def _leaving_training(
+    repeated: pl.DataFrame, rows: pl.DataFrame, params: DeduplicationParameters
+) -> pl.DataFrame:
+    """Return ``repeated``, and what validates beside a like row that trains."""
+    standing = _standing(rows, repeated)
+    linked = _linked(standing, params, order=("split", "part"))
+    straddling = linked.filter(pl.col("split") != pl.col("twin_split"))
+    return pl.concat([repeated, _named(straddling)])
+
+
+def _standing(rows: pl.DataFrame, repeated: pl.DataFrame) -> pl.DataFrame:
+    return rows.join(repeated, on=["part", "row_id"], how="anti", maintain_order="left")
 
 
 def _comparing(rows: pl.DataFrame, column: str) -> pl.DataFrame:
-    return rows.with_columns(text=pl.col(column), exact=normalised(rows[column]))
+    """Return the rows, to be compared by ``column``; without those too short for it."""
+    compared = rows.with_columns(text=pl.col(column), exact=normalised(rows[column]))
+    return compared.filter(pl.col("exact").str.len_chars() >= _MIN_CHARACTERS)
 
 
 def _named(linked: pl.DataFrame) -> pl.DataFrame:
     return linked.select("row_id", "part", "kind", "twin_id", "twin_part")
 
 
-def _linked(rows: pl.DataFrame, params: DeduplicationParameters) -> pl.DataFrame:
-    """Return every row that gives way to a twin, with that twin."""
-    ranked = _by_precedence(rows)
+def _linked(
+    rows: pl.DataFrame,
+    params: DeduplicationParameters,
+    order: Sequence[str] = ("part", "split"),
+) -> pl.DataFrame:
+    """Return every row that has a twin before it in ``order``, with that twin."""
+    ranked = _ranked(rows, order)
     clusters = near_duplicate_clusters(
         ranked.filter(pl.col("at") == pl.col("first")),
         id_col="at",
@@ -222,16 +236,16 @@ def _linked(rows: pl.DataFrame, params: DeduplicationParameters) -> pl.DataFrame
     )
 
 
-def _by_precedence(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows, each before all twins that give way to it.
+def _ranked(rows: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
+    """Return the rows in order, as what stands does before what gives way.
 
     ``at`` numbers them, ``first`` is the first row that is exactly the same, and
     ``precedence`` falls.
     """
-    split = pl.col("split").cast(pl.Enum(["train", "validation"]))
     part = pl.col("part").cast(pl.Enum(PRECEDENCE))
+    split = pl.col("split").cast(pl.Enum(["train", "validation"]))
     return (
-        rows.sort(part, split, "row_id")
+        rows.sort(*({"part": part, "split": split}[name] for name in order), "row_id")
         .with_row_index("at")
         .with_columns(
             first=pl.col("at").min().over("exact"),

@@ -17,7 +17,7 @@ from psyche_kedro.pipelines.selection.examples import (
     dialogue_fault,
     exam_messages,
     question_fault,
-    question_group,
+    question_groups,
     reasoned_answer,
     split_of,
     spoken_turns,
@@ -85,7 +85,7 @@ def reasoning_candidates(
         "first": lambda question: first[question["question_id"]],
         "iterated": lambda question: str(question["rationale"]),
     }
-    for question in questions.iter_rows(named=True):
+    for question, group in _grouped(questions):
         rationale = shown[variant.rationale](question)
         gold = question["gold"]
         answer = reasoned_answer(rationale, gold) if rationale else "".join(gold)
@@ -96,7 +96,7 @@ def reasoning_candidates(
         fault = question_fault(question)
         if fault is None and "think>" in rationale:
             fault = "think_tag_in_rationale"
-        example = _example("D_pr", question["question_id"], question_group(question))
+        example = _example("D_pr", question["question_id"], group)
         yield Candidate(example | {"messages": messages}, question["source"], fault)
 
 
@@ -104,14 +104,19 @@ def question_candidates(
     questions: pl.DataFrame, part: str, exams: ExamPrompts
 ) -> Iterator[Candidate]:
     """Yield D_pc or D_cp."""
-    for question in questions.iter_rows(named=True):
-        example = _example(part, question["question_id"], question_group(question))
+    for question, group in _grouped(questions):
+        example = _example(part, question["question_id"], group)
         asked = {
             "prompt": exam_messages(question, exams),
             "gold": question["gold"],
             "option_labels": [option["label"] for option in question["options"]],
         }
         yield Candidate(example | asked, question["source"], question_fault(question))
+
+
+def _grouped(questions: pl.DataFrame) -> Iterator[tuple[Row, str]]:
+    rows = questions.iter_rows(named=True)
+    return zip(rows, question_groups(questions), strict=True)
 
 
 def dialogue_candidates(
