@@ -295,7 +295,8 @@ def _tell_awaiting(awaiting: pl.DataFrame, answers: pl.DataFrame) -> None:
     if awaiting.is_empty():
         return
     waiting = answers.join(awaiting, on="question_id", how="semi")
-    reasons = waiting["reason"].drop_nulls().value_counts(sort=True).rows()
+    failed = waiting.drop_nulls("reason").group_by("reason").len()
+    reasons = failed.sort("len", "reason", descending=[True, False]).rows()
     logger.warning(
         "%d questions enter neither set, because a student's call failed (%s): run "
         "again, after `kedro replies retry` where the failure would come again.",
