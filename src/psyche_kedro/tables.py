@@ -614,14 +614,15 @@ class ContaminationHits(_Table):
 
 
 class RepeatedExamples(_Table):
-    """One row per candidate of either set that gives way to a twin that stands."""
+    """One row per candidate of either set that gives way to a twin."""
 
     row_id: str = _id()
     part: str = _enum("D_pr", "D_em", "D_ps", "D_pc", "D_cp")
     kind: str = _enum("duplicate", "near_duplicate")
     twin_id: str = _id()
     """May equal ``row_id``: a bank's question that a public set holds as well."""
-    twin_part: str = _enum("D_pr", "D_em", "D_ps", "D_pc", "D_cp")
+    twin_part: str = _enum("D_pr", "D_em", "D_ps", "D_pc", "D_cp", "held_out")
+    """``held_out``: the twin is a question of ``held_out_questions``."""
 
 
 class SftExamples(_Table):

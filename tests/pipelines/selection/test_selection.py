@@ -102,6 +102,11 @@ def judged(*rows):
     return tables.frame(tables.JudgedQuestions, [row | counts for row in rows])
 
 
+def held_out_of(*rows):
+    counted = judged(*rows).with_columns(reason=pl.lit("awaiting_student"))
+    return tables.frame(tables.HeldOutQuestions, counted.rows(named=True))
+
+
 def public(*rows):
     extra = {"locator": "1", "parse_status": "ok", "parse_errors": []}
     columns = tables.BankQuestions.to_schema().columns
@@ -205,11 +210,18 @@ def posts_of(parts):
     return tables.frame(tables.UsefulPosts, retold)
 
 
-def repeats_of(
-    parts, hits=(), *, posts=None, parameters=SETS, decontamination=THRESHOLD
+def repeats_of(  # noqa: PLR0913 - what a test may change
+    parts,
+    hits=(),
+    *,
+    held_out=(),
+    posts=None,
+    parameters=SETS,
+    decontamination=THRESHOLD,
 ):
     return find_repeated_examples(
         **parts,
+        held_out_questions=held_out_of(*held_out),
         useful_posts=posts_of(parts) if posts is None else posts,
         contamination_hits=tables.frame(tables.ContaminationHits, hits),
         deduplication=DEDUPLICATION,
@@ -779,6 +791,14 @@ def test_what_enters_no_set_displaces_no_twin(changes, case):
         parameters=variant(grpo={"D_cp": 1}) if case == "not in the variant" else SETS,
     )
     assert grpo["part"].to_list() == ["D_cp"]
+
+
+def test_the_twins_of_a_question_that_is_held_out_stay_out_with_it():
+    waiting = reasoned(STEM_OF_TWINS)
+    made = parts(exam=[copied(waiting)])
+    assert told(repeats_of(made, held_out=[waiting])) == [
+        ("D_cp", "duplicate", "held_out", waiting["question_id"])
+    ]
 
 
 BARE = st.sampled_from([f"{STEM_OF_TWINS}{i}" for i in "甲乙丙丁"])

@@ -45,7 +45,7 @@ from psyche_kedro.tables import frame
 
 logger = logging.getLogger(__name__)
 
-_PARTS = {"D_p": ("D_pc", "D_pr")}
+_PARTS = {"D_p": ("D_pc", "D_pr", repeats.HELD_OUT)}
 """What the rows of ``contamination_hits`` become where it is not a part."""
 
 
@@ -349,6 +349,7 @@ def find_repeated_examples(  # noqa: PLR0913 - the parts of both sets
     *,
     challenging: pl.DataFrame,
     non_challenging: pl.DataFrame,
+    held_out_questions: pl.DataFrame,
     exam_questions: pl.DataFrame,
     empathetic_dialogues: pl.DataFrame,
     useful_posts: pl.DataFrame,
@@ -366,6 +367,7 @@ def find_repeated_examples(  # noqa: PLR0913 - the parts of both sets
     Args:
         challenging: D_pc.
         non_challenging: D_pr.
+        held_out_questions: Of D_p; their twins stay out with them.
         exam_questions: D_cp.
         empathetic_dialogues: D_em.
         useful_posts: The posts that D_em retells.
@@ -380,6 +382,7 @@ def find_repeated_examples(  # noqa: PLR0913 - the parts of both sets
     """
     share = parameters.validation_share
     parts = [
+        repeats.compared_questions(held_out_questions, repeats.HELD_OUT, share),
         repeats.compared_questions(challenging, "D_pc", share),
         repeats.compared_questions(non_challenging, "D_pr", share),
         repeats.compared_questions(exam_questions, "D_cp", share),
@@ -392,8 +395,9 @@ def find_repeated_examples(  # noqa: PLR0913 - the parts of both sets
         orient="row",
     )
     rows = pl.concat(parts).join(hit, on=["part", "row_id"], how="anti")
-    rows = rows.filter(pl.col("part").is_in(parameters.chosen.parts))
-    asked = pl.col("part").is_in(["D_pc", "D_pr", "D_cp"])
+    entering = [*parameters.chosen.parts, repeats.HELD_OUT]
+    rows = rows.filter(pl.col("part").is_in(entering))
+    asked = ~pl.col("part").is_in(["D_em", "D_ps"])
     repeated = [
         repeats.repeated_questions(rows.filter(asked), deduplication),
         repeats.repeated_conversations(rows.filter(~asked), deduplication),

@@ -104,7 +104,7 @@ def _sets() -> list[Node]:
     return [
         Node(
             find_repeated_examples,
-            inputs=_named(*parts, "useful_posts")
+            inputs=_named(*parts, "held_out_questions", "useful_posts")
             | {
                 "parameters": "params:selection.sets",
                 "deduplication": "params:synthesis.deduplication",

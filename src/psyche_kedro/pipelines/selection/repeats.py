@@ -12,7 +12,8 @@ that is said is the same; if the client says the same and they are of two parts;
 the client begins with the same and they are of two splits, for a post may have several
 replies. For D_em the client's words are those of the post, before a teacher retold it.
 
-Of twins D_pc stands before D_pr before D_cp, D_em before D_ps; within a part the one
+A question that is held out stays out by every name: its twins give way to it. Of other
+twins D_pc stands before D_pr before D_cp, D_em before D_ps; within a part the one
 that trains before the one that validates, then the smaller id. (Were training first of
 all, a public set that repeats a bank would leave that bank's questions no validation.)
 Last, what validates gives way to what trains and is nearly the same: a question that
@@ -48,7 +49,8 @@ from psyche_kedro.pipelines.synthesis.questions.near_duplicates import (
     near_duplicate_clusters,
 )
 
-PRECEDENCE = ("D_pc", "D_pr", "D_cp", "D_em", "D_ps")
+HELD_OUT = "held_out"
+PRECEDENCE = (HELD_OUT, "D_pc", "D_pr", "D_cp", "D_em", "D_ps")
 """Of twins, the first of these stands."""
 
 _MIN_CHARACTERS = 12  # ours: "总是失眠怎么办" is said by many
@@ -198,7 +200,8 @@ def _comparing(rows: pl.DataFrame, column: str) -> pl.DataFrame:
 
 
 def _named(linked: pl.DataFrame) -> pl.DataFrame:
-    return linked.select("row_id", "part", "kind", "twin_id", "twin_part")
+    candidates = linked.filter(pl.col("part") != HELD_OUT)
+    return candidates.select("row_id", "part", "kind", "twin_id", "twin_part")
 
 
 def _linked(
