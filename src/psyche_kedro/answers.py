@@ -215,7 +215,7 @@ _DECORATION = re.compile("[*`#_$\"'“”‘’「」『』《》\u200b\u200c\u2
 _LATEX_TEXT = re.compile(r"\\(?:text|mathrm|mathbf)(?:bf|rm)?\s*\{([^{}]*)\}")
 
 
-def _normalise(text: str) -> str:
+def plain_text(text: str) -> str:
     """Return ``text`` in NFKC without quotes, Markdown and zero-width characters."""
     return _undecorated(nfkc(text))
 
@@ -248,8 +248,12 @@ _TAG = r"(?:\s*选?项)?"
 _CLAUSE = rf"(?!{_TAG}\s*(?:[是为则也都均虽指属的不错有说表描:]|正确|对|符合))"
 _ITEM = rf"(?:选项)?\s*(?:\(\s*{_RUN}\s*\)|\[\s*{_RUN}\s*\]|{_RUN}){{clause}}{_TAG}"
 _COMMA = r"(?:\s*(?:[、,;/&+|]|以及|还有|和|与|及|跟|and)\s*)+|[ \t]+|(?<=[)\]])"
+# A、C符合题意 has no clause between its letters.
+_JOINT = rf"\s*[、和与及]\s*(?={_RUN}{_TAG}(?:都|均|才)?(?:正确|对|符合))"
 _FIRST = _ITEM.format(clause="")
-_GROUP = re.compile(rf"{_FIRST}(?:(?:{_COMMA}){_ITEM.format(clause=_CLAUSE)})*")
+_GROUP = re.compile(
+    rf"{_FIRST}(?:(?:{_COMMA}){_ITEM.format(clause=_CLAUSE)}|{_JOINT}{_FIRST})*"
+)
 # After the letters: a term (A型人格), the options at large (ABCD四个选项), a doubt.
 _NO_OPTION = re.compile(
     r"\s*(?:理论|型|类|超|级|组|班|轴|式|法则|女士|先生|某|同学|-\s*[A-Za-z]|吗|\?"
@@ -389,7 +393,7 @@ def _bare(text: str) -> str | None:
 
 def _slot(text: str) -> str | None:
     """Return the letters of a field made for the answer: ``b``, ``A. 焦虑``."""
-    text = _normalise(text)
+    text = plain_text(text)
     return _bare(text.upper()) or _letters_at(text, 0)
 
 
@@ -502,7 +506,7 @@ def _text_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
 
 
 def _normalised(texts: Mapping[str, str]) -> dict[str, str]:
-    return {label: _normalise(text) for label, text in texts.items()}
+    return {label: plain_text(text) for label, text in texts.items()}
 
 
 def _says(line: str, option: str) -> bool:
