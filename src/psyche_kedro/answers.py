@@ -428,7 +428,7 @@ def _leading_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
 
 
 _IS_RIGHT = re.compile(
-    rf"({_FIRST}(?:(?:{_COMMA}){_FIRST})*)\s*(?:都|均|才)*(?:是|为)?\s*(?:正确|最佳|最合适|最符合)"
+    rf"({_FIRST}(?:(?:{_COMMA}){_FIRST}){{0,15}})\s*(?:都|均|才)*(?:是|为)?\s*(?:正确|最佳|最合适|最符合)"
 )
 
 

@@ -69,34 +69,38 @@ def _read(text: str, texts: Texts) -> Choice | None:
 _FIRST_MARK = 0xE000
 _MARK = "[\ue000-\ue00f]"
 _LETTERS = re.compile(
-    r"(?:选?项)?\(?(?<![A-Za-z])([A-H]{1,8})(?![A-Za-z0-9]|型|理论|类|超|组|轴|级|族|检验|值|-)\)?"
-    r"(?:选?项)?"
+    r"(?:选?项)?\(?(?<![A-Za-z])([A-H]{1,8})"
+    r"(?![A-Za-z0-9]|型|理论|类|超|组|轴|级|族|检验|值|-)\)?(?:选?项)?"
 )
 _SAME_TWICE = re.compile(rf"({_MARK})[、.:)]?(?=\1)")
-_SOME = rf"(?P<options>{_MARK}(?:[、和与及以]*{_MARK})*)"
+_SOME = rf"(?P<options>{_MARK}(?:[、和与及以]{{0,2}}{_MARK}){{0,15}})"
 _NAMES = (
-    "(?<![又也亦简])(?:叫做?|叫作|称[为作做])|称之为|命名为|定义为|属于|[归纳]为|归[入于]|即为?|[就正]是|算[作是]"
-    "|[视看]为|看作|[体反][现映]"
+    "(?<![又也亦简])(?:叫做?|叫作|称[为作做])|称之为|命名为|定义为|属于|[归纳]为|归[入于]"
+    "|即为?|[就正]是|算[作是]|[视看]为|看作|[体反][现映]"
 )
 _HOLDS = "填|是|为|等于|包括|有|符合|倾向于|适用于"
+_COUNT = "(?:[这等一二两三四五几]*[个项者种])?"
 _SAYS = re.compile(
-    rf"(?:(?P<names>{_NAMES})|(?P<chooses>选择?)|{_HOLDS})[^,:、{_MARK[1:-1]}]{{0,6}}?{_SOME}"
-    r"(?:[这等一二两三四几]*[个项者种])?(?:的[^,]{1,6}|[^\w,]*)?$"
+    rf"(?:(?P<names>{_NAMES})|(?P<chooses>选择?)|{_HOLDS})"
+    rf"[^,:、{_MARK[1:-1]}]{{0,6}}?{_SOME}{_COUNT}(?:的[^,]{{1,6}}|[^\w,]*)?$"
 )
-_ALL_OF = "(?:[这等一二两三四五几]*[个项者种])?[都均才全是为最更较要应该当可以就并]*"
+_ABOUT = (
+    f"(?:的(?:说法|描述|表述|理解|做法))?{_COUNT}[都均才全是为最更较要应该当可以就并]*"
+)
 _FITS = re.compile(
-    rf"{_SOME}(?:的(?:说法|描述|表述|理解|做法))?{_ALL_OF}"
+    rf"{_SOME}{_ABOUT}"
     "(?:符合|正确|准确|合适|恰当|成立|[当入要]?选|对|合理)(?:题意|要求|答案|的)*$"
 )
 _LEFT_OUT = re.compile(
-    rf"{_SOME}(?:的(?:说法|描述|表述|理解|做法))?{_ALL_OF}"
-    "(?:不属于|不包括|不是|不能|不算|不符合|错误|不正确|有误|不在)"
+    rf"{_SOME}{_ABOUT}(?:不属于|不包括|不是|不能|不算|不符合|错误|不正确|有误|不在)"
 )
 _CONCLUDES = re.compile(
-    "所以|因此|因而|故(?!事|意|障|乡)|综[上合]|总之|最终|答案|结论|由此|可见|可知|看来|本题|符合题意"
+    "所以|因此|因而|故(?!事|意|障|乡)|综[上合]|总之|最终|答案|结论|由此|可见|可知|看来"
+    "|本题|符合题意"
 )
 _DENIES = re.compile(
-    "不(?![同断仅只但过光])|非(?!常)|没|无(?!论|疑)|未(?!来)|误(?!差)|错|排除|并列|相反|区[别分]|混淆"
+    "不(?![同断仅只但过光])|非(?!常)|没|无(?!论|疑)|未(?!来)|误(?!差)|错|排除|并列|相反"
+    "|区[别分]|混淆"
 )
 _IF = re.compile("如果|若|假如|倘若|比如|例如")
 _SUPPOSES = re.compile(f"{_IF.pattern}|有人|有的|有些|容易|[初乍]看")
@@ -149,13 +153,13 @@ def _names_others(sentences: list[str], claim: _Claim) -> bool:
 def asks_what_fails(stem: str) -> bool:
     """Return whether a stem asks for what does not hold: 下列不属于…的是."""
     *_, last = stem, *re.findall(r"[^。，,；;？?]*\w[^。，,；;？?]*", stem)
-    return bool(_ASKS_WHAT_FAILS.search(last))
+    return _ASKS_WHAT_FAILS.search(last) is not None
 
 
 def _marked(sentence: str, texts: Texts) -> str:
     """Return a sentence with every option, by text or letter, as its mark."""
     marks = {label: chr(_FIRST_MARK + i) for i, label in enumerate(texts)}
-    said = plain_text(sentence)
+    said = re.sub(_MARK, "", plain_text(sentence))
     for label in sorted(texts, key=lambda label: -len(texts[label])):
         text = texts[label].strip("。.的 ")
         if len(text) > 1:
@@ -181,22 +185,18 @@ def _claims(sentence: str, *, fails: bool) -> Iterator[_Claim]:
 def _claim_that_holds(clause: str) -> _Claim | None:
     if _DENIES.search(clause):
         return None
-    said = _SAYS.search(clause)
-    return (
-        _claim(said, names=bool(said["names"]))
-        if said
-        else _claim(_FITS.search(clause))
-    )
+    return _claim(_SAYS.search(clause) or _FITS.search(clause))
 
 
 def _claim_that_fails(clause: str) -> _Claim | None:
     said = _SAYS.search(clause)
-    if said and bool(said["chooses"]) != bool(_DENIES.search(clause)):
-        return _claim(said)
-    return _claim(_LEFT_OUT.search(clause))
+    # What is chosen is what fails: 应选X, but 不选X.
+    is_chosen = said and bool(said["chooses"]) != bool(_DENIES.search(clause))
+    return _claim(said if is_chosen else _LEFT_OUT.search(clause))
 
 
-def _claim(match: re.Match[str] | None, *, names: bool = False) -> _Claim | None:
-    return (
-        _Claim(frozenset(re.findall(_MARK, match["options"])), names) if match else None
-    )
+def _claim(match: re.Match[str] | None) -> _Claim | None:
+    if match is None:
+        return None
+    options = frozenset(re.findall(_MARK, match["options"]))
+    return _Claim(options, names=bool(match.groupdict().get("names")))
