@@ -292,7 +292,7 @@ class Mark(BaseModel):
 @pytest.mark.parametrize(
     ("reply", "mark"),
     [
-        ('好的：```json\n{"score": 4, "reason": "…"}\n```', 4),
+        ('好的：```json\n{"score": 4, "reason": "有理"}\n```', 4),
         ('{"score": "4"}', None),
         ('{"level": 4}', None),
         ('{"score": 4} 或者 {"score": 2}', None),

@@ -160,12 +160,36 @@ def read_objects(text: str) -> list[dict[str, Any]]:
     ]
 
 
+def read_filled(text: str) -> list[dict[str, Any]]:
+    """Return the JSON objects of a reply but for copies of the prompt's example."""
+    return [said for said in read_objects(text) if not has_placeholder(said)]
+
+
+def copies_example(text: str) -> bool:
+    """Return whether a reply is the prompt's example, or has its blanks left in."""
+    objects = read_objects(text)
+    if objects:
+        return all(map(has_placeholder, objects))
+    return _BLANK_VALUE.search(text) is not None
+
+
+def has_placeholder(said: object) -> bool:
+    """Return whether any text of a JSON value stands for one: ``……``, ``<理由>``."""
+    if isinstance(said, Mapping):
+        return any(map(has_placeholder, said.values()))
+    if isinstance(said, list | tuple):
+        return any(map(has_placeholder, said))
+    # Not 分析 alone: it is an option where Bloom's taxonomy is asked for.
+    return isinstance(said, str) and _PLACEHOLDER.fullmatch(said.strip()) is not None
+
+
 def read_record(text: str, kind: type[Record]) -> Record | None:
     """Return the one JSON object of a reply as ``kind``.
 
-    ``None`` where there is none, more than one, or one that is not of that kind.
+    ``None`` where there is none, more than one, or one that is not of that kind; a copy
+    of the prompt's example is none.
     """
-    objects = read_objects(text)
+    objects = read_filled(text)
     if len(objects) != 1:
         return None
     try:
@@ -532,6 +556,16 @@ _RULES: dict[str, Callable[[_Said, _Question], Iterator[_Declared]]] = {
 _LETTER = re.compile("[A-Za-z]")
 _RULES_WITHOUT_LETTERS = {name: _RULES[name] for name in ("all", "text")}
 """All others read a letter; most prompts that a round proposes have none."""
+
+
+# ---- placeholders ----------------------------------------------------------------
+
+_PLACEHOLDER = re.compile(
+    r"(?:[.…·]\s*)+|[<＜{]+[^<>＜＞{}]*[>＞}]+|string|str"
+    r"|(?:[此这][处里]填?写?|请?填写|你的|一两?句话(?:说明)?)(?:理由|原因|分析)"
+)
+_BLANK_VALUE = re.compile(r"[\"'][ \t]*:[ \t]*<[^<>\n]{1,40}>")
+"""A value that the prompt leaves blank, as in ``"score": <0到3的整数>``: no JSON."""
 
 
 # ---- JSON ------------------------------------------------------------------------

@@ -10,7 +10,7 @@ Example reply: ``{"rationale": "题目问……所以选B。", "prediction": "B"
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from psyche_kedro.answers import Choice, read_field, read_objects
+from psyche_kedro.answers import Choice, read_field, read_filled
 from psyche_kedro.llm.chat_model import Outcome, Reply
 from psyche_kedro.pipelines.synthesis.provenance import fault
 from psyche_kedro.pipelines.synthesis.rationales.conclusions import (
@@ -44,7 +44,7 @@ def read_attempt(question: Row, outcome: Outcome, *, min_characters: int) -> Att
     """
     if not isinstance(outcome, Reply):
         return Attempt(None, [], "failed", outcome.reason)
-    objects = read_objects(outcome.text)
+    objects = read_filled(outcome.text)
     texts = option_texts(question)
     answers = [(said, read) for said in objects if (read := _prediction(said, texts))]
     predictions = {read for _, read in answers}
