@@ -149,7 +149,7 @@ class Rejections(_Table):
     stage: str
     """Node that dropped it."""
     reason: str
-    """A slug, e.g. ``gold_not_in_options``."""
+    """A slug, e.g. ``answer_not_among_options``."""
     detail: str = _nullable()
 
 
@@ -288,6 +288,21 @@ class UsefulPosts(CleanPosts, Provenance):
 
 
 # ---- synthesis -------------------------------------------------------------------
+
+
+class BookTopics(_Table):
+    """One row per book, and one per chapter that is long enough to be judged alone."""
+
+    document_id: str = _id()
+    source: str
+    chapter: str = _nullable()
+    """Its headings; null for the whole book."""
+    n_chars: int
+    n_terms: int
+    density: float
+    """Words of the taxonomy per 100 characters."""
+    verdict: str = _enum("on_topic", "off_topic?")
+    is_dropped: bool
 
 
 class Chunks(_Table):
