@@ -150,7 +150,7 @@ def summarise_report(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
     )
     sitters = [
         f"{role:<24}"
-        + "".join(f"{_average(s, *exam):>12}" for exam in EXAMS.values())
+        + "".join(f"{_average(s, *exam):>13}" for exam in EXAMS.values())
         + f"  {model}"
         for (role, model), s in averages.items()
     ]
@@ -159,7 +159,7 @@ def summarise_report(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
             f"{'stage':<24}{'rows':>8}{'rejected':>10}  paper",
             *stages,
             "",
-            f"{'accuracy, %':<24}" + "".join(f"{exam:>12}" for exam in EXAMS),
+            f"{'accuracy, %':<24}" + "".join(f"{exam:>13}" for exam in EXAMS),
             *sitters,
         ]
     )
