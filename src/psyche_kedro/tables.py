@@ -243,7 +243,9 @@ class BenchmarkItems(Question):
     cell: str
     """``case_single`` … ``theory_multiple``, ``case_essay``, ``knowledge_single`` …,
     ``counselling``."""
-    split: str = _enum("test", "exemplar")
+    split: str = _enum("test", "dev", "exemplar")
+    """``dev`` stands in for ``test`` where that has no key; ``exemplar`` is never
+    scored."""
     source: str
     locator: str
     cluster_id: str
@@ -553,6 +555,8 @@ class StudentAnswers(Provenance):
     text: str = _nullable()
     prediction: pl.List = _list_of(pl.String)
     outcome: str = _enum("right", "wrong", "unread", "failed")
+    reason: str = _nullable()
+    """Why the call failed, e.g. ``truncated``; null for every other outcome."""
 
 
 class JudgedQuestions(ReasoningSamples):
@@ -567,6 +571,14 @@ class JudgedQuestions(ReasoningSamples):
     """Of all students, all samples."""
     pass_rate: float
     """Right answers of all answers."""
+
+
+class HeldOutQuestions(JudgedQuestions):
+    """Judged questions that enter neither set."""
+
+    reason: str = _enum("awaiting_student", "doubtful_gold")
+    """``awaiting_student``: a student's call failed, so nothing is known of its
+    difficulty; ``doubtful_gold``: of the audit, where ``hold_out_audited`` asks."""
 
 
 class AnswerKeyAudit(_Table):
@@ -614,8 +626,22 @@ class ContaminationHits(_Table):
     """``D_p`` (reasoning samples, before difficulty is known), ``D_em`` …"""
     item_id: str = _id()
     benchmark: str
-    kind: str = _enum("exact", "near_duplicate", "case_contained")
+    split: str = _enum("test", "dev", "exemplar")
+    """``exemplar``: the item is shown solved in the five-shot protocol."""
+    kind: str = _enum("exact", "near_duplicate", "question_alone", "case_contained")
     score: float
+
+
+class RepeatedExamples(_Table):
+    """One row per candidate of either set that gives way to a twin."""
+
+    row_id: str = _id()
+    part: str = _enum("D_pr", "D_em", "D_ps", "D_pc", "D_cp")
+    kind: str = _enum("duplicate", "near_duplicate")
+    twin_id: str = _id()
+    """May equal ``row_id``: a bank's question that a public set holds as well."""
+    twin_part: str = _enum("D_pr", "D_em", "D_ps", "D_pc", "D_cp", "held_out")
+    """``held_out``: the twin is a question of ``held_out_questions``."""
 
 
 class SftExamples(_Table):
@@ -706,6 +732,7 @@ class Predictions(Provenance):
     item_id: str = _id()
     benchmark: str
     cell: str
+    split: str = _enum("test", "dev")
     role: str
     """The model's part: ``teacher``, ``base``, ``sft``, ``grpo`` …"""
     protocol: str
@@ -734,6 +761,8 @@ class Scores(_Table):
     model: str
     benchmark: str
     cell: str
+    split: str = _enum("test", "dev")
+    """What was asked: ``dev`` where the test items have no key."""
     protocol: str
     metric: str
     value: float = _nullable()

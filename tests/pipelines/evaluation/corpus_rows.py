@@ -14,6 +14,7 @@ from psyche_kedro.tables import (
     CostEstimate,
     DifficultySummary,
     GrpoExamples,
+    HeldOutQuestions,
     JudgedQuestions,
     LengthAccount,
     ModelCalls,
@@ -49,7 +50,8 @@ def sample(chosen_by: str, votes_agree: bool | None = None) -> dict[str, Any]:
 
 def hit(row_id: str, set_name: str = "D_p", **changes: str) -> dict[str, Any]:
     row = {"row_id": row_id, "set_name": set_name, "item_id": ITEM}
-    return row | {"benchmark": "pceb", "kind": "exact", "score": 1.0} | changes
+    row |= {"benchmark": "pceb"}
+    return row | {"split": "test", "kind": "exact", "score": 1.0} | changes
 
 
 def example(part: str, parent_id: str, variant: str = "ED-PRD-APD") -> dict[str, Any]:
@@ -128,7 +130,7 @@ def corpus(**changes: pl.DataFrame) -> dict[str, pl.DataFrame]:
             ],
         ),
         "challenging": frame(JudgedQuestions, [hard(0), hard(0)]),
-        "held_out_questions": frame(JudgedQuestions, []),
+        "held_out_questions": frame(HeldOutQuestions, []),
         "contamination_hits": frame(
             ContaminationHits, [hit(Q1), hit(Q1, item_id=content_id("other"))]
         ),
