@@ -728,6 +728,8 @@ class Scores(_Table):
     n: int
     n_missing: int
     """Items without a readable answer; they count as wrong."""
+    n_left_out: int
+    """Items of the exam that ``evaluation.limit`` left out: above 0, no result."""
 
 
 class Funnel(_Table):

@@ -41,6 +41,7 @@ def score(**changes):
         "high": 52.0,
         "n": 20,
         "n_missing": 1,
+        "n_left_out": 0,
         **changes,
     }
 
@@ -238,6 +239,40 @@ def test_the_summary_is_the_funnel_and_the_averages():
     assert "~210k" in summary
     assert "38.00" in summary
     assert "case_single" not in summary
+
+
+def test_a_part_of_an_exam_shows_its_figure_with_its_n():
+    data = tables(
+        scores=[
+            score(value=38.0, n=1200),
+            score(cell="micro_average", value=38.0, n=1200),
+        ]
+    )
+    assert "38.00 n=1,200" in summarise_report(data["funnel"], data["scores"])
+
+
+LIMITED = [
+    score(role="grpo", n=20, n_left_out=858),
+    score(role="grpo", cell="micro_average", n=120, n_left_out=3743, value=21.0),
+    score(role="grpo", cell="macro_average", n=120, n_left_out=3743, value=22.0),
+    score(role="sft", n=878),
+]
+
+
+def test_a_limited_exam_is_marked_wherever_its_figures_stand():
+    made = report(scores=LIMITED)
+    assert "120 of 3,863 items of pceb asked" in made.markdown
+    names = {cells[0] for _, cells in Page(made.html).rows if OFFLINE in cells}
+    assert {"grpo (limited to 20 a cell)", "sft"} <= names
+    summary = summarise_report(tables()["funnel"], frame(Scores, LIMITED))
+    assert "21.00 n=120" in summary
+    assert "22.00" not in summary
+
+
+def test_whole_exams_are_marked_as_nothing_else():
+    made = report()
+    assert "limited to" not in made.markdown
+    assert "evaluation.limit" not in made.markdown
 
 
 def test_figures_for_kedro_viz_hold_the_same_numbers():

@@ -180,3 +180,20 @@ def test_scoring_twice_gives_the_same_table():
     exam = full_exam()
     answers = [answered(one, "AB"[n % 2]) for n, one in enumerate(exam)]
     assert score(exam, answers).equals(score(exam, answers))
+
+
+def test_scores_say_how_many_items_of_the_exam_were_left_out():
+    exam = full_exam()
+    exam.append(item("例", cell=CELLS[0], gold="A", split="exemplar"))
+    exam.append(item("无", cell=CELLS[0], flags=["no_gold"]))
+    scores = score(exam, [answered(one, "A") for one in exam[:6]])
+    told = {
+        cell: scores.filter(cell=cell)["n_left_out"].unique().to_list()
+        for cell in (CELLS[0], CELLS[-1], "micro_average", "macro_average")
+    }
+    assert told == {
+        CELLS[0]: [0],
+        CELLS[-1]: [3],
+        "micro_average": [3],
+        "macro_average": [3],
+    }

@@ -18,9 +18,11 @@ import polars as pl
 from psyche_kedro.answers import read_choice
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
 from psyche_kedro.pipelines.evaluation import accounts, figures, judging
+from psyche_kedro.pipelines.evaluation.limit import limit_items
 from psyche_kedro.pipelines.evaluation.parameters import (
     ExemplarParameters,
     JudgingParameters,
+    LimitParameters,
     ProtocolParameters,
     ReportParameters,
     Role,
@@ -74,6 +76,7 @@ def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
         *,
         model: ChatModel,
         params: ProtocolParameters,
+        limit: LimitParameters,
         **prompts: Prompt,
     ) -> pl.DataFrame:
         """Return one prediction per (item, protocol).
@@ -83,11 +86,13 @@ def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
             exemplars: What the five-shot protocol shows.
             model: The model under test.
             params: ``evaluation.protocols``.
+            limit: ``evaluation.limit``.
             **prompts: By name: ``exam_case``, ``exam_knowledge``, ``exam_direct``,
                 ``essay``, ``counselling``.
         """
         room = Room(prompts, exemplars.to_dicts())
-        asked = ask(benchmark_items.iter_rows(named=True), params.enabled, room)
+        exam = limit_items(benchmark_items.filter(split="test"), limit)
+        asked = ask(exam.iter_rows(named=True), params.enabled, room)
         sampling = params.sampling_of(role)
         outcomes = model.complete(
             ChatRequest(
@@ -193,8 +198,9 @@ def score_predictions(
         params: ``evaluation.scores``.
     """
     rows = predictions.to_dicts()
-    exams = score_exams(rows, _by_id(benchmark_items), params)
-    counselling = score_counselling(judgements.to_dicts(), rows, params)
+    items = _by_id(benchmark_items)
+    exams = score_exams(rows, items, params)
+    counselling = score_counselling(judgements.to_dicts(), rows, items, params)
     return frame(Scores, [*exams, *counselling])
 
 

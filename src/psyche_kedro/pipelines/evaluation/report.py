@@ -25,6 +25,7 @@ from psyche_kedro.pipelines.evaluation import (
     sections_costs,
 )
 from psyche_kedro.pipelines.evaluation.sections import (
+    ABSENT,
     OFFLINE,
     Findings,
     Section,
@@ -81,7 +82,11 @@ def render_report(findings: Findings) -> Report:
         "first_line": first_line(findings),
         "notes": [
             note
-            for note in (toy_line(findings), privacy_line(findings.deid_levels))
+            for note in (
+                limit_line(findings.scores),
+                toy_line(findings),
+                privacy_line(findings.deid_levels),
+            )
             if note
         ],
         "is_offline": bool(_stand_ins(findings)),
@@ -103,6 +108,23 @@ def first_line(findings: Findings) -> str:
         f"No language model was involved where {', '.join(stand_ins)} is named: an "
         "extractive stand-in without weights wrote in its place, so that the figures "
         "show that the chain works and not what a model can do."
+    )
+
+
+def limit_line(scores: pl.DataFrame) -> str:
+    """Return how much of which exam was left out, or nothing."""
+    limited = scores.filter(pl.col("n_left_out") > 0)
+    if limited.is_empty():
+        return ""
+    of = pl.col("n") + pl.col("n_left_out")
+    exams = limited.group_by("benchmark").agg(pl.col("n").max(), of=of.max())
+    named = (
+        f"{count(n)} of {count(whole)} items of {benchmark}"
+        for benchmark, n, whole in exams.sort("benchmark").iter_rows()
+    )
+    return (
+        f"A quick look: evaluation.limit had {', '.join(named)} asked. No figure of "
+        "these exams is a result; their rows say what they are limited to."
     )
 
 
@@ -147,7 +169,7 @@ def summarise_report(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
     )
     sitters = [
         f"{role:<24}"
-        + "".join(f"{_average(s, *exam):>10}" for exam in EXAMS.values())
+        + "".join(f"{_average(s, *exam):>15}" for exam in EXAMS.values())
         + f"  {model}"
         for (role, model), s in averages.items()
     ]
@@ -156,19 +178,25 @@ def summarise_report(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
             f"{'stage':<24}{'rows':>8}{'rejected':>10}  paper",
             *stages,
             "",
-            f"{'accuracy, %':<24}" + "".join(f"{exam:>10}" for exam in EXAMS),
+            f"{'accuracy, %':<24}" + "".join(f"{exam:>15}" for exam in EXAMS),
             *sitters,
         ]
     )
 
 
-def _average(scores: list[dict[str, Any]], *wanted: str) -> str:
-    found = [
-        s["value"]
+def _average(
+    scores: list[dict[str, Any]], benchmark: str, protocol: str, wanted: str
+) -> str:
+    """Return the average of an exam; of a part of it, over its items, with their n."""
+    found = {
+        s["cell"]: s
         for s in scores
-        if (s["benchmark"], s["protocol"], s["cell"]) == wanted
-    ]
-    return number(found[0] if found else None)
+        if (s["benchmark"], s["protocol"]) == (benchmark, protocol)
+    }
+    if wanted in found and not found[wanted]["n_left_out"]:
+        return number(found[wanted]["value"])
+    part = found.get("micro_average")
+    return f"{number(part['value'])} n={count(part['n'])}" if part else ABSENT
 
 
 def _stand_ins(findings: Findings) -> list[str]:

@@ -13,6 +13,7 @@ Example row: ``{"role": "grpo", "benchmark": "pceb", "cell": "moral_multiple",
 "protocol": "reasoned", "metric": "elastic_accuracy", "value": 82.54, …}``.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from statistics import fmean
 from typing import Any, NamedTuple, TypeVar
@@ -71,31 +72,40 @@ def score_exams(
     """
     marked = (Marked(p, items[p["item_id"]]) for p in predictions)
     scored = [m for m in marked if _has_gold(m.item)]
+    whole = Counter(_cell(item) for item in items.values() if _has_gold(item))
     for sitting in _grouped(scored, _sitting).values():
         for name, cells in _with_averages(sitting, params):
             for metric, mark in _metrics_of(sitting[0]).items():
                 marks = [[mark(m) for m in cell] for cell in cells]
+                sat = {_cell(m.item) for cell in cells for m in cell}
+                n = sum(map(len, cells))
                 yield {
                     **_identity(sitting[0].prediction),
                     "cell": name,
                     "metric": metric,
                     **_percent(metric, marks, params),
-                    "n": sum(map(len, cells)),
+                    "n": n,
                     "n_missing": sum(_is_missing(m) for cell in cells for m in cell),
+                    "n_left_out": sum(whole[cell] for cell in sat) - n,
                 }
 
 
 def score_counselling(
-    judgements: Iterable[Row], predictions: Iterable[Row], params: ScoringParameters
+    judgements: Iterable[Row],
+    predictions: Iterable[Row],
+    items: Mapping[str, Row],
+    params: ScoringParameters,
 ) -> Iterator[dict[str, Any]]:
     """Yield the mean score of every role on every dimension, on the judge's scale.
 
     Args:
         judgements: Rows of ``judgements``; a null score is missing, not 0.
         predictions: Rows of ``predictions`` that were judged.
+        items: Rows of ``benchmark_items`` by id.
         params: ``evaluation.scores``.
     """
     judged = {p["role"]: p for p in predictions if p["benchmark"] == "counselling"}
+    n_cases = sum(item["benchmark"] == "counselling" for item in items.values())
     for group in _grouped(judgements, lambda j: (j["role"], j["dimension"])).values():
         scores = [j["score"] for j in group if j["score"] is not None]
         interval = _bootstrap([scores], params)
@@ -108,6 +118,7 @@ def score_counselling(
             "high": interval.high,
             "n": len(group),
             "n_missing": len(group) - len(scores),
+            "n_left_out": n_cases - len(group),
         }
 
 
@@ -115,6 +126,10 @@ def _has_gold(item: Row) -> bool:
     if item["benchmark"] == "counselling" or "no_gold" in item["flags"]:
         return False
     return bool(item["gold"] or item["answer_text"])
+
+
+def _cell(item: Row) -> tuple[str, ...]:
+    return item["benchmark"], item["split"], item["cell"]
 
 
 def _sitting(marked: Marked) -> tuple[str, ...]:

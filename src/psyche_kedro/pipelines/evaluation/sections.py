@@ -32,6 +32,7 @@ CPSYEXAM_CELLS = {
     "case_single": "Case SMCQ",
     "case_multiple": "Case MMCQ",
 }
+AVERAGES = ("micro_average", "macro_average")
 SHOTS = {"zero_shot": "0-shot", "five_shot": "5-shot"}
 OVERLAPS = {
     "rouge_1_pltrdy": "R-1 rouge",
@@ -243,11 +244,12 @@ def every_score(findings: Findings) -> Section:
                 _interval(score),
                 count(score["n"]),
                 count(score["n_missing"]),
+                count(score["n_left_out"]),
             ],
         )
         for score in findings.scores.iter_rows(named=True)
     ]
-    columns = [*map(str.title, names), "Value", "95 %", "Items", "Missing"]
+    columns = [*map(str.title, names), "Value", "95 %", "Items", "Missing", "Left out"]
     return Section(
         "Every score with its interval",
         "Wilson intervals for the standard accuracy of a set of items, seeded "
@@ -345,9 +347,22 @@ def _our_rows(
     for score in sat.iter_rows(named=True):
         sitters.setdefault((score["role"], score["model"]), []).append(score)
     return [
-        Row(_kind(model, role in findings.toys), [role, model, *cells(Marks(found))])
+        Row(
+            _kind(model, role in findings.toys),
+            [_limited(role, found), model, *cells(Marks(found))],
+        )
         for (role, model), found in sitters.items()
     ]
+
+
+def _limited(role: str, scores: Iterable[Mapping[str, Any]]) -> str:
+    """Return a model's role, with the size of its cells where items were left out."""
+    cells = [
+        score["n"]
+        for score in scores
+        if score["n_left_out"] and score["cell"] not in AVERAGES
+    ]
+    return f"{role} (limited to {count(max(cells))} a cell)" if cells else role
 
 
 def _shown(findings: Findings) -> str:
