@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import polars as pl
 import pytest
-from corpus_rows import DIFFICULTY, PRIVATE, corpus
+from corpus_rows import DIFFICULTY, PRIVATE, corpus, trained
 from exam_rows import item, items, settings
 
 from psyche_kedro.pipelines.evaluation.nodes import (
@@ -18,6 +18,7 @@ from psyche_kedro.tables import (
     Funnel,
     RejectionCounts,
     Scores,
+    TrainedModels,
     TrainingLog,
     WriterCounts,
     frame,
@@ -137,15 +138,40 @@ def test_toy_models_are_marked_and_named():
     made = report(scores=[score(role="grpo", model="grpo_model@1")])
     kinds = {kind for kind, cells in Page(made.html).rows if "grpo_model@1" in cells}
     assert kinds == {"toy"}
-    assert "grpo: a toy model" in made.markdown
+    said = "grpo (155,712 parameters, trained for 1,026 steps in 2.2 h)"
+    assert f"Toy models: {said}." in made.markdown
+
+
+def test_a_base_model_is_called_a_toy_that_was_not_trained():
+    made = report(scores=[score(role="base", model="base_model@1")])
+    assert "base (155,712 parameters, not trained)" in made.markdown
+
+
+def test_a_training_that_nobody_timed_is_given_no_time():
+    data = tables(scores=[score(role="sft", model="sft_model@1")])
+    data["trained_models"] = frame(TrainedModels, [trained("sft", seconds=None)])
+    made = write_report(**data, params=PARAMS, difficulty=DIFFICULTY)
+    assert "sft (155,712 parameters, trained for 200 steps)" in made.markdown
 
 
 def test_a_trained_model_of_full_size_is_no_toy():
-    full = PARAMS.model_copy(update={"toys": ()})
     data = tables(scores=[score(role="grpo", model="grpo_model@1")], model=REAL)
-    made = write_report(**data, params=full, difficulty=DIFFICULTY)
-    assert "toy model of" not in made.markdown
-    assert {kind for kind, cells in Page(made.html).rows if "grpo" in cells} == {"ours"}
+    full = trained("grpo", parameters=7_615_616_512)
+    data["trained_models"] = frame(TrainedModels, [full])
+    made = write_report(**data, params=PARAMS, difficulty=DIFFICULTY)
+    assert "Toy model" not in made.markdown
+    scored = [kind for kind, cells in Page(made.html).rows if "grpo_model@1" in cells]
+    assert set(scored) == {"ours"}
+
+
+def test_the_report_says_what_was_trained_and_for_how_long():
+    rows = [cells for _, cells in Page(report().html).rows]
+    base, sft, grpo = (
+        [r for r in rows if r[:1] == [n]] for n in ("base", "sft", "grpo")
+    )
+    assert base[0][2:] == ["made by this run", "155,712", "–", "–"]
+    assert sft[0][3:] == ["155,712", "200", "74 s"]
+    assert grpo[0][5] == "2.2 h"
 
 
 def test_the_page_is_whole_and_asks_nothing_of_the_network():

@@ -270,11 +270,15 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         difficulty=difficulty,
         exemplars=exemplars,
         deid_levels=posts["deid_level"].unique().to_list(),
-        toys=params.toys,
+        toys=_toys(corpus["trained_models"], params.toy_below),
         charts=figures.training_charts(log, params.curves),
         published=read_published(),
     )
     return render_report(findings)
+
+
+def _toys(models: pl.DataFrame, below: int) -> list[str]:
+    return models.filter(pl.col("parameters") < below)["role"].to_list()
 
 
 def draw_funnel(funnel: pl.DataFrame) -> Any:

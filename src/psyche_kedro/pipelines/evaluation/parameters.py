@@ -85,5 +85,6 @@ class ReportParameters(Parameters):
     """``evaluation.report``."""
 
     curves: tuple[Curve, ...]
-    toys: tuple[Role, ...]
-    """Roles whose model is too small for its scores to mean anything."""
+    toy_below: int
+    """Parameters below which a trained model is too small for its scores to mean
+    anything."""

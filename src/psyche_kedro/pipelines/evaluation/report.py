@@ -30,6 +30,7 @@ from psyche_kedro.pipelines.evaluation.sections import (
     Findings,
     Section,
     count,
+    duration,
     number,
 )
 
@@ -129,14 +130,24 @@ def limit_line(scores: pl.DataFrame) -> str:
 
 
 def toy_line(findings: Findings) -> str:
-    """Return which of the trained models are toys, or nothing."""
-    toys = [role for role in findings.toys if role in set(findings.scores["role"])]
-    if not toys:
+    """Return which of the trained models are toys and what they are, or nothing."""
+    sat = pl.col("role").is_in(set(findings.toys) & set(findings.scores["role"]))
+    toys = findings.corpus.trained_models.filter(sat)
+    if toys.is_empty():
         return ""
+    named = ", ".join(_toy(toy) for toy in toys.iter_rows(named=True))
     return (
-        f"{', '.join(toys)}: a toy model of this run's own making, trained on a CPU in "
-        "about a minute; a score of it says no more than that of a stand-in."
+        f"Toy models: {named}. A score of theirs says no more than that of a stand-in."
     )
+
+
+def _toy(model: dict[str, Any]) -> str:
+    size = f"{model['role']} ({count(model['parameters'])} parameters"
+    if model["steps"] is None:
+        return f"{size}, not trained)"
+    time = duration(model["seconds"])
+    took = "" if time == ABSENT else f" in {time}"
+    return f"{size}, trained for {count(model['steps'])} steps{took})"
 
 
 def privacy_line(deid_levels: Iterable[str]) -> str:
