@@ -35,9 +35,9 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from psyche_kedro.llm.chat_model import ChatModelError, ChatRequest, Outcome
-from psyche_kedro.llm.completions import read_completion
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
-from psyche_kedro.llm.reply_store import ReplyStore
+from psyche_kedro.llm.openai.completions import read_completion
+from psyche_kedro.llm.store.reply_store import ReplyStore
 
 DEFAULT_MAX_TOKENS: Final = 1024
 """Section C.2: "maximum sequence lengths to 1024"."""

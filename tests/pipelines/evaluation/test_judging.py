@@ -19,6 +19,7 @@ def prediction(role="grpo", text="听起来很累。", **changes):
         "benchmark": "counselling",
         "cell": "counselling",
         "role": role,
+        "split": "test",
         "protocol": "counselling",
         "sample": 0,
         "text": text,

@@ -12,19 +12,19 @@ import yaml
 from kedro.io import DataCatalog
 from questions_made import bank, post, useful
 
+from psyche_kedro.commands.estimate import describe, estimate_command
 from psyche_kedro.datasets import SourceFilesDataset
-from psyche_kedro.estimate_basis import (
+from psyche_kedro.hooks.estimate_basis import (
     count_replies,
     earlier_tables,
     measured_sizes,
 )
-from psyche_kedro.estimate_command import describe, estimate_command
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
-from psyche_kedro.llm.completions import estimate_from_characters
-from psyche_kedro.llm.offline import OfflineBrain
-from psyche_kedro.llm.offline_chat_model import OfflineChatModel
-from psyche_kedro.llm.reply_store import ReplyStore
-from psyche_kedro.llm.upkeep import Holding
+from psyche_kedro.llm.openai.completions import estimate_from_characters
+from psyche_kedro.llm.store.reply_store import ReplyStore
+from psyche_kedro.llm.store.upkeep import Holding
+from psyche_kedro.offline import OfflineBrain
+from psyche_kedro.offline.chat_model import OfflineChatModel
 from psyche_kedro.pipelines import synthesis
 from psyche_kedro.pipelines.ingestion.nodes import read_question_banks
 from psyche_kedro.pipelines.synthesis import parameters
@@ -42,7 +42,8 @@ from psyche_kedro.pipelines.synthesis.costs.estimate import (
 from psyche_kedro.pipelines.synthesis.costs.nodes import estimate_costs
 from psyche_kedro.pipelines.synthesis.questions.nodes import split_chunks
 from psyche_kedro.prompts import Prompt
-from psyche_kedro.tables import Documents, content_id, frame
+from psyche_kedro.review.parameters import ReviewParameters
+from psyche_kedro.tables import BookTopics, Documents, content_id, frame
 from scripted import text_of
 from whole_run import run_kedro
 
@@ -52,10 +53,11 @@ SETTINGS = yaml.safe_load(
 )["synthesis"]
 TYPED = {
     "chunks": parameters.ChunkParameters,
+    "topics": parameters.TopicParameters,
     "questions": parameters.QuestionParameters,
     "distillation": parameters.DistillationParameters,
     "deduplication": parameters.DeduplicationParameters,
-    "review": parameters.ReviewParameters,
+    "review": ReviewParameters,
     "rationales": parameters.RationaleParameters,
     "dialogues": parameters.DialogueParameters,
 }
@@ -192,10 +194,13 @@ def basis(run: Run) -> Basis:
     )
 
 
-def expected(given: dict[str, Any], known: Basis) -> dict[str, NodeEstimate]:
+def chunks_of(given: dict[str, Any]) -> pl.DataFrame:
     params = TYPED["chunks"](**SETTINGS["chunks"])
-    chunks, _ = split_chunks(given["clean_documents"], params)
-    rows = estimate(given | {"chunks": chunks}, settings(), known)
+    return split_chunks(given["clean_documents"], frame(BookTopics, []), params)[0]
+
+
+def expected(given: dict[str, Any], known: Basis) -> dict[str, NodeEstimate]:
+    rows = estimate(given | {"chunks": chunks_of(given)}, settings(), known)
     return {f"{row.node} {row.role}": row for row in rows}
 
 
@@ -289,11 +294,8 @@ def test_the_estimate_moves_with_the_settings() -> None:
     def refinements(rounds: int) -> float:
         changed = settings().rationales.model_copy(update={"rounds": rounds})
         given = inputs(bank())
-        chunks, _ = split_chunks(
-            given["clean_documents"], TYPED["chunks"](**SETTINGS["chunks"])
-        )
         rows = estimate(
-            given | {"chunks": chunks},
+            given | {"chunks": chunks_of(given)},
             settings()._replace(rationales=changed),
             Basis(),
         )

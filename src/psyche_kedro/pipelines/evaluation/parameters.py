@@ -21,6 +21,8 @@ class ProtocolParameters(Parameters):
     """``evaluation.protocols``."""
 
     enabled: tuple[ProtocolName, ...] = Field(min_length=1)
+    ask_unlabelled: bool
+    """Whether items that no key can score are asked, for a file to submit."""
     sampling: Sampling
     max_tokens: dict[Role, PositiveInt]
     """By role; where a role is not named, the model's own limit holds."""
@@ -36,13 +38,6 @@ class LimitParameters(Parameters):
 
     per_cell: PositiveInt | None
     """Items asked of each cell of a benchmark; null asks all."""
-    seed: int
-
-
-class ExemplarParameters(Parameters):
-    """``evaluation.exemplars``."""
-
-    per_cell: PositiveInt
     seed: int
 
 

@@ -32,6 +32,7 @@ from psyche_kedro.pipelines.evaluation.sections import (
     count,
     duration,
     number,
+    said_split,
 )
 
 SECTIONS: tuple[Callable[[Findings], Section], ...] = (
@@ -46,6 +47,7 @@ SECTIONS: tuple[Callable[[Findings], Section], ...] = (
     sections_corpus.training_sets,
     sections_corpus.release,
     sections.training,
+    sections.exams,
     sections.pceb,
     sections.cpsyexam,
     sections.open_questions,
@@ -180,7 +182,7 @@ def summarise_report(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
     )
     sitters = [
         f"{role:<24}"
-        + "".join(f"{_average(s, *exam):>15}" for exam in EXAMS.values())
+        + "".join(f"{_average(s, *exam):>20}" for exam in EXAMS.values())
         + f"  {model}"
         for (role, model), s in averages.items()
     ]
@@ -189,7 +191,7 @@ def summarise_report(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
             f"{'stage':<24}{'rows':>8}{'rejected':>10}  paper",
             *stages,
             "",
-            f"{'accuracy, %':<24}" + "".join(f"{exam:>15}" for exam in EXAMS),
+            f"{'accuracy, %':<24}" + "".join(f"{exam:>20}" for exam in EXAMS),
             *sitters,
         ]
     )
@@ -204,10 +206,12 @@ def _average(
         for s in scores
         if (s["benchmark"], s["protocol"]) == (benchmark, protocol)
     }
-    if wanted in found and not found[wanted]["n_left_out"]:
-        return number(found[wanted]["value"])
-    part = found.get("micro_average")
-    return f"{number(part['value'])} n={count(part['n'])}" if part else ABSENT
+    whole, part = found.get(wanted), found.get("micro_average")
+    if whole and not whole["n_left_out"]:
+        return said_split(number(whole["value"]), whole["split"])
+    if not part:
+        return ABSENT
+    return said_split(f"{number(part['value'])} n={count(part['n'])}", part["split"])
 
 
 def _stand_ins(findings: Findings) -> list[str]:
