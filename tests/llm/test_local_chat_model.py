@@ -8,7 +8,7 @@ from transformers import GenerationMixin, Qwen2Config, Qwen2ForCausalLM
 
 from psyche_kedro.llm import ChatModelError, ChatRequest, Failure, Reply
 from psyche_kedro.llm.local_chat_model import LocalChatModel
-from psyche_kedro.llm.reply_store import ReplyStore
+from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.pipelines.training.base_model import write_tiny_model
 from psyche_kedro.pipelines.training.parameters import TinyModelParameters
 
