@@ -209,7 +209,7 @@ def test_a_row_of_dev_says_so_in_every_table_and_in_the_summary():
     )
     made = report(scores=[dev])
     rows = [cells for _, cells in Page(made.html).rows]
-    assert ["teacher (dev)", OFFLINE, *["–"] * 8, "41.23"] in rows
+    assert ["teacher (dev)", OFFLINE, *["–"] * 8, "41.23", "–"] in rows
     [told] = [cells for cells in rows if "zero_shot" in cells]
     assert "dev" in told
     summary = summarise_report(frame(Funnel, []), frame(Scores, [dev]))
@@ -323,6 +323,23 @@ def test_a_limited_exam_is_marked_wherever_its_figures_stand():
     summary = summarise_report(tables()["funnel"], frame(Scores, LIMITED))
     assert "21.00 n=120" in summary
     assert "22.00" not in summary
+
+
+def test_a_model_that_gives_one_answer_stands_beside_the_commonest_key():
+    one = {"cell": "micro_average", "n": 40}
+    made = report(
+        scores=[
+            score(value=35.0, **one),
+            score(metric="commonest_answer", value=95.0, **one),
+            score(metric="commonest_key", value=36.0, cell="case_multiple"),
+        ]
+    )
+    rows = [cells for _, cells in Page(made.html).rows]
+    ours = next(cells for cells in rows if cells[:2] == ["teacher", OFFLINE])
+    key = next(cells for cells in rows if cells[0] == "always the commonest key")
+    assert ours[-2] == "95.00"
+    assert key[2:4] == ["–", "36.00"]
+    assert len(key) == len(ours)
 
 
 def test_whole_exams_are_marked_as_nothing_else():
