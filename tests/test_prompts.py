@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from psyche_kedro.errors import PromptError
 from psyche_kedro.prompts import Prompt, render_dialogue, render_question
 
 PROMPTS = Path(__file__).parents[1] / "conf" / "base" / "prompts"
@@ -96,7 +97,7 @@ def test_an_example_of_json_in_a_prompt_is_json(name):
 
 
 def test_a_missing_variable_is_refused():
-    with pytest.raises(ValueError, match="takes"):
+    with pytest.raises(PromptError, match="takes"):
         load("rationale").render()
 
 

@@ -25,8 +25,9 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.accounts import Account
-from psyche_kedro.llm.chat_model import ChatModelError, Usage
+from psyche_kedro.llm.chat_model import Usage
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Fault
 from psyche_kedro.llm.openai.lanes import Begun, Lane
 from psyche_kedro.llm.openai.patience import Patience

@@ -86,10 +86,6 @@ class RunResult(BaseModel):
     log: list[dict[str, Any]]
 
 
-class TrainingFailedError(Exception):
-    """A trainer ended without a model; one sentence says why and the mend."""
-
-
 def open_run(
     stage: Literal["sft", "grpo"],
     *,
