@@ -141,7 +141,6 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
     ) -> None:
         self._model = model
         self._store = in_project(store)
-        self._credentials = credentials
         self._sampling = sampling or {}
         self._mode = mode
         self._revision = revision

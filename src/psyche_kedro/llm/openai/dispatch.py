@@ -192,7 +192,7 @@ class Dispatcher:
             job.alarm = loop.call_later(after, self._be_late, job)
 
     def _send(self, job: _Job, lane: Lane, now: float) -> None:
-        begun = Begun(now, lane.take(job.call))
+        begun = lane.begin(job.call, now)
         task = asyncio.get_running_loop().create_task(self._attempt(job, lane, begun))
         job.copies.add(task)
         self._tasks.add(task)

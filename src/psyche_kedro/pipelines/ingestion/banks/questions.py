@@ -72,7 +72,6 @@ ANSWER_WRAPPING = re.compile(
 TRUTH_WRAPPING = " \t()（）【】[]。.．"
 BESIDE_TRUTH = re.compile(r"^\s*([ABＡＢ])\s*[、.．:：(（]\s*([^()（）]+?)[)）]?\s*$")
 BETWEEN_TEXTS = re.compile(r"[、,，;；|\n]+")
-NUMBERING = re.compile(r"^\s*(?:第\s*)?\d{1,4}\s*(?:题)?\s*[.．、:：)）]\s*(?=\D)")
 MAX_OPTIONS = 8
 MIN_OPTIONS = 2
 
@@ -351,8 +350,3 @@ def _gold_errors(question: Mapping[str, Any]) -> list[str]:
     if question["type"] != "multiple" and len(gold) > 1:
         errors.append("several_golds_for_single")
     return errors
-
-
-def strip_numbering(stem: str) -> str:
-    """Return a stem without its leading number: ``89．在…`` -> ``在…``."""
-    return NUMBERING.sub("", stem, count=1)
