@@ -4,7 +4,7 @@ import click
 import pytest
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
-from psyche_kedro.pipelines.selection.contamination import ContaminationError
+from psyche_kedro.errors import ContaminationError
 
 
 def command_that_raises(error: Exception):

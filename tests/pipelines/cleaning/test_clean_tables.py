@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psyche_kedro import tables
+from psyche_kedro.errors import LeakError
 from psyche_kedro.pipelines.cleaning import conversations
-from psyche_kedro.pipelines.cleaning.deidentification.deidentify import LeakError
 from psyche_kedro.pipelines.cleaning.nodes import (
     clean_bank_questions,
     clean_benchmark_items,
