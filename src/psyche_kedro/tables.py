@@ -574,6 +574,8 @@ class StudentAnswers(Provenance):
     text: str = _nullable()
     prediction: pl.List = _list_of(pl.String)
     outcome: str = _enum("right", "wrong", "unread", "failed")
+    reason: str = _nullable()
+    """Why the call failed, e.g. ``truncated``; null for every other outcome."""
 
 
 class JudgedQuestions(ReasoningSamples):
@@ -588,6 +590,14 @@ class JudgedQuestions(ReasoningSamples):
     """Of all students, all samples."""
     pass_rate: float
     """Right answers of all answers."""
+
+
+class HeldOutQuestions(JudgedQuestions):
+    """Judged questions that enter neither set."""
+
+    reason: str = _enum("awaiting_student", "doubtful_gold")
+    """``awaiting_student``: a student's call failed, so nothing is known of its
+    difficulty; ``doubtful_gold``: of the audit, where ``hold_out_audited`` asks."""
 
 
 class AnswerKeyAudit(_Table):
@@ -639,6 +649,18 @@ class ContaminationHits(_Table):
     """``exemplar``: the item is shown solved in the five-shot protocol."""
     kind: str = _enum("exact", "near_duplicate", "question_alone", "case_contained")
     score: float
+
+
+class RepeatedExamples(_Table):
+    """One row per candidate of either set that gives way to a twin."""
+
+    row_id: str = _id()
+    part: str = _enum("D_pr", "D_em", "D_ps", "D_pc", "D_cp")
+    kind: str = _enum("duplicate", "near_duplicate")
+    twin_id: str = _id()
+    """May equal ``row_id``: a bank's question that a public set holds as well."""
+    twin_part: str = _enum("D_pr", "D_em", "D_ps", "D_pc", "D_cp", "held_out")
+    """``held_out``: the twin is a question of ``held_out_questions``."""
 
 
 class SftExamples(_Table):
@@ -723,6 +745,23 @@ class TrainingLog(_Table):
     value: float
 
 
+class TrainedModels(_Table):
+    """One row per model that training starts from or makes."""
+
+    role: str = _enum("base", "sft", "grpo")
+    weights: str
+    """Digest of its files; the name of the local model begins with it."""
+    made_from: str = _nullable()
+    """Digest of the weights it was trained from; of the base model the folder that it
+    was read from, null where the run made it."""
+    parameters: int = _nullable()
+    """Numbers that its weights are."""
+    steps: int = _nullable()
+    seconds: float = _nullable()
+    """Of training, what came before a resume included; null where nothing was trained
+    or nobody counted."""
+
+
 class Predictions(Provenance):
     """One row per (model, item, protocol, sample)."""
 
@@ -769,6 +808,8 @@ class Scores(_Table):
     n: int
     n_missing: int
     """Items without a readable answer; they count as wrong."""
+    n_left_out: int
+    """Items of the exam that ``evaluation.limit`` left out: above 0, no result."""
 
 
 class ContaminationSummary(_Table):

@@ -104,7 +104,8 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel | None]):
         filepath: The folder that a ``CheckpointDataset`` writes.
         store: SQLite file that keeps every reply.
         sampling: Fields of the chat-completions request; greedy without a temperature.
-        batch_size: Conversations generated at once.
+        batch_tokens: Padded tokens generated at once, prompts and replies; what they
+            take in memory stands in ``psyche_kedro.llm.local_chat_model``.
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: CPU threads; torch's own choice without it.
         required: Whether a missing checkpoint is an error, or loads as None.
@@ -117,7 +118,7 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel | None]):
         filepath: str,
         store: str,
         sampling: dict[str, Any] | None = None,
-        batch_size: int = 16,
+        batch_tokens: int = 16_384,
         device: str = "auto",
         threads: int | None = None,
         required: bool = True,
@@ -127,7 +128,7 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel | None]):
         self._required = required
         self._store = (find_kedro_project(Path.cwd()) or Path.cwd()) / store
         self._sampling = sampling or {}
-        self._batch_size = batch_size
+        self._batch_tokens = batch_tokens
         self._device = device
         self._threads = threads
         self.metadata = metadata
@@ -156,7 +157,7 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel | None]):
             name=_name(self._filepath.name, checkpoint),
             store=ReplyStore(self._store),
             sampling=self._sampling,
-            batch_size=self._batch_size,
+            batch_tokens=self._batch_tokens,
             device=self._device,
             threads=self._threads,
         )

@@ -19,6 +19,7 @@ from psyche_kedro.tables import (
     RoundSummary,
     SetSummary,
     StudentAgreement,
+    content_id,
     frame,
 )
 
@@ -162,6 +163,20 @@ def summaries(**changes: pl.DataFrame) -> dict[str, pl.DataFrame]:
     }
     assert tables.keys() == set(Summaries._fields)
     return tables | changes
+
+
+def trained(role: str, **changes: Any) -> dict[str, Any]:
+    """A row of ``trained_models``."""
+    digests = {"weights": content_id(role), "made_from": content_id(f"before {role}")}
+    figures = {"parameters": 155_712, "steps": 200, "seconds": 74.4}
+    return {"role": role, **digests, **figures, **changes}
+
+
+TRAINED = [
+    trained("base", made_from=None, steps=None, seconds=None),
+    trained("sft"),
+    trained("grpo", steps=1026, seconds=8100.0),
+]
 
 
 def played(round_: int, played: int, accepted: int, **changes: Any) -> dict[str, Any]:

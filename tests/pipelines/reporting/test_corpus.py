@@ -24,6 +24,7 @@ from psyche_kedro.tables import (
     RejectionCounts,
     Scores,
     SetSummary,
+    TrainedModels,
     WriterCounts,
     frame,
 )
@@ -38,6 +39,7 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         rejections=frame(RejectionCounts, rejections),
         writers=frame(WriterCounts, []),
         exams=frame(ExamSummary, []),
+        trained_models=frame(TrainedModels, []),
         toys=(),
         charts=(),
         published=read_published(),
@@ -109,8 +111,13 @@ def test_students_show_what_they_have_in_common_and_which_gold_they_doubt():
 
 
 def test_questions_held_out_are_counted():
-    held_out = counted("challenging", "rejected", 4, reason="doubtful_gold")
-    assert "held out for it: 4" in corpus.students(findings(rows=[held_out])).text
+    rows = [
+        counted("challenging", "rejected", 1, reason="doubtful_gold"),
+        counted("challenging", "rejected", 2, reason="awaiting_student"),
+    ]
+    text = corpus.students(findings(rows=rows)).text
+    assert "held out for it: 1" in text
+    assert "because a student's call failed: 2" in text
 
 
 def test_difficulty_names_its_rule_and_the_share_without_signal():

@@ -19,8 +19,10 @@ import polars as pl
 from psyche_kedro.answers import read_choice
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
 from psyche_kedro.pipelines.evaluation import judging
+from psyche_kedro.pipelines.evaluation.limit import limit_items
 from psyche_kedro.pipelines.evaluation.parameters import (
     JudgingParameters,
+    LimitParameters,
     ProtocolParameters,
     Role,
     ScoringParameters,
@@ -54,6 +56,7 @@ def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
         *,
         model: ChatModel | None,
         params: ProtocolParameters,
+        limit: LimitParameters,
         exam_case: Prompt,
         exam_knowledge: Prompt,
         exam_direct: Prompt,
@@ -68,6 +71,7 @@ def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
             exemplars: What the five-shot protocol shows.
             model: The model under test; None where it was not trained yet.
             params: ``evaluation.protocols``.
+            limit: ``evaluation.limit``.
             exam_case: Asks a question that has a case, with room to reason.
             exam_knowledge: Asks any other, with room to reason.
             exam_direct: Asks for the letters alone.
@@ -84,7 +88,7 @@ def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
             "counselling": counselling,
         }
         room = Room(prompts, exemplars.to_dicts())
-        exam = _to_ask(benchmark_items, params)
+        exam = limit_items(_to_ask(benchmark_items, params), limit)
         asked = ask(exam.iter_rows(named=True), params.enabled, room)
         sampling = params.sampling_of(role)
         outcomes = model.complete(
@@ -206,9 +210,9 @@ def score_predictions(
         params: ``evaluation.scores``.
     """
     rows = predictions.to_dicts()
-    keyed = exam_items(benchmark_items).filter(has_key())
-    exams = score_exams(rows, _by_id(keyed), params)
-    counselling = score_counselling(judgements.to_dicts(), rows, params)
+    keyed = _by_id(exam_items(benchmark_items).filter(has_key()))
+    exams = score_exams(rows, keyed, params)
+    counselling = score_counselling(judgements.to_dicts(), rows, keyed, params)
     return frame(Scores, [*exams, *counselling])
 
 

@@ -33,6 +33,14 @@ class ProtocolParameters(Parameters):
         return self.sampling.model_dump() | ({"max_tokens": limit} if limit else {})
 
 
+class LimitParameters(Parameters):
+    """``evaluation.limit``."""
+
+    per_cell: PositiveInt | None
+    """Items asked of each cell of a benchmark; null asks all."""
+    seed: int
+
+
 class Dimension(Parameters):
     """One aspect of a counselling reply that the judge scores by itself."""
 

@@ -67,6 +67,7 @@ def _answer_as(role: Role) -> Node:
             "exemplars": "exemplars",
             "model": MODELS[role],
             "params": "params:evaluation.protocols",
+            "limit": "params:evaluation.limit",
             **{name: f"params:prompts.{name}" for name in PROMPTS},
         },
         outputs=f"predictions_{role}",

@@ -138,8 +138,15 @@ def _doubtful(findings: Findings) -> str:
     audited = findings.counts("answer_key_audit")
     n, by = count(sum(audited.values())), counted(audited)
     told = f"Questions whose students agree against the gold: {n}"
-    held_out = count(_rejected(findings, "doubtful_gold"))
-    return f"{told}{f' ({by})' if by else ''}; held out for it: {held_out}."
+    held_out = {
+        reason: count(_rejected(findings, reason))
+        for reason in ("doubtful_gold", "awaiting_student")
+    }
+    return (
+        f"{told}{f' ({by})' if by else ''}; held out for it: "
+        f"{held_out['doubtful_gold']}. In neither set, because a student's call "
+        f"failed: {held_out['awaiting_student']}."
+    )
 
 
 def difficulty(findings: Findings) -> Section:

@@ -92,7 +92,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         model_calls: What the models were asked.
         synthesis: Summaries of the chapter.
         selection: Summaries of the chapter.
-        training: Logs of both stages.
+        training: Logs of both stages, and what was trained.
         evaluation: Every score, and the exams they are of.
         params: ``reporting``.
         difficulty: ``selection.difficulty``: the rule's name and the size of a group.
@@ -108,11 +108,16 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         exams=evaluation["exam_summary"],
         summaries=Summaries(**{name: told[name] for name in Summaries._fields}),
         difficulty=difficulty,
-        toys=params.toys,
+        toys=_toys(training["trained_models"], params.toy_below),
+        trained_models=training["trained_models"],
         charts=figures.training_charts(_log(training), params.curves),
         published=read_published(),
     )
     return render_report(findings)
+
+
+def _toys(models: pl.DataFrame, below: int) -> list[str]:
+    return models.filter(pl.col("parameters") < below)["role"].to_list()
 
 
 def summarise_report(

@@ -3,7 +3,6 @@
 from typing import Literal
 
 from psyche_kedro.parameters import Parameters
-from psyche_kedro.pipelines.evaluation.parameters import Role
 
 
 class Curve(Parameters):
@@ -18,5 +17,6 @@ class ReportParameters(Parameters):
     """``reporting``."""
 
     curves: tuple[Curve, ...]
-    toys: tuple[Role, ...]
-    """Roles whose model is too small for its scores to mean anything."""
+    toy_below: int
+    """Parameters below which a trained model is too small for its scores to mean
+    anything."""

@@ -6,7 +6,7 @@ standard and elastic accuracy in percent, ``–`` is nothing to show.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -77,6 +77,7 @@ class Findings(NamedTuple):
     exams: pl.DataFrame
     """Items of every split, and which of them are an exam."""
     summaries: Summaries
+    trained_models: pl.DataFrame
     difficulty: DifficultyParameters
     toys: Sequence[str]
     """Roles whose model is a toy."""
@@ -96,12 +97,32 @@ class Findings(NamedTuple):
 
 
 def training(findings: Findings) -> Section:
-    """Return the training curves."""
+    """Return what was trained, for how long, and the training curves."""
+    rows = [
+        plain(
+            model["role"],
+            model["weights"][:12],
+            _made_from(model),
+            *(
+                ABSENT if model[n] is None else count(model[n])
+                for n in ("parameters", "steps")
+            ),
+            duration(model["seconds"]),
+        )
+        for model in findings.trained_models.iter_rows(named=True)
+    ]
+    columns = ["Model", "Weights", "Made from", "Parameters", "Steps", "Trained for"]
     return Section(
         "Training",
         "Loss of supervised fine-tuning; reward, accuracy and format of GRPO, by step.",
+        [Table(columns, rows, n_names=3)],
         charts=findings.charts,
     )
+
+
+def _made_from(model: Mapping[str, Any]) -> str:
+    start = str(model["made_from"] or "made by this run")
+    return start if model["role"] == "base" else start[:12]
 
 
 def provenance(findings: Findings) -> Section:
@@ -142,6 +163,16 @@ def money(amount: float | None, currency: str | None) -> str:
 
 def _magnitude(amount: float) -> int:
     return math.floor(math.log10(amount)) if amount > 0 else 0
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time in the largest unit of which it has two."""
+    if seconds is None:
+        return ABSENT
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def percent(share: float | None) -> str:

@@ -19,6 +19,7 @@ from psyche_kedro.pipelines.selection.nodes import (
     choose_exemplars,
     decontaminate,
     describe_difficulty,
+    find_repeated_examples,
     refine_exam_questions,
     split_by_difficulty,
     summarise_sets,
@@ -33,6 +34,8 @@ STUDENTS = ("a", "b", "c")
 PROMPTS = ("exam_case", "exam_knowledge", "counselling", "knowledge")
 PUBLIC = ("empathetic_dialogues", "clean_public_samples", "exam_questions")
 
+PART = pl.col("detail").str.split(" ").list.first()
+"""A rejected example's ``detail`` begins with the part it was meant for."""
 GRPO_PARTS = {"D_pc": "grpo_set", "D_cp": "grpo_set"}
 
 ACCOUNT = (
@@ -40,19 +43,14 @@ ACCOUNT = (
     rejected("rejected_exam_questions", of="exam_questions"),
     kept("non_challenging"),
     kept("challenging"),
-    rejected(
-        "held_out_questions",
-        of="challenging",
-        node="split_by_difficulty",
-        reason="doubtful_gold",
-    ),
+    rejected("held_out_questions", of="challenging", node="split_by_difficulty"),
     *(written(f"student_{letter}_answers") for letter in STUDENTS),
     kept("sft_set", by="part"),
     kept("grpo_set", by="part"),
-    rejected(  # ``detail`` names the part they were meant for
+    rejected(
         "rejected_examples",
-        of=pl.col("detail").replace_strict(GRPO_PARTS, default="sft_set"),
-        by="detail",
+        of=PART.replace_strict(GRPO_PARTS, default="sft_set"),
+        by=PART,
     ),
     withheld("withheld_examples", by="detail"),
     beside(
@@ -158,11 +156,22 @@ def _difficulty() -> list[Node]:
 
 
 def _sets() -> list[Node]:
-    parts = ("challenging", "non_challenging", "rationale_rounds", *PUBLIC)
+    parts = ("challenging", "non_challenging", *PUBLIC, "contamination_hits")
     return [
         Node(
+            find_repeated_examples,
+            inputs=_named(*parts, "held_out_questions", "useful_posts")
+            | {
+                "parameters": "params:selection.sets",
+                "deduplication": "params:synthesis.deduplication",
+                "decontamination": "params:selection.decontamination",
+            },
+            outputs="repeated_examples",
+            name="find_repeated_examples",
+        ),
+        Node(
             build_sets,
-            inputs=_named(*parts, "contamination_hits")
+            inputs=_named(*parts, "rationale_rounds", "repeated_examples")
             | {f"{name}_prompt": f"params:prompts.{name}" for name in PROMPTS}
             | {
                 "parameters": "params:selection.sets",

@@ -6,6 +6,7 @@ from psyche_kedro.accounts import account_node, beside, kept, rejected
 from psyche_kedro.pipelines.training.nodes import (
     drop_long_grpo_examples,
     drop_long_sft_examples,
+    list_trained_models,
     make_base_model,
     train_grpo,
     train_sft,
@@ -16,6 +17,7 @@ ACCOUNT = (
     rejected("long_sft_examples", of="sft_examples"),
     kept("grpo_examples"),
     rejected("long_grpo_examples", of="grpo_examples"),
+    beside("trained_models"),
     beside("sft_log", by="metric"),
     beside("grpo_log", by="metric"),
 )
@@ -83,5 +85,14 @@ def _stages() -> list[Node]:
             },
             outputs=["grpo_model@checkpoint", "grpo_log"],
             name="train_grpo",
+        ),
+        Node(
+            list_trained_models,
+            inputs={
+                name: f"{name}@checkpoint"
+                for name in ("base_model", "sft_model", "grpo_model")
+            },
+            outputs="trained_models",
+            name="list_trained_models",
         ),
     ]
