@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveInt
 
+from psyche_kedro.benchmarks import ProtocolName
 from psyche_kedro.parameters import Parameters
 
 Role = Literal["teacher", "student_a", "base", "sft", "grpo"]
-ProtocolName = Literal["reasoned", "essay", "zero_shot", "five_shot", "counselling"]
 
 
 class Sampling(Parameters):
@@ -64,5 +64,3 @@ class ScoringParameters(Parameters):
 
     n_resamples: int = Field(ge=100)
     seed: int
-    averaged: dict[str, tuple[str, ...]]
-    """Per benchmark, the cells whose unweighted mean is the paper's average."""

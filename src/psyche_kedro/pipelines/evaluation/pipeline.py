@@ -7,6 +7,7 @@ be at liberty to evaluate before training.
 
 from typing import get_args
 
+import polars as pl
 from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.accounts import account_node, beside, written
@@ -29,7 +30,7 @@ MODELS: dict[Role, str] = {
 ACCOUNT = (
     written("predictions"),
     written("judgements"),
-    beside("exemplars", by="cell"),
+    beside("exemplars", by=pl.format("{}/{}", "benchmark", "cell")),
     beside("exam_summary"),
     beside("scores"),
 )
@@ -68,6 +69,7 @@ def _answer_as(role: Role) -> Node:
             "model": MODELS[role],
             "params": "params:evaluation.protocols",
             "limit": "params:evaluation.limit",
+            "benchmarks": "params:benchmarks",
             **{name: f"params:prompts.{name}" for name in PROMPTS},
         },
         outputs=f"predictions_{role}",
@@ -95,6 +97,7 @@ def _scores() -> list[Node]:
                 "predictions": "predictions",
                 "judgements": "judgements",
                 "benchmark_items": "clean_benchmark_items",
+                "benchmarks": "params:benchmarks",
                 "params": "params:evaluation.scores",
             },
             outputs="scores",
