@@ -34,7 +34,8 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from psyche_kedro.llm.chat_model import ChatModelError, ChatRequest, Outcome
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm.chat_model import ChatRequest, Outcome
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
 from psyche_kedro.llm.openai.completions import read_completion
 from psyche_kedro.llm.store.reply_store import ReplyStore

@@ -24,6 +24,7 @@ from toy import (
 from transformers import AutoModelForCausalLM
 
 from psyche_kedro.datasets.checkpoint_dataset import CheckpointDataset
+from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training import launcher
 from psyche_kedro.pipelines.training.nodes import (
     drop_long_grpo_examples,
@@ -35,7 +36,6 @@ from psyche_kedro.pipelines.training.nodes import (
 )
 from psyche_kedro.pipelines.training.parameters import BaseModelParameters
 from psyche_kedro.pipelines.training.runs import (
-    TrainingFailedError,
     completed,
     folder_digest,
     last_checkpoint,

@@ -10,6 +10,7 @@ from psyche_kedro.pipelines.selection.nodes import (
     choose_exemplars,
     decontaminate,
     describe_difficulty,
+    find_repeated_examples,
     refine_exam_questions,
     split_by_difficulty,
     trace_examples,
@@ -108,11 +109,22 @@ def _difficulty() -> list[Node]:
 
 
 def _sets() -> list[Node]:
-    parts = ("challenging", "non_challenging", "rationale_rounds", *PUBLIC)
+    parts = ("challenging", "non_challenging", *PUBLIC, "contamination_hits")
     return [
         Node(
+            find_repeated_examples,
+            inputs=_named(*parts, "held_out_questions", "useful_posts")
+            | {
+                "parameters": "params:selection.sets",
+                "deduplication": "params:synthesis.deduplication",
+                "decontamination": "params:selection.decontamination",
+            },
+            outputs="repeated_examples",
+            name="find_repeated_examples",
+        ),
+        Node(
             build_sets,
-            inputs=_named(*parts, "contamination_hits")
+            inputs=_named(*parts, "rationale_rounds", "repeated_examples")
             | _named(*(f"{name}_prompt" for name in PROMPTS))
             | {
                 "parameters": "params:selection.sets",

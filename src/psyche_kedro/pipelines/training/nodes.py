@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.datasets.checkpoint_dataset import Checkpoint
+from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.launcher import launch
 from psyche_kedro.pipelines.training.parameters import (
     BaseModelParameters,
@@ -17,7 +18,6 @@ from psyche_kedro.pipelines.training.parameters import (
 from psyche_kedro.pipelines.training.runs import (
     RunResult,
     RunSpec,
-    TrainingFailedError,
     checkpoint_of,
     completed,
     count_parameters,

@@ -91,10 +91,6 @@ class RunResult(BaseModel):
     run of before they were counted."""
 
 
-class TrainingFailedError(Exception):
-    """A trainer ended without a model; one sentence says why and the mend."""
-
-
 def open_run(
     stage: Literal["sft", "grpo"],
     *,

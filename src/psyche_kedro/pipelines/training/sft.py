@@ -28,11 +28,11 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer
 
+from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.parameters import SftParameters, StageParameters
 from psyche_kedro.pipelines.training.runs import (
     RunResult,
     RunSpec,
-    TrainingFailedError,
     final_folder,
     last_checkpoint,
 )
