@@ -149,7 +149,7 @@ class Rejections(_Table):
     stage: str
     """Node that dropped it."""
     reason: str
-    """A slug, e.g. ``gold_not_in_options``."""
+    """A slug, e.g. ``answer_not_among_options``."""
     detail: str = _nullable()
 
 
@@ -243,7 +243,9 @@ class BenchmarkItems(Question):
     cell: str
     """``case_single`` … ``theory_multiple``, ``case_essay``, ``knowledge_single`` …,
     ``counselling``."""
-    split: str = _enum("test", "exemplar")
+    split: str = _enum("test", "dev", "exemplar")
+    """``dev`` stands in for ``test`` where that has no key; ``exemplar`` is never
+    scored."""
     source: str
     locator: str
     cluster_id: str
@@ -286,6 +288,21 @@ class UsefulPosts(CleanPosts, Provenance):
 
 
 # ---- synthesis -------------------------------------------------------------------
+
+
+class BookTopics(_Table):
+    """One row per book, and one per chapter that is long enough to be judged alone."""
+
+    document_id: str = _id()
+    source: str
+    chapter: str = _nullable()
+    """Its headings; null for the whole book."""
+    n_chars: int
+    n_terms: int
+    density: float
+    """Words of the taxonomy per 100 characters."""
+    verdict: str = _enum("on_topic", "off_topic?")
+    is_dropped: bool
 
 
 class Chunks(_Table):
@@ -538,6 +555,8 @@ class StudentAnswers(Provenance):
     text: str = _nullable()
     prediction: pl.List = _list_of(pl.String)
     outcome: str = _enum("right", "wrong", "unread", "failed")
+    reason: str = _nullable()
+    """Why the call failed, e.g. ``truncated``; null for every other outcome."""
 
 
 class JudgedQuestions(ReasoningSamples):
@@ -552,6 +571,14 @@ class JudgedQuestions(ReasoningSamples):
     """Of all students, all samples."""
     pass_rate: float
     """Right answers of all answers."""
+
+
+class HeldOutQuestions(JudgedQuestions):
+    """Judged questions that enter neither set."""
+
+    reason: str = _enum("awaiting_student", "doubtful_gold")
+    """``awaiting_student``: a student's call failed, so nothing is known of its
+    difficulty; ``doubtful_gold``: of the audit, where ``hold_out_audited`` asks."""
 
 
 class AnswerKeyAudit(_Table):
@@ -599,8 +626,22 @@ class ContaminationHits(_Table):
     """``D_p`` (reasoning samples, before difficulty is known), ``D_em`` …"""
     item_id: str = _id()
     benchmark: str
-    kind: str = _enum("exact", "near_duplicate", "case_contained")
+    split: str = _enum("test", "dev", "exemplar")
+    """``exemplar``: the item is shown solved in the five-shot protocol."""
+    kind: str = _enum("exact", "near_duplicate", "question_alone", "case_contained")
     score: float
+
+
+class RepeatedExamples(_Table):
+    """One row per candidate of either set that gives way to a twin."""
+
+    row_id: str = _id()
+    part: str = _enum("D_pr", "D_em", "D_ps", "D_pc", "D_cp")
+    kind: str = _enum("duplicate", "near_duplicate")
+    twin_id: str = _id()
+    """May equal ``row_id``: a bank's question that a public set holds as well."""
+    twin_part: str = _enum("D_pr", "D_em", "D_ps", "D_pc", "D_cp", "held_out")
+    """``held_out``: the twin is a question of ``held_out_questions``."""
 
 
 class SftExamples(_Table):
@@ -685,12 +726,30 @@ class TrainingLog(_Table):
     value: float
 
 
+class TrainedModels(_Table):
+    """One row per model that training starts from or makes."""
+
+    role: str = _enum("base", "sft", "grpo")
+    weights: str
+    """Digest of its files; the name of the local model begins with it."""
+    made_from: str = _nullable()
+    """Digest of the weights it was trained from; of the base model the folder that it
+    was read from, null where the run made it."""
+    parameters: int = _nullable()
+    """Numbers that its weights are."""
+    steps: int = _nullable()
+    seconds: float = _nullable()
+    """Of training, what came before a resume included; null where nothing was trained
+    or nobody counted."""
+
+
 class Predictions(Provenance):
     """One row per (model, item, protocol, sample)."""
 
     item_id: str = _id()
     benchmark: str
     cell: str
+    split: str = _enum("test", "dev")
     role: str
     """The model's part: ``teacher``, ``base``, ``sft``, ``grpo`` …"""
     protocol: str
@@ -719,6 +778,8 @@ class Scores(_Table):
     model: str
     benchmark: str
     cell: str
+    split: str = _enum("test", "dev")
+    """What was asked: ``dev`` where the test items have no key."""
     protocol: str
     metric: str
     value: float = _nullable()
@@ -728,6 +789,8 @@ class Scores(_Table):
     n: int
     n_missing: int
     """Items without a readable answer; they count as wrong."""
+    n_left_out: int
+    """Items of the exam that ``evaluation.limit`` left out: above 0, no result."""
 
 
 class Funnel(_Table):

@@ -14,6 +14,7 @@ from psyche_kedro.tables import (
     CostEstimate,
     DifficultySummary,
     GrpoExamples,
+    HeldOutQuestions,
     JudgedQuestions,
     LengthAccount,
     ModelCalls,
@@ -23,6 +24,7 @@ from psyche_kedro.tables import (
     RoundSummary,
     SftExamples,
     StudentAgreement,
+    TrainedModels,
     WithheldExamples,
     content_id,
     frame,
@@ -49,7 +51,8 @@ def sample(chosen_by: str, votes_agree: bool | None = None) -> dict[str, Any]:
 
 def hit(row_id: str, set_name: str = "D_p", **changes: str) -> dict[str, Any]:
     row = {"row_id": row_id, "set_name": set_name, "item_id": ITEM}
-    return row | {"benchmark": "pceb", "kind": "exact", "score": 1.0} | changes
+    row |= {"benchmark": "pceb"}
+    return row | {"split": "test", "kind": "exact", "score": 1.0} | changes
 
 
 def example(part: str, parent_id: str, variant: str = "ED-PRD-APD") -> dict[str, Any]:
@@ -128,7 +131,7 @@ def corpus(**changes: pl.DataFrame) -> dict[str, pl.DataFrame]:
             ],
         ),
         "challenging": frame(JudgedQuestions, [hard(0), hard(0)]),
-        "held_out_questions": frame(JudgedQuestions, []),
+        "held_out_questions": frame(HeldOutQuestions, []),
         "contamination_hits": frame(
             ContaminationHits, [hit(Q1), hit(Q1, item_id=content_id("other"))]
         ),
@@ -157,9 +160,24 @@ def corpus(**changes: pl.DataFrame) -> dict[str, pl.DataFrame]:
             ],
         ),
         "withheld_examples": frame(WithheldExamples, [dropped("offline", "D_pr")]),
+        "trained_models": frame(
+            TrainedModels,
+            [
+                trained("base", made_from=None, steps=None, seconds=None),
+                trained("sft"),
+                trained("grpo", steps=1026, seconds=8100.0),
+            ],
+        ),
     }
     assert tables.keys() == set(Corpus._fields)
     return tables | changes
+
+
+def trained(role: str, **changes: Any) -> dict[str, Any]:
+    """A row of ``trained_models``."""
+    digests = {"weights": content_id(role), "made_from": content_id(f"before {role}")}
+    figures = {"parameters": 155_712, "steps": 200, "seconds": 74.4}
+    return {"role": role, **digests, **figures, **changes}
 
 
 def played(round_: int, played: int, accepted: int, **changes: Any) -> dict[str, Any]:

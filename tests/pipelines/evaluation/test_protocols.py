@@ -6,10 +6,11 @@ from exam_rows import counselling_case, item, items, prompts, protocol_parameter
 from psyche_kedro.llm.chat_model import Reply
 from psyche_kedro.pipelines.evaluation.nodes import (
     answer_benchmarks_as,
-    choose_exemplars,
     collect_predictions,
 )
-from psyche_kedro.pipelines.evaluation.parameters import ExemplarParameters
+from psyche_kedro.pipelines.evaluation.parameters import LimitParameters
+from psyche_kedro.pipelines.selection.nodes import choose_exemplars
+from psyche_kedro.pipelines.selection.parameters import ExemplarParameters
 from scripted import ScriptedChatModel, fail, text_of
 
 MULTIPLE = {
@@ -24,14 +25,16 @@ def exemplar(stem, gold, **changes):
     return item(stem, gold=gold, split="exemplar", **MULTIPLE | changes)
 
 
-def sit(*rows, protocols=ALL, rules=((".", "A"),), per_cell=5, role="sft"):
+def sit(*rows, protocols=ALL, rules=((".", "A"),), per_cell=5, role="sft", limit=None):
     """Let a scripted model sit an exam; return it and its predictions."""
     exam = items(*rows)
     shown = choose_exemplars(exam, ExemplarParameters(per_cell=per_cell, seed=1))
     model = ScriptedChatModel(list(rules))
     node = answer_benchmarks_as(role)
     params = protocol_parameters(*protocols)
-    return model, node(exam, shown, model=model, params=params, **prompts())
+    at_most = LimitParameters(per_cell=limit, seed=1)
+    made = node(exam, shown, model=model, params=params, limit=at_most, **prompts())
+    return model, made
 
 
 def test_a_case_question_is_asked_with_its_case_and_room_to_reason():
@@ -79,31 +82,6 @@ def test_a_cell_without_exemplars_has_no_five_shot():
         exemplar("甲题", "A", cell="case_single"), item("乙题", gold="BD", **MULTIPLE)
     )
     assert predictions["protocol"].to_list() == ["zero_shot"]
-
-
-def test_the_draw_of_exemplars_depends_on_neither_order_nor_other_cells():
-    pool = [exemplar(f"第{n}题", "A") for n in range(20)]
-    other = [exemplar("别的", "B", cell="case_single")]
-
-    def drawn(rows, seed):
-        params = ExemplarParameters(per_cell=5, seed=seed)
-        frame = choose_exemplars(items(*rows), params)
-        return frame.filter(cell="knowledge_multiple")["item_id"].to_list()
-
-    assert len(drawn(pool, 1)) == 5
-    assert drawn(pool[::-1] + other, 1) == drawn(pool, 1)
-    assert drawn(pool, 2) != drawn(pool, 1)
-
-
-@pytest.mark.parametrize(
-    "flag", ["options_missing", "conflicting_gold", f"duplicate_of:{'0' * 16}"]
-)
-def test_flagged_items_and_items_without_a_gold_are_no_exemplars(flag):
-    shown = choose_exemplars(
-        items(exemplar("甲", "A", flags=[flag]), exemplar("乙", "")),
-        ExemplarParameters(per_cell=5, seed=1),
-    )
-    assert shown.is_empty()
 
 
 def test_counselling_puts_our_system_prompt_before_the_conversation():
@@ -186,9 +164,40 @@ def test_decoding_is_the_papers_and_the_tiny_models_keep_their_own_limit(role, l
     assert model.requests[0].task == f"answer_benchmarks_as_{role}"
 
 
-def test_items_without_a_gold_are_asked_all_the_same():
-    _, predictions = sit(item("题", cell="theory_single", flags=["no_gold"]))
-    assert predictions.height == 1
+UNKEYED = item("无答案", flags=["no_gold"], **MULTIPLE)
+DEV = item("有答案", gold="BD", split="dev", **MULTIPLE)
+
+
+def test_where_test_has_no_key_dev_is_asked_in_its_place():
+    _, predictions = sit(UNKEYED, DEV)
+    assert predictions["item_id"].to_list() == [DEV["item_id"]]
+    assert predictions["split"].to_list() == ["dev"]
+
+
+def test_how_many_items_without_a_key_are_not_asked_is_said(caplog):
+    with caplog.at_level("INFO"):
+        sit(UNKEYED, DEV)
+    assert "1 of the exams' 2 items have no key and are not asked" in caplog.text
+
+
+def test_items_without_a_key_are_asked_for_a_submission():
+    asked = answer_benchmarks_as("sft")(
+        items(UNKEYED, DEV),
+        items(),
+        model=ScriptedChatModel([(".", "A")]),
+        params=protocol_parameters("zero_shot").model_copy(
+            update={"ask_unlabelled": True}
+        ),
+        limit=LimitParameters(per_cell=None, seed=1),
+        **prompts(),
+    )
+    assert asked["split"].to_list() == ["test", "dev"]
+
+
+def test_exemplars_and_a_dev_that_is_not_needed_are_not_asked():
+    test = item("考题", gold="A", **MULTIPLE)
+    _, predictions = sit(exemplar("甲题", "AC"), DEV, test, protocols=["zero_shot"])
+    assert predictions["item_id"].to_list() == [test["item_id"]]
 
 
 def test_predictions_of_all_roles_become_one_table():
@@ -196,3 +205,36 @@ def test_predictions_of_all_roles_become_one_table():
     _, other = sit(item("题", cell="theory_single", gold="A"), role="grpo")
     both = collect_predictions(base=one, grpo=other)
     assert both["role"].to_list() == ["base", "grpo"]
+
+
+def mixed_exam(n=9):
+    cells = ("theory_single", "moral_multiple")
+    rows = [item(f"第{i}题", cell=cell, gold="A") for cell in cells for i in range(n)]
+    return [*rows, item("只有一题", cell="moral_single", gold="A")]
+
+
+def test_a_limit_asks_as_many_items_of_every_cell():
+    _, whole = sit(*mixed_exam())
+    _, part = sit(*mixed_exam(), limit=4)
+    assert whole.height == 19
+    counts = dict(part.group_by("cell").len().iter_rows())
+    assert counts == {"theory_single": 4, "moral_multiple": 4, "moral_single": 1}
+
+
+def test_a_limit_asks_the_same_items_in_any_order_and_more_where_it_is_higher():
+    drawn = [
+        set(sit(*rows, limit=limit)[1]["item_id"])
+        for rows, limit in (
+            (mixed_exam(), 4),
+            (reversed(mixed_exam()), 4),
+            (mixed_exam(), 6),
+        )
+    ]
+    assert drawn[0] == drawn[1]
+    assert drawn[0] < drawn[2]
+
+
+def test_a_limit_leaves_the_exemplars_alone():
+    shots = [exemplar(f"例{n}", "A") for n in range(3)]
+    model, _ = sit(*shots, item("乙题", gold="BD", **MULTIPLE), limit=1)
+    assert all(f"例{n}" in text_of(model.requests[1]) for n in range(3))

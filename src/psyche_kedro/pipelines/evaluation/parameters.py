@@ -21,6 +21,8 @@ class ProtocolParameters(Parameters):
     """``evaluation.protocols``."""
 
     enabled: tuple[ProtocolName, ...] = Field(min_length=1)
+    ask_unlabelled: bool
+    """Whether items that no key can score are asked, for a file to submit."""
     sampling: Sampling
     max_tokens: dict[Role, PositiveInt]
     """By role; where a role is not named, the model's own limit holds."""
@@ -31,10 +33,11 @@ class ProtocolParameters(Parameters):
         return self.sampling.model_dump() | ({"max_tokens": limit} if limit else {})
 
 
-class ExemplarParameters(Parameters):
-    """``evaluation.exemplars``."""
+class LimitParameters(Parameters):
+    """``evaluation.limit``."""
 
-    per_cell: PositiveInt
+    per_cell: PositiveInt | None
+    """Items asked of each cell of a benchmark; null asks all."""
     seed: int
 
 
@@ -77,5 +80,6 @@ class ReportParameters(Parameters):
     """``evaluation.report``."""
 
     curves: tuple[Curve, ...]
-    toys: tuple[Role, ...]
-    """Roles whose model is too small for its scores to mean anything."""
+    toy_below: int
+    """Parameters below which a trained model is too small for its scores to mean
+    anything."""

@@ -7,8 +7,10 @@ from psyche_kedro.pipelines.selection.nodes import (
     answer_as_student,
     audit_answer_keys,
     build_sets,
+    choose_exemplars,
     decontaminate,
     describe_difficulty,
+    find_repeated_examples,
     refine_exam_questions,
     split_by_difficulty,
     trace_examples,
@@ -65,8 +67,16 @@ def _difficulty() -> list[Node]:
             name="refine_exam_questions",
         ),
         Node(
+            choose_exemplars,
+            inputs=_named("clean_benchmark_items")
+            | {"parameters": "params:selection.exemplars"},
+            outputs="exemplars",
+            name="choose_exemplars",
+        ),
+        Node(
             decontaminate,
-            inputs=_named("reasoning_samples", *PUBLIC, "clean_benchmark_items")
+            inputs=_named("reasoning_samples", *PUBLIC)
+            | _named("clean_benchmark_items", "exemplars")
             | {"parameters": "params:selection.decontamination"},
             outputs="contamination_hits",
             name="decontaminate",
@@ -99,11 +109,22 @@ def _difficulty() -> list[Node]:
 
 
 def _sets() -> list[Node]:
-    parts = ("challenging", "non_challenging", "rationale_rounds", *PUBLIC)
+    parts = ("challenging", "non_challenging", *PUBLIC, "contamination_hits")
     return [
         Node(
+            find_repeated_examples,
+            inputs=_named(*parts, "held_out_questions", "useful_posts")
+            | {
+                "parameters": "params:selection.sets",
+                "deduplication": "params:synthesis.deduplication",
+                "decontamination": "params:selection.decontamination",
+            },
+            outputs="repeated_examples",
+            name="find_repeated_examples",
+        ),
+        Node(
             build_sets,
-            inputs=_named(*parts, "contamination_hits")
+            inputs=_named(*parts, "rationale_rounds", "repeated_examples")
             | _named(*(f"{name}_prompt" for name in PROMPTS))
             | {
                 "parameters": "params:selection.sets",
