@@ -7,7 +7,6 @@
     ├── PromptError            a template and the node that fills it in do not fit
     ├── ChatModelError         no request to a model can succeed
     ├── ReviewError            what reviewers gave back cannot be read
-    ├── ContaminationError     a file must be on both sides, training's and benchmarks'
     ├── LeakError              text that should carry no contact does
     ├── ContaminationError     most of a training set's part stands in a benchmark
     ├── TrainingFailedError    a trainer ended without a model
@@ -38,10 +37,6 @@ class ChatModelError(PsycheError):
 
 class ReviewError(PsycheError):
     """What reviewers gave back cannot be read: people's work is not dropped."""
-
-
-class ContaminationError(PsycheError):
-    """So much of a part is in a benchmark that a file must be on both sides."""
 
 
 class LeakError(PsycheError):
