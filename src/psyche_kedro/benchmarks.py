@@ -26,7 +26,7 @@ least::
       average: micro
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -173,7 +173,7 @@ class _Exam(Parameters):
     """Each with what its columns begin with."""
     cells: dict[str, str] = Field(min_length=1)
     """Each with its column, in the order of the report."""
-    metrics: Collection[Any]
+    metrics: Iterable[Any]
     published: Published | None = None
 
     @model_validator(mode="after")

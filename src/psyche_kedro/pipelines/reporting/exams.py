@@ -132,7 +132,7 @@ def _columns(exam: Exam) -> list[Column]:
     if isinstance(exam, ChoiceExam):
         return [*_accuracies(exam), *_beside(exam)]
     printed = exam.published.metrics if exam.published else {}
-    titles: dict[str, str] = dict(exam.metrics, **printed)
+    titles = {str(metric): title for metric, title in exam.metrics.items()} | printed
     return [
         Column(_joined(asked, cell_title, title), protocol, cell, metric)
         for protocol, asked in exam.protocols.items()
