@@ -3,6 +3,7 @@
 import pytest
 from exam_rows import counselling_case, item, items, prompts, protocol_parameters
 
+from cards import CARDS
 from psyche_kedro.llm.chat_model import Reply
 from psyche_kedro.pipelines.evaluation.nodes import (
     answer_benchmarks_as,
@@ -33,7 +34,15 @@ def sit(*rows, protocols=ALL, rules=((".", "A"),), per_cell=5, role="sft", limit
     node = answer_benchmarks_as(role)
     params = protocol_parameters(*protocols)
     at_most = LimitParameters(per_cell=limit, seed=1)
-    made = node(exam, shown, model=model, params=params, limit=at_most, **prompts())
+    made = node(
+        exam,
+        shown,
+        model=model,
+        params=params,
+        limit=at_most,
+        benchmarks=CARDS,
+        **prompts(),
+    )
     return model, made
 
 
@@ -189,6 +198,7 @@ def test_items_without_a_key_are_asked_for_a_submission():
             update={"ask_unlabelled": True}
         ),
         limit=LimitParameters(per_cell=None, seed=1),
+        benchmarks=CARDS,
         **prompts(),
     )
     assert asked["split"].to_list() == ["test", "dev"]
@@ -244,5 +254,6 @@ def test_a_model_that_was_not_trained_gives_no_predictions():
     asked = items(item("工作记忆是指什么？", cell="theory_single", gold="A"))
     limit = LimitParameters(per_cell=None, seed=1)
     params = {"params": protocol_parameters("reasoned"), "limit": limit}
+    params["benchmarks"] = CARDS
     node = answer_benchmarks_as("sft")
     assert node(asked, items(), model=None, **params, **prompts()).is_empty()
