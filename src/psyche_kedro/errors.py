@@ -7,8 +7,8 @@
     ├── PromptError            a template and the node that fills it in do not fit
     ├── ChatModelError         no request to a model can succeed
     ├── ReviewError            what reviewers gave back cannot be read
-    ├── ContaminationError     a file must be on both sides, training's and benchmarks'
     ├── LeakError              text that should carry no contact does
+    ├── ContaminationError     most of a training set's part stands in a benchmark
     ├── TrainingFailedError    a trainer ended without a model
     ├── OcrError               an engine failed on a page; the page's row says so
     └── UnreadableSource       a file cannot be read; a row of ``unreadable_…`` says so
@@ -39,12 +39,12 @@ class ReviewError(PsycheError):
     """What reviewers gave back cannot be read: people's work is not dropped."""
 
 
-class ContaminationError(PsycheError):
-    """So much of a part is in a benchmark that a file must be on both sides."""
-
-
 class LeakError(PsycheError):
     """Text that should carry no contact does; nothing of it may be saved."""
+
+
+class ContaminationError(PsycheError):
+    """So much of a part is in a benchmark that a file must be on both sides."""
 
 
 class TrainingFailedError(PsycheError):

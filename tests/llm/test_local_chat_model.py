@@ -6,7 +6,8 @@ import pytest
 import torch
 from transformers import GenerationMixin, Qwen2Config, Qwen2ForCausalLM
 
-from psyche_kedro.llm import ChatModelError, ChatRequest, Failure, Reply
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm import ChatRequest, Failure, Reply
 from psyche_kedro.llm.local_chat_model import LocalChatModel
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.pipelines.training.base_model import write_tiny_model

@@ -7,17 +7,18 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
+    "BundleDataset": "bundle_dataset",
     "CheckpointDataset": "checkpoint_dataset",
     "LocalChatModelDataset": "checkpoint_dataset",
     "OfflineChatModelDataset": "chat_model_dataset",
     "OpenAIChatModelDataset": "chat_model_dataset",
-    "PromptDataset": "prompt_dataset",
     "ReplyStoreDataset": "reply_store_dataset",
     "ReviewWorkbookDataset": "review_workbook_dataset",
     "ReleaseDataset": "release_dataset",
     "SourceFile": "source_files",
     "SourceFilesDataset": "source_files",
     "TableDataset": "table_dataset",
+    "TablesDataset": "tables_dataset",
 }
 
 __all__ = sorted(_MODULES)  # noqa: PLE0605 - one list of names, not two
