@@ -197,6 +197,14 @@ def test_a_command_starts_without_a_warning():
     assert out.stderr == ""
 
 
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_selection_reckons_with_the_groups_that_training_makes(env):
+    loader = OmegaConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    chapters = loader["parameters"]
+    foreseen = chapters["selection"]["difficulty"]["group_size"]
+    assert foreseen == chapters["training"]["grpo"]["group_size"]
+
+
 def test_no_room_is_called_utils():
     names = {p.stem for p in (ROOT / "src").rglob("*") if "egg-info" not in str(p)}
     assert not names & {"utils", "common", "helpers", "misc", "core"}
