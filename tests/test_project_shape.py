@@ -234,7 +234,8 @@ def ranks() -> list[set[str]]:
     return rows
 
 
-MOST_BOXES, MOST_SIDE_BY_SIDE = 50, 14
+# What crosses a border (21 tables and 6 accounts), raw files, models; a view holds 40.
+MOST_BOXES, MOST_SIDE_BY_SIDE = 49, 14
 
 
 def test_the_folded_graph_can_be_read_without_zooming():
