@@ -74,10 +74,10 @@ def ours() -> dict[str, Callable[[str], object]]:
     sys.path.insert(0, str(ROOT / "src"))
     import yaml
 
-    from psyche_kedro.pipelines.cleaning.contacts import find_contacts
     from psyche_kedro.pipelines.cleaning.conversations import clean_text
-    from psyche_kedro.pipelines.cleaning.deidentify import find_spans
-    from psyche_kedro.pipelines.cleaning.normalise import normalise
+    from psyche_kedro.pipelines.cleaning.deidentification.contacts import find_contacts
+    from psyche_kedro.pipelines.cleaning.deidentification.deidentify import find_spans
+    from psyche_kedro.pipelines.cleaning.text.normalise import normalise
 
     file = ROOT / "conf/base/parameters/cleaning.yml"
     posts = yaml.safe_load(file.read_text("utf-8"))["cleaning"]["posts"]
@@ -148,9 +148,13 @@ def peers(python: str, n: int) -> dict[str, list[str]]:
 
 def pages() -> Iterator[str]:
     from psyche_kedro.datasets.source_files import SourceFile
-    from psyche_kedro.pipelines.ingestion.ocr import installed_engines
-    from psyche_kedro.pipelines.ingestion.page_images import PageRef, open_pdf, render
-    from psyche_kedro.pipelines.ingestion.text_layer import read_text_layer
+    from psyche_kedro.pipelines.ingestion.textbooks.ocr import installed_engines
+    from psyche_kedro.pipelines.ingestion.textbooks.page_images import (
+        PageRef,
+        open_pdf,
+        render,
+    )
+    from psyche_kedro.pipelines.ingestion.textbooks.text_layer import read_text_layer
 
     born = SAMPLE / "textbooks/社会与健康心理学.pdf"
     start, count = time.process_time(), 0

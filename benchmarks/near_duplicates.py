@@ -90,7 +90,7 @@ class Writer:
     """Questions and their variants, the same for the same seed."""
 
     def __init__(self, seed: int) -> None:
-        glossary = ROOT / "src/psyche_kedro/llm/offline/glossary.csv"
+        glossary = ROOT / "src/psyche_kedro/offline/glossary.csv"
         with glossary.open(encoding="utf-8") as file:
             self.terms = [row["term"] for row in csv.DictReader(file)]
         self.random = random.Random(seed)

@@ -122,10 +122,11 @@ def client_queue(url: str, n: int, c: int) -> None:
 
 
 def _ours(url: str, folder: str, c: int | None):
-    from psyche_kedro.llm.accounts import Account, Budget, Ledger, Price
-    from psyche_kedro.llm.endpoints import Endpoint
-    from psyche_kedro.llm.openai_chat_model import OpenAIChatModel, _tls
-    from psyche_kedro.llm.reply_store import ReplyStore
+    from psyche_kedro.llm.accounts import Account, Ledger
+    from psyche_kedro.llm.openai.chat_model import OpenAIChatModel, _tls
+    from psyche_kedro.llm.openai.endpoints import Endpoint
+    from psyche_kedro.llm.prices import Budget, Price
+    from psyche_kedro.llm.store.reply_store import ReplyStore
 
     _tls()  # every client has read its certificates before its clock starts
     price = Price(input=4, output=12, currency="CNY", as_of="2026-11")

@@ -1,8 +1,11 @@
 """What several test modules share: one run of the whole chain on the sample."""
 
+from pathlib import Path
+
 import hypothesis
 import pytest
 
+from psyche_kedro.llm.store.reply_store import ReplyStore
 from whole_run import Run, run_kedro
 
 # A busy machine is no failure.
@@ -17,6 +20,11 @@ def demo(tmp_path_factory) -> Run:
     result = run_kedro("run", "--params", f"data={data}", data=data)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
     return Run(data, result.stdout + result.stderr)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ReplyStore:
+    return ReplyStore(tmp_path / "replies.sqlite")
 
 
 @pytest.hookimpl(tryfirst=True)

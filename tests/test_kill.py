@@ -24,7 +24,7 @@ NAMES += ("choice_key", "refinement_key")
 @contextmanager
 def endpoint(log, latency: float):
     """Serve the offline model on loopback; yields its URL."""
-    command = [sys.executable, "-m", "psyche_kedro.llm.offline", "--port", "0"]
+    command = [sys.executable, "-m", "psyche_kedro.offline", "--port", "0"]
     with log.open("w") as out:
         server = subprocess.Popen(
             [*command, "--latency", str(latency)],

@@ -10,9 +10,9 @@ warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
 cli = LazyGroup(
     name="psyche_kedro",
     lazy_subcommands={
-        "agreement": "psyche_kedro.agreement_command.agreement",
-        "estimate": "psyche_kedro.estimate_command.estimate_command",
-        "replies": "psyche_kedro.replies_command.replies",
-        "run": "psyche_kedro.run_command.run",
+        "agreement": "psyche_kedro.commands.agreement.agreement",
+        "estimate": "psyche_kedro.commands.estimate.estimate_command",
+        "replies": "psyche_kedro.commands.replies.replies",
+        "run": "psyche_kedro.commands.run.run",
     },
 )

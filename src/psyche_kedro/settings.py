@@ -6,14 +6,12 @@ from pathlib import Path
 
 from omegaconf.resolvers import oc
 
-from psyche_kedro.configuration import ConfigLoader
-from psyche_kedro.hooks import (
-    ConfigurationCheck,
-    ModelAccounts,
-    RowCounts,
-    RunRecord,
-    RunSummary,
-)
+from psyche_kedro.hooks.configuration import ConfigLoader
+from psyche_kedro.hooks.configuration_check import ConfigurationCheck
+from psyche_kedro.hooks.model_accounts import ModelAccounts
+from psyche_kedro.hooks.row_counts import RowCounts
+from psyche_kedro.hooks.run_record import RunRecord
+from psyche_kedro.hooks.run_summary import RunSummary
 
 # No library of the chain may report usage: the data are people's most private words.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

@@ -9,9 +9,9 @@ import sys
 from collections import Counter
 
 from psyche_kedro.llm import ChatModelError, ChatRequest, Reply
-from psyche_kedro.llm.endpoints import Endpoint
-from psyche_kedro.llm.openai_chat_model import OpenAIChatModel
-from psyche_kedro.llm.reply_store import ReplyStore
+from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
+from psyche_kedro.llm.openai.endpoints import Endpoint
+from psyche_kedro.llm.store.reply_store import ReplyStore
 
 
 def main(url: str, store: str, *numbers: str) -> None:

@@ -8,18 +8,12 @@ from asking import EchoBrain, ask
 from loopback import Behaviour, LoopbackServer
 
 from psyche_kedro.llm import ChatModelError, Failure, Reply, Usage
-from psyche_kedro.llm.accounts import (
-    Account,
-    Budget,
-    Ledger,
-    Price,
-    read_prices,
-    stop_for_budget,
-)
-from psyche_kedro.llm.endpoints import Endpoint
-from psyche_kedro.llm.offline_chat_model import OfflineChatModel
-from psyche_kedro.llm.openai_chat_model import OpenAIChatModel
-from psyche_kedro.llm.reply_store import ReplyStore
+from psyche_kedro.llm.accounts import Account, Ledger, stop_for_budget
+from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
+from psyche_kedro.llm.openai.endpoints import Endpoint
+from psyche_kedro.llm.prices import Budget, Price, read_prices
+from psyche_kedro.llm.store.reply_store import ReplyStore
+from psyche_kedro.offline.chat_model import OfflineChatModel
 
 PRICE = Price(input=4.0, output=12.0, currency="CNY", as_of="2026-11")
 

@@ -9,14 +9,16 @@ from kedro.utils import find_kedro_project
 from pydantic import BaseModel, ValidationError
 
 from psyche_kedro.llm import ChatModel, ChatModelError
-from psyche_kedro.llm.accounts import Account, Budget, read_prices
-from psyche_kedro.llm.completions import (
+from psyche_kedro.llm.accounts import Account
+from psyche_kedro.llm.openai.completions import (
     CountTokens,
     estimate_from_characters,
     read_tokenizer,
 )
-from psyche_kedro.llm.endpoints import Endpoint, Patience
-from psyche_kedro.llm.reply_store import ReplyStore
+from psyche_kedro.llm.openai.endpoints import Endpoint
+from psyche_kedro.llm.openai.patience import Patience
+from psyche_kedro.llm.prices import Budget, read_prices
+from psyche_kedro.llm.store.reply_store import ReplyStore
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -46,10 +48,8 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
 
     def load(self) -> ChatModel:
         """Return the model."""
-        from psyche_kedro.llm.offline import OfflineBrain  # noqa: PLC0415 - jieba
-        from psyche_kedro.llm.offline_chat_model import (  # noqa: PLC0415
-            OfflineChatModel,
-        )
+        from psyche_kedro.offline import OfflineBrain  # noqa: PLC0415 - jieba
+        from psyche_kedro.offline.chat_model import OfflineChatModel  # noqa: PLC0415
 
         return OfflineChatModel(
             OfflineBrain(self._role), ReplyStore(self._store), Account(self._role)
@@ -171,9 +171,7 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
 
     def load(self) -> ChatModel:
         """Return the model; nothing is sent before a node asks."""
-        from psyche_kedro.llm.openai_chat_model import (  # noqa: PLC0415
-            OpenAIChatModel,
-        )
+        from psyche_kedro.llm.openai.chat_model import OpenAIChatModel  # noqa: PLC0415
 
         self.check()
         return OpenAIChatModel(

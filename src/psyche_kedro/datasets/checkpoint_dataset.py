@@ -135,7 +135,7 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel]):
         from psyche_kedro.llm.local_chat_model import (  # noqa: PLC0415 - torch
             LocalChatModel,
         )
-        from psyche_kedro.llm.reply_store import ReplyStore  # noqa: PLC0415
+        from psyche_kedro.llm.store.reply_store import ReplyStore  # noqa: PLC0415
 
         checkpoint = read_checkpoint(self._filepath)
         return LocalChatModel(

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 
 from psyche_kedro.datasets.chat_model_dataset import in_project
-from psyche_kedro.llm.reply_store import ReplyStore
+from psyche_kedro.llm.store.reply_store import ReplyStore
 
 
 class ReplyStoreDataset(AbstractDataset[None, ReplyStore]):

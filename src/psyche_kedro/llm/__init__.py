@@ -1,4 +1,4 @@
-"""Language models behind one protocol; the only package that imports ``openai``."""
+"""Language models behind one protocol; only ``llm.openai`` imports ``openai``."""
 
 from psyche_kedro.llm.chat_model import (
     ChatModel,

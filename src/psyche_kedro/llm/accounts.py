@@ -5,60 +5,19 @@ list (``conf/base/prices.yml``); a model without a price costs nothing and is li
 unpriced, never guessed.
 """
 
-import logging
 import re
 import shlex
 import sys
 import threading
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from psyche_kedro.llm.chat_model import ChatModelError, Outcome, Reply, Usage
+from psyche_kedro.llm.prices import Budget, Price
 
-_LOG = logging.getLogger(__name__)
-_REPORT_SECONDS: Final = 30.0
 _PRICED_TOKENS: Final = 1_000_000
-
-
-class Price(BaseModel):
-    """Price of a model, for a million tokens.
-
-    Attributes:
-        input: Of the prompt.
-        output: Of the completion, reasoning included.
-        batch_discount: Share taken off in batch mode.
-        currency: E.g. ``CNY``.
-        as_of: When the provider asked this price.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
-    batch_discount: float = Field(default=0.5, ge=0, le=1)
-    currency: str
-    as_of: str
-
-
-class Budget(BaseModel):
-    """What one run may spend; reached, nothing more is sent.
-
-    Attributes:
-        calls: Requests sent.
-        tokens: Input and output together.
-        money: In the currency of the price list.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    calls: int | None = Field(default=None, gt=0)
-    tokens: int | None = Field(default=None, gt=0)
-    money: float | None = Field(default=None, gt=0)
 
 
 @dataclass(slots=True)
@@ -99,6 +58,21 @@ class Tally:
     def tokens(self) -> int:
         """Input and output together."""
         return self.input_tokens + self.output_tokens
+
+    def in_words(self) -> str:
+        """Return what was answered, how and for how much, as one line."""
+        parts = [
+            f"{self.replies} replies",
+            f"{self.stored} from the store",
+            f"{self.failures} failed",
+            f"{self.attempts - self.replies - self.failures} retries",
+            f"{self.input_tokens:,} + {self.output_tokens:,} tokens",
+        ]
+        if self.hedges:
+            parts.append(f"{self.hedges} hedged")
+        if self.money:
+            parts.append(f"cost {self.money:.2f}")
+        return ", ".join(parts)
 
     def add(self, other: "Tally") -> None:
         """Add ``other`` to the sums."""
@@ -170,7 +144,7 @@ class Ledger:
         with self._lock:
             rows = [(f"{r} · {t}", tally) for (r, t), tally in self._tallies.items()]
         rows.append(("total", total := self.total()))
-        lines = [f"{name}: {_sentence(tally)}" for name, tally in rows]
+        lines = [f"{name}: {tally.in_words()}" for name, tally in rows]
         if total.money and self.unpriced:
             lines.append(f"without a price: {', '.join(sorted(self.unpriced))}")
         return "\n".join(lines)
@@ -345,89 +319,3 @@ def _this_command() -> str:
     else:
         typed = ["python", str(program)] if program.suffix == ".py" else [program.name]
     return f"`{shlex.join([*typed, *sys.argv[1:]])}`"
-
-
-def read_prices(path: str | Path) -> dict[str, Price]:
-    """Return the prices by model id from a YAML file.
-
-    Raises:
-        ChatModelError: If the file is no price list.
-    """
-    import yaml  # noqa: PLC0415 - only where prices are given
-
-    try:
-        listed = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-        prices = {model: Price(**price) for model, price in listed.items()}
-    except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise ChatModelError(
-            f"The price list {path} must map model ids to input, output, currency and"
-            f" as_of, and could not be read so ({type(error).__name__}): mend it or"
-            " remove `prices` from the catalog entry."
-        ) from error
-    if len(currencies := {price.currency for price in prices.values()}) > 1:
-        raise ChatModelError(
-            f"The price list {path} mixes {sorted(currencies)}: give every price in one"
-            " currency, for they are added up."
-        )
-    return prices
-
-
-class Progress:
-    """Logs how far a batch is, at most every 30 seconds, and once at its end.
-
-    Args:
-        name: Of the model.
-        total: How many requests there are; ``None`` where they are lazy.
-    """
-
-    def __init__(self, name: str, total: int | None) -> None:
-        self._name = name
-        self._total = total
-        self._began_at = self._logged_at = time.monotonic()
-        self._tally = Tally()
-
-    def move(self, tally: Tally) -> None:
-        """Add to the counts and log when it is time."""
-        self._tally.add(tally)
-        now = time.monotonic()
-        if now - self._logged_at > _REPORT_SECONDS:
-            self._logged_at = now
-            self._log(now)
-
-    def end(self) -> None:
-        """Log the whole, where it took long enough to have been watched."""
-        if self._logged_at > self._began_at:
-            self._log(time.monotonic())
-
-    def _log(self, now: float) -> None:
-        fresh = self._tally.replies + self._tally.failures
-        rate = fresh / max(now - self._began_at, 1e-9)
-        done = fresh + self._tally.stored
-        left = f" of {self._total}" if self._total is not None else ""
-        wait = ""
-        if self._total is not None and rate:
-            wait = f", about {(self._total - done) / rate / 60:.0f} min left"
-        _LOG.info(
-            "%s: %d%s done (%s), %.1f replies/s%s",
-            self._name,
-            done,
-            left,
-            _sentence(self._tally),
-            rate,
-            wait,
-        )
-
-
-def _sentence(tally: Tally) -> str:
-    parts = [
-        f"{tally.replies} replies",
-        f"{tally.stored} from the store",
-        f"{tally.failures} failed",
-        f"{tally.attempts - tally.replies - tally.failures} retries",
-        f"{tally.input_tokens:,} + {tally.output_tokens:,} tokens",
-    ]
-    if tally.hedges:
-        parts.append(f"{tally.hedges} hedged")
-    if tally.money:
-        parts.append(f"cost {tally.money:.2f}")
-    return ", ".join(parts)

@@ -29,10 +29,11 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
-from psyche_kedro.llm.accounts import Account, Progress, Tally, stop_for_budget
+from psyche_kedro.llm.accounts import Account, Tally, stop_for_budget
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome, Reply, Usage
 from psyche_kedro.llm.heap import heap_set_aside
-from psyche_kedro.llm.reply_store import (
+from psyche_kedro.llm.progress import Progress
+from psyche_kedro.llm.store.reply_store import (
     FailureRecord,
     Record,
     ReplyRecord,

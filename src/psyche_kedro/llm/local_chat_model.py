@@ -15,9 +15,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome
-from psyche_kedro.llm.completions import read_completion
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
-from psyche_kedro.llm.reply_store import ReplyStore
+from psyche_kedro.llm.openai.completions import read_completion
+from psyche_kedro.llm.store.reply_store import ReplyStore
 
 DEFAULT_MAX_TOKENS = 1024
 """Section C.2: "maximum sequence lengths to 1024"."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from psyche_kedro import tables
 from psyche_kedro.pipelines.cleaning import conversations
-from psyche_kedro.pipelines.cleaning.deidentify import LeakError
+from psyche_kedro.pipelines.cleaning.deidentification.deidentify import LeakError
 from psyche_kedro.pipelines.cleaning.nodes import (
     clean_bank_questions,
     clean_benchmark_items,

@@ -12,19 +12,19 @@ import yaml
 from kedro.io import DataCatalog
 from questions_made import bank, post, useful
 
+from psyche_kedro.commands.estimate import describe, estimate_command
 from psyche_kedro.datasets import SourceFilesDataset
-from psyche_kedro.estimate_basis import (
+from psyche_kedro.hooks.estimate_basis import (
     count_replies,
     earlier_tables,
     measured_sizes,
 )
-from psyche_kedro.estimate_command import describe, estimate_command
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
-from psyche_kedro.llm.completions import estimate_from_characters
-from psyche_kedro.llm.offline import OfflineBrain
-from psyche_kedro.llm.offline_chat_model import OfflineChatModel
-from psyche_kedro.llm.reply_store import ReplyStore
-from psyche_kedro.llm.upkeep import Holding
+from psyche_kedro.llm.openai.completions import estimate_from_characters
+from psyche_kedro.llm.store.reply_store import ReplyStore
+from psyche_kedro.llm.store.upkeep import Holding
+from psyche_kedro.offline import OfflineBrain
+from psyche_kedro.offline.chat_model import OfflineChatModel
 from psyche_kedro.pipelines import synthesis
 from psyche_kedro.pipelines.ingestion.nodes import read_question_banks
 from psyche_kedro.pipelines.synthesis import parameters
@@ -42,6 +42,7 @@ from psyche_kedro.pipelines.synthesis.costs.estimate import (
 from psyche_kedro.pipelines.synthesis.costs.nodes import estimate_costs
 from psyche_kedro.pipelines.synthesis.questions.nodes import split_chunks
 from psyche_kedro.prompts import Prompt
+from psyche_kedro.review.parameters import ReviewParameters
 from psyche_kedro.tables import Documents, content_id, frame
 from scripted import text_of
 from whole_run import run_kedro
@@ -55,7 +56,7 @@ TYPED = {
     "questions": parameters.QuestionParameters,
     "distillation": parameters.DistillationParameters,
     "deduplication": parameters.DeduplicationParameters,
-    "review": parameters.ReviewParameters,
+    "review": ReviewParameters,
     "rationales": parameters.RationaleParameters,
     "dialogues": parameters.DialogueParameters,
 }

@@ -24,7 +24,7 @@ from psyche_kedro.pipelines.synthesis.questions.nodes import (
     pool_questions,
     screen_questions,
 )
-from psyche_kedro.pipelines.synthesis.questions.replies import read_slots
+from psyche_kedro.pipelines.synthesis.questions.slots import read_slots
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import Chunks, GeneratedQuestions, content_id, frame
 from scripted import Answer, ScriptedChatModel, as_json, fail

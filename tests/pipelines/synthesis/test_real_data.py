@@ -11,9 +11,9 @@ import pytest
 import yaml
 from real_data import FOLDER, PROJECT, needs
 
-from psyche_kedro.llm.offline import OfflineBrain
-from psyche_kedro.llm.offline_chat_model import OfflineChatModel
-from psyche_kedro.llm.reply_store import ReplyStore
+from psyche_kedro.llm.store.reply_store import ReplyStore
+from psyche_kedro.offline import OfflineBrain
+from psyche_kedro.offline.chat_model import OfflineChatModel
 from psyche_kedro.pipelines.synthesis.dialogues.fact_check import invented_facts
 from psyche_kedro.pipelines.synthesis.parameters import (
     DeduplicationParameters,

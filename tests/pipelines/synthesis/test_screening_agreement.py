@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from psyche_kedro.agreement_command import describe
+from psyche_kedro.commands.agreement import describe
 from psyche_kedro.pipelines.synthesis.questions.screening_agreement import (
     labelled_question,
     measure_agreement,

@@ -17,9 +17,10 @@ import yaml
 from questions_made import question, reviewed
 
 from llm.loopback import Ask, Behaviour, LoopbackServer
-from psyche_kedro.llm.endpoints import Endpoint, Patience
-from psyche_kedro.llm.openai_chat_model import OpenAIChatModel
-from psyche_kedro.llm.reply_store import ReplyStore
+from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
+from psyche_kedro.llm.openai.endpoints import Endpoint
+from psyche_kedro.llm.openai.patience import Patience
+from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.pipelines.synthesis.parameters import RationaleParameters
 from psyche_kedro.pipelines.synthesis.rationales.nodes import (
     choose_best_rationales,

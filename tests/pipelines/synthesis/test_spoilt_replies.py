@@ -17,9 +17,9 @@ import yaml
 from questions_made import bank
 
 from llm.loopback import Ask, Behaviour, LoopbackServer
-from psyche_kedro.llm.endpoints import Endpoint
-from psyche_kedro.llm.openai_chat_model import OpenAIChatModel
-from psyche_kedro.llm.reply_store import ReplyStore
+from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
+from psyche_kedro.llm.openai.endpoints import Endpoint
+from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.pipelines.synthesis import parameters
 from psyche_kedro.pipelines.synthesis.questions import nodes
 from psyche_kedro.prompts import Prompt

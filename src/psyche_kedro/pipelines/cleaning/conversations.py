@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from psyche_kedro.pipelines.cleaning.deidentify import (
+from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
     check_no_contacts,
     mask_conversation,
 )
-from psyche_kedro.pipelines.cleaning.emoticons import strip_emoticons
-from psyche_kedro.pipelines.cleaning.normalise import normalise
 from psyche_kedro.pipelines.cleaning.parameters import PolicyRule, PostParameters
 from psyche_kedro.pipelines.cleaning.safety import matched_rules
+from psyche_kedro.pipelines.cleaning.text.emoticons import strip_emoticons
+from psyche_kedro.pipelines.cleaning.text.normalise import normalise
 
 Message = dict[str, str]
 Row = dict[str, Any]

@@ -19,21 +19,16 @@ import polars as pl
 
 from psyche_kedro import tables
 from psyche_kedro.llm.chat_model import ChatModel, Outcome
-from psyche_kedro.pipelines.cleaning import (
-    conversations,
-    guard,
-    privacy,
-    questions,
-    replies,
-)
-from psyche_kedro.pipelines.cleaning.deidentify import PLACEHOLDER
-from psyche_kedro.pipelines.cleaning.normalise import normalise
-from psyche_kedro.pipelines.cleaning.page_layout import BookPage, clean_book
+from psyche_kedro.pipelines.cleaning import conversations, guard, questions, usefulness
+from psyche_kedro.pipelines.cleaning.deidentification import model_pass
+from psyche_kedro.pipelines.cleaning.deidentification.deidentify import PLACEHOLDER
+from psyche_kedro.pipelines.cleaning.pages.page_layout import BookPage, clean_book
 from psyche_kedro.pipelines.cleaning.parameters import (
     PageParameters,
     PostParameters,
     ReplyParameters,
 )
+from psyche_kedro.pipelines.cleaning.text.normalise import normalise
 from psyche_kedro.prompts import Prompt
 
 Row = dict[str, Any]
@@ -256,17 +251,17 @@ def _cleaned_posts(
 def _masked_by_model(
     rows: list[Row], prompt: Prompt, model: ChatModel, hotlines: frozenset[str]
 ) -> list[Row]:
-    requests = (privacy.span_request(row["messages"], prompt) for row in rows)
+    requests = (model_pass.span_request(row["messages"], prompt) for row in rows)
     outcomes = model.complete(requests)
     return [_masked(row, o, hotlines) for row, o in zip(rows, outcomes, strict=True)]
 
 
 def _masked(row: Row, outcome: Outcome, hotlines: frozenset[str]) -> Row:
-    spans = privacy.read_spans(outcome)
+    spans = model_pass.read_spans(outcome)
     if spans is None:
         return row
     return row | {
-        "messages": privacy.mask_spans(row["messages"], spans, hotlines),
+        "messages": model_pass.mask_spans(row["messages"], spans, hotlines),
         "deid_level": "rules_and_model",
     }
 
@@ -314,16 +309,16 @@ def judge_replies(
         parameters: Thresholds, platitudes and the policy.
     """
     rows = list(clean_posts.iter_rows(named=True))
-    obvious = [replies.obvious_reason(row, parameters) for row in rows]
+    obvious = [usefulness.obvious_reason(row, parameters) for row in rows]
     asked = [row for row, reason in zip(rows, obvious, strict=True) if reason is None]
     requests = (
-        replies.verdict_request(r["messages"], usefulness_prompt) for r in asked
+        usefulness.verdict_request(r["messages"], usefulness_prompt) for r in asked
     )
     outcomes = judge_model.complete(requests)
     judged = [
         (
-            row | replies.verdict_columns(outcome, usefulness_prompt),
-            replies.verdict_reason(row, outcome, parameters) or guarded,
+            row | usefulness.verdict_columns(outcome, usefulness_prompt),
+            usefulness.verdict_reason(row, outcome, parameters) or guarded,
         )
         for row, outcome, guarded in zip(
             asked, outcomes, _guarded(asked, guard_model), strict=True

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from psyche_kedro.pipelines.cleaning.normalise import normalise
+from psyche_kedro.pipelines.cleaning.text.normalise import normalise
 from psyche_kedro.tables import content_id
 
 NUMBERING = re.compile(

@@ -24,7 +24,7 @@ from psyche_kedro.pipelines.evaluation.sections import (
     plain,
 )
 from psyche_kedro.pipelines.selection.difficulty import zero_variance
-from psyche_kedro.pipelines.synthesis.questions.review_forms import REASONS
+from psyche_kedro.review.form import REASONS
 
 MEASURES: dict[str, tuple[str, Callable[[float | None], str]]] = {
     "verdicts": ("Screened questions with a verdict", percent),

@@ -17,16 +17,12 @@ import polars as pl
 from psyche_kedro import tables
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.llm.chat_model import ChatModel
-from psyche_kedro.llm.reply_store import ReplyStore
-from psyche_kedro.pipelines.ingestion import (
-    benchmarks,
-    posts,
-    public_sets,
-    question_banks,
-    textbooks,
-)
+from psyche_kedro.llm.store.reply_store import ReplyStore
+from psyche_kedro.pipelines.ingestion import benchmarks, posts, public_sets
+from psyche_kedro.pipelines.ingestion.banks import question_banks
+from psyche_kedro.pipelines.ingestion.files.sources import Row, read_each
 from psyche_kedro.pipelines.ingestion.parameters import TextbookParameters
-from psyche_kedro.pipelines.ingestion.sources import Row, read_each
+from psyche_kedro.pipelines.ingestion.textbooks import reading
 
 
 class ReadTable(NamedTuple):
@@ -69,10 +65,10 @@ def read_textbooks(
         page_store: Keeps what this machine's engines read, so that a page is read once;
             None keeps nothing.
     """
-    opened = textbooks.open_books(textbook_files, parameters)
+    opened = reading.open_books(textbook_files, parameters)
     waiting = [p for book in opened.books for p in book.pages if p.read is None]
-    pictures = textbooks.read_pictures(waiting, ocr_model, parameters, page_store)
-    pages = [row for b in opened.books for row in textbooks.page_rows(b, pictures)]
+    pictures = reading.read_pictures(waiting, ocr_model, parameters, page_store)
+    pages = [row for b in opened.books for row in reading.page_rows(b, pictures)]
     return ReadTextbooks(
         tables.frame(tables.Documents, pages),
         _unreadable(opened.unreadable),

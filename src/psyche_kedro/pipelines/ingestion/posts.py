@@ -20,10 +20,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from psyche_kedro.datasets.source_files import SourceFile
-from psyche_kedro.pipelines.ingestion import records
-from psyche_kedro.pipelines.ingestion.encodings import decode
-from psyche_kedro.pipelines.ingestion.file_types import file_type
-from psyche_kedro.pipelines.ingestion.sources import (
+from psyche_kedro.pipelines.ingestion.files import records
+from psyche_kedro.pipelines.ingestion.files.encodings import decode
+from psyche_kedro.pipelines.ingestion.files.file_types import file_type
+from psyche_kedro.pipelines.ingestion.files.sources import (
     Row,
     UnreadableSource,
     read_bytes,

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from psyche_kedro.datasets.source_files import SourceFile
+from psyche_kedro.pipelines.ingestion.banks.questions import parse_question
+from psyche_kedro.pipelines.ingestion.files.sources import Row, UnreadableSource
 from psyche_kedro.pipelines.ingestion.posts import (
     Message,
     conversations_of,
     post_records,
     without_system,
 )
-from psyche_kedro.pipelines.ingestion.questions import parse_question
-from psyche_kedro.pipelines.ingestion.sources import Row, UnreadableSource
 from psyche_kedro.tables import content_id
 
 KINDS = {"dialogues": "dialogue", "knowledge_qa": "knowledge_qa"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 from tokenizers import Tokenizer
 
-from psyche_kedro.llm.completions import estimate_tokens
+from psyche_kedro.llm.openai.completions import estimate_tokens
 
 TURN_TOKENS = 5
 """What Qwen2.5's chat template adds to a turn: ``<|im_start|>``, the role, a line

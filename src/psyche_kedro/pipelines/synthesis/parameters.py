@@ -69,14 +69,6 @@ class DeduplicationParameters(Parameters):
     threads: int = Field(ge=1)
 
 
-class ReviewParameters(Parameters):
-    """``synthesis.review``."""
-
-    sample_size: int | None = Field(default=None, ge=1)
-    shared_share: float = Field(ge=0, le=1)
-    reviewers: tuple[str, ...] = Field(min_length=1)
-
-
 class RationaleParameters(Parameters):
     """``synthesis.rationales``."""
 

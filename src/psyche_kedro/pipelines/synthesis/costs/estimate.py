@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from psyche_kedro.llm.completions import estimate_tokens
+from psyche_kedro.llm.openai.completions import estimate_tokens
 from psyche_kedro.pipelines.synthesis.costs.basis import (
     MEASURED,
     PRIOR,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from psyche_kedro.llm.accounts import Price
+from psyche_kedro.llm.prices import Price
 
 _PER = 1_000_000
 

@@ -10,7 +10,10 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from psyche_kedro.pipelines.cleaning.deidentify import PLACEHOLDERS, find_spans
+from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
+    PLACEHOLDERS,
+    find_spans,
+)
 from psyche_kedro.pipelines.synthesis.dialogues.quantities import (
     invented_durations,
     invented_numbers,

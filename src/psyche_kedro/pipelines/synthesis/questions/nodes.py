@@ -44,7 +44,7 @@ from psyche_kedro.pipelines.synthesis.questions.length import length_measure
 from psyche_kedro.pipelines.synthesis.questions.near_duplicates import (
     near_duplicate_clusters,
 )
-from psyche_kedro.pipelines.synthesis.questions.replies import Slot, read_slots
+from psyche_kedro.pipelines.synthesis.questions.slots import Slot, read_slots
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import (
     CHOICE_TYPES,

@@ -11,7 +11,7 @@ from psyche_kedro.pipelines.synthesis.questions.nodes import (
     screen_questions,
     split_chunks,
 )
-from psyche_kedro.pipelines.synthesis.questions.review import (
+from psyche_kedro.review.verdicts import (
     apply_review,
     export_review_batch,
     read_review_verdicts,

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from psyche_kedro.llm.chat_model import ChatModel
-from psyche_kedro.pipelines.synthesis.questions.agreement import krippendorff_alpha
 from psyche_kedro.pipelines.synthesis.questions.screening import (
     REASONABLE,
     UNREASONABLE,
@@ -20,6 +19,7 @@ from psyche_kedro.pipelines.synthesis.questions.screening import (
     screening_request,
 )
 from psyche_kedro.prompts import Prompt
+from psyche_kedro.review.agreement import krippendorff_alpha
 
 
 class Agreement(NamedTuple):

@@ -1,0 +1,1 @@
+"""The project's own commands, each imported when it is called."""

@@ -1,0 +1,55 @@
+"""``kedro agreement``: how far the judge's screen agrees with labelled questions."""
+
+from pathlib import Path
+
+import click
+import yaml
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.utils import find_kedro_project
+
+from psyche_kedro.commands.one_sentence import in_one_sentence
+from psyche_kedro.pipelines.synthesis.questions.screening_agreement import (
+    Agreement,
+    measure_agreement,
+)
+
+
+@click.command()
+@click.option("--env", help="Whose judge: base, endpoint, paper …")
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Labelled questions; conf/base/screening_labels.yml by default.",
+)
+@in_one_sentence
+def agreement(env: str | None, labels: Path | None) -> None:
+    """Screen labelled questions and print how far the judge agrees with the labels."""
+    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    path = labels or project / "conf/base/screening_labels.yml"
+    bootstrap_project(project)
+    with KedroSession.create(project, env=env) as session:
+        catalog = session.load_context().catalog
+        judge = catalog.load("judge_model")
+        found = measure_agreement(
+            yaml.safe_load(path.read_text(encoding="utf-8")),
+            prompt=catalog.load("screening_prompt"),
+            examples=catalog.load("screening_examples"),
+            judge=judge,
+        )
+    click.echo(describe(found, judge.name))
+
+
+def describe(found: Agreement, judge: str) -> str:
+    """Return the measures as lines of text."""
+    kinds = ", ".join(f"{k} {hit}/{n}" for k, (hit, n) in found.caught_by_kind.items())
+    alpha = "undefined" if found.alpha is None else f"{found.alpha:.2f}"
+    return "\n".join(
+        [
+            f"{judge} on {found.n} labelled questions",
+            f"  agrees on {found.right} ({found.right / found.n:.0%}),"
+            f" alpha {alpha}, {found.unread} verdicts unread",
+            f"  lets pass {found.kept_good:.0%} of the reasonable questions",
+            f"  catches {found.caught_bad:.0%} of the unreasonable ones ({kinds})",
+        ]
+    )

@@ -1,0 +1,111 @@
+"""``kedro estimate``: what a chapter will cost, before it is spent."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+import polars as pl
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.utils import find_kedro_project
+
+from psyche_kedro.commands.one_sentence import in_one_sentence
+from psyche_kedro.commands.run import PARAMS
+from psyche_kedro.hooks.estimate_basis import read_basis
+from psyche_kedro.pipelines.synthesis import parameters
+from psyche_kedro.pipelines.synthesis.costs.nodes import estimate_costs
+from psyche_kedro.pipelines.synthesis.questions.nodes import split_chunks
+
+_INPUTS = ("clean_documents", "clean_bank_questions", "useful_posts", "prices")
+_SETTINGS = {
+    "questions": parameters.QuestionParameters,
+    "distillation": parameters.DistillationParameters,
+    "rationales": parameters.RationaleParameters,
+    "dialogues": parameters.DialogueParameters,
+}
+_RESTS_ON = {
+    "last_run": "rates as in the last run",
+    "priors": "priors, where no run has measured a rate",
+}
+BOUNDS = ("low", "mid", "high")
+
+
+@click.command(name="estimate", params=[PARAMS])
+@click.option("--env", help="Whose models and prices: base, endpoint, paper …")
+@click.option(
+    "--pipeline",
+    type=click.Choice(["synthesis"]),
+    default="synthesis",
+    show_default=True,
+    help="The chapter; synthesis is where nearly all calls are.",
+)
+@in_one_sentence
+def estimate_command(env: str | None, pipeline: str, params: dict[str, Any]) -> None:
+    """Print calls, tokens and money per node and model, each with its range."""
+    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    bootstrap_project(project)
+    with KedroSession.create(project, env=env, runtime_params=params) as session:
+        context = session.load_context()
+        settings = context.config_loader["parameters"][pipeline]
+        basis = read_basis(context)
+        inputs = {name: context.catalog.load(name) for name in _INPUTS}
+    documents = inputs.pop("clean_documents")
+    chunks, _ = split_chunks(
+        documents, parameters.ChunkParameters(**settings["chunks"])
+    )
+    rows = estimate_costs(
+        chunks=chunks,
+        basis=basis.model_dump(),
+        **inputs,
+        **{key: kind(**settings[key]) for key, kind in _SETTINGS.items()},
+    )
+    click.echo(f"{pipeline}, by {_RESTS_ON[basis.rests_on]}; low … middle … high")
+    for line in describe(rows):
+        click.echo(line)
+
+
+def describe(estimates: pl.DataFrame) -> Iterable[str]:
+    """Yield a line for each node and model, and what they come to.
+
+    Args:
+        estimates: ``CostEstimate``.
+    """
+    for row in estimates.iter_rows(named=True):
+        yield (
+            f"  {row['node']:<24} {row['role']:<14}"
+            f" calls {_range(row, 'calls')} · in {_range(row, 'input_tokens')}"
+            f" · out {_range(row, 'output_tokens')} · {_money(row)}"
+        )
+    sums = estimates.sum().row(0, named=True)
+    currencies = estimates["currency"].drop_nulls()
+    total = sums | {"currency": next(iter(currencies), None)}
+    yield (
+        f"  in all: calls {_range(total, 'calls')} · in {_range(total, 'input_tokens')}"
+        f" · out {_range(total, 'output_tokens')} · {_money(total)}"
+        f"{_unpriced(estimates)}"
+    )
+    yield (
+        "  Calls are those the run needs, paid before or not. The store holds"
+        f" {sums['in_store']:,} replies of these models to these nodes: what of them"
+        " is asked again costs nothing."
+    )
+
+
+def _unpriced(estimates: pl.DataFrame) -> str:
+    """Return which roles a sum of money leaves out."""
+    lacking = estimates.filter(pl.col("currency").is_null())["role"].unique().sort()
+    if lacking.is_empty() or estimates["currency"].is_null().all():
+        return ""
+    return f" without {', '.join(lacking)}, whose model has no price"
+
+
+def _range(row: dict[str, float], name: str) -> str:
+    return " … ".join(f"{row[f'{name}_{bound}']:,.0f}" for bound in BOUNDS)
+
+
+def _money(row: dict[str, float]) -> str:
+    if row["currency"] is None:
+        return "no price"
+    amounts = " … ".join(f"{row[f'money_{bound}']:,.2f}" for bound in BOUNDS)
+    return f"{amounts} {row['currency']}"

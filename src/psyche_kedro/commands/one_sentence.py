@@ -1,0 +1,67 @@
+"""A command that ends in one sentence where the user can mend the cause.
+
+Kedro's own commands end in a traceback for a missing file as for a bug.
+"""
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Any
+
+import click
+from kedro.io import DatasetError
+from kedro.validation.exceptions import ParameterValidationError
+
+from psyche_kedro.hooks.configuration import ConfigurationError
+from psyche_kedro.llm import ChatModelError
+from psyche_kedro.prompts import PromptError
+
+MENDABLE = (
+    ChatModelError,
+    ConfigurationError,
+    DatasetError,
+    ParameterValidationError,
+    PromptError,
+)
+
+
+# How Kedro 1.7 words a parameter that its model refused: pydantic's report, as text.
+_PARAMETER = re.compile(
+    r"- Parameter '(?P<name>[^']+)':(?P<report>.*?)(?=\n- |\Z)", re.S
+)
+_COMPLAINT = re.compile(
+    r"^(?P<key>\S+)\n +(?P<what>.+?) \[type=\w+, input_value=(?P<given>.*?), input_t",
+    re.M | re.S,
+)
+
+
+def in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command that ends in one sentence where the user can mend the cause."""
+
+    @functools.wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except MENDABLE as error:
+            raise click.ClickException(_sentence(error)) from error
+        except KeyError as error:
+            # Kedro has no class of its own for credentials that are nowhere.
+            if "Unable to find credentials" not in str(error):
+                raise
+            raise click.ClickException(error.args[0]) from error
+
+    return wrapper
+
+
+def _sentence(error: Exception) -> str:
+    if not isinstance(error, ParameterValidationError):
+        return str(error)
+    complaints = [
+        f"'{parameter['name']}.{complaint['key']}' is {complaint['given']}: "
+        f"{complaint['what']}"
+        for parameter in _PARAMETER.finditer(str(error))
+        for complaint in _COMPLAINT.finditer(parameter["report"])
+    ]
+    if not complaints:
+        return str(error)
+    return f"Parameter {'; '.join(complaints)} (see conf/base/parameters)."

@@ -1,0 +1,152 @@
+"""``kedro replies``: what the reply store holds, and how to tidy, move and check it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from kedro.utils import find_kedro_project
+
+from psyche_kedro.llm import ChatModelError
+from psyche_kedro.llm.store.reply_store import ReplyStore, StoreSession
+from psyche_kedro.llm.store.upkeep import (
+    abandon_batches,
+    export_replies,
+    forget_failures,
+    import_replies,
+    list_holdings,
+    list_pending,
+    list_refusals,
+    prune_replies,
+    verify_store,
+)
+
+MEGABYTE = 1_000_000
+
+
+@click.group()
+@click.option(
+    "--store",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("data/replies.sqlite"),
+    show_default=True,
+    help="The reply store, from the project's root.",
+)
+@click.pass_context
+def replies(context: click.Context, path: Path) -> None:
+    """Show, prune, export, import and verify the stored model replies."""
+    path = (find_kedro_project(Path.cwd()) or Path.cwd()) / path
+    if not path.exists() and context.invoked_subcommand != "import":
+        raise click.ClickException(
+            f"There is no reply store at {path}: run something first, or name it with"
+            " --store."
+        )
+    context.obj = ReplyStore(path)
+
+
+@contextmanager
+def _open(store: ReplyStore) -> Iterator[StoreSession]:
+    try:
+        with store.open() as session:
+            yield session
+    except ChatModelError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@replies.command()
+@click.pass_obj
+def show(store: ReplyStore) -> None:
+    """Print size, models, tasks, hits, failures and batches under way."""
+    with _open(store) as session:
+        holdings, refusals = list_holdings(session), list_refusals(session)
+        pending = list_pending(session)
+    click.echo(f"{store.path}: {store.path.stat().st_size / MEGABYTE:.1f} MB")
+    for row in holdings:
+        click.echo(
+            f"  {row.model} · {row.task}: {row.replies} replies,"
+            f" {row.input_tokens:,} + {row.output_tokens:,} tokens, {row.hits} hits"
+        )
+    for refusal in refusals:
+        click.echo(
+            f"  {refusal.model} · {refusal.task}: {refusal.requests} failed"
+            f" ({refusal.reason})"
+        )
+    for batch in pending:
+        click.echo(
+            f"  {batch.model} · batch {batch.batch}: {batch.calls} calls submitted, not"
+            " collected"
+        )
+
+
+@replies.command()
+@click.option("--model", help="Identity as `show` prints it.")
+@click.option("--task", help="The node that asked.")
+@click.pass_obj
+def prune(store: ReplyStore, model: str | None, task: str | None) -> None:
+    """Remove the replies of a model, a task or both; they are paid for again."""
+    with _open(store) as session:
+        click.echo(f"{prune_replies(session, model=model, task=task)} replies removed")
+
+
+@replies.command()
+@click.option("--model", help="Identity as `show` prints it.")
+@click.option("--task", help="The node that asked.")
+@click.option("--reason", help="E.g. truncated, context_length, content_filter.")
+@click.pass_obj
+def retry(
+    store: ReplyStore, model: str | None, task: str | None, reason: str | None
+) -> None:
+    """Forget failures, so that the next run asks those requests again."""
+    with _open(store) as session:
+        count = forget_failures(session, model=model, task=task, reason=reason)
+    click.echo(f"{count} requests will be asked again by the next run")
+
+
+@replies.command()
+@click.pass_obj
+def abandon(store: ReplyStore) -> None:
+    """Forget the batches not collected; their calls are submitted and paid again.
+
+    For batches that the provider no longer has.
+    """
+    with _open(store) as session:
+        click.echo(f"{abandon_batches(session)} batches forgotten")
+
+
+@replies.command(name="export")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_obj
+def export_command(store: ReplyStore, file: Path) -> None:
+    """Write every reply to FILE, as JSON Lines."""
+    with _open(store) as session:
+        written, unreadable = export_replies(session, file)
+    click.echo(f"{written} replies written to {file}")
+    if unreadable:
+        raise click.ClickException(
+            f"{unreadable} replies of {store.path} cannot be read and were left out:"
+            " `kedro replies verify` names them; to be rid of them, move the store away"
+            f" and import {file}."
+        )
+
+
+@replies.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.pass_obj
+def import_command(store: ReplyStore, file: Path) -> None:
+    """Add the replies of an exported FILE that are not there yet."""
+    with _open(store) as session:
+        click.echo(f"{import_replies(session, file)} replies added")
+
+
+@replies.command()
+@click.pass_obj
+def verify(store: ReplyStore) -> None:
+    """Check the file and that every reply can be read."""
+    with _open(store):
+        wrong = verify_store(store)
+    for line in wrong:
+        click.echo(line)
+    if wrong:
+        raise click.ClickException(f"{len(wrong)} faults in {store.path}.")
+    click.echo(f"{store.path} is sound")

@@ -1,0 +1,56 @@
+"""``kedro run`` that ends in one sentence where the user can mend the cause."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+from kedro.framework.cli import project
+from kedro.framework.project import pipelines
+from kedro.pipeline import Pipeline
+
+from psyche_kedro.commands.one_sentence import in_one_sentence
+from psyche_kedro.hooks.configuration import ConfigurationError
+
+_FILTERS = (
+    "tags",
+    "from_nodes",
+    "to_nodes",
+    "node_names",
+    "from_inputs",
+    "to_outputs",
+)
+
+
+def _run(**options: Any) -> None:
+    """Run as Kedro does, once all that was named is known to be there."""
+    named = [options["pipeline"], *(options["pipelines"] or ())]
+    _check_nodes([name for name in named if name] or ["__default__"], options)
+    project.run.callback(**options)
+
+
+def _check_nodes(names: Sequence[str], options: Mapping[str, Any]) -> None:
+    """Raise unless each pipeline is there, and some of their nodes are chosen."""
+    for name in names:
+        if name not in pipelines:
+            raise ConfigurationError(
+                f"There is no pipeline '{name}': choose of {', '.join(pipelines)}."
+            )
+    whole = sum((pipelines[name] for name in names), Pipeline([]))
+    chosen = {name: options[name] for name in _FILTERS}
+    try:
+        whole.filter(**chosen, node_namespaces=options["namespaces"])
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{str(error).rstrip('.')} (`kedro registry describe` lists the nodes)."
+        ) from error
+
+
+PARAMS = next(option for option in project.run.params if option.name == "params")
+"""Kedro's own ``--params``: dots nest, numbers are numbers."""
+
+run = click.Command(
+    "run",
+    callback=in_one_sentence(_run),
+    params=project.run.params,
+    help=project.run.help,
+)

@@ -1,0 +1,77 @@
+"""A run is checked before its first node."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import settings
+from kedro.io import DataCatalog, DatasetError
+from kedro.pipeline import Pipeline
+
+from psyche_kedro.hooks.configuration import ConfigurationError
+from psyche_kedro.llm import ChatModelError
+
+
+class ConfigurationCheck:
+    """Stops a run whose configuration cannot work, before its first node.
+
+    Kedro takes run-time parameters that no one declared in silence, and finds a missing
+    key only after hours of nodes that did not need it.
+    """
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Refuse run-time parameters that no configuration file declares."""
+        given = context.config_loader.runtime_params or {}
+        if not given:
+            return
+        declared = set(_paths(_declared(context)))
+        for path in _paths(given):
+            if path not in declared:
+                raise ConfigurationError(
+                    f"No configuration declares the parameter '{path}': `--params` "
+                    f"overrides {_nearest(path, declared)}."
+                )
+
+    # First: what stops here shall leave no run in MLflow, which would call it finished.
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Ask every free input that can tell whether it is usable."""
+        if faults := list(_unusable(pipeline, catalog)):
+            raise ConfigurationError(" ".join(faults))
+
+
+def _unusable(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
+    for name in sorted(pipeline.inputs()):
+        dataset = catalog.get(name)
+        try:
+            if hasattr(dataset, "check"):
+                dataset.check()
+        except (ChatModelError, DatasetError) as error:
+            yield str(error)
+
+
+def _declared(context: KedroContext) -> dict[str, Any]:
+    loader = context.config_loader
+    plain = OmegaConfigLoader(
+        loader.conf_source, env=loader.env, **settings.CONFIG_LOADER_ARGS
+    )
+    return {**plain["globals"], **plain["parameters"]}
+
+
+def _paths(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted path of every key, inner ones included."""
+    for key, value in tree.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _paths(value, f"{prefix}{key}.")
+
+
+def _nearest(path: str, declared: set[str]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - only for the message
+
+    near = get_close_matches(path, declared, n=3, cutoff=0.5)
+    roots = sorted(path for path in declared if "." not in path and path[0] != "_")
+    return f"one of {', '.join(near or roots)}"

@@ -1,0 +1,133 @@
+"""What kedro-mlflow leaves out of a run's record."""
+
+import atexit
+import dataclasses
+import logging
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+
+MLFLOW_VALUE_CHARS = 500
+
+_LOG = logging.getLogger(__name__)
+
+
+class RunRecord:
+    """Adds to the MLflow run what kedro-mlflow leaves out.
+
+    The git commit, typed parameters flattened, prompt digests, the rows of every table,
+    the scores, the report; and KILLED instead of FINISHED after Ctrl-C.
+    """
+
+    def __init__(self) -> None:
+        self._ended = False
+
+    @hook_impl(trylast=True)
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
+        """Log what the run is made of; end those before it whose process is gone."""
+        import mlflow  # noqa: PLC0415 - dear to import
+
+        from psyche_kedro.hooks.killed_runs import end_killed_runs, hold_lock  # noqa: PLC0415
+
+        self._ended = False
+        run = mlflow.active_run()
+        if run is None:
+            return
+        hold_lock(run.info, Path(run_params["project_path"]))
+        atexit.register(self._close)
+        if ended := end_killed_runs(run.info):
+            _LOG.info(
+                "earlier runs ended as KILLED, for their processes are gone: %d", ended
+            )
+        mlflow.set_tags({"git_commit": _git_commit(), "outcome": "interrupted"})
+        mlflow.log_params(_flat_parameters(pipeline, catalog))
+        mlflow.log_params(_prompt_digests(pipeline, catalog))
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Log the rows of a table, and what the scores say."""
+        import mlflow  # noqa: PLC0415 - dear to import
+        import polars as pl  # noqa: PLC0415 - every kedro command loads this module
+
+        if mlflow.active_run() is None or not isinstance(data, pl.DataFrame):
+            return
+        mlflow.log_metric(f"rows.{dataset_name}", data.height)
+        if dataset_name == "scores":
+            mlflow.log_metrics(_score_metrics(data))
+
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Log the report, and say that the run completed."""
+        import mlflow  # noqa: PLC0415 - dear to import
+
+        self._ended = True
+        if mlflow.active_run() is None:
+            return
+        mlflow.set_tag("outcome", "completed")
+        for name in {"report_html", "report_md"} & pipeline.all_outputs():
+            mlflow.log_artifact(str(catalog.get(name)._filepath))
+
+    @hook_impl(tryfirst=True)
+    def on_pipeline_error(self, error: Exception) -> None:
+        """Say that the run failed; the error's class only, it may quote a row."""
+        import mlflow  # noqa: PLC0415 - dear to import
+
+        self._ended = True
+        if mlflow.active_run() is not None:
+            mlflow.set_tags({"outcome": "failed", "error": type(error).__name__})
+
+    def _close(self) -> None:
+        import mlflow  # noqa: PLC0415 - dear to import
+
+        # A bare set_terminated is overwritten by MLflow's own atexit (tried).
+        while not self._ended and mlflow.active_run() is not None:
+            mlflow.end_run("KILLED")
+
+
+def _git_commit() -> str:
+    result = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.stdout.strip() or "not a git checkout"
+
+
+def _flat_parameters(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name in sorted(pipeline.inputs()):
+        if name.startswith("params:"):
+            _flatten(name.removeprefix("params:"), catalog.load(name), flat)
+    return flat
+
+
+def _flatten(prefix: str, value: Any, flat: dict[str, str]) -> None:
+    if hasattr(value, "model_dump"):
+        value = value.model_dump()
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _flatten(f"{prefix}.{key}", inner, flat)
+    else:
+        flat[prefix] = str(value)[:MLFLOW_VALUE_CHARS]
+
+
+def _prompt_digests(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
+    names = sorted(n for n in pipeline.inputs() if n.endswith("_prompt"))
+    return {f"prompts.{n}": catalog.load(n).digest for n in names}
+
+
+def _score_metrics(scores: Any) -> dict[str, float]:
+    rows = scores.drop_nulls("value").iter_rows(named=True)
+    path = ("role", "benchmark", "cell", "protocol", "metric")
+    return {"score." + ".".join(row[p] for p in path): row["value"] for row in rows}

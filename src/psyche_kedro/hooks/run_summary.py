@@ -1,0 +1,36 @@
+"""Where a run ended up."""
+
+import logging
+from typing import Any
+
+import click
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+
+_LOG = logging.getLogger(__name__)
+
+
+class RunSummary:
+    """Prints where a run ended up, and what it could not read."""
+
+    @hook_impl
+    def after_node_run(self, outputs: dict[str, Any], catalog: DataCatalog) -> None:
+        """Say how many sources could not be read; the table says which and why."""
+        unread = outputs.get("unreadable_sources")
+        if unread is None or unread.is_empty():
+            return
+        counts = unread["reason"].value_counts(sort=True).iter_rows()
+        _LOG.warning(
+            "%d sources, or parts of them, could not be read (%s): %s names them.",
+            unread.height,
+            ", ".join(f"{reason} {count}" for reason, count in counts),
+            catalog.get("unreadable_sources")._filepath,
+        )
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Print the summary that the last chapter wrote."""
+        if "report_summary" in pipeline.all_outputs():
+            click.echo(catalog.load("report_summary"))
+            click.echo(f"\nreport: {catalog.get('report_html')._filepath}")

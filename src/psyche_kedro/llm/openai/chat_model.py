@@ -1,0 +1,375 @@
+"""A ``ChatModel`` over OpenAI-compatible endpoints; the only importer of ``openai``.
+
+The SDK is the only door: it brings proxies, custom CAs and the wire format. Two things
+make it cheap (measured, ``benchmarks/README.md``): its aiohttp transport, and ``post``
+instead of ``chat.completions.create``, which skips building pydantic models that nobody
+reads. Its own retries are off, because they sleep on the slot.
+"""
+
+import contextlib
+import email.utils
+import functools
+import re
+import ssl
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+import httpx2
+import openai
+
+from psyche_kedro.llm.accounts import Account
+from psyche_kedro.llm.chat_model import ChatModelError, ChatRequest, Outcome
+from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
+from psyche_kedro.llm.event_loop import run_to_end
+from psyche_kedro.llm.openai.batch import BatchSender, BatchState
+from psyche_kedro.llm.openai.completions import (
+    CountTokens,
+    estimate_from_characters,
+    kind_of_refusal,
+    read_completion,
+    wire_body,
+)
+from psyche_kedro.llm.openai.dispatch import Dispatcher
+from psyche_kedro.llm.openai.endpoints import Endpoint
+from psyche_kedro.llm.openai.lanes import Lane
+from psyche_kedro.llm.openai.patience import Patience
+from psyche_kedro.llm.openai.structured import SchemaSupport
+from psyche_kedro.llm.store.reply_store import ReplyStore
+from psyche_kedro.llm.store.submissions import Submissions
+
+_RESERVED: Final = frozenset({"messages", "model", "n", "response_format", "stream"})
+_CONNECT_SECONDS: Final = 30.0
+_CONNECTIONS: Final = 100_000
+_STRANGERS: Final = 3
+_NO_COMPLETIONS: Final = 32
+_CODE: Final = re.compile(r"[\w.:-]{1,80}")
+_BATCH_RETRIES: Final = 8
+_BODY_KEPT: Final = 4_000
+
+_STOPPING: Final = {401, 402, 403, 404}
+_STOPPING_CODES: Final = {"Arrearage", "insufficient_quota", "model_not_found"}
+
+
+class OpenAIChatModel:
+    """Answers requests concurrently, each at most once ever.
+
+    Args:
+        model: Id as the endpoints know it.
+        endpoints: Where to send requests; one model may be served by several.
+        store: Where replies are kept.
+        sampling: Fields of the chat-completions request, e.g. ``temperature``.
+        revision: Which weights stand behind the id, where the id does not say.
+        patience: When to give up.
+        account: What counts the tokens and watches the budget.
+        aliases: Other names under which an endpoint may say it answered.
+        mode: ``online``, or ``batch`` for the Batch API of the first endpoint.
+        count_tokens: For an estimate where an endpoint reports no usage.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a catalog entry may set
+        self,
+        model: str,
+        *,
+        endpoints: Sequence[Endpoint],
+        store: ReplyStore,
+        sampling: Mapping[str, Any] | None = None,
+        revision: str | None = None,
+        patience: Patience | None = None,
+        account: Account | None = None,
+        aliases: Sequence[str] = (),
+        mode: str = "online",
+        count_tokens: CountTokens = estimate_from_characters,
+    ) -> None:
+        patience = patience or Patience()
+        sampling = dict(sampling or {})
+        if taken := _RESERVED & sampling.keys():
+            raise ChatModelError(
+                f"The sampling of model '{model}' names {sorted(taken)}, which the"
+                " requests set themselves: remove it."
+            )
+        name = f"{model}@{revision}" if revision else model
+        account = account or Account(name)
+        self._engine = Engine(
+            name,
+            sampling=sampling,
+            store=store,
+            transport=_BatchTransport(
+                model, endpoints[0], patience, store, account, count_tokens
+            )
+            if mode == "batch"
+            else _OnlineTransport(
+                (model, *aliases), endpoints, patience, store, account, count_tokens
+            ),
+            account=account,
+        )
+
+    @property
+    def name(self) -> str:
+        """The configured id, with ``@revision`` where one is given."""
+        return self._engine.name
+
+    def complete(self, requests: Iterable[ChatRequest]) -> list[Outcome]:
+        """Answer every request; see ``ChatModel.complete``."""
+        return self._engine.complete(requests)
+
+
+@dataclass(frozen=True, slots=True)
+class _OnlineTransport:
+    """Opens clients inside the loop that uses them: a pool belongs to its loop."""
+
+    names: Sequence[str]
+    endpoints: Sequence[Endpoint]
+    patience: Patience
+    store: ReplyStore
+    account: Account
+    count_tokens: CountTokens
+
+    def send(self, calls: Iterator[Call], deliver: Deliver) -> None:
+        run_to_end(self._send(calls, deliver))
+
+    async def _send(self, calls: Iterator[Call], deliver: Deliver) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            lanes = []
+            for endpoint in self.endpoints:
+                client = await stack.enter_async_context(open_client(endpoint))
+                lanes.append(Lane(endpoint, self._asker(client, endpoint.base_url)))
+            await Dispatcher(
+                lanes=lanes,
+                patience=self.patience,
+                ask=_Client.ask,
+                calls=calls,
+                deliver=deliver,
+                account=self.account,
+            ).run()
+
+    def _asker(self, client: openai.AsyncOpenAI, base_url: str) -> "_Client":
+        support = SchemaSupport(self.store, base_url, self.names[0])
+        return _Client(
+            client,
+            names=self.names,
+            base_url=base_url,
+            support=support,
+            count_tokens=self.count_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _BatchTransport:
+    model: str
+    endpoint: Endpoint
+    patience: Patience
+    store: ReplyStore
+    account: Account
+    count_tokens: CountTokens
+
+    def send(self, calls: Iterator[Call], deliver: Deliver) -> None:
+        run_to_end(self._send(calls, deliver))
+
+    async def _send(self, calls: Iterator[Call], deliver: Deliver) -> None:
+        base_url = self.endpoint.base_url
+        async with open_client(self.endpoint) as client:
+            # Nothing waits for a slot here, so the SDK may retry and sleep.
+            patient = client.with_options(
+                max_retries=_BATCH_RETRIES, timeout=self.patience.timeout_seconds
+            )
+            support = SchemaSupport(self.store, base_url, self.model)
+            sender = BatchSender(
+                self.model,
+                api=_BatchApi(patient),
+                submissions=Submissions(self.store, base_url, self.model),
+                account=self.account,
+                poll_seconds=self.patience.poll_seconds,
+                count_tokens=self.count_tokens,
+                schema_mode=support.recall() or "json_schema",
+            )
+            try:
+                await sender.send(calls, deliver)
+            except openai.NotFoundError as error:
+                raise ChatModelError(
+                    f"The Batch API at {base_url} has no such batch or file (HTTP 404):"
+                    " if the base_url and the key are those that it was submitted with,"
+                    " it is gone; `kedro replies abandon` forgets it, and the next run"
+                    " submits its calls again."
+                ) from error
+            except (openai.APIError, aiohttp.ClientError, httpx2.HTTPError) as error:
+                raise ChatModelError(
+                    f"The Batch API at {base_url} failed"
+                    f" ({type(error).__name__}): mend that and run the same command"
+                    " again; what was submitted is collected then."
+                ) from error
+
+
+class _BatchApi:
+    """The OpenAI Batch API as ``BatchSender`` wants it."""
+
+    def __init__(self, client: openai.AsyncOpenAI) -> None:
+        self._client = client
+
+    async def submit(self, lines: bytes, submission: str) -> str:
+        file = await self._client.files.create(
+            file=(f"{submission}.jsonl", lines), purpose="batch"
+        )
+        batch = await self._client.batches.create(
+            input_file_id=file.id,
+            endpoint="/v1/chat/completions",
+            completion_window="24h",
+            metadata={"submission": submission},
+        )
+        return batch.id
+
+    async def find(self, submission: str) -> str | None:
+        async for batch in self._client.batches.list():
+            if (batch.metadata or {}).get("submission") == submission:
+                return batch.id
+        return None
+
+    async def state(self, batch: str) -> BatchState:
+        said = await self._client.batches.retrieve(batch)
+        files = [file for file in (said.output_file_id, said.error_file_id) if file]
+        errors = (said.errors.data if said.errors else None) or []
+        return BatchState(said.status, files, ", ".join(str(e.code) for e in errors))
+
+    async def download(self, file: str) -> bytes:
+        return (await self._client.files.content(file)).content
+
+
+class _Client:
+    """Sends one attempt to one endpoint and says what became of it."""
+
+    def __init__(
+        self,
+        client: openai.AsyncOpenAI,
+        *,
+        names: Sequence[str],
+        base_url: str,
+        support: SchemaSupport,
+        count_tokens: CountTokens,
+    ) -> None:
+        self._client = client
+        # Said once: the SDK would join the URL and copy its defaults for every request.
+        self._url = f"{client.base_url}chat/completions"
+        self._options: openai.RequestOptions = {
+            "headers": {},
+            "max_retries": 0,
+            "params": {},
+            "security": {"bearer_auth": True},
+            "timeout": client.timeout,
+        }
+        self._names = names
+        self._base_url = base_url
+        self._support = support
+        self._count_tokens = count_tokens
+        self._known = False
+        self._strangers = 0
+        self._no_completions = 0
+
+    async def ask(self, call: Call) -> Answer | Fault:
+        if call.request.schema is None:
+            return await self._post(wire_body(self._names[0], call), call)
+        return await self._support.ask(
+            lambda fields: self._post(
+                {**wire_body(self._names[0], call), **fields}, call
+            ),
+            call.request.schema,
+        )
+
+    async def _post(self, body: Mapping[str, Any], call: Call) -> Answer | Fault:
+        try:
+            response = await self._client.post(
+                self._url, body=body, cast_to=httpx2.Response, options=self._options
+            )
+        except openai.APIStatusError as error:
+            return self._refused(error)
+        # The aiohttp transport lets some of aiohttp's own errors through.
+        except (openai.APIError, aiohttp.ClientError, httpx2.HTTPError) as error:
+            return Fault("connection", type(error.__cause__ or error).__name__)
+        except UnicodeEncodeError:
+            return Fault("bad_request", "half a character (a surrogate) in the request")
+        answer = read_completion(
+            response.content,
+            call.request.messages,
+            names=self._names,
+            count_tokens=self._count_tokens,
+        )
+        return self._recognised(answer)
+
+    def _recognised(self, answer: Answer | Fault) -> Answer | Fault:
+        """Stop where the endpoint never was what was asked for: retries cost money."""
+        if isinstance(answer, Answer):
+            self._known = True
+            return answer
+        self._strangers += answer.reason == "wrong_model"
+        if self._strangers >= _STRANGERS and not self._known:
+            raise ChatModelError(
+                f"The endpoint {self._base_url} was asked for model '{self._names[0]}'"
+                f" and {answer.detail}: add that name to `aliases` of the catalog entry"
+                " if it is the same model."
+            )
+        self._no_completions += answer.reason == "bad_body"
+        if self._no_completions >= _NO_COMPLETIONS and not self._known:
+            raise ChatModelError(
+                f"The endpoint {self._base_url} answers, but {_NO_COMPLETIONS} times it"
+                " was no chat completion: check that its base_url ends where"
+                " /chat/completions follows, and that no log-in page and no gateway"
+                " that streams stands in between."
+            )
+        return answer
+
+    def _refused(self, error: openai.APIStatusError) -> Fault:
+        # A code is a slug; a sentence in its place might quote the request.
+        code = str(error.code) if _CODE.fullmatch(str(error.code or "")) else ""
+        status = error.status_code
+        if status in _STOPPING or code in _STOPPING_CODES:
+            raise ChatModelError(
+                f"The endpoint {self._base_url} refused model '{self._names[0]}'"
+                f" (HTTP {status}{f', {code}' if code else ''}): check the api_key of"
+                " its credentials, the balance of the account, the model's id and the"
+                " base_url."
+            ) from error
+        return Fault(
+            kind_of_refusal(status, f"{code} {error.response.text}"),
+            f"HTTP {status}{f', {code}' if code else ''}",
+            body=error.response.text[:_BODY_KEPT],
+            retry_after=_retry_after(error.response.headers),
+        )
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Return the seconds that the header asks for: a number or a date."""
+    with contextlib.suppress(ValueError):
+        return max(0.0, float(headers.get("retry-after-ms", "")) / 1_000)
+    said = headers.get("retry-after", "")
+    with contextlib.suppress(ValueError):
+        return max(0.0, float(said))
+    with contextlib.suppress(ValueError, TypeError):
+        date = email.utils.parsedate_to_datetime(said)
+        return max(0.0, date.timestamp() - time.time())
+    return 0.0
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Return the TLS settings, with ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` obeyed.
+
+    Made once: reading the certificates takes 40 ms, a node may ask a thousand times.
+    """
+    return httpx2.create_ssl_context()
+
+
+def open_client(endpoint: Endpoint) -> openai.AsyncOpenAI:
+    """Return a client with one connection for each request in flight and no retries."""
+    return openai.AsyncOpenAI(
+        base_url=endpoint.base_url,
+        # The SDK refuses an empty key; servers that ask for none ignore this one.
+        api_key=endpoint.api_key.get_secret_value() if endpoint.api_key else "none",
+        max_retries=0,
+        http_client=openai.DefaultAioHttpClient(
+            verify=_tls(),
+            timeout=httpx2.Timeout(None, connect=_CONNECT_SECONDS),
+            # None would mean aiohttp's own limit, 100; the window limits already.
+            limits=httpx2.Limits(max_connections=_CONNECTIONS),
+        ),
+    )

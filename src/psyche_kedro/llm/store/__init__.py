@@ -1,0 +1,1 @@
+"""Where replies are kept, and batches under way."""

@@ -1,0 +1,1 @@
+"""Names, places and contact details replaced (§2.1; Ethics)."""

@@ -1,0 +1,150 @@
+"""Names, places and contacts out of posts (Ethics: "names, locations, contacts").
+
+Layers, each over the whole conversation: contacts by pattern, places by gazetteer and
+suffix, names by rule and by jieba. Every span becomes a placeholder that is the same
+throughout a conversation, as ``[人名1]``; what it stood for is stored nowhere. Then a
+gate: the pattern layer must find nothing more, or the run stops.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from psyche_kedro.pipelines.cleaning.deidentification.contacts import find_contacts
+from psyche_kedro.pipelines.cleaning.deidentification.names import (
+    find_dotted_names,
+    find_english_names,
+    find_known_names,
+    find_names_by_reading,
+    find_names_by_rule,
+)
+from psyche_kedro.pipelines.cleaning.deidentification.places import find_places
+from psyche_kedro.pipelines.cleaning.deidentification.spans import (
+    Span,
+    without_overlaps,
+)
+
+PLACEHOLDERS = {
+    "phone": "电话",
+    "id_card": "证件号",
+    "email": "邮箱",
+    "qq": "QQ号",
+    "wechat": "微信号",
+    "bank_card": "卡号",
+    "plate": "车牌",
+    "handle": "账号",
+    "birthday": "出生日期",
+    "url": "链接",
+    "place": "地点",
+    "name": "人名",
+    "contact": "联系方式",
+}
+NUMBERED = frozenset({"name", "place"})
+"""Kinds of which a conversation may name several that must stay apart."""
+PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(PLACEHOLDERS.values())})\d*\]")
+
+
+class LeakError(Exception):
+    """Text that should carry no contact does; nothing of it may be saved."""
+
+
+def find_spans(text: str, allowed: frozenset[str]) -> list[Span]:
+    """Return what must be masked in ``text``, in order, none overlapping.
+
+    Args:
+        text: Normalised text.
+        allowed: Digits of crisis and emergency numbers.
+    """
+    found = (span for layer in _layers(allowed) for span in layer(text))
+    return without_overlaps(_outside_placeholders(text, found))
+
+
+def _outside_placeholders(text: str, spans: Iterable[Span]) -> Iterator[Span]:
+    taken = [m.span() for m in PLACEHOLDER.finditer(text)]
+    for span in spans:
+        if all(span.end <= start or end <= span.start for start, end in taken):
+            yield span
+
+
+def _layers(allowed: frozenset[str]) -> Iterator[Callable[[str], Iterator[Span]]]:
+    yield lambda text: find_contacts(text, allowed)
+    yield find_dotted_names
+    yield find_names_by_rule
+    yield find_english_names
+    yield find_places
+    yield find_names_by_reading
+
+
+def mask_conversation(texts: Sequence[str], allowed: frozenset[str]) -> list[str]:
+    """Return the texts of one conversation, masked with the same placeholders.
+
+    Args:
+        texts: ``[n]`` messages.
+        allowed: Digits of crisis and emergency numbers.
+    """
+    spans = [find_spans(text, allowed) for text in texts]
+    names = _names(texts, spans)
+    spans = [
+        without_overlaps([*found, *find_known_names(text, names)])
+        for text, found in zip(texts, spans, strict=True)
+    ]
+    known: dict[tuple[str, str], str] = {}
+    masked = [_masked(t, s, known) for t, s in zip(texts, spans, strict=True)]
+    return [without_contacts(text, allowed) for text in masked]
+
+
+def without_contacts(text: str, allowed: frozenset[str]) -> str:
+    """Return a masked text masked again while that shows contacts: @甲@乙."""
+    while found := list(_outside_placeholders(text, find_contacts(text, allowed))):
+        text = _masked(text, without_overlaps(found), {})
+    return text
+
+
+def _names(texts: Sequence[str], spans: Sequence[list[Span]]) -> set[str]:
+    return {
+        text[span.start : span.end]
+        for text, found in zip(texts, spans, strict=True)
+        for span in found
+        if span.kind == "name"
+    }
+
+
+def _masked(text: str, spans: list[Span], known: dict[tuple[str, str], str]) -> str:
+    parts, start = [], 0
+    for span in spans:
+        value = text[span.start : span.end]
+        parts += [text[start : span.start], _placeholder(span.kind, value, known)]
+        start = span.end
+    return "".join([*parts, text[start:]])
+
+
+def _placeholder(kind: str, value: str, known: dict[tuple[str, str], str]) -> str:
+    """Return the placeholder of a value: its own, or that of the name it ends."""
+    label = PLACEHOLDERS[kind]
+    if kind not in NUMBERED:
+        return f"[{label}]"
+    for (other, longer), placeholder in known.items():
+        if kind == other == "name" and longer.endswith(value) and len(value) > 1:
+            return placeholder
+    number = 1 + sum(other == kind for other, _ in known)
+    return known.setdefault((kind, value), f"[{label}{number}]")
+
+
+def check_no_contacts(
+    texts: Iterator[tuple[str, str]], allowed: frozenset[str]
+) -> None:
+    """Stop the run if a pattern finds a contact in what was masked.
+
+    Args:
+        texts: ``(row id, text)`` pairs of everything that is about to be saved.
+        allowed: Digits of crisis and emergency numbers.
+
+    Raises:
+        LeakError: Naming the first row and the kind, never the text.
+    """
+    for row_id, text in texts:
+        if span := next(find_contacts(PLACEHOLDER.sub("|", text), allowed), None):
+            raise LeakError(
+                f"Row {row_id} still holds a contact of kind '{span.kind}' after "
+                "de-identification: nothing was saved; mend the masking in "
+                "cleaning/deidentify.py before running again."
+            )

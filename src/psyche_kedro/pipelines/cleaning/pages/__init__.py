@@ -1,0 +1,1 @@
+"""Book pages without running heads, page numbers and broken lines."""

@@ -1,0 +1,1 @@
+"""Texts in normal form (§2.1 Data Cleaning 2)."""

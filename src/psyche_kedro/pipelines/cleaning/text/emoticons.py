@@ -1,0 +1,101 @@
+"""Links, emojis, kaomoji and stickers out of posts (§2.1).
+
+Only out of posts: in a question bank ``A:P`` is an option and ``(SD=0.8)`` a statistic.
+A kaomoji is told by its structure, not by a list: a short bracket group without a pair
+of Han, a Latin word or a number, and with a character that mathematics and typography
+do not use. Stickers are the closed list of WeChat's and Weibo's names.
+"""
+
+import re
+import unicodedata
+
+from psyche_kedro.pipelines.cleaning.text.punctuation import HAN
+
+LINK = re.compile(
+    r"(?:https?|ftp)://[!-~]+|(?<![@A-Za-z0-9.])www\.[!-~]+"
+    r"|(?<![@#A-Za-z0-9.-])(?<![Tt][)\]）】])(?:[A-Za-z0-9-]+\.)+(?:com|cn|net|org|cc|top|xyz|info|vip|club)"
+    r"(?:/[!-~]*)?(?![A-Za-z0-9])"
+)
+EMOJIS = (
+    "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\u3030\u303d\u3297"
+    "\u3299\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f"
+)
+EMOJI = re.compile(f"[0-9#*]\ufe0f?\u20e3|[{EMOJIS}]+")
+STICKER = re.compile(
+    r"\[(?:微笑|撇嘴|色|发呆|得意|流泪|害羞|闭嘴|睡|大哭|尴尬|发怒|调皮|呲牙|惊讶|难过|囧|抓狂"
+    r"|吐|偷笑|愉快|可爱|白眼|傲慢|困|惊恐|憨笑|悠闲|咒骂|疑问|嘘|晕|衰|骷髅|敲打|再见|擦汗"
+    r"|抠鼻|鼓掌|坏笑|右哼哼|左哼哼|哈欠|鄙视|委屈|快哭了|阴险|亲亲|可怜|笑脸|生病|脸红"
+    r"|破涕为笑|恐惧|失望|无语|嘿哈|捂脸|奸笑|机智|皱眉|耶|吃瓜|加油|汗|天啊|旺柴|好的|打脸"
+    r"|哇|翻白眼|666|让我看看|叹气|苦涩|裂开|嘴唇|爱心|心碎|拥抱|抱抱|强|弱|握手|胜利|抱拳"
+    r"|勾引|拳头|OK|合十|啤酒|咖啡|蛋糕|玫瑰|凋谢|菜刀|炸弹|便便|月亮|太阳|庆祝|礼物|红包"
+    r"|發|福|烟花|爆竹|猪头|跳跳|发抖|转圈|doge|笑cry|泪|允悲|二哈|哈哈|思考|费解|摊手|跪了"
+    r"|蜡烛|心|作揖|good|赞|赞R|笑哭R|哭惹R|害羞R)\]|/::?[~)BD<$XZ'(@PO]|/:[a-z]{2,12}"
+)
+_EDGE = "[^\\s\u4e00-\u9fffA-Za-z0-9，。！？、；：“”‘’（）()《》<>=+\\-.,%\\[\\]【】]"
+BRACKETED = re.compile(
+    rf"(?:(?<![A-Za-z0-9])[oO])?{_EDGE}{{0,5}}[(（]([^()（）\n]{{1,16}})[)）](?:{_EDGE}{{0,6}}[oOaz]?(?![A-Za-z0-9]))?"
+)
+BARE = re.compile(
+    r"(?<![A-Za-z0-9=+\-*/^_\\])(?:T[_＿.v]+T|Q[A_]Q|TAT|q[wA]q|[＾^][_oO.▽]+[＾^]|>[_.]+<"
+    r"|=[_]=|-[_]-(?:\|\||b)?|[눈ಠ◉][_﹏][눈ಠ◉]|[oO][_.][oO]\??|0v0|o[rt]z|O[rR]Z|OTZ|囧rz"
+    r"|[xX]D|2333+|h{4,}|hiahia)(?![A-Za-z0-9=+*/^_])"
+)
+WESTERN = re.compile(
+    rf"(?<![案选题项为A-Za-z0-9.])[:;=][-'o^]?[)(DPp|*](?=\s|$|[{HAN}，。！？])"
+)
+FACE = re.compile(
+    r"[*~@]{0,2}\s?[\^><@TtQqUuoOxX\-=;~。]\s?[_.oOwWvV▽ω﹏\-]{1,3}"
+    r"\s?[\^<>@TtQqUuoOxX\-=;~。][*~@|]{0,2}"
+)
+PLAIN = frozenset(
+    "+−–—<>≤≥≈±×÷%.,:;/*^_~′'\"|&@#!?？！…、，。：；°℃$√∞∑∏∫∂∈∩∪→←↑↓①②③④⑤⑥⑦⑧⑨⑩ ·²³¹½¼"
+    "αβγδεζηθικλμνξπρστυφχψωΑΒΓΔΘΛΞΠΣΦΨΩ“”‘’《》【】[]「」～"
+)
+WORDS = re.compile(rf"[{HAN}]{{2}}|[A-Za-z]{{3}}|[0-9]")
+FACE_CATEGORIES = frozenset(
+    {"So", "Sk", "Lm", "Mn", "Lo", "Sm", "Po", "Pc", "Ll", "Lu"}
+)
+FACE_MARKS = "TQq＾^>=_눈ಠ◉oO囧xXh"
+MARKS = re.compile(f"[(（\\[/:;02{FACE_MARKS}{EMOJIS}](?:(?<![02])|(?<=2)333|(?<=0)v0)")
+"""What every match holds; begun with a class of characters, to which ``re`` skips."""
+
+
+def strip_emoticons(text: str) -> str:
+    """Return a post without links, emojis, kaomoji and stickers."""
+    if "." in text or "://" in text:
+        text = LINK.sub("", text)
+    marks = frozenset(MARKS.findall(text))
+    if not marks:
+        return text
+    for held, pattern, replacement in STEPS:
+        if marks & held:
+            text = pattern.sub(replacement, text)
+    return EMOJI.sub("", text)
+
+
+def is_face(inside: str) -> bool:
+    """Return whether what stands between brackets is a face.
+
+    Args:
+        inside: Text between two brackets, up to 16 characters.
+    """
+    inside = inside.strip()
+    if not inside or WORDS.search(inside):
+        return False
+    odd = [c for c in inside if not (c.isascii() or c in PLAIN or "一" <= c <= "鿿")]
+    if any(unicodedata.category(c) in FACE_CATEGORIES for c in odd):
+        return True
+    return FACE.fullmatch(inside) is not None
+
+
+def _without_face(match: re.Match[str]) -> str:
+    return "" if is_face(match[1]) else match[0]
+
+
+STEPS = (
+    (frozenset("[/"), STICKER, ""),
+    (frozenset("(（"), BRACKETED, _without_face),
+    (frozenset(FACE_MARKS) | {"2333", "0v0"}, BARE, ""),
+    (frozenset(":;="), WESTERN, ""),
+)
+"""What a match of a pattern holds, the pattern, by what it is replaced."""

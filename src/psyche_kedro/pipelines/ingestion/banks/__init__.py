@@ -1,0 +1,1 @@
+"""Question banks: from their layouts to questions."""

@@ -1,0 +1,1 @@
+"""Files as people hand them over: types, encodings, records, markup."""

@@ -1,0 +1,158 @@
+"""olmOCR, page by page.
+
+The paper reads images and PDFs with olmOCR (§2.1). Its command line discards a whole
+book for one page that fails and exits with 0 (tried: 1 page of 61), so we take its
+renderer, its prompt and its reply format and ask through our own ``ChatModel``:
+back-off is the gateway's, and its reply store, keyed by the picture, the prompt, the
+model and the sampling, is the page store. A rerun asks only for what is missing.
+
+A reply is YAML front matter, then the page in Markdown::
+
+    ---
+    primary_language: zh
+    is_rotation_valid: True
+    rotation_correction: 0
+    is_table: False
+    is_diagram: False
+    ---
+    # 第一章 …
+"""
+
+import base64
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome
+from psyche_kedro.pipelines.ingestion.parameters import OlmocrParameters
+from psyche_kedro.pipelines.ingestion.textbooks.olmocr_pictures import (
+    draw,
+    require_renderer,
+    turn,
+)
+from psyche_kedro.pipelines.ingestion.textbooks.page_images import PageRef
+
+FENCE = re.compile(r"\A\s*```[a-z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
+THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
+WORTH_ANOTHER_TRY = frozenset(
+    {"truncated", "empty_reply", "no_front_matter", "turned", "repeating_reply"}
+)
+"""What another temperature may mend; the gateway has retried all else already."""
+REPEATED = re.compile(r"(.{4,60}?)\1{9,}", re.DOTALL)
+"""A reading that runs in a circle: a known failure of vision models."""
+
+
+class OlmocrPage(NamedTuple):
+    """What olmOCR made of one page.
+
+    Attributes:
+        text: Markdown; empty for a blank page.
+        problem: Why there is no usable text, as a slug; None when there is.
+        turn: Degrees by which the page must be turned before another attempt.
+    """
+
+    text: str
+    problem: str | None = None
+    turn: int = 0
+
+
+class _Try(NamedTuple):
+    ref: PageRef
+    turn: int = 0
+
+
+def read_pages(
+    refs: Sequence[PageRef], model: ChatModel, parameters: OlmocrParameters
+) -> dict[PageRef, OlmocrPage]:
+    """Return what olmOCR made of every page.
+
+    A page without a usable reply is asked for again at the next temperature, turned if
+    the reply says so.
+
+    Raises:
+        ChatModelError: If the renderer is not installed, before any page is asked.
+    """
+    require_renderer(refs, parameters)
+    pages: dict[PageRef, OlmocrPage] = {}
+    waiting = [_Try(ref) for ref in refs]
+    for attempt in range(len(parameters.temperatures)):
+        read = _ask(waiting, attempt, model, parameters)
+        pages |= {one.ref: page for one, page in read}
+        waiting = [
+            _Try(one.ref, (one.turn + page.turn) % 360)
+            for one, page in read
+            if page.problem in WORTH_ANOTHER_TRY
+        ]
+        if not waiting:
+            break
+    return pages
+
+
+def _ask(
+    tries: Sequence[_Try], attempt: int, model: ChatModel, parameters: OlmocrParameters
+) -> list[tuple[_Try, OlmocrPage]]:
+    """Return what came of each try; a page that could not be drawn is not asked for."""
+    asked: list[_Try] = []
+    undrawn: list[tuple[_Try, OlmocrPage]] = []
+
+    def requests() -> Iterator[ChatRequest]:
+        drawings = draw([one.ref for one in tries], parameters)
+        for one, drawing in zip(tries, drawings, strict=True):
+            if drawing.problem:
+                undrawn.append((one, OlmocrPage("", drawing.problem)))
+                continue
+            asked.append(one)
+            yield _request(turn(drawing.png, one.turn), attempt, parameters)
+
+    read = [read_reply(outcome) for outcome in model.complete(requests())]
+    return [*undrawn, *zip(asked, read, strict=True)]
+
+
+def _request(png: bytes, attempt: int, parameters: OlmocrParameters) -> ChatRequest:
+    # 0.2 s to import, and only a run with an endpoint needs it.
+    from olmocr.prompts import build_no_anchoring_v4_yaml_prompt  # noqa: PLC0415
+
+    url = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    content = [
+        {"type": "text", "text": build_no_anchoring_v4_yaml_prompt()},
+        {"type": "image_url", "image_url": {"url": url}},
+    ]
+    return ChatRequest(
+        messages=[{"role": "user", "content": content}],
+        task="read_textbooks",
+        sampling={
+            "temperature": parameters.temperatures[attempt],
+            "max_tokens": parameters.max_tokens,
+        },
+        attempt=attempt,
+    )
+
+
+def read_reply(outcome: Outcome) -> OlmocrPage:
+    """Return the page of a reply, its fences and thoughts taken off.
+
+    Args:
+        outcome: What the model answered; a ``Failure`` is a page with a problem.
+    """
+    from olmocr.prompts import PageResponse  # noqa: PLC0415
+    from olmocr.train.front_matter import FrontMatterParser  # noqa: PLC0415
+
+    if isinstance(outcome, Failure):
+        return OlmocrPage("", outcome.reason)
+    parser = FrontMatterParser(front_matter_class=PageResponse)
+    try:
+        matter, text = parser._extract_front_matter_and_text(_bare(outcome.text))
+        page = parser._parse_front_matter(matter, text)
+    except (ValueError, TypeError):
+        return OlmocrPage("", "no_front_matter")
+    if not page.is_rotation_valid and page.rotation_correction:
+        return OlmocrPage(page.natural_text or "", "turned", page.rotation_correction)
+    if page.natural_text and REPEATED.search(page.natural_text):
+        return OlmocrPage("", "repeating_reply")
+    return OlmocrPage(page.natural_text or "")
+
+
+def _bare(text: str) -> str:
+    text = THOUGHT.sub("", text, count=1).lstrip()
+    fenced = FENCE.match(text)
+    return (fenced[1] if fenced else text).lstrip()

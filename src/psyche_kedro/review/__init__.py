@@ -1,0 +1,1 @@
+"""Review by people: the form, their verdicts, how far they agree."""

@@ -1,0 +1,201 @@
+"""A configuration that cannot work stops the run at once, with the key and the mend."""
+
+import re
+import shutil
+import sqlite3
+import traceback
+
+import pytest
+
+from psyche_kedro.hooks.configuration import ConfigurationError
+from psyche_kedro.settings import CONFIG_LOADER_ARGS, CONFIG_LOADER_CLASS
+from whole_run import ROOT, run_kedro
+
+
+def refused(tmp_path, *arguments: str, **environment: str) -> str:
+    result = run_kedro("run", *arguments, data=tmp_path / "data", **environment)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr + result.stdout
+    assert not list((tmp_path / "data").rglob("*.parquet")), "a node ran before"
+    return next(
+        line for line in result.stderr.splitlines() if line.startswith("Error: ")
+    )
+
+
+def at(tmp_path, *pairs: str) -> str:
+    return ",".join([f"data={tmp_path / 'data'}", *pairs])
+
+
+def test_missing_keys_are_named_all_at_once(tmp_path):
+    keys = {"PSYCHE_JUDGE_API_KEY": "", "PSYCHE_TEACHER_API_KEY": ""}
+    message = refused(
+        tmp_path,
+        "--env=paper",
+        "--pipeline=synthesis",
+        "--params",
+        at(tmp_path),
+        **keys,
+    )
+    assert re.findall(r"without an api_key: set (\w+)", message) == list(keys)
+
+
+def test_credentials_that_are_nowhere_are_named(tmp_path):
+    conf = tmp_path / "conf"
+    shutil.copytree(ROOT / "conf" / "base", conf / "base")
+    (conf / "local").mkdir()
+    entry = (
+        "judge_model: {type: psyche_kedro.datasets.PromptDataset, credentials: mine}"
+    )
+    (conf / "local" / "catalog.yml").write_text(entry, encoding="utf-8")
+    said = refused(tmp_path, f"--conf-source={conf}", "--params", at(tmp_path))
+    assert said.startswith("Error: Unable to find credentials 'mine'")
+
+
+def test_an_undeclared_parameter_on_the_command_line_is_refused(tmp_path):
+    message = refused(
+        tmp_path, "--params", at(tmp_path, "synthesis.rationals.rounds=1")
+    )
+    assert "'synthesis.rationals'" in message
+    assert "synthesis.rationales" in message
+
+
+def test_a_wrong_type_is_refused_with_its_key(tmp_path):
+    message = refused(
+        tmp_path, "--params", at(tmp_path, "synthesis.rationales.rounds=many")
+    )
+    assert message == (
+        "Error: Parameter 'synthesis.rationales.rounds' is 'many': Input should be a"
+        " valid integer, unable to parse string as an integer"
+        " (see conf/base/parameters)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--env=nosuch", "There is no environment 'nosuch'"),
+        ("--pipeline=synthesys", "There is no pipeline 'synthesys'"),
+        ("--pipelines=cleaning,synthesys", "There is no pipeline 'synthesys'"),
+    ],
+)
+def test_a_name_that_is_not_there_is_one_sentence(tmp_path, argument, message):
+    said = refused(tmp_path, argument, "--params", at(tmp_path))
+    assert message in said
+    assert "endpoint" in said or "synthesis" in said, "what there is"
+
+
+def test_a_node_that_is_not_there_is_one_sentence(tmp_path):
+    said = refused(tmp_path, "--from-nodes=decontaminate", "--params", at(tmp_path))
+    assert "Did you mean: ['selection.decontaminate']?" in said
+
+
+@pytest.mark.parametrize("command", ["estimate", "agreement"])
+def test_every_command_checks_the_environment(tmp_path, command):
+    result = run_kedro(command, "--env=nosuch", data=tmp_path / "data")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "Error: There is no environment 'nosuch': " in result.stderr
+    assert "base, endpoint, local, paper." in result.stderr, "what there is"
+
+
+def read(conf, kind: str, **files: str | bytes):
+    """Read one kind of configuration from ``conf/local``, which holds ``files``."""
+    (conf / "local").mkdir(parents=True)
+    (conf / "base").mkdir()
+    for name, text in files.items():
+        path = conf / "local" / f"{name}.yml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return CONFIG_LOADER_CLASS(str(conf), **CONFIG_LOADER_ARGS)[kind]
+
+
+BROKEN = {
+    "teacher:\n\tapi_key: secret": "at line 2, column 1: indent with spaces",
+    "teacher:\n  api_key: secret\n model: x": "at line 3, column 2, in what begins at",
+    "teacher: {api_key: 'secret\na: 1\n": "at line 3, column 1, in what begins at",
+    "teacher:\n  api_key: *secret": "at line 2, column 12: indent with spaces",
+    "teacher:\n  api_key: !secret x": "at line 2, column 12: indent with spaces",
+    "secret: 1\na: 2\nsecret: 3": "at line 3, column 1, in what begins at line 1: this"
+    " key stands there twice",
+    "teacher:\n  api_key: pa${secret": "at the key 'teacher.api_key'",
+    "teacher: 密secret".encode("gbk"): "save it as UTF-8",
+    "teacher: \x01secret": "(ReaderError)",
+    "- secret": "it holds more than lines of",
+}
+
+
+@pytest.mark.parametrize("kind", ["globals", "catalog", "parameters", "credentials"])
+@pytest.mark.parametrize(("text", "place"), BROKEN.items())
+def test_a_broken_file_is_named_with_the_place_and_never_quoted(
+    tmp_path, kind, text, place
+):
+    with pytest.raises(ConfigurationError, match=re.escape(place)) as error:
+        read(tmp_path, kind, **{kind: text})
+    file = tmp_path / "local" / f"{kind}.yml"
+    assert str(error.value).startswith(f"{file} cannot be read")
+    assert "secret" not in str(error.value)
+    if kind == "credentials":
+        assert "secret" not in "".join(traceback.format_exception(error.value))
+
+
+def test_a_variable_that_is_not_set_is_named_by_its_key(tmp_path):
+    text = "teacher: {api_key: '${oc.env:PSYCHE_NO_SUCH}'}"
+    where = "^'teacher.api_key' of the"
+    with pytest.raises(ConfigurationError, match=f"{where} credentials"):
+        read(tmp_path / "a", "credentials", credentials=text)
+    with pytest.raises(ConfigurationError, match=f"{where} catalog .*_SUCH"):
+        read(tmp_path / "b", "catalog", catalog=text)
+
+
+def test_a_key_in_two_files_is_named_with_both(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"_[ab]\.yml .*_[ab]\.yml: pool\.$"):
+        read(tmp_path, "catalog", catalog_a="pool: 1", catalog_b="pool: 2")
+
+
+def test_a_run_with_a_broken_file_is_one_sentence(tmp_path):
+    conf = tmp_path / "conf"
+    shutil.copytree(ROOT / "conf", conf)
+    file = conf / "local" / "credentials.yml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("teacher:\n\tapi_key: secret\n", encoding="utf-8")
+    said = refused(tmp_path, f"--conf-source={conf}", "--params", at(tmp_path))
+    assert said.startswith(f"Error: {file} cannot be read at line 2, column 1: ")
+
+
+def test_what_stops_before_the_first_node_leaves_no_run_in_mlflow(tmp_path):
+    refused(
+        tmp_path,
+        "--env=endpoint",
+        "--params",
+        at(tmp_path),
+        PSYCHE_BASE_URL="127.0.0.1:8000",
+        PSYCHE_API_KEY="none",
+    )
+    with sqlite3.connect(tmp_path / "data" / "mlflow.db") as database:
+        assert database.execute("SELECT count(*) FROM runs").fetchone() == (0,)
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    raw = tmp_path / "raw"
+    shutil.copytree(ROOT / "data" / "01_raw" / "sample", raw)
+    shutil.rmtree(raw / "textbooks")
+    (raw / "textbooks").mkdir()
+    message = refused(tmp_path, "--params", at(tmp_path, f"raw={raw}"))
+    assert "textbooks holds no file" in message
+
+
+def test_a_missing_table_names_what_to_run(tmp_path):
+    result = run_kedro(
+        "run",
+        "--pipeline=selection",
+        "--params",
+        at(tmp_path),
+        data=tmp_path / "data",
+    )
+    assert result.returncode == 1
+    assert "run the chapter that writes it first" in result.stderr
+
+
+@pytest.mark.parametrize("key", ["raw", "data"])
+def test_both_roots_are_declared(key):
+    text = (ROOT / "conf" / "base" / "globals.yml").read_text(encoding="utf-8")
+    assert f"\n{key}:" in text

@@ -1,0 +1,22 @@
+"""What the hooks say beside a run."""
+
+from types import SimpleNamespace
+
+import polars as pl
+
+from psyche_kedro.hooks.run_summary import RunSummary
+
+CATALOG = SimpleNamespace(get=lambda name: SimpleNamespace(_filepath=f"{name}.parquet"))
+
+
+def test_sources_that_could_not_be_read_are_counted_by_reason(caplog):
+    unread = pl.DataFrame({"reason": ["damaged", "unknown_layout", "damaged"]})
+    RunSummary().after_node_run({"unreadable_sources": unread}, CATALOG)
+    assert "3 sources, or parts of them," in caplog.text
+    assert "(damaged 2, unknown_layout 1): unreadable_sources.parquet" in caplog.text
+
+
+def test_nothing_is_said_where_all_was_read(caplog):
+    for outputs in ({"unreadable_sources": pl.DataFrame({"reason": []})}, {}):
+        RunSummary().after_node_run(outputs, CATALOG)
+    assert not caplog.text

@@ -1,0 +1,229 @@
+"""Contacts, places and names are masked, hotlines and psychologists are not."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from labelled_spans import count, find, labelled_parts
+
+from pipelines.cleaning.cleaning_parameters import HOTLINES
+from psyche_kedro.pipelines.cleaning.deidentification.contacts import id_checksum_holds
+from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
+    LeakError,
+    check_no_contacts,
+    mask_conversation,
+)
+from psyche_kedro.pipelines.cleaning.deidentification.spans import Span
+
+FLOORS = {
+    "made with the rules": (0.95, 0.9),
+    "held out": (0.9, 0.8),
+    "held out, written later": (0.95, 0.8),
+}
+"""Precision and recall that no change may fall below, of names and places alike."""
+
+
+def mask(*texts: str) -> list[str]:
+    return mask_conversation(texts, HOTLINES)
+
+
+@pytest.mark.parametrize("part", FLOORS)
+def test_names_and_places_are_found_as_often_as_measured(part):
+    counts = count(labelled_parts()[part], find)
+    precision, recall = FLOORS[part]
+    for kind in ("name", "place"):
+        assert counts.precision(kind) >= precision, kind
+        assert counts.recall(kind) >= recall, kind
+
+
+def test_the_set_is_large_and_half_of_it_is_held_out():
+    made, *held_out = [len(sentences) for sentences in labelled_parts().values()]
+    assert made + sum(held_out) >= 150
+    assert sum(held_out) >= made
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("手机13812345678打给我", "手机[电话]打给我"),
+        ("座机0571-88886666转12", "座机[电话]"),
+        ("打+86 137-0000-1234", "打[电话]"),
+        ("邮箱zhang@163.com吧", "邮箱[邮箱]吧"),
+        ("QQ：564738291备注", "QQ：[QQ号]备注"),
+        ("加微信mooncat1999聊", "加微信[微信号]聊"),
+        ("薇：abc12345xyz，", "薇：[微信号]，"),
+        ("身份证330106199408172345是我的", "身份证[证件号]是我的"),
+        ("车牌浙A12345是他的", "车牌[车牌]是他的"),
+        ("卡号6222021234567890123里", "卡号[卡号]里"),
+        ("@sunny_1995 你好", "@[账号] 你好"),
+        ("看https://example.com/a吧", "看[链接]吧"),
+        ("打138 12 34 56 78哦", "打[电话]哦"),
+        ("打1 3 8 1 2 3 4 5 6 7 8哦", "打[电话]哦"),
+        ("打一三八一二三四五六七八哦", "打[电话]哦"),
+        ("打幺三八 一二三四 五六七八哦", "打[电话]哦"),
+        ("打138一二三四5678哦", "打[电话]哦"),
+        ("打0571 8888 6666哦", "打[电话]哦"),
+        ("身份证330106 19940817 2345丢了", "身份证[证件号]丢了"),
+        ("邮箱zhang[at]163.com吧", "邮箱[邮箱]吧"),
+        ("邮箱zhang#163点com吧", "邮箱[邮箱]吧"),
+        ("邮箱zhang(at)abc(dot)com吧", "邮箱[邮箱]吧"),
+        ("抖音xiaomi_77，小红书号：95273821。", "抖音[账号]，小红书号：[账号]。"),
+        ("学号2019304521的同学", "学号[账号]的同学"),
+        ("我1995年3月12日出生", "我[出生日期]出生"),
+        ("生日是3月12日", "生日是[出生日期]"),
+    ],
+)
+def test_a_contact_beside_han_is_masked(text, masked):
+    assert mask(text) == [masked]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "请拨打12356或110，也可以打400-161-9995。",
+        "热线是010-82951332。",
+        "PHQ-9得分18分，GAD-7得分15分。",
+        "弗洛伊德和荣格谁说得对？",
+        "高兴的时候特别高兴。",
+        "花了13800元，从2019年12月到2021年3月。",
+        "得分是18 20 35 12 15 50，一共139 分。",
+        "2019年3月12日我在抖音上看见的，微博2019年就卸了。",
+        "一三五七，二四六八。",
+    ],
+)
+def test_hotlines_scores_and_psychologists_are_left(text):
+    assert mask(text) == [text]
+
+
+def test_a_placeholder_is_the_same_throughout_a_conversation():
+    masked = mask("我叫罗一帆，男友陈浩然走了。", "一帆你好，陈浩然怎么了？")
+    assert masked == ["我叫[人名1]，男友[人名2]走了。", "[人名1]你好，[人名2]怎么了？"]
+
+
+def test_of_a_name_with_a_title_the_title_stays():
+    assert mask("王老师骂我，邻居陈素芬阿姨劝我。") == [
+        "[人名1]老师骂我，邻居[人名2]阿姨劝我。"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("我和程野认识十年了。", "我和[人名1]认识十年了。"),
+        ("许嘉怡一进教室我就紧张。", "[人名1]一进教室我就紧张。"),
+        ("小北跟我说她想转学。", "[人名1]跟我说她想转学。"),
+        ("老李总爱抽烟。", "[人名1]总爱抽烟。"),
+        ("我闺蜜思琪住院了。", "我闺蜜[人名1]住院了。"),
+        ("“雯雯，吃药了。”", "“[人名1]，吃药了。”"),
+        ("同事Tony升职了，Emma没有。", "同事[人名1]升职了，[人名2]没有。"),
+        ("部门的阎姐针对我。", "部门的[人名1]姐针对我。"),
+        ("昨天小王又在群里说我。", "昨天[人名1]又在群里说我。"),
+        ("楼下的老李头天天来敲门。", "楼下的[人名1]头天天来敲门。"),
+        ("他爸金国富欠了赌债。", "他爸[人名1]欠了赌债。"),
+        ("大家都喊我豆豆，烦。", "大家都喊我[人名1]，烦。"),
+        ("梦琪你好，请坐。", "[人名1]你好，请坐。"),
+        ("室友艾力江·买买提经常熬夜。", "室友[人名1]经常熬夜。"),
+        ("我叫古丽娜尔·阿不都热依木，你好。", "我叫[人名1]，你好。"),
+    ],
+)
+def test_a_name_of_everyday_life_is_masked(text, masked):
+    assert mask(text) == [masked]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "马上就要考试了，安静不下来。",
+        "我没有安全感，谢谢您。",
+        "我和老公吵架了，小三上门了。",
+        "无论是向老师求助还是自己扛，都很难。",
+        "舍曲林吃了两周，语文老师还是骂我。",
+        "奥苏伯尔和李克特谁更有名？",
+        "医生叫我放松一点，他叫我别想太多，朋友叫我多运动，",
+        "我是外地人，楼主你好。",
+        "余华的《活着》、哈利·波特和卡尔·罗杰斯。",
+        "小红书上都这么说，小时候的小黄人。",
+    ],
+)
+def test_a_word_that_looks_like_a_name_is_left(text):
+    assert mask(text) == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("在上海3年了，去过北京2次。", "在[地点1]3年了，去过[地点2]2次。"),
+        ("在武汉珞喻路1037号2栋，", "在[地点1]，"),
+        ("在北京2019年的时候", "在[地点1]2019年的时候"),
+        ("在上海5号线上", "在[地点1]5号线上"),
+        ("老家安徽六安霍邱县，", "老家[地点1]，"),
+        ("在杭州郊区租房", "在[地点1]郊区租房"),
+        ("在育才小学三年二班，", "在[地点1]，"),
+        ("读北京师范大学附中高二(3)班", "读[地点1]"),
+        ("我们恒瑞达机械有限公司欠薪", "我们[地点1]欠薪"),
+        ("一家有限公司，某外贸有限公司", "一家有限公司，某外贸有限公司"),
+        ("和老公中学时代就认识", "和老公中学时代就认识"),
+    ],
+)
+def test_a_place_is_masked_with_its_address_and_no_number_beside_it(text, masked):
+    assert mask(text) == [masked]
+
+
+def test_a_name_found_once_is_masked_throughout_with_its_given_name_alone():
+    masked = mask("我男友欧阳一凡走了。", "别怕，一凡会回来的。")
+    assert masked == ["我男友[人名1]走了。", "别怕，[人名1]会回来的。"]
+
+
+@settings(max_examples=200)
+@given(
+    st.text(
+        st.sampled_from("我叫李婷在杭州市上班王老师13812345678@qq，。微信abc "),
+        max_size=40,
+    )
+)
+def test_masking_twice_masks_nothing_more(text):
+    once = mask(text)
+    assert not [s for s in find(once[0]) if s.kind not in ("name", "place")]
+
+
+def test_the_gate_stops_the_run_at_a_planted_number_and_does_not_show_it():
+    rows = [("a" * 16, "没有"), ("b" * 16, "打13812345678给我")]
+    with pytest.raises(LeakError, match=f"Row {'b' * 16} .* 'phone'") as leak:
+        check_no_contacts(iter(rows), HOTLINES)
+    assert "138" not in str(leak.value)
+
+
+@pytest.mark.parametrize(
+    ("planted", "kind"),
+    [
+        ("138 1234 5678", "phone"),
+        ("0571-88886666", "phone"),
+        ("一三八一二三四五六七八", "phone"),
+        ("330106199408172345", "id_card"),
+        ("zhang@163.com", "email"),
+        ("zhang[at]163.com", "email"),
+        ("QQ564738291", "qq"),
+        ("微信mooncat1999", "wechat"),
+        ("6222021234567890123", "bank_card"),
+        ("浙AD12345", "plate"),
+        ("@暖阳小助手", "handle"),
+        ("学号2019304521", "handle"),
+        ("https://example.com/a", "url"),
+        ("生日1995-03-12", "birthday"),
+    ],
+)
+def test_the_gate_knows_every_kind_of_contact(planted, kind):
+    rows = iter([("a" * 16, f"我叫[人名1]，{planted}，记住[电话]")])
+    with pytest.raises(LeakError, match=f"'{kind}'"):
+        check_no_contacts(rows, HOTLINES)
+
+
+def test_the_checksum_of_an_id_card_is_evidence_beside_its_birthday():
+    assert id_checksum_holds("11010519491231002X")
+    assert not id_checksum_holds("110105194912310021")
+    assert mask("证件110105194912310021和订单号110105999999990021。") == [
+        "证件[证件号]和订单号110105999999990021。"
+    ]
+
+
+def test_spans_keep_no_words():
+    assert Span._fields == ("start", "end", "kind")
