@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
-from psyche_kedro.configuration import ConfigurationError
 from psyche_kedro.datasets import ChatModelsDataset
-from psyche_kedro.hooks import ConfigurationCheck
+from psyche_kedro.hooks.configuration import ConfigurationError
+from psyche_kedro.hooks.configuration_check import ConfigurationCheck
 from psyche_kedro.llm import ChatModelError
 
 KEY = "sk-never-print-me"

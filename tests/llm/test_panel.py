@@ -10,11 +10,11 @@ from asking import EchoBrain, ask
 from loopback import Behaviour, LoopbackServer
 
 from psyche_kedro.llm import ChatModel, ChatModelError
-from psyche_kedro.llm.endpoints import Endpoint
-from psyche_kedro.llm.offline_chat_model import OfflineChatModel
-from psyche_kedro.llm.openai_chat_model import OpenAIChatModel
+from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
+from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.panel import ask_all
-from psyche_kedro.llm.reply_store import ReplyStore
+from psyche_kedro.llm.store.reply_store import ReplyStore
+from psyche_kedro.offline.chat_model import OfflineChatModel
 
 
 def served(name: str, server: LoopbackServer, store: ReplyStore) -> ChatModel:
