@@ -22,7 +22,7 @@ def _writing() -> list[Node]:
             inputs={
                 "reviewed_questions": "reviewed_questions",
                 "prompt": "rationale_prompt",
-                "teacher": "teacher_model",
+                "teachers": "rationale_models",
                 "params": "params:synthesis.rationales",
             },
             outputs=["rationales", "unsolved_questions"],
@@ -36,7 +36,7 @@ def _writing() -> list[Node]:
                 "rationale_prompt": "rationale_prompt",
                 "refinement_prompt": "refinement_prompt",
                 "revision_prompt": "revision_prompt",
-                "teacher": "teacher_model",
+                "teachers": "rationale_models",
                 "params": "params:synthesis.rationales",
             },
             outputs="rationale_rounds",
