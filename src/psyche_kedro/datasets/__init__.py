@@ -12,6 +12,7 @@ _MODULES = {
     "LocalChatModelDataset": "checkpoint_dataset",
     "OfflineChatModelDataset": "chat_model_dataset",
     "OpenAIChatModelDataset": "chat_model_dataset",
+    "PartitionedTableDataset": "partitioned_table_dataset",
     "PromptDataset": "prompt_dataset",
     "ReplyStoreDataset": "reply_store_dataset",
     "ReviewWorkbookDataset": "review_workbook_dataset",
