@@ -62,7 +62,7 @@ FILTERS = [
         "reasoning_samples",
         "question_id",
         ["challenging", "non_challenging"],
-        [],
+        ["held_out_questions"],
     ),
     ("useful_posts", "post_id", ["refined_posts"], ["rejected_refined_posts"]),
     ("refined_posts", "post_id", ["empathetic_dialogues"], ["rejected_dialogues"]),

@@ -538,6 +538,8 @@ class StudentAnswers(Provenance):
     text: str = _nullable()
     prediction: pl.List = _list_of(pl.String)
     outcome: str = _enum("right", "wrong", "unread", "failed")
+    reason: str = _nullable()
+    """Why the call failed, e.g. ``truncated``; null for every other outcome."""
 
 
 class JudgedQuestions(ReasoningSamples):
@@ -552,6 +554,14 @@ class JudgedQuestions(ReasoningSamples):
     """Of all students, all samples."""
     pass_rate: float
     """Right answers of all answers."""
+
+
+class HeldOutQuestions(JudgedQuestions):
+    """Judged questions that enter neither set."""
+
+    reason: str = _enum("awaiting_student", "doubtful_gold")
+    """``awaiting_student``: a student's call failed, so nothing is known of its
+    difficulty; ``doubtful_gold``: of the audit, where ``hold_out_audited`` asks."""
 
 
 class AnswerKeyAudit(_Table):
@@ -601,6 +611,18 @@ class ContaminationHits(_Table):
     benchmark: str
     kind: str = _enum("exact", "near_duplicate", "case_contained")
     score: float
+
+
+class RepeatedExamples(_Table):
+    """One row per candidate of either set that gives way to a twin."""
+
+    row_id: str = _id()
+    part: str = _enum("D_pr", "D_em", "D_ps", "D_pc", "D_cp")
+    kind: str = _enum("duplicate", "near_duplicate")
+    twin_id: str = _id()
+    """May equal ``row_id``: a bank's question that a public set holds as well."""
+    twin_part: str = _enum("D_pr", "D_em", "D_ps", "D_pc", "D_cp", "held_out")
+    """``held_out``: the twin is a question of ``held_out_questions``."""
 
 
 class SftExamples(_Table):

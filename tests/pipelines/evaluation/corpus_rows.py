@@ -14,6 +14,7 @@ from psyche_kedro.tables import (
     CostEstimate,
     DifficultySummary,
     GrpoExamples,
+    HeldOutQuestions,
     JudgedQuestions,
     LengthAccount,
     ModelCalls,
@@ -128,7 +129,7 @@ def corpus(**changes: pl.DataFrame) -> dict[str, pl.DataFrame]:
             ],
         ),
         "challenging": frame(JudgedQuestions, [hard(0), hard(0)]),
-        "held_out_questions": frame(JudgedQuestions, []),
+        "held_out_questions": frame(HeldOutQuestions, []),
         "contamination_hits": frame(
             ContaminationHits, [hit(Q1), hit(Q1, item_id=content_id("other"))]
         ),

@@ -57,7 +57,7 @@ def test_the_funnel_counts_kept_and_rejected_beside_the_paper():
 
 
 def test_examples_rejected_from_one_table_count_for_the_set_they_were_meant_for():
-    parts = pl.DataFrame({"detail": ["D_pr", "D_cp", "D_em", "D_ps"]})
+    parts = pl.DataFrame({"detail": ["D_pr", "D_cp twin of D_pr 1", "D_em", "D_ps"]})
     tables = dict.fromkeys(STAGED, rows(0)) | {"rejected_examples": parts}
     rejected = dict(count_funnel(**tables).select("stage", "rejected").iter_rows())
     assert (rejected["sft_set"], rejected["grpo_set"]) == (3, 1)

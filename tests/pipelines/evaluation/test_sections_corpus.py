@@ -21,7 +21,7 @@ from psyche_kedro.tables import (
     ContaminationHits,
     Funnel,
     GrpoExamples,
-    JudgedQuestions,
+    HeldOutQuestions,
     RejectionCounts,
     Rejections,
     Scores,
@@ -111,9 +111,11 @@ def test_students_show_what_they_have_in_common_and_which_gold_they_doubt():
 
 
 def test_questions_held_out_are_counted():
-    held_out = frame(JudgedQuestions, [hard(0)])
+    reasons = ["doubtful_gold", "awaiting_student", "awaiting_student"]
+    held_out = frame(HeldOutQuestions, [hard(0) | {"reason": r} for r in reasons])
     text = sections_corpus.students(findings(held_out_questions=held_out)).text
     assert "held out for it: 1" in text
+    assert "because a student's call failed: 2" in text
 
 
 def test_difficulty_names_its_rule_and_the_share_without_signal():

@@ -1,6 +1,6 @@
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import beta
 
@@ -15,6 +15,7 @@ from psyche_kedro.pipelines.selection.nodes import (
     build_sets,
     decontaminate,
     describe_difficulty,
+    find_repeated_examples,
     refine_exam_questions,
     split_by_difficulty,
     trace_examples,
@@ -101,12 +102,17 @@ def judged(*rows):
     return tables.frame(tables.JudgedQuestions, [row | counts for row in rows])
 
 
+def held_out_of(*rows):
+    counted = judged(*rows).with_columns(reason=pl.lit("awaiting_student"))
+    return tables.frame(tables.HeldOutQuestions, counted.rows(named=True))
+
+
 def public(*rows):
     extra = {"locator": "1", "parse_status": "ok", "parse_errors": []}
-    without = {"parent_id", "origin"}
+    columns = tables.BankQuestions.to_schema().columns
     return tables.frame(
         tables.BankQuestions,
-        [{k: v for k, v in (r | extra).items() if k not in without} for r in rows],
+        [{k: v for k, v in (r | extra).items() if k in columns} for r in rows],
     )
 
 
@@ -183,11 +189,55 @@ def rounds_of(*rows):
     )
 
 
+def post_of(row):
+    return {
+        "post_id": row["post_id"],
+        "thread_id": row["thread_id"],
+        "source": "社区",
+        "locator": "1",
+        "kind": "community",
+        "messages": row["messages"],
+        "risk": "none",
+        "risk_categories": [],
+        "deid_level": "rules_only",
+        "reasonableness": 4,
+        "relevance": 4,
+    }
+
+
+def posts_of(parts):
+    retold = map(post_of, parts["empathetic_dialogues"].rows(named=True))
+    return tables.frame(tables.UsefulPosts, retold)
+
+
+def repeats_of(  # noqa: PLR0913 - what a test may change
+    parts,
+    hits=(),
+    *,
+    held_out=(),
+    posts=None,
+    parameters=SETS,
+    decontamination=THRESHOLD,
+):
+    return find_repeated_examples(
+        **parts,
+        held_out_questions=held_out_of(*held_out),
+        useful_posts=posts_of(parts) if posts is None else posts,
+        contamination_hits=tables.frame(tables.ContaminationHits, hits),
+        deduplication=DEDUPLICATION,
+        parameters=parameters,
+        decontamination=decontamination,
+    )
+
+
 def sets_of(parts, hits=(), *, parameters=SETS, decontamination=THRESHOLD):
     return build_sets(
         **parts,
         rationale_rounds=rounds_of(*parts["non_challenging"].rows(named=True)),
         contamination_hits=tables.frame(tables.ContaminationHits, hits),
+        repeated_examples=repeats_of(
+            parts, hits, parameters=parameters, decontamination=decontamination
+        ),
         exam_case_prompt=EXAM,
         exam_knowledge_prompt=EXAM,
         counselling_prompt=SYSTEM,
@@ -225,6 +275,7 @@ def test_a_student_is_right_wrong_unread_or_failed():
     answers = answered(questions, rules, "a")
     assert answers["outcome"].to_list() == ["right", "wrong", "unread", "failed"]
     assert answers["prediction"].to_list() == [["B"], ["A"], [], []]
+    assert answers["reason"].to_list() == [None, None, None, "timeout"]
 
 
 def test_no_student_sees_gold_or_rationale():
@@ -332,10 +383,97 @@ def test_random_is_a_function_of_the_seed(questions, answers):
     assert one.equals(other)
 
 
-def test_a_call_that_failed_does_not_make_a_question_hard(questions, answers):
-    failed = answered(questions, [("", fail("timeout"))], "c")
-    hard, _, _ = split_of_difficulty(questions, answers | {"student_c_answers": failed})
-    assert hard.is_empty()
+# Student c's calls fail on 丁题, which all got wrong, and on 甲题, which all got right.
+CUT_OFF = [("丁题", fail("timeout")), ("甲题", fail("truncated")), ("", "A")]
+
+
+@pytest.fixture
+def interrupted(questions, answers):
+    return answers | {"student_c_answers": answered(questions, CUT_OFF, "c")}
+
+
+@pytest.mark.parametrize(
+    "rule", ["all_wrong", "majority_wrong", "pass_rate_below", "random"]
+)
+def test_a_question_with_a_failed_call_is_in_neither_set(questions, interrupted, rule):
+    parameters = ALL_WRONG.model_copy(update={"rule": rule})
+    hard, easy, held_out = split_of_difficulty(questions, interrupted, parameters)
+    waiting = held_out.select("stem", "reason").rows()
+    assert waiting == [("甲题", "awaiting_student"), ("丁题", "awaiting_student")]
+    assert not {"甲题", "丁题"} & {*hard["stem"], *easy["stem"]}
+    assert hard.height + easy.height + held_out.height == questions.height
+
+
+def test_the_run_that_has_the_answer_takes_the_question_in(
+    questions, interrupted, answers
+):
+    before, after = (split_of_difficulty(questions, a) for a in (interrupted, answers))
+    assert (before.challenging["stem"].to_list(), before.held_out.height) == (
+        ["丙题"],
+        2,
+    )
+    assert (after.challenging["stem"].to_list(), after.held_out.height) == (
+        ["丙题", "丁题"],
+        0,
+    )
+
+
+def test_a_question_that_a_student_was_never_asked_waits_too(questions, answers):
+    partial = answers["student_a_answers"].filter(
+        pl.col("question_id") != tables.content_id("乙题", "")
+    )
+    *_, held_out = split_of_difficulty(
+        questions, answers | {"student_a_answers": partial}
+    )
+    assert held_out["stem"].to_list() == ["乙题"]
+
+
+def test_the_run_says_how_many_wait_why_and_what_ends_it(
+    questions, interrupted, answers, caplog
+):
+    split_of_difficulty(questions, answers)
+    assert not caplog.records
+    split_of_difficulty(questions, interrupted)
+    assert "2 questions" in caplog.text
+    assert "timeout 1, truncated 1" in caplog.text
+    assert "kedro replies retry" in caplog.text
+
+
+def test_random_gives_as_many_as_the_answered_questions_would(questions, interrupted):
+    parameters = ALL_WRONG.model_copy(update={"rule": "random"})
+    hard, *_ = split_of_difficulty(questions, interrupted, parameters)
+    assert hard.height == 1
+
+
+def test_the_audit_leaves_out_what_awaits_a_student(questions, interrupted):
+    audit = audit_answer_keys(
+        reasoning_samples=questions,
+        parameters=AuditParameters(min_agreeing=2),
+        **interrupted,
+    )
+    assert audit["stem"].to_list() == ["丙题", "戊题"]
+    failing = interrupted | {
+        "student_b_answers": answered(questions, [("丙题", fail("timeout"))], "b")
+    }
+    audit = audit_answer_keys(
+        reasoning_samples=questions,
+        parameters=AuditParameters(min_agreeing=2),
+        **failing,
+    )
+    assert "丙题" not in audit["stem"]
+
+
+def test_agreement_counts_the_questions_that_both_answered(questions, interrupted):
+    hard, easy, _ = split_of_difficulty(questions, interrupted)
+    account = describe_difficulty(
+        challenging=hard, non_challenging=easy, parameters=ALL_WRONG, **interrupted
+    )
+    overall = account.summary.filter(dimension="all").row(0, named=True)
+    assert (overall["n"], overall["n_challenging"]) == (3, 1)
+    pairs = {
+        (r["student"], r["student_other"]): r for r in account.agreement.to_dicts()
+    }
+    assert (pairs["a", "b"]["n"], pairs["a", "c"]["n"]) == (5, 3)
 
 
 def test_any_number_of_students_is_judged(questions, answers):
@@ -499,6 +637,225 @@ def test_near_pairs_are_exactly_the_pairs_above_the_threshold(rows, items, thres
         and len(both) / len(trigrams(row) | trigrams(other)) >= threshold
     }
     assert set(found.select("row_id", "item_id").rows()) == expected
+
+
+# ---- twins -----------------------------------------------------------------------
+
+STEM_OF_TWINS = "罗杰斯认为心理咨询中最重要的三个条件是真诚、共情与无条件积极关注"
+POST = "我和母亲吵架以后一直没有说话，心里又气又难过，不知道怎么办才好"
+
+
+def copied(row, **changes):
+    """Return a public set's copy of a question, under an id of its own."""
+    return row | {"question_id": tables.content_id("copy", row["stem"])} | changes
+
+
+def written(row, stem):
+    return row | {"stem": stem, "question_id": tables.content_id(stem)}
+
+
+def told(repeated):
+    return repeated.select("part", "kind", "twin_part", "twin_id").rows()
+
+
+def threads(split, n=2):
+    names = (f"{split}{i}" for i in range(1000))
+    return [x for x in names if split_of(tables.content_id("thread", x), 0.2) == split][
+        :n
+    ]
+
+
+def test_a_question_stands_in_the_first_of_its_parts():
+    ours = reasoned(STEM_OF_TWINS)
+    other = reasoned("从众实验的研究者是哪一位心理学家")
+    made = parts(
+        hard=[ours], easy=[other], exam=[copied(ours), copied(other), question("考题")]
+    )
+    assert sorted(told(repeats_of(made))) == [
+        ("D_cp", "duplicate", "D_pc", ours["question_id"]),
+        ("D_cp", "duplicate", "D_pr", other["question_id"]),
+    ]
+    _, grpo, rejected = sets_of(made)
+    assert grpo["part"].to_list() == ["D_pc", "D_cp"]
+    twin_of = rejected["detail"].to_list()
+    assert sorted(twin_of) == sorted(
+        f"D_cp twin of {part} {row['question_id']}"
+        for part, row in (("D_pc", ours), ("D_pr", other))
+    )
+
+
+def test_a_question_may_keep_its_id_in_both_parts():
+    ours = reasoned(STEM_OF_TWINS)
+    made = parts(hard=[ours], exam=[ours])
+    sft, grpo, rejected = sets_of(made)
+    assert (grpo["part"].to_list(), rejected["reason"].to_list()) == (
+        ["D_pc"],
+        ["duplicate"],
+    )
+    columns = list(tables.ReasoningSamples.to_schema().columns)
+    traced = trace_examples(
+        sft_set=sft,
+        grpo_set=grpo,
+        reasoning_samples=made.pop("challenging").select(columns),
+        rationale_rounds=rounds_of(ours),
+        useful_posts=tables.frame(tables.UsefulPosts, []),
+        **{k: v for k, v in made.items() if k != "non_challenging"},
+    )
+    assert traced["origin"].to_list() == ["bank"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"stem": f"12. {STEM_OF_TWINS}（  ）。"},
+        {"stem": f"[单选题]{STEM_OF_TWINS}"},
+        {"options": list(reversed(question(STEM_OF_TWINS)["options"]))},
+        {"gold": ["A"]},
+    ],
+    ids=["numbering", "tag", "order of the options", "another key"],
+)
+def test_a_twin_is_the_same_whatever_its(changes):
+    ours = reasoned(STEM_OF_TWINS)
+    made = parts(hard=[ours], exam=[copied(ours, **changes)])
+    assert told(repeats_of(made)) == [
+        ("D_cp", "duplicate", "D_pc", ours["question_id"])
+    ]
+
+
+def test_a_reworded_twin_is_a_near_duplicate():
+    ours = reasoned(STEM_OF_TWINS)
+    reworded = copied(ours, stem=STEM_OF_TWINS.replace("三个条件", "三个基本条件"))
+    made = parts(easy=[ours], exam=[reworded])
+    assert told(repeats_of(made)) == [
+        ("D_cp", "near_duplicate", "D_pr", ours["question_id"])
+    ]
+
+
+def test_the_twin_that_is_named_stands_itself():
+    ours = reasoned(STEM_OF_TWINS)
+    reworded = copied(ours, stem=STEM_OF_TWINS.replace("三个条件", "三个基本条件"))
+    again = reworded | {"question_id": tables.content_id("again")}
+    made = parts(hard=[ours], exam=[reworded, again])
+    assert {row[3] for row in told(repeats_of(made))} == {ours["question_id"]}
+
+
+@pytest.mark.parametrize("word", ["不", "三"])
+def test_a_question_that_differs_in_negation_or_number_is_no_twin(word):
+    changed = {"不": ("最重要", "最不重要"), "三": ("三个", "四个")}[word]
+    ours = reasoned(STEM_OF_TWINS)
+    other = copied(ours, stem=STEM_OF_TWINS.replace(*changed))
+    training = SETS.model_copy(update={"validation_share": 0.0})
+    made = parts(hard=[ours], exam=[other])
+    assert repeats_of(made, parameters=training).is_empty()
+
+
+def test_what_validates_gives_way_to_a_like_question_that_trains():
+    ours = reasoned(STEM_OF_TWINS)
+    halves = SETS.model_copy(update={"validation_share": 0.5})
+    others = [
+        question(STEM_OF_TWINS.replace("三个", f"{n}个")) | {"options": ours["options"]}
+        for n in range(10, 30)
+    ]
+    made = parts(hard=[ours], exam=others)
+    _, grpo, rejected = sets_of(made, parameters=halves)
+    kept = dict(grpo.select("parent_id", "split").rows())
+    assert set(kept.values()) == {"train"}
+    assert set(rejected["reason"]) == {"near_duplicate"}
+    assert grpo.height + rejected.height == 21
+
+
+def test_questions_on_one_case_share_a_group_though_it_stand_in_the_stem():
+    stems = [f"{CASE * 3}该求助者的{what}是（）。" for what in ("症状", "诊断", "病程")]
+    _, grpo, _ = sets_of(parts(exam=[question(stem) for stem in stems]))
+    assert grpo.height == 3
+    assert grpo["group_id"].n_unique() == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "case"),
+    [({"gold": []}, "no_gold"), ({}, "contaminated"), ({}, "not in the variant")],
+)
+def test_what_enters_no_set_displaces_no_twin(changes, case):
+    ours = reasoned(STEM_OF_TWINS) | changes
+    hit = {
+        "row_id": ours["question_id"],
+        "set_name": "D_p",
+        "item_id": tables.content_id("item"),
+        "benchmark": "pceb",
+        "kind": "exact",
+        "score": 1.0,
+    }
+    _, grpo, _ = sets_of(
+        parts(hard=[ours], exam=[copied(ours, gold=["B"])]),
+        [hit] if case == "contaminated" else [],
+        parameters=variant(grpo={"D_cp": 1}) if case == "not in the variant" else SETS,
+    )
+    assert grpo["part"].to_list() == ["D_cp"]
+
+
+def test_the_twins_of_a_question_that_is_held_out_stay_out_with_it():
+    waiting = reasoned(STEM_OF_TWINS)
+    made = parts(exam=[copied(waiting)])
+    assert told(repeats_of(made, held_out=[waiting])) == [
+        ("D_cp", "duplicate", "held_out", waiting["question_id"])
+    ]
+
+
+BARE = st.sampled_from([f"{STEM_OF_TWINS}{i}" for i in "甲乙丙丁"])
+
+
+@settings(max_examples=30)
+@given(st.lists(BARE, max_size=5), st.lists(BARE, max_size=5), st.lists(BARE))
+def test_no_question_stands_twice(hard, easy, exam):
+    made = parts(
+        hard=[written(reasoned(s), f"1. {s}") for s in hard],
+        easy=[written(reasoned(s), f"{s}（）") for s in easy],
+        exam=[question(s) for s in exam],
+    )
+    sft, grpo, rejected = sets_of(made)
+    assert sft.height + grpo.height == len({*hard, *easy, *exam})
+    assert rejected.height == len(hard + easy + exam) - sft.height - grpo.height
+
+
+def test_twins_are_the_same_in_any_order():
+    row = question(STEM_OF_TWINS)
+    rows = [written(row, f"{i}. {STEM_OF_TWINS}") for i in range(6)]
+    one, other = (repeats_of(parts(exam=r)) for r in (rows, rows[::-1]))
+    assert one.height == 5
+    assert one.sort("row_id").equals(other.sort("row_id"))
+
+
+def test_a_public_dialogue_gives_way_to_the_post_it_is():
+    said = dialogue("甲", f"{POST}。", "听起来您心里很矛盾。")
+    raw = sample("甲", "dialogue", POST, "您愿意多说说吗？")
+    post = post_of(said) | {"messages": turns(POST, "您愿意多说说吗？")}
+    retold = said | {"messages": turns("这阵子我同妈妈闹翻了。", "我在听。")}
+    made = parts(dialogues=[retold], public_samples=[raw])
+    repeated = repeats_of(made, posts=tables.frame(tables.UsefulPosts, [post]))
+    assert told(repeated) == [("D_ps", "duplicate", "D_em", said["dialogue_id"])]
+
+
+def test_replies_to_one_post_stand_together_and_never_in_two_splits():
+    (here, there), (away, _) = threads("train"), threads("validation")
+    replies = ["听起来您心里很矛盾，您愿意多说一点吗？", "您希望母亲听到的是什么呢？"]
+    rows = [
+        dialogue(f"{name}{i}", POST, reply, thread=name)
+        for name in (here, there, away)
+        for i, reply in enumerate(replies)
+    ]
+    sft, _, rejected = sets_of(parts(dialogues=rows))
+    assert sft["split"].to_list() == ["train"] * 2
+    assert sorted(rejected["reason"]) == ["duplicate"] * 4
+
+
+def test_a_short_opening_is_said_by_many():
+    (here, _), (away, _) = threads("train"), threads("validation")
+    rows = [
+        dialogue(name, "总是失眠怎么办", f"{name}多久了？", thread=name)
+        for name in (here, away)
+    ]
+    sft, _, _ = sets_of(parts(dialogues=rows))
+    assert sorted(sft["split"]) == ["train", "validation"]
 
 
 # ---- sets ------------------------------------------------------------------------
@@ -679,6 +1036,7 @@ def test_the_contaminated_sets_say_so():
     assert grpo["variant"].to_list() == ["all-contaminated"]
 
 
+@settings(max_examples=30)
 @given(st.permutations([f"{i}" for i in range(8)]))
 def test_the_same_rows_give_the_same_sets_in_any_order(names):
     rows = [dialogue(name, "说", "答") for name in names]
@@ -692,6 +1050,7 @@ def test_the_same_rows_give_the_same_sets_in_any_order(names):
 STEM = st.text("心理咨询测量记忆移情共", min_size=12, max_size=16)
 
 
+@settings(max_examples=30)
 @given(st.lists(STEM, max_size=6), st.lists(STEM, max_size=6))
 def test_no_set_holds_a_benchmark_item(ours, theirs):
     exam = [question(stem) for stem in ours + theirs[:2]]
@@ -715,6 +1074,7 @@ def test_lengths_are_accounted_for_by_part_and_split():
 def test_every_example_is_traced_to_its_source():
     made = parts(**EVERY_PART)
     sft, grpo, _ = sets_of(made)
+    posts = posts_of(made)
     columns = list(tables.ReasoningSamples.to_schema().columns)
     reasoning = pl.concat([made.pop("challenging"), made.pop("non_challenging")])
     traced = trace_examples(
@@ -722,7 +1082,7 @@ def test_every_example_is_traced_to_its_source():
         grpo_set=grpo,
         reasoning_samples=reasoning.select(columns),
         rationale_rounds=rounds_of(*reasoning.rows(named=True)),
-        useful_posts=tables.frame(tables.UsefulPosts, []),
+        useful_posts=posts,
         **made,
     )
     assert traced["example_id"].to_list() == [*sft["example_id"], *grpo["example_id"]]

@@ -27,7 +27,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "reviewed_questions": ("rejected_by_review",),
     "reasoning_samples": ("unsolved_questions",),
     "non_challenging": (),
-    "challenging": (),
+    "challenging": ("held_out_questions",),
     "posts": (),
     "clean_posts": ("rejected_posts",),
     "useful_posts": ("rejected_replies",),
@@ -46,7 +46,7 @@ STAGES: dict[str, tuple[str, ...]] = {
 """Every stage of the corpus in reading order, and where its rejected rows stand."""
 
 PARTS = {"sft_set": ("D_pr", "D_em", "D_ps"), "grpo_set": ("D_pc", "D_cp")}
-"""The parts of each set (§2.4); a rejected example's ``detail`` names its part."""
+"""The parts of each set (§2.4): a rejected example's ``detail`` begins with one."""
 
 REJECTING = tuple(
     dict.fromkeys(
@@ -74,6 +74,7 @@ WRITTEN = (
 _UNSAID = {
     "unreadable_sources": {"stage": pl.lit("read_sources")},
     "duplicate_questions": {"stage": pl.lit("pick_representatives")},
+    "held_out_questions": {"stage": pl.lit("split_by_difficulty")},
     "unsolved_questions": {
         "stage": pl.lit("write_rationales"),
         "reason": pl.lit("no_verified_rationale"),
@@ -103,7 +104,8 @@ def funnel_rows(
 def _n_rejected(table: pl.DataFrame, stage: str) -> int:
     if stage not in PARTS:
         return table.height
-    return table.filter(pl.col("detail").is_in(PARTS[stage])).height
+    part = pl.col("detail").str.split(" ").list.first()
+    return table.filter(part.is_in(PARTS[stage])).height
 
 
 def rejection_counts(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

@@ -140,8 +140,15 @@ def _doubtful(corpus: Corpus) -> str:
     )
     told = f"Questions whose students agree against the gold: {count(audit.height)}"
     by = counted(audit, "students")
-    held_out = count(corpus.held_out_questions.height)
-    return f"{told}{f' ({by})' if by else ''}; held out for it: {held_out}."
+    held_out = {
+        reason: count(corpus.held_out_questions.filter(reason=reason).height)
+        for reason in ("doubtful_gold", "awaiting_student")
+    }
+    return (
+        f"{told}{f' ({by})' if by else ''}; held out for it: "
+        f"{held_out['doubtful_gold']}. In neither set, because a student's call "
+        f"failed: {held_out['awaiting_student']}."
+    )
 
 
 def difficulty(findings: Findings) -> Section:

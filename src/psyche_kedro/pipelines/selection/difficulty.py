@@ -3,7 +3,7 @@
 Section 2.2: "Questions that receive incorrect responses from all three models are
 aggregated into a challenging subset with 19k instances". A reply that cannot be read is
 no correct response; a call that failed is no response at all, so a question with one is
-not shown to be hard (ours).
+shown to be neither hard nor easy: it waits for the student (ours).
 
 ``random`` is the paper's baseline (RS, Figure 3): as many questions as ``all_wrong``
 would give to GRPO, drawn by digest from those that may enter it.
@@ -29,7 +29,8 @@ def judge(questions: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
     Returns:
         The questions, with ``n_students``; ``n_right`` (students with a right answer);
         ``n_unread`` (students none of whose answers could be read); ``n_failed``;
-        ``n_answers`` and ``pass_rate`` (right answers of all answers).
+        ``n_answers``; ``pass_rate`` (right answers of all answers); ``awaiting``
+        (whether a call failed, or a student was not asked).
     """
     outcome = pl.col("outcome")
     students = answers.group_by("question_id", "student").agg(
@@ -48,25 +49,24 @@ def judge(questions: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
         pass_rate=pl.col("n_right_answers").sum() / pl.col("n_answers").sum(),
     )
     joined = questions.join(tally, on="question_id", how="left", maintain_order="left")
-    return joined.with_columns(
+    counted = joined.with_columns(
         pl.col(*COUNTS).fill_null(0), pl.col("pass_rate").fill_null(0.0)
     )
-
-
-def _answered() -> pl.Expr:
-    return (pl.col("n_students") > 0) & (pl.col("n_failed") == 0)
+    asked = max(answers["student"].n_unique(), 1)
+    awaiting = (pl.col("n_failed") > 0) | (pl.col("n_students") < asked)
+    return counted.with_columns(awaiting=awaiting)
 
 
 def _all_wrong(_: DifficultyParameters) -> pl.Expr:
-    return _answered() & (pl.col("n_right") == 0)
+    return pl.col("n_right") == 0
 
 
 def _majority_wrong(_: DifficultyParameters) -> pl.Expr:
-    return _answered() & (2 * pl.col("n_right") < pl.col("n_students"))
+    return 2 * pl.col("n_right") < pl.col("n_students")
 
 
 def _pass_rate_below(parameters: DifficultyParameters) -> pl.Expr:
-    return _answered() & (pl.col("pass_rate") < parameters.pass_rate)
+    return pl.col("pass_rate") < parameters.pass_rate
 
 
 RULES: dict[str, Callable[[DifficultyParameters], pl.Expr]] = {
@@ -82,7 +82,7 @@ def challenging(
     """Return ``[n]`` whether each question is challenging.
 
     Args:
-        judged: ``[n]`` questions, as ``judge`` returns them.
+        judged: ``[n]`` questions, as ``judge`` returns them; none awaits a student.
         eligible: ``[n]`` whether a question may enter GRPO at all.
         parameters: ``selection.difficulty``.
     """
@@ -152,9 +152,11 @@ def agreement(answers: pl.DataFrame) -> pl.DataFrame:
     """Return how often each two students give the same readable answer.
 
     Args:
-        answers: ``StudentAnswers`` of all students; their first samples are compared.
+        answers: ``StudentAnswers`` of all students; their first samples are compared,
+            where neither call failed.
     """
-    first = answers.filter(pl.col("sample") == 0).select(
+    given = (pl.col("sample") == 0) & (pl.col("outcome") != "failed")
+    first = answers.filter(given).select(
         "question_id", "student", "outcome", said=pl.col("prediction").list.join("")
     )
     pairs = first.join(first, on="question_id", suffix="_other").filter(
@@ -179,6 +181,8 @@ def audit(
 ) -> pl.DataFrame:
     """Return the questions where students agree with each other against the gold.
 
+    A question that awaits a student is left to the run that has its answer.
+
     Args:
         questions: ``ReasoningSamples``.
         answers: ``StudentAnswers`` of all students.
@@ -195,13 +199,10 @@ def audit(
     first = votes.sort(
         "n_agreeing", "n_answers", "question_id", descending=[True, True, False]
     ).unique("question_id", keep="first", maintain_order=True)
-    students = answers.group_by("question_id").agg(
-        n_students=pl.col("student").n_unique().cast(pl.Int64)
-    )
+    answered = judge(questions, answers).filter(~pl.col("awaiting"))
     listed = (
         first.filter(pl.col("n_agreeing") >= min_agreeing)
-        .join(questions, on="question_id", maintain_order="left")
-        .join(students, on="question_id", maintain_order="left")
+        .join(answered, on="question_id", maintain_order="left")
         .filter(pl.col("agreed") != pl.col("gold"))
     )
     return listed.sort(

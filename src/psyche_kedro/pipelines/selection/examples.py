@@ -9,6 +9,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import polars as pl
+
+from psyche_kedro.pipelines.selection.contamination import question_texts
 from psyche_kedro.prompts import TYPE_NAMES, Prompt, render_question
 from psyche_kedro.tables import CHOICE_TYPES, content_id
 
@@ -47,33 +50,47 @@ def question_fault(question: Mapping[str, Any]) -> str | None:
     return None
 
 
-def dialogue_fault(messages: Messages) -> str | None:
-    """Return why a conversation makes no example, as a slug."""
-    roles = [message["role"] for message in messages]
-    if roles[:1] == ["system"]:
-        roles = roles[1:]
+def spoken_turns(messages: Messages) -> Messages:
+    """Return what is learned of a conversation: its turns up to the last reply.
+
+    A client's thanks at the end has no reply to learn from: a sixth of SmileChat's.
+    """
+    turns = [message for message in messages if message["role"] != "system"]
+    return turns[:-1] if turns and turns[-1]["role"] == "user" else turns
+
+
+def dialogue_fault(turns: Messages) -> str | None:
+    """Return why a conversation's turns make no example, as a slug."""
+    roles = [turn["role"] for turn in turns]
     if (
         not roles
         or len(roles) % 2
         or roles != ["user", "assistant"] * (len(roles) // 2)
     ):
         return "turns_do_not_alternate"
-    if not all(message["content"].strip() for message in messages):
+    if not all(turn["content"].strip() for turn in turns):
         return "empty_turn"
     return None
 
 
-def question_group(question: Mapping[str, Any]) -> str:
-    """Return what a question's siblings share.
+def question_groups(questions: pl.DataFrame) -> list[str]:
+    """Return ``[n]`` what each question's siblings share.
 
-    The document for a textbook's questions, the case for questions on one case, the
-    question itself for one that stands alone in a bank.
+    The document for a textbook's questions, the case for questions on one case, though
+    it stand in the stem as in CPsyExam, the question itself for one that stands alone
+    in a bank.
     """
+    cases = question_texts(questions, "question_id")["case"]
+    rows = questions.iter_rows(named=True)
+    return [_group(question, case) for question, case in zip(rows, cases, strict=True)]
+
+
+def _group(question: Mapping[str, Any], case: str) -> str:
     if question.get("origin") == "textbook":
         return content_id("document", question["source"])
     if question["case_text"]:
         return content_id("case", question["case_text"])
-    return str(question["question_id"])
+    return content_id("case", case) if case else str(question["question_id"])
 
 
 def split_of(group_id: str, validation_share: float) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
+import pandera.polars as pa
 import polars as pl
 
 from psyche_kedro import tables
@@ -14,6 +15,7 @@ from psyche_kedro.pipelines.selection import (
     lengths,
     provenance,
     release,
+    repeats,
     sets,
 )
 from psyche_kedro.pipelines.selection.contamination import (
@@ -42,6 +44,9 @@ from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import frame
 
 logger = logging.getLogger(__name__)
+
+_PARTS = {"D_p": ("D_pc", "D_pr", repeats.HELD_OUT)}
+"""What the rows of ``contamination_hits`` become where it is not a part."""
 
 
 class Difficulty(NamedTuple):
@@ -256,18 +261,47 @@ def split_by_difficulty(
         **student_answers: ``StudentAnswers``, one table per student.
 
     Returns:
-        Three tables of ``JudgedQuestions``, n rows together.
+        Two tables of ``JudgedQuestions`` and ``HeldOutQuestions``, n rows together.
 
     Source: Section 2.2, question selection.
     """
-    judged = difficulty.judge(reasoning_samples, pl.concat(student_answers.values()))
+    answers = pl.concat(student_answers.values())
+    judged = difficulty.judge(reasoning_samples, answers)
+    awaiting = judged.filter("awaiting")
+    _tell_awaiting(awaiting, answers)
+    judged = judged.filter(~pl.col("awaiting"))
     doubtful = judged["question_id"].is_in(answer_key_audit["question_id"].implode())
     held_out = doubtful & parameters.hold_out_audited
     hit = judged["question_id"].is_in(contamination_hits["row_id"].implode())
     hard = difficulty.challenging(judged, ~held_out & ~hit, parameters) & ~held_out
-    judged = judged.select(list(tables.JudgedQuestions.to_schema().columns))
+    reasons = {
+        "awaiting_student": awaiting,
+        "doubtful_gold": judged.filter(held_out),
+    }
+    held = [table.with_columns(reason=pl.lit(why)) for why, table in reasons.items()]
     return Difficulty(
-        judged.filter(hard), judged.filter(~hard & ~held_out), judged.filter(held_out)
+        _as(tables.JudgedQuestions, judged.filter(hard)),
+        _as(tables.JudgedQuestions, judged.filter(~hard & ~held_out)),
+        _as(tables.HeldOutQuestions, pl.concat(held)),
+    )
+
+
+def _as(model: type[pa.DataFrameModel], table: pl.DataFrame) -> pl.DataFrame:
+    return table.select(list(model.to_schema().columns))
+
+
+def _tell_awaiting(awaiting: pl.DataFrame, answers: pl.DataFrame) -> None:
+    """Say how many questions wait for a student, why, and what ends it."""
+    if awaiting.is_empty():
+        return
+    waiting = answers.join(awaiting, on="question_id", how="semi")
+    failed = waiting.drop_nulls("reason").group_by("reason").len()
+    reasons = failed.sort("len", "reason", descending=[True, False]).rows()
+    logger.warning(
+        "%d questions enter neither set, because a student's call failed (%s): run "
+        "again, after `kedro replies retry` where the failure would come again.",
+        awaiting.height,
+        ", ".join(f"{reason} {n}" for reason, n in reasons) or "not asked",
     )
 
 
@@ -311,6 +345,66 @@ def describe_difficulty(
     )
 
 
+def find_repeated_examples(  # noqa: PLR0913 - the parts of both sets
+    *,
+    challenging: pl.DataFrame,
+    non_challenging: pl.DataFrame,
+    held_out_questions: pl.DataFrame,
+    exam_questions: pl.DataFrame,
+    empathetic_dialogues: pl.DataFrame,
+    useful_posts: pl.DataFrame,
+    clean_public_samples: pl.DataFrame,
+    contamination_hits: pl.DataFrame,
+    deduplication: DeduplicationParameters,
+    parameters: SetParameters,
+    decontamination: DecontaminationParameters,
+) -> pl.DataFrame:
+    """Return the candidates of both sets that give way to a twin.
+
+    Only what may enter a set can be a twin: a row that holds a benchmark item, makes no
+    example, or is of a part that the variant leaves out, displaces none.
+
+    Args:
+        challenging: D_pc.
+        non_challenging: D_pr.
+        held_out_questions: Of D_p; their twins stay out with them.
+        exam_questions: D_cp.
+        empathetic_dialogues: D_em.
+        useful_posts: The posts that D_em retells.
+        clean_public_samples: D_ps.
+        contamination_hits: Rows named here enter no set, unless ``drop_hits`` is off.
+        deduplication: ``synthesis.deduplication``.
+        parameters: ``selection.sets``.
+        decontamination: ``selection.decontamination``.
+
+    Returns:
+        ``RepeatedExamples``.
+    """
+    share = parameters.validation_share
+    parts = [
+        repeats.compared_questions(held_out_questions, repeats.HELD_OUT, share),
+        repeats.compared_questions(challenging, "D_pc", share),
+        repeats.compared_questions(non_challenging, "D_pr", share),
+        repeats.compared_questions(exam_questions, "D_cp", share),
+        repeats.compared_dialogues(empathetic_dialogues, useful_posts, share),
+        repeats.compared_samples(clean_public_samples, share),
+    ]
+    hit = pl.DataFrame(
+        list(_contaminated(contamination_hits, decontamination)),
+        schema={"part": pl.String, "row_id": pl.String},
+        orient="row",
+    )
+    rows = pl.concat(parts).join(hit, on=["part", "row_id"], how="anti")
+    entering = [*parameters.chosen.parts, repeats.HELD_OUT]
+    rows = rows.filter(pl.col("part").is_in(entering))
+    asked = ~pl.col("part").is_in(["D_em", "D_ps"])
+    repeated = [
+        repeats.repeated_questions(rows.filter(asked), deduplication),
+        repeats.repeated_conversations(rows.filter(~asked), deduplication),
+    ]
+    return _as(tables.RepeatedExamples, pl.concat(repeated))
+
+
 def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they share
     *,
     challenging: pl.DataFrame,
@@ -320,6 +414,7 @@ def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they 
     clean_public_samples: pl.DataFrame,
     exam_questions: pl.DataFrame,
     contamination_hits: pl.DataFrame,
+    repeated_examples: pl.DataFrame,
     exam_case_prompt: Prompt,
     exam_knowledge_prompt: Prompt,
     counselling_prompt: Prompt,
@@ -337,6 +432,7 @@ def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they 
         clean_public_samples: D_ps.
         exam_questions: D_cp.
         contamination_hits: Rows named here enter no set, unless ``drop_hits`` is off.
+        repeated_examples: Rows whose twin stands in their place.
         exam_case_prompt: Asks a question that has a case.
         exam_knowledge_prompt: Asks any other.
         counselling_prompt: Opens a dialogue.
@@ -366,7 +462,9 @@ def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they 
         *sets.question_candidates(challenging, "D_pc", exams),
         *sets.question_candidates(exam_questions, "D_cp", exams),
     ]
-    barred = _barred(contamination_hits, decontamination)
+    barred = _repeated(repeated_examples) | _contaminated(
+        contamination_hits, decontamination
+    )
     name = parameters.variant + ("" if decontamination.drop_hits else "-contaminated")
     sift = partial(sets.sift, barred=barred, variant=name, parameters=parameters)
     for_sft, for_grpo = sift(sft, shares=variant.sft), sift(grpo, shares=variant.grpo)
@@ -382,12 +480,26 @@ def _first_rationales(rounds: pl.DataFrame) -> dict[str, str]:
     return dict(first.select("question_id", "rationale").iter_rows())
 
 
-def _barred(
+def _contaminated(
     hits: pl.DataFrame, decontamination: DecontaminationParameters
-) -> dict[str, str]:
+) -> dict[tuple[str, str], sets.Bar]:
     if not decontamination.drop_hits:
         return {}
-    return dict.fromkeys(hits["row_id"], "contaminated")
+    return {
+        (part, row_id): sets.Bar("contaminated")
+        for name, row_id in hits.select("set_name", "row_id").unique().iter_rows()
+        for part in _PARTS.get(name, (name,))
+    }
+
+
+def _repeated(repeated: pl.DataFrame) -> dict[tuple[str, str], sets.Bar]:
+    columns = ("part", "row_id", "kind", "twin_part", "twin_id")
+    return {
+        (part, row_id): sets.Bar(kind, f"{twin_part} {twin_id}")
+        for part, row_id, kind, twin_part, twin_id in repeated.select(
+            columns
+        ).iter_rows()
+    }
 
 
 def account_lengths(
@@ -433,16 +545,19 @@ def trace_examples(  # noqa: PLR0913 - every table that an example may come from
     Returns:
         ``ExampleProvenance``, one row per example of both sets.
     """
+    reasoning = provenance.question_origins(reasoning_samples, rationale_rounds)
     origins = {
-        **provenance.question_origins(reasoning_samples, rationale_rounds),
-        **provenance.dialogue_origins(empathetic_dialogues, useful_posts),
-        **provenance.public_origins(clean_public_samples, exam_questions),
+        "D_pr": reasoning,
+        "D_pc": reasoning,
+        "D_em": provenance.dialogue_origins(empathetic_dialogues, useful_posts),
+        "D_ps": provenance.public_sample_origins(clean_public_samples),
+        "D_cp": provenance.public_question_origins(exam_questions),
     }
     return frame(tables.ExampleProvenance, _traced(sft_set, grpo_set, origins))
 
 
 def _traced(
-    sft_set: pl.DataFrame, grpo_set: pl.DataFrame, origins: dict[str, provenance.Row]
+    sft_set: pl.DataFrame, grpo_set: pl.DataFrame, origins: provenance.Origins
 ) -> Iterator[provenance.Row]:
     for examples in (sft_set, grpo_set):
         yield from provenance.provenance_rows(examples, origins)

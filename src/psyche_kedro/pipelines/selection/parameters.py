@@ -51,6 +51,12 @@ class Variant(Parameters):
     grpo: dict[Literal["D_pc", "D_cp"], float]
     rationale: Literal["none", "first", "iterated"]
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Parts of which something enters."""
+        entering = [*self.sft.items(), *self.grpo.items()]
+        return tuple(part for part, share in entering if share)
+
 
 class SetParameters(Parameters):
     """``selection.sets``."""

@@ -9,6 +9,7 @@ from psyche_kedro.pipelines.selection.nodes import (
     build_sets,
     decontaminate,
     describe_difficulty,
+    find_repeated_examples,
     refine_exam_questions,
     split_by_difficulty,
     trace_examples,
@@ -99,11 +100,22 @@ def _difficulty() -> list[Node]:
 
 
 def _sets() -> list[Node]:
-    parts = ("challenging", "non_challenging", "rationale_rounds", *PUBLIC)
+    parts = ("challenging", "non_challenging", *PUBLIC, "contamination_hits")
     return [
         Node(
+            find_repeated_examples,
+            inputs=_named(*parts, "held_out_questions", "useful_posts")
+            | {
+                "parameters": "params:selection.sets",
+                "deduplication": "params:synthesis.deduplication",
+                "decontamination": "params:selection.decontamination",
+            },
+            outputs="repeated_examples",
+            name="find_repeated_examples",
+        ),
+        Node(
             build_sets,
-            inputs=_named(*parts, "contamination_hits")
+            inputs=_named(*parts, "rationale_rounds", "repeated_examples")
             | _named(*(f"{name}_prompt" for name in PROMPTS))
             | {
                 "parameters": "params:selection.sets",

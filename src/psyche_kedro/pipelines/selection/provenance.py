@@ -6,6 +6,8 @@ from typing import Any
 import polars as pl
 
 Row = dict[str, Any]
+Origins = Mapping[str, Mapping[str, Row]]
+"""By part, then by parent id: one question may stand in a bank and a public set."""
 
 
 def question_origins(
@@ -54,22 +56,25 @@ def dialogue_origins(
     }
 
 
-def public_origins(samples: pl.DataFrame, questions: pl.DataFrame) -> dict[str, Row]:
-    """Return provenance by id of a public sample or question.
+def public_sample_origins(samples: pl.DataFrame) -> dict[str, Row]:
+    """Return provenance by sample id.
 
     Public conversations are de-identified by rules and by nothing else here; a
     knowledge question is no person's words.
     """
     levels = {"dialogue": "rules_only", "knowledge_qa": None}
-    told = {
+    return {
         row["sample_id"]: _public(row["source"], levels[row["kind"]])
         for row in samples.iter_rows(named=True)
     }
-    asked = {
+
+
+def public_question_origins(questions: pl.DataFrame) -> dict[str, Row]:
+    """Return provenance by question id."""
+    return {
         row["question_id"]: _public(row["source"], None)
         for row in questions.iter_rows(named=True)
     }
-    return told | asked
 
 
 def _public(source: str, deid_level: str | None) -> Row:
@@ -82,12 +87,10 @@ def _public(source: str, deid_level: str | None) -> Row:
     }
 
 
-def provenance_rows(
-    examples: pl.DataFrame, origins: Mapping[str, Row]
-) -> Iterator[Row]:
+def provenance_rows(examples: pl.DataFrame, origins: Origins) -> Iterator[Row]:
     """Yield one row of ``ExampleProvenance`` per example of a set."""
     for row in examples.select("example_id", "parent_id", "part").iter_rows(named=True):
-        yield origins[row["parent_id"]] | {
+        yield origins[row["part"]][row["parent_id"]] | {
             "example_id": row["example_id"],
             "part": row["part"],
         }

@@ -17,9 +17,10 @@ from psyche_kedro.pipelines.selection.examples import (
     dialogue_fault,
     exam_messages,
     question_fault,
-    question_group,
+    question_groups,
     reasoned_answer,
     split_of,
+    spoken_turns,
 )
 from psyche_kedro.pipelines.selection.parameters import SetParameters, Variant
 from psyche_kedro.tables import content_id, rejection
@@ -40,6 +41,22 @@ class Candidate(NamedTuple):
     example: Row
     source: str | None
     fault: str | None
+
+
+class Bar(NamedTuple):
+    """Why a row enters no set.
+
+    Attributes:
+        reason: As a slug.
+        twin: Part and id of the row that stands in its place.
+    """
+
+    reason: str
+    twin: str | None = None
+
+
+Barred = Mapping[tuple[str, str], Bar]
+"""By part and parent id: a bank's question and a public set's may share an id."""
 
 
 class Sifted(NamedTuple):
@@ -68,7 +85,7 @@ def reasoning_candidates(
         "first": lambda question: first[question["question_id"]],
         "iterated": lambda question: str(question["rationale"]),
     }
-    for question in questions.iter_rows(named=True):
+    for question, group in _grouped(questions):
         rationale = shown[variant.rationale](question)
         gold = question["gold"]
         answer = reasoned_answer(rationale, gold) if rationale else "".join(gold)
@@ -79,7 +96,7 @@ def reasoning_candidates(
         fault = question_fault(question)
         if fault is None and "think>" in rationale:
             fault = "think_tag_in_rationale"
-        example = _example("D_pr", question["question_id"], question_group(question))
+        example = _example("D_pr", question["question_id"], group)
         yield Candidate(example | {"messages": messages}, question["source"], fault)
 
 
@@ -87,14 +104,19 @@ def question_candidates(
     questions: pl.DataFrame, part: str, exams: ExamPrompts
 ) -> Iterator[Candidate]:
     """Yield D_pc or D_cp."""
-    for question in questions.iter_rows(named=True):
-        example = _example(part, question["question_id"], question_group(question))
+    for question, group in _grouped(questions):
+        example = _example(part, question["question_id"], group)
         asked = {
             "prompt": exam_messages(question, exams),
             "gold": question["gold"],
             "option_labels": [option["label"] for option in question["options"]],
         }
         yield Candidate(example | asked, question["source"], question_fault(question))
+
+
+def _grouped(questions: pl.DataFrame) -> Iterator[tuple[Row, str]]:
+    rows = questions.iter_rows(named=True)
+    return zip(rows, question_groups(questions), strict=True)
 
 
 def dialogue_candidates(
@@ -127,10 +149,7 @@ def _example(part: str, parent_id: str, group_id: str) -> Row:
 def _conversation(
     example: Row, messages: Messages, system: dict[str, str], source: str | None
 ) -> Candidate:
-    turns = [message for message in messages if message["role"] != "system"]
-    # A client's thanks at the end has no reply to learn from: a sixth of SmileChat's.
-    if turns and turns[-1]["role"] == "user":
-        turns = turns[:-1]
+    turns = spoken_turns(messages)
     fault = dialogue_fault(turns)
     return Candidate(example | {"messages": [system, *turns]}, source, fault)
 
@@ -139,7 +158,7 @@ def sift(
     candidates: Iterable[Candidate],
     *,
     shares: Mapping[Any, float],
-    barred: Mapping[str, str],
+    barred: Barred,
     variant: str,
     parameters: SetParameters,
 ) -> Sifted:
@@ -148,11 +167,11 @@ def sift(
     Args:
         candidates: ``[n]`` of one set.
         shares: Share of each part that enters; a part not named stays out.
-        barred: Reason by parent id of rows that enter no set.
+        barred: Rows that enter no set.
         variant: What the composition is called.
         parameters: ``selection.sets``.
     """
-    reasons: list[str | None] = []
+    reasons: list[Bar | None] = []
     seen: set[str] = set()
     candidates = list(candidates)
     for candidate in candidates:
@@ -167,20 +186,19 @@ def sift(
             split = split_of(example["group_id"], parameters.validation_share)
             sifted.kept.append(example | {"split": split, "variant": variant})
         else:
-            why = reason or "not_in_variant"
+            why = reason or Bar("not_in_variant")
             sifted.rejected.append(_rejection(candidate, why))
     return sifted
 
 
-def _reason(
-    candidate: Candidate, barred: Mapping[str, str], seen: set[str]
-) -> str | None:
-    parent = candidate.example["parent_id"]
-    if parent in barred:
-        return barred[parent]
-    if candidate.fault:
-        return candidate.fault
-    return "duplicate" if candidate.example["example_id"] in seen else None
+def _reason(candidate: Candidate, barred: Barred, seen: set[str]) -> Bar | None:
+    example = candidate.example
+    bar = barred.get((example["part"], example["parent_id"]))
+    if bar or candidate.fault:
+        return bar or Bar(str(candidate.fault))
+    if example["example_id"] in seen:
+        return Bar("duplicate", f"{example['part']} {example['parent_id']}")
+    return None
 
 
 def _drawn(
@@ -199,11 +217,12 @@ def _drawn(
     }
 
 
-def _rejection(candidate: Candidate, reason: str) -> Row:
+def _rejection(candidate: Candidate, bar: Bar) -> Row:
+    part = candidate.example["part"]
     return rejection(
         candidate.example["parent_id"],
         "build_sets",
-        reason,
+        bar.reason,
         source=candidate.source,
-        detail=candidate.example["part"],
+        detail=f"{part} twin of {bar.twin}" if bar.twin else part,
     )

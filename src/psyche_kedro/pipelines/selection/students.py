@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from psyche_kedro.answers import read_choice
-from psyche_kedro.llm import ChatRequest, Outcome, Reply
+from psyche_kedro.llm import ChatRequest, Failure, Outcome, Reply
 from psyche_kedro.pipelines.selection.parameters import StudentParameters
 from psyche_kedro.prompts import Prompt, render_question
 
@@ -52,6 +52,7 @@ def student_answers(
             "text": text,
             "prediction": sorted(predicted),
             "outcome": _verdict(text, predicted, question["gold"]),
+            "reason": outcome.reason if isinstance(outcome, Failure) else None,
             "model": outcome.model,
             "reply_key": outcome.key,
             "prompt_digest": prompt.digest,

@@ -18,6 +18,9 @@ _NUMBER = re.compile(
     r"\d+(?:\.\d+)?%?|第[一二三四五六七八九十百]+"
     r"|[一二三四五六七八九十百千万两半]+(?=[个种项条类岁年月周天日次倍成人分级层名步阶段])"
 )
+NEVER_DIFFER = ("gold", "polarity", "numbers")
+"""Columns of ``comparison`` that two near-duplicates agree on."""
+
 _NOT_TEXT = re.compile(r"[\W_]+")
 
 
@@ -38,6 +41,16 @@ def compared_text(question: Mapping[str, Any]) -> str:
     options = sorted(normalise(option["text"]) for option in question["options"])
     stem = _NUMBERING.sub("", question["stem"])
     return "\n".join([question["case_text"] or "", stem, *options])
+
+
+def comparison(question: Mapping[str, Any]) -> dict[str, str]:
+    """Return ``text``, which near-duplicates share, and what they never differ in."""
+    return {
+        "text": compared_text(question),
+        "gold": gold_texts(question),
+        "polarity": polarity(question),
+        "numbers": numbers(question),
+    }
 
 
 def gold_texts(question: Mapping[str, Any]) -> str:

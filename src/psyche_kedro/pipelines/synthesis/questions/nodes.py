@@ -355,8 +355,8 @@ def cluster_questions(
         [_compared(row) for row in question_pool.iter_rows(named=True)],
         schema={
             "question_id": pl.String,
-            "text": pl.String,
             "priority": pl.Int64,
+            "text": pl.String,
             "gold": pl.String,
             "polarity": pl.String,
             "numbers": pl.String,
@@ -367,7 +367,7 @@ def cluster_questions(
         id_col="question_id",
         text_col="text",
         priority="priority",
-        block_on=["gold", "polarity", "numbers"],
+        block_on=identity.NEVER_DIFFER,
         params=params,
     )
     return frame(QuestionClusters, clusters.iter_rows(named=True))
@@ -376,11 +376,8 @@ def cluster_questions(
 def _compared(row: Row) -> Row:
     return {
         "question_id": row["question_id"],
-        "text": identity.compared_text(row),
         "priority": ranking.priority(row),
-        "gold": identity.gold_texts(row),
-        "polarity": identity.polarity(row),
-        "numbers": identity.numbers(row),
+        **identity.comparison(row),
     }
 
 
