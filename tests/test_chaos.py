@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 import polars as pl
 import pytest
+from psyche_kedro.llm.offline.brain import ROLES, OfflineBrain
 
 from llm.loopback import Ask, Behaviour, LoopbackServer
-from psyche_kedro.llm.offline.brain import ROLES, OfflineBrain
 from psyche_kedro.tables import content_id
 from whole_run import ACCOUNTS, ROOT, run_kedro, tracking
 
@@ -260,7 +260,7 @@ def test_the_tables_are_those_of_the_run_that_nothing_disturbed(disturbed, undis
 
 
 def test_a_question_whose_student_failed_is_in_no_set_and_counted(disturbed):
-    answers = disturbed.failed["student_b_answers"]
+    answers = disturbed.failed["student_answers"].filter(student="b")
     failed = set(answers.filter(outcome="failed")["question_id"])
     held_out = disturbed.failed["held_out_questions"]
     assert set(answers["reason"].drop_nulls()) == {

@@ -63,9 +63,7 @@ WRITTEN = (
     "rationale_rounds",
     "refined_posts",
     "empathetic_dialogues",
-    "student_a_answers",
-    "student_b_answers",
-    "student_c_answers",
+    "student_answers",
     "predictions",
     "judgements",
 )

@@ -10,6 +10,7 @@ import polars as pl
 
 from psyche_kedro import tables
 from psyche_kedro.llm import ChatModel
+from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.selection import (
     difficulty,
     lengths,
@@ -86,29 +87,34 @@ class TrainingSets(NamedTuple):
     rejected: pl.DataFrame
 
 
-def answer_as_student(
+def answer_as_students(
     *,
     reasoning_samples: pl.DataFrame,
     prompt: Prompt,
-    model: ChatModel,
+    models: dict[str, ChatModel],
     parameters: StudentParameters,
 ) -> pl.DataFrame:
-    """Return what one student answers to every question.
+    """Return what every student answers to every question.
 
     Args:
         reasoning_samples: ``[n]`` questions; gold and rationale are not shown.
         prompt: Asks for letters only.
-        model: The student.
-        parameters: ``selection.students.<student>``.
+        models: The students by name; all are asked at once.
+        parameters: ``selection.students``.
 
     Returns:
-        ``StudentAnswers``, ``[n * samples]``.
+        ``StudentAnswers``, ``[n * samples]`` of each student.
 
     Source: Section 2.2, question selection.
     """
-    requests = student_requests(reasoning_samples, prompt, parameters)
-    outcomes = model.complete(requests)
-    rows = student_answers(reasoning_samples, outcomes, prompt, parameters)
+    said = ask_all(
+        models, lambda _: student_requests(reasoning_samples, prompt, parameters)
+    )
+    rows = (
+        {"student": name, **row}
+        for name, outcomes in said.items()
+        for row in student_answers(reasoning_samples, outcomes, prompt, parameters)
+    )
     return frame(tables.StudentAnswers, rows)
 
 
@@ -222,8 +228,8 @@ def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
 def audit_answer_keys(
     *,
     reasoning_samples: pl.DataFrame,
+    student_answers: pl.DataFrame,
     parameters: AuditParameters,
-    **student_answers: pl.DataFrame,
 ) -> pl.DataFrame:
     """Return the questions where students agree with each other against the gold.
 
@@ -232,43 +238,41 @@ def audit_answer_keys(
 
     Args:
         reasoning_samples: ``[n]`` questions.
+        student_answers: ``StudentAnswers`` of all students.
         parameters: ``selection.audit``.
-        **student_answers: ``StudentAnswers``, one table per student.
 
     Returns:
         ``AnswerKeyAudit``, most agreed first, for people to review.
     """
-    answers = pl.concat(student_answers.values())
-    return difficulty.audit(reasoning_samples, answers, parameters.min_agreeing)
+    return difficulty.audit(reasoning_samples, student_answers, parameters.min_agreeing)
 
 
 def split_by_difficulty(
     *,
     reasoning_samples: pl.DataFrame,
+    student_answers: pl.DataFrame,
     contamination_hits: pl.DataFrame,
     answer_key_audit: pl.DataFrame,
     parameters: DifficultyParameters,
-    **student_answers: pl.DataFrame,
 ) -> Difficulty:
     """Return the challenging questions (D_pc), the others (D_pr), and those held out.
 
     Args:
         reasoning_samples: ``[n]`` questions.
+        student_answers: ``StudentAnswers`` of all students.
         contamination_hits: What will not enter GRPO; the random baseline's size
             follows from it.
         answer_key_audit: Questions with a doubtful gold.
         parameters: ``selection.difficulty``.
-        **student_answers: ``StudentAnswers``, one table per student.
 
     Returns:
         Two tables of ``JudgedQuestions`` and ``HeldOutQuestions``, n rows together.
 
     Source: Section 2.2, question selection.
     """
-    answers = pl.concat(student_answers.values())
-    judged = difficulty.judge(reasoning_samples, answers)
+    judged = difficulty.judge(reasoning_samples, student_answers)
     awaiting = judged.filter("awaiting")
-    _tell_awaiting(awaiting, answers)
+    _tell_awaiting(awaiting, student_answers)
     judged = judged.filter(~pl.col("awaiting"))
     doubtful = judged["question_id"].is_in(answer_key_audit["question_id"].implode())
     held_out = doubtful & parameters.hold_out_audited
@@ -309,16 +313,16 @@ def describe_difficulty(
     *,
     challenging: pl.DataFrame,
     non_challenging: pl.DataFrame,
+    student_answers: pl.DataFrame,
     parameters: DifficultyParameters,
-    **student_answers: pl.DataFrame,
 ) -> DifficultyAccount:
     """Return where difficulty lies, and how often the students agree.
 
     Args:
         challenging: D_pc.
         non_challenging: D_pr.
+        student_answers: ``StudentAnswers`` of all students.
         parameters: ``selection.difficulty``.
-        **student_answers: ``StudentAnswers``, one table per student.
 
     Returns:
         ``DifficultySummary`` and ``StudentAgreement``.
@@ -341,7 +345,7 @@ def describe_difficulty(
         )
     return DifficultyAccount(
         difficulty.summary(judged, parameters.group_size),
-        difficulty.agreement(pl.concat(student_answers.values())),
+        difficulty.agreement(student_answers),
     )
 
 

@@ -4,7 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.pipelines.selection.nodes import (
     account_lengths,
-    answer_as_student,
+    answer_as_students,
     audit_answer_keys,
     build_sets,
     decontaminate,
@@ -16,43 +16,32 @@ from psyche_kedro.pipelines.selection.nodes import (
     write_release,
 )
 
-STUDENTS = ("a", "b", "c")
-"""Another student: one letter here, a model role ``student_<x>_model``, a table
-``student_<x>_answers`` and ``selection.students.<x>``."""
-
 PROMPTS = ("exam_case", "exam_knowledge", "counselling", "knowledge")
 PUBLIC = ("empathetic_dialogues", "clean_public_samples", "exam_questions")
 
 
 def create_pipeline() -> Pipeline:
     """Return Sections 2.2 (question selection) and 2.4 (data split)."""
-    return Pipeline([*map(_student, STUDENTS), *_difficulty(), *_sets()])
+    return Pipeline([*_difficulty(), *_sets()])
 
 
 def _named(*names: str) -> dict[str, str]:
     return {name: name for name in names}
 
 
-def _answers() -> dict[str, str]:
-    return _named(*(f"student_{letter}_answers" for letter in STUDENTS))
-
-
-def _student(letter: str) -> Node:
-    return Node(
-        answer_as_student,
-        inputs={
-            "reasoning_samples": "reasoning_samples",
-            "prompt": "student_prompt",
-            "model": f"student_{letter}_model",
-            "parameters": f"params:selection.students.{letter}",
-        },
-        outputs=f"student_{letter}_answers",
-        name=f"answer_as_student_{letter}",
-    )
-
-
 def _difficulty() -> list[Node]:
     return [
+        Node(
+            answer_as_students,
+            inputs={
+                "reasoning_samples": "reasoning_samples",
+                "prompt": "student_prompt",
+                "models": "student_models",
+                "parameters": "params:selection.students",
+            },
+            outputs="student_answers",
+            name="answer_as_students",
+        ),
         Node(
             refine_exam_questions,
             inputs={
@@ -74,24 +63,26 @@ def _difficulty() -> list[Node]:
         ),
         Node(
             audit_answer_keys,
-            inputs=_named("reasoning_samples")
-            | _answers()
+            inputs=_named("reasoning_samples", "student_answers")
             | {"parameters": "params:selection.audit"},
             outputs="answer_key_audit",
             name="audit_answer_keys",
         ),
         Node(
             split_by_difficulty,
-            inputs=_named("reasoning_samples", "contamination_hits", "answer_key_audit")
-            | _answers()
+            inputs=_named(
+                "reasoning_samples",
+                "student_answers",
+                "contamination_hits",
+                "answer_key_audit",
+            )
             | {"parameters": "params:selection.difficulty"},
             outputs=["challenging", "non_challenging", "held_out_questions"],
             name="split_by_difficulty",
         ),
         Node(
             describe_difficulty,
-            inputs=_named("challenging", "non_challenging")
-            | _answers()
+            inputs=_named("challenging", "non_challenging", "student_answers")
             | {"parameters": "params:selection.difficulty"},
             outputs=["difficulty_summary", "student_agreement"],
             name="describe_difficulty",
