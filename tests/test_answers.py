@@ -26,6 +26,9 @@ DECLARED = [
     ("正确的是A和C", "AC"),
     ("综上所述，选项B和选项C是正确的答案。", "BC"),
     ("根据分析，B、C正确", "BC"),
+    ("综上，A、C符合题意。", "AC"),
+    ("综上，A和C都正确。", "AC"),
+    ("答案是C，B项正确描述了另一概念。", "C"),
     ("答案：ＡＣＤ", "ACD"),
     ("【答案】（Ａ）、（Ｃ）", "AC"),
     ("正确答案为A、B以及D。", "ABD"),
@@ -289,7 +292,7 @@ class Mark(BaseModel):
 @pytest.mark.parametrize(
     ("reply", "mark"),
     [
-        ('好的：```json\n{"score": 4, "reason": "…"}\n```', 4),
+        ('好的：```json\n{"score": 4, "reason": "有理"}\n```', 4),
         ('{"score": "4"}', None),
         ('{"level": 4}', None),
         ('{"score": 4} 或者 {"score": 2}', None),

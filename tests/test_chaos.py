@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 import polars as pl
 import pytest
-from psyche_kedro.llm.offline.brain import ROLES, OfflineBrain
 
 from llm.loopback import Ask, Behaviour, LoopbackServer
+from psyche_kedro.offline.brain import ROLES, OfflineBrain
 from psyche_kedro.tables import content_id
 from whole_run import ACCOUNTS, ROOT, run_kedro, tracking
 
@@ -39,7 +39,8 @@ SPOILT: dict[str, Behaviour] = {
     "stall": Behaviour(latency=5.0),
     "cut JSON": Behaviour(body=b'{"choices": [{"message": {"cont'),
     "empty": Behaviour(text=""),
-    "another model": Behaviour(text="A", model="other-7b"),
+    # It thinks before it answers: three of them before any right answer stop a run.
+    "another model": Behaviour(text="A", model="other-7b", latency=0.2),
     "reset": Behaviour(cut=40),
     "HTML page": Behaviour(body=b"<html><title>502 Bad Gateway</title></html>"),
 }
@@ -165,18 +166,19 @@ def kill_when(
     reached: Callable[[], bool], conf: Path, data: Path, environment: dict[str, str]
 ) -> None:
     command = [sys.executable, "tests/recorded_run.py", str(data / "requests.jsonl")]
-    data.mkdir(parents=True, exist_ok=True)
-    run = subprocess.Popen(
-        [*command, *arguments(conf, data)],
-        cwd=ROOT,
-        env=os.environ | tracking(data) | environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while run.poll() is None and not reached():
-        time.sleep(0.01)
-    run.send_signal(signal.SIGKILL)
-    assert run.wait(timeout=30) == -signal.SIGKILL, "it ended before it was killed"
+    log = data / "killed.log"
+    with log.open("w") as out:
+        run = subprocess.Popen(
+            [*command, *arguments(conf, data)],
+            cwd=ROOT,
+            env=os.environ | tracking(data) | environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+        while run.poll() is None and not reached():
+            time.sleep(0.01)
+        run.send_signal(signal.SIGKILL)
+    assert run.wait(timeout=30) == -signal.SIGKILL, log.read_text()[-2000:]
 
 
 def tables_of(data: Path) -> dict[str, pl.DataFrame]:

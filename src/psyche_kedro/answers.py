@@ -160,12 +160,36 @@ def read_objects(text: str) -> list[dict[str, Any]]:
     ]
 
 
+def read_filled(text: str) -> list[dict[str, Any]]:
+    """Return the JSON objects of a reply but for copies of the prompt's example."""
+    return [said for said in read_objects(text) if not has_placeholder(said)]
+
+
+def copies_example(text: str) -> bool:
+    """Return whether a reply is the prompt's example, or has its blanks left in."""
+    objects = read_objects(text)
+    if objects:
+        return all(map(has_placeholder, objects))
+    return _BLANK_VALUE.search(text) is not None
+
+
+def has_placeholder(said: object) -> bool:
+    """Return whether any text of a JSON value stands for one: ``……``, ``<理由>``."""
+    if isinstance(said, Mapping):
+        return any(map(has_placeholder, said.values()))
+    if isinstance(said, list | tuple):
+        return any(map(has_placeholder, said))
+    # Not 分析 alone: it is an option where Bloom's taxonomy is asked for.
+    return isinstance(said, str) and _PLACEHOLDER.fullmatch(said.strip()) is not None
+
+
 def read_record(text: str, kind: type[Record]) -> Record | None:
     """Return the one JSON object of a reply as ``kind``.
 
-    ``None`` where there is none, more than one, or one that is not of that kind.
+    ``None`` where there is none, more than one, or one that is not of that kind; a copy
+    of the prompt's example is none.
     """
-    objects = read_objects(text)
+    objects = read_filled(text)
     if len(objects) != 1:
         return None
     try:
@@ -215,7 +239,7 @@ _DECORATION = re.compile("[*`#_$\"'“”‘’「」『』《》\u200b\u200c\u2
 _LATEX_TEXT = re.compile(r"\\(?:text|mathrm|mathbf)(?:bf|rm)?\s*\{([^{}]*)\}")
 
 
-def _normalise(text: str) -> str:
+def plain_text(text: str) -> str:
     """Return ``text`` in NFKC without quotes, Markdown and zero-width characters."""
     return _undecorated(nfkc(text))
 
@@ -248,8 +272,12 @@ _TAG = r"(?:\s*选?项)?"
 _CLAUSE = rf"(?!{_TAG}\s*(?:[是为则也都均虽指属的不错有说表描:]|正确|对|符合))"
 _ITEM = rf"(?:选项)?\s*(?:\(\s*{_RUN}\s*\)|\[\s*{_RUN}\s*\]|{_RUN}){{clause}}{_TAG}"
 _COMMA = r"(?:\s*(?:[、,;/&+|]|以及|还有|和|与|及|跟|and)\s*)+|[ \t]+|(?<=[)\]])"
+# A、C符合题意 has no clause between its letters.
+_JOINT = rf"\s*[、和与及]\s*(?={_RUN}{_TAG}(?:都|均|才)?(?:正确|对|符合))"
 _FIRST = _ITEM.format(clause="")
-_GROUP = re.compile(rf"{_FIRST}(?:(?:{_COMMA}){_ITEM.format(clause=_CLAUSE)})*")
+_GROUP = re.compile(
+    rf"{_FIRST}(?:(?:{_COMMA}){_ITEM.format(clause=_CLAUSE)}|{_JOINT}{_FIRST})*"
+)
 # After the letters: a term (A型人格), the options at large (ABCD四个选项), a doubt.
 _NO_OPTION = re.compile(
     r"\s*(?:理论|型|类|超|级|组|班|轴|式|法则|女士|先生|某|同学|-\s*[A-Za-z]|吗|\?"
@@ -389,7 +417,7 @@ def _bare(text: str) -> str | None:
 
 def _slot(text: str) -> str | None:
     """Return the letters of a field made for the answer: ``b``, ``A. 焦虑``."""
-    text = _normalise(text)
+    text = plain_text(text)
     return _bare(text.upper()) or _letters_at(text, 0)
 
 
@@ -424,7 +452,7 @@ def _leading_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
 
 
 _IS_RIGHT = re.compile(
-    rf"({_FIRST}(?:(?:{_COMMA}){_FIRST})*)\s*(?:都|均|才)*(?:是|为)?\s*(?:正确|最佳|最合适|最符合)"
+    rf"({_FIRST}(?:(?:{_COMMA}){_FIRST}){{0,15}})\s*(?:都|均|才)*(?:是|为)?\s*(?:正确|最佳|最合适|最符合)"
 )
 
 
@@ -502,7 +530,7 @@ def _text_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
 
 
 def _normalised(texts: Mapping[str, str]) -> dict[str, str]:
-    return {label: _normalise(text) for label, text in texts.items()}
+    return {label: plain_text(text) for label, text in texts.items()}
 
 
 def _says(line: str, option: str) -> bool:
@@ -528,6 +556,16 @@ _RULES: dict[str, Callable[[_Said, _Question], Iterator[_Declared]]] = {
 _LETTER = re.compile("[A-Za-z]")
 _RULES_WITHOUT_LETTERS = {name: _RULES[name] for name in ("all", "text")}
 """All others read a letter; most prompts that a round proposes have none."""
+
+
+# ---- placeholders ----------------------------------------------------------------
+
+_PLACEHOLDER = re.compile(
+    r"(?:[.…·]\s*)+|[<＜{]+[^<>＜＞{}]*[>＞}]+|string|str"
+    r"|(?:[此这][处里]填?写?|请?填写|你的|一两?句话(?:说明)?)(?:理由|原因|分析)"
+)
+_BLANK_VALUE = re.compile(r"[\"'][ \t]*:[ \t]*<[^<>\n]{1,40}>")
+"""A value that the prompt leaves blank, as in ``"score": <0到3的整数>``: no JSON."""
 
 
 # ---- JSON ------------------------------------------------------------------------

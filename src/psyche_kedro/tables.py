@@ -149,7 +149,7 @@ class Rejections(_Table):
     stage: str
     """Node that dropped it."""
     reason: str
-    """A slug, e.g. ``gold_not_in_options``."""
+    """A slug, e.g. ``answer_not_among_options``."""
     detail: str = _nullable()
 
 
@@ -243,7 +243,9 @@ class BenchmarkItems(Question):
     cell: str
     """``case_single`` … ``theory_multiple``, ``case_essay``, ``knowledge_single`` …,
     ``counselling``."""
-    split: str = _enum("test", "exemplar")
+    split: str = _enum("test", "dev", "exemplar")
+    """``dev`` stands in for ``test`` where that has no key; ``exemplar`` is never
+    scored."""
     source: str
     locator: str
     cluster_id: str
@@ -286,6 +288,21 @@ class UsefulPosts(CleanPosts, Provenance):
 
 
 # ---- synthesis -------------------------------------------------------------------
+
+
+class BookTopics(_Table):
+    """One row per book, and one per chapter that is long enough to be judged alone."""
+
+    document_id: str = _id()
+    source: str
+    chapter: str = _nullable()
+    """Its headings; null for the whole book."""
+    n_chars: int
+    n_terms: int
+    density: float
+    """Words of the taxonomy per 100 characters."""
+    verdict: str = _enum("on_topic", "off_topic?")
+    is_dropped: bool
 
 
 class Chunks(_Table):
@@ -609,7 +626,9 @@ class ContaminationHits(_Table):
     """``D_p`` (reasoning samples, before difficulty is known), ``D_em`` …"""
     item_id: str = _id()
     benchmark: str
-    kind: str = _enum("exact", "near_duplicate", "case_contained")
+    split: str = _enum("test", "dev", "exemplar")
+    """``exemplar``: the item is shown solved in the five-shot protocol."""
+    kind: str = _enum("exact", "near_duplicate", "question_alone", "case_contained")
     score: float
 
 
@@ -713,6 +732,7 @@ class Predictions(Provenance):
     item_id: str = _id()
     benchmark: str
     cell: str
+    split: str = _enum("test", "dev")
     role: str
     """The model's part: ``teacher``, ``base``, ``sft``, ``grpo`` …"""
     protocol: str
@@ -741,6 +761,8 @@ class Scores(_Table):
     model: str
     benchmark: str
     cell: str
+    split: str = _enum("test", "dev")
+    """What was asked: ``dev`` where the test items have no key."""
     protocol: str
     metric: str
     value: float = _nullable()

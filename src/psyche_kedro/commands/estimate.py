@@ -15,7 +15,10 @@ from psyche_kedro.commands.run import PARAMS
 from psyche_kedro.hooks.estimate_basis import read_basis
 from psyche_kedro.pipelines.synthesis import parameters
 from psyche_kedro.pipelines.synthesis.costs.nodes import estimate_costs
-from psyche_kedro.pipelines.synthesis.questions.nodes import split_chunks
+from psyche_kedro.pipelines.synthesis.questions.nodes import (
+    measure_topics,
+    split_chunks,
+)
 
 _INPUTS = ("clean_documents", "clean_bank_questions", "useful_posts", "prices")
 _SETTINGS = {
@@ -50,12 +53,8 @@ def estimate_command(env: str | None, pipeline: str, params: dict[str, Any]) -> 
         settings = context.config_loader["parameters"][pipeline]
         basis = read_basis(context)
         inputs = {name: context.catalog.load(name) for name in _INPUTS}
-    documents = inputs.pop("clean_documents")
-    chunks, _ = split_chunks(
-        documents, parameters.ChunkParameters(**settings["chunks"])
-    )
     rows = estimate_costs(
-        chunks=chunks,
+        chunks=_chunks(inputs.pop("clean_documents"), settings),
         basis=basis.model_dump(),
         **inputs,
         **{key: kind(**settings[key]) for key, kind in _SETTINGS.items()},
@@ -63,6 +62,16 @@ def estimate_command(env: str | None, pipeline: str, params: dict[str, Any]) -> 
     click.echo(f"{pipeline}, by {_RESTS_ON[basis.rests_on]}; low … middle … high")
     for line in describe(rows):
         click.echo(line)
+
+
+def _chunks(documents: pl.DataFrame, settings: dict[str, Any]) -> pl.DataFrame:
+    topics = measure_topics(
+        documents,
+        parameters.DistillationParameters(**settings["distillation"]),
+        parameters.TopicParameters(**settings["topics"]),
+    )
+    chunking = parameters.ChunkParameters(**settings["chunks"])
+    return split_chunks(documents, topics, chunking)[0]
 
 
 def describe(estimates: pl.DataFrame) -> Iterable[str]:

@@ -14,11 +14,13 @@ from kedro.validation.exceptions import ParameterValidationError
 
 from psyche_kedro.hooks.configuration import ConfigurationError
 from psyche_kedro.llm import ChatModelError
+from psyche_kedro.pipelines.selection.contamination import ContaminationError
 from psyche_kedro.prompts import PromptError
 
 MENDABLE = (
     ChatModelError,
     ConfigurationError,
+    ContaminationError,
     DatasetError,
     ParameterValidationError,
     PromptError,

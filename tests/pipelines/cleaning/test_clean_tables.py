@@ -57,6 +57,55 @@ def test_a_stem_loses_numbering_type_and_width_but_not_its_words():
     assert kept["stem"].item() == "在“适应症候群”中（）。"
 
 
+@pytest.mark.parametrize(
+    ("stem", "clean"),
+    [
+        ("(3P65)知觉恒常性不包括【  】", "知觉恒常性不包括【】"),
+        ("(7 P179) 表情可分为", "表情可分为"),
+        ("(5Pl05)医生检查", "医生检查"),
+        ("(6PⅢ)下列各种能力", "下列各种能力"),
+        ("(5P埘)科学概念又称为", "科学概念又称为"),
+        ("(P24)人的睡眠是一种", "人的睡眠是一种"),
+        ("幼儿的游戏包括（  ）5-153/154", "幼儿的游戏包括（）"),
+        ("其中之一?（　　） 6-185", "其中之一？（）"),
+        ("量表适用于( )。BCD245-3/3", "量表适用于（）。"),
+        ("社会化的途径是（ ）（见教材第65页）。", "社会化的途径是（）。"),
+        ("社会化的途径是（ ）(教材P65)", "社会化的途径是（）"),
+        ("观察法可分为(  )。确认答案", "观察法可分为（）。"),
+        ("81[多选题]幼儿记忆的特点包括()。", "幼儿记忆的特点包括（）。"),
+        ("(单项选择题)如果你", "如果你"),
+        ("第 54 题思维贫乏的鉴别点是( )。", "思维贫乏的鉴别点是（）。"),
+        ("63,针对心理问题的会谈属于()", "针对心理问题的会谈属于（）"),
+        ("求助者:好吧。\n多选:86、疗法包括()。", "求助者：好吧。\n疗法包括（）。"),
+    ],
+)
+def test_a_stem_loses_where_its_book_has_it(stem, clean):
+    kept = clean_bank_questions(bank(question(1, stem=stem))).kept
+    assert kept["stem"].item() == clean
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        "（P300）是一种脑电成分",
+        "与意识更新有关的脑电成分是（P300）",
+        "（16PF）量表的因素数是",
+        "康拉德（Conrad, 1964）的研究表明",
+        "F（2,24）=0.90，则检验的结果（）",
+        "第29题所涉及的测验理论包括",
+        "6，8，10，12，26这一组数据的集中趋势",
+        "16PF适用于（）",
+        "儿童处于形式运算阶段的年龄是（）岁，约11-15",
+        "评分标准是（）0～4级",
+        "说出该求助者的歪曲认知。（15分）",
+        "在案例一（5）中，咨询师使用了（）",
+    ],
+)
+def test_numbers_that_belong_to_the_question_stay(stem):
+    kept = clean_bank_questions(bank(question(1, stem=stem))).kept
+    assert kept["stem"].item() == stem
+
+
 def test_options_keep_what_a_post_would_lose():
     options = [{"label": "A", "text": "A:P (SD=0.8)"}, {"label": "B", "text": ":)"}]
     kept = clean_bank_questions(bank(question(1, options=options))).kept
@@ -64,14 +113,14 @@ def test_options_keep_what_a_post_would_lose():
 
 
 def test_a_malformed_row_is_rejected_with_its_first_error_and_all_in_the_detail():
-    errors = ["options_missing", "gold_not_in_options"]
+    errors = ["options_missing", "answer_not_among_options"]
     cleaned = clean_bank_questions(
         bank(question(1, parse_errors=errors, parse_status="malformed"))
     )
     assert cleaned.rejected.select("stage", "reason", "detail").row(0) == (
         "clean_bank_questions",
         "options_missing",
-        "row 1; options_missing; gold_not_in_options",
+        "row 1; options_missing; answer_not_among_options",
     )
 
 

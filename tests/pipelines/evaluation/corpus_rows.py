@@ -50,7 +50,8 @@ def sample(chosen_by: str, votes_agree: bool | None = None) -> dict[str, Any]:
 
 def hit(row_id: str, set_name: str = "D_p", **changes: str) -> dict[str, Any]:
     row = {"row_id": row_id, "set_name": set_name, "item_id": ITEM}
-    return row | {"benchmark": "pceb", "kind": "exact", "score": 1.0} | changes
+    row |= {"benchmark": "pceb"}
+    return row | {"split": "test", "kind": "exact", "score": 1.0} | changes
 
 
 def example(part: str, parent_id: str, variant: str = "ED-PRD-APD") -> dict[str, Any]:

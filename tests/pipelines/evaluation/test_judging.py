@@ -8,7 +8,7 @@ from psyche_kedro.pipelines.evaluation.parameters import JudgingParameters
 from psyche_kedro.tables import Predictions, frame
 from scripted import ScriptedChatModel, as_json, fail, text_of
 
-TWO = ((".", as_json(analysis="…", score=2)),)
+TWO = ((".", as_json(analysis="说出了感受", score=2)),)
 PARAMS = JudgingParameters(**settings()["judging"])
 CASE = counselling_case("我睡不着。", "多久了？", "一个月。", reference="辛苦你了。")
 
@@ -19,6 +19,7 @@ def prediction(role="grpo", text="听起来很累。", **changes):
         "benchmark": "counselling",
         "cell": "counselling",
         "role": role,
+        "split": "test",
         "protocol": "counselling",
         "sample": 0,
         "text": text,

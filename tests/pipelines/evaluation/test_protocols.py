@@ -6,10 +6,10 @@ from exam_rows import counselling_case, item, items, prompts, protocol_parameter
 from psyche_kedro.llm.chat_model import Reply
 from psyche_kedro.pipelines.evaluation.nodes import (
     answer_benchmarks_as,
-    choose_exemplars,
     collect_predictions,
 )
-from psyche_kedro.pipelines.evaluation.parameters import ExemplarParameters
+from psyche_kedro.pipelines.selection.nodes import choose_exemplars
+from psyche_kedro.pipelines.selection.parameters import ExemplarParameters
 from scripted import ScriptedChatModel, fail, text_of
 
 MULTIPLE = {
@@ -79,31 +79,6 @@ def test_a_cell_without_exemplars_has_no_five_shot():
         exemplar("甲题", "A", cell="case_single"), item("乙题", gold="BD", **MULTIPLE)
     )
     assert predictions["protocol"].to_list() == ["zero_shot"]
-
-
-def test_the_draw_of_exemplars_depends_on_neither_order_nor_other_cells():
-    pool = [exemplar(f"第{n}题", "A") for n in range(20)]
-    other = [exemplar("别的", "B", cell="case_single")]
-
-    def drawn(rows, seed):
-        params = ExemplarParameters(per_cell=5, seed=seed)
-        frame = choose_exemplars(items(*rows), params)
-        return frame.filter(cell="knowledge_multiple")["item_id"].to_list()
-
-    assert len(drawn(pool, 1)) == 5
-    assert drawn(pool[::-1] + other, 1) == drawn(pool, 1)
-    assert drawn(pool, 2) != drawn(pool, 1)
-
-
-@pytest.mark.parametrize(
-    "flag", ["options_missing", "conflicting_gold", f"duplicate_of:{'0' * 16}"]
-)
-def test_flagged_items_and_items_without_a_gold_are_no_exemplars(flag):
-    shown = choose_exemplars(
-        items(exemplar("甲", "A", flags=[flag]), exemplar("乙", "")),
-        ExemplarParameters(per_cell=5, seed=1),
-    )
-    assert shown.is_empty()
 
 
 def test_counselling_puts_our_system_prompt_before_the_conversation():
@@ -186,9 +161,39 @@ def test_decoding_is_the_papers_and_the_tiny_models_keep_their_own_limit(role, l
     assert model.requests[0].task == f"answer_benchmarks_as_{role}"
 
 
-def test_items_without_a_gold_are_asked_all_the_same():
-    _, predictions = sit(item("题", cell="theory_single", flags=["no_gold"]))
-    assert predictions.height == 1
+UNKEYED = item("无答案", flags=["no_gold"], **MULTIPLE)
+DEV = item("有答案", gold="BD", split="dev", **MULTIPLE)
+
+
+def test_where_test_has_no_key_dev_is_asked_in_its_place():
+    _, predictions = sit(UNKEYED, DEV)
+    assert predictions["item_id"].to_list() == [DEV["item_id"]]
+    assert predictions["split"].to_list() == ["dev"]
+
+
+def test_how_many_items_without_a_key_are_not_asked_is_said(caplog):
+    with caplog.at_level("INFO"):
+        sit(UNKEYED, DEV)
+    assert "1 of the exams' 2 items have no key and are not asked" in caplog.text
+
+
+def test_items_without_a_key_are_asked_for_a_submission():
+    asked = answer_benchmarks_as("sft")(
+        items(UNKEYED, DEV),
+        items(),
+        model=ScriptedChatModel([(".", "A")]),
+        params=protocol_parameters("zero_shot").model_copy(
+            update={"ask_unlabelled": True}
+        ),
+        **prompts(),
+    )
+    assert asked["split"].to_list() == ["test", "dev"]
+
+
+def test_exemplars_and_a_dev_that_is_not_needed_are_not_asked():
+    test = item("考题", gold="A", **MULTIPLE)
+    _, predictions = sit(exemplar("甲题", "AC"), DEV, test, protocols=["zero_shot"])
+    assert predictions["item_id"].to_list() == [test["item_id"]]
 
 
 def test_predictions_of_all_roles_become_one_table():

@@ -25,6 +25,7 @@ from psyche_kedro.tables import (
 
 PARAMS = ReportParameters(**settings()["report"])
 OFFLINE, REAL = "offline-teacher-1@3f2a", "qwen2.5-72b-instruct"
+CHOICE = {"cell": "knowledge_single", "benchmark": "cpsyexam"}
 CLOSED = {"tr", "td", "th", "table", "section", "div", "details"}
 
 
@@ -34,6 +35,7 @@ def score(**changes):
         "model": OFFLINE,
         "benchmark": "pceb",
         "cell": "case_multiple",
+        "split": "test",
         "protocol": "reasoned",
         "metric": "standard_accuracy",
         "value": 41.23,
@@ -73,6 +75,11 @@ def tables(*, scores=None, model=OFFLINE, level="rules_only"):
         "writers": frame(
             WriterCounts,
             [{"table": "rationales", "model": model, "prompt_digest": "d1", "rows": 9}],
+        ),
+        "benchmark_items": items(
+            *(item(f"{n}", **CHOICE, flags=["no_gold"]) for n in range(3)),
+            item(PRIVATE, **CHOICE, gold="A", split="dev"),
+            item("例", **CHOICE, gold="A", split="exemplar"),
         ),
         "exemplars": items(
             item(PRIVATE, cell="knowledge_single", gold="A", benchmark="cpsyexam")
@@ -167,6 +174,29 @@ def test_our_row_stands_beside_the_papers_and_is_marked_as_a_stand_in():
     assert paper[0] == "paper"
     assert paper[1][3] == "56.26 (66.21)"
     assert paper[1][8] == "74.37 (77.64)"
+
+
+def test_a_row_of_dev_says_so_in_every_table_and_in_the_summary():
+    dev = score(
+        benchmark="cpsyexam", split="dev", protocol="zero_shot", cell="micro_average"
+    )
+    made = report(scores=[dev])
+    rows = [cells for _, cells in Page(made.html).rows]
+    assert ["teacher (dev)", OFFLINE, *["–"] * 8, "41.23"] in rows
+    [told] = [cells for cells in rows if "zero_shot" in cells]
+    assert "dev" in told
+    summary = summarise_report(frame(Funnel, []), frame(Scores, [dev]))
+    assert "41.23 (dev)" in summary
+
+
+def test_the_report_says_of_every_split_what_it_is_for():
+    page = Page(report().html)
+    told = [cells for _, cells in page.rows if cells[:2] == ["cpsyexam", "choice"]]
+    assert told == [
+        ["cpsyexam", "choice", "test", "3", "0", "none: no key"],
+        ["cpsyexam", "choice", "exemplar", "1", "1", told[1][-1]],
+        ["cpsyexam", "choice", "dev", "1", "1", "scored in the place of test"],
+    ]
 
 
 @pytest.mark.parametrize("part", ["html", "markdown"])

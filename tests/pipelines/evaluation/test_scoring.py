@@ -21,6 +21,7 @@ def answered(asked, said, *, role="sft", protocol="reasoned", outcome="read"):
         "item_id": asked["item_id"],
         "benchmark": asked["benchmark"],
         "cell": asked["cell"],
+        "split": asked["split"],
         "role": role,
         "protocol": protocol,
         "sample": 0,
@@ -174,6 +175,31 @@ def test_counselling_that_no_verdict_could_be_read_of_has_no_score():
         [case], [answered(case, "嗯。", protocol="counselling")], [judgement]
     )
     assert scores["value"].to_list() == [None]
+
+
+def test_where_no_test_item_has_a_key_dev_is_scored_and_called_dev():
+    names = {"cell": "case_single", "benchmark": "cpsyexam"}
+    test = item("无答案", flags=["no_gold"], **names)
+    dev = item("有答案", gold="A", split="dev", **names)
+    scores = score([test, dev], [answered(one, "A") for one in (test, dev)])
+    assert scores["split"].unique().to_list() == ["dev"]
+    assert scores["n"].unique().to_list() == [1]
+
+
+def test_dev_is_not_scored_beside_a_test_that_has_keys():
+    names = {"cell": "case_single", "benchmark": "cpsyexam"}
+    test = item("考题", gold="B", **names)
+    dev = item("有答案", gold="A", split="dev", **names)
+    scores = score([test, dev], [answered(one, "A") for one in (test, dev)])
+    assert scores["split"].unique().to_list() == ["test"]
+    assert value(scores, "case_single") == 0
+
+
+def test_an_answer_without_a_key_is_never_scored():
+    names = {"cell": "case_single", "benchmark": "cpsyexam"}
+    exam = [item("甲", gold="A", **names), item("乙", flags=["no_gold"], **names)]
+    scores = score(exam, [answered(one, "A") for one in exam])
+    assert scores["n"].unique().to_list() == [1]
 
 
 def test_scoring_twice_gives_the_same_table():

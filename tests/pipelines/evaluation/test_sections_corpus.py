@@ -17,7 +17,9 @@ from corpus_rows import (
 from psyche_kedro.pipelines.evaluation import sections_corpus
 from psyche_kedro.pipelines.evaluation.published import read_published
 from psyche_kedro.pipelines.evaluation.sections import Corpus, Findings
+from psyche_kedro.pipelines.selection.exams import count_exams
 from psyche_kedro.tables import (
+    BenchmarkItems,
     ContaminationHits,
     Funnel,
     GrpoExamples,
@@ -38,6 +40,7 @@ def findings(rejections=(), **changes):
         funnel=frame(Funnel, []),
         rejections=frame(RejectionCounts, rejections),
         writers=frame(WriterCounts, []),
+        exams=count_exams(frame(BenchmarkItems, [])),
         exemplars=frame(Scores, []),
         deid_levels=(),
         toys=(),
@@ -148,25 +151,32 @@ def test_hits_are_counted_by_part_benchmark_and_kind():
         hit(Q1),
         hit(Q2),
         hit(Q1, kind="case_contained", item_id=Q2),
-        hit(Q1, set_name="D_cp", benchmark="cpsyexam"),
+        hit(Q1, set_name="D_cp", benchmark="cpsyexam", split="exemplar"),
     ]
     found = findings(contamination_hits=frame(ContaminationHits, hits))
     assert cells(sections_corpus.contamination(found)) == [
-        ["D_cp", "cpsyexam", "exact", "1", "1", "1"],
-        ["D_p", "pceb", "case_contained", "1", "1", "1"],
-        ["D_p", "pceb", "exact", "2", "1", "2"],
+        ["D_cp", "cpsyexam", "exemplar", "exact", "1", "1", "1"],
+        ["D_p", "pceb", "test", "case_contained", "1", "1", "1"],
+        ["D_p", "pceb", "test", "exact", "2", "1", "2"],
     ]
 
 
 def test_a_row_that_holds_two_items_is_one_row():
     assert cells(sections_corpus.contamination(findings())) == [
-        ["D_p", "pceb", "exact", "1", "2", "2"]
+        ["D_p", "pceb", "test", "exact", "1", "2", "2"]
     ]
 
 
 def test_hits_left_out_are_said_to_be():
     text = sections_corpus.contamination(findings()).text
     assert "hold an item: 0 of 2. Rows left out for it: D_pr: 1." in text
+
+
+def test_rows_left_out_for_an_exemplar_are_counted_with_them():
+    left_out = [dropped("contaminated", "D_cp"), dropped("exemplar", "D_cp")]
+    found = findings(rejected_examples=frame(Rejections, left_out))
+    text = sections_corpus.contamination(found).text
+    assert "Rows left out for it: D_cp: 2." in text
 
 
 def test_hits_kept_on_purpose_are_said_to_be_and_counted_in_the_sets():

@@ -247,20 +247,35 @@ def test_essays_have_an_answer_and_no_options():
     )
 
 
-def test_cpsyexam_train_gives_exemplars_and_test_the_items():
-    def exam(kind: str, answer: str) -> dict:
-        return item(
-            answer, kind=kind, question_type="single", subject_name="普通心理学"
-        )
+def exam(kind: str, answer: str) -> dict:
+    return item(answer, kind=kind, question_type="single", subject_name="普通心理学")
 
+
+def test_cpsyexam_names_its_splits_by_its_folders():
     items = read_benchmarks(
         [
             file("cpsyexam/mcq/train/KG.json", [exam("knowledge", "A")]),
+            file("cpsyexam/mcq/dev/KG.json", [exam("knowledge", "A")]),
             file("cpsyexam/mcq/test/CA.json", [exam("analyse", "")]),
         ]
-    ).rows.sort("split")
-    assert items["split"].to_list() == ["exemplar", "test"]
-    assert items["cell"].to_list() == ["knowledge_single", "case_single"]
+    ).rows
+    assert items.select("split", "cell").rows() == [
+        ("exemplar", "knowledge_single"),
+        ("dev", "knowledge_single"),
+        ("test", "case_single"),
+    ]
+
+
+def test_a_folder_called_train_makes_no_exemplar_of_another_benchmark():
+    name = "pceb/theory/single/train/a.json"
+    assert read_benchmarks([file(name, [item("B")])]).rows["split"].item() == "test"
+
+
+def test_cpsyexam_in_no_split_is_listed_and_not_taken_for_test():
+    read = read_benchmarks([file("cpsyexam/mcq/KG.json", [exam("knowledge", "A")])])
+    assert read.rows.is_empty()
+    assert read.unreadable["reason"].to_list() == ["unknown_folder"]
+    assert "<mcq|qa>/<train|dev|test>" in read.unreadable["detail"].item()
 
 
 def test_the_last_reply_of_a_counselling_case_is_its_reference():

@@ -42,8 +42,13 @@ def hits_in(train, benchmark_files):
         clean_public_samples=tables.frame(tables.PublicSamples, []),
         exam_questions=train,
         clean_benchmark_items=items,
+        exemplars=items.clear(),
         parameters=DecontaminationParameters(
-            threshold=0.65, min_case_chars=40, drop_hits=True
+            threshold=0.65,
+            min_case_chars=40,
+            min_question_chars=6,
+            drop_hits=True,
+            most_lost=0.5,
         ),
     )
     cells = items.select("item_id", "cell").unique("item_id")

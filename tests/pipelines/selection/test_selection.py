@@ -1,3 +1,5 @@
+import re
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -6,7 +8,10 @@ from scipy.special import beta
 
 from psyche_kedro import tables
 from psyche_kedro.answers import split_thought
-from psyche_kedro.pipelines.selection.contamination import near_pairs
+from psyche_kedro.pipelines.selection.contamination import (
+    ContaminationError,
+    near_pairs,
+)
 from psyche_kedro.pipelines.selection.examples import split_of
 from psyche_kedro.pipelines.selection.nodes import (
     account_lengths,
@@ -40,7 +45,13 @@ STUDENT = StudentParameters(samples=1, temperature=0, max_tokens=8)
 ALL_WRONG = DifficultyParameters(
     rule="all_wrong", pass_rate=0.5, seed=1, hold_out_audited=False, group_size=4
 )
-THRESHOLD = DecontaminationParameters(threshold=0.8, min_case_chars=20, drop_hits=True)
+THRESHOLD = DecontaminationParameters(
+    threshold=0.8,
+    min_case_chars=20,
+    min_question_chars=6,
+    drop_hits=True,
+    most_lost=0.5,
+)
 EVERYTHING = {
     "sft": {"D_pr": 1, "D_em": 1, "D_ps": 1},
     "grpo": {"D_pc": 1, "D_cp": 1},
@@ -187,6 +198,19 @@ def rounds_of(*rows):
             for row in rows
         ],
     )
+
+
+def hit(row, **changes):
+    return {
+        "row_id": row["question_id"],
+        "set_name": "D_cp",
+        "item_id": tables.content_id("item"),
+        "benchmark": "pceb",
+        "split": "test",
+        "kind": "exact",
+        "score": 1.0,
+        **changes,
+    }
 
 
 def post_of(row):
@@ -552,13 +576,14 @@ def test_agreement_and_difficulty_are_described(questions, answers):
 # ---- decontamination -------------------------------------------------------------
 
 
-def hits_of(parts, *items):
+def hits_of(parts, *items, exemplars=()):
     reasoning = [parts.pop("challenging"), parts.pop("non_challenging")]
     columns = list(tables.ReasoningSamples.to_schema().columns)
     return decontaminate(
         reasoning_samples=pl.concat(reasoning).select(columns),
         **parts,
         clean_benchmark_items=tables.frame(tables.BenchmarkItems, items),
+        exemplars=tables.frame(tables.BenchmarkItems, exemplars),
         parameters=THRESHOLD,
     )
 
@@ -575,10 +600,67 @@ def test_the_same_stem_and_options_are_found_whatever_their_punctuation():
             "set_name": "D_cp",
             "item_id": theirs["item_id"],
             "benchmark": "pceb",
+            "split": "test",
             "kind": "exact",
             "score": 1.0,
         }
     ]
+
+
+@pytest.mark.parametrize(("scanned", "printed"), [("O.25", "0.25"), ("l00", "100")])
+def test_letters_that_are_read_for_digits_are_those_digits(scanned, printed):
+    ours = question(f"下列相关系数中最接近{scanned}的是哪一个")
+    theirs = item("") | {
+        "stem": f"下列相关系数中最接近{printed}的是哪一个",
+        "options": ours["options"],
+    }
+    (hit,) = hits_of(parts(exam=[ours]), theirs).rows(named=True)
+    assert hit["kind"] == "exact"
+
+
+def test_a_question_without_the_case_it_has_in_the_benchmark_is_found():
+    asked = "厌恶疗法的基本步骤包括"
+    ours, theirs = question(asked), item(asked, case=CASE)
+    (hit,) = hits_of(parts(exam=[ours]), theirs).rows(named=True)
+    assert hit["kind"] == "question_alone"
+
+
+def test_a_case_that_stands_in_the_items_stem_is_told_from_its_question():
+    asked = "厌恶疗法的基本步骤包括"
+    ours = question(asked)
+    theirs = item(f"{CASE * 3}{asked}") | {"options": ours["options"]}
+    (hit,) = hits_of(parts(exam=[ours]), theirs).rows(named=True)
+    assert hit["kind"] == "question_alone"
+
+
+def test_a_short_question_or_other_options_are_no_hit_without_the_case():
+    short, other = question("症状包括"), question("厌恶疗法的基本步骤包括")
+    other["options"] = question("别的")["options"]
+    theirs = [item("症状包括", case=CASE), item("厌恶疗法的基本步骤包括", case=CASE)]
+    assert hits_of(parts(exam=[short, other]), *theirs).is_empty()
+
+
+def test_what_no_score_and_no_prompt_shows_is_no_contamination():
+    taught, shown, asked = map(question, ["普通题目甲", "普通题目乙", "普通题目丙"])
+    found = hits_of(
+        parts(exam=[taught, shown, asked]),
+        item("普通题目甲") | {"split": "exemplar"},
+        item("普通题目乙") | {"split": "exemplar"},
+        item("普通题目丙"),
+        exemplars=[item("普通题目乙") | {"split": "exemplar"}],
+    )
+    assert dict(found.select("row_id", "split").iter_rows()) == {
+        shown["question_id"]: "exemplar",
+        asked["question_id"]: "test",
+    }
+
+
+def test_dev_is_looked_for_where_it_is_scored_and_only_there():
+    ours = question("普通题目甲")
+    dev = item("普通题目甲") | {"split": "dev"}
+    keyed, unkeyed = item("普通题目乙"), item("普通题目乙") | {"gold": []}
+    assert hits_of(parts(exam=[ours]), dev, keyed).is_empty()
+    assert hits_of(parts(exam=[ours]), dev, unkeyed)["split"].to_list() == ["dev"]
 
 
 def test_a_near_duplicate_is_found_with_its_similarity():
@@ -800,18 +882,11 @@ def test_questions_on_one_case_share_a_group_though_it_stand_in_the_stem():
 )
 def test_what_enters_no_set_displaces_no_twin(changes, case):
     ours = reasoned(STEM_OF_TWINS) | changes
-    hit = {
-        "row_id": ours["question_id"],
-        "set_name": "D_p",
-        "item_id": tables.content_id("item"),
-        "benchmark": "pceb",
-        "kind": "exact",
-        "score": 1.0,
-    }
     _, grpo, _ = sets_of(
         parts(hard=[ours], exam=[copied(ours, gold=["B"])]),
-        [hit] if case == "contaminated" else [],
+        [hit(ours, set_name="D_p")] if case == "contaminated" else [],
         parameters=variant(grpo={"D_cp": 1}) if case == "not in the variant" else SETS,
+        decontamination=THRESHOLD.model_copy(update={"most_lost": 1.0}),
     )
     assert grpo["part"].to_list() == ["D_cp"]
 
@@ -949,17 +1024,41 @@ def test_a_row_that_makes_no_example_is_rejected_with_a_reason(part, row, reason
 
 def test_a_contaminated_row_enters_no_set_and_the_same_question_only_once():
     one, other = question("甲题"), question("乙题")
-    hit = {
-        "row_id": one["question_id"],
-        "set_name": "D_cp",
-        "item_id": tables.content_id("item"),
-        "benchmark": "pceb",
-        "kind": "exact",
-        "score": 1.0,
-    }
-    _, grpo, rejected = sets_of(parts(exam=[one, other, other]), [hit])
+    found = [hit(one)]
+    _, grpo, rejected = sets_of(parts(exam=[one, other, other]), found)
     assert grpo["parent_id"].to_list() == [other["question_id"]]
     assert rejected["reason"].to_list() == ["contaminated", "duplicate"]
+
+
+def test_a_drawn_exemplar_enters_no_set_and_the_reason_says_so():
+    shown, both, other = map(question, ["甲题", "乙题", "丙题"])
+    found = [hit(shown, split="exemplar"), hit(both), hit(both, split="exemplar")]
+    keeping = THRESHOLD.model_copy(update={"most_lost": 0.7})
+    _, grpo, rejected = sets_of(
+        parts(exam=[shown, both, other]), found, decontamination=keeping
+    )
+    assert grpo["parent_id"].to_list() == [other["question_id"]]
+    assert rejected["reason"].to_list() == ["exemplar", "contaminated"]
+
+
+def test_a_part_that_would_lose_more_than_half_stops_the_run():
+    rows = [question(f"第{n}题") for n in range(3)]
+    found = [hit(rows[0]), hit(rows[1], benchmark="cpsyexam"), hit(rows[1])]
+    told = (
+        "D_cp would lose 2 of its 3 rows to contamination, 2 to the benchmark 'pceb', "
+        "which is more than selection.decontamination.most_lost (0.5)"
+    )
+    with pytest.raises(ContaminationError, match=re.escape(told)):
+        sets_of(parts(exam=rows), found)
+
+
+def test_half_of_a_part_may_be_lost_and_all_of_it_where_the_setting_says_so():
+    rows = [question(f"第{n}题") for n in range(2)]
+    _, half, _ = sets_of(parts(exam=rows), [hit(rows[0])])
+    assert half.height == 1
+    allowing = THRESHOLD.model_copy(update={"most_lost": 1.0})
+    _, none, _ = sets_of(parts(exam=rows), map(hit, rows), decontamination=allowing)
+    assert none.is_empty()
 
 
 @given(st.lists(st.sampled_from(["书一", "书二", "书三", "书四"]), max_size=20))
@@ -1046,16 +1145,8 @@ def test_a_part_that_the_variant_does_not_name_stays_out():
 
 def test_the_contaminated_sets_say_so():
     row = question("题")
-    hit = {
-        "row_id": row["question_id"],
-        "set_name": "D_cp",
-        "item_id": tables.content_id("item"),
-        "benchmark": "pceb",
-        "kind": "exact",
-        "score": 1.0,
-    }
     keeping = THRESHOLD.model_copy(update={"drop_hits": False})
-    _, grpo, _ = sets_of(parts(exam=[row]), [hit], decontamination=keeping)
+    _, grpo, _ = sets_of(parts(exam=[row]), [hit(row)], decontamination=keeping)
     assert grpo["variant"].to_list() == ["all-contaminated"]
 
 
@@ -1079,7 +1170,8 @@ def test_no_set_holds_a_benchmark_item(ours, theirs):
     exam = [question(stem) for stem in ours + theirs[:2]]
     benchmark = [item(stem) for stem in theirs]
     hits = hits_of(parts(exam=exam), *benchmark).rows(named=True)
-    _, grpo, _ = sets_of(parts(exam=exam), hits)
+    allowing = THRESHOLD.model_copy(update={"most_lost": 1.0})
+    _, grpo, _ = sets_of(parts(exam=exam), hits, decontamination=allowing)
     asked = " ".join(messages[0]["content"] for messages in grpo["prompt"])
     assert not [row for row in benchmark if row["stem"] in asked]
 

@@ -4,15 +4,18 @@ import re
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from psyche_kedro.pipelines.synthesis.parameters import ChunkParameters
-from psyche_kedro.pipelines.synthesis.questions.chunks import ends_sentence
+from psyche_kedro.pipelines.synthesis.questions.chunks import CAPTION, ends_sentence
 from psyche_kedro.pipelines.synthesis.questions.nodes import split_chunks
-from psyche_kedro.tables import Documents, content_id, frame
+from psyche_kedro.tables import BookTopics, Documents, content_id, frame
 
 PARAMS = ChunkParameters(
-    max_length=120, min_length=40, floor_length=5, min_density=0, measure="characters"
+    max_length=120, min_length=40, floor_length=5, measure="characters"
 )
+UNJUDGED = frame(BookTopics, [])
 
 
 def sentence(word: str, n: int = 18) -> str:
@@ -48,7 +51,7 @@ def letters(texts: list[str]) -> str:
 def split(
     *texts: str, params: ChunkParameters = PARAMS
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    chunks, ledger = split_chunks(pages(*texts), params)
+    chunks, ledger = split_chunks(pages(*texts), UNJUDGED, params)
     assert letters(chunks["text"].to_list() + ledger["detail"].to_list()) == letters(
         list(texts)
     )
@@ -160,18 +163,45 @@ def test_a_sentence_about_a_chapter_is_no_heading() -> None:
 
 
 def test_thin_chunks_are_dropped_with_the_reason() -> None:
-    dense = PARAMS.model_copy(update={"min_density": 0.5})
+    roomy = PARAMS.model_copy(update={"floor_length": 20})
     _, ledger = split(
-        f"# 第一章 工作记忆\n\n**工作记忆**就是它。{paragraph('工作记忆', 4)}\n\n"
-        f"# 第二章 闲谈\n\n{paragraph('天气', 4)}",
-        params=dense,
+        f"# 第一章 甲\n\n{paragraph('甲', 4)}\n\n# 第二章 乙\n\n乙如上所述。",
+        params=roomy,
     )
-    thin = ledger.filter(reason="thin_chunk")
-    assert thin.height == 1 and "天气" in thin["detail"][0]
+    assert ledger.filter(reason="thin_chunk")["detail"].to_list() == ["乙如上所述。"]
+
+
+LINES = st.sampled_from(
+    ["# 第一章 记忆", "# 第二章 注意", "## 第一节 工作记忆", "### 中央执行系统"]
+    + [sentence("甲", n) for n in (3, 17, 40, 118, 119, 120, 121, 300)]
+    + ["没有说完的半句", "- 一项", "", "- 二项，" * 40, "词" * 130]
+)
+
+
+@settings(max_examples=400)
+@given(st.lists(LINES, max_size=30), st.sampled_from(["\n", "\n\n"]))
+def test_no_chunk_is_longer_than_the_limit(lines: list[str], between: str) -> None:
+    chunks, _ = split(between.join(lines))
+    assert all(len(text) <= PARAMS.max_length for text in chunks["text"])
+
+
+TABLE = "|量表|信度|\n|-|-|\n" + "|焦虑|0.85|\n" * 12
+
+
+@settings(max_examples=200)
+@given(st.lists(LINES | st.just(TABLE), max_size=20))
+def test_a_longer_chunk_is_one_table_with_its_caption(lines: list[str]) -> None:
+    chunks, _ = split("\n\n".join(lines))
+    for text in chunks["text"].filter(chunks["n_chars"] > PARAMS.max_length):
+        caption, _, table = text.partition("|")
+        assert len(caption.strip()) <= CAPTION
+        assert f"|{table}".strip() == TABLE.strip()
 
 
 def test_pages_that_could_not_be_read_are_no_text() -> None:
-    chunks, _ = split_chunks(pages(paragraph("甲", 4), status="failed"), PARAMS)
+    chunks, _ = split_chunks(
+        pages(paragraph("甲", 4), status="failed"), UNJUDGED, PARAMS
+    )
     assert chunks.is_empty()
 
 
@@ -187,7 +217,7 @@ def test_length_by_a_tokenizer_file(tmp_path: object) -> None:
     path = Path(str(tmp_path)) / "tokenizer.json"
     tokenizer.save(str(path))
     by_tokens = ChunkParameters(
-        max_length=4, min_length=1, floor_length=0, min_density=0,
+        max_length=4, min_length=1, floor_length=0,
         measure=f"tokenizer:{path}",
     )  # fmt: skip
     chunks, _ = split(paragraph("甲", 6), params=by_tokens)

@@ -43,7 +43,7 @@ from psyche_kedro.pipelines.synthesis.costs.nodes import estimate_costs
 from psyche_kedro.pipelines.synthesis.questions.nodes import split_chunks
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.review.parameters import ReviewParameters
-from psyche_kedro.tables import Documents, content_id, frame
+from psyche_kedro.tables import BookTopics, Documents, content_id, frame
 from scripted import text_of
 from whole_run import run_kedro
 
@@ -53,6 +53,7 @@ SETTINGS = yaml.safe_load(
 )["synthesis"]
 TYPED = {
     "chunks": parameters.ChunkParameters,
+    "topics": parameters.TopicParameters,
     "questions": parameters.QuestionParameters,
     "distillation": parameters.DistillationParameters,
     "deduplication": parameters.DeduplicationParameters,
@@ -193,10 +194,13 @@ def basis(run: Run) -> Basis:
     )
 
 
-def expected(given: dict[str, Any], known: Basis) -> dict[str, NodeEstimate]:
+def chunks_of(given: dict[str, Any]) -> pl.DataFrame:
     params = TYPED["chunks"](**SETTINGS["chunks"])
-    chunks, _ = split_chunks(given["clean_documents"], params)
-    rows = estimate(given | {"chunks": chunks}, settings(), known)
+    return split_chunks(given["clean_documents"], frame(BookTopics, []), params)[0]
+
+
+def expected(given: dict[str, Any], known: Basis) -> dict[str, NodeEstimate]:
+    rows = estimate(given | {"chunks": chunks_of(given)}, settings(), known)
     return {f"{row.node} {row.role}": row for row in rows}
 
 
@@ -290,11 +294,8 @@ def test_the_estimate_moves_with_the_settings() -> None:
     def refinements(rounds: int) -> float:
         changed = settings().rationales.model_copy(update={"rounds": rounds})
         given = inputs(bank())
-        chunks, _ = split_chunks(
-            given["clean_documents"], TYPED["chunks"](**SETTINGS["chunks"])
-        )
         rows = estimate(
-            given | {"chunks": chunks},
+            given | {"chunks": chunks_of(given)},
             settings()._replace(rationales=changed),
             Basis(),
         )

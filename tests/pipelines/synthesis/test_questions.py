@@ -92,6 +92,22 @@ FAULTS: dict[str, tuple[dict[str, object], str]] = {
     ),
     "one option": ({"options": {"A": "组块化"}}, "options_missing"),
     "no options": ({"options": None}, "options_missing"),
+    "letters with a gap": (
+        {"options": {"A": "复述", "C": "组块化", "D": "联想"}, "answer": "C"},
+        "options_missing",
+    ),
+    "letters in another order": (
+        {"options": ["B. 复述", "A. 组块化"], "answer": "B"},
+        "options_missing",
+    ),
+    "more options than letters": (
+        {"options": [f"选项之{n}" for n in "一二三四五六七八九"]},
+        "options_missing",
+    ),
+    "options under unknown names": (
+        {"options": [{"label": "A", "words": "复述"}, {"label": "B", "words": "谐音"}]},
+        "empty_option",
+    ),
     "an empty option": ({"options": {"A": "复述", "B": "。"}}, "empty_option"),
     "the same option twice": (
         {"options": {"A": "复述", "B": "组块化", "C": "复述。"}},
@@ -123,6 +139,14 @@ FORMS: dict[str, dict[str, object]] = {
     "a list of maps": {
         "options": [
             {"label": label, "text": text}
+            for label, text in zip(
+                "ABCD", ("复述", "组块化", "联想", "谐音"), strict=True
+            )
+        ]
+    },
+    "a list of values": {
+        "options": [
+            {"label": label, "value": text}
             for label, text in zip(
                 "ABCD", ("复述", "组块化", "联想", "谐音"), strict=True
             )

@@ -8,7 +8,7 @@ rows rejected, except for benchmark items, which are flagged and never lost.
 Example row of ``rejected_bank_questions``::
 
     {"row_id": "3f2a…", "source": "题库.csv", "stage": "clean_bank_questions",
-     "reason": "gold_not_in_options", "detail": "row 12"}
+     "reason": "answer_not_among_options", "detail": "row 12"}
 """
 
 from collections import defaultdict

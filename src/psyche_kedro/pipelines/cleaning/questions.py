@@ -1,5 +1,8 @@
 """Questions of banks and benchmarks in normal form, with what is wrong with them.
 
+A stem says what is asked and nothing of the book it came from: its number, its kind and
+the page that answers it (``(3P65)``, ``（）5-153``) are taken off its ends.
+
 Two questions are the same when stem (without numbering), case and unordered option
 texts are; they conflict when the texts of their gold differ, whatever the letters.
 """
@@ -11,11 +14,46 @@ from typing import Any
 from psyche_kedro.pipelines.cleaning.text.normalise import normalise
 from psyche_kedro.tables import content_id
 
+_KIND = r"(?:单选|多选|不定项选择|单项选择|多项选择|判断)题?"
 NUMBERING = re.compile(
-    r"^(?:(?:单选|多选|单项选择|多项选择|判断)题?[：:]?\s*)?"
-    r"(?:(?:第\s*)?\d{1,4}\s*(?:题\s*)?[.．、:：)）]\s*(?=[^\d\s]))?"
+    rf"^(?:\d{{0,4}}\s*[\[【（(]\s*{_KIND}\s*[)）】\]]\s*)?"
+    rf"(?:{_KIND}[：:]?\s*)?"
+    r"(?:(?:第\s*)?\d{1,4}\s*(?:题\s*)?[.．、:：)）]\s*(?=[^\d\s])"
+    r"|\d{1,4}[,，]\s*(?=[\u4e00-\u9fff])"
+    r"|第\s*\d{1,4}\s*题\s*(?=[^\s中所的是和与及、，到至为]))?"
 )
+NUMBERED_LINE = re.compile(rf"(?<=\n){_KIND}\s*[：:]\s*\d{{1,4}}\s*[.．、]\s*(?=\S)")
+"""A question below its case; what its line says of kind and number."""
 TYPE_TAIL = re.compile(r"(?:[(（]?(?:单选|多选)[)）]?)\s*$")
+_IN_BOOK = r"(?:参见|详见|见|教材|课本|书)[^（()）【】\[\]\n]{0,12}"
+_PAGES = (
+    # 3P65, 5Pl05, and what a scan makes of it: 6PⅢ, 5P埘.
+    r"[\dlI]{1,2}\s*P\s*(?:[\dlIoOⅠ-Ⅻ][\dlIoOⅠ-Ⅻ\s]{0,5}|[\u4e00-\u9fff])",
+    # P24; P50, P300 and P600 are potentials of the brain.
+    r"P\s*(?!\d*[05]0\s*\D)\d{2,4}",
+    rf"{_IN_BOOK}P\s*\d{{1,4}}",
+    rf"(?:{_IN_BOOK})?(?:第\s*)?\d{{1,4}}\s*(?:[-~～—–]\s*\d{{1,4}}\s*)?页",
+)
+_PAGE = rf"[（(【\[]\s*(?:{'|'.join(_PAGES)})\s*[)）】\]]"
+PAGE_HEAD = re.compile(rf"^{_PAGE}\s*(?=\S)")
+PAGE_TAIL = re.compile(rf"(?<=\S)\s*{_PAGE}(?=[。.？?]?\s*$)")
+PAGE_AFTER_BLANK = re.compile(
+    r"(?:(?<=[)）】\]])|(?<=[)）】\]][。？?]))\s*"
+    r"[A-H]{0,8}\d{1,3}-\d{1,4}(?:[/／、]\d{1,4})*\s*$"
+)
+"""``（）5-153/154``: chapter and pages; of ``（）。BCD245-3/3`` the key as well."""
+BUTTON_TAIL = re.compile(
+    r"(?<=[)）】\]。？?])\s*(?:点击)?(?:确认|查看|显示|提交)(?:参考|正确)?答案\s*$"
+)
+OF_THE_BOOK = (
+    NUMBERING,
+    NUMBERED_LINE,
+    TYPE_TAIL,
+    PAGE_HEAD,
+    PAGE_TAIL,
+    PAGE_AFTER_BLANK,
+    BUTTON_TAIL,
+)
 BLANK = re.compile(r"[（(]\s*[)）]")
 NOISE = re.compile(
     r"[\s（）()【】\[\]，,、；;：:。．？?！!“”\"‘’'《》…—·_]|(?<!\d)\.|\.(?!\d)"
@@ -49,7 +87,8 @@ def clean_stem(stem: str) -> str:
 
 
 def _shorter(stem: str) -> str:
-    stem = TYPE_TAIL.sub("", NUMBERING.sub("", stem, count=1))
+    for pattern in OF_THE_BOOK:
+        stem = pattern.sub("", stem)
     return normalise(BLANK.sub("（）", stem))
 
 

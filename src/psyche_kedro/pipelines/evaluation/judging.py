@@ -12,7 +12,7 @@ verdict that cannot be read is null, never 0: it says nothing about the reply.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from psyche_kedro.answers import read_objects
+from psyche_kedro.answers import read_filled
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
 from psyche_kedro.pipelines.evaluation.parameters import Dimension, JudgingParameters
 from psyche_kedro.prompts import Prompt, render_dialogue
@@ -92,7 +92,7 @@ def read_score(outcome: Outcome | None, *, n_levels: int) -> float | None:
     """Return the last whole score in range that a verdict gives, else ``None``."""
     if not isinstance(outcome, Reply):
         return None
-    for verdict in reversed(read_objects(outcome.text)):
+    for verdict in reversed(read_filled(outcome.text)):
         score = str(verdict.get("score", "")).strip()
         if score.isdecimal() and int(score) < n_levels:
             return float(score)

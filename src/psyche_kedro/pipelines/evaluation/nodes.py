@@ -10,6 +10,7 @@ Example row of ``predictions``: ``{"role": "grpo", "item_id": "5d0c…", "protoc
 "reasoned", "text": "AC", "prediction": ["A", "C"], "outcome": "read", …}``.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,6 @@ from psyche_kedro.answers import read_choice
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
 from psyche_kedro.pipelines.evaluation import accounts, figures, judging
 from psyche_kedro.pipelines.evaluation.parameters import (
-    ExemplarParameters,
     JudgingParameters,
     ProtocolParameters,
     ReportParameters,
@@ -30,17 +30,16 @@ from psyche_kedro.pipelines.evaluation.protocols import (
     Asked,
     Room,
     ask,
-    draw_exemplars,
 )
 from psyche_kedro.pipelines.evaluation.published import read_published
 from psyche_kedro.pipelines.evaluation.report import Report, render_report
 from psyche_kedro.pipelines.evaluation.scoring import score_counselling, score_exams
 from psyche_kedro.pipelines.evaluation.sections import Corpus, Findings
+from psyche_kedro.pipelines.selection.exams import count_exams, exam_items, has_key
 from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import (
     CHOICE_TYPES,
-    BenchmarkItems,
     Funnel,
     Judgements,
     Predictions,
@@ -48,21 +47,7 @@ from psyche_kedro.tables import (
     frame,
 )
 
-
-def choose_exemplars(
-    benchmark_items: pl.DataFrame, params: ExemplarParameters
-) -> pl.DataFrame:
-    """Return the solved items that every model is shown in the five-shot protocol.
-
-    Args:
-        benchmark_items: Every item; those of split ``exemplar`` are drawn from.
-        params: ``evaluation.exemplars``.
-
-    Source: §3.1, "identical exemplars across all evaluated models".
-    """
-    items = benchmark_items.iter_rows(named=True)
-    drawn = draw_exemplars(items, per_cell=params.per_cell, seed=params.seed)
-    return frame(BenchmarkItems, drawn)
+logger = logging.getLogger(__name__)
 
 
 def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
@@ -79,7 +64,8 @@ def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
         """Return one prediction per (item, protocol).
 
         Args:
-            benchmark_items: Items of split ``test`` are asked.
+            benchmark_items: Every item; those of an exam are asked, by default only
+                where they have a key.
             exemplars: What the five-shot protocol shows.
             model: The model under test.
             params: ``evaluation.protocols``.
@@ -87,7 +73,8 @@ def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
                 ``essay``, ``counselling``.
         """
         room = Room(prompts, exemplars.to_dicts())
-        asked = ask(benchmark_items.iter_rows(named=True), params.enabled, room)
+        exam = _to_ask(benchmark_items, params)
+        asked = ask(exam.iter_rows(named=True), params.enabled, room)
         sampling = params.sampling_of(role)
         outcomes = model.complete(
             ChatRequest(
@@ -102,11 +89,26 @@ def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
     return answer_benchmarks
 
 
+def _to_ask(items: pl.DataFrame, params: ProtocolParameters) -> pl.DataFrame:
+    exam = exam_items(items)
+    if params.ask_unlabelled:
+        return exam
+    keyed = exam.filter(has_key())
+    logger.info(
+        "%d of the exams' %d items have no key and are not asked "
+        "(evaluation.protocols.ask_unlabelled asks them).",
+        exam.height - keyed.height,
+        exam.height,
+    )
+    return keyed
+
+
 def _prediction(role: Role, asked: Asked, outcome: Outcome) -> dict[str, Any]:
     return {
         "item_id": asked.item["item_id"],
         "benchmark": asked.item["benchmark"],
         "cell": asked.item["cell"],
+        "split": asked.item["split"],
         "role": role,
         "protocol": asked.protocol,
         "sample": 0,
@@ -189,11 +191,12 @@ def score_predictions(
     Args:
         predictions: One per (role, item, protocol).
         judgements: One per (counselling reply, dimension).
-        benchmark_items: The items with their golds.
+        benchmark_items: The items; those of an exam that have a key are scored.
         params: ``evaluation.scores``.
     """
     rows = predictions.to_dicts()
-    exams = score_exams(rows, _by_id(benchmark_items), params)
+    keyed = exam_items(benchmark_items).filter(has_key())
+    exams = score_exams(rows, _by_id(keyed), params)
     counselling = score_counselling(judgements.to_dicts(), rows, params)
     return frame(Scores, [*exams, *counselling])
 
@@ -231,6 +234,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
     funnel: pl.DataFrame,
     rejections: pl.DataFrame,
     writers: pl.DataFrame,
+    benchmark_items: pl.DataFrame,
     exemplars: pl.DataFrame,
     posts: pl.DataFrame,
     sft_log: pl.DataFrame,
@@ -246,6 +250,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         funnel: Rows per stage.
         rejections: Rows dropped per stage and reason.
         writers: Rows per table, model and prompt.
+        benchmark_items: Every item; only how many there are of what is read.
         exemplars: What the five-shot protocol showed.
         posts: The clean posts; only how far they are de-identified is read.
         sft_log: Log of supervised fine-tuning.
@@ -262,6 +267,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         writers=writers,
         corpus=Corpus(**corpus),
         difficulty=difficulty,
+        exams=count_exams(benchmark_items),
         exemplars=exemplars,
         deid_levels=posts["deid_level"].unique().to_list(),
         toys=params.toys,

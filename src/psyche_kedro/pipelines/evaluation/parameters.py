@@ -21,6 +21,8 @@ class ProtocolParameters(Parameters):
     """``evaluation.protocols``."""
 
     enabled: tuple[ProtocolName, ...] = Field(min_length=1)
+    ask_unlabelled: bool
+    """Whether items that no key can score are asked, for a file to submit."""
     sampling: Sampling
     max_tokens: dict[Role, PositiveInt]
     """By role; where a role is not named, the model's own limit holds."""
@@ -29,13 +31,6 @@ class ProtocolParameters(Parameters):
         """Return the request's sampling fields for a model of this role."""
         limit = self.max_tokens.get(role)
         return self.sampling.model_dump() | ({"max_tokens": limit} if limit else {})
-
-
-class ExemplarParameters(Parameters):
-    """``evaluation.exemplars``."""
-
-    per_cell: PositiveInt
-    seed: int
 
 
 class Dimension(Parameters):

@@ -13,7 +13,6 @@ from kedro.pipeline import Node, Pipeline
 from psyche_kedro.pipelines.evaluation import accounts
 from psyche_kedro.pipelines.evaluation.nodes import (
     answer_benchmarks_as,
-    choose_exemplars,
     collect_predictions,
     count_funnel,
     draw_funnel,
@@ -45,15 +44,6 @@ def create_pipeline() -> Pipeline:
 
 def _exams() -> list[Node]:
     return [
-        Node(
-            choose_exemplars,
-            inputs={
-                "benchmark_items": "clean_benchmark_items",
-                "params": "params:evaluation.exemplars",
-            },
-            outputs="exemplars",
-            name="choose_exemplars",
-        ),
         *(_answer_as(role) for role in get_args(Role)),
         Node(
             collect_predictions,
@@ -139,7 +129,11 @@ def _report() -> list[Node]:
         Node(
             write_report,
             inputs={n: n for n in told}
-            | {"posts": "clean_posts", "difficulty": "params:selection.difficulty"}
+            | {
+                "benchmark_items": "clean_benchmark_items",
+                "posts": "clean_posts",
+                "difficulty": "params:selection.difficulty",
+            }
             | logs
             | params,
             outputs=["report_html", "report_md"],

@@ -12,7 +12,8 @@ counselling   counselling cases  the counsellor's role and the conversation so f
 
 No function reads an item's ``gold``, ``answer_text`` or ``explanation``; an exemplar
 shows its own answer, and one with the asked item's stem is left out, because a tenth of
-CPsyExam's test items stand in its labelled splits too.
+CPsyExam's test items stand in its labelled splits too. Which items are asked and which
+exemplars are shown is settled before, in ``selection.exams``.
 
 Source: §3.1 and Appendix C.2; PsycoLLM's and CPsyExam's public protocols.
 """
@@ -22,7 +23,7 @@ from typing import Any, NamedTuple
 
 from psyche_kedro.llm.chat_model import Message
 from psyche_kedro.prompts import TYPE_NAMES, Prompt, render_question
-from psyche_kedro.tables import CHOICE_TYPES, content_id
+from psyche_kedro.tables import CHOICE_TYPES
 
 Row = Mapping[str, Any]
 
@@ -46,37 +47,16 @@ class Room(NamedTuple):
 
 
 def ask(items: Iterable[Row], protocols: Sequence[str], room: Room) -> list[Asked]:
-    """Return every test item under every protocol that is for it.
+    """Return every item under every protocol that is for it.
 
     Args:
-        items: ``[n_items]`` rows of ``benchmark_items``; exemplars among them are not
-            asked.
+        items: ``[n_items]`` rows of ``benchmark_items`` to ask.
         protocols: Names out of ``PROTOCOLS``.
         room: Prompts by name and the chosen exemplars.
     """
-    tested = [item for item in items if item["split"] == "test"]
-    asked = (PROTOCOLS[name](item, room) for name in protocols for item in tested)
+    items = list(items)
+    asked = (PROTOCOLS[name](item, room) for name in protocols for item in items)
     return [one for one in asked if one is not None]
-
-
-def draw_exemplars(items: Iterable[Row], *, per_cell: int, seed: int) -> list[Row]:
-    """Return the same ``per_cell`` solved items of each cell for every model.
-
-    The draw orders items by a digest of seed and id, so that neither the order of the
-    files nor a new item elsewhere changes it. A flagged item (a duplicate, a doubtful
-    gold) is never drawn.
-    """
-    cells: dict[tuple[str, str], list[Row]] = {}
-    for item in items:
-        if item["split"] == "exemplar" and item["gold"] and not item["flags"]:
-            cells.setdefault((item["benchmark"], item["cell"]), []).append(item)
-    return [
-        item
-        for _, candidates in sorted(cells.items())
-        for item in sorted(
-            candidates, key=lambda item: content_id(str(seed), item["item_id"])
-        )[:per_cell]
-    ]
 
 
 def _ask_reasoned(item: Row, room: Room) -> Asked | None:

@@ -25,11 +25,13 @@ from psyche_kedro.pipelines.evaluation import (
     sections_costs,
 )
 from psyche_kedro.pipelines.evaluation.sections import (
+    ABSENT,
     OFFLINE,
     Findings,
     Section,
     count,
     number,
+    said_split,
 )
 
 SECTIONS: tuple[Callable[[Findings], Section], ...] = (
@@ -44,6 +46,7 @@ SECTIONS: tuple[Callable[[Findings], Section], ...] = (
     sections_corpus.training_sets,
     sections_corpus.release,
     sections.training,
+    sections.exams,
     sections.pceb,
     sections.cpsyexam,
     sections.open_questions,
@@ -147,7 +150,7 @@ def summarise_report(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
     )
     sitters = [
         f"{role:<24}"
-        + "".join(f"{_average(s, *exam):>10}" for exam in EXAMS.values())
+        + "".join(f"{_average(s, *exam):>12}" for exam in EXAMS.values())
         + f"  {model}"
         for (role, model), s in averages.items()
     ]
@@ -156,7 +159,7 @@ def summarise_report(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
             f"{'stage':<24}{'rows':>8}{'rejected':>10}  paper",
             *stages,
             "",
-            f"{'accuracy, %':<24}" + "".join(f"{exam:>10}" for exam in EXAMS),
+            f"{'accuracy, %':<24}" + "".join(f"{exam:>12}" for exam in EXAMS),
             *sitters,
         ]
     )
@@ -164,11 +167,11 @@ def summarise_report(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
 
 def _average(scores: list[dict[str, Any]], *wanted: str) -> str:
     found = [
-        s["value"]
+        said_split(number(s["value"]), s["split"])
         for s in scores
         if (s["benchmark"], s["protocol"], s["cell"]) == wanted
     ]
-    return number(found[0] if found else None)
+    return found[0] if found else ABSENT
 
 
 def _stand_ins(findings: Findings) -> list[str]:

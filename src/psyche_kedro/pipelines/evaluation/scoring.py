@@ -1,6 +1,6 @@
 """Predictions and judgements → scores, purely: nothing is generated again.
 
-Every item with a gold counts in the denominator. The public evaluation code drops
+Every item with a key counts in the denominator. The public evaluation code drops
 unread answers, which raised one of its models from 15.87 to 18.96 %; here they count as
 wrong, and ``n_missing`` says how many there were.
 
@@ -62,15 +62,19 @@ OPEN_METRICS: dict[str, Mark] = {
 def score_exams(
     predictions: Iterable[Row], items: Mapping[str, Row], params: ScoringParameters
 ) -> Iterator[dict[str, Any]]:
-    """Yield accuracies and overlaps, in percent, of every exam that has golds.
+    """Yield accuracies and overlaps, in percent, of every exam that has keys.
 
     Args:
-        predictions: Rows of ``predictions``.
-        items: Rows of ``benchmark_items`` by id; one without a gold is not scored.
+        predictions: Rows of ``predictions``; those of a counselling case are judged
+            instead.
+        items: Rows of ``benchmark_items`` by id, with their keys; no other is scored.
         params: ``evaluation.scores``.
     """
-    marked = (Marked(p, items[p["item_id"]]) for p in predictions)
-    scored = [m for m in marked if _has_gold(m.item)]
+    scored = [
+        Marked(p, items[p["item_id"]])
+        for p in predictions
+        if p["item_id"] in items and p["benchmark"] != "counselling"
+    ]
     for sitting in _grouped(scored, _sitting).values():
         for name, cells in _with_averages(sitting, params):
             for metric, mark in _metrics_of(sitting[0]).items():
@@ -111,16 +115,10 @@ def score_counselling(
         }
 
 
-def _has_gold(item: Row) -> bool:
-    if item["benchmark"] == "counselling" or "no_gold" in item["flags"]:
-        return False
-    return bool(item["gold"] or item["answer_text"])
-
-
 def _sitting(marked: Marked) -> tuple[str, ...]:
     """Return what is scored together: one model, one exam, one way of asking."""
-    prediction = marked.prediction
-    return prediction["role"], prediction["benchmark"], prediction["protocol"]
+    names = ("role", "benchmark", "split", "protocol")
+    return tuple(marked.prediction[name] for name in names)
 
 
 def _metrics_of(marked: Marked) -> dict[str, Mark]:
@@ -167,7 +165,8 @@ def _is_missing(marked: Marked) -> bool:
 
 
 def _identity(prediction: Row) -> dict[str, str]:
-    return {k: prediction[k] for k in ("role", "model", "benchmark", "protocol")}
+    names = ("role", "model", "benchmark", "split", "protocol")
+    return {name: prediction[name] for name in names}
 
 
 def _grouped(rows: Iterable[T], key: Callable[[T], Any]) -> dict[Any, list[T]]:

@@ -104,6 +104,8 @@ class Findings(NamedTuple):
     writers: pl.DataFrame
     corpus: Corpus
     difficulty: DifficultyParameters
+    exams: pl.DataFrame
+    """Items of every split, as ``count_exams`` returns them."""
     exemplars: pl.DataFrame
     deid_levels: Sequence[str]
     toys: Sequence[str]
@@ -147,6 +149,38 @@ def training(findings: Findings) -> Section:
     )
 
 
+def exams(findings: Findings) -> Section:
+    """Return how many items every exam has, and which of them are scored."""
+    rows = [
+        plain(
+            exam["benchmark"],
+            exam["form"],
+            exam["split"],
+            count(exam["n"]),
+            count(exam["n_keyed"]),
+            _use(exam),
+        )
+        for exam in findings.exams.iter_rows(named=True)
+    ]
+    return Section(
+        "Exams",
+        "An item without a key is not asked unless a setting says so. Where no test "
+        "item has a key, dev stands in for test: its rows say dev in every table, and "
+        "are not to be laid beside a published score of the test set.",
+        [Table(["Benchmark", "Form", "Split", "Items", "Keyed", "Use"], rows, 3)],
+    )
+
+
+def _use(exam: Mapping[str, Any]) -> str:
+    if exam["split"] == "exemplar":
+        return "five-shot exemplars are drawn from it"
+    if not exam["is_exam"]:
+        return "none: test has keys"
+    if not exam["n_keyed"]:
+        return "none: no key"
+    return "scored in the place of test" if exam["split"] == "dev" else "scored"
+
+
 def pceb(findings: Findings) -> Section:
     """Return Table 1's accuracies."""
 
@@ -186,8 +220,9 @@ def cpsyexam(findings: Findings) -> Section:
     return Section(
         "CPsyExam",
         "Standard accuracy in percent; the average is over all zero-shot items. The "
-        "answers of the public test set are withheld, so that only items with a gold "
-        f"are scored. Exemplars in the five-shot protocol: {_shown(findings)}.",
+        "answers of the public test set are withheld: without them a row is of the "
+        "dev split, and says so. Exemplars in the five-shot protocol: "
+        f"{_shown(findings)}.",
         [Table(["Model", "Source", *columns, "Avg."], rows)],
     )
 
@@ -233,7 +268,7 @@ def counselling(findings: Findings) -> Section:
 
 def every_score(findings: Findings) -> Section:
     """Return all scores with their intervals."""
-    names = ("role", "benchmark", "cell", "protocol", "metric")
+    names = ("role", "benchmark", "split", "cell", "protocol", "metric")
     rows = [
         Row(
             _kind(score["model"], score["role"] in findings.toys),
@@ -252,7 +287,7 @@ def every_score(findings: Findings) -> Section:
         "Every score with its interval",
         "Wilson intervals for the standard accuracy of a set of items, seeded "
         "bootstrap for all else.",
-        [Table(columns, rows, n_names=5, folded="scores")],
+        [Table(columns, rows, n_names=6, folded="scores")],
     )
 
 
@@ -318,6 +353,11 @@ def counted(table: pl.DataFrame, column: str) -> str:
     return ", ".join(f"{value}: {count(n)}" for value, n in ranked.iter_rows())
 
 
+def said_split(name: str, split: str) -> str:
+    """Return a name that says which split it is about, where that is not the test."""
+    return name if split == "test" else f"{name} ({split})"
+
+
 def _pair(standard: float, elastic: float | None) -> str:
     return number(standard) + (f" ({number(elastic)})" if elastic is not None else "")
 
@@ -339,14 +379,15 @@ def _paper_row(table: int, model: str, cells: Any) -> Row:
 def _our_rows(
     findings: Findings, benchmark: str, cells: Callable[[Marks], list[str]]
 ) -> list[Row]:
-    """Return one row per role that sat ``benchmark``, in the order of the scores."""
+    """Return a row per role and split of ``benchmark``, in the order of the scores."""
     sat = findings.scores.filter(pl.col("benchmark") == benchmark)
-    sitters: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for score in sat.iter_rows(named=True):
-        sitters.setdefault((score["role"], score["model"]), []).append(score)
+    sitters = sat.rows_by_key(["role", "split", "model"], named=True)
     return [
-        Row(_kind(model, role in findings.toys), [role, model, *cells(Marks(found))])
-        for (role, model), found in sitters.items()
+        Row(
+            _kind(model, role in findings.toys),
+            [said_split(role, split), model, *cells(Marks(found))],
+        )
+        for (role, split, model), found in sitters.items()
     ]
 
 

@@ -202,19 +202,20 @@ def contamination(findings: Findings) -> Section:
     if hits.is_empty():
         text = f"No row matched an item of a benchmark. {_trained_on(findings)}"
         return Section(title, text)
-    names = ("set_name", "benchmark", "kind")
+    names = ("set_name", "benchmark", "split", "kind")
     matched = hits.group_by(names).agg(
         rows=pl.n_unique("row_id"), items=pl.n_unique("item_id"), pairs=pl.len()
     )
     rows = [
-        plain(*row[:3], *map(count, row[3:])) for row in matched.sort(names).iter_rows()
+        plain(*row[:4], *map(count, row[4:])) for row in matched.sort(names).iter_rows()
     ]
-    columns = ["Part", "Benchmark", "Match", "Rows", "Items", "Pairs"]
+    columns = ["Part", "Benchmark", "Split", "Match", "Rows", "Items", "Pairs"]
     return Section(
         title,
         "D_p is all questions with a rationale, before they are split into D_pr and "
-        f"D_pc. {_trained_on(findings)}",
-        [Table(columns, rows, n_names=3)],
+        "D_pc. Of a benchmark's own training split only the exemplars drawn for the "
+        f"five-shot protocol are looked for. {_trained_on(findings)}",
+        [Table(columns, rows, n_names=4)],
     )
 
 
@@ -226,7 +227,8 @@ def _trained_on(findings: Findings) -> str:
     held = f"Training examples that hold an item: {part_of(int(hit.sum()), len(hit))}"
     if any(name.endswith("-contaminated") for name in examples["variant"].unique()):
         return f"{held}, kept on purpose to reproduce the paper's sets."
-    barred = corpus.rejected_examples.filter(reason="contaminated")
+    is_hit = pl.col("reason").is_in(["contaminated", "exemplar"])
+    barred = corpus.rejected_examples.filter(is_hit)
     by = counted(barred, "detail")
     return f"{held}. Rows left out for it: {by or 'none'}."
 

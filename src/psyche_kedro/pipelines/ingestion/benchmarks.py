@@ -5,8 +5,8 @@ PCEB (the paper's main benchmark, §3.1): ``pceb/{theory,moral}/{single,multiple
 gold letters: only so are the paper's 748 and 878 reproduced (the words 单选/多选 in the
 stem contradict the gold on two items).
 
-CPsyExam: ``cpsyexam/mcq/{train,dev,test}`` and ``cpsyexam/qa/…``. ``train`` gives the
-exemplars of the five-shot protocol; answers of ``test`` are withheld by its authors.
+CPsyExam: ``cpsyexam/{mcq,qa}/{train,dev,test}``. ``train`` gives the exemplars of the
+five-shot protocol; its authors withhold the choice answers of ``test``.
 
 Counselling (PsyDT's layout): ``{messages}``; the last reply is the reference and the
 turns before it are the item. The file's own system prompt is kept in ``stem``.
@@ -47,7 +47,8 @@ PCEB_FOLDERS = {
     "mix": None,
     "essay": "case",
 }
-EXEMPLAR_SPLIT = "train"
+CPSYEXAM_SPLITS = {"train": "exemplar", "dev": "dev", "test": "test"}
+"""What each of its folders is for; the two others have no folder but their test."""
 
 
 def read_benchmark_file(file: SourceFile) -> Iterator[Row | UnreadableSource]:
@@ -63,6 +64,7 @@ def read_benchmark_file(file: SourceFile) -> Iterator[Row | UnreadableSource]:
         _require_cell(folders)
         yield from _exam_items(file, "pceb", folders)
     elif benchmark == "cpsyexam":
+        _require_split(folders)
         yield from _exam_items(file, "cpsyexam", folders)
     else:
         raise UnreadableSource(
@@ -77,6 +79,16 @@ def _require_cell(folders: list[str]) -> None:
             "unknown_folder",
             f"PCEB's files stand in <part>/<{'|'.join(PCEB_FOLDERS)}>, this one in "
             f"'{'/'.join(folders)}': move it there.",
+        )
+
+
+def _require_split(folders: list[str]) -> None:
+    if len(folders) < 2 or folders[1] not in CPSYEXAM_SPLITS:  # noqa: PLR2004
+        raise UnreadableSource(
+            "unknown_folder",
+            f"CPsyExam's files stand in <mcq|qa>/<{'|'.join(CPSYEXAM_SPLITS)}>, this "
+            f"one in '{'/'.join(folders)}': move it there, so that what is scored is "
+            "known from what is not.",
         )
 
 
@@ -106,13 +118,18 @@ def _exam_item(
         "item_id": item_id,
         "benchmark": benchmark,
         "cell": _cell(benchmark, folders, record, question["type"]),
-        "split": "exemplar" if EXEMPLAR_SPLIT in folders else "test",
+        "split": _split(benchmark, folders),
         "source": source,
         "locator": locator,
         "cluster_id": content_id(source, shared) if shared else item_id,
         "messages": [],
         "flags": flags,
     }
+
+
+def _split(benchmark: str, folders: list[str]) -> str:
+    """Return what an item is for, by the rule of its benchmark's layout."""
+    return CPSYEXAM_SPLITS[folders[1]] if benchmark == "cpsyexam" else "test"
 
 
 def _cell(

@@ -2,16 +2,19 @@
 
 The paper says nothing about it, and its public sources overlap: in CPsyExam's train set
 stand 454 of PCEB's 1,626 case items with their case, 160 of its 2,237 others, the case
-alone of nine case items in ten, and 356 of CPsyExam's own 3,902 test items. Three kinds
+alone of nine case items in ten, and 356 of CPsyExam's own 3,902 test items. Four kinds
 of hit, the strongest of each pair, answers ignored:
 
 ``exact``
     the same options in any order, and the item's question at the end of the row's,
-    after normalisation (letters and digits only, NFKC, lower case; numbering and
-    单选/多选 tags aside);
+    after normalisation (letters and digits only, NFKC, lower case, look-alikes such as
+    O and 0 as one; numbering and 单选/多选 tags aside);
 ``near_duplicate``
     character 3-grams of question and options with a Jaccard similarity of at least the
     threshold. The join is exact: no hashing, so nothing is missed by chance;
+``question_alone``
+    a row without a case that asks, with the same options, the question of an item that
+    has one: many such a question (how does aversion therapy work?) needs no case;
 ``case_contained``
     the item's case (or conversation) inside the row, with another question.
 
@@ -26,8 +29,12 @@ Example row::
      "kind": "exact", "score": 1.0}
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import polars as pl
+
+from psyche_kedro.pipelines.selection.parameters import DecontaminationParameters
 
 _NOT_TEXT = r"[^\p{L}\p{N}]+"
 _LEADING_TAG = (
@@ -37,6 +44,7 @@ _LEADING_TAG = (
 _TRAILING_TAG = r"[\s()（）。.，,、:：?？_]*(?:[单多]选题?)?[\s()（）。.，,、:：?？_]*$"
 # CPsyExam puts the case into the stem: the question is its last sentence.
 _LAST_SENTENCE = r"(?s)^(.*[。！？!?：:\n])\s*([^。！？!?\n]+?[\s（()）。.]*)$"
+_LOOK_ALIKE = {"o": "0", "〇": "0", "i": "1", "l": "1"}
 _LONG_STEM = 100
 _TAIL = 4
 _PROBES = 64
@@ -44,10 +52,17 @@ _ENOUGH_PROBES = 0.5
 _BATCH = 10_000
 
 
+class ContaminationError(Exception):
+    """So much of a part is in a benchmark that a file must be on both sides."""
+
+
 def normalised(text: pl.Expr) -> pl.Expr:
-    """Return a text as letters and digits only, lower case, NFKC; null as empty."""
+    """Return a text as letters and digits only, lower case, NFKC; null as empty.
+
+    Letters that are read for digits are those digits: a scan says ``O.25``.
+    """
     plain = text.fill_null("").str.normalize("NFKC").str.to_lowercase()
-    return plain.str.replace_all(_NOT_TEXT, "")
+    return plain.str.replace_all(_NOT_TEXT, "").str.replace_many(_LOOK_ALIKE)
 
 
 def question_texts(questions: pl.DataFrame, id_column: str) -> pl.DataFrame:
@@ -58,8 +73,9 @@ def question_texts(questions: pl.DataFrame, id_column: str) -> pl.DataFrame:
         id_column: Its id.
 
     Returns:
-        ``id``; ``stem``; ``options``; ``key``: question and options; ``case``: what
-        stands before the question; ``text``: all of it. All normalised.
+        ``id``; ``stem``; ``options``; ``question``: the stem without a case that stands
+        in it; ``key``: question and options; ``case``: what stands before the question;
+        ``text``: all of it. All normalised.
     """
     bare = (
         pl.col("stem")
@@ -77,12 +93,13 @@ def question_texts(questions: pl.DataFrame, id_column: str) -> pl.DataFrame:
     )
     question = pl.coalesce("last", "bare").str.replace(_LEADING_TAG, "")
     case, stem = normalised(pl.col("case_text")), normalised(pl.col("bare"))
-    choices = normalised(pl.col("options"))
+    choices, asked = normalised(pl.col("options")), normalised(question)
     return split.select(
         id=pl.col(id_column),
         stem=stem,
         options=choices,
-        key=normalised(question) + choices,
+        question=asked,
+        key=asked + choices,
         case=case + normalised(pl.col("before")),
         text=case + stem + choices,
     )
@@ -100,6 +117,7 @@ def conversation_texts(conversations: pl.DataFrame, id_column: str) -> pl.DataFr
         id=pl.col(id_column),
         stem=nothing,
         options=nothing,
+        question=nothing,
         key=nothing,
         case=text,
         text=text,
@@ -119,42 +137,40 @@ def benchmark_texts(items: pl.DataFrame) -> pl.DataFrame:
 
 
 def find_hits(
-    rows: pl.DataFrame, items: pl.DataFrame, *, threshold: float, min_case_chars: int
+    rows: pl.DataFrame, items: pl.DataFrame, parameters: DecontaminationParameters
 ) -> pl.DataFrame:
     """Return the pairs that match.
 
     Args:
         rows: As ``question_texts`` returns them; ids are distinct.
         items: As ``benchmark_texts`` returns them; ids are distinct.
-        threshold: Jaccard similarity from which two questions are near-duplicates.
-        min_case_chars: A shorter case is a phrase that other texts may share: it is
-            not looked for, and not asked for either.
+        parameters: ``selection.decontamination``. A case shorter than its
+            ``min_case_chars`` is a phrase that other texts may share: it is not looked
+            for, and not asked for either.
 
     Returns:
         ``row_id``, ``item_id``, ``kind``, ``score``; one row per pair, the strongest
         kind.
     """
-    items = items.with_columns(
-        has_case=pl.col("case").str.len_chars() >= min_case_chars
-    )
-    asked = items.filter(pl.col("key") != "")
-    hits = [
-        _hits_of(batch, items.filter("has_case"), asked, threshold)
-        for batch in rows.iter_slices(_BATCH)
-    ]
+    has_case = pl.col("case").str.len_chars() >= parameters.min_case_chars
+    items = items.with_columns(has_case=has_case)
+    hits = [_hits_of(rows, items, parameters) for rows in rows.iter_slices(_BATCH)]
     return pl.concat(hits) if hits else _no_pairs()
 
 
 def _hits_of(
-    rows: pl.DataFrame, cases: pl.DataFrame, asked: pl.DataFrame, threshold: float
+    rows: pl.DataFrame, items: pl.DataFrame, parameters: DecontaminationParameters
 ) -> pl.DataFrame:
+    asked, cases = items.filter(pl.col("key") != ""), items.filter("has_case")
     in_case = case_pairs(rows, cases)
-    same = pl.concat([exact_pairs(rows, asked), near_pairs(rows, asked, threshold)])
+    alone = alone_pairs(rows, cases, parameters.min_question_chars)
+    near = near_pairs(rows, asked, parameters.threshold)
+    same = pl.concat([exact_pairs(rows, asked), near])
     confirmed = same.join(
         asked.filter(~pl.col("has_case")).select(item_id="id"), on="item_id", how="semi"
     )
     with_case = same.join(in_case, on=["row_id", "item_id"], how="semi")
-    strongest = pl.concat([confirmed, with_case, in_case])
+    strongest = pl.concat([confirmed, with_case, alone, in_case])
     return strongest.unique(["row_id", "item_id"], keep="first", maintain_order=True)
 
 
@@ -163,6 +179,37 @@ def _no_pairs() -> pl.DataFrame:
     return pl.DataFrame(
         schema={"row_id": text, "item_id": text, "kind": text, "score": pl.Float64}
     )
+
+
+def require_losses_within(
+    rows: Iterable[tuple[str, str]], hits: pl.DataFrame, most_lost: float
+) -> None:
+    """Raise if hits would take more than the share ``most_lost`` of a part.
+
+    Args:
+        rows: Part and id of every candidate for a training set.
+        hits: ``ContaminationHits``.
+        most_lost: ``selection.decontamination.most_lost``.
+
+    Raises:
+        ContaminationError: Names part, benchmark and counts.
+    """
+    schema = {"part": pl.String, "row_id": pl.String}
+    parts = pl.DataFrame(list(rows), schema=schema, orient="row").unique()
+    for (part,), ids in parts.sort("part").group_by("part", maintain_order=True):
+        held = hits.join(ids, on="row_id", how="semi")
+        lost = held["row_id"].n_unique()
+        if lost <= most_lost * ids.height:
+            continue
+        by = held.group_by("benchmark").agg(n=pl.n_unique("row_id"))
+        benchmark, n = by.sort("n", "benchmark", descending=[True, False]).row(0)
+        raise ContaminationError(
+            f"{part} would lose {lost:,} of its {ids.height:,} rows to contamination, "
+            f"{n:,} to the benchmark '{benchmark}', which is more than "
+            f"selection.decontamination.most_lost ({most_lost}): look whether a file "
+            "is training data and benchmark at once (contamination_hits names the "
+            "rows), or raise it."
+        )
 
 
 def exact_pairs(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
@@ -176,6 +223,27 @@ def exact_pairs(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
         on=["options", "tail"],
     ).filter(pl.col("stem").str.ends_with(pl.col("item_stem")))
     kind, score = pl.lit("exact"), pl.lit(1.0)
+    return pairs.select("item_id", row_id="id", kind=kind, score=score).select(
+        "row_id", "item_id", "kind", "score"
+    )
+
+
+def alone_pairs(
+    rows: pl.DataFrame, items: pl.DataFrame, min_question_chars: int
+) -> pl.DataFrame:
+    """Return the pairs where a row without a case asks the question of an item's case.
+
+    Args:
+        rows: As ``question_texts`` returns them.
+        items: Those that have a case.
+        min_question_chars: Chinese characters of a question that is looked for.
+    """
+    n_chinese = pl.col("question").str.count_matches(r"\p{Han}")
+    telling = (n_chinese >= min_question_chars) & (pl.col("options") != "")
+    theirs = items.filter(telling).select("question", "options", item_id="id")
+    caseless = rows.filter(pl.col("case") == "")
+    pairs = caseless.join(theirs, on=["question", "options"])
+    kind, score = pl.lit("question_alone"), pl.lit(1.0)
     return pairs.select("item_id", row_id="id", kind=kind, score=score).select(
         "row_id", "item_id", "kind", "score"
     )

@@ -24,12 +24,15 @@ from psyche_kedro.pipelines.selection.contamination import (
     conversation_texts,
     find_hits,
     question_texts,
+    require_losses_within,
 )
 from psyche_kedro.pipelines.selection.examples import ExamPrompts
+from psyche_kedro.pipelines.selection.exams import draw_exemplars, exam_items
 from psyche_kedro.pipelines.selection.parameters import (
     AuditParameters,
     DecontaminationParameters,
     DifficultyParameters,
+    ExemplarParameters,
     LengthParameters,
     ReleaseParameters,
     SetParameters,
@@ -183,6 +186,25 @@ def _refused(questions: pl.DataFrame, reason: str) -> pl.DataFrame:
     return frame(tables.Rejections, rows)
 
 
+def choose_exemplars(
+    clean_benchmark_items: pl.DataFrame, parameters: ExemplarParameters
+) -> pl.DataFrame:
+    """Return the solved items that every model is shown in the five-shot protocol.
+
+    They are drawn here and not where models are asked, because what a model is shown
+    may not have trained it.
+
+    Args:
+        clean_benchmark_items: Every item; those of split ``exemplar`` are drawn from.
+        parameters: ``selection.exemplars``.
+
+    Source: §3.1, "identical exemplars across all evaluated models".
+    """
+    items = clean_benchmark_items.iter_rows(named=True)
+    drawn = draw_exemplars(items, per_cell=parameters.per_cell, seed=parameters.seed)
+    return frame(tables.BenchmarkItems, drawn)
+
+
 def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
     *,
     reasoning_samples: pl.DataFrame,
@@ -190,6 +212,7 @@ def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
     clean_public_samples: pl.DataFrame,
     exam_questions: pl.DataFrame,
     clean_benchmark_items: pl.DataFrame,
+    exemplars: pl.DataFrame,
     parameters: DecontaminationParameters,
 ) -> pl.DataFrame:
     """Return every pair of a training row and the benchmark item it holds.
@@ -199,7 +222,8 @@ def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
         empathetic_dialogues: D_em.
         clean_public_samples: D_ps.
         exam_questions: D_cp.
-        clean_benchmark_items: All benchmarks, exemplars included.
+        clean_benchmark_items: All benchmarks; their exams are looked for.
+        exemplars: What the five-shot protocol shows; looked for as well.
         parameters: ``selection.decontamination``.
 
     Returns:
@@ -212,14 +236,14 @@ def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
         "D_cp": question_texts(exam_questions, "question_id"),
     }
     rows = pl.concat(t.with_columns(set_name=pl.lit(k)) for k, t in texts.items())
+    looked_for = pl.concat([exam_items(clean_benchmark_items), exemplars])
     hits = find_hits(
         rows.unique("id", maintain_order=True),
-        benchmark_texts(clean_benchmark_items).unique("id", maintain_order=True),
-        threshold=parameters.threshold,
-        min_case_chars=parameters.min_case_chars,
+        benchmark_texts(looked_for).unique("id", maintain_order=True),
+        parameters,
     )
     sets_of_rows = rows.select("set_name", row_id="id").unique()
-    benchmarks = clean_benchmark_items.select("item_id", "benchmark").unique("item_id")
+    benchmarks = looked_for.select("item_id", "benchmark", "split").unique("item_id")
     named = hits.join(sets_of_rows, on="row_id").join(benchmarks, on="item_id")
     columns = list(tables.ContaminationHits.to_schema().columns)
     return named.select(columns).sort(columns)
@@ -435,7 +459,8 @@ def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they 
         empathetic_dialogues: D_em.
         clean_public_samples: D_ps.
         exam_questions: D_cp.
-        contamination_hits: Rows named here enter no set, unless ``drop_hits`` is off.
+        contamination_hits: Rows named here enter no set, unless ``drop_hits`` is off;
+            one that only an exemplar hits is rejected as ``exemplar``.
         repeated_examples: Rows whose twin stands in their place.
         exam_case_prompt: Asks a question that has a case.
         exam_knowledge_prompt: Asks any other.
@@ -447,6 +472,9 @@ def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they 
     Returns:
         ``SftExamples``, ``GrpoExamples`` and ``Rejections``; every candidate is in
         exactly one of them.
+
+    Raises:
+        ContaminationError: If a part loses more than ``most_lost`` to contamination.
 
     Source: Section 2.4; Tables 3 and 4.
     """
@@ -466,6 +494,7 @@ def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they 
         *sets.question_candidates(challenging, "D_pc", exams),
         *sets.question_candidates(exam_questions, "D_cp", exams),
     ]
+    _require_losses_within([*sft, *grpo], contamination_hits, decontamination)
     barred = _repeated(repeated_examples) | _contaminated(
         contamination_hits, decontamination
     )
@@ -484,14 +513,27 @@ def _first_rationales(rounds: pl.DataFrame) -> dict[str, str]:
     return dict(first.select("question_id", "rationale").iter_rows())
 
 
+def _require_losses_within(
+    candidates: list[sets.Candidate],
+    hits: pl.DataFrame,
+    decontamination: DecontaminationParameters,
+) -> None:
+    if decontamination.drop_hits:
+        rows = [(c.example["part"], c.example["parent_id"]) for c in candidates]
+        require_losses_within(rows, hits, decontamination.most_lost)
+
+
 def _contaminated(
     hits: pl.DataFrame, decontamination: DecontaminationParameters
 ) -> dict[tuple[str, str], sets.Bar]:
+    """Return what each row is barred for: ``exemplar`` where nothing else hits it."""
     if not decontamination.drop_hits:
         return {}
+    is_shown = pl.col("split") == "exemplar"
+    first_shown = hits.sort(~is_shown).select("set_name", "row_id", is_shown)
     return {
-        (part, row_id): sets.Bar("contaminated")
-        for name, row_id in hits.select("set_name", "row_id").unique().iter_rows()
+        (part, row_id): sets.Bar("exemplar" if shown else "contaminated")
+        for name, row_id, shown in first_shown.iter_rows()
         for part in _PARTS.get(name, (name,))
     }
 

@@ -35,12 +35,23 @@ class DifficultyParameters(Parameters):
     """Completions per prompt of GRPO, for the expected share of empty groups."""
 
 
+class ExemplarParameters(Parameters):
+    """``selection.exemplars``."""
+
+    per_cell: int = Field(ge=1)
+    seed: int
+
+
 class DecontaminationParameters(Parameters):
     """``selection.decontamination``."""
 
     threshold: float = Field(gt=0, le=1)
     min_case_chars: int = Field(ge=1)
+    min_question_chars: int = Field(ge=1)
+    """Chinese characters of a question that is looked for without its case."""
     drop_hits: bool
+    most_lost: float = Field(ge=0, le=1)
+    """Share of a part above which its loss stops the run."""
 
 
 class Variant(Parameters):

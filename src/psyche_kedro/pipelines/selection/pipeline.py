@@ -7,6 +7,7 @@ from psyche_kedro.pipelines.selection.nodes import (
     answer_as_students,
     audit_answer_keys,
     build_sets,
+    choose_exemplars,
     decontaminate,
     describe_difficulty,
     find_repeated_examples,
@@ -55,8 +56,16 @@ def _difficulty() -> list[Node]:
             name="refine_exam_questions",
         ),
         Node(
+            choose_exemplars,
+            inputs=_named("clean_benchmark_items")
+            | {"parameters": "params:selection.exemplars"},
+            outputs="exemplars",
+            name="choose_exemplars",
+        ),
+        Node(
             decontaminate,
-            inputs=_named("reasoning_samples", *PUBLIC, "clean_benchmark_items")
+            inputs=_named("reasoning_samples", *PUBLIC)
+            | _named("clean_benchmark_items", "exemplars")
             | {"parameters": "params:selection.decontamination"},
             outputs="contamination_hits",
             name="decontaminate",

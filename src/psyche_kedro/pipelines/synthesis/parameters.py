@@ -15,7 +15,6 @@ class ChunkParameters(Parameters):
     max_length: int = Field(ge=1)
     min_length: int = Field(ge=1)
     floor_length: int = Field(ge=0)
-    min_density: float = Field(ge=0)
     measure: str = Field(pattern=r"^(characters|tokenizer:.+|endpoint:.+)$")
 
     @model_validator(mode="after")
@@ -26,6 +25,16 @@ class ChunkParameters(Parameters):
                 f"{self.floor_length}, {self.min_length}, {self.max_length}"
             )
         return self
+
+
+class TopicParameters(Parameters):
+    """``synthesis.topics``."""
+
+    min_density: float = Field(ge=0)
+    """Words of the taxonomy per 100 characters."""
+    min_characters: int = Field(ge=0)
+    """A shorter chapter goes with its book."""
+    off_topic: Literal["list", "drop"]
 
 
 class Ask(Parameters):

@@ -2,14 +2,14 @@
 
 Why an outcome gave nothing to use is said in one set of words, whoever asked and over
 whatever transport: the engine's own reasons (``timeout``, ``content_filter``,
-``truncated`` …) and three that reading adds: ``empty_reply``, ``refusal`` and
-``unreadable_reply``. ``docs/operations.md`` lists them all.
+``truncated`` …) and four that reading adds: ``empty_reply``, ``copied_example``,
+``refusal`` and ``unreadable_reply``. ``docs/operations.md`` lists them all.
 """
 
 import re
 from typing import Any
 
-from psyche_kedro.answers import read_objects
+from psyche_kedro.answers import copies_example, read_filled
 from psyche_kedro.llm.chat_model import Outcome, Reply
 from psyche_kedro.prompts import Prompt
 
@@ -48,10 +48,13 @@ def tokens_of(outcome: Outcome) -> dict[str, int | None]:
 
 
 def first_object(outcome: Outcome) -> dict[str, Any]:
-    """Return the first JSON object of a reply; empty where there is none."""
+    """Return the first JSON object of a reply; empty where there is none.
+
+    A copy of the prompt's example says nothing of what was asked, and counts as none.
+    """
     if not isinstance(outcome, Reply):
         return {}
-    objects = read_objects(outcome.text)
+    objects = read_filled(outcome.text)
     return objects[0] if objects else {}
 
 
@@ -76,4 +79,6 @@ def fault(outcome: Outcome) -> str:
         return "truncated"
     if not outcome.text.strip():
         return "empty_reply"
+    if copies_example(outcome.text):
+        return "copied_example"
     return "refusal" if is_refusal(outcome.text) else "unreadable_reply"

@@ -62,12 +62,22 @@ CASES = {
     "乾隆与《名著》": "乾隆与《名著》",
     "æŠ‘éƒ\x81": "抑郁",
     "①½㎡℃": "①½㎡℃",
+    "中数&gt;平均数": "中数>平均数",
+    "中数&gt；平均数，P &lt; 0.05": "中数>平均数，P < 0.05",
+    "罗杰&#8226；斯佩里": "罗杰•斯佩里",
+    "沃和诺曼(Waugh&amp;amp;Norman)": "沃和诺曼（Waugh&Norman）",
+    "&amp;&amp": "&&",
+    "R&D；A&B": "R&D；A&B",
+    "http://a.cn/?a=1&lt=2": "http://a.cn/?a=1&lt=2",
 }
 CHINESE = (
-    "心理学，。！？,.!?:;()（）[]\"'“”‘’ 　\n\t…—-~·１２ＡＢaZ09<>$`"
+    "心理学，。！？,.!?:;()（）[]\"'“”‘’ 　\n\t…—-~·１２ＡＢaZ09<>$`&#"
     "\\⼼⻅憂鬱後軟體的了在"
 )
-TEXTS = st.text(st.sampled_from(CHINESE), max_size=40) | st.text(max_size=40)
+PIECES = (*CHINESE, "&amp", "&gt", "&lt；", "&#38;", "amp;", "lt")
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=40).map("".join) | st.text(
+    max_size=40
+)
 
 
 @pytest.mark.parametrize("text", CASES)

@@ -321,16 +321,48 @@ def test_a_case_ends_with_the_last_question_it_names():
     assert [q["gold"] for q in found] == [["A"], ["B"], ["A"]]
 
 
-def test_an_option_that_slipped_into_the_answer_is_put_back():
+@pytest.mark.parametrize("answer", ["D、四", "D", "AD", ["A", "D"]])
+def test_an_answer_that_is_no_option_makes_neither_an_option_nor_a_gold(answer):
+    record = {
+        "题干": "甲",
+        "options": {"A": "一", "B": "二", "C": "三", "D": ""},
+        "答案": answer,
+    }
+    (question,) = questions("a.json", json.dumps([record]).encode())
+    assert [option["label"] for option in question["options"]] == ["A", "B", "C"]
+    assert question["gold"] == []
+    assert question["parse_errors"] == ["answer_not_among_options"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [
+        ("B、二", ["B"]),
+        ("B、第二个", ["B"]),
+        ("B、三", []),
+        ("D、一", []),
+        ("二", ["B"]),
+    ],
+)
+def test_a_letter_beside_the_text_of_another_option_is_no_answer(answer, gold):
     record = {
         "题干": "甲",
         "options": {"A": "一", "B": "二", "C": "三"},
-        "答案": "D、四",
+        "答案": answer,
     }
     (question,) = questions("a.json", json.dumps([record]).encode())
-    assert question["options"][-1] == {"label": "D", "text": "四"}
-    assert question["gold"] == ["D"]
-    assert question["parse_errors"] == []
+    assert question["gold"] == gold
+    assert question["parse_errors"] == ([] if gold else ["no_gold"])
+
+
+def test_two_options_of_one_label_are_no_options():
+    options = [{"label": "A", "text": t} for t in "一二"] + [
+        {"label": "B", "text": "三"}
+    ]
+    record = {"题干": "甲", "options": options, "答案": "A", "题型": "单选题"}
+    (question,) = questions("a.json", json.dumps([record]).encode())
+    assert question["options"] == []
+    assert "options_missing" in question["parse_errors"]
 
 
 @pytest.mark.parametrize(
@@ -338,7 +370,7 @@ def test_an_option_that_slipped_into_the_answer_is_put_back():
     [
         ({"question": " "}, "empty_stem"),
         ({"answer": ""}, "no_gold"),
-        ({"answer": "E"}, "gold_not_in_options"),
+        ({"answer": "E"}, "answer_not_among_options"),
         ({"answer": "AB", "type": "单选题"}, "several_golds_for_single"),
         ({"options": {"A": "一", "C": "三"}, "answer": "A"}, "options_missing"),
         (

@@ -1,13 +1,15 @@
 """One normal form for every text (§2.1), cleaning twice changes nothing.
 
-In order: mojibake repaired, radicals to ideographs, Traditional to Simplified where the
-text is Traditional, then outside protected spans NFC, narrow letters and digits, and
-punctuation by context; last the white space. The steps run until nothing changes: a
-rule may make the context of another.
+In order: HTML entities decoded, mojibake repaired, radicals to ideographs, Traditional
+to Simplified where the text is Traditional, then outside protected spans NFC, narrow
+letters and digits, and punctuation by context; last the white space. The steps run
+until nothing changes: a rule may make the context of another.
 """
 
+import html
 import re
 from functools import cache
+from html.entities import html5
 from typing import NamedTuple
 
 import ftfy
@@ -31,9 +33,16 @@ PLAIN = (
 """Characters beside Simplified Han that nothing but their context changes."""
 EDGES = Rule({" ": r"(?=\n|\Z)|(?<=\A )", "\n": r"(?=\n\n|\Z)|(?<=\A\n)"})
 """White space that ``trim`` takes away."""
+NAMED = Rule({"&": "(?=[#A-Za-z])"})
+"""Where an entity may begin."""
 OPENED = Rule({":": "(?=//)", ".": "(?<=www.)", "!": r"(?=\[)", "<": "(?=[/A-Za-z])"})
 """Where a protected span may begin; the other beginnings are not in ``PLAIN``."""
-UNSETTLED = marks_in_context([*RULES, EDGES, OPENED])
+UNSETTLED = marks_in_context([*RULES, EDGES, NAMED, OPENED])
+ENTITY = re.compile(
+    r"&(#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31})\s?[;；]"
+    r"|&(amp|lt|gt|quot|nbsp)(?![A-Za-z0-9=])"
+)
+"""``&gt;``; also ``&gt；``, whose mark someone made full width, and ``&gt`` without."""
 MOJIBAKE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0178\u2013-\u203a\u20ac]")
 REPAIR = ftfy.TextFixerConfig(
     # The defaults turn ， into a comma and “ into a straight quote (tried).
@@ -95,6 +104,7 @@ def _odd_character() -> re.Pattern[str]:
 
 
 def _round(text: str) -> str:
+    text = decode_entities(text)
     if _odd_character().search(text):
         text = replace_radicals(repair_mojibake(text))
         return trim(simplify(outside_protected(text, _change)))
@@ -103,6 +113,18 @@ def _round(text: str) -> str:
 
 def _change(segment: str) -> str:
     return standardise(fold(segment))
+
+
+def decode_entities(text: str) -> str:
+    """Return ``text`` with HTML's names of characters as the characters."""
+    return ENTITY.sub(_character, text) if "&" in text else text
+
+
+def _character(match: re.Match[str]) -> str:
+    name = match[1] or match[2]
+    if name.startswith("#"):
+        return html.unescape(f"&{name};")
+    return html5.get(f"{name};", match[0])
 
 
 def repair_mojibake(text: str) -> str:

@@ -1,8 +1,9 @@
 """One question out of a record, whatever the record calls its fields.
 
-Everything that is wrong with it is named in ``parse_errors``; nothing is guessed. The
-check is one function for banks and benchmarks, so that an item which a bank rejects is
-exactly an item which a benchmark flags.
+Everything that is wrong with it is named in ``parse_errors``; nothing is guessed, and
+nothing is made: a gold is an option that the source lists. The check is one function
+for banks and benchmarks, so that an item which a bank rejects is exactly an item which
+a benchmark flags.
 
 Example::
 
@@ -72,7 +73,6 @@ ANSWER_WRAPPING = re.compile(
 TRUTH_WRAPPING = " \t()（）【】[]。.．"
 BESIDE_TRUTH = re.compile(r"^\s*([ABＡＢ])\s*[、.．:：(（]\s*([^()（）]+?)[)）]?\s*$")
 BETWEEN_TEXTS = re.compile(r"[、,，;；|\n]+")
-NUMBERING = re.compile(r"^\s*(?:第\s*)?\d{1,4}\s*(?:题)?\s*[.．、:：)）]\s*(?=\D)")
 MAX_OPTIONS = 8
 MIN_OPTIONS = 2
 
@@ -103,7 +103,7 @@ def parse_question(
     """
     fields = _canonical(record)
     raw_answer = _lettered(fields.get("answer"), record)
-    options = _with_answered_option(read_options(fields), raw_answer)
+    options = read_options(fields)
     kind = type_hint or type_of(fields.get("type"))
     kind = kind or _guessed_type(options, raw_answer, fields.get("stem"))
     if kind in ("case", "short_answer") and options:
@@ -121,7 +121,7 @@ def parse_question(
         "subject": _text(fields.get("subject")),
     }
     question |= _answer(kind, options, raw_answer)
-    return question | {"parse_errors": question_errors(question)}
+    return question | {"parse_errors": question_errors(question, raw_answer)}
 
 
 def _canonical(record: Mapping[str, Any]) -> Fields:
@@ -172,7 +172,10 @@ def type_of(text: Any) -> str | None:
 
 
 def read_options(fields: Mapping[str, Any]) -> list[Option]:
-    """Return ``{label, text}`` in label order; an empty text is no option."""
+    """Return ``{label, text}`` in label order; an empty text is no option.
+
+    None where two options have one label: which of them a key means is not known.
+    """
     value = fields.get("options")
     if isinstance(value, str):
         pairs = split_options(value)
@@ -182,24 +185,14 @@ def read_options(fields: Mapping[str, Any]) -> list[Option]:
         pairs = [_listed_option(n, item) for n, item in enumerate(value)]
     else:
         pairs = [(k, _word(v)) for k, v in fields.items() if len(k) == 1]
-    found = {
-        label.strip().translate(WIDE_LETTERS).upper(): stripped
+    found = sorted(
+        (label.strip().translate(WIDE_LETTERS).upper(), stripped)
         for label, text in pairs
         if (stripped := text.strip().rstrip(";；").rstrip())
-    }
-    return [{"label": label, "text": found[label]} for label in sorted(found)]
-
-
-def _with_answered_option(options: list[Option], answer: Any) -> list[Option]:
-    """Return the options with the last one, where it slipped into the answer field.
-
-    97 items of CPsyExam's training set have options A to C and the answer ``D、华生``.
-    """
-    match = LABELLED_ANSWER.match(str(answer))
-    following = chr(ord("A") + len(options))
-    if options and match and match[1] == following:
-        return [*options, {"label": following, "text": match[2].strip()}]
-    return options
+    )
+    if len(dict(found)) < len(found):
+        return []
+    return [{"label": label, "text": text} for label, text in found]
 
 
 def _listed_option(index: int, item: Any) -> tuple[str, str]:
@@ -271,8 +264,13 @@ def _answer(kind: str, options: list[Option], answer: Any) -> Fields:
         gold = [label] if label else []
         return {"options": TRUE_FALSE_OPTIONS, "gold": gold}
     if kind in CHOICE_TYPES:
-        return {"gold": read_labels(answer, options)}
+        named = read_labels(answer, options)
+        return {"gold": named if _are_options(named, options) else []}
     return {"answer_text": _text(answer)}
+
+
+def _are_options(labels: list[str], options: list[Option]) -> bool:
+    return set(labels) <= {option["label"] for option in options}
 
 
 def _truth(value: Any) -> str | None:
@@ -302,7 +300,10 @@ def _true_false_label(options: list[Option], answer: Any) -> str | None:
 
 
 def read_labels(answer: Any, options: list[Option]) -> list[str]:
-    """Return the gold labels, sorted: of ``AC``, ``A,C``, a list, an option's text."""
+    """Return the labels named, sorted: of ``AC``, ``A,C``, a list, an option's text.
+
+    None of ``B、华生`` where 华生 is option C: letter and text say different.
+    """
     if isinstance(answer, list):
         return sorted(
             {label for part in answer for label in read_labels(part, options)}
@@ -312,10 +313,17 @@ def read_labels(answer: Any, options: list[Option]) -> list[str]:
     if by_text:
         return by_text
     labelled = LABELLED_ANSWER.match(text)
+    if labelled and _is_text_of_another(labelled, options):
+        return []
     letters = labelled[1] if labelled else _letters(text)
     if not LETTERS_ONLY.fullmatch(letters):
         return _labels_of_texts(text, options)
     return sorted(set(re.findall("[A-H]", letters)))
+
+
+def _is_text_of_another(labelled: re.Match[str], options: list[Option]) -> bool:
+    owners = {o["label"] for o in options if o["text"] == labelled[2].strip()}
+    return bool(owners) and labelled[1] not in owners
 
 
 def _labels_of_texts(text: str, options: list[Option]) -> list[str]:
@@ -325,12 +333,17 @@ def _labels_of_texts(text: str, options: list[Option]) -> list[str]:
     return sorted(label_of[part] for part in parts) if parts <= set(label_of) else []
 
 
-def question_errors(question: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with a question, as slugs; empty when nothing is."""
+def question_errors(question: Mapping[str, Any], answer: Any) -> list[str]:
+    """Return what is wrong with a question, as slugs; empty when nothing is.
+
+    Args:
+        question: The columns of ``Question``.
+        answer: What its source gave as the answer.
+    """
     errors = ["empty_stem"] if not question["stem"].strip() else []
     if question["type"] not in CHOICE_TYPES:
         return errors if question["answer_text"] else [*errors, "no_answer"]
-    return errors + _option_errors(question) + _gold_errors(question)
+    return errors + _option_errors(question) + _gold_errors(question, answer)
 
 
 def _option_errors(question: Mapping[str, Any]) -> list[str]:
@@ -342,17 +355,12 @@ def _option_errors(question: Mapping[str, Any]) -> list[str]:
     return [] if complete else ["options_missing"]
 
 
-def _gold_errors(question: Mapping[str, Any]) -> list[str]:
-    gold = question["gold"]
-    labels = {option["label"] for option in question["options"]}
+def _gold_errors(question: Mapping[str, Any], answer: Any) -> list[str]:
+    """97 items of CPsyExam's training set answer ``D、华生`` to options A to C."""
+    gold, options = question["gold"], question["options"]
     if not gold:
-        return ["no_gold"]
-    errors = ["gold_not_in_options"] if not set(gold) <= labels else []
+        is_option = _are_options(read_labels(answer, options), options)
+        return ["no_gold" if is_option else "answer_not_among_options"]
     if question["type"] != "multiple" and len(gold) > 1:
-        errors.append("several_golds_for_single")
-    return errors
-
-
-def strip_numbering(stem: str) -> str:
-    """Return a stem without its leading number: ``89．在…`` -> ``在…``."""
-    return NUMBERING.sub("", stem, count=1)
+        return ["several_golds_for_single"]
+    return []

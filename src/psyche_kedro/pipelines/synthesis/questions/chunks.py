@@ -5,7 +5,9 @@ designed to encapsulate the maximum amount of domain-specific content." What we 
 the sentence: content only (contents pages, references, exercises go to the ledger), as
 many whole paragraphs of one section as the budget holds, never across chapters, never
 cut inside a sentence, a table or a formula, no overlap (two questions from one sentence
-would meet again as near-duplicates).
+would meet again as near-duplicates). No chunk is longer than ``max_length``, what
+stands between its parts included, but for one that is a single table, formula or code
+block with its caption: that is never cut.
 
 A chunk is a span of its document, so the book is conserved: its characters, white space
 aside, are those of the chunks plus those of the ledger (``dropped_text``, whose
@@ -71,6 +73,8 @@ class Passage(NamedTuple):
     spans: tuple[Span, ...]
     """In order; touching ones are one text, others stand apart by a blank line."""
     path: tuple[Heading, ...]
+    chapter: str
+    """Headings of its chapter, joined."""
 
     def read(self, text: str) -> str:
         """Return the passage's words."""
@@ -131,15 +135,38 @@ def split_document(
         for b in blocks
         if _is_dropped(b)
     ]
+
+    def fits(units: list[_Unit]) -> bool:
+        return measure(_passage(units).read(text)) <= params.max_length
+
+    units = _units(text, blocks, params.max_length, measure)
     chunks = [
         chunk
-        for _, chapter in groupby(
-            _units(text, blocks, params.max_length, measure), key=lambda u: u.chapter
-        )
-        for chunk in _pack(list(chapter), params)
+        for _, chapter in groupby(units, key=lambda unit: unit.chapter)
+        for chunk in _pack(list(chapter), params.min_length, fits)
     ]
     passages = [_passage(chunk) for chunk in chunks]
     return passages, dropped + _headings_outside(blocks, passages)
+
+
+def chapter_texts(text: str) -> dict[str, str]:
+    """Return the content of each chapter of a book, by its headings, in order."""
+    blocks = list(read_blocks(text))
+    level = chapter_level(blocks)
+    parts: dict[str, list[str]] = {}
+    for block in blocks:
+        if block.kind != "heading" and not _is_dropped(block):
+            name = _name(_chapter_of(block, level))
+            parts.setdefault(name, []).append(text[block.start : block.end])
+    return {name: "\n\n".join(texts) for name, texts in parts.items()}
+
+
+def _chapter_of(block: Block, level: int) -> tuple[Heading, ...]:
+    return tuple(h for h in block.section.path if h.level <= level)
+
+
+def _name(chapter: tuple[Heading, ...]) -> str:
+    return " > ".join(heading.title for heading in chapter)
 
 
 def _is_dropped(block: Block) -> bool:
@@ -168,8 +195,7 @@ def _units(
         if block.kind == "heading":
             headings += (Span(block.start, block.end),)
             continue
-        path = block.section.path
-        chapter = tuple(h for h in path if h.level <= level)
+        path, chapter = block.section.path, _chapter_of(block, level)
         for start, end in _cut(text, block, limit, measure):
             length = measure(text[start:end])
             yield _Unit(Span(start, end), length, path, chapter, headings)
@@ -214,13 +240,11 @@ def _cut(
     if block.kind == "atom" or measure(span) <= limit:
         yield block.start, block.end
         return
-    start, length = block.start, 0
+    start = block.start
     for s, e in _sentences(text, block, limit, measure):
-        size = measure(text[s:e])
-        if length and length + size > limit:
+        if s > start and measure(text[start:e]) > limit:
             yield start, s
-            start, length = s, 0
-        length += size
+            start = s
     yield start, block.end
 
 
@@ -246,7 +270,9 @@ def _halves(
     yield from _halves(text, cut, end, limit, measure)
 
 
-def _pack(units: list[_Unit], params: ChunkParameters) -> list[list[_Unit]]:
+def _pack(
+    units: list[_Unit], min_length: int, fits: Callable[[list[_Unit]], bool]
+) -> list[list[_Unit]]:
     """Return the units of one chapter as chunks.
 
     A chunk closes when it is full, or when a section ends and it is long enough; a
@@ -255,17 +281,15 @@ def _pack(units: list[_Unit], params: ChunkParameters) -> list[list[_Unit]]:
     chunks: list[list[_Unit]] = []
     length = 0
     for unit in units:
-        full = length + unit.length > params.max_length
-        new_section = chunks and unit.path != chunks[-1][-1].path
-        if not chunks or full or (new_section and length >= params.min_length):
+        is_new_section = chunks and unit.path != chunks[-1][-1].path
+        is_long = is_new_section and length >= min_length
+        if not chunks or is_long or not fits([*chunks[-1], unit]):
             chunks.append([])
             length = 0
         chunks[-1].append(unit)
         length += unit.length
-    if len(chunks) > 1 and length < params.min_length:
-        total = length + sum(unit.length for unit in chunks[-2])
-        if total <= params.max_length:
-            chunks[-2:] = [chunks[-2] + chunks[-1]]
+    if len(chunks) > 1 and length < min_length and fits(chunks[-2] + chunks[-1]):
+        chunks[-2:] = [chunks[-2] + chunks[-1]]
     return chunks
 
 
@@ -279,7 +303,7 @@ def _passage(units: list[_Unit]) -> Passage:
                 spans[-1] = Span(spans[-1].start, span.end)
             else:
                 spans.append(span)
-    return Passage(tuple(spans), units[0].path)
+    return Passage(tuple(spans), units[0].path, _name(units[0].chapter))
 
 
 def _headings_outside(blocks: list[Block], passages: list[Passage]) -> list[Dropped]:

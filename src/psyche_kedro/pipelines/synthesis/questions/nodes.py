@@ -9,6 +9,7 @@
 ``complete``, outcomes to rows and rejections.
 """
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from psyche_kedro.pipelines.synthesis.parameters import (
     DeduplicationParameters,
     DistillationParameters,
     QuestionParameters,
+    TopicParameters,
 )
 from psyche_kedro.pipelines.synthesis.provenance import made_by
 from psyche_kedro.pipelines.synthesis.questions import identity, ranking, screening
@@ -36,18 +38,20 @@ from psyche_kedro.pipelines.synthesis.questions.coverage import (
     count_by_subfield,
     missing_questions,
 )
-from psyche_kedro.pipelines.synthesis.questions.glossary import (
-    harvest_terms,
-    term_density,
-)
 from psyche_kedro.pipelines.synthesis.questions.length import length_measure
 from psyche_kedro.pipelines.synthesis.questions.near_duplicates import (
     near_duplicate_clusters,
 )
 from psyche_kedro.pipelines.synthesis.questions.slots import Slot, read_slots
+from psyche_kedro.pipelines.synthesis.questions.topics import (
+    OFF_TOPIC,
+    is_dropped,
+    topic_rows,
+)
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import (
     CHOICE_TYPES,
+    BookTopics,
     Chunks,
     DuplicateQuestions,
     GeneratedQuestions,
@@ -59,6 +63,7 @@ from psyche_kedro.tables import (
     rejection,
 )
 
+_LOG = logging.getLogger(__name__)
 Row = dict[str, Any]
 Tables = tuple[pl.DataFrame, pl.DataFrame]
 
@@ -74,11 +79,41 @@ _SCREEN_REASONS = {
 # ---- chunks ----------------------------------------------------------------------
 
 
-def split_chunks(clean_documents: pl.DataFrame, params: ChunkParameters) -> Tables:
+def measure_topics(
+    clean_documents: pl.DataFrame,
+    distillation: DistillationParameters,
+    params: TopicParameters,
+) -> pl.DataFrame:
+    """Return how dense the field's words stand in each book and chapter.
+
+    Args:
+        clean_documents: ``Documents``, pages.
+        distillation: ``synthesis.distillation``, whose taxonomy has the words.
+        params: ``synthesis.topics``.
+
+    Returns:
+        ``BookTopics``, one row per book and per chapter that is long enough.
+    """
+    rows = topic_rows(_documents(clean_documents), distillation.taxonomy, params)
+    topics = frame(BookTopics, rows)
+    off_topic = topics.filter(verdict=OFF_TOPIC).height
+    if off_topic:
+        _LOG.warning(
+            "%d of %d books and chapters hardly speak of psychology; see book_topics.",
+            off_topic,
+            topics.height,
+        )
+    return topics
+
+
+def split_chunks(
+    clean_documents: pl.DataFrame, book_topics: pl.DataFrame, params: ChunkParameters
+) -> Tables:
     """Return the passages of all books, and everything that stands in none.
 
     Args:
         clean_documents: ``Documents``, pages.
+        book_topics: ``BookTopics``; a chapter that it drops has no passages.
         params: ``synthesis.chunks``.
 
     Returns:
@@ -86,18 +121,22 @@ def split_chunks(clean_documents: pl.DataFrame, params: ChunkParameters) -> Tabl
         white space aside, characters in = characters in chunks + in the ledger.
     """
     measure = length_measure(params.measure)
-    documents = list(_documents(clean_documents))
-    split = [(doc, *split_document(doc.text, params, measure)) for doc in documents]
-    rows = [_chunk(doc, passage) for doc, passages, _ in split for passage in passages]
-    ledger = [_dropped(doc, span) for doc, _, dropped in split for span in dropped]
-    chunks = frame(Chunks, rows)
-    terms = harvest_terms(doc.text for doc in documents)
-    lengths = [measure(text) for text in chunks["text"]]
-    is_thin = (term_density(chunks["text"], terms) < params.min_density) | (
-        pl.Series(lengths, dtype=pl.Int64) < params.floor_length
-    )
-    ledger += [_thin(row) for row in chunks.filter(is_thin).iter_rows(named=True)]
-    return chunks.filter(~is_thin), frame(Rejections, ledger)
+    topics = book_topics.select("document_id", "chapter", "is_dropped").iter_rows()
+    decided = {(document, chapter): dropped for document, chapter, dropped in topics}
+    chunks: list[Row] = []
+    ledger: list[Row] = []
+    for document in _documents(clean_documents):
+        passages, dropped = split_document(document.text, params, measure)
+        ledger += [_dropped(document, span) for span in dropped]
+        for passage in passages:
+            chunk = _chunk(document, passage)
+            if is_dropped(document.document_id, passage.chapter, decided):
+                ledger.append(_without_use(chunk, "off_topic"))
+            elif measure(chunk["text"]) < params.floor_length:
+                ledger.append(_without_use(chunk, "thin_chunk"))
+            else:
+                chunks.append(chunk)
+    return frame(Chunks, chunks), frame(Rejections, ledger)
 
 
 def _documents(pages: pl.DataFrame) -> Iterator[Document]:
@@ -133,11 +172,11 @@ def _dropped(document: Document, span: Dropped) -> Row:
     )
 
 
-def _thin(chunk: Row) -> Row:
+def _without_use(chunk: Row, reason: str) -> Row:
     return rejection(
         chunk["chunk_id"],
         "split_chunks",
-        "thin_chunk",
+        reason,
         source=chunk["source"],
         detail=chunk["text"],
     )

@@ -6,6 +6,7 @@ from psyche_kedro.pipelines.synthesis.questions.nodes import (
     cluster_questions,
     distil_questions,
     generate_questions,
+    measure_topics,
     pick_representatives,
     pool_questions,
     screen_questions,
@@ -27,9 +28,20 @@ def create_pipeline() -> Pipeline:
 def _writing() -> list[Node]:
     return [
         Node(
+            measure_topics,
+            inputs={
+                "clean_documents": "clean_documents",
+                "distillation": "params:synthesis.distillation",
+                "params": "params:synthesis.topics",
+            },
+            outputs="book_topics",
+            name="measure_topics",
+        ),
+        Node(
             split_chunks,
             inputs={
                 "clean_documents": "clean_documents",
+                "book_topics": "book_topics",
                 "params": "params:synthesis.chunks",
             },
             outputs=["chunks", "dropped_text"],

@@ -14,7 +14,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from psyche_kedro.answers import read_choice, read_json, read_objects
+from psyche_kedro.answers import (
+    has_placeholder,
+    read_choice,
+    read_json,
+    read_objects,
+)
 from psyche_kedro.llm.chat_model import Outcome, Reply
 from psyche_kedro.pipelines.synthesis.parameters import Ask
 from psyche_kedro.pipelines.synthesis.provenance import fault
@@ -58,6 +63,8 @@ def read_slots(outcome: Outcome, ask: Ask) -> list[Slot]:
 
 def read_question(item: Mapping[str, Any], kind: str) -> Slot:
     """Return the columns of one question, or the first thing wrong with it."""
+    if has_placeholder(item):
+        return "copied_example"
     stem = str(item.get("question") or item.get("stem") or "").strip()
     case = str(item.get("case") or item.get("case_text") or "").strip() or None
     options = read_options(item.get("options"), kind)

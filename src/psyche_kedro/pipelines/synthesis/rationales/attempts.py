@@ -7,18 +7,20 @@ that touches no option, or that is too short to reason is ``weak``, a failed att
 Example reply: ``{"rationale": "题目问……所以选B。", "prediction": "B"}``
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from psyche_kedro.answers import UNREAD, Choice, read_choice, read_field, read_objects
+from psyche_kedro.answers import Choice, read_field, read_filled
 from psyche_kedro.llm.chat_model import Outcome, Reply
 from psyche_kedro.pipelines.synthesis.provenance import fault
-from psyche_kedro.pipelines.synthesis.rationales.leak import VERDICTS, verdicts
+from psyche_kedro.pipelines.synthesis.rationales.conclusions import (
+    CLAIMED,
+    Texts,
+    conclusion_of,
+    option_texts,
+)
 
 Row = Mapping[str, Any]
-Texts = Mapping[str, str]
-"""Of a question's options, by label."""
 
 
 class Attempt(NamedTuple):
@@ -42,7 +44,7 @@ def read_attempt(question: Row, outcome: Outcome, *, min_characters: int) -> Att
     """
     if not isinstance(outcome, Reply):
         return Attempt(None, [], "failed", outcome.reason)
-    objects = read_objects(outcome.text)
+    objects = read_filled(outcome.text)
     texts = option_texts(question)
     answers = [(said, read) for said in objects if (read := _prediction(said, texts))]
     predictions = {read for _, read in answers}
@@ -66,53 +68,17 @@ def weakness_of(rationale: str, question: Row, *, min_characters: int) -> str | 
     texts = option_texts(question)
     if not any(said in rationale for said in (*texts.values(), *texts)):
         return "quotes_no_option"
+    conclusion = conclusion_of(rationale, question)
     gold = frozenset(question["gold"])
-    argued = _argued(rationale, texts, is_single=question["type"] == "single")
+    return "argues_for_another" if _is_against(conclusion, gold, texts) else None
+
+
+def _is_against(conclusion: Choice, gold: frozenset[str], texts: Texts) -> bool:
+    if conclusion.rule == CLAIMED:
+        return not conclusion.labels <= gold
     # Where the wrong one is asked for, all others are called right.
-    opposite = argued.rule == "verdicts" and argued.labels == texts.keys() - gold
-    if argued.labels and argued.labels != gold and not opposite:
-        return "argues_for_another"
-    return None
-
-
-_SENTENCE = re.compile(r"[^。！!；;\n]+")
-_CONCLUDES = re.compile("所以|因此|因而|故[此选本答应]|综上|答案|结论")
-_DENIES = re.compile("[不非错误]|排除|区分|除了")
-
-
-def _argued(rationale: str, texts: Texts, *, is_single: bool) -> Choice:
-    """Return what the last sentence concludes, else what the whole rationale does."""
-    *_, last = rationale, *_SENTENCE.findall(rationale)
-    if VERDICTS.keys() >= set(texts.values()):
-        concluded = _judged(last, texts)
-    else:
-        concluded = _concluded(last, texts, is_single=is_single)
-    return concluded if concluded.labels else _read(rationale, list(texts))
-
-
-def _judged(sentence: str, texts: Texts) -> Choice:
-    told = set(verdicts(sentence))
-    said = (label for label, text in texts.items() if {VERDICTS[text]} == told)
-    return Choice(frozenset(said), "verdict")
-
-
-def _concluded(sentence: str, texts: Texts, *, is_single: bool) -> Choice:
-    if not _CONCLUDES.search(sentence):
-        return UNREAD
-    # Of several right options a sentence may name one.
-    in_words = is_single and not _DENIES.search(sentence)
-    return _read(sentence, list(texts), texts if in_words else None)
-
-
-def _read(text: str, labels: list[str], texts: Texts | None = None) -> Choice:
-    said = read_choice(text, labels, texts=texts)
-    # A、C、D都不是… begins like a reply that is one option, and is none.
-    return UNREAD if said.rule == "leading" else said
-
-
-def option_texts(question: Row) -> dict[str, str]:
-    """Return the texts of a question's options by label."""
-    return {option["label"]: option["text"] for option in question["options"]}
+    opposite = texts.keys() - gold if conclusion.rule == "verdicts" else gold
+    return conclusion.labels not in (frozenset(), gold, opposite)
 
 
 def _text(said: Any) -> str:
