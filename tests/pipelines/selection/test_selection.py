@@ -12,7 +12,6 @@ from psyche_kedro.pipelines.selection.contamination import (
     ContaminationError,
     near_pairs,
 )
-from psyche_kedro.pipelines.selection.examples import split_of
 from psyche_kedro.pipelines.selection.nodes import (
     account_lengths,
     answer_as_students,
@@ -33,6 +32,7 @@ from psyche_kedro.pipelines.selection.parameters import (
     SetParameters,
     StudentParameters,
 )
+from psyche_kedro.pipelines.selection.sets import split_of
 from psyche_kedro.pipelines.synthesis.parameters import DeduplicationParameters
 from psyche_kedro.prompts import Prompt
 from scripted import ScriptedChatModel, fail

@@ -26,7 +26,6 @@ from psyche_kedro.pipelines.selection.contamination import (
     question_texts,
     require_losses_within,
 )
-from psyche_kedro.pipelines.selection.examples import ExamPrompts
 from psyche_kedro.pipelines.selection.exams import draw_exemplars, exam_items
 from psyche_kedro.pipelines.selection.parameters import (
     AuditParameters,
@@ -478,7 +477,7 @@ def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they 
 
     Source: Section 2.4; Tables 3 and 4.
     """
-    exams = ExamPrompts(exam_case_prompt, exam_knowledge_prompt)
+    exams = sets.ExamPrompts(exam_case_prompt, exam_knowledge_prompt)
     systems = {
         "dialogue": counselling_prompt.render()[0],
         "knowledge_qa": knowledge_prompt.render()[0],
