@@ -21,8 +21,8 @@ TABLES = ("02_intermediate", "03_primary", "04_feature", "05_model_input")
 def answer(ask: Ask) -> Behaviour:
     """Answer as a teacher does, with a letter of its own for each model."""
     letter = {"fourth": "D", "second": "C"}.get(ask.body["model"], "A")
-    rationale = f"题目要求选出最合适的一项，逐项比较各个选项以后，{letter}与题意相符。"
-    said = {"rationale": f"{rationale}所以选{letter}。", "prediction": letter}
+    compared = "先看题干问的是什么，再逐项比较各个选项，看它们各自说的是什么概念。"
+    said = {"rationale": f"{compared}所以选{letter}。", "prediction": letter}
     return Behaviour(text=json.dumps(said, ensure_ascii=False))
 
 

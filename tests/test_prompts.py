@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from psyche_kedro.errors import PromptError
 from psyche_kedro.prompts import Prompt, render_dialogue, render_question
 
 PROMPTS = Path(__file__).parents[1] / "conf" / "base" / "prompts"
@@ -87,7 +88,7 @@ def test_a_prompt_is_written_in_chinese(name):
 
 
 def test_a_missing_variable_is_refused():
-    with pytest.raises(ValueError, match="takes"):
+    with pytest.raises(PromptError, match="takes"):
         load("rationale").render()
 
 

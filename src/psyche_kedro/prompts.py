@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template, meta
 from pydantic import BaseModel, ConfigDict
 
+from psyche_kedro.errors import PromptError
 from psyche_kedro.tables import content_id
 
 # StrictUndefined: a misspelt variable is an error, never an empty string in a prompt.
@@ -52,10 +53,6 @@ def _fill_in(template: str, values: Mapping[str, Any]) -> str:
     if _variables(template):
         return _compiled(template).render(values)
     return _constant(template)
-
-
-class PromptError(ValueError):
-    """A template and the node that fills it in do not fit."""
 
 
 class Prompt(BaseModel):

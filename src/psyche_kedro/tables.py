@@ -726,6 +726,23 @@ class TrainingLog(_Table):
     value: float
 
 
+class TrainedModels(_Table):
+    """One row per model that training starts from or makes."""
+
+    role: str = _enum("base", "sft", "grpo")
+    weights: str
+    """Digest of its files; the name of the local model begins with it."""
+    made_from: str = _nullable()
+    """Digest of the weights it was trained from; of the base model the folder that it
+    was read from, null where the run made it."""
+    parameters: int = _nullable()
+    """Numbers that its weights are."""
+    steps: int = _nullable()
+    seconds: float = _nullable()
+    """Of training, what came before a resume included; null where nothing was trained
+    or nobody counted."""
+
+
 class Predictions(Provenance):
     """One row per (model, item, protocol, sample)."""
 
@@ -772,6 +789,8 @@ class Scores(_Table):
     n: int
     n_missing: int
     """Items without a readable answer; they count as wrong."""
+    n_left_out: int
+    """Items of the exam that ``evaluation.limit`` left out: above 0, no result."""
 
 
 class Funnel(_Table):

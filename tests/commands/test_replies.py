@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 
 from llm.asking import EchoBrain, ask
 from psyche_kedro.commands.replies import replies
-from psyche_kedro.llm import ChatModelError, Failure, Reply, Usage
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm import Failure, Reply, Usage
 from psyche_kedro.llm.store.reply_store import FailureRecord, ReplyRecord, ReplyStore
 from psyche_kedro.llm.store.submissions import Submissions
 from psyche_kedro.offline.chat_model import OfflineChatModel

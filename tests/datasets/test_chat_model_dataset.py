@@ -11,7 +11,7 @@ from kedro.io import DataCatalog, DatasetError
 
 import psyche_kedro
 from psyche_kedro.datasets import OfflineChatModelDataset, OpenAIChatModelDataset
-from psyche_kedro.llm import ChatModelError
+from psyche_kedro.errors import ChatModelError
 
 KEY = "sk-never-print-me"
 

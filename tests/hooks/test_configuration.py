@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 
-from psyche_kedro.hooks.configuration import ConfigurationError
+from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.settings import CONFIG_LOADER_ARGS, CONFIG_LOADER_CLASS
 from whole_run import ROOT, run_kedro
 

@@ -8,7 +8,8 @@ import json
 import sys
 from collections import Counter
 
-from psyche_kedro.llm import ChatModelError, ChatRequest, Reply
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm import ChatRequest, Reply
 from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.store.reply_store import ReplyStore

@@ -7,7 +7,8 @@ import pytest
 from asking import EchoBrain, ask
 from loopback import Behaviour, LoopbackServer
 
-from psyche_kedro.llm import ChatModelError, Failure, Reply, Usage
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm import Failure, Reply, Usage
 from psyche_kedro.llm.accounts import Account, Ledger, stop_for_budget
 from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
 from psyche_kedro.llm.openai.endpoints import Endpoint

@@ -14,13 +14,14 @@ import yaml
 
 from psyche_kedro.answers import read_choice
 from psyche_kedro.llm.chat_model import Reply
-from psyche_kedro.pipelines.cleaning import privacy, replies
+from psyche_kedro.pipelines.cleaning import usefulness
+from psyche_kedro.pipelines.cleaning.deidentification import model_pass
 from psyche_kedro.pipelines.evaluation.judging import read_score
 from psyche_kedro.pipelines.synthesis.dialogues.judging import Scores, read_scores
 from psyche_kedro.pipelines.synthesis.parameters import Ask
 from psyche_kedro.pipelines.synthesis.provenance import fault
 from psyche_kedro.pipelines.synthesis.questions import ranking, screening
-from psyche_kedro.pipelines.synthesis.questions.replies import read_slots
+from psyche_kedro.pipelines.synthesis.questions.slots import read_slots
 from psyche_kedro.pipelines.synthesis.rationales.attempts import read_attempt
 from psyche_kedro.pipelines.synthesis.rationales.choice import Contest, read_vote
 from psyche_kedro.prompts import Prompt
@@ -59,7 +60,7 @@ def questions(reply: Reply) -> bool:
 SAYS_SOMETHING: dict[str, Callable[[Reply], Any]] = {
     "choice": lambda reply: read_vote(Contest(QUESTION, SHOWN), reply, 0),
     "counselling_judge": lambda reply: read_score(reply, n_levels=4) is not None,
-    "deidentification": lambda reply: privacy.read_spans(reply) is not None,
+    "deidentification": lambda reply: model_pass.read_spans(reply) is not None,
     "dialogue_judge": lambda reply: isinstance(read_scores(reply), Scores),
     "distillation": questions,
     "exam_case": letters,
@@ -73,7 +74,7 @@ SAYS_SOMETHING: dict[str, Callable[[Reply], Any]] = {
     "revision": rationale,
     "screening": lambda reply: screening.read_verdict(reply).verdict,
     "student": letters,
-    "usefulness": replies.read_verdict,
+    "usefulness": usefulness.read_verdict,
 }
 IS_TEXT = re.compile("plain text|improved prompt")
 """``Prompt.reply`` of the prompts whose replies have no form to copy."""

@@ -10,6 +10,7 @@ from defusedxml import ElementTree
 
 from pipelines.synthesis.questions_made import pooled, question
 from psyche_kedro.datasets import ReviewWorkbookDataset, SourceFile
+from psyche_kedro.errors import ReviewError
 from psyche_kedro.review.agreement import krippendorff_alpha
 from psyche_kedro.review.form import REASONS, VERDICTS, labelling_config
 from psyche_kedro.review.parameters import ReviewParameters
@@ -164,7 +165,7 @@ def test_a_label_studio_export_is_read_like_a_sheet() -> None:
 def test_what_is_no_review_stops_the_run_in_one_sentence(
     file: SourceFile, message: str
 ) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ReviewError, match=message):
         read_review_verdicts([file])
 
 

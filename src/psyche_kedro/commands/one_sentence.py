@@ -12,20 +12,9 @@ import click
 from kedro.io import DatasetError
 from kedro.validation.exceptions import ParameterValidationError
 
-from psyche_kedro.hooks.configuration import ConfigurationError
-from psyche_kedro.llm import ChatModelError
-from psyche_kedro.pipelines.selection.contamination import ContaminationError
-from psyche_kedro.prompts import PromptError
+from psyche_kedro.errors import PsycheError
 
-MENDABLE = (
-    ChatModelError,
-    ConfigurationError,
-    ContaminationError,
-    DatasetError,
-    ParameterValidationError,
-    PromptError,
-)
-
+MENDABLE = (PsycheError, DatasetError, ParameterValidationError)
 
 # How Kedro 1.7 words a parameter that its model refused: pydantic's report, as text.
 _PARAMETER = re.compile(
@@ -53,6 +42,12 @@ def in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.ClickException(error.args[0]) from error
 
     return wrapper
+
+
+class OneSentenceGroup(click.Group):
+    """A group each of whose commands ends so."""
+
+    invoke = in_one_sentence(click.Group.invoke)
 
 
 def _sentence(error: Exception) -> str:

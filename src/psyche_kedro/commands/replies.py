@@ -1,14 +1,12 @@
 """``kedro replies``: what the reply store holds, and how to tidy, move and check it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 from kedro.utils import find_kedro_project
 
-from psyche_kedro.llm import ChatModelError
-from psyche_kedro.llm.store.reply_store import ReplyStore, StoreSession
+from psyche_kedro.commands.one_sentence import OneSentenceGroup
+from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.llm.store.upkeep import (
     abandon_batches,
     export_replies,
@@ -24,7 +22,7 @@ from psyche_kedro.llm.store.upkeep import (
 MEGABYTE = 1_000_000
 
 
-@click.group()
+@click.group(cls=OneSentenceGroup)
 @click.option(
     "--store",
     "path",
@@ -45,20 +43,11 @@ def replies(context: click.Context, path: Path) -> None:
     context.obj = ReplyStore(path)
 
 
-@contextmanager
-def _open(store: ReplyStore) -> Iterator[StoreSession]:
-    try:
-        with store.open() as session:
-            yield session
-    except ChatModelError as error:
-        raise click.ClickException(str(error)) from error
-
-
 @replies.command()
 @click.pass_obj
 def show(store: ReplyStore) -> None:
     """Print size, models, tasks, hits, failures and batches under way."""
-    with _open(store) as session:
+    with store.open() as session:
         holdings, refusals = list_holdings(session), list_refusals(session)
         pending = list_pending(session)
     click.echo(f"{store.path}: {store.path.stat().st_size / MEGABYTE:.1f} MB")
@@ -85,7 +74,7 @@ def show(store: ReplyStore) -> None:
 @click.pass_obj
 def prune(store: ReplyStore, model: str | None, task: str | None) -> None:
     """Remove the replies of a model, a task or both; they are paid for again."""
-    with _open(store) as session:
+    with store.open() as session:
         click.echo(f"{prune_replies(session, model=model, task=task)} replies removed")
 
 
@@ -98,7 +87,7 @@ def retry(
     store: ReplyStore, model: str | None, task: str | None, reason: str | None
 ) -> None:
     """Forget failures, so that the next run asks those requests again."""
-    with _open(store) as session:
+    with store.open() as session:
         count = forget_failures(session, model=model, task=task, reason=reason)
     click.echo(f"{count} requests will be asked again by the next run")
 
@@ -110,7 +99,7 @@ def abandon(store: ReplyStore) -> None:
 
     For batches that the provider no longer has.
     """
-    with _open(store) as session:
+    with store.open() as session:
         click.echo(f"{abandon_batches(session)} batches forgotten")
 
 
@@ -119,7 +108,7 @@ def abandon(store: ReplyStore) -> None:
 @click.pass_obj
 def export_command(store: ReplyStore, file: Path) -> None:
     """Write every reply to FILE, as JSON Lines."""
-    with _open(store) as session:
+    with store.open() as session:
         written, unreadable = export_replies(session, file)
     click.echo(f"{written} replies written to {file}")
     if unreadable:
@@ -135,7 +124,7 @@ def export_command(store: ReplyStore, file: Path) -> None:
 @click.pass_obj
 def import_command(store: ReplyStore, file: Path) -> None:
     """Add the replies of an exported FILE that are not there yet."""
-    with _open(store) as session:
+    with store.open() as session:
         click.echo(f"{import_replies(session, file)} replies added")
 
 
@@ -143,7 +132,7 @@ def import_command(store: ReplyStore, file: Path) -> None:
 @click.pass_obj
 def verify(store: ReplyStore) -> None:
     """Check the file and that every reply can be read."""
-    with _open(store):
+    with store.open():
         wrong = verify_store(store)
     for line in wrong:
         click.echo(line)

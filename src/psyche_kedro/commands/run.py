@@ -9,7 +9,7 @@ from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
-from psyche_kedro.hooks.configuration import ConfigurationError
+from psyche_kedro.errors import ConfigurationError
 
 _FILTERS = (
     "tags",

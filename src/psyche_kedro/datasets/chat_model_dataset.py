@@ -8,7 +8,8 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import find_kedro_project
 from pydantic import BaseModel, ValidationError
 
-from psyche_kedro.llm import ChatModel, ChatModelError
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm import ChatModel
 from psyche_kedro.llm.accounts import Account
 from psyche_kedro.llm.openai.completions import (
     CountTokens,
@@ -140,7 +141,6 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
     ) -> None:
         self._model = model
         self._store = in_project(store)
-        self._credentials = credentials
         self._sampling = sampling or {}
         self._mode = mode
         self._revision = revision

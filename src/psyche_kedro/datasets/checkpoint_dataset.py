@@ -101,7 +101,8 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel]):
         filepath: The folder that a ``CheckpointDataset`` writes.
         store: SQLite file that keeps every reply.
         sampling: Fields of the chat-completions request; greedy without a temperature.
-        batch_size: Conversations generated at once.
+        batch_tokens: Padded tokens generated at once, prompts and replies; what they
+            take in memory stands in ``psyche_kedro.llm.local_chat_model``.
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: CPU threads; torch's own choice without it.
         metadata: Ignored by Kedro, read by Kedro-Viz.
@@ -113,7 +114,7 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel]):
         filepath: str,
         store: str,
         sampling: dict[str, Any] | None = None,
-        batch_size: int = 16,
+        batch_tokens: int = 16_384,
         device: str = "auto",
         threads: int | None = None,
         metadata: dict[str, Any] | None = None,
@@ -121,7 +122,7 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel]):
         self._filepath = Path(filepath)
         self._store = (find_kedro_project(Path.cwd()) or Path.cwd()) / store
         self._sampling = sampling or {}
-        self._batch_size = batch_size
+        self._batch_tokens = batch_tokens
         self._device = device
         self._threads = threads
         self.metadata = metadata
@@ -143,7 +144,7 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel]):
             name=_name(self._filepath.name, checkpoint),
             store=ReplyStore(self._store),
             sampling=self._sampling,
-            batch_size=self._batch_size,
+            batch_tokens=self._batch_tokens,
             device=self._device,
             threads=self._threads,
         )

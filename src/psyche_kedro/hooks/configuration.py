@@ -12,16 +12,14 @@ from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
+from psyche_kedro.errors import ConfigurationError
+
 # A file that is a list ends in an AttributeError, one that is a number in an OSError.
 _FAULTS = (AttributeError, OSError, OmegaConfBaseException, ValueError, yaml.YAMLError)
 _MEND = (
     "indent with spaces, alike on one level, and quote a value that holds a `: ` or"
     " begins with a mark"
 )
-
-
-class ConfigurationError(Exception):
-    """The configuration cannot work; one sentence says what and the mend."""
 
 
 class ConfigLoader(OmegaConfigLoader):

@@ -10,8 +10,7 @@ from kedro.framework.project import settings
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 
-from psyche_kedro.hooks.configuration import ConfigurationError
-from psyche_kedro.llm import ChatModelError
+from psyche_kedro.errors import ConfigurationError, PsycheError
 
 
 class ConfigurationCheck:
@@ -49,7 +48,7 @@ def _unusable(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
         try:
             if hasattr(dataset, "check"):
                 dataset.check()
-        except (ChatModelError, DatasetError) as error:
+        except (PsycheError, DatasetError) as error:
             yield str(error)
 
 

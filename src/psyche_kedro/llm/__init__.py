@@ -2,7 +2,6 @@
 
 from psyche_kedro.llm.chat_model import (
     ChatModel,
-    ChatModelError,
     ChatRequest,
     Failure,
     Message,
@@ -13,7 +12,6 @@ from psyche_kedro.llm.chat_model import (
 
 __all__ = [
     "ChatModel",
-    "ChatModelError",
     "ChatRequest",
     "Failure",
     "Message",

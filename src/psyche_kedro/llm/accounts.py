@@ -14,7 +14,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
-from psyche_kedro.llm.chat_model import ChatModelError, Outcome, Reply, Usage
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm.chat_model import Outcome, Reply, Usage
 from psyche_kedro.llm.prices import Budget, Price
 
 _PRICED_TOKENS: Final = 1_000_000

@@ -134,7 +134,3 @@ class ChatModel(Protocol):
                 a spent budget, a broken store.
         """
         ...
-
-
-class ChatModelError(Exception):
-    """No request to this model can succeed; one sentence says why and the mend."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from psyche_kedro.llm.chat_model import ChatModelError
+from psyche_kedro.errors import ChatModelError
 
 
 class Price(BaseModel):

@@ -19,6 +19,7 @@ import polars as pl
 
 from psyche_kedro.answers import read_choice
 from psyche_kedro.datasets import SourceFile
+from psyche_kedro.errors import ReviewError
 from psyche_kedro.questions import read_options
 from psyche_kedro.review import form
 from psyche_kedro.review.agreement import krippendorff_alpha
@@ -111,7 +112,7 @@ def read_review_verdicts(review_files: list[SourceFile]) -> pl.DataFrame:
         review_files: What people gave back.
 
     Raises:
-        ValueError: If a file is no review, or says what no verdict is: people's work
+        ReviewError: If a file is no review, or says what no verdict is: people's work
             is not dropped silently.
     """
     rows = [
@@ -136,7 +137,7 @@ def _tasks(file: SourceFile) -> list[Row]:
         tasks: list[Row] = json.loads(file.read())
         _ = [(item["data"]["question_id"], item["annotations"]) for item in tasks]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
+        raise ReviewError(
             f"{file.name} is no Label Studio export of the batch (expected a list of "
             f"tasks with data.question_id and annotations; {error!r}): export the "
             "project as JSON."
@@ -152,7 +153,7 @@ def _sheet(file: SourceFile) -> pl.DataFrame:
         table = pl.read_csv(data, infer_schema=False)
     found = {form.SHEET.get(name, name) for name in table.columns}
     if missing := {"question_id", "verdict"} - found:
-        raise ValueError(
+        raise ReviewError(
             f"{file.name} is no review: it lacks the column {sorted(missing)}, it has "
             f"{table.columns}; give back the sheet of review_batch."
         )
@@ -163,7 +164,7 @@ def _verdict(name: str, said: Row) -> Row:
     word = said["verdict"]
     verdicts = form.VERDICTS | {v: v for v in form.VERDICTS.values()}
     if word not in verdicts:
-        raise ValueError(
+        raise ReviewError(
             f"{name} says {word!r} of question {said['question_id']}: a verdict is one "
             f"of {sorted(verdicts)}, or empty."
         )

@@ -16,7 +16,8 @@ from batch_loopback import BatchServer
 from loopback import Behaviour
 
 import psyche_kedro
-from psyche_kedro.llm import ChatModelError, ChatRequest, Failure, Outcome
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm import ChatRequest, Failure, Outcome
 from psyche_kedro.llm.accounts import Account, Ledger
 from psyche_kedro.llm.openai import batch as batch_room
 from psyche_kedro.llm.openai.chat_model import OpenAIChatModel

@@ -7,7 +7,8 @@ import pytest
 from asking import ask
 from loopback import Behaviour, LoopbackServer
 
-from psyche_kedro.llm import ChatModelError, Failure, Reply, Usage
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm import Failure, Reply, Usage
 from psyche_kedro.llm.accounts import Account, Ledger
 from psyche_kedro.llm.engine import Answer, Fault
 from psyche_kedro.llm.openai.chat_model import OpenAIChatModel

@@ -13,7 +13,8 @@ import pytest
 from asking import ask
 from loopback import Ask, Behaviour, LoopbackServer, Script
 
-from psyche_kedro.llm import ChatModelError, Failure, Outcome, Reply
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm import Failure, Outcome, Reply
 from psyche_kedro.llm.accounts import Account, Ledger
 from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
 from psyche_kedro.llm.openai.endpoints import Endpoint

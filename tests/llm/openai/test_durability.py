@@ -17,7 +17,7 @@ from asking import ask
 from loopback import Ask, Behaviour, LoopbackServer
 
 import psyche_kedro
-from psyche_kedro.llm import ChatModelError
+from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.store.reply_store import ReplyStore, address_request

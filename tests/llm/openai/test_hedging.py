@@ -9,7 +9,8 @@ from batch_loopback import BatchServer
 from loopback import Behaviour, LoopbackServer, Script
 from pydantic import ValidationError
 
-from psyche_kedro.llm import ChatModelError, Failure, Reply
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm import Failure, Reply
 from psyche_kedro.llm.accounts import Account, Ledger
 from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
 from psyche_kedro.llm.openai.endpoints import Endpoint

@@ -13,7 +13,8 @@ import pytest
 from asking import ask
 from loopback import Behaviour, LoopbackServer
 
-from psyche_kedro.llm import ChatModelError, ChatRequest, Failure, Outcome, Reply, Usage
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm import ChatRequest, Failure, Outcome, Reply, Usage
 from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.store.reply_store import ReplyStore

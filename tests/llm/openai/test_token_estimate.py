@@ -10,7 +10,8 @@ from batch_loopback import BatchServer
 from loopback import Behaviour, LoopbackServer
 
 from psyche_kedro.datasets import OpenAIChatModelDataset
-from psyche_kedro.llm import ChatModelError, Reply, Usage
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm import Reply, Usage
 from psyche_kedro.llm.openai.completions import read_completion, read_tokenizer
 
 

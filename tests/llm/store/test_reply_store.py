@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from asking import ask
 
-from psyche_kedro.llm import ChatModelError, ChatRequest, Failure, Reply, Usage
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm import ChatRequest, Failure, Reply, Usage
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
 from psyche_kedro.llm.store.reply_store import (
     FailureRecord,

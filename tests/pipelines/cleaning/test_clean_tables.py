@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psyche_kedro import tables
+from psyche_kedro.errors import LeakError
 from psyche_kedro.pipelines.cleaning import conversations
-from psyche_kedro.pipelines.cleaning.deidentification.deidentify import LeakError
 from psyche_kedro.pipelines.cleaning.nodes import (
     clean_bank_questions,
     clean_benchmark_items,
@@ -77,6 +77,8 @@ def test_a_stem_loses_numbering_type_and_width_but_not_its_words():
         ("第 54 题思维贫乏的鉴别点是( )。", "思维贫乏的鉴别点是（）。"),
         ("63,针对心理问题的会谈属于()", "针对心理问题的会谈属于（）"),
         ("求助者:好吧。\n多选:86、疗法包括()。", "求助者：好吧。\n疗法包括（）。"),
+        ("情绪较为低落。单选:51、该求助者(  )", "情绪较为低落。\n该求助者（）"),
+        ("合计57 多选：2、可以判断（）。多选：89", "合计57\n可以判断（）。"),
     ],
 )
 def test_a_stem_loses_where_its_book_has_it(stem, clean):

@@ -95,3 +95,18 @@ def test_cpsyexam_train_is_read_complete_and_its_golds_are_sets(train):
     assert {label for gold in golds for label in gold} <= set("ABCDE")
     cleaned = clean_bank_questions(train)
     assert cleaned.kept.height + cleaned.rejected.height == 9855
+
+
+def test_an_answer_that_cpsyexam_does_not_list_as_an_option_is_no_gold(train):
+    reasons = Counter(error for errors in train["parse_errors"] for error in errors)
+    assert reasons == {"answer_not_among_options": 110, "options_missing": 14}
+    for row in train.iter_rows(named=True):
+        assert set(row["gold"]) <= {option["label"] for option in row["options"]}
+
+
+def test_no_stem_of_cpsyexam_says_where_its_book_has_it(train):
+    stems = clean_bank_questions(train).kept["stem"]
+    of_the_book = (
+        r"^\(\d+ ?P ?\d+ ?\)|（）[。？?]?\d+-\d+|[单多]选：\d|&(?:amp|[gl]t)|确认答案"
+    )
+    assert stems.filter(stems.str.contains(of_the_book)).to_list() == []

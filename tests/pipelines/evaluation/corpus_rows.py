@@ -24,6 +24,7 @@ from psyche_kedro.tables import (
     RoundSummary,
     SftExamples,
     StudentAgreement,
+    TrainedModels,
     WithheldExamples,
     content_id,
     frame,
@@ -159,9 +160,24 @@ def corpus(**changes: pl.DataFrame) -> dict[str, pl.DataFrame]:
             ],
         ),
         "withheld_examples": frame(WithheldExamples, [dropped("offline", "D_pr")]),
+        "trained_models": frame(
+            TrainedModels,
+            [
+                trained("base", made_from=None, steps=None, seconds=None),
+                trained("sft"),
+                trained("grpo", steps=1026, seconds=8100.0),
+            ],
+        ),
     }
     assert tables.keys() == set(Corpus._fields)
     return tables | changes
+
+
+def trained(role: str, **changes: Any) -> dict[str, Any]:
+    """A row of ``trained_models``."""
+    digests = {"weights": content_id(role), "made_from": content_id(f"before {role}")}
+    figures = {"parameters": 155_712, "steps": 200, "seconds": 74.4}
+    return {"role": role, **digests, **figures, **changes}
 
 
 def played(round_: int, played: int, accepted: int, **changes: Any) -> dict[str, Any]:

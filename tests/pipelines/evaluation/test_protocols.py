@@ -8,6 +8,7 @@ from psyche_kedro.pipelines.evaluation.nodes import (
     answer_benchmarks_as,
     collect_predictions,
 )
+from psyche_kedro.pipelines.evaluation.parameters import LimitParameters
 from psyche_kedro.pipelines.selection.nodes import choose_exemplars
 from psyche_kedro.pipelines.selection.parameters import ExemplarParameters
 from scripted import ScriptedChatModel, fail, text_of
@@ -24,14 +25,16 @@ def exemplar(stem, gold, **changes):
     return item(stem, gold=gold, split="exemplar", **MULTIPLE | changes)
 
 
-def sit(*rows, protocols=ALL, rules=((".", "A"),), per_cell=5, role="sft"):
+def sit(*rows, protocols=ALL, rules=((".", "A"),), per_cell=5, role="sft", limit=None):
     """Let a scripted model sit an exam; return it and its predictions."""
     exam = items(*rows)
     shown = choose_exemplars(exam, ExemplarParameters(per_cell=per_cell, seed=1))
     model = ScriptedChatModel(list(rules))
     node = answer_benchmarks_as(role)
     params = protocol_parameters(*protocols)
-    return model, node(exam, shown, model=model, params=params, **prompts())
+    at_most = LimitParameters(per_cell=limit, seed=1)
+    made = node(exam, shown, model=model, params=params, limit=at_most, **prompts())
+    return model, made
 
 
 def test_a_case_question_is_asked_with_its_case_and_room_to_reason():
@@ -185,6 +188,7 @@ def test_items_without_a_key_are_asked_for_a_submission():
         params=protocol_parameters("zero_shot").model_copy(
             update={"ask_unlabelled": True}
         ),
+        limit=LimitParameters(per_cell=None, seed=1),
         **prompts(),
     )
     assert asked["split"].to_list() == ["test", "dev"]
@@ -201,3 +205,36 @@ def test_predictions_of_all_roles_become_one_table():
     _, other = sit(item("题", cell="theory_single", gold="A"), role="grpo")
     both = collect_predictions(base=one, grpo=other)
     assert both["role"].to_list() == ["base", "grpo"]
+
+
+def mixed_exam(n=9):
+    cells = ("theory_single", "moral_multiple")
+    rows = [item(f"第{i}题", cell=cell, gold="A") for cell in cells for i in range(n)]
+    return [*rows, item("只有一题", cell="moral_single", gold="A")]
+
+
+def test_a_limit_asks_as_many_items_of_every_cell():
+    _, whole = sit(*mixed_exam())
+    _, part = sit(*mixed_exam(), limit=4)
+    assert whole.height == 19
+    counts = dict(part.group_by("cell").len().iter_rows())
+    assert counts == {"theory_single": 4, "moral_multiple": 4, "moral_single": 1}
+
+
+def test_a_limit_asks_the_same_items_in_any_order_and_more_where_it_is_higher():
+    drawn = [
+        set(sit(*rows, limit=limit)[1]["item_id"])
+        for rows, limit in (
+            (mixed_exam(), 4),
+            (reversed(mixed_exam()), 4),
+            (mixed_exam(), 6),
+        )
+    ]
+    assert drawn[0] == drawn[1]
+    assert drawn[0] < drawn[2]
+
+
+def test_a_limit_leaves_the_exemplars_alone():
+    shots = [exemplar(f"例{n}", "A") for n in range(3)]
+    model, _ = sit(*shots, item("乙题", gold="BD", **MULTIPLE), limit=1)
+    assert all(f"例{n}" in text_of(model.requests[1]) for n in range(3))

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import polars as pl
 import pytest
-from corpus_rows import DIFFICULTY, PRIVATE, corpus
+from corpus_rows import DIFFICULTY, PRIVATE, corpus, trained
 from exam_rows import item, items, settings
 
 from psyche_kedro.pipelines.evaluation.nodes import (
@@ -18,6 +18,7 @@ from psyche_kedro.tables import (
     Funnel,
     RejectionCounts,
     Scores,
+    TrainedModels,
     TrainingLog,
     WriterCounts,
     frame,
@@ -43,6 +44,7 @@ def score(**changes):
         "high": 52.0,
         "n": 20,
         "n_missing": 1,
+        "n_left_out": 0,
         **changes,
     }
 
@@ -143,15 +145,40 @@ def test_toy_models_are_marked_and_named():
     made = report(scores=[score(role="grpo", model="grpo_model@1")])
     kinds = {kind for kind, cells in Page(made.html).rows if "grpo_model@1" in cells}
     assert kinds == {"toy"}
-    assert "grpo: a toy model" in made.markdown
+    said = "grpo (155,712 parameters, trained for 1,026 steps in 2.2 h)"
+    assert f"Toy models: {said}." in made.markdown
+
+
+def test_a_base_model_is_called_a_toy_that_was_not_trained():
+    made = report(scores=[score(role="base", model="base_model@1")])
+    assert "base (155,712 parameters, not trained)" in made.markdown
+
+
+def test_a_training_that_nobody_timed_is_given_no_time():
+    data = tables(scores=[score(role="sft", model="sft_model@1")])
+    data["trained_models"] = frame(TrainedModels, [trained("sft", seconds=None)])
+    made = write_report(**data, params=PARAMS, difficulty=DIFFICULTY)
+    assert "sft (155,712 parameters, trained for 200 steps)" in made.markdown
 
 
 def test_a_trained_model_of_full_size_is_no_toy():
-    full = PARAMS.model_copy(update={"toys": ()})
     data = tables(scores=[score(role="grpo", model="grpo_model@1")], model=REAL)
-    made = write_report(**data, params=full, difficulty=DIFFICULTY)
-    assert "toy model of" not in made.markdown
-    assert {kind for kind, cells in Page(made.html).rows if "grpo" in cells} == {"ours"}
+    full = trained("grpo", parameters=7_615_616_512)
+    data["trained_models"] = frame(TrainedModels, [full])
+    made = write_report(**data, params=PARAMS, difficulty=DIFFICULTY)
+    assert "Toy model" not in made.markdown
+    scored = [kind for kind, cells in Page(made.html).rows if "grpo_model@1" in cells]
+    assert set(scored) == {"ours"}
+
+
+def test_the_report_says_what_was_trained_and_for_how_long():
+    rows = [cells for _, cells in Page(report().html).rows]
+    base, sft, grpo = (
+        [r for r in rows if r[:1] == [n]] for n in ("base", "sft", "grpo")
+    )
+    assert base[0][2:] == ["made by this run", "155,712", "–", "–"]
+    assert sft[0][3:] == ["155,712", "200", "74 s"]
+    assert grpo[0][5] == "2.2 h"
 
 
 def test_the_page_is_whole_and_asks_nothing_of_the_network():
@@ -182,7 +209,7 @@ def test_a_row_of_dev_says_so_in_every_table_and_in_the_summary():
     )
     made = report(scores=[dev])
     rows = [cells for _, cells in Page(made.html).rows]
-    assert ["teacher (dev)", OFFLINE, *["–"] * 8, "41.23"] in rows
+    assert ["teacher (dev)", OFFLINE, *["–"] * 8, "41.23", "–"] in rows
     [told] = [cells for cells in rows if "zero_shot" in cells]
     assert "dev" in told
     summary = summarise_report(frame(Funnel, []), frame(Scores, [dev]))
@@ -268,6 +295,57 @@ def test_the_summary_is_the_funnel_and_the_averages():
     assert "~210k" in summary
     assert "38.00" in summary
     assert "case_single" not in summary
+
+
+def test_a_part_of_an_exam_shows_its_figure_with_its_n():
+    data = tables(
+        scores=[
+            score(value=38.0, n=1200),
+            score(cell="micro_average", value=38.0, n=1200),
+        ]
+    )
+    assert "38.00 n=1,200" in summarise_report(data["funnel"], data["scores"])
+
+
+LIMITED = [
+    score(role="grpo", n=20, n_left_out=858),
+    score(role="grpo", cell="micro_average", n=120, n_left_out=3743, value=21.0),
+    score(role="grpo", cell="macro_average", n=120, n_left_out=3743, value=22.0),
+    score(role="sft", n=878),
+]
+
+
+def test_a_limited_exam_is_marked_wherever_its_figures_stand():
+    made = report(scores=LIMITED)
+    assert "120 of 3,863 items of pceb asked" in made.markdown
+    names = {cells[0] for _, cells in Page(made.html).rows if OFFLINE in cells}
+    assert {"grpo (limited to 20 a cell)", "sft"} <= names
+    summary = summarise_report(tables()["funnel"], frame(Scores, LIMITED))
+    assert "21.00 n=120" in summary
+    assert "22.00" not in summary
+
+
+def test_a_model_that_gives_one_answer_stands_beside_the_commonest_key():
+    one = {"cell": "micro_average", "n": 40}
+    made = report(
+        scores=[
+            score(value=35.0, **one),
+            score(metric="commonest_answer", value=95.0, **one),
+            score(metric="commonest_key", value=36.0, cell="case_multiple"),
+        ]
+    )
+    rows = [cells for _, cells in Page(made.html).rows]
+    ours = next(cells for cells in rows if cells[:2] == ["teacher", OFFLINE])
+    key = next(cells for cells in rows if cells[0] == "always the commonest key")
+    assert ours[-2] == "95.00"
+    assert key[2:4] == ["–", "36.00"]
+    assert len(key) == len(ours)
+
+
+def test_whole_exams_are_marked_as_nothing_else():
+    made = report()
+    assert "limited to" not in made.markdown
+    assert "evaluation.limit" not in made.markdown
 
 
 def test_figures_for_kedro_viz_hold_the_same_numbers():

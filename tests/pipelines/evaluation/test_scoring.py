@@ -206,3 +206,53 @@ def test_scoring_twice_gives_the_same_table():
     exam = full_exam()
     answers = [answered(one, "AB"[n % 2]) for n, one in enumerate(exam)]
     assert score(exam, answers).equals(score(exam, answers))
+
+
+def test_scores_say_how_many_items_of_the_exam_were_left_out():
+    exam = full_exam()
+    exam.append(item("例", cell=CELLS[0], gold="A", split="exemplar"))
+    exam.append(item("无", cell=CELLS[0], flags=["no_gold"]))
+    scores = score(exam, [answered(one, "A") for one in exam[:6]])
+    told = {
+        cell: scores.filter(cell=cell)["n_left_out"].unique().to_list()
+        for cell in (CELLS[0], CELLS[-1], "micro_average", "macro_average")
+    }
+    assert told == {
+        CELLS[0]: [0],
+        CELLS[-1]: [3],
+        "micro_average": [3],
+        "macro_average": [3],
+    }
+
+
+def test_a_model_that_always_says_b_is_found_out():
+    exam = [
+        item(f"第{n}题", cell="theory_single", gold="B" if n < 14 else "ACD"[n % 3])
+        for n in range(40)
+    ]
+    said = ["B"] * 38 + ["A", ""]
+    marked = zip(exam, said, strict=True)
+    outcomes = {"": "unread"}
+    scores = score(
+        exam, [answered(e, s, outcome=outcomes.get(s, "read")) for e, s in marked]
+    )
+    assert value(scores, "theory_single") == 35
+    assert value(scores, "theory_single", "commonest_key") == 35
+    assert value(scores, "theory_single", "commonest_answer") == 95
+
+
+def test_answers_that_nobody_could_read_are_no_common_answer():
+    exam = [item(f"第{n}题", cell="theory_single", gold="B") for n in range(4)]
+    scores = score(exam, [answered(one, "", outcome="unread") for one in exam])
+    assert value(scores, "theory_single", "commonest_answer") == 0
+
+
+def test_the_commonest_key_of_multiple_choice_is_a_set_of_letters():
+    golds = ("AB", "BA", "A", "C")
+    exam = [
+        item(f"第{n}题", cell="moral_multiple", gold=gold)
+        for n, gold in enumerate(golds)
+    ]
+    scores = score(exam, [answered(one, "ABC") for one in exam])
+    assert value(scores, "moral_multiple", "commonest_key") == 50
+    assert value(scores, "moral_multiple", "commonest_answer") == 100

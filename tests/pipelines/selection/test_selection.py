@@ -8,8 +8,8 @@ from scipy.special import beta
 
 from psyche_kedro import tables
 from psyche_kedro.answers import split_thought
+from psyche_kedro.errors import ContaminationError
 from psyche_kedro.pipelines.selection.contamination import (
-    ContaminationError,
     near_pairs,
 )
 from psyche_kedro.pipelines.selection.nodes import (

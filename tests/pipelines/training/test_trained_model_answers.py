@@ -34,10 +34,9 @@ def test_reasoning_and_answer_are_told_apart(folder):
 
 
 def test_a_reply_does_not_depend_on_what_it_is_batched_with(folder, tmp_path):
-    together = model(folder, batch_size=4).complete(requests())
-    alone = model(folder, batch_size=1, store=str(tmp_path / "other.sqlite")).complete(
-        requests()
-    )
+    together = model(folder, batch_tokens=100).complete(requests())
+    other = str(tmp_path / "other.sqlite")
+    alone = model(folder, batch_tokens=1, store=other).complete(requests())
     assert [r.text for r in together] == [r.text for r in alone]
 
 

@@ -21,19 +21,21 @@ from toy import (
     sft_parameters,
     sft_set,
 )
+from transformers import AutoModelForCausalLM
 
 from psyche_kedro.datasets.checkpoint_dataset import CheckpointDataset
+from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training import launcher
 from psyche_kedro.pipelines.training.nodes import (
     drop_long_grpo_examples,
     drop_long_sft_examples,
+    list_trained_models,
     make_base_model,
     train_grpo,
     train_sft,
 )
 from psyche_kedro.pipelines.training.parameters import BaseModelParameters
 from psyche_kedro.pipelines.training.runs import (
-    TrainingFailedError,
     completed,
     folder_digest,
     last_checkpoint,
@@ -302,11 +304,50 @@ def test_a_run_resumed_within_an_epoch_goes_on_to_the_same_weights(base, tmp_pat
     run = whole.checkpoint.path.parent
     kept = tmp_path / "again" / run.name / "checkpoint-8"  # of 5 steps an epoch
     shutil.copytree(run / kept.name, kept)
+    pretend_seconds(kept, 5000)
     resumed = train(tmp_path / "again")
     result = json.loads((kept.parent / "result.json").read_text())
     assert result["resumed_from"] == 8
     assert resumed.checkpoint.digest == whole.checkpoint.digest
     assert resumed.log.equals(whole.log)
+    assert 0 < whole.checkpoint.manifest["seconds"] < 1000
+    assert 5000 < resumed.checkpoint.manifest["seconds"] < 6000
+
+
+def pretend_seconds(checkpoint, seconds):
+    """Let a checkpoint say that it took so long to come so far."""
+    path = checkpoint / "trainer_state.json"
+    state = json.loads(path.read_text())
+    assert state["log_history"][-1]["seconds"] > 0
+    state["log_history"][-1]["seconds"] = seconds
+    path.write_text(json.dumps(state))
+
+
+def test_what_was_trained_is_listed_with_its_size_and_its_time(base, sft, grpo):
+    listed = list_trained_models(base, sft.checkpoint, grpo.checkpoint)
+    models = {row["role"]: row for row in listed.iter_rows(named=True)}
+    loaded = AutoModelForCausalLM.from_pretrained(base.path)
+    assert {m["parameters"] for m in models.values()} == {loaded.num_parameters()}
+    assert models["base"]["made_from"] is None
+    assert models["base"]["seconds"] is None
+    assert models["sft"]["made_from"] == base.digest
+    assert models["sft"]["steps"] == sft.log["step"].max()
+    assert models["grpo"]["seconds"] == grpo.checkpoint.manifest["seconds"] > 0
+
+
+def test_a_run_of_before_seconds_were_counted_is_used_again(runs, base, sft):
+    spec = open_run(
+        "sft", base=base, examples=sft_set(), parameters=sft_parameters(runs)
+    )
+    path = Path(spec.folder, "result.json")
+    kept = path.read_text()
+    path.write_text(
+        json.dumps({k: v for k, v in json.loads(kept).items() if k != "seconds"})
+    )
+    try:
+        assert completed(spec).seconds is None
+    finally:
+        path.write_text(kept)
 
 
 def start_and_kill(spec, where):
@@ -422,6 +463,8 @@ def test_a_base_model_of_the_user_stays_where_it_is(base, tmp_path):
     dataset = CheckpointDataset(filepath=str(tmp_path / "base_model"))
     dataset.save(referenced)
     assert dataset.load().path == base.path
+    listed = list_trained_models(referenced, referenced, referenced)
+    assert listed["made_from"][0] == base.path.name
     assert [p.name for p in (tmp_path / "base_model").iterdir()] == ["manifest.json"]
 
 

@@ -21,8 +21,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.accounts import Account
-from psyche_kedro.llm.chat_model import ChatModelError, ChatRequest, Usage
+from psyche_kedro.llm.chat_model import ChatRequest, Usage
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Fault
 from psyche_kedro.llm.openai.completions import (
     CountTokens,

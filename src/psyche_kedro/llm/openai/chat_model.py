@@ -20,8 +20,9 @@ import aiohttp
 import httpx2
 import openai
 
+from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.accounts import Account
-from psyche_kedro.llm.chat_model import ChatModelError, ChatRequest, Outcome
+from psyche_kedro.llm.chat_model import ChatRequest, Outcome
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
 from psyche_kedro.llm.event_loop import run_to_end
 from psyche_kedro.llm.openai.batch import BatchSender, BatchState

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from psyche_kedro.llm.chat_model import ChatModelError, Message, Usage
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm.chat_model import Message, Usage
 from psyche_kedro.llm.engine import Answer, Call, Fault
 
 CHARACTERS_PER_TOKEN: Final = 1.6

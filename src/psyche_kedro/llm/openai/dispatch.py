@@ -25,8 +25,9 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.accounts import Account
-from psyche_kedro.llm.chat_model import ChatModelError, Usage
+from psyche_kedro.llm.chat_model import Usage
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Fault
 from psyche_kedro.llm.openai.lanes import Begun, Lane
 from psyche_kedro.llm.openai.patience import Patience
@@ -191,7 +192,7 @@ class Dispatcher:
             job.alarm = loop.call_later(after, self._be_late, job)
 
     def _send(self, job: _Job, lane: Lane, now: float) -> None:
-        begun = Begun(now, lane.take(job.call))
+        begun = lane.begin(job.call, now)
         task = asyncio.get_running_loop().create_task(self._attempt(job, lane, begun))
         job.copies.add(task)
         self._tasks.add(task)

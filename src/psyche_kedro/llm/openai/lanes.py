@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from psyche_kedro.llm.engine import Answer, Call, Fault
-from psyche_kedro.llm.openai.completions import estimate_tokens
+from psyche_kedro.llm.openai.completions import (
+    count_prompt,
+    estimate_from_characters,
+)
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.openai.limits import Pace, Window
 
@@ -18,10 +21,17 @@ _SECONDS_PER_MINUTE: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """When an attempt began and the tokens set aside for it."""
+    """When an attempt began and the tokens set aside for it.
+
+    Attributes:
+        at: Time of the loop.
+        text: Tokens of the prompt's text.
+        reserved: Those and what else is to be expected.
+    """
 
     at: float
-    reserved: float
+    text: int = 0
+    reserved: float = 0.0
 
 
 class Bearing:
@@ -35,7 +45,7 @@ class Bearing:
         self.window = Window(endpoint.concurrency)
         self.pace = Pace(_per_second(endpoint.requests_per_minute))
         self.tokens = Pace(_per_second(endpoint.tokens_per_minute))
-        self.expected_output = 256.0
+        self.expected_beside_text = 256.0  # the reply, and pictures where there are any
 
 
 # The provider does not forget between two nodes what it was asked by the first.
@@ -80,16 +90,16 @@ class Lane:
         rest = self.resting_until - now
         return max(0.0, rest, self.pace.wait(now), self.tokens.wait(now))
 
-    def take(self, call: Call) -> float:
-        """Count one attempt as begun; return the tokens set aside for it."""
+    def begin(self, call: Call, now: float) -> Begun:
+        """Count one attempt as begun; set its tokens aside where they are limited."""
         self.in_flight += 1
         self.pace.spend()
         if self.endpoint.tokens_per_minute is None:
-            return 0.0
-        asked = sum(len(message["content"]) for message in call.request.messages)
-        reserved = estimate_tokens(asked) + self._bearing.expected_output
+            return Begun(now)
+        text = count_prompt(call.request.messages, estimate_from_characters)
+        reserved = text + self._bearing.expected_beside_text
         self.tokens.spend(reserved)
-        return reserved
+        return Begun(now, text, reserved)
 
     def note(self, answer: Answer | Fault, now: float, begun: Begun) -> None:
         """Learn from how one attempt ended."""
@@ -107,8 +117,8 @@ class Lane:
     def _settle_tokens(self, answer: Answer, begun: Begun) -> None:
         spent = answer.usage.input_tokens + answer.usage.output_tokens
         self.tokens.spend(spent - begun.reserved)
-        surprise = answer.usage.output_tokens - self._bearing.expected_output
-        self._bearing.expected_output += 0.05 * surprise
+        surprise = spent - begun.text - self._bearing.expected_beside_text
+        self._bearing.expected_beside_text += 0.05 * surprise
 
     def _back_off(self, fault: Fault, now: float) -> None:
         binds = self.pace.refuse(now)

@@ -24,14 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from psyche_kedro.llm.chat_model import (
-    ChatModelError,
-    ChatRequest,
-    Failure,
-    Outcome,
-    Reply,
-    Usage,
-)
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome, Reply, Usage
 
 KEPT_REASONS: Final = frozenset({"truncated", "context_length", "content_filter"})
 """Failures that the same request would meet again, some of them at full price.

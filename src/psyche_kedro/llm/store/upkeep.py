@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from psyche_kedro.llm.chat_model import ChatModelError, Reply, Usage
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm.chat_model import Reply, Usage
 from psyche_kedro.llm.store.reply_store import (
     ReplyRecord,
     ReplyStore,

@@ -22,9 +22,9 @@ NUMBERING = re.compile(
     r"|\d{1,4}[,，]\s*(?=[\u4e00-\u9fff])"
     r"|第\s*\d{1,4}\s*题\s*(?=[^\s中所的是和与及、，到至为]))?"
 )
-NUMBERED_LINE = re.compile(rf"(?<=\n){_KIND}\s*[：:]\s*\d{{1,4}}\s*[.．、]\s*(?=\S)")
-"""A question below its case; what its line says of kind and number."""
-TYPE_TAIL = re.compile(r"(?:[(（]?(?:单选|多选)[)）]?)\s*$")
+BELOW_CASE = re.compile(rf"(?<=\S)\s*{_KIND}\s*[：:]\s*[\dl]{{1,4}}\s*[.．、]\s*(?=\S)")
+"""Kind and number of a question that follows its case; they leave a new line."""
+TYPE_TAIL = re.compile(r"(?:[(（]?(?:单选|多选)(?:[：:]\s*\d{1,4})?[)）]?)\s*$")
 _IN_BOOK = r"(?:参见|详见|见|教材|课本|书)[^（()）【】\[\]\n]{0,12}"
 _PAGES = (
     # 3P65, 5Pl05, and what a scan makes of it: 6PⅢ, 5P埘.
@@ -47,7 +47,6 @@ BUTTON_TAIL = re.compile(
 )
 OF_THE_BOOK = (
     NUMBERING,
-    NUMBERED_LINE,
     TYPE_TAIL,
     PAGE_HEAD,
     PAGE_TAIL,
@@ -89,7 +88,7 @@ def clean_stem(stem: str) -> str:
 def _shorter(stem: str) -> str:
     for pattern in OF_THE_BOOK:
         stem = pattern.sub("", stem)
-    return normalise(BLANK.sub("（）", stem))
+    return normalise(BLANK.sub("（）", BELOW_CASE.sub("\n", stem)))
 
 
 def _normal(text: str | None) -> str | None:

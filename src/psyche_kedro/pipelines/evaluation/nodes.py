@@ -19,8 +19,10 @@ import polars as pl
 from psyche_kedro.answers import read_choice
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
 from psyche_kedro.pipelines.evaluation import accounts, figures, judging
+from psyche_kedro.pipelines.evaluation.limit import limit_items
 from psyche_kedro.pipelines.evaluation.parameters import (
     JudgingParameters,
+    LimitParameters,
     ProtocolParameters,
     ReportParameters,
     Role,
@@ -59,6 +61,7 @@ def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
         *,
         model: ChatModel,
         params: ProtocolParameters,
+        limit: LimitParameters,
         **prompts: Prompt,
     ) -> pl.DataFrame:
         """Return one prediction per (item, protocol).
@@ -69,11 +72,12 @@ def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
             exemplars: What the five-shot protocol shows.
             model: The model under test.
             params: ``evaluation.protocols``.
+            limit: ``evaluation.limit``.
             **prompts: By name: ``exam_case``, ``exam_knowledge``, ``exam_direct``,
                 ``essay``, ``counselling``.
         """
         room = Room(prompts, exemplars.to_dicts())
-        exam = _to_ask(benchmark_items, params)
+        exam = limit_items(_to_ask(benchmark_items, params), limit)
         asked = ask(exam.iter_rows(named=True), params.enabled, room)
         sampling = params.sampling_of(role)
         outcomes = model.complete(
@@ -195,9 +199,9 @@ def score_predictions(
         params: ``evaluation.scores``.
     """
     rows = predictions.to_dicts()
-    keyed = exam_items(benchmark_items).filter(has_key())
-    exams = score_exams(rows, _by_id(keyed), params)
-    counselling = score_counselling(judgements.to_dicts(), rows, params)
+    keyed = _by_id(exam_items(benchmark_items).filter(has_key()))
+    exams = score_exams(rows, keyed, params)
+    counselling = score_counselling(judgements.to_dicts(), rows, keyed, params)
     return frame(Scores, [*exams, *counselling])
 
 
@@ -270,11 +274,15 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         exams=count_exams(benchmark_items),
         exemplars=exemplars,
         deid_levels=posts["deid_level"].unique().to_list(),
-        toys=params.toys,
+        toys=_toys(corpus["trained_models"], params.toy_below),
         charts=figures.training_charts(log, params.curves),
         published=read_published(),
     )
     return render_report(findings)
+
+
+def _toys(models: pl.DataFrame, below: int) -> list[str]:
+    return models.filter(pl.col("parameters") < below)["role"].to_list()
 
 
 def draw_funnel(funnel: pl.DataFrame) -> Any:

@@ -33,6 +33,14 @@ class ProtocolParameters(Parameters):
         return self.sampling.model_dump() | ({"max_tokens": limit} if limit else {})
 
 
+class LimitParameters(Parameters):
+    """``evaluation.limit``."""
+
+    per_cell: PositiveInt | None
+    """Items asked of each cell of a benchmark; null asks all."""
+    seed: int
+
+
 class Dimension(Parameters):
     """One aspect of a counselling reply that the judge scores by itself."""
 
@@ -72,5 +80,6 @@ class ReportParameters(Parameters):
     """``evaluation.report``."""
 
     curves: tuple[Curve, ...]
-    toys: tuple[Role, ...]
-    """Roles whose model is too small for its scores to mean anything."""
+    toy_below: int
+    """Parameters below which a trained model is too small for its scores to mean
+    anything."""

@@ -62,6 +62,7 @@ def _answer_as(role: Role) -> Node:
             "exemplars": "exemplars",
             "model": MODELS[role],
             "params": "params:evaluation.protocols",
+            "limit": "params:evaluation.limit",
             **{name: f"{name}_prompt" for name in PROMPTS},
         },
         outputs=f"predictions_{role}",

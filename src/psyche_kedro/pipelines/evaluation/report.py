@@ -30,6 +30,7 @@ from psyche_kedro.pipelines.evaluation.sections import (
     Findings,
     Section,
     count,
+    duration,
     number,
     said_split,
 )
@@ -84,7 +85,11 @@ def render_report(findings: Findings) -> Report:
         "first_line": first_line(findings),
         "notes": [
             note
-            for note in (toy_line(findings), privacy_line(findings.deid_levels))
+            for note in (
+                limit_line(findings.scores),
+                toy_line(findings),
+                privacy_line(findings.deid_levels),
+            )
             if note
         ],
         "is_offline": bool(_stand_ins(findings)),
@@ -109,15 +114,42 @@ def first_line(findings: Findings) -> str:
     )
 
 
-def toy_line(findings: Findings) -> str:
-    """Return which of the trained models are toys, or nothing."""
-    toys = [role for role in findings.toys if role in set(findings.scores["role"])]
-    if not toys:
+def limit_line(scores: pl.DataFrame) -> str:
+    """Return how much of which exam was left out, or nothing."""
+    limited = scores.filter(pl.col("n_left_out") > 0)
+    if limited.is_empty():
         return ""
-    return (
-        f"{', '.join(toys)}: a toy model of this run's own making, trained on a CPU in "
-        "about a minute; a score of it says no more than that of a stand-in."
+    of = pl.col("n") + pl.col("n_left_out")
+    exams = limited.group_by("benchmark").agg(pl.col("n").max(), of=of.max())
+    named = (
+        f"{count(n)} of {count(whole)} items of {benchmark}"
+        for benchmark, n, whole in exams.sort("benchmark").iter_rows()
     )
+    return (
+        f"A quick look: evaluation.limit had {', '.join(named)} asked. No figure of "
+        "these exams is a result; their rows say what they are limited to."
+    )
+
+
+def toy_line(findings: Findings) -> str:
+    """Return which of the trained models are toys and what they are, or nothing."""
+    sat = pl.col("role").is_in(set(findings.toys) & set(findings.scores["role"]))
+    toys = findings.corpus.trained_models.filter(sat)
+    if toys.is_empty():
+        return ""
+    named = ", ".join(_toy(toy) for toy in toys.iter_rows(named=True))
+    return (
+        f"Toy models: {named}. A score of theirs says no more than that of a stand-in."
+    )
+
+
+def _toy(model: dict[str, Any]) -> str:
+    size = f"{model['role']} ({count(model['parameters'])} parameters"
+    if model["steps"] is None:
+        return f"{size}, not trained)"
+    time = duration(model["seconds"])
+    took = "" if time == ABSENT else f" in {time}"
+    return f"{size}, trained for {count(model['steps'])} steps{took})"
 
 
 def privacy_line(deid_levels: Iterable[str]) -> str:
@@ -150,7 +182,7 @@ def summarise_report(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
     )
     sitters = [
         f"{role:<24}"
-        + "".join(f"{_average(s, *exam):>12}" for exam in EXAMS.values())
+        + "".join(f"{_average(s, *exam):>20}" for exam in EXAMS.values())
         + f"  {model}"
         for (role, model), s in averages.items()
     ]
@@ -159,19 +191,27 @@ def summarise_report(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
             f"{'stage':<24}{'rows':>8}{'rejected':>10}  paper",
             *stages,
             "",
-            f"{'accuracy, %':<24}" + "".join(f"{exam:>12}" for exam in EXAMS),
+            f"{'accuracy, %':<24}" + "".join(f"{exam:>20}" for exam in EXAMS),
             *sitters,
         ]
     )
 
 
-def _average(scores: list[dict[str, Any]], *wanted: str) -> str:
-    found = [
-        said_split(number(s["value"]), s["split"])
+def _average(
+    scores: list[dict[str, Any]], benchmark: str, protocol: str, wanted: str
+) -> str:
+    """Return the average of an exam; of a part of it, over its items, with their n."""
+    found = {
+        s["cell"]: s
         for s in scores
-        if (s["benchmark"], s["protocol"], s["cell"]) == wanted
-    ]
-    return found[0] if found else ABSENT
+        if (s["benchmark"], s["protocol"]) == (benchmark, protocol)
+    }
+    whole, part = found.get(wanted), found.get("micro_average")
+    if whole and not whole["n_left_out"]:
+        return said_split(number(whole["value"]), whole["split"])
+    if not part:
+        return ABSENT
+    return said_split(f"{number(part['value'])} n={count(part['n'])}", part["split"])
 
 
 def _stand_ins(findings: Findings) -> list[str]:

@@ -13,6 +13,7 @@ Example row: ``{"role": "grpo", "benchmark": "pceb", "cell": "moral_multiple",
 "protocol": "reasoned", "metric": "elastic_accuracy", "value": 82.54, …}``.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from statistics import fmean
 from typing import Any, NamedTuple, TypeVar
@@ -33,24 +34,46 @@ class Marked(NamedTuple):
     item: Row
 
 
-Mark = Callable[[Marked], float]
 Cells = list[list[Marked]]
+Marking = Callable[[list[Marked]], list[float]]
+"""The marks of a cell, one an item."""
 
 
-def _of_labels(credit: Callable[[set[str], set[str]], float]) -> Mark:
-    return lambda m: credit(set(m.prediction["prediction"]), set(m.item["gold"]))
+def _of_labels(credit: Callable[[set[str], set[str]], float]) -> Marking:
+    return lambda cell: [
+        credit(set(m.prediction["prediction"]), set(m.item["gold"])) for m in cell
+    ]
 
 
-def _of_texts(overlap: Callable[[str, str], float]) -> Mark:
-    return lambda m: overlap(m.prediction["text"] or "", m.item["answer_text"])
+def _of_texts(overlap: Callable[[str, str], float]) -> Marking:
+    return lambda cell: [
+        overlap(m.prediction["text"] or "", m.item["answer_text"]) for m in cell
+    ]
 
 
-CHOICE_METRICS: dict[str, Mark] = {
+def _commonest(answer: Callable[[Marked], Iterable[str]]) -> Marking:
+    """Return 1 for each item that has the answer which most of its cell have."""
+
+    def marks(cell: list[Marked]) -> list[float]:
+        answers = [tuple(sorted(answer(m))) for m in cell]
+        counts = Counter(given for given in answers if given)
+        commonest = max(counts, key=counts.__getitem__, default=None)
+        return [float(given == commonest) for given in answers]
+
+    return marks
+
+
+CHOICE_METRICS: dict[str, Marking] = {
     "standard_accuracy": _of_labels(metrics.standard_credit),
     "elastic_accuracy": _of_labels(metrics.elastic_credit),
+    # What the commonest key scores when it is given to every item, and how near a
+    # model is to doing just that: an accuracy like the first with a share near 100 is
+    # no knowledge.
+    "commonest_key": _commonest(lambda m: m.item["gold"]),
+    "commonest_answer": _commonest(lambda m: m.prediction["prediction"]),
 }
 
-OPEN_METRICS: dict[str, Mark] = {
+OPEN_METRICS: dict[str, Marking] = {
     "rouge_1_pltrdy": _of_texts(lambda *pair: metrics.rouge_pltrdy(*pair).rouge_1),
     "rouge_l_pltrdy": _of_texts(lambda *pair: metrics.rouge_pltrdy(*pair).rouge_l),
     "rouge_1_zh": _of_texts(lambda *pair: metrics.rouge_zh(*pair).rouge_1),
@@ -75,31 +98,40 @@ def score_exams(
         for p in predictions
         if p["item_id"] in items and p["benchmark"] != "counselling"
     ]
+    whole = Counter(map(_cell, items.values()))
     for sitting in _grouped(scored, _sitting).values():
         for name, cells in _with_averages(sitting, params):
-            for metric, mark in _metrics_of(sitting[0]).items():
-                marks = [[mark(m) for m in cell] for cell in cells]
+            for metric, marking in _metrics_of(sitting[0]).items():
+                marks = [marking(cell) for cell in cells]
+                sat = {_cell(m.item) for cell in cells for m in cell}
+                n = sum(map(len, cells))
                 yield {
                     **_identity(sitting[0].prediction),
                     "cell": name,
                     "metric": metric,
                     **_percent(metric, marks, params),
-                    "n": sum(map(len, cells)),
+                    "n": n,
                     "n_missing": sum(_is_missing(m) for cell in cells for m in cell),
+                    "n_left_out": sum(whole[cell] for cell in sat) - n,
                 }
 
 
 def score_counselling(
-    judgements: Iterable[Row], predictions: Iterable[Row], params: ScoringParameters
+    judgements: Iterable[Row],
+    predictions: Iterable[Row],
+    items: Mapping[str, Row],
+    params: ScoringParameters,
 ) -> Iterator[dict[str, Any]]:
     """Yield the mean score of every role on every dimension, on the judge's scale.
 
     Args:
         judgements: Rows of ``judgements``; a null score is missing, not 0.
         predictions: Rows of ``predictions`` that were judged.
+        items: Rows of ``benchmark_items`` by id.
         params: ``evaluation.scores``.
     """
     judged = {p["role"]: p for p in predictions if p["benchmark"] == "counselling"}
+    n_cases = sum(item["benchmark"] == "counselling" for item in items.values())
     for group in _grouped(judgements, lambda j: (j["role"], j["dimension"])).values():
         scores = [j["score"] for j in group if j["score"] is not None]
         interval = _bootstrap([scores], params)
@@ -112,7 +144,12 @@ def score_counselling(
             "high": interval.high,
             "n": len(group),
             "n_missing": len(group) - len(scores),
+            "n_left_out": n_cases - len(group),
         }
+
+
+def _cell(item: Row) -> tuple[str, ...]:
+    return item["benchmark"], item["split"], item["cell"]
 
 
 def _sitting(marked: Marked) -> tuple[str, ...]:
@@ -121,7 +158,7 @@ def _sitting(marked: Marked) -> tuple[str, ...]:
     return tuple(marked.prediction[name] for name in names)
 
 
-def _metrics_of(marked: Marked) -> dict[str, Mark]:
+def _metrics_of(marked: Marked) -> dict[str, Marking]:
     return CHOICE_METRICS if marked.item["type"] in CHOICE_TYPES else OPEN_METRICS
 
 

@@ -32,6 +32,13 @@ CPSYEXAM_CELLS = {
     "case_single": "Case SMCQ",
     "case_multiple": "Case MMCQ",
 }
+AVERAGES = ("micro_average", "macro_average")
+SAME = "One answer"
+ONE_ANSWER = (
+    f"'{SAME}' is the share of items to which a model gives its commonest answer, in "
+    "percent: near 100, its accuracy is that of a letter and not of a model; the row "
+    "below the models says what the commonest key scores."
+)
 SHOTS = {"zero_shot": "0-shot", "five_shot": "5-shot"}
 OVERLAPS = {
     "rouge_1_pltrdy": "R-1 rouge",
@@ -93,6 +100,7 @@ class Corpus(NamedTuple):
     rejected_examples: pl.DataFrame
     length_account: pl.DataFrame
     withheld_examples: pl.DataFrame
+    trained_models: pl.DataFrame
 
 
 class Findings(NamedTuple):
@@ -132,6 +140,10 @@ class Marks:
             f"{count(score['n_missing'])} of {count(score['n'])}" if score else ABSENT
         )
 
+    def same(self, protocol: str) -> str:
+        """Return which percentage of an exam has the model's commonest answer."""
+        return self.value(protocol, "micro_average", "commonest_answer")
+
     def accuracy(self, protocol: str, cell: str) -> str:
         """Return the standard accuracy, with the elastic one if it says more."""
         standard = self.value(protocol, cell, "standard_accuracy")
@@ -141,12 +153,32 @@ class Marks:
 
 
 def training(findings: Findings) -> Section:
-    """Return the training curves."""
+    """Return what was trained, for how long, and the training curves."""
+    rows = [
+        plain(
+            model["role"],
+            model["weights"][:12],
+            _made_from(model),
+            *(
+                ABSENT if model[n] is None else count(model[n])
+                for n in ("parameters", "steps")
+            ),
+            duration(model["seconds"]),
+        )
+        for model in findings.corpus.trained_models.iter_rows(named=True)
+    ]
+    columns = ["Model", "Weights", "Made from", "Parameters", "Steps", "Trained for"]
     return Section(
         "Training",
         "Loss of supervised fine-tuning; reward, accuracy and format of GRPO, by step.",
+        [Table(columns, rows, n_names=3)],
         charts=findings.charts,
     )
+
+
+def _made_from(model: Mapping[str, Any]) -> str:
+    start = str(model["made_from"] or "made by this run")
+    return start if model["role"] == "base" else start[:12]
 
 
 def exams(findings: Findings) -> Section:
@@ -187,19 +219,26 @@ def pceb(findings: Findings) -> Section:
     def ours(marks: Marks) -> list[str]:
         cells = [*PCEB_CELLS, "macro_average"]
         accuracies = [marks.accuracy("reasoned", cell) for cell in cells]
-        return [*accuracies, marks.missing("reasoned")]
+        return [*accuracies, marks.same("reasoned"), marks.missing("reasoned")]
 
+    asked = [("reasoned", cell) for cell in (*PCEB_CELLS, "macro_average")]
     rows = _our_rows(findings, "pceb", ours)
+    rows += _commonest_key(findings, "pceb", [*asked, *[None] * 2])
     for row in findings.published.pceb:
         cells = [_pair(row.standard[c], row.elastic.get(c)) for c in PCEB_CELLS]
         average = _pair(row.average, row.elastic_average)
-        rows.append(_paper_row(1, row.model, [*cells, average, ABSENT]))
+        rows.append(_paper_row(1, row.model, [*cells, average, ABSENT, ABSENT]))
     return Section(
         "PCEB: the counsellor examination",
         "Standard accuracy in percent, elastic accuracy in brackets. The average is "
         "the unweighted mean of the six cells. Unread answers count as wrong here; "
-        "several of the paper's cells fit only a denominator that leaves them out.",
-        [Table(["Model", "Source", *PCEB_CELLS.values(), "Avg.", "Unread"], rows)],
+        f"several of the paper's cells fit only a denominator that leaves them out. "
+        f"{ONE_ANSWER}",
+        [
+            Table(
+                ["Model", "Source", *PCEB_CELLS.values(), "Avg.", SAME, "Unread"], rows
+            )
+        ],
     )
 
 
@@ -208,22 +247,25 @@ def cpsyexam(findings: Findings) -> Section:
     asked = [(protocol, cell) for protocol in SHOTS for cell in CPSYEXAM_CELLS]
 
     def ours(marks: Marks) -> list[str]:
-        cells = [*asked, ("zero_shot", "micro_average")]
-        return [marks.value(*cell, "standard_accuracy") for cell in cells]
+        scores = [marks.value(*cell, "standard_accuracy") for cell in averaged]
+        return [*scores, marks.same("zero_shot")]
 
+    averaged = [*asked, ("zero_shot", "micro_average")]
     rows = _our_rows(findings, "cpsyexam", ours)
+    rows += _commonest_key(findings, "cpsyexam", [*averaged, None])
     for row in findings.published.cpsyexam:
         given = {"zero_shot": row.zero_shot, "five_shot": row.five_shot}
         cells = [given[protocol][cell] for protocol, cell in asked]
-        rows.append(_paper_row(2, row.model, map(number, [*cells, row.average])))
+        printed = [*map(number, [*cells, row.average]), ABSENT]
+        rows.append(_paper_row(2, row.model, printed))
     columns = [f"{SHOTS[protocol]} {CPSYEXAM_CELLS[cell]}" for protocol, cell in asked]
     return Section(
         "CPsyExam",
         "Standard accuracy in percent; the average is over all zero-shot items. The "
         "answers of the public test set are withheld: without them a row is of the "
         "dev split, and says so. Exemplars in the five-shot protocol: "
-        f"{_shown(findings)}.",
-        [Table(["Model", "Source", *columns, "Avg."], rows)],
+        f"{_shown(findings)}. {ONE_ANSWER}",
+        [Table(["Model", "Source", *columns, "Avg.", SAME], rows)],
     )
 
 
@@ -278,11 +320,12 @@ def every_score(findings: Findings) -> Section:
                 _interval(score),
                 count(score["n"]),
                 count(score["n_missing"]),
+                count(score["n_left_out"]),
             ],
         )
         for score in findings.scores.iter_rows(named=True)
     ]
-    columns = [*map(str.title, names), "Value", "95 %", "Items", "Missing"]
+    columns = [*map(str.title, names), "Value", "95 %", "Items", "Missing", "Left out"]
     return Section(
         "Every score with its interval",
         "Wilson intervals for the standard accuracy of a set of items, seeded "
@@ -329,6 +372,16 @@ def money(amount: float | None, currency: str | None) -> str:
 
 def _magnitude(amount: float) -> int:
     return math.floor(math.log10(amount)) if amount > 0 else 0
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time in the largest unit of which it has two."""
+    if seconds is None:
+        return ABSENT
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def percent(share: float | None) -> str:
@@ -385,10 +438,38 @@ def _our_rows(
     return [
         Row(
             _kind(model, role in findings.toys),
-            [said_split(role, split), model, *cells(Marks(found))],
+            [_limited(said_split(role, split), found), model, *cells(Marks(found))],
         )
         for (role, split, model), found in sitters.items()
     ]
+
+
+def _commonest_key(
+    findings: Findings, benchmark: str, asked: Sequence[tuple[str, str] | None]
+) -> list[Row]:
+    """Return what the commonest key scores on each of ``asked``, a row per split."""
+    sat = findings.scores.filter(benchmark=benchmark, metric="commonest_key")
+    return [
+        plain(
+            said_split("always the commonest key", split),
+            "of the items asked",
+            *(
+                Marks(found).value(*cell, "commonest_key") if cell else ABSENT
+                for cell in asked
+            ),
+        )
+        for split, found in sat.rows_by_key("split", named=True).items()
+    ]
+
+
+def _limited(role: str, scores: Iterable[Mapping[str, Any]]) -> str:
+    """Return a model's role, with the size of its cells where items were left out."""
+    cells = [
+        score["n"]
+        for score in scores
+        if score["n_left_out"] and score["cell"] not in AVERAGES
+    ]
+    return f"{role} (limited to {count(max(cells))} a cell)" if cells else role
 
 
 def _shown(findings: Findings) -> str:

@@ -16,17 +16,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from psyche_kedro.datasets.source_files import SourceFile
+from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.ingestion.banks.question_banks import flatten
 from psyche_kedro.pipelines.ingestion.banks.questions import (
     looks_like_question,
     parse_question,
 )
 from psyche_kedro.pipelines.ingestion.files.records import read_json
-from psyche_kedro.pipelines.ingestion.files.sources import (
-    Row,
-    UnreadableSource,
-    read_bytes,
-)
+from psyche_kedro.pipelines.ingestion.files.sources import Row, read_bytes
 from psyche_kedro.pipelines.ingestion.posts import (
     Message,
     conversations_of,

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from psyche_kedro.datasets.source_files import SourceFile
+from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.ingestion.banks.questions import parse_question
-from psyche_kedro.pipelines.ingestion.files.sources import Row, UnreadableSource
+from psyche_kedro.pipelines.ingestion.files.sources import Row
 from psyche_kedro.pipelines.ingestion.posts import (
     Message,
     conversations_of,

@@ -34,6 +34,7 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
+from psyche_kedro.errors import ContaminationError
 from psyche_kedro.pipelines.selection.parameters import DecontaminationParameters
 
 _NOT_TEXT = r"[^\p{L}\p{N}]+"
@@ -50,10 +51,6 @@ _TAIL = 4
 _PROBES = 64
 _ENOUGH_PROBES = 0.5
 _BATCH = 10_000
-
-
-class ContaminationError(Exception):
-    """So much of a part is in a benchmark that a file must be on both sides."""
 
 
 def normalised(text: pl.Expr) -> pl.Expr:

@@ -416,20 +416,21 @@ def find_repeated_examples(  # noqa: PLR0913 - the parts of both sets
         repeats.compared_dialogues(empathetic_dialogues, useful_posts, share),
         repeats.compared_samples(clean_public_samples, share),
     ]
-    hit = pl.DataFrame(
-        list(_contaminated(contamination_hits, decontamination)),
-        schema={"part": pl.String, "row_id": pl.String},
-        orient="row",
-    )
-    rows = pl.concat(parts).join(hit, on=["part", "row_id"], how="anti")
-    entering = [*parameters.chosen.parts, repeats.HELD_OUT]
-    rows = rows.filter(pl.col("part").is_in(entering))
-    asked = ~pl.col("part").is_in(["D_em", "D_ps"])
+    entering = pl.col("part").is_in([*parameters.chosen.parts, repeats.HELD_OUT])
+    barred = _contaminated(contamination_hits, decontamination)
+    rows = _without(pl.concat(parts).filter(entering), barred)
+    told = pl.col("part").is_in(["D_em", "D_ps"])
     repeated = [
-        repeats.repeated_questions(rows.filter(asked), deduplication),
-        repeats.repeated_conversations(rows.filter(~asked), deduplication),
+        repeats.repeated_questions(rows.filter(~told), deduplication),
+        repeats.repeated_conversations(rows.filter(told), deduplication),
     ]
     return _as(tables.RepeatedExamples, pl.concat(repeated))
+
+
+def _without(rows: pl.DataFrame, barred: sets.Barred) -> pl.DataFrame:
+    schema = {"part": pl.String, "row_id": pl.String}
+    out = pl.DataFrame(list(barred), schema=schema, orient="row")
+    return rows.join(out, on=["part", "row_id"], how="anti")
 
 
 def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they share

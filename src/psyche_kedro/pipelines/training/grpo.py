@@ -12,12 +12,9 @@ import polars as pl
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
+from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.parameters import GrpoParameters
-from psyche_kedro.pipelines.training.runs import (
-    RunResult,
-    RunSpec,
-    TrainingFailedError,
-)
+from psyche_kedro.pipelines.training.runs import RunResult, RunSpec
 from psyche_kedro.pipelines.training.sft import (
     EpochSampler,
     common_options,

@@ -18,12 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import psyche_kedro
+from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.parameters import LauncherParameters
-from psyche_kedro.pipelines.training.runs import (
-    RunResult,
-    RunSpec,
-    TrainingFailedError,
-)
+from psyche_kedro.pipelines.training.runs import RunResult, RunSpec
 
 _CHILD = "psyche_kedro.pipelines.training.child"
 _RANK = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")

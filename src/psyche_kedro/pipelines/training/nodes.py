@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.datasets.checkpoint_dataset import Checkpoint
+from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.launcher import launch
 from psyche_kedro.pipelines.training.parameters import (
     BaseModelParameters,
@@ -17,9 +18,9 @@ from psyche_kedro.pipelines.training.parameters import (
 from psyche_kedro.pipelines.training.runs import (
     RunResult,
     RunSpec,
-    TrainingFailedError,
     checkpoint_of,
     completed,
+    count_parameters,
     digest_of,
     drop_checkpoints,
     folder_digest,
@@ -28,7 +29,13 @@ from psyche_kedro.pipelines.training.runs import (
     open_run,
 )
 from psyche_kedro.rewards import RewardParameters
-from psyche_kedro.tables import Rejections, TrainingLog, frame, rejection
+from psyche_kedro.tables import (
+    Rejections,
+    TrainedModels,
+    TrainingLog,
+    frame,
+    rejection,
+)
 
 
 class Trained(NamedTuple):
@@ -72,8 +79,7 @@ def make_base_model(
     folder = runs / f"base-{digest_of(made_of)[:16]}"
     if not folder.exists():
         _make_tiny(folder, texts, parameters)
-    weights = {"weights": folder_digest(folder)}
-    return Checkpoint(folder, {"stage": "base", **made_of, **weights})
+    return Checkpoint(folder, {"stage": "base", **made_of, **_size(folder)})
 
 
 def _referenced(path: Path) -> Checkpoint:
@@ -82,10 +88,12 @@ def _referenced(path: Path) -> Checkpoint:
             f"training.base_model.path names {path}, which holds no config.json: "
             "download the model there (`hf download … --local-dir …`)."
         )
-    weights = folder_digest(path)
-    return Checkpoint(
-        path, {"stage": "base", "reference": str(path), "weights": weights}
-    )
+    return Checkpoint(path, {"stage": "base", "reference": str(path), **_size(path)})
+
+
+def _size(folder: Path) -> dict[str, Any]:
+    weights, parameters = folder_digest(folder), count_parameters(folder)
+    return {"weights": weights, "parameters": parameters}
 
 
 def _contents(conversations: pl.Series) -> Iterator[str]:
@@ -209,6 +217,31 @@ def train_grpo(
         reward=reward,
     )
     return _train(spec, parameters)
+
+
+def list_trained_models(
+    base_model: Checkpoint, sft_model: Checkpoint, grpo_model: Checkpoint
+) -> pl.DataFrame:
+    """Return what each model is and how long it was trained, as its manifest says.
+
+    Args:
+        base_model: What training started from.
+        sft_model: After stage 1.
+        grpo_model: After stage 2.
+    """
+    models = {"base": base_model, "sft": sft_model, "grpo": grpo_model}
+    return frame(TrainedModels, (_described(*named) for named in models.items()))
+
+
+def _described(role: str, model: Checkpoint) -> dict[str, Any]:
+    manifest = model.manifest
+    path, base = manifest.get("reference"), manifest.get("base")
+    return {
+        "role": role,
+        "weights": model.digest,
+        "made_from": Path(path).name if path else base,
+        **{name: manifest.get(name) for name in ("parameters", "steps", "seconds")},
+    }
 
 
 def _train(spec: RunSpec, parameters: SftParameters | GrpoParameters) -> Trained:

@@ -5,6 +5,7 @@ from kedro.pipeline import Node, Pipeline
 from psyche_kedro.pipelines.training.nodes import (
     drop_long_grpo_examples,
     drop_long_sft_examples,
+    list_trained_models,
     make_base_model,
     train_grpo,
     train_sft,
@@ -73,5 +74,14 @@ def _stages() -> list[Node]:
             },
             outputs=["grpo_model@checkpoint", "grpo_log"],
             name="train_grpo",
+        ),
+        Node(
+            list_trained_models,
+            inputs={
+                name: f"{name}@checkpoint"
+                for name in ("base_model", "sft_model", "grpo_model")
+            },
+            outputs="trained_models",
+            name="list_trained_models",
         ),
     ]

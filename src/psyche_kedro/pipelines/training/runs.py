@@ -14,6 +14,7 @@ Nothing here imports torch: the specification crosses a process border as JSON.
 
 import hashlib
 import json
+import math
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -37,6 +38,7 @@ LIBRARIES = ("torch", "transformers", "trl")
 # Timings, and what counts from the last resume instead of from the start.
 _NOT_LOGGED = (
     "runtime",
+    "seconds",
     "per_second",
     "step_time",
     "total_flos",
@@ -84,10 +86,9 @@ class RunResult(BaseModel):
     resumed_from: int | None
     """Step of the checkpoint it went on from."""
     log: list[dict[str, Any]]
-
-
-class TrainingFailedError(Exception):
-    """A trainer ended without a model; one sentence says why and the mend."""
+    seconds: float | None = None
+    """Of the steps that made the model, those before a resume included; ``None`` in a
+    run of before they were counted."""
 
 
 def open_run(
@@ -151,6 +152,7 @@ def finish(spec: RunSpec, result: RunResult) -> None:
         "stage": spec.stage,
         "run": Path(spec.folder).name,
         "steps": result.steps,
+        "seconds": result.seconds,
         **json.loads(Path(spec.folder, "made_of.json").read_text()),
         "weights": folder_digest(final),
     }
@@ -183,7 +185,20 @@ def final_folder(spec: RunSpec) -> Path:
 def checkpoint_of(spec: RunSpec) -> Checkpoint:
     """Return the trained model of a completed run."""
     final = final_folder(spec)
-    return Checkpoint(final, json.loads((final / MANIFEST).read_text()))
+    manifest = json.loads((final / MANIFEST).read_text())
+    return Checkpoint(final, manifest | {"parameters": count_parameters(final)})
+
+
+def count_parameters(folder: Path) -> int | None:
+    """Return how many numbers a model's weights are, if they are safetensors."""
+    from safetensors import safe_open  # noqa: PLC0415 - only where models are trained
+
+    total = 0
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, framework="np") as weights:
+            shapes = (weights.get_slice(name).get_shape() for name in weights.keys())  # noqa: SIM118
+            total += sum(map(math.prod, shapes))
+    return total or None
 
 
 def last_checkpoint(folder: Path, processes: int = 1) -> Path | None:

@@ -7,6 +7,7 @@ and tested.
 """
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -27,11 +28,11 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer
 
+from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.parameters import SftParameters, StageParameters
 from psyche_kedro.pipelines.training.runs import (
     RunResult,
     RunSpec,
-    TrainingFailedError,
     final_folder,
     last_checkpoint,
 )
@@ -199,6 +200,7 @@ def train_to_the_end(
     _check_processes(trainer.args.world_size, spec)
     checkpoint = last_checkpoint(Path(spec.folder), trainer.args.world_size)
     trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Clock())  # before what writes the entries that it stamps
     trainer.add_callback(LogFile(Path(spec.folder, "log.jsonl")))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     status = _status(trainer)
@@ -212,6 +214,7 @@ def train_to_the_end(
         max_steps=trainer.state.max_steps,
         resumed_from=int(checkpoint.name.split("-")[1]) if checkpoint else None,
         log=[{"step": 0, **counts}, *trainer.state.log_history],
+        seconds=_seconds(trainer.state),
     )
 
 
@@ -248,6 +251,37 @@ def save_final(trainer: Trainer, spec: RunSpec) -> None:
         trainer.processing_class.save_pretrained(str(final))
         if not list(final.glob("*.safetensors")):
             raise TrainingFailedError(f"{final} holds no weights after saving")
+
+
+class Clock(TrainerCallback):
+    """Stamps each entry of the log with the seconds of training until then.
+
+    A checkpoint keeps the log, so that a resumed run counts on from where it goes on.
+    """
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **_: Any,
+    ) -> None:
+        """Start where the log ends."""
+        self._start = time.monotonic() - _seconds(state)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **_: Any,
+    ) -> None:
+        """Stamp the newest entry."""
+        state.log_history[-1]["seconds"] = round(time.monotonic() - self._start, 3)
+
+
+def _seconds(state: TrainerState) -> float:
+    return state.log_history[-1].get("seconds", 0.0) if state.log_history else 0.0
 
 
 class LogFile(TrainerCallback):

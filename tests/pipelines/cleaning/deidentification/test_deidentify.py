@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from labelled_spans import count, find, labelled_parts
 
 from pipelines.cleaning.cleaning_parameters import HOTLINES
+from psyche_kedro.errors import LeakError
 from psyche_kedro.pipelines.cleaning.deidentification.contacts import id_checksum_holds
 from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
-    LeakError,
     check_no_contacts,
     mask_conversation,
 )

@@ -4,10 +4,11 @@ import pytest
 from PIL import Image
 from test_olmocr import PARAMETERS, scan
 
+from psyche_kedro.errors import OcrError
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.pipelines.ingestion.nodes import read_textbooks
 from psyche_kedro.pipelines.ingestion.textbooks import reading
-from psyche_kedro.pipelines.ingestion.textbooks.ocr import OcrError, OcrText
+from psyche_kedro.pipelines.ingestion.textbooks.ocr import OcrText
 
 
 class CountingEngine:

@@ -9,10 +9,10 @@ from PIL import Image
 from test_olmocr import PARAMETERS, SAMPLE, scan
 
 from psyche_kedro.datasets.source_files import SourceFile
+from psyche_kedro.errors import OcrError
 from psyche_kedro.pipelines.ingestion.nodes import read_textbooks
 from psyche_kedro.pipelines.ingestion.parameters import TextbookParameters
 from psyche_kedro.pipelines.ingestion.textbooks.ocr import (
-    OcrError,
     Rapidocr,
     Tesseract,
     installed_engines,

@@ -11,7 +11,7 @@ from test_olmocr import PARAMETERS, good, read, scan
 from test_reading_textbooks import LONG, pdf
 
 from psyche_kedro.datasets.source_files import SourceFile
-from psyche_kedro.llm.chat_model import ChatModelError
+from psyche_kedro.errors import ChatModelError
 from psyche_kedro.pipelines.ingestion.textbooks.olmocr_pictures import draw, turn
 from psyche_kedro.pipelines.ingestion.textbooks.page_images import PageRef
 

@@ -9,6 +9,7 @@ gate: the pattern layer must find nothing more, or the run stops.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from psyche_kedro.errors import LeakError
 from psyche_kedro.pipelines.cleaning.deidentification.contacts import find_contacts
 from psyche_kedro.pipelines.cleaning.deidentification.names import (
     find_dotted_names,
@@ -41,10 +42,6 @@ PLACEHOLDERS = {
 NUMBERED = frozenset({"name", "place"})
 """Kinds of which a conversation may name several that must stay apart."""
 PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(PLACEHOLDERS.values())})\d*\]")
-
-
-class LeakError(Exception):
-    """Text that should carry no contact does; nothing of it may be saved."""
 
 
 def find_spans(text: str, allowed: frozenset[str]) -> list[Span]:
@@ -146,5 +143,5 @@ def check_no_contacts(
             raise LeakError(
                 f"Row {row_id} still holds a contact of kind '{span.kind}' after "
                 "de-identification: nothing was saved; mend the masking in "
-                "cleaning/deidentify.py before running again."
+                "cleaning/deidentification before running again."
             )

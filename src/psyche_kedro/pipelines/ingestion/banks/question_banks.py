@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from psyche_kedro.datasets.source_files import SourceFile
+from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.ingestion.banks.question_text import read_question_text
 from psyche_kedro.pipelines.ingestion.banks.questions import (
     field_name,
@@ -18,11 +19,7 @@ from psyche_kedro.pipelines.ingestion.banks.questions import (
 from psyche_kedro.pipelines.ingestion.files import markup, records
 from psyche_kedro.pipelines.ingestion.files.encodings import decode
 from psyche_kedro.pipelines.ingestion.files.file_types import file_type
-from psyche_kedro.pipelines.ingestion.files.sources import (
-    Row,
-    UnreadableSource,
-    read_bytes,
-)
+from psyche_kedro.pipelines.ingestion.files.sources import Row, read_bytes
 from psyche_kedro.tables import content_id
 
 Located = tuple[str, Mapping[str, Any]]

@@ -9,7 +9,7 @@ lost byte in a thousand costs its character, not the book.
 
 import codecs
 
-from psyche_kedro.pipelines.ingestion.files.sources import UnreadableSource
+from psyche_kedro.errors import UnreadableSource
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),

@@ -4,7 +4,7 @@ import io
 import zipfile
 from pathlib import PurePosixPath
 
-from psyche_kedro.pipelines.ingestion.files.sources import UnreadableSource
+from psyche_kedro.errors import UnreadableSource
 
 MAGIC = (
     (b"%PDF-", "pdf"),

@@ -20,8 +20,8 @@ from docx.table import Table
 from lxml import etree
 from lxml import html as lxml_html
 
+from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.ingestion.files.encodings import decode
-from psyche_kedro.pipelines.ingestion.files.sources import UnreadableSource
 
 Cells = list[list[str]]
 Block = str | Cells

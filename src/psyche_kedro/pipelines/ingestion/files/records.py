@@ -9,8 +9,8 @@ from typing import Any
 
 import fastexcel
 
+from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.ingestion.files.encodings import decode
-from psyche_kedro.pipelines.ingestion.files.sources import UnreadableSource
 
 Record = Mapping[str, Any]
 Located = tuple[str, Record]

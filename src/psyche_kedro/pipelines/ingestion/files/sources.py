@@ -4,22 +4,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from psyche_kedro.datasets.source_files import SourceFile
+from psyche_kedro.errors import UnreadableSource
 
 Row = dict[str, Any]
-
-
-class UnreadableSource(Exception):
-    """A file, or one record of it, that cannot be read; it becomes a row, not a crash.
-
-    Attributes:
-        reason: A slug, e.g. ``encrypted``.
-        detail: One sentence: what was expected, what came, the mend.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
 
 
 def read_bytes(file: SourceFile) -> bytes:

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from PIL.Image import Image
 
+from psyche_kedro.errors import OcrError
 from psyche_kedro.pipelines.ingestion.textbooks.reading_order import (
     TextBox,
     is_sideways,
@@ -43,10 +44,6 @@ class OcrText(NamedTuple):
 
     text: str
     confidence: float | None
-
-
-class OcrError(Exception):
-    """An engine failed on a page; its first line says why."""
 
 
 class OcrEngine(Protocol):

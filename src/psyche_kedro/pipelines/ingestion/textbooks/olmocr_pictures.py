@@ -23,7 +23,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from psyche_kedro.datasets.source_files import SourceFile
-from psyche_kedro.llm.chat_model import ChatModelError
+from psyche_kedro.errors import ChatModelError
 from psyche_kedro.pipelines.ingestion.parameters import OlmocrParameters
 from psyche_kedro.pipelines.ingestion.textbooks.page_images import (
     PageRef,

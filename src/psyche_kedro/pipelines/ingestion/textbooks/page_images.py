@@ -15,7 +15,7 @@ import pypdfium2
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from psyche_kedro.datasets.source_files import SourceFile
-from psyche_kedro.pipelines.ingestion.files.sources import UnreadableSource
+from psyche_kedro.errors import UnreadableSource
 
 DARK = 128
 IMAGE_OBJECT = 3  # FPDF_PAGEOBJ_IMAGE

@@ -15,6 +15,7 @@ from PIL.Image import Image
 from pypdfium2 import PdfiumError
 
 from psyche_kedro.datasets.source_files import SourceFile
+from psyche_kedro.errors import OcrError, UnreadableSource
 from psyche_kedro.llm.chat_model import ChatModel
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.pipelines.ingestion.files import markup
@@ -22,7 +23,6 @@ from psyche_kedro.pipelines.ingestion.files.encodings import REPLACEMENT, decode
 from psyche_kedro.pipelines.ingestion.files.file_types import IMAGE_TYPES, file_type
 from psyche_kedro.pipelines.ingestion.files.sources import (
     Row,
-    UnreadableSource,
     read_bytes,
     unreadable_row,
 )
@@ -34,7 +34,6 @@ from psyche_kedro.pipelines.ingestion.textbooks import olmocr
 from psyche_kedro.pipelines.ingestion.textbooks.kept_pages import keeping
 from psyche_kedro.pipelines.ingestion.textbooks.ocr import (
     OcrEngine,
-    OcrError,
     installed_engines,
     missing_engines,
 )
