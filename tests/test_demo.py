@@ -208,7 +208,10 @@ def test_no_post_is_printed_tracked_or_reported(demo):
     assert not [words for words in said if words in public]
 
 
-CHAPTERS = ("ingestion", "cleaning", "synthesis", "selection", "training", "evaluation")
+CHAPTERS = (
+    *("ingestion", "cleaning", "synthesis", "selection", "training", "evaluation"),
+    "reporting",
+)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,9 @@ from typing import get_type_hints
 import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
+from kedro.utils import load_obj
 
+from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.pipeline_registry import register_pipelines
 from psyche_kedro.settings import CONFIG_LOADER_ARGS
 
@@ -17,8 +19,20 @@ ENVIRONMENTS = ["local", "endpoint", "paper"]
 PIPELINES = register_pipelines()
 CHAPTERS = {k: v for k, v in PIPELINES.items() if k != "__default__"}
 NODES = PIPELINES["__default__"].nodes
+# A registered chapter may take nodes of an earlier one along; these are its own.
+OWN = {k: PIPELINES["__default__"].only_nodes_with_namespaces([k]) for k in CHAPTERS}
 # Libraries that a command which trains nothing and calls nothing must not pay for.
 HEAVY = {"torch", "trl", "transformers", "openai", "ray", "datasets"}
+
+
+def models() -> dict[str, type]:
+    """The model of every table, by the table's name."""
+    loader = OmegaConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
+    entries = loader["catalog"].items()
+    return {n: load_obj(e["validator"]) for n, e in entries if "validator" in e}
+
+
+MODELS = models()
 
 
 def catalog_of(env: str) -> DataCatalog:
@@ -44,11 +58,12 @@ def test_every_catalog_entry_is_used_by_the_graph():
     assert not names - datasets()
 
 
-def test_every_prompt_of_the_graph_has_its_file():
-    catalog = catalog_of("local")
-    prompts = {n for n in datasets() if n.endswith("_prompt")}
-    assert prompts
-    assert not {n for n in prompts if not catalog.get(n).exists()}
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_every_prompt_of_the_graph_is_a_file_and_every_file_a_prompt_of_it(env):
+    loader = ConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    inputs = {n.removeprefix("params:") for n in PIPELINES["__default__"].inputs()}
+    asked = {n.removeprefix("prompts.") for n in inputs if n.startswith("prompts.")}
+    assert asked == loader["parameters"]["prompts"].keys()
 
 
 def test_every_table_is_checked_against_its_model():
@@ -74,7 +89,7 @@ def test_parameters_of_nodes_are_typed(node):
 
     hints = get_type_hints(node.func)
     names = {a for a, d in _arguments(node).items() if d.startswith("params:")}
-    assert not {a for a in names if not _is_model(hints[a], BaseModel)}
+    assert not {a for a in names if not _is_model(hints[a], BaseModel)} - {"examples"}
 
 
 def _is_model(hint, base):
@@ -89,7 +104,7 @@ def _arguments(node) -> dict[str, str]:
 
 
 def test_no_chapter_reads_what_a_later_chapter_writes():
-    chapters = list(CHAPTERS.items())
+    chapters = list(OWN.items())
     for i, (name, pipeline) in enumerate(chapters):
         for later, other in chapters[i + 1 :]:
             read = {d.split("@")[0] for d in pipeline.inputs()}
@@ -97,7 +112,7 @@ def test_no_chapter_reads_what_a_later_chapter_writes():
             assert not read & written, f"{name} reads what {later} writes"
 
 
-def test_chapters_are_the_six_of_the_paper_in_reading_order():
+def test_chapters_are_the_papers_and_the_report_in_reading_order():
     assert list(CHAPTERS) == [
         "ingestion",
         "cleaning",
@@ -105,7 +120,45 @@ def test_chapters_are_the_six_of_the_paper_in_reading_order():
         "selection",
         "training",
         "evaluation",
+        "reporting",
     ]
+
+
+def test_evaluation_takes_along_what_reads_and_cleans_the_benchmarks():
+    alone = CHAPTERS["evaluation"]
+    models = {"teacher_model", "judge_model", "student_a_model"}
+    trained = {"base_model@chat", "sft_model@chat", "grpo_model@chat"}
+    inputs = {n for n in alone.inputs() if not n.startswith("params:")}
+    assert inputs == models | trained | {"benchmark_files"}
+    assert set(alone.nodes) <= set(NODES)
+
+
+# Pieces of pages, and no rows of a table.
+NO_ROWS = {"removed_text"}
+
+
+@pytest.mark.parametrize("chapter", [c for c in OWN if c != "reporting"])
+def test_every_table_of_rejected_rows_is_in_its_chapters_account(chapter):
+    (account,) = (
+        n for n in OWN[chapter].nodes if n.short_name == f"account_for_{chapter}"
+    )
+    # What another node reads in order to list it again is listed there.
+    read = {
+        name
+        for node in OWN[chapter].nodes
+        if node.short_name.startswith(("account_for_", "list_"))
+        for name in node.inputs
+    }
+    written = {d for d in OWN[chapter].all_outputs() if d in MODELS}
+    gone = {name for name in written if _says_why(MODELS[name])}
+    assert not gone - read - NO_ROWS
+    assert {n for n in account.inputs if n in gone} or chapter == "evaluation"
+
+
+def _says_why(model) -> bool:
+    """Whether each row of a table has a reason, and so is a row that is gone."""
+    reason = model.to_schema().columns.get("reason")
+    return reason is not None and not reason.nullable
 
 
 def test_evaluation_depends_on_training_in_the_graph():

@@ -11,6 +11,7 @@ from psyche_kedro.pipelines import (
     cleaning,
     evaluation,
     ingestion,
+    reporting,
     selection,
     synthesis,
     training,
@@ -23,7 +24,15 @@ CHAPTERS = {
     "selection": selection,
     "training": training,
     "evaluation": evaluation,
+    "reporting": reporting,
 }
+
+EXAMS = (
+    "ingestion.read_benchmarks",
+    "cleaning.clean_benchmark_items",
+    "selection.choose_exemplars",
+)
+"""Nodes that evaluation takes along, so that benchmarks and models are all it needs."""
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -35,7 +44,10 @@ def register_pipelines() -> dict[str, Pipeline]:
         name: _in_namespace(name, chapter.create_pipeline())
         for name, chapter in CHAPTERS.items()
     }
-    return chapters | {"__default__": sum(chapters.values(), Pipeline([]))}
+    # Kedro keeps a node that two pipelines share once in their sum.
+    everything = sum(chapters.values(), Pipeline([]))
+    chapters["evaluation"] += everything.filter(node_names=EXAMS)
+    return chapters | {"__default__": everything}
 
 
 def _in_namespace(name: str, pipeline: Pipeline) -> Pipeline:

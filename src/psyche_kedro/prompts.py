@@ -1,5 +1,8 @@
 """Prompt templates: text in ``conf/base/prompts``, behaviour here.
 
+A node takes one as the parameter ``params:prompts.<file name>``, which Kedro checks and
+makes a ``Prompt`` of before the first node.
+
 Prompts are data: the method refines them, runs log their digests. This module renders
 them, and it is the only writer of a question into a prompt, so that every model sees
 every question in one form.

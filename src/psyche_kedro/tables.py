@@ -153,6 +153,25 @@ class Rejections(_Table):
     detail: str = _nullable()
 
 
+class ChapterAccount(_Table):
+    """One row per (stage, kind, …) of a chapter: how many rows became what."""
+
+    stage: str
+    """Table whose rows they are, or would have been."""
+    kind: str = _enum("kept", "rejected", "withheld", "written", "beside")
+    """``withheld``: not in the release; ``beside``: of no stage of the corpus."""
+    group: str = _nullable()
+    """What divides the table: the part of a set, the level of de-identification …"""
+    node: str = _nullable()
+    """Node that rejected them."""
+    reason: str = _nullable()
+    """Why, as a slug."""
+    model: str = _nullable()
+    prompt_digest: str = _nullable()
+    """Who wrote them, asked in which wording."""
+    rows: int
+
+
 # ---- ingestion -------------------------------------------------------------------
 
 
@@ -608,7 +627,7 @@ class StudentAgreement(_Table):
 class DifficultySummary(_Table):
     """One row per (dimension, value) of the judged questions."""
 
-    dimension: str = _enum("all", "type", "subject", "source")
+    dimension: str = _enum("all", "set", "type", "subject", "source")
     value: str
     n: int
     n_challenging: int
@@ -791,6 +810,47 @@ class Scores(_Table):
     """Items without a readable answer; they count as wrong."""
     n_left_out: int
     """Items of the exam that ``evaluation.limit`` left out: above 0, no result."""
+
+
+class ContaminationSummary(_Table):
+    """One row per (part, benchmark, kind) of a match: how much of each matched."""
+
+    set_name: str
+    """``D_p``, ``D_em`` …, as in ``ContaminationHits``."""
+    benchmark: str
+    split: str
+    kind: str
+    rows: int
+    items: int
+    pairs: int
+
+
+class SetSummary(_Table):
+    """One row per (set, part, variant): its examples, and those that hold an item."""
+
+    set_name: str
+    part: str
+    variant: str
+    n: int
+    n_contaminated: int
+    """Examples whose row matched an item of a benchmark."""
+
+
+class ExamSummary(_Table):
+    """One row per (benchmark, form, split): its items, and whether they are scored."""
+
+    benchmark: str
+    form: str = _enum("choice", "open")
+    split: str
+    n: int
+    n_keyed: int
+    is_exam: bool
+
+
+class Accounts(ChapterAccount):
+    """The accounts of all chapters that have run, in reading order."""
+
+    chapter: str
 
 
 class Funnel(_Table):

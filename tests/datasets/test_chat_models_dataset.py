@@ -7,9 +7,8 @@ import pytest
 from kedro.io import DataCatalog, DatasetError
 
 from psyche_kedro.datasets import ChatModelsDataset
-from psyche_kedro.hooks.configuration import ConfigurationError
+from psyche_kedro.errors import ChatModelError, ConfigurationError
 from psyche_kedro.hooks.configuration_check import ConfigurationCheck
-from psyche_kedro.llm import ChatModelError
 
 KEY = "sk-never-print-me"
 OPENAI = "psyche_kedro.datasets.OpenAIChatModelDataset"

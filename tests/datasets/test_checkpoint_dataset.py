@@ -37,6 +37,17 @@ def test_a_model_that_is_not_there_says_which_command_makes_it(tmp_path):
         read_checkpoint(tmp_path / "model")
 
 
+def test_a_model_that_is_not_required_is_left_out_with_a_sentence(tmp_path, caplog):
+    folder = str(tmp_path / "sft_model")
+    store = str(tmp_path / "replies.sqlite")
+    absent = LocalChatModelDataset(filepath=folder, store=store, required=False)
+    assert absent.load() is None
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f"There is no model at {folder}: it is left out")
+    with pytest.raises(DatasetError, match="no model at"):
+        LocalChatModelDataset(filepath=folder, store=store).load()
+
+
 def test_a_reference_to_a_folder_that_is_gone_is_named(tmp_path):
     dataset = CheckpointDataset(filepath=str(tmp_path / "model"))
     gone = {"weights": "digest", "reference": str(tmp_path / "gone")}

@@ -43,9 +43,7 @@ def test_credentials_that_are_nowhere_are_named(tmp_path):
     conf = tmp_path / "conf"
     shutil.copytree(ROOT / "conf" / "base", conf / "base")
     (conf / "local").mkdir()
-    entry = (
-        "judge_model: {type: psyche_kedro.datasets.PromptDataset, credentials: mine}"
-    )
+    entry = "judge_model: {type: pickle.PickleDataset, credentials: mine}"
     (conf / "local" / "catalog.yml").write_text(entry, encoding="utf-8")
     said = refused(tmp_path, f"--conf-source={conf}", "--params", at(tmp_path))
     assert said.startswith("Error: Unable to find credentials 'mine'")
@@ -149,6 +147,47 @@ def test_a_variable_that_is_not_set_is_named_by_its_key(tmp_path):
 def test_a_key_in_two_files_is_named_with_both(tmp_path):
     with pytest.raises(ConfigurationError, match=r"_[ab]\.yml .*_[ab]\.yml: pool\.$"):
         read(tmp_path, "catalog", catalog_a="pool: 1", catalog_b="pool: 2")
+
+
+def with_prompts(conf, **files: str):
+    for name, text in files.items():
+        env, _, stem = name.partition("_")
+        (conf / env / "prompts").mkdir(parents=True, exist_ok=True)
+        path = conf / env / "prompts" / f"{stem}.yml"
+        path.write_text(text, encoding="utf-8")
+
+
+def test_a_prompt_is_a_parameter_by_the_name_of_its_file(tmp_path):
+    with_prompts(tmp_path / "conf", base_question="user: '{{ a }}'", base_list="- a")
+    found = loader(tmp_path / "conf")["parameters"]["prompts"]
+    assert found == {"question": {"user": "{{ a }}"}, "list": ["a"]}
+
+
+def test_a_prompt_of_the_environment_replaces_that_of_base(tmp_path):
+    conf = tmp_path / "conf"
+    with_prompts(conf, base_question="{user: a, system: b}", local_question="user: c")
+    assert loader(conf)["parameters"]["prompts"] == {"question": {"user": "c"}}
+
+
+def test_one_line_of_a_prompt_may_be_given_on_the_command_line(tmp_path):
+    with_prompts(tmp_path / "conf", base_question="{user: a, system: b}")
+    given = {"prompts": {"question": {"user": "c"}}}
+    found = loader(tmp_path / "conf", runtime_params=given)["parameters"]["prompts"]
+    assert found == {"question": {"user": "c", "system": "b"}}
+
+
+def test_a_broken_prompt_is_named_with_the_place(tmp_path):
+    with_prompts(tmp_path / "conf", base_question="user:\n\ta: b", base_list="- a")
+    with pytest.raises(
+        ConfigurationError, match=r"question\.yml .* at line 2, column 1"
+    ):
+        loader(tmp_path / "conf")["parameters"]
+
+
+def loader(conf, **options):
+    (conf / "local").mkdir(exist_ok=True)
+    (conf / "base" / "parameters.yml").write_text("rounds: 3", encoding="utf-8")
+    return CONFIG_LOADER_CLASS(str(conf), **CONFIG_LOADER_ARGS, **options)
 
 
 def test_a_run_with_a_broken_file_is_one_sentence(tmp_path):

@@ -20,3 +20,20 @@ def test_nothing_is_said_where_all_was_read(caplog):
     for outputs in ({"unreadable_sources": pl.DataFrame({"reason": []})}, {}):
         RunSummary().after_node_run(outputs, CATALOG)
     assert not caplog.text
+
+
+def test_evaluation_alone_says_which_benchmarks_it_could_not_read(caplog):
+    hook = RunSummary()
+    hook.before_pipeline_run(SimpleNamespace(all_outputs=lambda: {"scores"}))
+    unread = pl.DataFrame({"reason": ["damaged"]})
+    hook.after_node_run({"unreadable_benchmarks": unread}, CATALOG)
+    assert "(damaged 1): unreadable_benchmarks.parquet" in caplog.text
+
+
+def test_a_whole_run_says_it_once_for_all_sources(caplog):
+    hook = RunSummary()
+    both = {"unreadable_sources", "unreadable_benchmarks"}
+    hook.before_pipeline_run(SimpleNamespace(all_outputs=lambda: both))
+    unread = pl.DataFrame({"reason": ["damaged"]})
+    hook.after_node_run({"unreadable_benchmarks": unread}, CATALOG)
+    assert not caplog.text

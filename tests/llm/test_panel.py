@@ -9,7 +9,8 @@ import pytest
 from asking import EchoBrain, ask
 from loopback import Behaviour, LoopbackServer
 
-from psyche_kedro.llm import ChatModel, ChatModelError
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm import ChatModel
 from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.panel import ask_all

@@ -33,8 +33,8 @@ def agreement(env: str | None, labels: Path | None) -> None:
         judge = catalog.load("judge_model")
         found = measure_agreement(
             yaml.safe_load(path.read_text(encoding="utf-8")),
-            prompt=catalog.load("screening_prompt"),
-            examples=catalog.load("screening_examples"),
+            prompt=catalog.load("params:prompts.screening"),
+            examples=catalog.load("params:prompts.screening_examples"),
             judge=judge,
         )
     click.echo(describe(found, judge.name))

@@ -13,13 +13,13 @@ _MODULES = {
     "OfflineChatModelDataset": "chat_model_dataset",
     "OpenAIChatModelDataset": "chat_model_dataset",
     "PartitionedTableDataset": "partitioned_table_dataset",
-    "PromptDataset": "prompt_dataset",
     "ReplyStoreDataset": "reply_store_dataset",
     "ReviewWorkbookDataset": "review_workbook_dataset",
     "ReleaseDataset": "release_dataset",
     "SourceFile": "source_files",
     "SourceFilesDataset": "source_files",
     "TableDataset": "table_dataset",
+    "TablesDataset": "tables_dataset",
 }
 
 __all__ = sorted(_MODULES)  # noqa: PLE0605 - one list of names, not two

@@ -6,7 +6,8 @@ from typing import Any, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 from kedro.io.core import parse_dataset_definition
 
-from psyche_kedro.llm import ChatModel, ChatModelError
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm import ChatModel
 
 Entry = Mapping[str, Any]
 

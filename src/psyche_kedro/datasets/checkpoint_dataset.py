@@ -15,6 +15,7 @@ before what reads the other: a run of both never scores an older model.
 """
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ from kedro.utils import find_kedro_project
 from psyche_kedro.llm import ChatModel
 
 MANIFEST = "manifest.json"
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
         return {"filepath": str(self._filepath)}
 
 
-class LocalChatModelDataset(AbstractDataset[None, ChatModel]):
+class LocalChatModelDataset(AbstractDataset[None, ChatModel | None]):
     """A checkpoint as a ``ChatModel``; its name holds the digest of the weights.
 
     Args:
@@ -105,6 +108,7 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel]):
             take in memory stands in ``psyche_kedro.llm.local_chat_model``.
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: CPU threads; torch's own choice without it.
+        required: Whether a missing checkpoint is an error, or loads as None.
         metadata: Ignored by Kedro, read by Kedro-Viz.
     """
 
@@ -117,9 +121,11 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel]):
         batch_tokens: int = 16_384,
         device: str = "auto",
         threads: int | None = None,
+        required: bool = True,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = Path(filepath)
+        self._required = required
         self._store = (find_kedro_project(Path.cwd()) or Path.cwd()) / store
         self._sampling = sampling or {}
         self._batch_tokens = batch_tokens
@@ -127,12 +133,19 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel]):
         self._threads = threads
         self.metadata = metadata
 
-    def load(self) -> ChatModel:
+    def load(self) -> ChatModel | None:
         """Return the model; its weights are read when it is first asked.
 
         Raises:
-            DatasetError: If there is no checkpoint.
+            DatasetError: If there is no checkpoint and one is required.
         """
+        if not self._required and not self._exists():
+            _LOG.warning(
+                "There is no model at %s: it is left out (`kedro run"
+                " --pipeline=training` makes it).",
+                self._filepath,
+            )
+            return None
         from psyche_kedro.llm.local_chat_model import (  # noqa: PLC0415 - torch
             LocalChatModel,
         )

@@ -16,6 +16,9 @@ from psyche_kedro.errors import ConfigurationError
 
 # A file that is a list ends in an AttributeError, one that is a number in an OSError.
 _FAULTS = (AttributeError, OSError, OmegaConfBaseException, ValueError, yaml.YAMLError)
+_PROMPTS = "prompts/*.yml"
+_BESIDE = {"parameters": (_PROMPTS,)}
+"""Files that a kind takes in beside those that Kedro knows of."""
 _MEND = (
     "indent with spaces, alike on one level, and quote a value that holds a `: ` or"
     " begins with a mark"
@@ -52,17 +55,31 @@ class ConfigLoader(OmegaConfigLoader):
             ConfigurationError: If a file cannot be read, or a value not resolved.
         """
         try:
-            return super().__getitem__(key)  # type: ignore[no-any-return]
+            found: dict[str, Any] = super().__getitem__(key)
+            if key != "parameters":
+                return found
+            return _over({"prompts": self._prompts()}, found)
         except _FAULTS as error:
             said = next(self._broken(key), None) or _unresolved(key, error)
             # A traceback would show the cause, which may quote a key.
             cause = None if key == "credentials" else error
             raise ConfigurationError(said) from cause
 
+    def _prompts(self) -> dict[str, Any]:
+        """Return what stands below ``prompts`` of each environment, by file name.
+
+        A prompt of the run's environment replaces that of ``base``.
+        """
+        return {
+            path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
+            for env in (self.base_env, self.env or self.default_run_env)
+            for path in sorted(Path(self.conf_source, env).glob(_PROMPTS))
+        }
+
     def _broken(self, key: str) -> Iterator[str]:
         """Yield what is wrong with each file of a kind that cannot be read."""
         for env in (self.base_env, self.env or self.default_run_env):
-            for pattern in self.config_patterns[key]:
+            for pattern in [*self.config_patterns[key], *_BESIDE.get(key, ())]:
                 for path in sorted(Path(self.conf_source, env).glob(pattern)):
                     if path.suffix in {".yml", ".yaml", ".json"} and (
                         fault := _fault(path)
@@ -70,10 +87,21 @@ class ConfigLoader(OmegaConfigLoader):
                         yield f"{path} cannot be read{fault}."
 
 
+def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return ``below`` with what ``above`` says put over it, key by key."""
+    merged = {**below, **above}
+    for key in below.keys() & above.keys():
+        if isinstance(below[key], dict) and isinstance(above[key], dict):
+            merged[key] = _over(below[key], above[key])
+    return merged
+
+
 def _fault(path: Path) -> str:
     """Return where a file is broken and the mend; nothing where it is sound."""
     try:
-        OmegaConf.load(path).keys()
+        loaded = OmegaConf.load(path)
+        if path.parent.name != "prompts":  # examples stand there as a list
+            loaded.keys()
     except yaml.MarkedYAMLError as error:
         return f" at {_place(error)}: {_remedy(error)}"
     except UnicodeDecodeError:

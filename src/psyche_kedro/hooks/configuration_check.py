@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import settings
@@ -54,7 +53,7 @@ def _unusable(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
 
 def _declared(context: KedroContext) -> dict[str, Any]:
     loader = context.config_loader
-    plain = OmegaConfigLoader(
+    plain = type(loader)(
         loader.conf_source, env=loader.env, **settings.CONFIG_LOADER_ARGS
     )
     return {**plain["globals"], **plain["parameters"]}

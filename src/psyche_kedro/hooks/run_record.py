@@ -12,7 +12,10 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
+from psyche_kedro.prompts import Prompt
+
 MLFLOW_VALUE_CHARS = 500
+PROMPTS = "params:prompts."
 
 _LOG = logging.getLogger(__name__)
 
@@ -58,7 +61,8 @@ class RunRecord:
 
         if mlflow.active_run() is None or not isinstance(data, pl.DataFrame):
             return
-        mlflow.log_metric(f"rows.{dataset_name}", data.height)
+        # MLflow takes no @ in a name; of a dataset's views only one is written.
+        mlflow.log_metric(f"rows.{dataset_name.partition('@')[0]}", data.height)
         if dataset_name == "scores":
             mlflow.log_metrics(_score_metrics(data))
 
@@ -105,7 +109,8 @@ def _git_commit() -> str:
 def _flat_parameters(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
     flat: dict[str, str] = {}
     for name in sorted(pipeline.inputs()):
-        if name.startswith("params:"):
+        # A prompt is recorded by its digest.
+        if name.startswith("params:") and not name.startswith(PROMPTS):
             _flatten(name.removeprefix("params:"), catalog.load(name), flat)
     return flat
 
@@ -123,8 +128,13 @@ def _flatten(prefix: str, value: Any, flat: dict[str, str]) -> None:
 
 
 def _prompt_digests(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
-    names = sorted(n for n in pipeline.inputs() if n.endswith("_prompt"))
-    return {f"prompts.{n}": catalog.load(n).digest for n in names}
+    names = sorted(n for n in pipeline.inputs() if n.startswith(PROMPTS))
+    prompts = {n.removeprefix(PROMPTS): catalog.load(n) for n in names}
+    return {
+        f"prompts.{name}_prompt": prompt.digest
+        for name, prompt in prompts.items()
+        if isinstance(prompt, Prompt)
+    }
 
 
 def _score_metrics(scores: Any) -> dict[str, float]:

@@ -14,10 +14,20 @@ _LOG = logging.getLogger(__name__)
 class RunSummary:
     """Prints where a run ended up, and what it could not read."""
 
+    def __init__(self) -> None:
+        self._unread = "unreadable_sources"
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Choose the table that says what could not be read."""
+        # Evaluation alone reads benchmarks and no other source.
+        reads_all = "unreadable_sources" in pipeline.all_outputs()
+        self._unread = "unreadable_sources" if reads_all else "unreadable_benchmarks"
+
     @hook_impl
     def after_node_run(self, outputs: dict[str, Any], catalog: DataCatalog) -> None:
         """Say how many sources could not be read; the table says which and why."""
-        unread = outputs.get("unreadable_sources")
+        unread = outputs.get(self._unread)
         if unread is None or unread.is_empty():
             return
         counts = unread["reason"].value_counts(sort=True).iter_rows()
@@ -25,7 +35,7 @@ class RunSummary:
             "%d sources, or parts of them, could not be read (%s): %s names them.",
             unread.height,
             ", ".join(f"{reason} {count}" for reason, count in counts),
-            catalog.get("unreadable_sources")._filepath,
+            catalog.get(self._unread)._filepath,
         )
 
     @hook_impl(trylast=True)

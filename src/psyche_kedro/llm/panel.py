@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
+from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.chat_model import (
     ChatModel,
-    ChatModelError,
     ChatRequest,
     Outcome,
 )

@@ -238,3 +238,11 @@ def test_a_limit_leaves_the_exemplars_alone():
     shots = [exemplar(f"例{n}", "A") for n in range(3)]
     model, _ = sit(*shots, item("乙题", gold="BD", **MULTIPLE), limit=1)
     assert all(f"例{n}" in text_of(model.requests[1]) for n in range(3))
+
+
+def test_a_model_that_was_not_trained_gives_no_predictions():
+    asked = items(item("工作记忆是指什么？", cell="theory_single", gold="A"))
+    limit = LimitParameters(per_cell=None, seed=1)
+    params = {"params": protocol_parameters("reasoned"), "limit": limit}
+    node = answer_benchmarks_as("sft")
+    assert node(asked, items(), model=None, **params, **prompts()).is_empty()

@@ -33,6 +33,7 @@ from psyche_kedro.pipelines.selection.parameters import (
     StudentParameters,
 )
 from psyche_kedro.pipelines.selection.sets import split_of
+from psyche_kedro.pipelines.selection.summary import contamination_summary, set_summary
 from psyche_kedro.pipelines.synthesis.parameters import DeduplicationParameters
 from psyche_kedro.prompts import Prompt
 from scripted import ScriptedChatModel, fail
@@ -564,6 +565,11 @@ def test_agreement_and_difficulty_are_described(questions, answers):
     )
     overall = summary.filter(dimension="all").row(0, named=True)
     assert (overall["n"], overall["n_challenging"]) == (5, 2)
+    sets = summary.filter(dimension="set").rows_by_key("value", named=True, unique=True)
+    assert {name: row["n"] for name, row in sets.items()} == {
+        "challenging": 2,
+        "non_challenging": 3,
+    }
     # 3, 2, 0, 0, 1 right of 3; after r of n, E[p^4] = B(r + 5, n - r + 1) / B(…).
     sure = beta(8, 1) / beta(4, 1) + beta(4, 5) / beta(4, 1)
     mixed = beta(7, 2) / beta(3, 2) + beta(3, 6) / beta(3, 2)
@@ -1184,6 +1190,35 @@ def test_lengths_are_accounted_for_by_part_and_split():
     assert set(account["measure"]) == {"tokens (estimated)"}
     assert account.filter(part="D_em")["n_over"].sum() == 0
     assert (account["longest"] <= account["total"]).all()
+
+
+def test_what_the_sets_are_made_of_is_summed_up_with_the_hits_in_them():
+    sft = pl.DataFrame({"part": ["D_pr", "D_em", "D_pr"], "parent_id": ["a", "b", "c"]})
+    grpo = pl.DataFrame({"part": ["D_pc"], "parent_id": ["d"]})
+    sets = {"sft_set": sft, "grpo_set": grpo}
+    named = {name: t.with_columns(variant=pl.lit("PRD")) for name, t in sets.items()}
+    hits = pl.DataFrame({"row_id": ["c", "c", "not in a set"]})
+    assert set_summary(named, hits).rows() == [
+        ("sft_set", "D_pr", "PRD", 2, 1),
+        ("sft_set", "D_em", "PRD", 1, 0),
+        ("grpo_set", "D_pc", "PRD", 1, 0),
+    ]
+
+
+def test_hits_are_summed_up_by_part_benchmark_split_and_kind():
+    hits = [
+        ("D_p", "pceb", "test", "exact", "row 1", "item 1"),
+        ("D_p", "pceb", "test", "exact", "row 1", "item 2"),
+        ("D_p", "pceb", "test", "case_contained", "row 1", "item 2"),
+        ("D_cp", "cpsyexam", "exemplar", "exact", "row 2", "item 3"),
+    ]
+    names = ["set_name", "benchmark", "split", "kind", "row_id", "item_id"]
+    table = pl.DataFrame(hits, names, orient="row")
+    assert contamination_summary(table).rows() == [
+        ("D_cp", "cpsyexam", "exemplar", "exact", 1, 1, 1),
+        ("D_p", "pceb", "test", "case_contained", 1, 1, 1),
+        ("D_p", "pceb", "test", "exact", 1, 2, 2),
+    ]
 
 
 def test_every_example_is_traced_to_its_source():

@@ -138,7 +138,7 @@ def run_chapter(given: dict[str, Any], store: ReplyStore, temperature: float) ->
     free = {
         name: json_or_prompt(name)
         for name in pipeline.inputs()
-        if name.endswith("_prompt") or name == "screening_examples"
+        if name.startswith("params:prompts.")
     }
     typed = {f"params:synthesis.{k}": t(**SETTINGS[k]) for k, t in TYPED.items()}
     known = {"review_files": [], "prices": {}, "estimate_basis": {}}
@@ -172,10 +172,10 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def json_or_prompt(name: str) -> Any:
-    folder = PROJECT / "conf/base/prompts"
-    path = folder / f"{name.removesuffix('_prompt')}.yml"
+    stem = name.removeprefix("params:prompts.")
+    path = PROJECT / f"conf/base/prompts/{stem}.yml"
     fields = yaml.safe_load(path.read_text("utf-8"))
-    return fields if name == "screening_examples" else Prompt(**fields)
+    return fields if stem == "screening_examples" else Prompt(**fields)
 
 
 def settings() -> Settings:

@@ -2,12 +2,39 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from psyche_kedro.accounts import account_node, beside, kept, rejected, written
 from psyche_kedro.pipelines.cleaning import nodes
+
+ACCOUNT = (
+    kept("clean_documents"),
+    rejected("rejected_pages", of="clean_documents"),
+    kept("clean_bank_questions"),
+    rejected("rejected_bank_questions", of="clean_bank_questions"),
+    kept("clean_posts", by="deid_level"),
+    rejected("rejected_posts", of="clean_posts"),
+    kept("useful_posts"),
+    rejected("rejected_replies", of="useful_posts"),
+    written("useful_posts"),
+    kept("clean_public_samples"),
+    rejected("rejected_public_samples", of="clean_public_samples"),
+    kept("clean_public_questions"),
+    rejected("rejected_public_questions", of="clean_public_questions"),
+    beside("clean_benchmark_items"),
+    beside("removed_text", by="reason"),
+    beside("masked_posts_sample"),
+)
 
 
 def create_pipeline() -> Pipeline:
     """Return the chapter: one node per table, then the judge of replies."""
-    return Pipeline([*_documents_and_questions(), *_posts(), *_public_sets()])
+    return Pipeline(
+        [
+            *_documents_and_questions(),
+            *_posts(),
+            *_public_sets(),
+            account_node("cleaning", ACCOUNT),
+        ]
+    )
 
 
 def _documents_and_questions() -> list[Node]:
@@ -42,7 +69,7 @@ def _posts() -> list[Node]:
             nodes.clean_posts,
             inputs={
                 "posts": "posts",
-                "deidentification_prompt": "deidentification_prompt",
+                "deidentification_prompt": "params:prompts.deidentification",
                 "privacy_model": "privacy_model",
                 "parameters": "params:cleaning.posts",
                 "replies_parameters": "params:cleaning.replies",
@@ -63,7 +90,7 @@ def _posts() -> list[Node]:
             nodes.judge_replies,
             inputs={
                 "clean_posts": "clean_posts",
-                "usefulness_prompt": "usefulness_prompt",
+                "usefulness_prompt": "params:prompts.usefulness",
                 "judge_model": "judge_model",
                 "guard_model": "guard_model",
                 "parameters": "params:cleaning.replies",

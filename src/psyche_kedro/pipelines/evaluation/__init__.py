@@ -1,4 +1,4 @@
-"""Model × benchmark → predictions → scores → report (§3)."""
+"""Model × benchmark → predictions → scores (§3)."""
 
 from psyche_kedro.pipelines.evaluation.pipeline import create_pipeline
 

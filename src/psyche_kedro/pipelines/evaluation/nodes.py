@@ -1,4 +1,4 @@
-"""Models sit the exams, a judge reads their counselling, and a report tells all of it.
+"""Models sit the exams, a judge reads their counselling, both are scored.
 
 The paper (§3) evaluates on PCEB (3,863 choice and 100 case questions), on CPsyExam's
 test set zero-shot and five-shot, and on 200 counselling conversations of PsyDT that
@@ -18,13 +18,12 @@ import polars as pl
 
 from psyche_kedro.answers import read_choice
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
-from psyche_kedro.pipelines.evaluation import accounts, figures, judging
+from psyche_kedro.pipelines.evaluation import judging
 from psyche_kedro.pipelines.evaluation.limit import limit_items
 from psyche_kedro.pipelines.evaluation.parameters import (
     JudgingParameters,
     LimitParameters,
     ProtocolParameters,
-    ReportParameters,
     Role,
     ScoringParameters,
 )
@@ -33,16 +32,12 @@ from psyche_kedro.pipelines.evaluation.protocols import (
     Room,
     ask,
 )
-from psyche_kedro.pipelines.evaluation.published import read_published
-from psyche_kedro.pipelines.evaluation.report import Report, render_report
 from psyche_kedro.pipelines.evaluation.scoring import score_counselling, score_exams
-from psyche_kedro.pipelines.evaluation.sections import Corpus, Findings
 from psyche_kedro.pipelines.selection.exams import count_exams, exam_items, has_key
-from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import (
     CHOICE_TYPES,
-    Funnel,
+    ExamSummary,
     Judgements,
     Predictions,
     Scores,
@@ -55,14 +50,18 @@ logger = logging.getLogger(__name__)
 def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
     """Return the node in which the model of ``role`` sits every exam."""
 
-    def answer_benchmarks(
+    def answer_benchmarks(  # noqa: PLR0913 - what is asked, whom, in which words
         benchmark_items: pl.DataFrame,
         exemplars: pl.DataFrame,
         *,
-        model: ChatModel,
+        model: ChatModel | None,
         params: ProtocolParameters,
         limit: LimitParameters,
-        **prompts: Prompt,
+        exam_case: Prompt,
+        exam_knowledge: Prompt,
+        exam_direct: Prompt,
+        essay: Prompt,
+        counselling: Prompt,
     ) -> pl.DataFrame:
         """Return one prediction per (item, protocol).
 
@@ -70,12 +69,24 @@ def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
             benchmark_items: Every item; those of an exam are asked, by default only
                 where they have a key.
             exemplars: What the five-shot protocol shows.
-            model: The model under test.
+            model: The model under test; None where it was not trained yet.
             params: ``evaluation.protocols``.
             limit: ``evaluation.limit``.
-            **prompts: By name: ``exam_case``, ``exam_knowledge``, ``exam_direct``,
-                ``essay``, ``counselling``.
+            exam_case: Asks a question that has a case, with room to reason.
+            exam_knowledge: Asks any other, with room to reason.
+            exam_direct: Asks for the letters alone.
+            essay: Asks an open question.
+            counselling: Opens a conversation.
         """
+        if model is None:
+            return frame(Predictions, [])
+        prompts = {
+            "exam_case": exam_case,
+            "exam_knowledge": exam_knowledge,
+            "exam_direct": exam_direct,
+            "essay": essay,
+            "counselling": counselling,
+        }
         room = Room(prompts, exemplars.to_dicts())
         exam = limit_items(_to_ask(benchmark_items, params), limit)
         asked = ask(exam.iter_rows(named=True), params.enabled, room)
@@ -205,106 +216,13 @@ def score_predictions(
     return frame(Scores, [*exams, *counselling])
 
 
-def count_funnel(**tables: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows kept and rejected at every stage, beside the paper's counts.
+def summarise_exams(benchmark_items: pl.DataFrame) -> pl.DataFrame:
+    """Return how many items every exam has, and which of them are scored.
 
     Args:
-        **tables: Every table of ``accounts.STAGES``.
+        benchmark_items: Every item, of every split.
     """
-    return frame(Funnel, accounts.funnel_rows(tables, read_published().counts))
-
-
-def list_rejections(**tables: pl.DataFrame) -> pl.DataFrame:
-    """Return how many rows were dropped where and why.
-
-    Args:
-        **tables: Every table of ``accounts.REJECTING``.
-    """
-    return accounts.rejection_counts(tables)
-
-
-def list_writers(**tables: pl.DataFrame) -> pl.DataFrame:
-    """Return which model wrote how many rows of what, with which prompt.
-
-    Args:
-        **tables: Every table of ``accounts.WRITTEN``.
-    """
-    return accounts.writer_counts(tables)
-
-
-def write_report(  # noqa: PLR0913 - the node's inputs
-    *,
-    scores: pl.DataFrame,
-    funnel: pl.DataFrame,
-    rejections: pl.DataFrame,
-    writers: pl.DataFrame,
-    benchmark_items: pl.DataFrame,
-    exemplars: pl.DataFrame,
-    posts: pl.DataFrame,
-    sft_log: pl.DataFrame,
-    grpo_log: pl.DataFrame,
-    params: ReportParameters,
-    difficulty: DifficultyParameters,
-    **corpus: pl.DataFrame,
-) -> Report:
-    """Return the report, as one self-contained page and in Markdown.
-
-    Args:
-        scores: Every score.
-        funnel: Rows per stage.
-        rejections: Rows dropped per stage and reason.
-        writers: Rows per table, model and prompt.
-        benchmark_items: Every item; only how many there are of what is read.
-        exemplars: What the five-shot protocol showed.
-        posts: The clean posts; only how far they are de-identified is read.
-        sft_log: Log of supervised fine-tuning.
-        grpo_log: Log of GRPO.
-        params: ``evaluation.report``.
-        difficulty: ``selection.difficulty``: the rule's name and the size of a group.
-        **corpus: Every table of ``sections.Corpus``.
-    """
-    log = pl.concat([sft_log, grpo_log])
-    findings = Findings(
-        scores=scores,
-        funnel=funnel,
-        rejections=rejections,
-        writers=writers,
-        corpus=Corpus(**corpus),
-        difficulty=difficulty,
-        exams=count_exams(benchmark_items),
-        exemplars=exemplars,
-        deid_levels=posts["deid_level"].unique().to_list(),
-        toys=_toys(corpus["trained_models"], params.toy_below),
-        charts=figures.training_charts(log, params.curves),
-        published=read_published(),
-    )
-    return render_report(findings)
-
-
-def _toys(models: pl.DataFrame, below: int) -> list[str]:
-    return models.filter(pl.col("parameters") < below)["role"].to_list()
-
-
-def draw_funnel(funnel: pl.DataFrame) -> Any:
-    """Return the funnel as a plotly figure, for Kedro-Viz.
-
-    Args:
-        funnel: Rows per stage.
-    """
-    return figures.funnel_figure(funnel)
-
-
-def draw_training(
-    sft_log: pl.DataFrame, grpo_log: pl.DataFrame, params: ReportParameters
-) -> Any:
-    """Return the training curves as a plotly figure, for Kedro-Viz.
-
-    Args:
-        sft_log: Log of supervised fine-tuning.
-        grpo_log: Log of GRPO.
-        params: ``evaluation.report``.
-    """
-    return figures.training_figure(pl.concat([sft_log, grpo_log]), params.curves)
+    return frame(ExamSummary, count_exams(benchmark_items).iter_rows(named=True))
 
 
 def _by_id(items: pl.DataFrame) -> dict[str, dict[str, Any]]:

@@ -66,20 +66,3 @@ class ScoringParameters(Parameters):
     seed: int
     averaged: dict[str, tuple[str, ...]]
     """Per benchmark, the cells whose unweighted mean is the paper's average."""
-
-
-class Curve(Parameters):
-    """One line of the report's training charts."""
-
-    stage: Literal["sft", "grpo"]
-    metric: str
-    title: str
-
-
-class ReportParameters(Parameters):
-    """``evaluation.report``."""
-
-    curves: tuple[Curve, ...]
-    toy_below: int
-    """Parameters below which a trained model is too small for its scores to mean
-    anything."""

@@ -2,12 +2,31 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from psyche_kedro.accounts import account_node, beside, kept, rejected
 from psyche_kedro.pipelines.ingestion import nodes
+
+ACCOUNT = (
+    kept("documents"),
+    kept("bank_questions"),
+    kept("posts"),
+    kept("public_samples"),
+    kept("public_questions"),
+    rejected("unreadable_sources", of="sources", node="read_sources"),
+    beside("benchmark_items"),
+    beside("textbook_inventory"),
+)
 
 
 def create_pipeline() -> Pipeline:
     """Return the chapter: one node per kind of source, then what could not be read."""
-    return Pipeline([*_sources(), *_public_sources(), *_unreadable()])
+    return Pipeline(
+        [
+            *_sources(),
+            *_public_sources(),
+            *_unreadable(),
+            account_node("ingestion", ACCOUNT),
+        ]
+    )
 
 
 def _sources() -> list[Node]:

@@ -121,7 +121,7 @@ def _rising(part: pl.Expr, whole: pl.Expr, count: int) -> pl.Expr:
 
 
 def summary(judged: pl.DataFrame, group_size: int) -> pl.DataFrame:
-    """Return difficulty overall and by type, subject and source.
+    """Return difficulty overall and by set, type, subject and source.
 
     Args:
         judged: Questions with ``challenging`` (bool).
@@ -129,6 +129,9 @@ def summary(judged: pl.DataFrame, group_size: int) -> pl.DataFrame:
     """
     dimensions = {
         "all": pl.lit("all"),
+        "set": pl.when("challenging")
+        .then(pl.lit("challenging"))
+        .otherwise(pl.lit("non_challenging")),
         "type": pl.col("type"),
         "subject": pl.col("subject").fill_null("not given"),
         "source": pl.col("source"),

@@ -18,6 +18,7 @@ from psyche_kedro.pipelines.selection import (
     release,
     repeats,
     sets,
+    summary,
 )
 from psyche_kedro.pipelines.selection.contamination import (
     benchmark_texts,
@@ -72,6 +73,13 @@ class DifficultyAccount(NamedTuple):
 
     summary: pl.DataFrame
     agreement: pl.DataFrame
+
+
+class SetAccount(NamedTuple):
+    """What the sets are made of, and what of the corpus stands in a benchmark."""
+
+    sets: pl.DataFrame
+    contamination: pl.DataFrame
 
 
 class Release(NamedTuple):
@@ -573,6 +581,30 @@ def account_lengths(
     ]
     columns = list(tables.LengthAccount.to_schema().columns)
     return pl.concat(accounts).select(columns)
+
+
+def summarise_sets(
+    *,
+    sft_set: pl.DataFrame,
+    grpo_set: pl.DataFrame,
+    contamination_hits: pl.DataFrame,
+) -> SetAccount:
+    """Return what the sets are made of, and which benchmarks the corpus holds.
+
+    Args:
+        sft_set: ``SftExamples``.
+        grpo_set: ``GrpoExamples``.
+        contamination_hits: ``ContaminationHits``.
+
+    Returns:
+        ``SetSummary``, whose hits are those in the sets themselves, and
+        ``ContaminationSummary``, whose hits are those in the whole corpus.
+    """
+    made_of = {"sft_set": sft_set, "grpo_set": grpo_set}
+    return SetAccount(
+        summary.set_summary(made_of, contamination_hits),
+        summary.contamination_summary(contamination_hits),
+    )
 
 
 def trace_examples(  # noqa: PLR0913 - every table that an example may come from

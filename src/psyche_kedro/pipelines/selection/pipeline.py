@@ -1,7 +1,16 @@
 """Reasoning samples, dialogues and public sets → ``sft_set`` and ``grpo_set``."""
 
+import polars as pl
 from kedro.pipeline import Node, Pipeline
 
+from psyche_kedro.accounts import (
+    account_node,
+    beside,
+    kept,
+    rejected,
+    withheld,
+    written,
+)
 from psyche_kedro.pipelines.selection.nodes import (
     account_lengths,
     answer_as_students,
@@ -13,6 +22,7 @@ from psyche_kedro.pipelines.selection.nodes import (
     find_repeated_examples,
     refine_exam_questions,
     split_by_difficulty,
+    summarise_sets,
     trace_examples,
     write_release,
 )
@@ -20,10 +30,40 @@ from psyche_kedro.pipelines.selection.nodes import (
 PROMPTS = ("exam_case", "exam_knowledge", "counselling", "knowledge")
 PUBLIC = ("empathetic_dialogues", "clean_public_samples", "exam_questions")
 
+PART = pl.col("detail").str.split(" ").list.first()
+"""A rejected example's ``detail`` begins with the part it was meant for."""
+GRPO_PARTS = {"D_pc": "grpo_set", "D_cp": "grpo_set"}
+
+ACCOUNT = (
+    kept("exam_questions"),
+    rejected("rejected_exam_questions", of="exam_questions"),
+    kept("non_challenging"),
+    kept("challenging"),
+    rejected("held_out_questions", of="challenging", node="split_by_difficulty"),
+    written("student_answers"),
+    kept("sft_set", by="part"),
+    kept("grpo_set", by="part"),
+    rejected(
+        "rejected_examples",
+        of=PART.replace_strict(GRPO_PARTS, default="sft_set"),
+        by=PART,
+    ),
+    withheld("withheld_examples", by="detail"),
+    beside(
+        "answer_key_audit",
+        by=pl.format("{} of {} students", "n_agreeing", "n_students"),
+    ),
+    beside("difficulty_summary"),
+    beside("student_agreement"),
+    beside("contamination_summary"),
+    beside("set_summary"),
+    beside("length_account"),
+)
+
 
 def create_pipeline() -> Pipeline:
     """Return Sections 2.2 (question selection) and 2.4 (data split)."""
-    return Pipeline([*_difficulty(), *_sets()])
+    return Pipeline([*_difficulty(), *_sets(), account_node("selection", ACCOUNT)])
 
 
 def _named(*names: str) -> dict[str, str]:
@@ -36,7 +76,7 @@ def _difficulty() -> list[Node]:
             answer_as_students,
             inputs={
                 "reasoning_samples": "reasoning_samples",
-                "prompt": "student_prompt",
+                "prompt": "params:prompts.student",
                 "models": "student_models",
                 "parameters": "params:selection.students",
             },
@@ -47,8 +87,8 @@ def _difficulty() -> list[Node]:
             refine_exam_questions,
             inputs={
                 "clean_public_questions": "clean_public_questions",
-                "prompt": "screening_prompt",
-                "examples": "screening_examples",
+                "prompt": "params:prompts.screening",
+                "examples": "params:prompts.screening_examples",
                 "judge": "judge_model",
                 "parameters": "params:synthesis.deduplication",
             },
@@ -116,7 +156,7 @@ def _sets() -> list[Node]:
         Node(
             build_sets,
             inputs=_named(*parts, "rationale_rounds", "repeated_examples")
-            | _named(*(f"{name}_prompt" for name in PROMPTS))
+            | {f"{name}_prompt": f"params:prompts.{name}" for name in PROMPTS}
             | {
                 "parameters": "params:selection.sets",
                 "decontamination": "params:selection.decontamination",
@@ -130,6 +170,12 @@ def _sets() -> list[Node]:
             | {"parameters": "params:selection.lengths"},
             outputs="length_account",
             name="account_lengths",
+        ),
+        Node(
+            summarise_sets,
+            inputs=_named("sft_set", "grpo_set", "contamination_hits"),
+            outputs=["set_summary", "contamination_summary"],
+            name="summarise_sets",
         ),
         Node(
             trace_examples,

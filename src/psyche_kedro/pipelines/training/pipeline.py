@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from psyche_kedro.accounts import account_node, beside, kept, rejected
 from psyche_kedro.pipelines.training.nodes import (
     drop_long_grpo_examples,
     drop_long_sft_examples,
@@ -11,10 +12,20 @@ from psyche_kedro.pipelines.training.nodes import (
     train_sft,
 )
 
+ACCOUNT = (
+    kept("sft_examples"),
+    rejected("long_sft_examples", of="sft_examples"),
+    kept("grpo_examples"),
+    rejected("long_grpo_examples", of="grpo_examples"),
+    beside("trained_models"),
+    beside("sft_log", by="metric"),
+    beside("grpo_log", by="metric"),
+)
+
 
 def create_pipeline() -> Pipeline:
     """Return Section 2.5."""
-    return Pipeline([*_start(), *_stages()])
+    return Pipeline([*_start(), *_stages(), account_node("training", ACCOUNT)])
 
 
 def _start() -> list[Node]:

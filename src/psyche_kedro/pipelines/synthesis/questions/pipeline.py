@@ -51,7 +51,7 @@ def _writing() -> list[Node]:
             generate_questions,
             inputs={
                 "chunks": "chunks",
-                "prompt": "question_prompt",
+                "prompt": "params:prompts.question",
                 "teacher": "teacher_model",
                 "params": "params:synthesis.questions",
             },
@@ -63,7 +63,7 @@ def _writing() -> list[Node]:
             inputs={
                 "generated_questions": "generated_questions",
                 "clean_bank_questions": "clean_bank_questions",
-                "prompt": "distillation_prompt",
+                "prompt": "params:prompts.distillation",
                 "teacher": "teacher_model",
                 "params": "params:synthesis.distillation",
             },
@@ -100,7 +100,7 @@ def _sieving() -> list[Node]:
             inputs={
                 "question_pool": "question_pool",
                 "question_clusters": "question_clusters",
-                "prompt": "ranking_prompt",
+                "prompt": "params:prompts.ranking",
                 "judge": "judge_model",
             },
             outputs=["distinct_questions", "duplicate_questions"],
@@ -110,8 +110,8 @@ def _sieving() -> list[Node]:
             screen_questions,
             inputs={
                 "distinct_questions": "distinct_questions",
-                "prompt": "screening_prompt",
-                "examples": "screening_examples",
+                "prompt": "params:prompts.screening",
+                "examples": "params:prompts.screening_examples",
                 "judge": "judge_model",
             },
             outputs=["screened_questions", "rejected_questions"],

@@ -21,7 +21,7 @@ def _writing() -> list[Node]:
             write_rationales,
             inputs={
                 "reviewed_questions": "reviewed_questions",
-                "prompt": "rationale_prompt",
+                "prompt": "params:prompts.rationale",
                 "teachers": "rationale_models",
                 "params": "params:synthesis.rationales",
             },
@@ -33,9 +33,9 @@ def _writing() -> list[Node]:
             inputs={
                 "reviewed_questions": "reviewed_questions",
                 "rationales": "rationales",
-                "rationale_prompt": "rationale_prompt",
-                "refinement_prompt": "refinement_prompt",
-                "revision_prompt": "revision_prompt",
+                "rationale_prompt": "params:prompts.rationale",
+                "refinement_prompt": "params:prompts.refinement",
+                "revision_prompt": "params:prompts.revision",
                 "teachers": "rationale_models",
                 "params": "params:synthesis.rationales",
             },
@@ -52,7 +52,7 @@ def _choice() -> list[Node]:
             inputs={
                 "reviewed_questions": "reviewed_questions",
                 "rationale_rounds": "rationale_rounds",
-                "prompt": "choice_prompt",
+                "prompt": "params:prompts.choice",
                 "judge": "judge_model",
                 "params": "params:synthesis.rationales",
             },

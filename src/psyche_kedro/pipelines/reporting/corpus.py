@@ -9,9 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.pipelines.evaluation.sections import (
+from psyche_kedro.pipelines.reporting.sections import (
     ABSENT,
-    Corpus,
     Findings,
     Row,
     Section,
@@ -22,8 +21,8 @@ from psyche_kedro.pipelines.evaluation.sections import (
     part_of,
     percent,
     plain,
+    total,
 )
-from psyche_kedro.pipelines.selection.difficulty import zero_variance
 from psyche_kedro.review.form import REASONS
 
 MEASURES: dict[str, tuple[str, Callable[[float | None], str]]] = {
@@ -33,6 +32,8 @@ MEASURES: dict[str, tuple[str, Callable[[float | None], str]]] = {
     "overturned": ("Passed by the screen, not kept as it was", percent),
 }
 """What ``review_summary`` measures: its label, and how its values are written."""
+
+_NONE_IS_HARD = "unknown: there are none"
 
 NO_SLUG = r"(?s)[^a-z0-9_:].*"
 """What of a reason is no slug: a judge or a reviewer may quote what they read."""
@@ -77,7 +78,7 @@ def rejections(findings: Findings) -> Section:
 def review(findings: Findings) -> Section:
     """Return what people made of the screened questions."""
     title = "Human review"
-    measured = findings.corpus.review_summary
+    measured = findings.summaries.review_summary
     if measured.is_empty():
         return Section(
             title, "Not reviewed: no person looked at a question of this run."
@@ -111,7 +112,7 @@ def _review_group(measure: str, group: str, n: int) -> str:
 def students(findings: Findings) -> Section:
     """Return how much the students have in common, and the gold they doubt."""
     title = "Students"
-    pairs = findings.corpus.student_agreement
+    pairs = findings.summaries.student_agreement
     if pairs.is_empty():
         return Section(title, "No two students answered the same question.")
     columns = ["Student", "Other", "Questions", "Same answer", "Both wrong"]
@@ -128,20 +129,17 @@ def students(findings: Findings) -> Section:
     ]
     return Section(
         title,
-        "Students that make the same mistakes make one vote. "
-        f"{_doubtful(findings.corpus)}",
+        f"Students that make the same mistakes make one vote. {_doubtful(findings)}",
         [Table([*columns, "Same answer when both wrong"], rows)],
     )
 
 
-def _doubtful(corpus: Corpus) -> str:
-    audit = corpus.answer_key_audit.with_columns(
-        students=pl.format("{} of {} students", "n_agreeing", "n_students")
-    )
-    told = f"Questions whose students agree against the gold: {count(audit.height)}"
-    by = counted(audit, "students")
+def _doubtful(findings: Findings) -> str:
+    audited = findings.counts("answer_key_audit")
+    n, by = count(sum(audited.values())), counted(audited)
+    told = f"Questions whose students agree against the gold: {n}"
     held_out = {
-        reason: count(corpus.held_out_questions.filter(reason=reason).height)
+        reason: count(_rejected(findings, reason))
         for reason in ("doubtful_gold", "awaiting_student")
     }
     return (
@@ -154,9 +152,10 @@ def _doubtful(corpus: Corpus) -> str:
 def difficulty(findings: Findings) -> Section:
     """Return where the hard questions are, and what GRPO can learn from them."""
     title = "Difficulty"
-    summary = findings.corpus.difficulty_summary
+    summary = findings.summaries.difficulty_summary
     if summary.is_empty():
         return Section(title, "No question was judged by students.")
+    summary = summary.filter(pl.col("dimension") != "set")
     is_source = pl.col("dimension") == "source"
     columns = ["By", "Value", "Questions", "Challenging", "Share", "Pass rate"]
     tables = [
@@ -188,27 +187,19 @@ def _difficulty_row(row: Mapping[str, Any]) -> Row:
 
 
 def _no_signal(findings: Findings) -> str:
-    questions = findings.corpus.challenging
-    if questions.is_empty():
-        return "unknown: there are none"
-    chance = zero_variance(findings.difficulty.group_size).mean()
-    return percent(questions.select(chance).item())
+    summary = findings.summaries.difficulty_summary
+    hard = summary.filter(dimension="set", value="challenging")
+    return percent(hard["zero_variance"].item()) if len(hard) else _NONE_IS_HARD
 
 
 def contamination(findings: Findings) -> Section:
     """Return which parts of the training data hold items of which benchmark."""
     title = "Benchmark items in the training data"
-    hits = findings.corpus.contamination_hits
-    if hits.is_empty():
+    matched = findings.summaries.contamination_summary
+    if matched.is_empty():
         text = f"No row matched an item of a benchmark. {_trained_on(findings)}"
         return Section(title, text)
-    names = ("set_name", "benchmark", "split", "kind")
-    matched = hits.group_by(names).agg(
-        rows=pl.n_unique("row_id"), items=pl.n_unique("item_id"), pairs=pl.len()
-    )
-    rows = [
-        plain(*row[:4], *map(count, row[4:])) for row in matched.sort(names).iter_rows()
-    ]
+    rows = [plain(*row[:4], *map(count, row[4:])) for row in matched.iter_rows()]
     columns = ["Part", "Benchmark", "Split", "Match", "Rows", "Items", "Pairs"]
     return Section(
         title,
@@ -221,22 +212,25 @@ def contamination(findings: Findings) -> Section:
 
 def _trained_on(findings: Findings) -> str:
     """Return what became of the hits, as it is in the sets themselves."""
-    corpus = findings.corpus
-    examples = _examples(findings)
-    hit = examples["parent_id"].is_in(corpus.contamination_hits["row_id"].implode())
-    held = f"Training examples that hold an item: {part_of(int(hit.sum()), len(hit))}"
-    if any(name.endswith("-contaminated") for name in examples["variant"].unique()):
+    sets = findings.summaries.set_summary
+    n_hit, n = total(sets, "n_contaminated"), total(sets, "n")
+    held = f"Training examples that hold an item: {part_of(n_hit, n)}"
+    if any(name.endswith("-contaminated") for name in sets["variant"]):
         return f"{held}, kept on purpose to reproduce the paper's sets."
-    is_hit = pl.col("reason").is_in(["contaminated", "exemplar"])
-    barred = corpus.rejected_examples.filter(is_hit)
-    by = counted(barred, "detail")
+    by = counted(_left_out(findings))
     return f"{held}. Rows left out for it: {by or 'none'}."
+
+
+def _left_out(findings: Findings) -> dict[str, int]:
+    is_hit = pl.col("reason").is_in(["contaminated", "exemplar"])
+    barred = findings.accounts.filter(is_hit, kind="rejected").group_by("group")
+    return dict(barred.agg(pl.col("rows").sum()).iter_rows())
 
 
 def training_sets(findings: Findings) -> Section:
     """Return what the sets are made of, and how long their examples are."""
     title = "Training sets"
-    account = findings.corpus.length_account
+    account = findings.summaries.length_account
     if account.is_empty():
         return Section(title, "Both training sets are empty.")
     figures = ("n", "median", "p95", "longest", "total", "limit", "n_over")
@@ -249,7 +243,7 @@ def training_sets(findings: Findings) -> Section:
     ]
     names = ["Set", "Part", "Split"]
     columns = ["Examples", "Median", "95 %", "Longest", "Total", "Limit", "Over"]
-    variants = sorted(_examples(findings)["variant"].unique())
+    variants = sorted(findings.summaries.set_summary["variant"].unique())
     measures = ", ".join(account["measure"].unique().sort())
     return Section(
         title,
@@ -263,14 +257,15 @@ def training_sets(findings: Findings) -> Section:
 def release(findings: Findings) -> Section:
     """Return what the release holds, and why it does not hold the rest."""
     title = "Release"
-    n_examples = _examples(findings).height
+    n_examples = total(findings.summaries.set_summary, "n")
     if not n_examples:
         return Section(title, "There is nothing to release.")
-    withheld = findings.corpus.withheld_examples
-    told = f"Examples released: {part_of(n_examples - withheld.height, n_examples)}."
+    withheld = findings.accounts.filter(kind="withheld")
+    n_released = n_examples - total(withheld, "rows")
+    told = f"Examples released: {part_of(n_released, n_examples)}."
     if withheld.is_empty():
         return Section(title, f"{told} None is withheld.")
-    counts = withheld.group_by("detail", "reason").len().sort("detail", "reason")
+    counts = withheld.select("group", "reason", "rows").sort("group", "reason")
     rows = [plain(part, reason, count(n)) for part, reason, n in counts.iter_rows()]
     return Section(
         title,
@@ -286,6 +281,5 @@ def _rows(table: pl.DataFrame) -> list[dict[str, Any]]:
     return table.to_dicts()
 
 
-def _examples(findings: Findings) -> pl.DataFrame:
-    sets = (findings.corpus.sft_set, findings.corpus.grpo_set)
-    return pl.concat(table.select("parent_id", "variant") for table in sets)
+def _rejected(findings: Findings, reason: str) -> int:
+    return total(findings.accounts.filter(kind="rejected", reason=reason), "rows")

@@ -7,7 +7,7 @@ The first line says where no language model was involved: the offline stand-in m
 every artefact of a real run, and its figures must never be taken for a model's.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -18,13 +18,15 @@ from jinja2 import (
     select_autoescape,
 )
 
-from psyche_kedro.pipelines.evaluation import (
+from psyche_kedro.pipelines.reporting import (
+    corpus,
+    counselling,
+    exams,
     figures,
+    rounds_and_costs,
     sections,
-    sections_corpus,
-    sections_costs,
 )
-from psyche_kedro.pipelines.evaluation.sections import (
+from psyche_kedro.pipelines.reporting.sections import (
     ABSENT,
     OFFLINE,
     Findings,
@@ -35,27 +37,27 @@ from psyche_kedro.pipelines.evaluation.sections import (
     said_split,
 )
 
-SECTIONS: tuple[Callable[[Findings], Section], ...] = (
-    sections_corpus.funnel,
-    sections_corpus.rejections,
-    sections_corpus.review,
-    sections_costs.rounds,
-    sections_costs.calls,
-    sections_corpus.students,
-    sections_corpus.difficulty,
-    sections_corpus.contamination,
-    sections_corpus.training_sets,
-    sections_corpus.release,
-    sections.training,
-    sections.exams,
-    sections.pceb,
-    sections.cpsyexam,
-    sections.open_questions,
-    sections.counselling,
-    sections.every_score,
-    sections.provenance,
-)
-"""In reading order."""
+SECTIONS: dict[Callable[[Findings], Section], str] = {
+    corpus.funnel: "",
+    corpus.rejections: "",
+    corpus.review: "synthesis",
+    rounds_and_costs.rounds: "synthesis",
+    rounds_and_costs.calls: "",
+    corpus.students: "selection",
+    corpus.difficulty: "selection",
+    corpus.contamination: "selection",
+    corpus.training_sets: "selection",
+    corpus.release: "selection",
+    sections.training: "training",
+    exams.exams: "evaluation",
+    exams.pceb: "evaluation",
+    exams.cpsyexam: "evaluation",
+    exams.open_questions: "evaluation",
+    counselling.counselling: "evaluation",
+    exams.every_score: "evaluation",
+    sections.provenance: "",
+}
+"""In reading order, each with the chapter that it tells of, if it is one."""
 
 EXAMS = {
     "PCEB": ("pceb", "reasoned", "macro_average"),
@@ -75,7 +77,7 @@ class Report(NamedTuple):
 def render_report(findings: Findings) -> Report:
     """Return the report on ``findings``."""
     templates = Environment(
-        loader=PackageLoader("psyche_kedro.pipelines.evaluation"),
+        loader=PackageLoader("psyche_kedro.pipelines.reporting"),
         autoescape=select_autoescape(["html.jinja"]),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -86,14 +88,15 @@ def render_report(findings: Findings) -> Report:
         "notes": [
             note
             for note in (
+                missing_line(findings.missing),
                 limit_line(findings.scores),
                 toy_line(findings),
-                privacy_line(findings.deid_levels),
+                privacy_line(findings),
             )
             if note
         ],
         "is_offline": bool(_stand_ins(findings)),
-        "sections": [section(findings) for section in SECTIONS],
+        "sections": [_told(findings, *section) for section in SECTIONS.items()],
         "chart_size": figures.SIZE,
     }
     return Report(
@@ -111,6 +114,16 @@ def first_line(findings: Findings) -> str:
         f"No language model was involved where {', '.join(stand_ins)} is named: an "
         "extractive stand-in without weights wrote in its place, so that the figures "
         "show that the chain works and not what a model can do."
+    )
+
+
+def missing_line(missing: Sequence[str]) -> str:
+    """Return which chapters the report can say nothing of, or nothing."""
+    if not missing:
+        return ""
+    return (
+        f"Not in this report, because they have not run: {', '.join(missing)} "
+        f"(`kedro run --pipelines={','.join(missing)}`)."
     )
 
 
@@ -134,7 +147,7 @@ def limit_line(scores: pl.DataFrame) -> str:
 def toy_line(findings: Findings) -> str:
     """Return which of the trained models are toys and what they are, or nothing."""
     sat = pl.col("role").is_in(set(findings.toys) & set(findings.scores["role"]))
-    toys = findings.corpus.trained_models.filter(sat)
+    toys = findings.trained_models.filter(sat)
     if toys.is_empty():
         return ""
     named = ", ".join(_toy(toy) for toy in toys.iter_rows(named=True))
@@ -152,9 +165,11 @@ def _toy(model: dict[str, Any]) -> str:
     return f"{size}, trained for {count(model['steps'])} steps{took})"
 
 
-def privacy_line(deid_levels: Iterable[str]) -> str:
+def privacy_line(findings: Findings) -> str:
     """Return how far the posts are de-identified, and what that allows."""
-    levels = sorted(set(deid_levels))
+    if "cleaning" in findings.missing:
+        return ""
+    levels = sorted(findings.counts("clean_posts", kind="kept"))
     if not levels:
         return "De-identification: there were no posts in this run."
     if "rules_only" in levels:
@@ -165,12 +180,15 @@ def privacy_line(deid_levels: Iterable[str]) -> str:
     return f"De-identification: {', '.join(levels)}."
 
 
-def summarise_report(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
+def summarise(
+    funnel: pl.DataFrame, scores: pl.DataFrame, missing: Sequence[str]
+) -> str:
     """Return the funnel and the averages as a table for the terminal.
 
     Args:
         funnel: One row per stage.
         scores: Every score; the averages are shown.
+        missing: Chapters that have not run.
     """
     stages = [
         f"{r['stage']:<24}{count(r['rows']):>8}{count(r['rejected']):>10}"
@@ -193,8 +211,18 @@ def summarise_report(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
             "",
             f"{'accuracy, %':<24}" + "".join(f"{exam:>20}" for exam in EXAMS),
             *sitters,
+            *(["", missing_line(missing)] if missing else []),
         ]
     )
+
+
+def _told(
+    findings: Findings, section: Callable[[Findings], Section], chapter: str
+) -> Section:
+    told = section(findings)
+    if chapter not in findings.missing:
+        return told
+    return Section(told.title, f"Not run: `kedro run --pipeline={chapter}`.")
 
 
 def _average(

@@ -1,15 +1,14 @@
 """What the report says of calls and money, and when it says nothing."""
 
 import pytest
-from corpus_rows import PRIVATE, called, expected, played, sample
-from test_sections_corpus import cells, findings, without
+from corpus_rows import CHOSEN, called, expected, played
+from test_corpus import cells, findings, without
 
-from psyche_kedro.pipelines.evaluation import sections_costs
-from psyche_kedro.pipelines.evaluation.sections import money
+from psyche_kedro.pipelines.reporting import rounds_and_costs
+from psyche_kedro.pipelines.reporting.sections import money
 from psyche_kedro.tables import (
     CostEstimate,
     ModelCalls,
-    ReasoningSamples,
     RoundSummary,
     frame,
 )
@@ -18,7 +17,7 @@ from psyche_kedro.tables import (
 
 
 def test_rounds_show_acceptance_wins_length_calls_tokens_and_reasons():
-    assert cells(sections_costs.rounds(findings())) == [
+    assert cells(rounds_and_costs.rounds(findings())) == [
         [
             *["0", "1,200", "1,200", "100.0 %", "7", "166"],
             *["2,400", "–", "–", "–", "342.9 calls", "–"],
@@ -40,7 +39,7 @@ def priced(**changes):
 
 
 def test_a_round_says_what_each_question_it_won_cost():
-    costs = [row[9:11] for row in cells(sections_costs.rounds(priced()))]
+    costs = [row[9:11] for row in cells(rounds_and_costs.rounds(priced()))]
     assert costs == [
         ["1.00 CNY", "0.0500 CNY"],
         ["3.00 CNY", "0.100 CNY"],
@@ -49,32 +48,31 @@ def test_a_round_says_what_each_question_it_won_cost():
 
 
 def test_whether_rounds_pay_is_told_in_money_where_it_is_known():
-    text = sections_costs.rounds(priced()).text
+    text = rounds_and_costs.rounds(priced()).text
     assert "For 80 of 100 questions" in text
     assert "for 87.5 % of the cost" in text
     assert "round 2 alone won 50, for 50.0 %" in text
 
 
 def test_without_tokens_of_every_round_their_calls_are_compared():
-    text = sections_costs.rounds(findings()).text
+    text = rounds_and_costs.rounds(findings()).text
     assert "for 50.0 % of the cost; round 1 alone won 1,193, for 50.0 %" in text
 
 
 def test_without_rounds_nothing_is_said_to_pay():
     once = frame(RoundSummary, [played(0, 10, 10, won=10)])
-    text = sections_costs.rounds(findings(round_summary=once)).text
+    text = rounds_and_costs.rounds(findings(round_summary=once)).text
     assert "No round of refinement was played." in text
 
 
 def test_two_votes_that_differ_measure_position_bias():
-    text = sections_costs.rounds(findings()).text
+    text = rounds_and_costs.rounds(findings()).text
     assert "another round for 1 of 3" in text
     assert "the judge: 2, no contest: 1, the written rule: 1" in text
 
 
 def test_without_a_second_vote_no_bias_is_claimed():
-    one_vote = frame(ReasoningSamples, [sample("judge"), sample("only")])
-    text = sections_costs.rounds(findings(reasoning_samples=one_vote)).text
+    text = rounds_and_costs.rounds(findings(rows=CHOSEN)).text
     assert "position bias is not measured" in text
     assert "0 of" not in text
 
@@ -83,7 +81,7 @@ def test_without_a_second_vote_no_bias_is_claimed():
 
 
 def test_an_estimate_stands_beside_what_was_needed():
-    section = sections_costs.calls(findings())
+    section = rounds_and_costs.calls(findings())
     assert cells(section) == [
         [
             *["synthesis", "write_rationales", "qwen"],
@@ -111,7 +109,7 @@ def test_one_node_may_ask_two_models_and_a_model_of_no_estimate_is_listed_last()
         "cost_estimate": frame(CostEstimate, estimates),
         "model_calls": frame(ModelCalls, needed),
     }
-    rows = cells(sections_costs.calls(findings(**tables)))
+    rows = cells(rounds_and_costs.calls(findings(**tables)))
     assert [(*row[:3], row[4], row[-1]) for row in rows] == [
         ("synthesis", "write_dialogues", "qwen", "9", "–"),
         ("synthesis", "write_dialogues", "gpt", "18", "2.50"),
@@ -121,19 +119,19 @@ def test_one_node_may_ask_two_models_and_a_model_of_no_estimate_is_listed_last()
 
 
 def test_a_node_that_asked_nothing_keeps_its_estimate():
-    section = sections_costs.calls(findings(**without("model_calls")))
+    section = rounds_and_costs.calls(findings(**without("model_calls")))
     assert [row[3:6] for row in cells(section)] == [["750 – 1,500 – 2,250", "–", "–"]]
 
 
 def test_without_an_estimate_the_calls_are_shown_alone():
-    section = sections_costs.calls(findings(**without("cost_estimate")))
+    section = rounds_and_costs.calls(findings(**without("cost_estimate")))
     assert [row[3:5] for row in cells(section)] == [["–", "1,600"]]
     assert "there is no estimate" in section.text
 
 
 def test_priors_are_called_priors():
     prior = frame(CostEstimate, [expected("write_rationales", 1, rests_on="priors")])
-    assert "from priors" in sections_costs.calls(findings(cost_estimate=prior)).text
+    assert "from priors" in rounds_and_costs.calls(findings(cost_estimate=prior)).text
 
 
 @pytest.mark.parametrize(
@@ -144,14 +142,9 @@ def test_priors_are_called_priors():
     ],
 )
 def test_an_empty_table_is_said_to_be_empty(section, empty, said):
-    told = getattr(sections_costs, section)(findings(**without(*empty)))
+    told = getattr(rounds_and_costs, section)(findings(**without(*empty)))
     assert said in told.text
     assert not told.tables
-
-
-@pytest.mark.parametrize("name", ["rounds", "calls"])
-def test_no_words_of_a_person_are_shown(name):
-    assert PRIVATE not in str(getattr(sections_costs, name)(findings()))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.pipelines.evaluation.sections import (
+from psyche_kedro.pipelines.reporting.sections import (
     ABSENT,
     Findings,
     Row,
@@ -29,7 +29,7 @@ CHOOSERS = {
 def rounds(findings: Findings) -> Section:
     """Return what each refinement round was worth."""
     title = "Rounds of refinement"
-    summary = findings.corpus.round_summary
+    summary = findings.summaries.round_summary
     if summary.is_empty():
         return Section(title, "There was no verified rationale to refine.")
     columns = ["Round", "Played", "Accepted", "Acceptance", "Won", "Mean characters"]
@@ -40,7 +40,7 @@ def rounds(findings: Findings) -> Section:
         "Round 0 is the verified first rationale, and took the calls of all attempts. "
         "A candidate that fails its check is reverted; of what stands, the judge "
         "chooses one rationale per question: that round won. "
-        f"{_choices(findings.corpus.reasoning_samples)} {_worth(summary)}",
+        f"{_choices(findings)} {_worth(summary)}",
         [Table([*columns, *costs, "Reverted because"], rows, n_names=1)],
     )
 
@@ -106,19 +106,18 @@ def _measure(summary: pl.DataFrame) -> Callable[[Mapping[str, Any]], float]:
     return lambda row: float(row["calls"])
 
 
-def _choices(samples: pl.DataFrame) -> str:
+def _choices(findings: Findings) -> str:
     """Return who chose, and how often two votes named different rounds."""
-    by = counted(
-        samples.with_columns(pl.col("chosen_by").replace(CHOOSERS)), "chosen_by"
-    )
+    chosen = findings.counts("reasoning_samples", kind="kept")
+    by = counted({CHOOSERS[name]: n for name, n in chosen.items()})
     told = f"Who chose: {by}. " if by else ""
-    votes = samples["votes_agree"].drop_nulls()
-    if votes.is_empty():
+    votes = findings.counts("votes_agree")
+    if not votes:
         return f"{told}No second vote was read: position bias is not measured."
-    differ = int((~votes).sum())
+    differ = votes.get("false", 0)
     return (
         f"{told}Shown in the reverse order, the judge named another round for "
-        f"{part_of(differ, len(votes))}: there it went by position."
+        f"{part_of(differ, sum(votes.values()))}: there it went by position."
     )
 
 
@@ -133,7 +132,7 @@ RESTS_ON = {
 def calls(findings: Findings) -> Section:
     """Return what the models were asked, beside what was expected before the run."""
     title = "Model calls, estimated and needed"
-    needed, expected = findings.corpus.model_calls, findings.corpus.cost_estimate
+    needed, expected = findings.summaries.model_calls, findings.summaries.cost_estimate
     if needed.is_empty() and expected.is_empty():
         return Section(title, "No model was asked, and no estimate was made.")
     rows = _beside(expected, needed)

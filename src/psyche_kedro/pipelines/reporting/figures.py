@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from psyche_kedro.pipelines.evaluation.parameters import Curve
+from psyche_kedro.pipelines.reporting.parameters import Curve
 
 SIZE = WIDTH, HEIGHT = 360, 190
 """Of one chart, in pixels."""

@@ -1,72 +1,87 @@
-"""A small corpus as the report reads it, with a person's words wherever text stands."""
+"""What the chapters of a small run say of themselves."""
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import yaml
-from exam_rows import ROOT
 
-from psyche_kedro.pipelines.evaluation.sections import Corpus
+from psyche_kedro.pipelines.reporting.sections import Summaries
 from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 from psyche_kedro.tables import (
-    AnswerKeyAudit,
-    ContaminationHits,
+    Accounts,
+    ContaminationSummary,
     CostEstimate,
     DifficultySummary,
-    GrpoExamples,
-    HeldOutQuestions,
-    JudgedQuestions,
     LengthAccount,
     ModelCalls,
-    ReasoningSamples,
-    Rejections,
     ReviewSummary,
     RoundSummary,
-    SftExamples,
+    SetSummary,
     StudentAgreement,
-    TrainedModels,
-    WithheldExamples,
     content_id,
     frame,
 )
 
+ROOT = Path(__file__).parents[3]
 PRIVATE = "我叫王小明"
 DIFFICULTY = DifficultyParameters(
     **yaml.safe_load(
         (ROOT / "conf/base/parameters/selection.yml").read_text(encoding="utf-8")
     )["selection"]["difficulty"]
 )
-TEXT = [{"role": "user", "content": PRIVATE}]
-Q1, Q2, ITEM = content_id("q1"), content_id("q2"), content_id("item")
 
 
 def measure(measure: str, group: str, value: float | None, n: int) -> dict[str, Any]:
     return {"measure": measure, "group": group, "value": value, "n": n}
 
 
-def sample(chosen_by: str, votes_agree: bool | None = None) -> dict[str, Any]:
-    said = {"stem": PRIVATE, "rationale": PRIVATE, "choice_reason": PRIVATE}
-    return said | {"chosen_by": chosen_by, "votes_agree": votes_agree}
+def counted(stage: str, kind: str, rows: int, **changes: str | None) -> dict[str, Any]:
+    """A row of an account."""
+    row = {"chapter": "selection", "stage": stage, "kind": kind, "rows": rows}
+    return row | changes
 
 
-def hit(row_id: str, set_name: str = "D_p", **changes: str) -> dict[str, Any]:
-    row = {"row_id": row_id, "set_name": set_name, "item_id": ITEM}
-    row |= {"benchmark": "pceb"}
-    return row | {"split": "test", "kind": "exact", "score": 1.0} | changes
+def grouped(stage: str, kind: str, **groups: int) -> list[dict[str, Any]]:
+    return [counted(stage, kind, n, group=group) for group, n in groups.items()]
 
 
-def example(part: str, parent_id: str, variant: str = "ED-PRD-APD") -> dict[str, Any]:
-    text = {"prompt" if part in {"D_pc", "D_cp"} else "messages": TEXT}
-    return text | {"part": part, "parent_id": parent_id, "variant": variant}
+def barred(reason: str, part: str, rows: int = 1) -> dict[str, Any]:
+    return counted("sft_set", "rejected", rows, reason=reason, group=part)
 
 
-def dropped(reason: str, part: str) -> dict[str, Any]:
-    return {"row_id": Q1, "stage": "stage", "reason": reason, "detail": part}
+def kept_back(reason: str, part: str, rows: int = 1) -> dict[str, Any]:
+    return counted("withheld_examples", "withheld", rows, reason=reason, group=part)
 
 
-def hard(n_right: int, n_answers: int = 3) -> dict[str, Any]:
-    rate = n_right / n_answers
-    return {"stem": PRIVATE, "pass_rate": rate, "n_answers": n_answers}
+CHOSEN = grouped("reasoning_samples", "kept", judge=2, only=1, rule=1)
+VOTES = grouped("votes_agree", "beside", true=2, false=1)
+AUDITED = [
+    counted("answer_key_audit", "beside", 1, group="2 of 3 students"),
+    counted("answer_key_audit", "beside", 1, group="3 of 3 students"),
+]
+SHOWN = grouped("exemplars", "beside", knowledge_single=1)
+ACCOUNT = [
+    *(*CHOSEN, *VOTES, *AUDITED, *SHOWN),
+    barred("contaminated", "D_pr"),
+    barred("not_in_variant", "D_em"),
+    kept_back("offline", "D_pr"),
+]
+
+
+def account(*rows: dict[str, Any]) -> pl.DataFrame:
+    return frame(Accounts, rows)
+
+
+def matched(set_name: str, kind: str, *counts: int) -> dict[str, Any]:
+    figures = dict(zip(("rows", "items", "pairs"), counts, strict=True))
+    row = {"set_name": set_name, "benchmark": "pceb", "split": "test", "kind": kind}
+    return row | figures
+
+
+def made_of(part: str, n: int, hit: int, variant: str = "ED-PRD-APD") -> dict[str, Any]:
+    row = {"set_name": "sft_set", "part": part, "variant": variant}
+    return row | {"n": n, "n_contaminated": hit}
 
 
 def difficult(dimension: str, value: str, n: int, hard: int) -> dict[str, Any]:
@@ -74,8 +89,8 @@ def difficult(dimension: str, value: str, n: int, hard: int) -> dict[str, Any]:
     return {"dimension": dimension, "value": value, "n": n, **figures}
 
 
-def corpus(**changes: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Every table of the report's corpus, by name."""
+def summaries(**changes: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Every summary that the report reads, by name."""
     tables = {
         "review_summary": frame(
             ReviewSummary,
@@ -98,10 +113,6 @@ def corpus(**changes: pl.DataFrame) -> dict[str, pl.DataFrame]:
         "model_calls": frame(
             ModelCalls, [called("teacher", "write_rationales", 1600, stored=100)]
         ),
-        "reasoning_samples": frame(
-            ReasoningSamples,
-            [sample("only"), *[sample("judge", True)] * 2, sample("rule", False)],
-        ),
         "student_agreement": frame(
             StudentAgreement,
             [
@@ -115,31 +126,21 @@ def corpus(**changes: pl.DataFrame) -> dict[str, pl.DataFrame]:
                 }
             ],
         ),
-        "answer_key_audit": frame(
-            AnswerKeyAudit,
-            [
-                {"question_id": q, "stem": PRIVATE, "n_agreeing": n, "n_students": 3}
-                for q, n in ((Q1, 2), (Q2, 3))
-            ],
-        ),
         "difficulty_summary": frame(
             DifficultySummary,
             [
                 difficult("all", "all", 1160, 290),
+                difficult("set", "challenging", 290, 290) | {"zero_variance": 0.452},
+                difficult("set", "non_challenging", 870, 0),
                 difficult("type", "multiple", 24, 15),
                 difficult("source", "exam.json", 60, 0),
             ],
         ),
-        "challenging": frame(JudgedQuestions, [hard(0), hard(0)]),
-        "held_out_questions": frame(HeldOutQuestions, []),
-        "contamination_hits": frame(
-            ContaminationHits, [hit(Q1), hit(Q1, item_id=content_id("other"))]
+        "contamination_summary": frame(
+            ContaminationSummary, [matched("D_p", "exact", 1, 2, 2)]
         ),
-        "sft_set": frame(SftExamples, [example("D_pr", Q2)]),
-        "grpo_set": frame(GrpoExamples, [example("D_pc", content_id("q3"))]),
-        "rejected_examples": frame(
-            Rejections,
-            [dropped("contaminated", "D_pr"), dropped("not_in_variant", "D_em")],
+        "set_summary": frame(
+            SetSummary, [made_of("D_pr", 1, 0), made_of("D_em", 1, 0)]
         ),
         "length_account": frame(
             LengthAccount,
@@ -159,17 +160,8 @@ def corpus(**changes: pl.DataFrame) -> dict[str, pl.DataFrame]:
                 }
             ],
         ),
-        "withheld_examples": frame(WithheldExamples, [dropped("offline", "D_pr")]),
-        "trained_models": frame(
-            TrainedModels,
-            [
-                trained("base", made_from=None, steps=None, seconds=None),
-                trained("sft"),
-                trained("grpo", steps=1026, seconds=8100.0),
-            ],
-        ),
     }
-    assert tables.keys() == set(Corpus._fields)
+    assert tables.keys() == set(Summaries._fields)
     return tables | changes
 
 
@@ -178,6 +170,13 @@ def trained(role: str, **changes: Any) -> dict[str, Any]:
     digests = {"weights": content_id(role), "made_from": content_id(f"before {role}")}
     figures = {"parameters": 155_712, "steps": 200, "seconds": 74.4}
     return {"role": role, **digests, **figures, **changes}
+
+
+TRAINED = [
+    trained("base", made_from=None, steps=None, seconds=None),
+    trained("sft"),
+    trained("grpo", steps=1026, seconds=8100.0),
+]
 
 
 def played(round_: int, played: int, accepted: int, **changes: Any) -> dict[str, Any]:

@@ -2,19 +2,30 @@
 
 from html.parser import HTMLParser
 
-import polars as pl
 import pytest
-from corpus_rows import DIFFICULTY, PRIVATE, corpus, trained
-from exam_rows import item, items, settings
+import yaml
+from corpus_rows import (
+    ACCOUNT,
+    DIFFICULTY,
+    PRIVATE,
+    ROOT,
+    TRAINED,
+    account,
+    counted,
+    summaries,
+    trained,
+)
 
-from psyche_kedro.pipelines.evaluation.nodes import (
+from psyche_kedro.pipelines.reporting.funnel import CHAPTERS
+from psyche_kedro.pipelines.reporting.nodes import (
     draw_funnel,
     draw_training,
+    summarise_report,
     write_report,
 )
-from psyche_kedro.pipelines.evaluation.parameters import ReportParameters
-from psyche_kedro.pipelines.evaluation.report import summarise_report
+from psyche_kedro.pipelines.reporting.parameters import ReportParameters
 from psyche_kedro.tables import (
+    ExamSummary,
     Funnel,
     RejectionCounts,
     Scores,
@@ -24,9 +35,14 @@ from psyche_kedro.tables import (
     frame,
 )
 
-PARAMS = ReportParameters(**settings()["report"])
+CONF = ROOT / "conf/base/parameters/reporting.yml"
+PARAMS = ReportParameters(**yaml.safe_load(CONF.read_text("utf-8"))["reporting"])
 OFFLINE, REAL = "offline-teacher-1@3f2a", "qwen2.5-72b-instruct"
-CHOICE = {"cell": "knowledge_single", "benchmark": "cpsyexam"}
+EXAM = [
+    {"benchmark": "cpsyexam", "form": "choice", "split": split}
+    | {"n": n, "n_keyed": keyed, "is_exam": split != "exemplar"}
+    for split, n, keyed in (("test", 3, 0), ("exemplar", 1, 1), ("dev", 1, 1))
+]
 CLOSED = {"tr", "td", "th", "table", "section", "div", "details"}
 
 
@@ -57,15 +73,23 @@ def log(stage, metric, *values):
     return frame(TrainingLog, rows)
 
 
-def tables(*, scores=None, model=OFFLINE, level="rules_only"):
+def ran(*chapters, level="rules_only"):
+    """Accounts of chapters that have run."""
+    rows = [counted("stage", "kept", 0, chapter=chapter) for chapter in chapters]
+    posts = counted("clean_posts", "kept", 9, group=level, chapter="cleaning")
+    return account(*rows, *([*ACCOUNT, posts] if len(chapters) > 4 else []))
+
+
+def tables(*, scores=None, model=OFFLINE, level="rules_only", chapters=CHAPTERS):
     if scores is None:
         scores = [
             score(model=model),
             score(model=model, metric="elastic_accuracy", value=55.5),
             score(model=model, cell="micro_average", n=60, n_missing=7),
         ]
+    told = summaries()
     return {
-        "scores": frame(Scores, scores),
+        "accounts": ran(*chapters, level=level),
         "funnel": frame(
             Funnel,
             [{"stage": "question_pool", "rows": 1234, "rejected": 5, "paper": "~210k"}],
@@ -78,18 +102,18 @@ def tables(*, scores=None, model=OFFLINE, level="rules_only"):
             WriterCounts,
             [{"table": "rationales", "model": model, "prompt_digest": "d1", "rows": 9}],
         ),
-        "benchmark_items": items(
-            *(item(f"{n}", **CHOICE, flags=["no_gold"]) for n in range(3)),
-            item(PRIVATE, **CHOICE, gold="A", split="dev"),
-            item("例", **CHOICE, gold="A", split="exemplar"),
-        ),
-        "exemplars": items(
-            item(PRIVATE, cell="knowledge_single", gold="A", benchmark="cpsyexam")
-        ),
-        "posts": pl.DataFrame({"deid_level": [level], "messages": [PRIVATE]}),
-        "sft_log": log("sft", "loss", 2.5, 1.5, float("nan"), 0.75),
-        "grpo_log": log("grpo", "reward", -1, 0.5, 2),
-        **corpus(),
+        "model_calls": told.pop("model_calls"),
+        "synthesis": told,
+        "selection": {},
+        "training": {
+            "sft_log": log("sft", "loss", 2.5, 1.5, float("nan"), 0.75),
+            "grpo_log": log("grpo", "reward", -1, 0.5, 2),
+            "trained_models": frame(TrainedModels, TRAINED),
+        },
+        "evaluation": {
+            "scores": frame(Scores, scores),
+            "exam_summary": frame(ExamSummary, EXAM),
+        },
     }
 
 
@@ -156,7 +180,9 @@ def test_a_base_model_is_called_a_toy_that_was_not_trained():
 
 def test_a_training_that_nobody_timed_is_given_no_time():
     data = tables(scores=[score(role="sft", model="sft_model@1")])
-    data["trained_models"] = frame(TrainedModels, [trained("sft", seconds=None)])
+    data["training"]["trained_models"] = frame(
+        TrainedModels, [trained("sft", seconds=None)]
+    )
     made = write_report(**data, params=PARAMS, difficulty=DIFFICULTY)
     assert "sft (155,712 parameters, trained for 200 steps)" in made.markdown
 
@@ -164,7 +190,7 @@ def test_a_training_that_nobody_timed_is_given_no_time():
 def test_a_trained_model_of_full_size_is_no_toy():
     data = tables(scores=[score(role="grpo", model="grpo_model@1")], model=REAL)
     full = trained("grpo", parameters=7_615_616_512)
-    data["trained_models"] = frame(TrainedModels, [full])
+    data["training"]["trained_models"] = frame(TrainedModels, [full])
     made = write_report(**data, params=PARAMS, difficulty=DIFFICULTY)
     assert "Toy model" not in made.markdown
     scored = [kind for kind, cells in Page(made.html).rows if "grpo_model@1" in cells]
@@ -212,7 +238,7 @@ def test_a_row_of_dev_says_so_in_every_table_and_in_the_summary():
     assert ["teacher (dev)", OFFLINE, *["–"] * 8, "41.23", "–"] in rows
     [told] = [cells for cells in rows if "zero_shot" in cells]
     assert "dev" in told
-    summary = summarise_report(frame(Funnel, []), frame(Scores, [dev]))
+    summary = summary_of(tables(scores=[dev]))
     assert "41.23 (dev)" in summary
 
 
@@ -273,11 +299,31 @@ def test_folded_rows_are_left_to_their_table_in_markdown():
     assert "exam.json" not in markdown
 
 
+def emptied(tables):
+    if isinstance(tables, dict):
+        return {name: emptied(table) for name, table in tables.items()}
+    return tables.clear()
+
+
 def test_an_empty_run_still_has_a_report():
-    nothing = {name: table.clear() for name, table in tables().items()}
+    nothing = emptied(tables()) | {"accounts": ran(*CHAPTERS)}
     made = write_report(**nothing, params=PARAMS, difficulty=DIFFICULTY)
     assert "Nothing to show" in made.html
     assert "paper, Table 1" in made.html
+
+
+def test_chapters_that_have_not_run_are_named_and_shown_by_no_section():
+    some = emptied(tables()) | {"accounts": ran("ingestion", "cleaning", "evaluation")}
+    made = write_report(**some, params=PARAMS, difficulty=DIFFICULTY)
+    assert "have not run: synthesis, selection, training" in made.markdown
+    assert "kedro run --pipelines=synthesis,selection,training" in made.html
+    for chapter in ("synthesis", "selection", "training"):
+        assert f"Not run: `kedro run --pipeline={chapter}`." in made.markdown
+    assert "paper, Table 1" in made.html
+
+
+def test_a_whole_run_names_no_chapter_as_missing():
+    assert "have not run" not in report().markdown + report().html
 
 
 def test_curves_leave_out_what_is_no_number():
@@ -286,11 +332,21 @@ def test_curves_leave_out_what_is_no_number():
     assert html.count("<polyline") == 2
 
 
+def summary_of(data):
+    return summarise_report(data["accounts"], data["funnel"], data["evaluation"])
+
+
+def test_the_summary_names_what_has_not_run():
+    last = summary_of(tables(chapters=("selection", "reporting"))).splitlines()[-1]
+    assert "ingestion, cleaning, synthesis, training, evaluation" in last
+    assert "have not run" not in summary_of(tables())
+
+
 def test_the_summary_is_the_funnel_and_the_averages():
     data = tables(
         scores=[score(cell="macro_average", value=38.0), score(cell="case_single")]
     )
-    summary = summarise_report(data["funnel"], data["scores"])
+    summary = summary_of(data)
     assert "question_pool" in summary
     assert "~210k" in summary
     assert "38.00" in summary
@@ -304,7 +360,7 @@ def test_a_part_of_an_exam_shows_its_figure_with_its_n():
             score(cell="micro_average", value=38.0, n=1200),
         ]
     )
-    assert "38.00 n=1,200" in summarise_report(data["funnel"], data["scores"])
+    assert "38.00 n=1,200" in summary_of(data)
 
 
 LIMITED = [
@@ -320,7 +376,7 @@ def test_a_limited_exam_is_marked_wherever_its_figures_stand():
     assert "120 of 3,863 items of pceb asked" in made.markdown
     names = {cells[0] for _, cells in Page(made.html).rows if OFFLINE in cells}
     assert {"grpo (limited to 20 a cell)", "sft"} <= names
-    summary = summarise_report(tables()["funnel"], frame(Scores, LIMITED))
+    summary = summary_of(tables(scores=LIMITED))
     assert "21.00 n=120" in summary
     assert "22.00" not in summary
 
@@ -352,6 +408,6 @@ def test_figures_for_kedro_viz_hold_the_same_numbers():
     data = tables()
     funnel = draw_funnel(data["funnel"])
     assert [bar.x for bar in funnel.data] == [(1234,), (5,)]
-    training = draw_training(data["sft_log"], data["grpo_log"], PARAMS)
+    training = draw_training(data["training"], PARAMS)
     assert [line.name for line in training.data] == ["SFT loss", "GRPO reward"]
     assert list(training.data[0].y) == [2.5, 1.5, 0.75]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from psyche_kedro.pipelines.evaluation.figures import HEIGHT, WIDTH, line_chart
+from psyche_kedro.pipelines.reporting.figures import HEIGHT, WIDTH, line_chart
 
 
 def test_a_chart_runs_from_edge_to_edge_and_upwards():

@@ -1,0 +1,170 @@
+"""What became of a chapter's rows: kept, rejected, written by which model.
+
+Each chapter ends with one node, ``account_for_<chapter>``, that counts the tables the
+chapter wrote. What is counted stands in the chapter's own list, one line a table::
+
+    ACCOUNT = (
+        kept("clean_posts", by="deid_level"),
+        rejected("rejected_posts", of="clean_posts"),
+        written("useful_posts"),
+        beside("masked_posts_sample"),
+    )
+
+Example row of ``cleaning_account``: ``{"stage": "clean_bank_questions", "kind":
+"rejected", "node": "clean_bank_questions", "reason": "no_gold", "rows": 3, …}``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import polars as pl
+from kedro.pipeline import Node
+
+from psyche_kedro.tables import ChapterAccount, frame
+
+KEYS = [name for name in ChapterAccount.to_schema().columns if name != "rows"]
+
+Kind = Literal["kept", "rejected", "withheld", "written", "beside"]
+By = str | pl.Expr
+"""A column, or what stands for one."""
+
+
+class Line(NamedTuple):
+    """How the rows of one table are counted."""
+
+    table: str
+    kind: Kind
+    columns: dict[str, pl.Expr]
+    """Columns of the account; null where none is given."""
+
+
+def kept(table: str, *, by: By | None = None) -> Line:
+    """Return the line of a stage of the corpus.
+
+    Args:
+        table: The stage's table.
+        by: Column or expression that divides it, e.g. ``part``.
+    """
+    return _line(table, "kept", by=by)
+
+
+def rejected(
+    table: str,
+    *,
+    of: By,
+    node: str | None = None,
+    reason: str | None = None,
+    by: By | None = None,
+) -> Line:
+    """Return the line of a table of rows that a stage lost.
+
+    Args:
+        table: The rejected rows.
+        of: The stage; an expression where the table holds rows of several.
+        node: Who rejected them, where the table does not say so (column ``stage``).
+        reason: Why, where the table does not say so.
+        by: Column or expression that divides the table.
+    """
+    return _line(
+        table,
+        "rejected",
+        stage=of,
+        by=by,
+        node=pl.lit(node) if node else pl.col("stage"),
+        reason=pl.lit(reason) if reason else pl.col("reason"),
+    )
+
+
+def withheld(table: str, *, by: By) -> Line:
+    """Return the line of a table of rows that stay in the corpus, but not public."""
+    said = {"node": pl.col("stage"), "reason": pl.col("reason")}
+    return _line(table, "withheld", by=by, **said)
+
+
+def written(table: str) -> Line:
+    """Return the line of a table whose rows name the model that wrote them."""
+    said = {name: pl.col(name) for name in ("model", "prompt_digest")}
+    return _line(table, "written", **said)
+
+
+def beside(table: str, *, by: By | None = None, called: str | None = None) -> Line:
+    """Return the line of a table that is no stage of the corpus.
+
+    Args:
+        table: What is counted.
+        by: Column or expression that divides it.
+        called: Its name in the account, where one table is divided in two ways.
+    """
+    return _line(table, "beside", stage=called, by=by)
+
+
+def _line(
+    table: str,
+    kind: Kind,
+    *,
+    stage: By | None = None,
+    by: By | None = None,
+    **said: pl.Expr,
+) -> Line:
+    stage = table if stage is None else stage
+    said["stage"] = pl.lit(stage) if isinstance(stage, str) else stage
+    if by is not None:
+        said["group"] = pl.col(by) if isinstance(by, str) else by
+    return Line(table, kind, said | {"kind": pl.lit(kind)})
+
+
+def account_node(chapter: str, lines: Sequence[Line]) -> Node:
+    """Return the node that closes a chapter.
+
+    Args:
+        chapter: Its name.
+        lines: What it counts.
+    """
+    return Node(
+        _account_for(lines),
+        inputs={line.table: line.table for line in lines},
+        outputs=f"{chapter}_account@table",
+        name=f"account_for_{chapter}",
+    )
+
+
+def _account_for(lines: Sequence[Line]) -> Callable[..., pl.DataFrame]:
+    def account_for_chapter(**tables: pl.DataFrame) -> pl.DataFrame:
+        """Return how many rows of each table were kept, rejected or written.
+
+        Args:
+            **tables: Every table of the chapter's lines, by name.
+        """
+        return count_rows(lines, tables)
+
+    return account_for_chapter
+
+
+def count_rows(
+    lines: Sequence[Line], tables: Mapping[str, pl.DataFrame]
+) -> pl.DataFrame:
+    """Return the account of ``lines``: ``ChapterAccount``.
+
+    Args:
+        lines: What is counted, in reading order.
+        tables: Every table of the lines, by name.
+    """
+    counts = [_count(line, tables[line.table]) for line in lines]
+    return pl.concat([frame(ChapterAccount, []), *counts])
+
+
+def _count(line: Line, table: pl.DataFrame) -> pl.DataFrame:
+    rows = table.drop_nulls("model") if line.kind == "written" else table
+    if rows.is_empty():
+        return _nothing(line)
+    said = {key: line.columns.get(key, pl.lit(None)).cast(pl.String) for key in KEYS}
+    counts = rows.with_columns(**said).group_by(KEYS, maintain_order=True)
+    return counts.agg(rows=pl.len().cast(pl.Int64))
+
+
+def _nothing(line: Line) -> pl.DataFrame:
+    """Return the row of an empty stage, for it is one all the same; else none."""
+    if line.kind not in {"kept", "beside"}:
+        return frame(ChapterAccount, [])
+    stage = pl.select(line.columns["stage"]).item()
+    return frame(ChapterAccount, [{"stage": stage, "kind": line.kind, "rows": 0}])

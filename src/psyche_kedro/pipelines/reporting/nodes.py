@@ -1,0 +1,156 @@
+"""A run is summed up: the funnel, the rejections, the writers, the report.
+
+The chapter reads what each chapter before it says of itself (``…_account@report``: its
+account, its summaries, its logs, its scores), the calls that models needed, and what
+the paper prints; no table of the corpus. A chapter that has not run has an empty
+account, and the report says so.
+"""
+
+from typing import Any
+
+import polars as pl
+
+from psyche_kedro.pipelines.reporting import figures
+from psyche_kedro.pipelines.reporting.funnel import (
+    funnel_rows,
+    join_accounts,
+    missing_chapters,
+    rejection_counts,
+    writer_counts,
+)
+from psyche_kedro.pipelines.reporting.parameters import ReportParameters
+from psyche_kedro.pipelines.reporting.published import read_published
+from psyche_kedro.pipelines.reporting.report import (
+    Report,
+    render_report,
+    summarise,
+)
+from psyche_kedro.pipelines.reporting.sections import Findings, Summaries
+from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
+
+Told = dict[str, pl.DataFrame]
+"""What a chapter says of itself, by table: ``account``, and its summaries."""
+
+
+def collect_accounts(**chapters: Told) -> pl.DataFrame:
+    """Return the accounts of all chapters that have run: ``Accounts``.
+
+    Args:
+        **chapters: What each chapter says of itself.
+    """
+    return join_accounts({name: told["account"] for name, told in chapters.items()})
+
+
+def count_funnel(accounts: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows kept and rejected at every stage, beside the paper's counts.
+
+    Args:
+        accounts: ``Accounts``.
+    """
+    return funnel_rows(accounts, read_published().counts)
+
+
+def list_rejections(accounts: pl.DataFrame) -> pl.DataFrame:
+    """Return how many rows were dropped where and why.
+
+    Args:
+        accounts: ``Accounts``.
+    """
+    return rejection_counts(accounts)
+
+
+def list_writers(accounts: pl.DataFrame) -> pl.DataFrame:
+    """Return which model wrote how many rows of what, with which prompt.
+
+    Args:
+        accounts: ``Accounts``.
+    """
+    return writer_counts(accounts)
+
+
+def write_report(  # noqa: PLR0913 - the node's inputs
+    *,
+    accounts: pl.DataFrame,
+    funnel: pl.DataFrame,
+    rejections: pl.DataFrame,
+    writers: pl.DataFrame,
+    model_calls: pl.DataFrame,
+    synthesis: Told,
+    selection: Told,
+    training: Told,
+    evaluation: Told,
+    params: ReportParameters,
+    difficulty: DifficultyParameters,
+) -> Report:
+    """Return the report, as one self-contained page and in Markdown.
+
+    Args:
+        accounts: What became of every row.
+        funnel: Rows per stage.
+        rejections: Rows dropped per node and reason.
+        writers: Rows per table, model and prompt.
+        model_calls: What the models were asked.
+        synthesis: Summaries of the chapter.
+        selection: Summaries of the chapter.
+        training: Logs of both stages, and what was trained.
+        evaluation: Every score, and the exams they are of.
+        params: ``reporting``.
+        difficulty: ``selection.difficulty``: the rule's name and the size of a group.
+    """
+    told = synthesis | selection | {"model_calls": model_calls}
+    findings = Findings(
+        accounts=accounts,
+        missing=missing_chapters(accounts),
+        funnel=funnel,
+        rejections=rejections,
+        writers=writers,
+        scores=evaluation["scores"],
+        exams=evaluation["exam_summary"],
+        summaries=Summaries(**{name: told[name] for name in Summaries._fields}),
+        difficulty=difficulty,
+        toys=_toys(training["trained_models"], params.toy_below),
+        trained_models=training["trained_models"],
+        charts=figures.training_charts(_log(training), params.curves),
+        published=read_published(),
+    )
+    return render_report(findings)
+
+
+def _toys(models: pl.DataFrame, below: int) -> list[str]:
+    return models.filter(pl.col("parameters") < below)["role"].to_list()
+
+
+def summarise_report(
+    accounts: pl.DataFrame, funnel: pl.DataFrame, evaluation: Told
+) -> str:
+    """Return the funnel and the averages as a table for the terminal.
+
+    Args:
+        accounts: Of the chapters that have run; the others are named.
+        funnel: One row per stage.
+        evaluation: Every score; the averages are shown.
+    """
+    return summarise(funnel, evaluation["scores"], missing_chapters(accounts))
+
+
+def draw_funnel(funnel: pl.DataFrame) -> Any:
+    """Return the funnel as a plotly figure, for Kedro-Viz.
+
+    Args:
+        funnel: Rows per stage.
+    """
+    return figures.funnel_figure(funnel)
+
+
+def draw_training(training: Told, params: ReportParameters) -> Any:
+    """Return the training curves as a plotly figure, for Kedro-Viz.
+
+    Args:
+        training: Logs of both stages.
+        params: ``reporting``.
+    """
+    return figures.training_figure(_log(training), params.curves)
+
+
+def _log(training: Told) -> pl.DataFrame:
+    return pl.concat([training["sft_log"], training["grpo_log"]])
