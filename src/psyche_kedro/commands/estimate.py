@@ -20,7 +20,7 @@ from psyche_kedro.pipelines.synthesis.questions.nodes import (
     split_chunks,
 )
 
-_INPUTS = ("clean_documents", "clean_bank_questions", "useful_posts", "prices")
+_INPUTS = ("clean_documents", "clean_bank_questions", "useful_posts")
 _SETTINGS = {
     "questions": parameters.QuestionParameters,
     "distillation": parameters.DistillationParameters,
@@ -50,12 +50,14 @@ def estimate_command(env: str | None, pipeline: str, params: dict[str, Any]) -> 
     bootstrap_project(project)
     with KedroSession.create(project, env=env, runtime_params=params) as session:
         context = session.load_context()
-        settings = context.config_loader["parameters"][pipeline]
+        configured = context.config_loader["parameters"]
+        settings = configured[pipeline]
         basis = read_basis(context)
         inputs = {name: context.catalog.load(name) for name in _INPUTS}
     rows = estimate_costs(
         chunks=_chunks(inputs.pop("clean_documents"), settings),
         basis=basis.model_dump(),
+        prices=configured["prices"],
         **inputs,
         **{key: kind(**settings[key]) for key, kind in _SETTINGS.items()},
     )

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
+    "BundleDataset": "bundle_dataset",
     "ChatModelsDataset": "chat_models_dataset",
     "CheckpointDataset": "checkpoint_dataset",
     "LocalChatModelDataset": "checkpoint_dataset",

@@ -17,7 +17,7 @@ from psyche_kedro.errors import ConfigurationError
 # A file that is a list ends in an AttributeError, one that is a number in an OSError.
 _FAULTS = (AttributeError, OSError, OmegaConfBaseException, ValueError, yaml.YAMLError)
 _PROMPTS = "prompts/*.yml"
-_BESIDE = {"parameters": (_PROMPTS,)}
+_BESIDE = {"parameters": ("prices.yml", _PROMPTS)}
 """Files that a kind takes in beside those that Kedro knows of."""
 _MEND = (
     "indent with spaces, alike on one level, and quote a value that holds a `: ` or"
@@ -58,22 +58,26 @@ class ConfigLoader(OmegaConfigLoader):
             found: dict[str, Any] = super().__getitem__(key)
             if key != "parameters":
                 return found
-            return _over({"prompts": self._prompts()}, found)
+            return _over(self._beside(), found)
         except _FAULTS as error:
             said = next(self._broken(key), None) or _unresolved(key, error)
             # A traceback would show the cause, which may quote a key.
             cause = None if key == "credentials" else error
             raise ConfigurationError(said) from cause
 
-    def _prompts(self) -> dict[str, Any]:
-        """Return what stands below ``prompts`` of each environment, by file name.
+    def _beside(self) -> dict[str, Any]:
+        """Return the prompts by file name, and the prices by model.
 
         A prompt of the run's environment replaces that of ``base``.
         """
+        prices = self._files("prices.yml").get("prices", {})
+        return {"prompts": self._files(_PROMPTS), "prices": prices}
+
+    def _files(self, pattern: str) -> dict[str, Any]:
         return {
             path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
             for env in (self.base_env, self.env or self.default_run_env)
-            for path in sorted(Path(self.conf_source, env).glob(_PROMPTS))
+            for path in sorted(Path(self.conf_source, env).glob(pattern))
         }
 
     def _broken(self, key: str) -> Iterator[str]:

@@ -75,8 +75,9 @@ class RunRecord:
         if mlflow.active_run() is None:
             return
         mlflow.set_tag("outcome", "completed")
-        for name in {"report_html", "report_md"} & pipeline.all_outputs():
-            mlflow.log_artifact(str(catalog.get(name)._filepath))
+        if "report" in pipeline.all_outputs():
+            for name in ("html", "markdown"):
+                mlflow.log_artifact(str(catalog.get("report").parts[name]._filepath))
 
     @hook_impl(tryfirst=True)
     def on_pipeline_error(self, error: Exception) -> None:

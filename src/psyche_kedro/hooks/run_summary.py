@@ -41,6 +41,7 @@ class RunSummary:
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Print the summary that the last chapter wrote."""
-        if "report_summary" in pipeline.all_outputs():
-            click.echo(catalog.load("report_summary"))
-            click.echo(f"\nreport: {catalog.get('report_html')._filepath}")
+        if "report" in pipeline.all_outputs():
+            parts = catalog.get("report").parts
+            click.echo(parts["summary"].load())
+            click.echo(f"\nreport: {parts['html']._filepath}")

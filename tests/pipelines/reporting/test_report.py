@@ -20,7 +20,6 @@ from psyche_kedro.pipelines.reporting.funnel import CHAPTERS
 from psyche_kedro.pipelines.reporting.nodes import (
     draw_funnel,
     draw_training,
-    summarise_report,
     write_report,
 )
 from psyche_kedro.pipelines.reporting.parameters import ReportParameters
@@ -333,7 +332,7 @@ def test_curves_leave_out_what_is_no_number():
 
 
 def summary_of(data):
-    return summarise_report(data["accounts"], data["funnel"], data["evaluation"])
+    return write_report(**data, params=PARAMS, difficulty=DIFFICULTY).summary
 
 
 def test_the_summary_names_what_has_not_run():

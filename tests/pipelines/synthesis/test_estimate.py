@@ -141,7 +141,7 @@ def run_chapter(given: dict[str, Any], store: ReplyStore, temperature: float) ->
         if name.startswith("params:prompts.")
     }
     typed = {f"params:synthesis.{k}": t(**SETTINGS[k]) for k, t in TYPED.items()}
-    known = {"review_files": [], "prices": {}, "estimate_basis": {}}
+    known = {"review_files": [], "params:prices": {}, "estimate_basis": {}}
     tables = given | models | free | typed | known
     for node in pipeline.nodes:  # in the order they can run; a runner forgets tables
         tables |= node.run({name: tables[name] for name in node.inputs})

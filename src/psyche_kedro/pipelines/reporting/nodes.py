@@ -20,11 +20,7 @@ from psyche_kedro.pipelines.reporting.funnel import (
 )
 from psyche_kedro.pipelines.reporting.parameters import ReportParameters
 from psyche_kedro.pipelines.reporting.published import read_published
-from psyche_kedro.pipelines.reporting.report import (
-    Report,
-    render_report,
-    summarise,
-)
+from psyche_kedro.pipelines.reporting.report import Report, render_report
 from psyche_kedro.pipelines.reporting.sections import Findings, Summaries
 from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 
@@ -82,7 +78,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
     params: ReportParameters,
     difficulty: DifficultyParameters,
 ) -> Report:
-    """Return the report, as one self-contained page and in Markdown.
+    """Return the report: one self-contained page, in Markdown, and for the terminal.
 
     Args:
         accounts: What became of every row.
@@ -118,19 +114,6 @@ def write_report(  # noqa: PLR0913 - the node's inputs
 
 def _toys(models: pl.DataFrame, below: int) -> list[str]:
     return models.filter(pl.col("parameters") < below)["role"].to_list()
-
-
-def summarise_report(
-    accounts: pl.DataFrame, funnel: pl.DataFrame, evaluation: Told
-) -> str:
-    """Return the funnel and the averages as a table for the terminal.
-
-    Args:
-        accounts: Of the chapters that have run; the others are named.
-        funnel: One row per stage.
-        evaluation: Every score; the averages are shown.
-    """
-    return summarise(funnel, evaluation["scores"], missing_chapters(accounts))
 
 
 def draw_funnel(funnel: pl.DataFrame) -> Any:

@@ -10,7 +10,6 @@ from psyche_kedro.pipelines.reporting.nodes import (
     draw_training,
     list_rejections,
     list_writers,
-    summarise_report,
     write_report,
 )
 
@@ -68,14 +67,8 @@ def _report() -> list[Node]:
             | _told("synthesis", "selection", "training", "evaluation")
             | PARAMS
             | {"difficulty": "params:selection.difficulty"},
-            outputs=["report_html", "report_md"],
+            outputs="report",
             name="write_report",
-        ),
-        Node(
-            summarise_report,
-            inputs=_named("accounts", "funnel") | _told("evaluation"),
-            outputs="report_summary",
-            name="summarise_report",
         ),
     ]
 

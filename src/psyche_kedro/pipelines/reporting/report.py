@@ -68,10 +68,11 @@ EXAMS = {
 
 
 class Report(NamedTuple):
-    """The same report twice."""
+    """The same report twice, and what the terminal shows of it."""
 
     html: str
     markdown: str
+    summary: str
 
 
 def render_report(findings: Findings) -> Report:
@@ -102,6 +103,7 @@ def render_report(findings: Findings) -> Report:
     return Report(
         html=templates.get_template("report.html.jinja").render(content),
         markdown=templates.get_template("report.md.jinja").render(content),
+        summary=summarise(findings),
     )
 
 
@@ -180,16 +182,9 @@ def privacy_line(findings: Findings) -> str:
     return f"De-identification: {', '.join(levels)}."
 
 
-def summarise(
-    funnel: pl.DataFrame, scores: pl.DataFrame, missing: Sequence[str]
-) -> str:
-    """Return the funnel and the averages as a table for the terminal.
-
-    Args:
-        funnel: One row per stage.
-        scores: Every score; the averages are shown.
-        missing: Chapters that have not run.
-    """
+def summarise(findings: Findings) -> str:
+    """Return the funnel and the averages as a table for the terminal."""
+    funnel, scores, missing = findings.funnel, findings.scores, findings.missing
     stages = [
         f"{r['stage']:<24}{count(r['rows']):>8}{count(r['rejected']):>10}"
         f"  {r['paper'] or ''}".rstrip()

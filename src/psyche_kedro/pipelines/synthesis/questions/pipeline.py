@@ -128,7 +128,7 @@ def _review() -> list[Node]:
                 "screened_questions": "screened_questions",
                 "params": "params:synthesis.review",
             },
-            outputs=["review_batch", "review_tasks", "review_config"],
+            outputs="review_batch",
             name="export_review_batch",
         ),
         Node(

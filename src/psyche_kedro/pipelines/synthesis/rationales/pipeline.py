@@ -65,7 +65,7 @@ def _choice() -> list[Node]:
                 "rationales": "rationales",
                 "rationale_rounds": "rationale_rounds",
                 "reasoning_samples": "reasoning_samples",
-                "prices": "prices",
+                "prices": "params:prices",
             },
             outputs="round_summary",
             name="summarise_rounds",
