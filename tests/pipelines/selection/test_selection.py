@@ -16,7 +16,8 @@ from psyche_kedro.pipelines.selection.nodes import (
     account_lengths,
     answer_as_students,
     audit_answer_keys,
-    build_sets,
+    build_grpo_set,
+    build_sft_set,
     decontaminate,
     describe_difficulty,
     find_repeated_examples,
@@ -256,20 +257,27 @@ def repeats_of(  # noqa: PLR0913 - what a test may change
 
 
 def sets_of(parts, hits=(), *, parameters=SETS, decontamination=THRESHOLD):
-    return build_sets(
-        **parts,
-        rationale_rounds=rounds_of(*parts["non_challenging"].rows(named=True)),
-        contamination_hits=tables.frame(tables.ContaminationHits, hits),
-        repeated_examples=repeats_of(
+    """Return the SFT set, the GRPO set, and the rejections of both."""
+    barred = {
+        "contamination_hits": tables.frame(tables.ContaminationHits, hits),
+        "repeated_examples": repeats_of(
             parts, hits, parameters=parameters, decontamination=decontamination
         ),
-        exam_case_prompt=EXAM,
-        exam_knowledge_prompt=EXAM,
-        counselling_prompt=SYSTEM,
-        knowledge_prompt=TEACHER,
-        parameters=parameters,
-        decontamination=decontamination,
+        "parameters": parameters,
+        "decontamination": decontamination,
+        "exam_case": EXAM,
+        "exam_knowledge": EXAM,
+    }
+    for_grpo = ("challenging", "exam_questions")
+    sft = build_sft_set(
+        **{name: part for name, part in parts.items() if name not in for_grpo},
+        **barred,
+        rationale_rounds=rounds_of(*parts["non_challenging"].rows(named=True)),
+        counselling=SYSTEM,
+        knowledge=TEACHER,
     )
+    grpo = build_grpo_set(**{name: parts[name] for name in for_grpo}, **barred)
+    return sft.examples, grpo.examples, pl.concat([sft.rejected, grpo.rejected])
 
 
 def split_of_difficulty(questions, answers, parameters=ALL_WRONG, *, hits=(), audit=()):

@@ -15,7 +15,8 @@ from psyche_kedro.pipelines.selection.nodes import (
     account_lengths,
     answer_as_students,
     audit_answer_keys,
-    build_sets,
+    build_grpo_set,
+    build_sft_set,
     choose_exemplars,
     decontaminate,
     describe_difficulty,
@@ -27,12 +28,16 @@ from psyche_kedro.pipelines.selection.nodes import (
     write_release,
 )
 
-PROMPTS = ("exam_case", "exam_knowledge", "counselling", "knowledge")
+EXAM = ("exam_case", "exam_knowledge")
 PUBLIC = ("empathetic_dialogues", "clean_public_samples", "exam_questions")
 
 PART = pl.col("detail").str.split(" ").list.first()
 """A rejected example's ``detail`` begins with the part it was meant for."""
-GRPO_PARTS = {"D_pc": "grpo_set", "D_cp": "grpo_set"}
+BARRED = ("contamination_hits", "repeated_examples")
+SETS = {
+    "parameters": "params:selection.sets",
+    "decontamination": "params:selection.decontamination",
+}
 
 ACCOUNT = (
     kept("exam_questions"),
@@ -43,11 +48,8 @@ ACCOUNT = (
     written("student_answers"),
     kept("sft_set", by="part"),
     kept("grpo_set", by="part"),
-    rejected(
-        "rejected_examples",
-        of=PART.replace_strict(GRPO_PARTS, default="sft_set"),
-        by=PART,
-    ),
+    rejected("rejected_sft_examples", of="sft_set", by=PART),
+    rejected("rejected_grpo_examples", of="grpo_set", by=PART),
     withheld("withheld_examples", by="detail"),
     beside(
         "answer_key_audit",
@@ -68,6 +70,10 @@ def create_pipeline() -> Pipeline:
 
 def _named(*names: str) -> dict[str, str]:
     return {name: name for name in names}
+
+
+def _prompts(*names: str) -> dict[str, str]:
+    return {name: f"params:prompts.{name}" for name in names}
 
 
 def _difficulty() -> list[Node]:
@@ -145,24 +151,32 @@ def _sets() -> list[Node]:
         Node(
             find_repeated_examples,
             inputs=_named(*parts, "held_out_questions", "useful_posts")
-            | {
-                "parameters": "params:selection.sets",
-                "deduplication": "params:synthesis.deduplication",
-                "decontamination": "params:selection.decontamination",
-            },
+            | SETS
+            | {"deduplication": "params:synthesis.deduplication"},
             outputs="repeated_examples",
             name="find_repeated_examples",
         ),
         Node(
-            build_sets,
-            inputs=_named(*parts, "rationale_rounds", "repeated_examples")
-            | {f"{name}_prompt": f"params:prompts.{name}" for name in PROMPTS}
-            | {
-                "parameters": "params:selection.sets",
-                "decontamination": "params:selection.decontamination",
-            },
-            outputs=["sft_set", "grpo_set", "rejected_examples"],
-            name="build_sets",
+            build_sft_set,
+            inputs=_named(
+                "non_challenging",
+                "rationale_rounds",
+                "empathetic_dialogues",
+                "clean_public_samples",
+                *BARRED,
+            )
+            | _prompts(*EXAM, "counselling", "knowledge")
+            | SETS,
+            outputs=["sft_set", "rejected_sft_examples"],
+            name="build_sft_set",
+        ),
+        Node(
+            build_grpo_set,
+            inputs=_named("challenging", "exam_questions", *BARRED)
+            | _prompts(*EXAM)
+            | SETS,
+            outputs=["grpo_set", "rejected_grpo_examples"],
+            name="build_grpo_set",
         ),
         Node(
             account_lengths,

@@ -158,13 +158,14 @@ def _conversation(
     return Candidate(example | {"messages": [system, *turns]}, source, fault)
 
 
-def sift(
+def sift(  # noqa: PLR0913 - what a set is made of
     candidates: Iterable[Candidate],
     *,
     shares: Mapping[Any, float],
     barred: Barred,
     variant: str,
     parameters: SetParameters,
+    node: str,
 ) -> Sifted:
     """Return the examples and the rejections; every candidate is one of them.
 
@@ -174,6 +175,7 @@ def sift(
         barred: Rows that enter no set.
         variant: What the composition is called.
         parameters: ``selection.sets``.
+        node: Who rejects.
     """
     reasons: list[Bar | None] = []
     seen: set[str] = set()
@@ -191,7 +193,7 @@ def sift(
             sifted.kept.append(example | {"split": split, "variant": variant})
         else:
             why = reason or Bar("not_in_variant")
-            sifted.rejected.append(_rejection(candidate, why))
+            sifted.rejected.append(_rejection(candidate, why, node))
     return sifted
 
 
@@ -221,11 +223,11 @@ def _drawn(
     }
 
 
-def _rejection(candidate: Candidate, bar: Bar) -> Row:
+def _rejection(candidate: Candidate, bar: Bar, node: str) -> Row:
     part = candidate.example["part"]
     return rejection(
         candidate.example["parent_id"],
-        "build_sets",
+        node,
         bar.reason,
         source=candidate.source,
         detail=f"{part} twin of {bar.twin}" if bar.twin else part,
