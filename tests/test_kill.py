@@ -37,11 +37,11 @@ def endpoint(log, latency: float):
         yield f"http://127.0.0.1:{port_of(log)}/v1"
     finally:
         server.terminate()
-        server.wait(timeout=10)
+        server.wait(timeout=60)
 
 
 def port_of(log) -> str:
-    for _ in range(300):
+    for _ in range(3_000):
         if found := re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text()):
             return found[1]
         time.sleep(0.1)
@@ -94,10 +94,10 @@ def resumed(tmp_path_factory):
         while first.poll() is None and of_round(2, asked(log)) < 40:
             time.sleep(0.01)
         first.send_signal(signal.SIGKILL)
-        killed = first.wait(timeout=30) == -signal.SIGKILL
+        killed = first.wait(timeout=300) == -signal.SIGKILL
         before = asked(log), stored(data)
         again = start(data, url)
-        assert again.wait(timeout=240) == 0
+        assert again.wait(timeout=900) == 0
     return data, killed, before, asked(log)
 
 

@@ -64,12 +64,12 @@ def running(store, project):
             assert log[-1], process.stderr.read()
         yield process, log[-1].split()[-1], "".join(log)
     finally:
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
 
 
 def kill(process):
     process.send_signal(signal.SIGKILL)
-    assert process.wait(timeout=60) == -signal.SIGKILL
+    assert process.wait(timeout=300) == -signal.SIGKILL
 
 
 def killed(store, project) -> str:

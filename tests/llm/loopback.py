@@ -35,6 +35,8 @@ class Behaviour:
 
     Attributes:
         text: Of the answer; ``None`` echoes the content.
+        until: Waited for before anything else, for a minute at the most: a test that
+            says what must have happened does not hang on how busy the machine is.
         latency: Seconds before the first byte.
         pieces: Into how many writes the body is torn, so that characters break.
         pause: Seconds between the pieces.
@@ -48,6 +50,7 @@ class Behaviour:
     finish_reason: str = "stop"
     model: str | None = None
     usage: bool = True
+    until: Callable[[], bool] = lambda: True
     latency: float = 0.0
     headers: Mapping[str, str] = field(default_factory=dict)
     pieces: int = 1
@@ -145,6 +148,7 @@ class LoopbackServer:
         self._open += 1
         self.most_in_flight = max(self.most_in_flight, self._open)
         try:
+            await _hold(behaviour.until)
             await asyncio.sleep(behaviour.latency)
             return await self._respond(request, ask, behaviour)
         finally:
@@ -193,6 +197,13 @@ class LoopbackServer:
         for start in range(0, len(body), step):
             await response.write(body[start : start + step])
             await asyncio.sleep(behaviour.pause)
+
+
+async def _hold(until: Callable[[], bool]) -> None:
+    for _ in range(6_000):
+        if until():
+            return
+        await asyncio.sleep(0.01)
 
 
 def completion_body(ask: Ask, behaviour: Behaviour) -> bytes:

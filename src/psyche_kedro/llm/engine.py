@@ -9,7 +9,9 @@ is missing, and stores each reply before it counts as done:
                  outcomes ◀────┴───── committed in groups ◀───┘
 
 The transport pulls, so no more than one chunk of requests and what is in flight are in
-memory at once, however long the iterable is.
+memory at once, however long the iterable is. It is given no further call while
+``MOST_UNCOMMITTED`` replies wait for the disk: a kill therefore costs what was in
+flight and that many replies at the most, however slow the machine is.
 """
 
 import base64
@@ -51,6 +53,8 @@ _BACKLOG: Final = 4096
 # A slow stream of replies shall not wake the disk for each, and a kill not cost many.
 _LINGER_SECONDS: Final = 0.05
 _ENOUGH: Final = 32
+MOST_UNCOMMITTED: Final = 64
+"""Replies received and not yet stored with which another request may still go out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,7 @@ class Engine:
         with heap_set_aside(), self._store.open() as stored:
             with _Committer(self._store, batch.settle) as committer:
                 calls = map(self._address, requests)
-                missing = batch.missing(calls, stored)
+                missing = batch.missing(calls, stored, committer.await_room)
                 self._transport.send(missing, partial(self._deliver, committer))
             stored.add_hits(self.name, batch.hits)
         progress.end()
@@ -193,7 +197,12 @@ class _Batch:
         self._remembered = 0
         self.hits: Counter[str] = Counter()
 
-    def missing(self, calls: Iterator[Call], stored: StoreSession) -> Iterator[Call]:
+    def missing(
+        self,
+        calls: Iterator[Call],
+        stored: StoreSession,
+        await_room: Callable[[], None],
+    ) -> Iterator[Call]:
         """Yield what the store cannot answer, until a budget is spent."""
         while chunk := _take_chunk(calls):
             fresh = self._board.expect(chunk)
@@ -204,6 +213,7 @@ class _Batch:
             for call in fresh:
                 if call.key in found:
                     continue
+                await_room()
                 if spent := self._account.spent():
                     self._spent = spent
                     return
@@ -385,15 +395,34 @@ class _Committer:
         self._error: BaseException | None = None
         self._ended = False
         self._ripe = threading.Event()
+        self._uncommitted = 0
+        self._committed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="reply-store")
 
     def put(self, delivery: _Delivery) -> None:
         """Hand one delivery over; waits while the disk is far behind."""
-        if self._error is not None:
-            raise self._error
+        self._raise_error()
+        with self._committed:
+            self._uncommitted += 1
         self._queue.put(delivery)
         if self._queue.qsize() >= _ENOUGH:
             self._ripe.set()
+
+    def await_room(self) -> None:
+        """Wait until fewer than ``MOST_UNCOMMITTED`` deliveries are uncommitted.
+
+        What is in flight meanwhile stays so: nothing of it is received and lost.
+        """
+        with self._committed:
+            self._committed.wait_for(self._has_room)
+        self._raise_error()
+
+    def _has_room(self) -> bool:
+        return self._uncommitted < MOST_UNCOMMITTED or self._error is not None
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -416,9 +445,16 @@ class _Committer:
             with self._store.open() as session:
                 for group in self._groups():
                     self._settle(group, session)
+                    self._release(len(group))
         except BaseException as error:
             self._error = error
+            self._release(0)
             self._drain()
+
+    def _release(self, count: int) -> None:
+        with self._committed:
+            self._uncommitted -= count
+            self._committed.notify_all()
 
     def _groups(self) -> Iterator[list[_Delivery]]:
         while not self._ended:

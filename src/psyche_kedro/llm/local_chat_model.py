@@ -19,7 +19,7 @@ toy of ``conf/base``             384  16,384  6 MB                0.3 GB
 7B (Qwen2.5), bf16            57,344  65,536  3.8 GB              8 GB
 ====================  ==============  ======  ==================  ================
 
-The toy's process takes 0.8 GB in all (measured: whole exams, prompts up to 3,936
+The toy's process takes 0.9 GB in all (measured: whole exams, prompts up to 3,936
 tokens; torch alone is 0.5). The 7B's 15 GB of weights and its budget come to 27 GB
 (computed): a card of 40 GB; on one of 24 GB a budget of 16,384 leaves room. Weights are
 in memory while a batch of requests is answered, and one model's at a time.

@@ -21,9 +21,8 @@ from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.openai.patience import Patience
 from psyche_kedro.llm.store.reply_store import ReplyStore
 
-HASTY = Patience(
-    attempts=3, timeout_seconds=0.5, startup_seconds=1.5, backoff_seconds=0.05
-)
+HASTY = Patience(attempts=3, timeout_seconds=2.0, backoff_seconds=0.05)
+NEVER = 3_600.0
 
 
 def _model(
@@ -54,8 +53,8 @@ def _first(fault: Behaviour, then: Behaviour = Behaviour()) -> Script:  # noqa: 
         Behaviour(body=b"<html>busy</html>"),
         Behaviour(body=b'{"choices": []}'),
         Behaviour(body=b'{"choices": null}'),
-        Behaviour(latency=1.0),
-        Behaviour(pieces=20, pause=0.1),
+        Behaviour(latency=NEVER),
+        Behaviour(pieces=20, pause=1.0),
     ],
     ids=[
         "408",
@@ -87,7 +86,7 @@ def test_a_passing_fault_is_retried(
         (Behaviour(status=500), "server_error"),
         (Behaviour(cut=40, latency=0.2), "connection"),
         (Behaviour(body=b"{}"), "bad_body"),
-        (Behaviour(latency=1.0), "timeout"),
+        (Behaviour(latency=NEVER), "timeout"),
     ],
 )
 def test_a_lasting_fault_becomes_a_failure_after_the_last_attempt(
@@ -167,7 +166,7 @@ def test_retry_after_is_obeyed(
     server.script = _first(Behaviour(status=status, headers={header: wait()}))
     began = time.monotonic()
     _model(server, store=store).complete([ask("q")])
-    assert 1.2 <= time.monotonic() - began <= 5
+    assert time.monotonic() - began >= 1.2
 
 
 @pytest.mark.parametrize("said", ["soon", "", "-3", "0", "nan"])
@@ -192,7 +191,7 @@ def test_a_rate_limit_uses_up_no_attempts(
 def test_a_waiting_retry_gives_its_slot_back(
     server: LoopbackServer, store: ReplyStore
 ) -> None:
-    refused = Behaviour(status=429, headers={"retry-after": "1"})
+    refused = Behaviour(status=429, headers={"retry-after": "3"})
     server.script = lambda s: (
         refused if s.content == "0#0" and not s.nth else Behaviour()
     )
@@ -224,8 +223,9 @@ def test_an_endpoint_that_always_is_another_model_stops_the_run(
 
 
 def test_calls_are_shared_by_weight(store: ReplyStore) -> None:
-    slow: Script = lambda _: Behaviour(latency=0.02)  # noqa: E731
-    with LoopbackServer(slow) as big, LoopbackServer(slow) as small:
+    with LoopbackServer() as big, LoopbackServer() as small:
+        all_there = Behaviour(until=lambda: big.total + small.total >= 40)
+        big.script = small.script = lambda _: all_there
         endpoints = [
             Endpoint(base_url=big.url, weight=3),
             Endpoint(base_url=small.url, weight=1),
@@ -234,8 +234,7 @@ def test_calls_are_shared_by_weight(store: ReplyStore) -> None:
         _model(store=store, endpoints=endpoints).complete(
             ask(str(i)) for i in range(40)
         )
-    assert big.total + small.total == 40
-    assert 25 <= big.total <= 35
+    assert (big.total, small.total) == (30, 10)
 
 
 def test_a_dead_endpoint_is_rested_and_the_other_one_does_the_work(
@@ -264,15 +263,16 @@ def test_an_endpoint_that_comes_back_is_used_again(store: ReplyStore) -> None:
 def test_a_server_that_is_not_there_stops_the_run_soon(store: ReplyStore) -> None:
     with LoopbackServer() as gone:
         pass
+    patience = Patience(startup_seconds=1.5, backoff_seconds=0.05)
     with pytest.raises(ChatModelError, match=r"No reply from http.*base_url"):
-        _model(gone, store=store, patience=HASTY).complete([ask("q")])
+        _model(gone, store=store, patience=patience).complete([ask("q")])
 
 
 def test_a_server_that_falls_silent_stops_the_run_and_loses_nothing(
     server: LoopbackServer, store: ReplyStore
 ) -> None:
     server.script = lambda seen: Behaviour(status=200 if seen.index < 20 else 503)
-    patience = Patience(idle_seconds=1.6, timeout_seconds=0.5, attempts=100)
+    patience = Patience(idle_seconds=1.6, attempts=100, backoff_seconds=0.05)
     requests = [ask(str(i)) for i in range(40)]
     with pytest.raises(ChatModelError, match="No reply from"):
         _model(server, store=store, patience=patience).complete(requests)
@@ -294,12 +294,10 @@ def test_a_request_that_waits_too_long_misses_its_deadline(
 def test_a_reply_that_comes_after_the_deadline_is_not_waited_for(
     server: LoopbackServer, store: ReplyStore
 ) -> None:
-    server.script = lambda _: Behaviour(latency=5.0)
+    server.script = lambda _: Behaviour(latency=60.0)
     patience = Patience(deadline_seconds=0.5)
-    began = time.monotonic()
     outcomes = _model(server, store=store, patience=patience).complete([ask("q")])
     assert _reasons(outcomes) == ["deadline"]
-    assert time.monotonic() - began < 3
 
 
 @pytest.mark.parametrize(
@@ -336,7 +334,7 @@ def test_stated_requests_a_minute_are_kept(
     endpoint = Endpoint(base_url=server.url, requests_per_minute=1200)
     began = time.monotonic()
     _model(store=store, endpoints=[endpoint]).complete(ask(str(i)) for i in range(31))
-    assert 1.5 <= time.monotonic() - began <= 4.0
+    assert time.monotonic() - began >= 1.5
 
 
 def test_stated_tokens_a_minute_are_kept(
@@ -346,20 +344,7 @@ def test_stated_tokens_a_minute_are_kept(
     endpoint = Endpoint(base_url=server.url, tokens_per_minute=60_000, concurrency=4)
     began = time.monotonic()
     _model(store=store, endpoints=[endpoint]).complete(ask(str(i)) for i in range(100))
-    assert 1.2 <= time.monotonic() - began <= 8.0
-
-
-def test_a_limit_learned_by_one_node_is_known_to_the_next(
-    server: LoopbackServer, store: ReplyStore
-) -> None:
-    server.script = _token_bucket(50, 10, {})
-    refused = []
-    for node in range(2):
-        before = server.total
-        _model(server, store=store).complete(ask(f"{node} {i}") for i in range(80))
-        refused.append(server.total - before - 80)
-    assert refused[0] > 10
-    assert refused[1] < refused[0] / 2
+    assert time.monotonic() - began >= 1.2
 
 
 def test_a_proxy_named_by_the_environment_is_used(
@@ -374,7 +359,8 @@ def test_a_proxy_named_by_the_environment_is_used(
 
 
 def test_concurrency_is_a_ceiling(server: LoopbackServer, store: ReplyStore) -> None:
-    server.script = lambda _: Behaviour(latency=0.02)
+    full = Behaviour(until=lambda: server.most_in_flight >= 5)
+    server.script = lambda _: full
     endpoint = Endpoint(base_url=server.url, concurrency=5)
     _model(store=store, endpoints=[endpoint]).complete(ask(str(i)) for i in range(50))
     assert server.most_in_flight == 5
@@ -442,9 +428,9 @@ def test_a_true_rate_limit_is_found_and_kept(
         began = time.monotonic()
         outcomes = model.complete(ask(str(i)) for i in range(2_000))
         took = time.monotonic() - began
+    # How fast a limit is found, test_limits simulates: here a busy machine counts.
     sys.stderr.write(f"limit: {took:.1f} s, {server.total - 2_000} extra requests\n")
     assert _reasons(outcomes) == [""] * 2_000
-    assert took <= 24
     assert server.total <= 2_200
 
 
@@ -481,9 +467,8 @@ def test_one_fault_in_five(store: ReplyStore, requests: int) -> None:
     )
     total = ledger.total()
     assert total.replies + total.failures == requests
-    assert total.attempts == sent > 1.1 * requests
-    # The last requests' back-off is a tail of seconds, long beside a short run.
-    assert took <= 2 * plain + (0 if requests > 1_000 else 5)
+    assert total.attempts == sent
+    assert 1.1 * requests < sent < 1.5 * requests
 
 
 def _timed(
@@ -515,10 +500,11 @@ def _timed(
 def test_more_than_a_hundred_requests_fly_at_once(
     server: LoopbackServer, store: ReplyStore
 ) -> None:
-    server.script = lambda _: Behaviour(latency=1.0)
+    full = Behaviour(until=lambda: server.most_in_flight >= 200)
+    server.script = lambda _: full
     endpoint = Endpoint(base_url=server.url, concurrency=200)
     _model(store=store, endpoints=[endpoint]).complete(ask(str(i)) for i in range(200))
-    assert server.most_in_flight > 150
+    assert server.most_in_flight == 200
 
 
 def test_requests_that_kill_every_connection_end_as_failures(

@@ -1,7 +1,7 @@
 """A second copy of a slow request: only where asked for, once, and counted."""
 
-import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from asking import ask
@@ -18,7 +18,7 @@ from psyche_kedro.llm.openai.patience import Patience
 from psyche_kedro.llm.prices import Budget, Price
 from psyche_kedro.llm.store.reply_store import ReplyStore
 
-SLOW = Behaviour(text="slow", latency=3.0)
+SLOW = Behaviour(text="slow", latency=60.0)
 HEDGED = Patience(hedge_after_seconds=0.1, backoff_seconds=0.05)
 PRICE = Price(input=4.0, output=12.0, currency="CNY", as_of="2026-11")
 
@@ -37,6 +37,11 @@ def _model(
         patience=patience,
         account=account or Account("teacher", ledger=Ledger()),
     )
+
+
+def _once_hedged(server: LoopbackServer, **fields: Any) -> Behaviour:
+    """Answer when the second copy is there, and no sooner."""
+    return Behaviour(until=lambda: server.total >= 2, **fields)
 
 
 def _slow_first(then: Behaviour) -> Script:
@@ -58,9 +63,7 @@ def test_a_slow_first_copy_is_outrun_and_one_reply_is_stored(
     server: LoopbackServer, store: ReplyStore
 ) -> None:
     server.script = _slow_first(Behaviour(text="quick"))
-    began = time.monotonic()
     (reply,) = _model(server, store=store).complete([ask("q")])
-    assert time.monotonic() - began < 2.0
     assert isinstance(reply, Reply)
     assert reply.text == "quick"
     assert server.total == 2
@@ -71,7 +74,7 @@ def test_a_slow_first_copy_is_outrun_and_one_reply_is_stored(
 def test_the_first_copy_is_taken_where_it_comes_first(
     server: LoopbackServer, store: ReplyStore
 ) -> None:
-    first = Behaviour(text="first", latency=0.4)
+    first = _once_hedged(server, text="first")
     server.script = lambda seen: first if seen.index == 0 else SLOW
     (reply,) = _model(server, store=store).complete([ask("q")])
     assert isinstance(reply, Reply)
@@ -89,7 +92,7 @@ def test_nothing_is_hedged_by_default(
 def test_a_request_answered_in_time_is_not_hedged(
     server: LoopbackServer, store: ReplyStore
 ) -> None:
-    patience = Patience(hedge_after_seconds=5)
+    patience = Patience(hedge_after_seconds=300)
     _model(server, store=store, patience=patience).complete(
         ask(str(i)) for i in range(20)
     )
@@ -108,14 +111,14 @@ def test_the_copy_goes_to_another_endpoint(
 def test_a_request_is_hedged_once_however_long_it_takes(
     server: LoopbackServer, store: ReplyStore
 ) -> None:
-    server.script = lambda _: Behaviour(latency=0.8)
+    server.script = lambda _: _once_hedged(server, latency=0.5)
     _model(server, store=store).complete([ask("q")])
     assert server.total == 2
 
 
 def test_a_retry_is_not_hedged_again(server: LoopbackServer, store: ReplyStore) -> None:
-    server.script = lambda seen: Behaviour(
-        status=500 if seen.nth < 2 else 200, latency=0.3
+    server.script = lambda seen: _once_hedged(
+        server, status=500 if seen.nth < 2 else 200, latency=0.3
     )
     outcomes = _model(server, store=store).complete([ask("q")])
     assert isinstance(outcomes[0], Reply)
@@ -125,7 +128,7 @@ def test_a_retry_is_not_hedged_again(server: LoopbackServer, store: ReplyStore) 
 def test_a_fault_of_one_copy_waits_for_the_other(
     server: LoopbackServer, store: ReplyStore
 ) -> None:
-    first = Behaviour(text="first", latency=0.6)
+    first = _once_hedged(server, text="first", latency=0.3)
     refused = Behaviour(status=400)
     server.script = lambda seen: first if seen.index == 0 else refused
     (reply,) = _model(server, store=store).complete([ask("q")])
@@ -136,7 +139,7 @@ def test_a_fault_of_one_copy_waits_for_the_other(
 def test_two_copies_that_fail_are_one_failure(
     server: LoopbackServer, store: ReplyStore
 ) -> None:
-    server.script = lambda _: Behaviour(status=400, latency=0.3)
+    server.script = lambda _: _once_hedged(server, status=400)
     (failure,) = _model(server, store=store).complete([ask("q")])
     assert isinstance(failure, Failure)
     assert (failure.reason, server.total) == ("bad_request", 2)
@@ -195,7 +198,7 @@ def test_many_slow_requests_are_each_hedged_at_most_once(
     requests = [ask(str(i)) for i in range(300)]
     outcomes = _model(server, store=store).complete(requests)
     assert [o.text for o in outcomes] == [f"{i}#0" for i in range(300)]
-    assert set(server.seen.values()) == {1, 2}
+    assert max(server.seen.values()) == 2
 
 
 def test_a_batch_is_never_hedged(store: ReplyStore) -> None:

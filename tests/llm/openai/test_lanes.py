@@ -3,7 +3,7 @@
 import pytest
 
 from psyche_kedro.llm import ChatRequest, Message, Usage
-from psyche_kedro.llm.engine import Answer, Call
+from psyche_kedro.llm.engine import Answer, Call, Fault
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.openai.lanes import Lane
 
@@ -37,3 +37,14 @@ def test_what_pictures_cost_is_learned_from_the_replies(lane: Lane) -> None:
     later = lane.begin(call(AS_PARTS), 0.0)
     assert first.reserved < 600
     assert later.reserved == pytest.approx(300 + 2_000 + 500, rel=0.01)
+
+
+def test_a_limit_learned_by_one_node_is_known_to_the_next(lane: Lane) -> None:
+    for number in range(400):
+        now = number / 100
+        said = Fault("rate_limited", "") if number % 2 else Answer("ja")
+        lane.note(said, now, lane.begin(call(AS_TEXT), now))
+    assert lane.pace.learned
+    assert Lane(lane.endpoint, client=None).pace.rate == lane.pace.rate
+    elsewhere = Endpoint(base_url="http://elsewhere/v1")
+    assert Lane(elsewhere, client=None).pace.rate is None

@@ -841,6 +841,18 @@ def test_a_twin_is_the_same_whatever_its(changes):
     ]
 
 
+def test_a_scan_that_misreads_options_is_a_twin_though_their_order_changes():
+    read, misread = (
+        [{"label": a, "text": t} for a, t in zip("ABCD", texts, strict=True)]
+        for texts in (["6±2", "6±1", "7±1", "7±2"], ["6-+2", "6±1", "7±I", "7+2"])
+    )
+    ours = reasoned("短时记忆的容量平均是多少个组块") | {"options": misread}
+    made = parts(hard=[ours], exam=[copied(ours, options=read)])
+    assert told(repeats_of(made)) == [
+        ("D_cp", "duplicate", "D_pc", ours["question_id"])
+    ]
+
+
 def test_a_reworded_twin_is_a_near_duplicate():
     ours = reasoned(STEM_OF_TWINS)
     reworded = copied(ours, stem=STEM_OF_TWINS.replace("三个条件", "三个基本条件"))

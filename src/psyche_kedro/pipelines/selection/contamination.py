@@ -81,7 +81,8 @@ def question_texts(questions: pl.DataFrame, id_column: str) -> pl.DataFrame:
         .str.strip_chars()
     )
     texts = pl.element().struct.field("text")
-    options = pl.col("options").list.eval(texts).list.sort().list.join("\n")
+    # Sorted as they are compared: a scan's 7+2 stands where the book's 7±2 does.
+    options = pl.col("options").list.eval(normalised(texts)).list.sort().list.join("")
     parts = questions.select(id_column, "case_text", bare=bare, options=options)
     is_long = pl.col("bare").str.len_chars() > _LONG_STEM
     split = parts.with_columns(
@@ -90,7 +91,7 @@ def question_texts(questions: pl.DataFrame, id_column: str) -> pl.DataFrame:
     )
     question = pl.coalesce("last", "bare").str.replace(_LEADING_TAG, "")
     case, stem = normalised(pl.col("case_text")), normalised(pl.col("bare"))
-    choices, asked = normalised(pl.col("options")), normalised(question)
+    choices, asked = pl.col("options"), normalised(question)
     return split.select(
         id=pl.col(id_column),
         stem=stem,

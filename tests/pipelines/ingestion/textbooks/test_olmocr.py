@@ -71,7 +71,7 @@ def read(script: Callable[[Ask], Answer], tmp_path, files=None, parameters=PARAM
             "olmocr",
             endpoints=[Endpoint(base_url=server.url)],
             store=ReplyStore(tmp_path / "replies.sqlite"),
-            patience=Patience(attempts=4, deadline_seconds=20),
+            patience=Patience(attempts=4),
         )
         read = read_textbooks(files or [scan(3)], model, parameters)
     return read.pages, read.unreadable, server
