@@ -131,3 +131,29 @@ def test_a_second_teacher_for_rationales_is_four_lines(
     together = refined.join(solved, on="question_id", suffix="_solver")
     assert {*solved["model"]} == {"offline-teacher", "second"}
     assert together["model"].equals(together["model_solver"], check_names=False)
+
+
+def test_a_model_under_test_is_one_name_and_rewrites_no_other(
+    conf: Path, data: Path, server: LoopbackServer
+) -> None:
+    parts = data / "07_model_output" / "predictions"
+    nodes = ("evaluation.write_exam_papers", "evaluation.answer_benchmarks")
+    before = {path.name: path.stat().st_ino for path in parts.glob("*.parquet")}
+    add_model(
+        conf / "base/catalog/models.yml",
+        "evaluated_models",
+        "new:",
+        "  type: psyche_kedro.datasets.OpenAIChatModelDataset",
+        "  model: second",
+        f"  base_url: {server.url}",
+        f"  store: {data / 'replies.sqlite'}",
+    )
+    after = run(conf, data, *nodes, env="local")
+    predictions = after.table("predictions")
+    assert set(predictions.filter(role="new")["model"]) == {"second"}
+    counts = predictions.group_by("role").len()
+    assert counts["role"].n_unique() == len(before) + 1
+    assert counts["len"].n_unique() == 1, "every model sits the same exam"
+    assert sum(server.seen.values()) == counts["len"][0], "no other model is asked"
+    kept = {path.name: path.stat().st_ino for path in parts.glob("*.parquet")}
+    assert {name: kept[name] for name in before} == before

@@ -48,13 +48,27 @@ def test_a_part_that_changed_is_written_again(tmp_path: Path) -> None:
     assert dataset(tmp_path).load().equals(table(a=1, b=3))
 
 
-def test_a_part_that_is_gone_is_not_read_and_the_log_says_so(
+def test_a_part_that_is_gone_is_not_read_its_file_stays_and_the_log_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     dataset(tmp_path).save(table(a=1, b=2))
+    before = written(tmp_path)
     dataset(tmp_path).save(table(a=1))
     assert dataset(tmp_path).load().equals(table(a=1))
-    assert "role has no 'b' any more: its 1 rows are removed" in caplog.text
+    assert "scores no longer has role 'b': the files stay in" in caplog.text
+    assert written(tmp_path) == before
+    caplog.clear()
+    dataset(tmp_path).save(table(a=1))
+    assert not caplog.records, "it is said once"
+
+
+def test_a_part_that_comes_back_unchanged_is_not_written_again(tmp_path: Path) -> None:
+    dataset(tmp_path).save(table(a=1, b=2))
+    before = written(tmp_path)
+    for scores in ({"a": 1}, {"a": 1, "b": 2}):
+        dataset(tmp_path).save(table(**scores))
+    assert dataset(tmp_path).load().equals(table(a=1, b=2))
+    assert written(tmp_path) == before
 
 
 def test_a_table_without_rows_keeps_its_columns(

@@ -2,6 +2,8 @@
 
 import json
 import logging
+from collections.abc import Collection
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
@@ -20,9 +22,10 @@ _LOG = logging.getLogger(__name__)
 class PartitionedTableDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
     """A polars frame, saved and loaded whole, whose parts are files of their own.
 
-    A part that has not changed is not written again. One that is no longer in the table
-    goes, and the log says so: what a removed model once answered is never read as if it
-    still belonged to the rest. ``parts.json`` names the parts in the table's order.
+    ``parts.json`` names the parts in the table's order. A part that has not changed is
+    not written again. The file of one that is no longer in the table stays, and the log
+    says so; it is not read: what a model that is no longer asked once answered is never
+    taken for a part of the rest.
 
     Examples:
         ```yaml
@@ -74,7 +77,7 @@ class PartitionedTableDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         return pl.concat(saved[name] for name in self._index())
 
     def save(self, data: pl.DataFrame) -> None:
-        """Write what changed, and remove the parts that the table no longer has."""
+        """Write what changed, and what the table consists of."""
         saved = self._saved()
         parts = self._split(data)
         changed = {
@@ -83,9 +86,8 @@ class PartitionedTableDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
             if name not in saved or not part.equals(saved[name])
         }
         self._parts.save(changed)
+        self._tell_left(parts)
         self._write_index(list(parts))
-        for name in sorted(saved.keys() - parts.keys()):
-            self._remove(name, saved[name])
 
     def _split(self, data: pl.DataFrame) -> dict[str, pl.DataFrame]:
         """Return the parts by file name; a table without rows is one part without."""
@@ -98,6 +100,8 @@ class PartitionedTableDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         return {name: load() for name, load in parts.items()}
 
     def _index(self) -> list[str]:
+        if not self._exists():
+            return []
         return list(json.loads(self._fs.cat(f"{self._folder}/{INDEX}")))
 
     def _write_index(self, names: list[str]) -> None:
@@ -105,16 +109,17 @@ class PartitionedTableDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         self._fs.pipe(f"{target}.partial", json.dumps(names).encode())
         self._fs.mv(f"{target}.partial", target)
 
-    def _remove(self, name: str, part: pl.DataFrame) -> None:
-        if not part.is_empty():
+    def _tell_left(self, parts: Collection[str]) -> None:
+        """Say which parts the table had and no longer has."""
+        left = [name for name in self._index() if name and name not in parts]
+        if left:
             _LOG.warning(
-                "%s has no '%s' any more: its %d rows are removed from %s.",
+                "%s no longer has %s '%s': the files stay in %s and are not read.",
+                PurePath(self._path).name,
                 self._by,
-                part[self._by][0],
-                part.height,
+                "', '".join(left),
                 self._path,
             )
-        self._fs.rm(f"{self._folder}/{name}.parquet")
 
     def _exists(self) -> bool:
         return bool(self._fs.exists(f"{self._folder}/{INDEX}"))
