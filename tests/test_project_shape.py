@@ -52,6 +52,12 @@ def test_every_dataset_of_the_graph_is_declared(env):
     assert not {n for n in datasets() if n not in catalog}
 
 
+def test_a_misspelt_dataset_is_refused():
+    # A factory that takes any name would keep what no node reads.
+    catalog = catalog_of("local")
+    assert not {n for n in datasets() if f"{n}s" in catalog}
+
+
 def test_every_catalog_entry_is_used_by_the_graph():
     loader = OmegaConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
     names = {n for n in loader["catalog"] if "{" not in n and not n.startswith("_")}
