@@ -52,6 +52,12 @@ def test_every_dataset_of_the_graph_is_declared(env):
     assert not {n for n in datasets() if n not in catalog}
 
 
+def test_a_misspelt_dataset_is_refused():
+    # A factory that takes any name would keep what no node reads.
+    catalog = catalog_of("local")
+    assert not {n for n in datasets() if f"{n}s" in catalog}
+
+
 def test_every_catalog_entry_is_used_by_the_graph():
     loader = OmegaConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
     names = {n for n in loader["catalog"] if "{" not in n and not n.startswith("_")}
@@ -130,7 +136,7 @@ def test_chapters_are_the_papers_and_the_report_in_reading_order():
 
 def test_evaluation_takes_along_what_reads_and_cleans_the_benchmarks():
     alone = CHAPTERS["evaluation"]
-    models = {"teacher_model", "judge_model", "student_a_model"}
+    models = {"evaluated_models", "judge_model"}
     trained = {"base_model@chat", "sft_model@chat", "grpo_model@chat"}
     inputs = {n for n in alone.inputs() if not n.startswith("params:")}
     assert inputs == models | trained | {"benchmark_files"}
@@ -168,11 +174,10 @@ def _says_why(model) -> bool:
 def test_evaluation_depends_on_training_in_the_graph():
     nodes = PIPELINES["__default__"].nodes
     order = {n.short_name: i for i, n in enumerate(nodes)}
-    for role, trainer in {"sft": "train_sft", "grpo": "train_grpo"}.items():
-        answering = f"answer_benchmarks_as_{role}"
-        upstream = PIPELINES["__default__"].to_nodes(f"evaluation.{answering}")
+    upstream = PIPELINES["__default__"].to_nodes("evaluation.answer_benchmarks")
+    for trainer in ("make_base_model", "train_sft", "train_grpo"):
         assert trainer in {n.short_name for n in upstream.nodes}
-        assert order[trainer] < order[answering]
+        assert order[trainer] < order["answer_benchmarks"]
 
 
 def test_the_registry_imports_no_heavy_library():
