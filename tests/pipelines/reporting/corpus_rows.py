@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
 from psyche_kedro.pipelines.reporting.sections import Summaries
 from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
@@ -26,9 +25,7 @@ from psyche_kedro.tables import (
 ROOT = Path(__file__).parents[3]
 PRIVATE = "我叫王小明"
 DIFFICULTY = DifficultyParameters(
-    **yaml.safe_load(
-        (ROOT / "conf/base/parameters/selection.yml").read_text(encoding="utf-8")
-    )["selection"]["difficulty"]
+    rule="all_wrong", pass_rate=0.5, seed=42, hold_out_audited=False, group_size=5
 )
 
 
