@@ -1,25 +1,24 @@
 """Chat models as catalog entries, one per role; loading one asks nothing."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
 from kedro.io import AbstractDataset, DatasetError
-from kedro.utils import find_kedro_project
 from pydantic import BaseModel, ValidationError
 
 from psyche_kedro.errors import ChatModelError
+from psyche_kedro.files.project import in_project
 from psyche_kedro.llm import ChatModel
 from psyche_kedro.llm.accounts import Account
-from psyche_kedro.llm.openai.completions import (
-    CountTokens,
-    estimate_from_characters,
-    read_tokenizer,
-)
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.openai.patience import Patience
 from psyche_kedro.llm.prices import Budget, read_prices
 from psyche_kedro.llm.store.reply_store import ReplyStore
+from psyche_kedro.text.tokens import (
+    CountTokens,
+    estimate_from_characters,
+    read_tokenizer,
+)
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -272,11 +271,3 @@ def _with_key(
 ) -> dict[str, Any]:
     own = {name: value for name, value in fields.items() if name != "credentials"}
     return {**own, "api_key": (credentials or {}).get("api_key") or None}
-
-
-def in_project(path: str) -> Path:
-    """Return ``path`` below the project's root, wherever the command was typed.
-
-    Kedro does this for keys called ``filepath`` only.
-    """
-    return (find_kedro_project(Path.cwd()) or Path.cwd()) / path

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome
-from psyche_kedro.llm.heap import heap_set_aside
 from psyche_kedro.pipelines.synthesis.parameters import RationaleParameters
 from psyche_kedro.pipelines.synthesis.provenance import made_by, tokens_of
 from psyche_kedro.pipelines.synthesis.rationales import choice, rounds
@@ -41,7 +40,6 @@ class _Played(NamedTuple):
 # ---- attempts --------------------------------------------------------------------
 
 
-@heap_set_aside()
 def write_rationales(
     reviewed_questions: pl.DataFrame,
     *,
@@ -118,7 +116,6 @@ def _attempt_row(
 # ---- rounds ----------------------------------------------------------------------
 
 
-@heap_set_aside()
 def refine_rationales(  # noqa: PLR0913 - the node's inputs
     reviewed_questions: pl.DataFrame,
     rationales: pl.DataFrame,
@@ -259,7 +256,6 @@ def _played(  # noqa: PLR0913 - what a round consists of
 # ---- choice ----------------------------------------------------------------------
 
 
-@heap_set_aside()
 def choose_best_rationales(
     reviewed_questions: pl.DataFrame,
     rationale_rounds: pl.DataFrame,
