@@ -35,6 +35,7 @@ from psyche_kedro.pipelines.evaluation.protocols import (
 from psyche_kedro.pipelines.evaluation.scoring import score_counselling, score_exams
 from psyche_kedro.pipelines.selection.exams import count_exams, exam_items, has_key
 from psyche_kedro.prompts import Prompt
+from psyche_kedro.questions import option_texts
 from psyche_kedro.tables import (
     CHOICE_TYPES,
     ExamSummary,
@@ -140,7 +141,7 @@ def _answer(asked: Asked, outcome: Outcome) -> dict[str, Any]:
     said = {"text": outcome.text, "reasoning": outcome.reasoning or None}
     if asked.item["type"] not in CHOICE_TYPES:
         return said | {"prediction": [], "outcome": "open"}
-    texts = {option["label"]: option["text"] for option in asked.item["options"]}
+    texts = option_texts(asked.item)
     choice = read_choice(outcome.text, list(texts), texts=texts)
     read = "read" if choice.labels else "unread"
     return said | {"prediction": sorted(choice.labels), "outcome": read}

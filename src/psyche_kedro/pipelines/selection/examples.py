@@ -13,7 +13,7 @@ import polars as pl
 
 from psyche_kedro.pipelines.selection.contamination import question_texts
 from psyche_kedro.prompts import TYPE_NAMES, Prompt, render_question
-from psyche_kedro.tables import CHOICE_TYPES, content_id
+from psyche_kedro.tables import content_id
 
 Messages = list[dict[str, str]]
 
@@ -36,18 +36,6 @@ def exam_messages(question: Mapping[str, Any], prompts: ExamPrompts) -> Messages
 def reasoned_answer(rationale: str, gold: list[str]) -> str:
     """Return the completion that SFT teaches: one thought, then the letters."""
     return f"<think>\n{rationale.strip()}\n</think>\n{''.join(gold)}"
-
-
-def question_fault(question: Mapping[str, Any]) -> str | None:
-    """Return why a question makes no example with a checkable answer, as a slug."""
-    if question["type"] not in CHOICE_TYPES:
-        return "open_question"
-    labels = [option["label"] for option in question["options"]]
-    if not question["gold"]:
-        return "no_gold"
-    if not set(question["gold"]) <= set(labels):
-        return "gold_not_in_options"
-    return None
 
 
 def spoken_turns(messages: Messages) -> Messages:

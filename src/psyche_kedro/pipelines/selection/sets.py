@@ -16,13 +16,13 @@ from psyche_kedro.pipelines.selection.examples import (
     Messages,
     dialogue_fault,
     exam_messages,
-    question_fault,
     question_groups,
     reasoned_answer,
     split_of,
     spoken_turns,
 )
 from psyche_kedro.pipelines.selection.parameters import SetParameters, Variant
+from psyche_kedro.questions import key_fault, option_texts
 from psyche_kedro.tables import content_id, rejection
 
 Row = dict[str, Any]
@@ -93,7 +93,7 @@ def reasoning_candidates(
             *exam_messages(question, exams),
             {"role": "assistant", "content": answer},
         ]
-        fault = question_fault(question)
+        fault = key_fault(question)
         if fault is None and "think>" in rationale:
             fault = "think_tag_in_rationale"
         example = _example("D_pr", question["question_id"], group)
@@ -109,9 +109,9 @@ def question_candidates(
         asked = {
             "prompt": exam_messages(question, exams),
             "gold": question["gold"],
-            "option_labels": [option["label"] for option in question["options"]],
+            "option_labels": list(option_texts(question)),
         }
-        yield Candidate(example | asked, question["source"], question_fault(question))
+        yield Candidate(example | asked, question["source"], key_fault(question))
 
 
 def _grouped(questions: pl.DataFrame) -> Iterator[tuple[Row, str]]:

@@ -9,6 +9,7 @@ from psyche_kedro.answers import read_choice
 from psyche_kedro.llm import ChatRequest, Failure, Outcome, Reply
 from psyche_kedro.pipelines.selection.parameters import StudentParameters
 from psyche_kedro.prompts import Prompt, render_question
+from psyche_kedro.questions import option_texts
 
 
 def student_requests(
@@ -60,7 +61,7 @@ def student_answers(
 
 
 def _predicted(question: Mapping[str, Any], text: str | None) -> frozenset[str]:
-    texts = {option["label"]: option["text"] for option in question["options"]}
+    texts = option_texts(question)
     return read_choice(text or "", list(texts), texts=texts).labels
 
 
