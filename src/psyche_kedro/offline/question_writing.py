@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 from psyche_kedro.offline import lexicon
 from psyche_kedro.offline.chance import Chance
 from psyche_kedro.offline.facts import Definition, Facts, read_facts
-from psyche_kedro.questions import LABELS
 
 SINGLE, MULTIPLE, TRUE_FALSE = "单项选择题", "多项选择题", "判断题"
 _VERDICTS = ("正确", "错误")
+_LABELS = "ABCDEFGH"
 _WANTED = {
     SINGLE: re.compile(r"单项?选择?题|单选"),
     MULTIPLE: re.compile(r"多项?选择?题|多选|不定项"),
@@ -170,7 +170,7 @@ def _shown(draft: Draft, chance: Chance) -> dict[str, Any]:
     texts = chance.shuffled([*draft.right, *draft.wrong], draft.stem)
     if draft.type == TRUE_FALSE:
         texts.sort(key=_VERDICTS.index)
-    options = dict(zip(LABELS, texts, strict=False))
+    options = dict(zip(_LABELS, texts, strict=False))
     return {
         "question": draft.stem,
         "options": options,
