@@ -1,6 +1,6 @@
 """Chat models as catalog entries, one per role; loading one asks nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NoReturn, TypeVar
 
 from kedro.io import AbstractDataset, DatasetError
@@ -194,28 +194,32 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         """Stop a run that cannot succeed before its first node.
 
         Raises:
-            ChatModelError: If credentials hold no key, if a URL has no scheme, if there
-                is a budget in money but no price, if the mode is unknown, or if the
-                tokenizer is unreadable.
+            ChatModelError: With each of: credentials that hold no key, a URL without a
+                scheme, a budget in money but no price, an unknown mode, an unreadable
+                tokenizer.
         """
+        if faults := list(self._faults()):
+            raise ChatModelError(" ".join(faults))
+        self._count_tokens()
+
+    def _faults(self) -> Iterator[str]:
         for endpoint, key in zip(self._endpoints, self._keys, strict=True):
             if key is not None and not key.get("api_key"):
-                raise ChatModelError(self._keyless(endpoint, key))
+                yield self._keyless(endpoint, key)
             if not endpoint.base_url.startswith(("http://", "https://")):
-                raise ChatModelError(
+                yield (
                     f"The base_url '{endpoint.base_url}' of model '{self._model}' needs"
                     " http:// or https:// in front, as in http://127.0.0.1:8000/v1."
                 )
         if self._mode not in ("online", "batch"):
-            raise ChatModelError(
+            yield (
                 f"The catalog entry of model '{self._model}' has mode"
                 f" '{self._mode}': it is online or batch."
             )
-        self._count_tokens()
         budgets = (self._budget, self._run_budget)
         in_money = any(budget and budget.money for budget in budgets)
         if in_money and not self._account().priced:
-            raise ChatModelError(
+            yield (
                 f"Role '{self._role}' has a budget in money, but no price is known for"
                 f" model '{self._model}': add it to the price list named by `prices`"
                 " (0 where it costs nothing), or give the budget in tokens."
