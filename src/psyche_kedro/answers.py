@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from psyche_kedro.questions import option_texts
 from psyche_kedro.text.bare import nfkc
 
 Record = TypeVar("Record", bound=BaseModel)
@@ -117,6 +118,17 @@ def read_choice(
             found = _resolve(declared)
             return Choice(found, name) if found else UNREAD
     return UNREAD
+
+
+def read_answer(text: str, question: Mapping[str, Any]) -> Choice:
+    """Return the final choice that ``text`` makes among the options of a question.
+
+    Args:
+        text: The reply, with or without its reasoning.
+        question: A row with ``options``.
+    """
+    texts = option_texts(question)
+    return read_choice(text, list(texts), texts=texts)
 
 
 def read_field(

@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.answers import read_choice
+from psyche_kedro.answers import read_answer
 from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
 from psyche_kedro.llm.panel import ask_all
@@ -36,7 +36,6 @@ from psyche_kedro.pipelines.evaluation.protocols import (
 from psyche_kedro.pipelines.evaluation.scoring import score_counselling, score_exams
 from psyche_kedro.pipelines.selection.exams import count_exams, exam_items, has_key
 from psyche_kedro.prompts import Prompt
-from psyche_kedro.questions import option_texts
 from psyche_kedro.tables import (
     CHOICE_TYPES,
     ExamSummary,
@@ -186,8 +185,7 @@ def _answer(asked: Asked, outcome: Outcome) -> dict[str, Any]:
     said = {"text": outcome.text, "reasoning": outcome.reasoning or None}
     if asked.item["type"] not in CHOICE_TYPES:
         return said | {"prediction": [], "outcome": "open"}
-    texts = option_texts(asked.item)
-    choice = read_choice(outcome.text, list(texts), texts=texts)
+    choice = read_answer(outcome.text, asked.item)
     read = "read" if choice.labels else "unread"
     return said | {"prediction": sorted(choice.labels), "outcome": read}
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from psyche_kedro.answers import (
     has_placeholder,
-    read_choice,
+    read_answer,
     read_json,
     read_objects,
 )
@@ -26,7 +26,6 @@ from psyche_kedro.pipelines.synthesis.provenance import fault
 from psyche_kedro.questions import (
     TRUE_FALSE,
     gold_texts,
-    option_texts,
     read_options,
 )
 from psyche_kedro.text.bare import bare
@@ -73,9 +72,8 @@ def read_question(item: Mapping[str, Any], kind: str) -> Slot:
     stem = str(item.get("question") or item.get("stem") or "").strip()
     case = str(item.get("case") or item.get("case_text") or "").strip() or None
     options = read_options(item.get("options"), kind)
-    texts = option_texts({"options": options})
     answer = _answer_text(item.get("answer"), kind)
-    gold = sorted(read_choice(answer, list(texts), texts=texts).labels)
+    gold = sorted(read_answer(answer, {"options": options}).labels)
     fields = {
         "type": kind,
         "case_text": case,
