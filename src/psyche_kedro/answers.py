@@ -15,11 +15,13 @@ Example: ``"<think>先看B……</think>答案是A。等等，正确答案应为
 import ast
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
+
+from psyche_kedro.questions import option_texts
+from psyche_kedro.text.bare import nfkc
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -116,6 +118,17 @@ def read_choice(
             found = _resolve(declared)
             return Choice(found, name) if found else UNREAD
     return UNREAD
+
+
+def read_answer(text: str, question: Mapping[str, Any]) -> Choice:
+    """Return the final choice that ``text`` makes among the options of a question.
+
+    Args:
+        text: The reply, with or without its reasoning.
+        question: A row with ``options``.
+    """
+    texts = option_texts(question)
+    return read_choice(text, list(texts), texts=texts)
 
 
 def read_field(
@@ -219,20 +232,6 @@ def _after_thought(text: str) -> str:
     if before or text.startswith(_CLOSE):
         return after
     return "" if _OPEN in text else text
-
-
-_MARKS = {mark: unicodedata.normalize("NFKC", mark) for mark in "，：；？！（）…"}
-
-
-def nfkc(text: str) -> str:
-    """Return ``text`` in NFKC.
-
-    Chinese punctuation is replaced first: most text is then in NFKC, which Python sees
-    at once; else it takes every character apart, twenty times as long.
-    """
-    for mark, plain in _MARKS.items():
-        text = text.replace(mark, plain)
-    return unicodedata.normalize("NFKC", text)
 
 
 _DECORATION = re.compile("[*`#_$\"'“”‘’「」『』《》\u200b\u200c\u200d\u2060\ufeff]+")

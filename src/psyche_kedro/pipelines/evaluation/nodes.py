@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.answers import read_choice
+from psyche_kedro.answers import read_answer
 from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
 from psyche_kedro.llm.panel import ask_all
@@ -185,8 +185,7 @@ def _answer(asked: Asked, outcome: Outcome) -> dict[str, Any]:
     said = {"text": outcome.text, "reasoning": outcome.reasoning or None}
     if asked.item["type"] not in CHOICE_TYPES:
         return said | {"prediction": [], "outcome": "open"}
-    texts = {option["label"]: option["text"] for option in asked.item["options"]}
-    choice = read_choice(outcome.text, list(texts), texts=texts)
+    choice = read_answer(outcome.text, asked.item)
     read = "read" if choice.labels else "unread"
     return said | {"prediction": sorted(choice.labels), "outcome": read}
 
