@@ -499,19 +499,15 @@ class CostEstimate(_Table):
     role: str
     """Entry of the catalog, e.g. ``teacher_model``."""
     model: str = _nullable()
-    calls_low: float
     calls_mid: float
-    calls_high: float
     """Calls that are needed, whether or not the store holds their replies."""
-    input_tokens_low: float
+    calls_spread: float
+    """How far they may be off, either way, as a share of them."""
     input_tokens_mid: float
-    input_tokens_high: float
-    output_tokens_low: float
     output_tokens_mid: float
-    output_tokens_high: float
-    money_low: float = _nullable()
+    tokens_spread: float
+    """Of the tokens, and so of the money."""
     money_mid: float = _nullable()
-    money_high: float = _nullable()
     """At the list price; null where the model has none."""
     currency: str = _nullable()
     in_store: int
