@@ -20,7 +20,6 @@ from psyche_kedro.hooks.estimate_basis import (
     measured_sizes,
 )
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
-from psyche_kedro.llm.openai.completions import estimate_from_characters
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.llm.store.upkeep import Holding
 from psyche_kedro.offline import OfflineBrain
@@ -50,6 +49,7 @@ from psyche_kedro.tables import (
     content_id,
     frame,
 )
+from psyche_kedro.text.tokens import estimate_from_characters
 from scripted import text_of
 from whole_run import run_kedro
 
