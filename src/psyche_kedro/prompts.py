@@ -16,6 +16,7 @@ from jinja2 import Environment, StrictUndefined, Template, meta
 from pydantic import BaseModel, ConfigDict
 
 from psyche_kedro.errors import PromptError
+from psyche_kedro.questions import option_lines
 from psyche_kedro.tables import content_id
 
 # StrictUndefined: a misspelt variable is an error, never an empty string in a prompt.
@@ -115,7 +116,7 @@ def render_question(question: Mapping[str, Any]) -> str:
     lines.append(f"【题目】{question['stem']}")
     if question["options"]:
         lines.append("【选项】")
-        lines += [f"{o['label']}. {o['text']}" for o in question["options"]]
+        lines += option_lines(question)
     return "\n".join(lines)
 
 

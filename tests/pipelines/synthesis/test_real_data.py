@@ -19,7 +19,7 @@ from psyche_kedro.pipelines.synthesis.parameters import (
     DeduplicationParameters,
     RationaleParameters,
 )
-from psyche_kedro.pipelines.synthesis.questions import identity, nodes
+from psyche_kedro.pipelines.synthesis.questions import nodes
 from psyche_kedro.pipelines.synthesis.rationales.leak import leaks
 from psyche_kedro.pipelines.synthesis.rationales.nodes import (
     choose_best_rationales,
@@ -28,6 +28,7 @@ from psyche_kedro.pipelines.synthesis.rationales.nodes import (
 )
 from psyche_kedro.pipelines.synthesis.rationales.summary import summarise_rounds
 from psyche_kedro.prompts import Prompt
+from psyche_kedro.questions import gold_texts, question_id
 from psyche_kedro.tables import GeneratedQuestions, ReviewedQuestions, frame
 
 sys.path.insert(0, str(PROJECT / "benchmarks"))
@@ -63,15 +64,14 @@ def test_pcebs_known_duplicates_are_found_and_its_conflicts_are_not_merged() -> 
         nodes.cluster_questions(pool, params)["question_id", "cluster_id"].iter_rows()
     )
     cluster_of = {
-        identity.question_id(r): clusters[r["question_id"]]
-        for r in pool.iter_rows(named=True)
+        question_id(r): clusters[r["question_id"]] for r in pool.iter_rows(named=True)
     }
     pceb = questions.filter(
         pl.col("source").str.starts_with("pceb/") & (pl.col("options").list.len() > 0)
     )
     found = Counter(
-        (len({identity.gold_texts(row) for row in group}),
-         len({cluster_of.get(identity.question_id(row)) for row in group}))
+        (len({tuple(gold_texts(row)) for row in group}),
+         len({cluster_of.get(question_id(row)) for row in group}))
         for group in known_groups(pceb)
     )  # fmt: skip
     assert found == {(1, 1): 184, (2, 2): 7}
@@ -93,7 +93,10 @@ def test_200_questions_go_through_attempts_rounds_and_choice(tmp_path: Path) -> 
     judge = OfflineChatModel(OfflineBrain("judge"), store)
     params = RationaleParameters(**SETTINGS["rationales"])
     attempts, unsolved = write_rationales(
-        questions, prompt=prompt("rationale"), teacher=teacher, params=params
+        questions,
+        prompt=prompt("rationale"),
+        teachers={"teacher": teacher},
+        params=params,
     )
     rounds = refine_rationales(
         questions,
@@ -101,7 +104,7 @@ def test_200_questions_go_through_attempts_rounds_and_choice(tmp_path: Path) -> 
         rationale_prompt=prompt("rationale"),
         refinement_prompt=prompt("refinement"),
         revision_prompt=prompt("revision"),
-        teacher=teacher,
+        teachers={"teacher": teacher},
         params=params,
     )
     samples = choose_best_rationales(

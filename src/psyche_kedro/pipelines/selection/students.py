@@ -1,11 +1,11 @@
 """What a student is asked, and what its reply says."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
 
-from psyche_kedro.answers import read_choice
+from psyche_kedro.answers import read_answer
 from psyche_kedro.llm import ChatRequest, Failure, Outcome, Reply
 from psyche_kedro.pipelines.selection.parameters import StudentParameters
 from psyche_kedro.prompts import Prompt, render_question
@@ -26,7 +26,7 @@ def student_requests(
         messages = prompt.render(question=render_question(question))
         for sample in range(parameters.samples):
             yield ChatRequest(
-                messages, task="answer_as_student", sampling=sampling, sample=sample
+                messages, task="answer_as_students", sampling=sampling, sample=sample
             )
 
 
@@ -36,7 +36,7 @@ def student_answers(
     prompt: Prompt,
     parameters: StudentParameters,
 ) -> Iterator[dict[str, Any]]:
-    """Yield one row per outcome, in the order of ``student_requests``."""
+    """Yield one student's rows, in the order of ``student_requests``."""
     asked = (
         (question, sample)
         for question in questions.iter_rows(named=True)
@@ -44,10 +44,9 @@ def student_answers(
     )
     for (question, sample), outcome in zip(asked, outcomes, strict=True):
         text = outcome.text if isinstance(outcome, Reply) else None
-        predicted = _predicted(question, text)
+        predicted = read_answer(text or "", question).labels
         yield {
             "question_id": question["question_id"],
-            "student": parameters.name,
             "sample": sample,
             "text": text,
             "prediction": sorted(predicted),
@@ -57,11 +56,6 @@ def student_answers(
             "reply_key": outcome.key,
             "prompt_digest": prompt.digest,
         }
-
-
-def _predicted(question: Mapping[str, Any], text: str | None) -> frozenset[str]:
-    texts = {option["label"]: option["text"] for option in question["options"]}
-    return read_choice(text or "", list(texts), texts=texts).labels
 
 
 def _verdict(text: str | None, predicted: frozenset[str], gold: list[str]) -> str:

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome
-from psyche_kedro.llm.heap import heap_set_aside
 from psyche_kedro.pipelines.synthesis.parameters import RationaleParameters
 from psyche_kedro.pipelines.synthesis.provenance import made_by, tokens_of
 from psyche_kedro.pipelines.synthesis.rationales import choice, rounds
@@ -31,22 +30,23 @@ from psyche_kedro.tables import (
 Row = dict[str, Any]
 
 
-class _Played(NamedTuple):
-    """A question after a round, and the round's row."""
+class _Rounds(NamedTuple):
+    """What all rounds of one teacher's questions are played with."""
 
-    state: State
-    row: Row
+    refinement_prompt: Prompt
+    revision_prompt: Prompt
+    teacher: ChatModel
+    params: RationaleParameters
 
 
 # ---- attempts --------------------------------------------------------------------
 
 
-@heap_set_aside()
 def write_rationales(
     reviewed_questions: pl.DataFrame,
     *,
     prompt: Prompt,
-    teacher: ChatModel,
+    teachers: dict[str, ChatModel],
     params: RationaleParameters,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Ask for a rationale of each question until its prediction is right.
@@ -54,7 +54,7 @@ def write_rationales(
     Args:
         reviewed_questions: ``ReviewedQuestions``.
         prompt: ``rationale``.
-        teacher: Model that reasons.
+        teachers: Models that reason; they make the attempts in turn.
         params: ``synthesis.rationales``.
 
     Returns:
@@ -63,9 +63,13 @@ def write_rationales(
     """
     unsolved = list(reviewed_questions.iter_rows(named=True))
     rows: list[Row] = []
+    in_turn = itertools.cycle(teachers.values())
     for number in range(params.regenerations + 1):
-        outcomes = teacher.complete(
-            _rationale_request(question, prompt=prompt, number=number, params=params)
+        # A teacher that is asked for the first time repeats nothing.
+        warmer = {"temperature": params.regeneration_temperature}
+        sampling = warmer if number >= len(teachers) else {}
+        outcomes = next(in_turn).complete(
+            _rationale_request(question, prompt, sampling=sampling, number=number)
             for question in unsolved
         )
         tried = [
@@ -86,13 +90,12 @@ def write_rationales(
 
 
 def _rationale_request(
-    question: Row, *, prompt: Prompt, number: int, params: RationaleParameters
+    question: Row, prompt: Prompt, *, sampling: dict[str, float], number: int
 ) -> ChatRequest:
-    again = {"temperature": params.regeneration_temperature} if number else {}
     return ChatRequest(
         prompt.render(question=render_question(question)),
         task="write_rationales",
-        sampling=again,
+        sampling=sampling,
         attempt=number,
     )
 
@@ -118,7 +121,6 @@ def _attempt_row(
 # ---- rounds ----------------------------------------------------------------------
 
 
-@heap_set_aside()
 def refine_rationales(  # noqa: PLR0913 - the node's inputs
     reviewed_questions: pl.DataFrame,
     rationales: pl.DataFrame,
@@ -126,7 +128,7 @@ def refine_rationales(  # noqa: PLR0913 - the node's inputs
     rationale_prompt: Prompt,
     refinement_prompt: Prompt,
     revision_prompt: Prompt,
-    teacher: ChatModel,
+    teachers: dict[str, ChatModel],
     params: RationaleParameters,
 ) -> pl.DataFrame:
     """Improve prompt and rationale of each solved question over R rounds.
@@ -137,41 +139,104 @@ def refine_rationales(  # noqa: PLR0913 - the node's inputs
         rationale_prompt: Its system part is the prompt P that refinement starts from.
         refinement_prompt: Asks for a better prompt.
         revision_prompt: Asks the question with the candidate prompt.
-        teacher: Model that writes both.
+        teachers: Models that reason; a question is refined by the one that solved it,
+            or by the first where that one is no longer among them.
         params: ``synthesis.rationales``.
 
     Returns:
         ``RationaleRounds``, R + 1 rows per solved question.
     """
     verified = _verified(rationales)
-    states: Iterable[State] = [
+    states = [
         State(question, rationale_prompt.system.strip(), verified[key]["rationale"])
         for question in reviewed_questions.iter_rows(named=True)
         if (key := question["question_id"]) in verified
     ]
     rows = [rounds.first_row(s, verified[s.question["question_id"]]) for s in states]
-    played: list[Iterator[_Played]] = []
-    for number in range(1, params.rounds + 1):
-        candidates = _propose(
-            states,
-            prompt=refinement_prompt,
-            teacher=teacher,
-            number=number,
-            params=params,
-        )
-        after, kept = itertools.tee(
-            _revise(
-                candidates,
-                prompt=revision_prompt,
-                teacher=teacher,
-                number=number,
-                params=params,
-            )
-        )
-        states = (question.state for question in after)
-        played.append(kept)
-    rows += [question.row for round_ in played for question in round_]
+    for teacher, own in _shared_out(states, verified, teachers.values()):
+        played_with = _Rounds(refinement_prompt, revision_prompt, teacher, params)
+        rows += _play_rounds(own, played_with)
     return frame(RationaleRounds, rows).sort("question_id", "round")
+
+
+def _shared_out(
+    states: Iterable[State], verified: dict[str, Row], teachers: Iterable[ChatModel]
+) -> list[tuple[ChatModel, list[State]]]:
+    """Return each teacher with the questions that it solved, if any."""
+    shares: dict[str, tuple[ChatModel, list[State]]] = {
+        teacher.name: (teacher, []) for teacher in teachers
+    }
+    first = next(iter(shares.values()))
+    for state in states:
+        solver = verified[state.question["question_id"]]["model"]
+        shares.get(solver, first)[1].append(state)
+    return [share for share in shares.values() if share[1]]
+
+
+def _play_rounds(states: Iterable[State], played_with: _Rounds) -> list[Row]:
+    """Return the rows of all rounds of one teacher's questions."""
+    rows: list[Row] = []
+    for number in range(1, played_with.params.rounds + 1):
+        played = list(_play_round(states, number, played_with))
+        states = [state for state, _ in played]
+        rows += [row for _, row in played]
+    return rows
+
+
+def _play_round(
+    states: Iterable[State], number: int, played_with: _Rounds
+) -> Iterator[tuple[State, Row]]:
+    """Yield every question after a round, and the round's row.
+
+    A reply to the first half-step is read as the second one asks for it, so that the
+    endpoint does not wait for the reading of a whole table.
+    """
+    proposing, revising, teacher, params = played_with
+    shows = params.refinement_input == "rationale"
+    asked, kept = itertools.tee(states)
+    proposals = teacher.complete(
+        rounds.refinement_request(state, proposing, number, shows_rationale=shows)
+        for state in asked
+    )
+    proposed = (
+        (state, rounds.read_candidate(state, outcome))
+        for state, outcome in zip(kept, proposals, strict=True)
+    )
+    to_revise, candidates = itertools.tee(proposed)
+    revisions = iter(
+        teacher.complete(
+            rounds.revision_request(state, candidate, revising, number)
+            for state, candidate in to_revise
+            if not candidate.refusal
+        )
+    )
+    for state, candidate in candidates:
+        outcome = None if candidate.refusal else next(revisions)
+        yield _after(state, candidate, outcome, number, played_with)
+
+
+def _after(
+    state: State,
+    candidate: Candidate,
+    outcome: Outcome | None,
+    number: int,
+    played_with: _Rounds,
+) -> tuple[State, Row]:
+    """Return a question after a round, and the round's row."""
+    if outcome is None:
+        return state, rounds.refused_row(state, candidate, number)
+    least = played_with.params.min_characters
+    attempt = read_attempt(state.question, outcome, min_characters=least)
+    after = rounds.advance(state, candidate, attempt)
+    row = rounds.revised_row(
+        after,
+        candidate,
+        attempt,
+        outcome=outcome,
+        prompt=played_with.revision_prompt,
+        round_=number,
+    )
+    return after, row
 
 
 def _verified(rationales: pl.DataFrame) -> dict[str, Row]:
@@ -179,87 +244,9 @@ def _verified(rationales: pl.DataFrame) -> dict[str, Row]:
     return {row["question_id"]: row for row in right.iter_rows(named=True)}
 
 
-def _propose(
-    states: Iterable[State],
-    *,
-    prompt: Prompt,
-    teacher: ChatModel,
-    number: int,
-    params: RationaleParameters,
-) -> Iterator[tuple[State, Candidate]]:
-    """Play the first half-step of a round for every question.
-
-    Its replies are read one by one as the next half-step asks for them, so that the
-    endpoint does not wait for the reading of a whole table.
-    """
-    shows = params.refinement_input == "rationale"
-    asked, kept = itertools.tee(states)
-    outcomes = teacher.complete(
-        rounds.refinement_request(state, prompt, number, shows_rationale=shows)
-        for state in asked
-    )
-    return (
-        (state, rounds.read_candidate(state, outcome))
-        for state, outcome in zip(kept, outcomes, strict=True)
-    )
-
-
-def _revise(
-    candidates: Iterable[tuple[State, Candidate]],
-    *,
-    prompt: Prompt,
-    teacher: ChatModel,
-    number: int,
-    params: RationaleParameters,
-) -> Iterator[_Played]:
-    """Play the second half-step for every question whose candidate is not refused."""
-    asked, kept = itertools.tee(candidates)
-    outcomes = iter(
-        teacher.complete(
-            rounds.revision_request(state, candidate, prompt, number)
-            for state, candidate in asked
-            if not candidate.refusal
-        )
-    )
-    return (
-        _Played(state, rounds.refused_row(state, candidate, number))
-        if candidate.refusal
-        else _played(
-            state,
-            candidate,
-            next(outcomes),
-            prompt=prompt,
-            number=number,
-            params=params,
-        )
-        for state, candidate in kept
-    )
-
-
-def _played(  # noqa: PLR0913 - what a round consists of
-    state: State,
-    candidate: Candidate,
-    outcome: Outcome,
-    *,
-    prompt: Prompt,
-    number: int,
-    params: RationaleParameters,
-) -> _Played:
-    """Return what a round makes of a question that was asked in it."""
-    attempt = read_attempt(
-        state.question, outcome, min_characters=params.min_characters
-    )
-    after = rounds.advance(state, candidate, attempt)
-    row = rounds.revised_row(
-        after, candidate, attempt, outcome=outcome, prompt=prompt, round_=number
-    )
-    return _Played(after, row)
-
-
 # ---- choice ----------------------------------------------------------------------
 
 
-@heap_set_aside()
 def choose_best_rationales(
     reviewed_questions: pl.DataFrame,
     rationale_rounds: pl.DataFrame,
