@@ -37,7 +37,8 @@ class ConfigurationCheck:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Ask every free input that can tell whether it is usable."""
-        if faults := list(_unusable(pipeline, catalog)):
+        # One model may stand in several entries.
+        if faults := dict.fromkeys(_unusable(pipeline, catalog)):
             raise ConfigurationError(" ".join(faults))
 
 
@@ -45,7 +46,9 @@ def _unusable(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
     for name in sorted(pipeline.inputs()):
         dataset = catalog.get(name)
         try:
-            if hasattr(dataset, "check"):
+            if hasattr(dataset, "faults"):
+                yield from dataset.faults()
+            elif hasattr(dataset, "check"):
                 dataset.check()
         except (PsycheError, DatasetError) as error:
             yield str(error)
