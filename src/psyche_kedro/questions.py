@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 LABELS = "ABCDEFGH"
-TRUE_FALSE = {"正确": "对√✓是真TRUE", "错误": "错×✗否假FALSE"}
 
 _OPTION = re.compile(r"^\s*[(（]?([A-Ha-h])[)）]?\s*[.．、:：)）]\s*(?=\S)")
 _NEXT_OPTION = re.compile(
@@ -13,14 +12,12 @@ _NEXT_OPTION = re.compile(
 )
 
 
-def read_options(raw: Any, kind: str) -> list[dict[str, str]]:
+def read_options(raw: Any) -> list[dict[str, str]]:
     """Return options from a map, a list, a text; labelled A, B, … in their order.
 
     None where they bring letters of their own that are not A, B, … in order: the
     answer's letter would come to name another option.
     """
-    if not raw and kind == "true_false":
-        raw = list(TRUE_FALSE)
     if isinstance(raw, str):
         raw = [part for part in _NEXT_OPTION.split(raw) if part.strip()]
     pairs = list(_options(raw)) if isinstance(raw, Mapping | list | tuple) else []

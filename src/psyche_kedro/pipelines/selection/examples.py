@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.pipelines.selection.contamination import question_texts
-from psyche_kedro.prompts import TYPE_NAMES, Prompt, render_question
+from psyche_kedro.prompts import Prompt, render_question
 from psyche_kedro.tables import CHOICE_TYPES, content_id
 
 Messages = list[dict[str, str]]
@@ -29,7 +29,8 @@ def exam_messages(question: Mapping[str, Any], prompts: ExamPrompts) -> Messages
     """Return the messages that ask ``question`` as the evaluation does."""
     prompt = prompts.case if question["case_text"] else prompts.knowledge
     return prompt.render(
-        question=render_question(question), type_name=TYPE_NAMES[question["type"]]
+        question=render_question(question, prompt.words),
+        type_name=prompt.words.types[question["type"]],
     )
 
 

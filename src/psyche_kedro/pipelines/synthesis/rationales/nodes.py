@@ -90,7 +90,7 @@ def _rationale_request(
 ) -> ChatRequest:
     again = {"temperature": params.regeneration_temperature} if number else {}
     return ChatRequest(
-        prompt.render(question=render_question(question)),
+        prompt.render(question=render_question(question, prompt.words)),
         task="write_rationales",
         sampling=again,
         attempt=number,
@@ -199,7 +199,7 @@ def _propose(
         for state in asked
     )
     return (
-        (state, rounds.read_candidate(state, outcome))
+        (state, rounds.read_candidate(state, outcome, prompt.words))
         for state, outcome in zip(kept, outcomes, strict=True)
     )
 
