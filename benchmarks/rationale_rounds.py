@@ -190,7 +190,7 @@ def play(table: Any, model: Any) -> float:
     wording = prompts()
     start = time.monotonic()
     attempts, _ = nodes.write_rationales(
-        table, prompt=wording["rationale"], teacher=model, params=params
+        table, prompt=wording["rationale"], teachers={"teacher": model}, params=params
     )
     rounds = nodes.refine_rationales(
         table,
@@ -198,7 +198,7 @@ def play(table: Any, model: Any) -> float:
         rationale_prompt=wording["rationale"],
         refinement_prompt=wording["refinement"],
         revision_prompt=wording["revision"],
-        teacher=model,
+        teachers={"teacher": model},
         params=params,
     )
     samples = nodes.choose_best_rationales(

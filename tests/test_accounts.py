@@ -77,7 +77,7 @@ def test_one_table_may_hold_the_rejected_rows_of_two_stages():
     dropped = pl.concat(
         [refusals("hit", detail="D_pc"), refusals("hit", detail="D_pr")]
     )
-    counts = rows(rejected("rejected_examples", of=of, by="detail"), dropped)
+    counts = rows(rejected("rejected_sft_examples", of=of, by="detail"), dropped)
     assert [(r["stage"], r["group"]) for r in counts] == [
         ("grpo_set", "D_pc"),
         ("sft_set", "D_pr"),

@@ -262,7 +262,7 @@ def test_the_tables_are_those_of_the_run_that_nothing_disturbed(disturbed, undis
 
 
 def test_a_question_whose_student_failed_is_in_no_set_and_counted(disturbed):
-    answers = disturbed.failed["student_b_answers"]
+    answers = disturbed.failed["student_answers"].filter(student="b")
     failed = set(answers.filter(outcome="failed")["question_id"])
     held_out = disturbed.failed["held_out_questions"]
     assert set(answers["reason"].drop_nulls()) == {

@@ -52,6 +52,12 @@ def test_every_dataset_of_the_graph_is_declared(env):
     assert not {n for n in datasets() if n not in catalog}
 
 
+def test_a_misspelt_dataset_is_refused():
+    # A factory that takes any name would keep what no node reads.
+    catalog = catalog_of("local")
+    assert not {n for n in datasets() if f"{n}s" in catalog}
+
+
 def test_every_catalog_entry_is_used_by_the_graph():
     loader = OmegaConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
     names = {n for n in loader["catalog"] if "{" not in n and not n.startswith("_")}
@@ -130,7 +136,7 @@ def test_chapters_are_the_papers_and_the_report_in_reading_order():
 
 def test_evaluation_takes_along_what_reads_and_cleans_the_benchmarks():
     alone = CHAPTERS["evaluation"]
-    models = {"teacher_model", "judge_model", "student_a_model"}
+    models = {"evaluated_models", "judge_model"}
     trained = {"base_model@chat", "sft_model@chat", "grpo_model@chat"}
     inputs = {n for n in alone.inputs() if not n.startswith("params:")}
     assert inputs == models | trained | {"benchmark_files"}
@@ -168,11 +174,10 @@ def _says_why(model) -> bool:
 def test_evaluation_depends_on_training_in_the_graph():
     nodes = PIPELINES["__default__"].nodes
     order = {n.short_name: i for i, n in enumerate(nodes)}
-    for role, trainer in {"sft": "train_sft", "grpo": "train_grpo"}.items():
-        answering = f"answer_benchmarks_as_{role}"
-        upstream = PIPELINES["__default__"].to_nodes(f"evaluation.{answering}")
+    upstream = PIPELINES["__default__"].to_nodes("evaluation.answer_benchmarks")
+    for trainer in ("make_base_model", "train_sft", "train_grpo"):
         assert trainer in {n.short_name for n in upstream.nodes}
-        assert order[trainer] < order[answering]
+        assert order[trainer] < order["answer_benchmarks"]
 
 
 def test_the_registry_imports_no_heavy_library():
@@ -197,6 +202,62 @@ def test_a_command_starts_without_a_warning():
     assert out.stderr == ""
 
 
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_selection_reckons_with_the_groups_that_training_makes(env):
+    loader = OmegaConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    chapters = loader["parameters"]
+    foreseen = chapters["selection"]["difficulty"]["group_size"]
+    assert foreseen == chapters["training"]["grpo"]["group_size"]
+
+
 def test_no_room_is_called_utils():
     names = {p.stem for p in (ROOT / "src").rglob("*") if "egg-info" not in str(p)}
     assert not names & {"utils", "common", "helpers", "misc", "core"}
+
+
+# ---- the graph in Kedro-Viz ------------------------------------------------------
+
+
+def shown_outside(chapter: str) -> set[str]:
+    """What Kedro-Viz draws beside a folded chapter: what it reads, and what is read.
+
+    A dataset that nothing reads is drawn beside its chapter as well.
+    """
+    whole, own = PIPELINES["__default__"], OWN[chapter]
+    read = (whole - own).inputs() & own.all_outputs()
+    return drawn(own.inputs() | own.outputs() | read)
+
+
+def drawn(names) -> set[str]:
+    """Boxes: parameters are hidden, and views of one dataset are one box."""
+    return {n.split("@")[0] for n in names if not n.startswith("params:")}
+
+
+def ranks() -> list[set[str]]:
+    """Boxes side by side where each stands as far down as what it reads allows.
+
+    What nothing writes stands just above its first reader.
+    """
+    rank = {chapter: 2 * i + 1 for i, chapter in enumerate(OWN)}
+    rows = [set() for _ in range(2 * len(OWN) + 1)]
+    for box in set().union(*map(shown_outside, OWN)):
+        writers = [c for c in OWN if box in drawn(OWN[c].all_outputs())]
+        readers = [c for c in OWN if box in drawn(OWN[c].inputs())]
+        rows[rank[writers[0]] + 1 if writers else rank[readers[0]] - 1].add(box)
+    return rows
+
+
+# As many as there are. The aim is 40: students as one entry, raw files as one.
+MOST_BOXES, MOST_SIDE_BY_SIDE = 49, 14
+
+
+def test_the_folded_graph_can_be_read_without_zooming():
+    boxes = set().union(*map(shown_outside, OWN))
+    assert len(boxes) <= MOST_BOXES, sorted(boxes)
+    assert max(map(len, ranks())) <= MOST_SIDE_BY_SIDE, ranks()
+
+
+def test_what_nothing_reads_is_made_for_people():
+    whole = PIPELINES["__default__"]
+    for_people = {"review_batch", "release", "report"}
+    assert drawn(whole.outputs()) == for_people | {"funnel_figure", "training_figure"}

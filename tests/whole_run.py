@@ -47,12 +47,18 @@ class Run:
     output: str
 
     def table(self, name: str) -> pl.DataFrame:
-        return pl.read_parquet(self.paths[name])
+        parts = [p for n, p in self.paths.items() if n.split("/")[0] == name]
+        return pl.concat(map(pl.read_parquet, parts))
 
     @cached_property
     def paths(self) -> dict[str, Path]:
-        tables = self.data.glob("0*_*/*.parquet")
-        return {p.stem: p for p in tables}
+        """Every table's file by name, ``table/part`` where it has several."""
+        tables = {p.stem: p for p in self.data.glob("0*_*/*.parquet")}
+        for index in self.data.glob("0*_*/*/parts.json"):
+            for part in json.loads(index.read_text(encoding="utf-8")):
+                file = index.with_name(f"{part}.parquet")
+                tables[f"{index.parent.name}/{part}"] = file
+        return tables
 
     @cached_property
     def requests(self) -> list[dict[str, Any]]:

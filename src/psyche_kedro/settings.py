@@ -8,6 +8,7 @@ from omegaconf.resolvers import oc
 
 from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.hooks.configuration_check import ConfigurationCheck
+from psyche_kedro.hooks.heap_aside import HeapAside
 from psyche_kedro.hooks.model_accounts import ModelAccounts
 from psyche_kedro.hooks.row_counts import RowCounts
 from psyche_kedro.hooks.run_record import RunRecord
@@ -33,6 +34,7 @@ HOOKS = (
     RunRecord(),
     RowCounts(),
     ModelAccounts(),
+    HeapAside(),
     RunSummary(),
 )
 

@@ -14,7 +14,12 @@ class EchoBrain:
         self.asked: list[str] = []
 
     def answer(
-        self, messages: Sequence[Message], *, sampling: Mapping[str, Any], seed: int
+        self,
+        messages: Sequence[Message],
+        *,
+        sampling: Mapping[str, Any],
+        seed: int,
+        task: str,
     ) -> str:
         self.asked.append(messages[-1]["content"])
         return f"{messages[-1]['content']}#{seed}"

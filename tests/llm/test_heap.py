@@ -50,13 +50,3 @@ def test_an_error_inside_restores_as_well() -> None:
 
     assert gc.get_threshold() == usual
     assert gc.get_freeze_count() == 0
-
-
-def test_a_decorated_function_runs_inside_each_time() -> None:
-    @heap_set_aside()
-    def thresholds() -> tuple[int, int, int]:
-        return gc.get_threshold()
-
-    usual = gc.get_threshold()
-
-    assert thresholds() == thresholds() != usual

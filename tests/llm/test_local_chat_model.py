@@ -1,6 +1,10 @@
 """A random model of two layers: what it says is noise, and must be the same noise."""
 
+import gc
+import itertools
 import json
+import threading
+import weakref
 
 import pytest
 import torch
@@ -9,6 +13,7 @@ from transformers import GenerationMixin, Qwen2Config, Qwen2ForCausalLM
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm import ChatRequest, Failure, Reply
 from psyche_kedro.llm.local_chat_model import LocalChatModel
+from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.pipelines.training.base_model import write_tiny_model
 from psyche_kedro.pipelines.training.parameters import TinyModelParameters
@@ -175,3 +180,39 @@ def test_what_was_generated_before_an_interruption_is_kept(
     model_of(weights, tmp_path / "b", batch_tokens=400).complete(requests)
     assert 0 < finished < len(requests)
     assert sum(n for n, _ in generated) == len(requests) - finished
+
+
+def test_models_that_are_asked_at_once_take_turns(weights, tmp_path, monkeypatch):
+    """Of sampled replies too each is its own: torch has one seed for all."""
+    sampled = [request(n, temperature=1.0) for n in (3, 8, 5, 7)]
+    alone = {
+        name: said(model_of(weights, tmp_path / name, name=name).complete(sampled))
+        for name in "ab"
+    }
+    turns, generate = [], GenerationMixin.generate
+
+    def watched(model, **options):
+        turns.append(threading.get_ident())
+        return generate(model, **options)
+
+    monkeypatch.setattr(GenerationMixin, "generate", watched)
+    models = {name: model_of(weights, tmp_path / "both", name=name) for name in "ab"}
+    together = ask_all(models, lambda name: sampled)
+    assert {name: said(replies) for name, replies in together.items()} == alone
+    changes = sum(one != other for one, other in itertools.pairwise(turns))
+    assert (len(turns), changes) == (2 * len(sampled), 1)
+
+
+def test_weights_leave_the_memory_with_the_last_reply(weights, tmp_path, monkeypatch):
+    made, generate = [], GenerationMixin.generate
+
+    def watched(model, **options):
+        made.append(weakref.ref(model))
+        return generate(model, **options)
+
+    monkeypatch.setattr(GenerationMixin, "generate", watched)
+    model = model_of(weights, tmp_path / "r")
+    assert said(model.complete(REQUESTS[:2]))
+    gc.collect()
+    assert made
+    assert not [alive for reference in made if (alive := reference())]

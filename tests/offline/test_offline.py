@@ -137,6 +137,49 @@ def test_every_prompt_is_recognised(name):
     assert understand(messages(name)).task == TASKS.get(name, name)
 
 
+# Where the node that asks is known, its prompt may be worded in any way.
+ASKED_BY = {
+    "usefulness": "judge_replies",
+    "question": "generate_questions",
+    "distillation": "distil_questions",
+    "ranking": "pick_representatives",
+    "screening": "screen_questions",
+    "rationale": "write_rationales",
+    "refinement": "refine_rationales",
+    "revision": "refine_rationales",
+    "choice": "choose_best_rationales",
+    "post": "refine_posts",
+    "empathy": "write_dialogues",
+    "resonance": "write_dialogues",
+    "guidance": "write_dialogues",
+    "steps": "write_dialogues",
+    "dialogue_judge": "write_dialogues",
+    "student": "answer_as_student",
+    "exam_case": "answer_benchmarks",
+    "exam_knowledge": "answer_benchmarks",
+    "exam_direct": "answer_benchmarks",
+    "essay": "answer_benchmarks",
+    "knowledge": "answer_benchmarks",
+    "counselling": "answer_benchmarks",
+    "counselling_judge": "judge_counselling",
+}
+
+
+@pytest.mark.parametrize("name", sorted(set(PROMPTS) - NOT_OFFLINE))
+def test_the_node_and_the_form_say_the_same_of_our_prompts(name):
+    assert understand(messages(name), ASKED_BY[name]).task == TASKS.get(name, name)
+
+
+ALONE = ["usefulness", "question", "screening", "rationale", "post", "student"]
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_prompt_in_other_words_is_known_by_its_node(name):
+    reworded = [{"role": "system", "content": "Please."}, messages(name)[-1]]
+    reworded[-1] = {**reworded[-1], "content": reworded[-1]["content"].split("\n\n")[0]}
+    assert understand(reworded, ASKED_BY[name]).task == TASKS.get(name, name)
+
+
 @pytest.mark.parametrize("quoted", PROMPTS)
 def test_a_post_that_quotes_a_prompt_is_still_a_post(quoted):
     text = "来访者：" + messages(quoted)[-1]["content"].replace("</conversation>", "")

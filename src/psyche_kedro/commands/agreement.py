@@ -6,9 +6,9 @@ import click
 import yaml
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-from kedro.utils import find_kedro_project
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
+from psyche_kedro.files.project import project_root
 from psyche_kedro.pipelines.synthesis.questions.screening_agreement import (
     Agreement,
     measure_agreement,
@@ -25,7 +25,7 @@ from psyche_kedro.pipelines.synthesis.questions.screening_agreement import (
 @in_one_sentence
 def agreement(env: str | None, labels: Path | None) -> None:
     """Screen labelled questions and print how far the judge agrees with the labels."""
-    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    project = project_root()
     path = labels or project / "conf/base/screening_labels.yml"
     bootstrap_project(project)
     with KedroSession.create(project, env=env) as session:

@@ -1,17 +1,16 @@
 """``kedro estimate``: what a chapter will cost, before it is spent."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import click
 import polars as pl
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-from kedro.utils import find_kedro_project
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
 from psyche_kedro.commands.run import PARAMS
+from psyche_kedro.files.project import project_root
 from psyche_kedro.hooks.estimate_basis import read_basis
 from psyche_kedro.pipelines.synthesis import parameters
 from psyche_kedro.pipelines.synthesis.costs.nodes import estimate_costs
@@ -46,7 +45,7 @@ BOUNDS = ("low", "mid", "high")
 @in_one_sentence
 def estimate_command(env: str | None, pipeline: str, params: dict[str, Any]) -> None:
     """Print calls, tokens and money per node and model, each with its range."""
-    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    project = project_root()
     bootstrap_project(project)
     with KedroSession.create(project, env=env, runtime_params=params) as session:
         context = session.load_context()

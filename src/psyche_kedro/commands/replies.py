@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import click
-from kedro.utils import find_kedro_project
 
 from psyche_kedro.commands.one_sentence import OneSentenceGroup
+from psyche_kedro.files.project import in_project
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.llm.store.upkeep import (
     abandon_batches,
@@ -34,7 +34,7 @@ MEGABYTE = 1_000_000
 @click.pass_context
 def replies(context: click.Context, path: Path) -> None:
     """Show, prune, export, import and verify the stored model replies."""
-    path = (find_kedro_project(Path.cwd()) or Path.cwd()) / path
+    path = in_project(path)
     if not path.exists() and context.invoked_subcommand != "import":
         raise click.ClickException(
             f"There is no reply store at {path}: run something first, or name it with"

@@ -8,10 +8,12 @@ from typing import Any
 
 _MODULES = {
     "BundleDataset": "bundle_dataset",
+    "ChatModelsDataset": "chat_models_dataset",
     "CheckpointDataset": "checkpoint_dataset",
     "LocalChatModelDataset": "checkpoint_dataset",
     "OfflineChatModelDataset": "chat_model_dataset",
     "OpenAIChatModelDataset": "chat_model_dataset",
+    "PartitionedTableDataset": "partitioned_table_dataset",
     "ReplyStoreDataset": "reply_store_dataset",
     "ReviewWorkbookDataset": "review_workbook_dataset",
     "ReleaseDataset": "release_dataset",

@@ -1,25 +1,24 @@
 """Chat models as catalog entries, one per role; loading one asks nothing."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NoReturn, TypeVar
 
 from kedro.io import AbstractDataset, DatasetError
-from kedro.utils import find_kedro_project
 from pydantic import BaseModel, ValidationError
 
 from psyche_kedro.errors import ChatModelError
+from psyche_kedro.files.project import in_project
 from psyche_kedro.llm import ChatModel
 from psyche_kedro.llm.accounts import Account
-from psyche_kedro.llm.openai.completions import (
-    CountTokens,
-    estimate_from_characters,
-    read_tokenizer,
-)
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.openai.patience import Patience
 from psyche_kedro.llm.prices import Budget, read_prices
 from psyche_kedro.llm.store.reply_store import ReplyStore
+from psyche_kedro.text.tokens import (
+    CountTokens,
+    estimate_from_characters,
+    read_tokenizer,
+)
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -195,28 +194,32 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         """Stop a run that cannot succeed before its first node.
 
         Raises:
-            ChatModelError: If credentials hold no key, if a URL has no scheme, if there
-                is a budget in money but no price, if the mode is unknown, or if the
-                tokenizer is unreadable.
+            ChatModelError: With each of: credentials that hold no key, a URL without a
+                scheme, a budget in money but no price, an unknown mode, an unreadable
+                tokenizer.
         """
+        if faults := list(self._faults()):
+            raise ChatModelError(" ".join(faults))
+        self._count_tokens()
+
+    def _faults(self) -> Iterator[str]:
         for endpoint, key in zip(self._endpoints, self._keys, strict=True):
             if key is not None and not key.get("api_key"):
-                raise ChatModelError(self._keyless(endpoint, key))
+                yield self._keyless(endpoint, key)
             if not endpoint.base_url.startswith(("http://", "https://")):
-                raise ChatModelError(
+                yield (
                     f"The base_url '{endpoint.base_url}' of model '{self._model}' needs"
                     " http:// or https:// in front, as in http://127.0.0.1:8000/v1."
                 )
         if self._mode not in ("online", "batch"):
-            raise ChatModelError(
+            yield (
                 f"The catalog entry of model '{self._model}' has mode"
                 f" '{self._mode}': it is online or batch."
             )
-        self._count_tokens()
         budgets = (self._budget, self._run_budget)
         in_money = any(budget and budget.money for budget in budgets)
         if in_money and not self._account().priced:
-            raise ChatModelError(
+            yield (
                 f"Role '{self._role}' has a budget in money, but no price is known for"
                 f" model '{self._model}': add it to the price list named by `prices`"
                 " (0 where it costs nothing), or give the budget in tokens."
@@ -272,11 +275,3 @@ def _with_key(
 ) -> dict[str, Any]:
     own = {name: value for name, value in fields.items() if name != "credentials"}
     return {**own, "api_key": (credentials or {}).get("api_key") or None}
-
-
-def in_project(path: str) -> Path:
-    """Return ``path`` below the project's root, wherever the command was typed.
-
-    Kedro does this for keys called ``filepath`` only.
-    """
-    return (find_kedro_project(Path.cwd()) or Path.cwd()) / path

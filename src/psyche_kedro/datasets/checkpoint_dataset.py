@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
-from kedro.utils import find_kedro_project
 
+from psyche_kedro.files.project import in_project
+from psyche_kedro.files.swap import swapped_in
 from psyche_kedro.llm import ChatModel
 
 MANIFEST = "manifest.json"
@@ -79,16 +80,15 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
 
     def save(self, data: Checkpoint) -> None:
         """Write beside the folder, then swap: a kill leaves no half model."""
-        partial = self._filepath.with_name(f"{self._filepath.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        if "reference" not in data.manifest:
-            shutil.copytree(data.path, partial, dirs_exist_ok=True, copy_function=_link)
-        manifest = partial / MANIFEST
-        manifest.unlink(missing_ok=True)  # a link: writing it would change the run's
-        manifest.write_text(json.dumps(dict(data.manifest), ensure_ascii=False))
-        shutil.rmtree(self._filepath, ignore_errors=True)
-        partial.rename(self._filepath)
+        with swapped_in(self._filepath) as partial:
+            partial.mkdir()
+            if "reference" not in data.manifest:
+                shutil.copytree(
+                    data.path, partial, dirs_exist_ok=True, copy_function=_link
+                )
+            manifest = partial / MANIFEST
+            manifest.unlink(missing_ok=True)  # a link: writing would change the run's
+            manifest.write_text(json.dumps(dict(data.manifest), ensure_ascii=False))
 
     def _exists(self) -> bool:
         return (self._filepath / MANIFEST).exists()
@@ -126,7 +126,7 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel | None]):
     ) -> None:
         self._filepath = Path(filepath)
         self._required = required
-        self._store = (find_kedro_project(Path.cwd()) or Path.cwd()) / store
+        self._store = in_project(store)
         self._sampling = sampling or {}
         self._batch_tokens = batch_tokens
         self._device = device

@@ -1,12 +1,13 @@
 """A folder of Parquet files and texts, written as one."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from kedro.io import AbstractDataset, DatasetError
+
+from psyche_kedro.files.swap import swapped_in
 
 Files = Mapping[str, pl.DataFrame | str]
 """Tables and texts by POSIX path below the folder."""
@@ -42,17 +43,14 @@ class ReleaseDataset(AbstractDataset[Files, dict[str, Path]]):
 
     def save(self, data: Files) -> None:
         """Write beside the folder, then swap: a kill leaves no half release."""
-        partial = self._filepath.with_name(f"{self._filepath.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        for name, content in data.items():
-            path = partial / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(content, str):
-                path.write_text(content, encoding="utf-8")
-            else:
-                content.write_parquet(path)
-        shutil.rmtree(self._filepath, ignore_errors=True)
-        partial.rename(self._filepath)
+        with swapped_in(self._filepath) as partial:
+            for name, content in data.items():
+                path = partial / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if isinstance(content, str):
+                    path.write_text(content, encoding="utf-8")
+                else:
+                    content.write_parquet(path)
 
     def _exists(self) -> bool:
         return (self._filepath / "README.md").exists()

@@ -4,7 +4,7 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from psyche_kedro.datasets.chat_model_dataset import in_project
+from psyche_kedro.files.project import in_project
 from psyche_kedro.llm.store.reply_store import ReplyStore
 
 

@@ -8,6 +8,8 @@ from kedro.io import DatasetError
 from kedro_datasets._typing import TablePreview
 from kedro_datasets.polars import EagerPolarsDataset
 
+from psyche_kedro.files.swap import swapped_in_on
+
 PREVIEW_CHARS = 80
 
 
@@ -65,11 +67,8 @@ class TableDataset(EagerPolarsDataset):
 
     def save(self, data: pl.DataFrame) -> None:
         """Write beside the file, then move: a kill never leaves half a table."""
-        target = str(self._get_save_path())
-        partial = f"{target}.partial"
-        with self._fs.open(partial, "wb") as file:
+        with swapped_in_on(self._fs, str(self._get_save_path())) as file:
             data.write_parquet(file)
-        self._fs.mv(partial, target)
         self._invalidate_cache()
 
     def preview(self, nrows: int = 5) -> TablePreview:

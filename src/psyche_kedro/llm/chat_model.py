@@ -28,7 +28,8 @@ class ChatRequest:
 
     Attributes:
         messages: Chat messages, oldest first.
-        task: The node that asks, for the accounts only; it changes no reply.
+        task: The node that asks, for the accounts; it goes to no endpoint. The offline
+            model, which cannot read, is told by it what is asked.
         sampling: Fields of the chat-completions request that override the model's own,
             e.g. ``temperature``.
         sample: Index of this sample among repeats of the same prompt.

@@ -6,15 +6,33 @@ import threading
 from collections.abc import Coroutine
 from typing import Any
 
+_running: dict[asyncio.Task[Any], asyncio.AbstractEventLoop] = {}
+
 
 def run_to_end(coroutine: Coroutine[Any, Any, None]) -> None:
     """Run ``coroutine``, also where this thread has a loop running (a notebook)."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        asyncio.run(coroutine)
+        asyncio.run(_noted(coroutine))
     else:
         _run_beside(coroutine)
+
+
+def cancel_running() -> None:
+    """Cancel what runs on other threads, which no interrupt reaches by itself."""
+    for task, loop in list(_running.items()):
+        with contextlib.suppress(RuntimeError):  # it has ended meanwhile
+            loop.call_soon_threadsafe(task.cancel)
+
+
+async def _noted(coroutine: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(coroutine)
+    _running[task] = asyncio.get_running_loop()
+    try:
+        await task
+    finally:
+        del _running[task]
 
 
 def _run_beside(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -24,7 +24,7 @@ _usual: list[tuple[int, int, int]] = []
 def heap_set_aside() -> Iterator[None]:
     """Keep the collector off what stands already, and rare for what is to come.
 
-    Also a decorator. May be entered again, by any thread: what stands then is set aside
+    May be entered again, by any thread: what stands then is set aside
     as well, and all of it comes back with the last that leaves.
     """
     with _lock:

@@ -21,11 +21,13 @@ toy of ``conf/base``             384  16,384  6 MB                0.3 GB
 
 The toy's process takes 0.9 GB in all (measured: whole exams, prompts up to 3,936
 tokens; torch alone is 0.5). The 7B's 15 GB of weights and its budget come to 27 GB
-(computed): a card of 40 GB; on one of 24 GB a budget of 16,384 leaves room.
+(computed): a card of 40 GB; on one of 24 GB a budget of 16,384 leaves room. Weights are
+in memory while a batch of requests is answered, and one model's at a time.
 """
 
 import itertools
 import json
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -46,6 +48,7 @@ DEFAULT_BATCH_TOKENS: Final = 16_384
 
 _WINDOW: Final = 1024
 """Calls that are sorted at once: their prompts are in memory together."""
+_IN_TURN: Final = threading.RLock()
 _FIELDS: Final = frozenset(
     {"max_tokens", "temperature", "top_p", "seed", "repetition_penalty"}
 )
@@ -112,11 +115,16 @@ class _GenerationTransport:
         self._batch_tokens = batch_tokens
         self._device = device
         self._threads = threads
-        self._loaded: _Loaded | None = None
 
     def send(self, calls: Iterator[Call], deliver: Deliver) -> None:
+        # Models share the machine, and torch has one seed for all.
+        with _IN_TURN:
+            self._send(calls, deliver)
+
+    def _send(self, calls: Iterator[Call], deliver: Deliver) -> None:
+        loaded = None
         while window := list(itertools.islice(calls, _WINDOW)):
-            loaded = self._load()
+            loaded = loaded or self._load()
             prompts = [_read(call, loaded) for call in window]
             for prompt in prompts:
                 if not prompt.fits(loaded.positions):
@@ -127,11 +135,9 @@ class _GenerationTransport:
                     deliver(prompt.call, answer)
 
     def _load(self) -> "_Loaded":
-        if self._loaded is None:
-            if self._threads:
-                torch.set_num_threads(self._threads)
-            self._loaded = _load(self._path, _device(self._device))
-        return self._loaded
+        if self._threads:
+            torch.set_num_threads(self._threads)
+        return _load(self._path, _device(self._device))
 
 
 class _Loaded(NamedTuple):

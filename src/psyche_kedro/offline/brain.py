@@ -60,6 +60,7 @@ class OfflineBrain:
         *,
         sampling: Mapping[str, Any],
         seed: int,
+        task: str = "",
     ) -> str:
         """Return the reply; equal arguments give equal replies.
 
@@ -67,9 +68,10 @@ class OfflineBrain:
             messages: Chat messages, oldest first.
             sampling: Of it, ``temperature`` alone matters.
             seed: Lets a repeated request differ, unless the temperature is 0.
+            task: The node that asks, where it is known.
         """
         chance = Chance.of(self._role, messages, sampling=sampling, seed=seed)
-        ask = understand(messages)
+        ask = understand(messages, task)
         do = _TASKS.get(ask.task)
         return do(ask, self._role, chance) if do else _APOLOGY
 

@@ -18,7 +18,12 @@ class Brain(Protocol):
         ...
 
     def answer(
-        self, messages: Sequence[Message], *, sampling: Mapping[str, Any], seed: int
+        self,
+        messages: Sequence[Message],
+        *,
+        sampling: Mapping[str, Any],
+        seed: int,
+        task: str,
     ) -> str:
         """Return the reply; equal arguments give equal replies."""
         ...
@@ -64,6 +69,9 @@ class _BrainTransport:
 
     def _answer(self, call: Call) -> Answer | Fault:
         text = self._brain.answer(
-            call.request.messages, sampling=call.sampling, seed=call.request.seed
+            call.request.messages,
+            sampling=call.sampling,
+            seed=call.request.seed,
+            task=call.request.task,
         )
         return Answer(text) if text else Fault("empty_reply", "The brain said nothing.")

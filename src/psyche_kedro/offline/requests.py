@@ -1,8 +1,10 @@
-r"""What a request asks for, worked out from its messages alone.
+r"""What a request asks for: by the node that asks, and by the form of its messages.
 
-The fixed phrases of ``conf/base/prompts`` tell the tasks apart: the keys of the reply
-format first, then the tags around the material. The material itself is cut out before,
-so that a post that quotes a reply format is still a post.
+Where the node is known it says what is asked, however its prompt is worded; a node that
+asks for several things tells them apart by their form. Over HTTP nobody says who asks:
+the wire has no field for it that every endpoint takes, so there the form alone decides,
+the keys of the reply format first, then the tags around the material. The material
+itself is cut out before: a post that quotes a reply format is still a post.
 
 Example: a last user message with ``<passage>`` asks for ``question``; one without, but
 with ``"options"`` in its reply format, asks for ``distillation``.
@@ -77,8 +79,13 @@ class Turn(NamedTuple):
     text: str
 
 
-def understand(messages: Sequence[Mapping[str, str]]) -> Ask:
-    """Return the request taken apart; an unknown one has the task ``unknown``."""
+def understand(messages: Sequence[Mapping[str, str]], node: str = "") -> Ask:
+    """Return the request taken apart; an unknown one has the task ``unknown``.
+
+    Args:
+        messages: Chat messages, oldest first.
+        node: Who asks, as ``ChatRequest.task`` says it; empty where nobody does.
+    """
     system = next((m["content"] for m in messages if m["role"] == "system"), "")
     users = [m["content"] for m in messages if m["role"] == "user"]
     user = users[-1] if users else ""
@@ -87,11 +94,14 @@ def understand(messages: Sequence[Mapping[str, str]]) -> Ask:
         material.setdefault(tag, []).append(content)
     frame = system + "\n" + _MATERIAL.sub(r"<\1>", user)
     ask = Ask("unknown", system, user, frame, material, messages)
-    return ask._replace(task=_task_of(ask))
+    return ask._replace(task=_task_of(ask, node))
 
 
-def _task_of(ask: Ask) -> str:
-    return next((task for task, is_it in _TASKS.items() if is_it(ask)), "unknown")
+def _task_of(ask: Ask, node: str) -> str:
+    asked_by = (tasks for name, tasks in _ASKED_BY.items() if node.startswith(name))
+    known = next(asked_by, ())
+    fits = (task for task in known or _TASKS if _TASKS[task](ask))
+    return next(fits, known[-1] if known else "unknown")
 
 
 def _has(*phrases: str) -> Callable[[Ask], bool]:
@@ -131,6 +141,33 @@ _TASKS: Mapping[str, Callable[[Ask], bool]] = {
     "knowledge": _speaks_to("心理学教师"),
 }
 """Tasks in the order they are tried: the first that fits is the one."""
+_ASKED_BY: Mapping[str, tuple[str, ...]] = {
+    "judge_replies": ("usefulness",),
+    "generate_questions": ("question",),
+    "distil_questions": ("distillation",),
+    "pick_representatives": ("ranking",),
+    "screen_questions": ("screening",),
+    "write_rationales": ("answer_with_rationale",),
+    "refine_rationales": ("refinement", "answer_with_rationale"),
+    "choose_best_rationales": ("choice",),
+    "refine_posts": ("post",),
+    "write_dialogues": ("dialogue_judge", "empathy"),
+    "answer_as_student": (
+        "answer_after_thought",
+        "answer_on_a_line",
+        "answer_with_letters",
+    ),
+    "answer_benchmarks": (
+        "essay",
+        "answer_after_thought",
+        "answer_on_a_line",
+        "counselling",
+        "knowledge",
+        "answer_with_letters",
+    ),
+    "judge_counselling": ("counselling_judge",),
+}
+"""What each node asks for, tried in order; the last where none fits."""
 
 
 def read_question(text: str) -> Question:

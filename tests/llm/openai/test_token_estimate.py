@@ -10,9 +10,10 @@ from batch_loopback import BatchServer
 from loopback import Behaviour, LoopbackServer
 
 from psyche_kedro.datasets import OpenAIChatModelDataset
-from psyche_kedro.errors import ChatModelError
+from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.llm import Reply, Usage
-from psyche_kedro.llm.openai.completions import read_completion, read_tokenizer
+from psyche_kedro.llm.openai.completions import read_completion
+from psyche_kedro.text.tokens import read_tokenizer
 
 
 @pytest.fixture
@@ -94,7 +95,9 @@ def test_a_tokenizer_that_is_none_stops_the_run_before_its_first_node(
     if text is not None:
         path.write_text(text)
     entry = _entry("http://127.0.0.1:9/v1", tmp_path, tokenizer=str(path))
-    with pytest.raises(ChatModelError, match=r"broken\.json must be a tokenizer\.json"):
+    with pytest.raises(
+        ConfigurationError, match=r"broken\.json must be a tokenizer\.json"
+    ):
         entry.check()
 
 
@@ -102,5 +105,7 @@ def test_a_missing_package_is_named_with_its_extra(
     tokenizer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(ChatModelError, match=r"`pip install psyche-kedro\[train\]`"):
+    with pytest.raises(
+        ConfigurationError, match=r"`pip install psyche-kedro\[train\]`"
+    ):
         read_tokenizer(tokenizer)

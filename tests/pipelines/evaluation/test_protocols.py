@@ -3,11 +3,9 @@
 import pytest
 from exam_rows import counselling_case, item, items, prompts, protocol_parameters
 
+from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.llm.chat_model import Reply
-from psyche_kedro.pipelines.evaluation.nodes import (
-    answer_benchmarks_as,
-    collect_predictions,
-)
+from psyche_kedro.pipelines.evaluation.nodes import answer_benchmarks, write_exam_papers
 from psyche_kedro.pipelines.evaluation.parameters import LimitParameters
 from psyche_kedro.pipelines.selection.nodes import choose_exemplars
 from psyche_kedro.pipelines.selection.parameters import ExemplarParameters
@@ -25,16 +23,30 @@ def exemplar(stem, gold, **changes):
     return item(stem, gold=gold, split="exemplar", **MULTIPLE | changes)
 
 
-def sit(*rows, protocols=ALL, rules=((".", "A"),), per_cell=5, role="sft", limit=None):
+def papers(*rows, shown=(), params=None, limit=None):
+    """Write what every model is asked of an exam."""
+    return write_exam_papers(
+        benchmark_items=items(*rows),
+        exemplars=items(*shown),
+        params=params or protocol_parameters(*ALL),
+        limit=LimitParameters(per_cell=limit, seed=1),
+        **prompts(),
+    )
+
+
+def sit(*rows, protocols=ALL, rules=((".", "A"),), per_cell=5, limit=None):
     """Let a scripted model sit an exam; return it and its predictions."""
-    exam = items(*rows)
-    shown = choose_exemplars(exam, ExemplarParameters(per_cell=per_cell, seed=1))
-    model = ScriptedChatModel(list(rules))
-    node = answer_benchmarks_as(role)
+    rows = list(rows)
+    drawing = ExemplarParameters(per_cell=per_cell, seed=1)
+    shown = choose_exemplars(items(*rows), drawing).to_dicts()
     params = protocol_parameters(*protocols)
-    at_most = LimitParameters(per_cell=limit, seed=1)
-    made = node(exam, shown, model=model, params=params, limit=at_most, **prompts())
-    return model, made
+    model = ScriptedChatModel(list(rules))
+    predictions = answer_benchmarks(
+        exam_papers=papers(*rows, shown=shown, params=params, limit=limit),
+        models={"qwen": model},
+        params=params,
+    )
+    return model, predictions
 
 
 def test_a_case_question_is_asked_with_its_case_and_room_to_reason():
@@ -135,7 +147,7 @@ def test_every_outcome_is_a_row_and_says_what_it_is():
     assert outcomes == {name: name for name in outcomes}
     assert predictions["prediction"].to_list() == [["A"], [], []]
     assert predictions["text"].to_list() == ["答案：A", "很难说", None]
-    assert predictions["role"].unique().to_list() == ["sft"]
+    assert predictions["role"].unique().to_list() == ["qwen"]
 
 
 def test_nothing_is_read_inside_an_unfinished_thought():
@@ -155,15 +167,6 @@ def test_the_reasoning_channel_is_kept_apart():
     assert predictions["text"].item() == "A"
 
 
-@pytest.mark.parametrize(
-    ("role", "limit"), [("teacher", {"max_tokens": 1024}), ("grpo", {})]
-)
-def test_decoding_is_the_papers_and_the_tiny_models_keep_their_own_limit(role, limit):
-    model, _ = sit(item("题", cell="theory_single", gold="A"), role=role)
-    assert model.requests[0].sampling == {"temperature": 0.0, "top_p": 0.95} | limit
-    assert model.requests[0].task == f"answer_benchmarks_as_{role}"
-
-
 UNKEYED = item("无答案", flags=["no_gold"], **MULTIPLE)
 DEV = item("有答案", gold="BD", split="dev", **MULTIPLE)
 
@@ -181,30 +184,17 @@ def test_how_many_items_without_a_key_are_not_asked_is_said(caplog):
 
 
 def test_items_without_a_key_are_asked_for_a_submission():
-    asked = answer_benchmarks_as("sft")(
-        items(UNKEYED, DEV),
-        items(),
-        model=ScriptedChatModel([(".", "A")]),
-        params=protocol_parameters("zero_shot").model_copy(
-            update={"ask_unlabelled": True}
-        ),
-        limit=LimitParameters(per_cell=None, seed=1),
-        **prompts(),
+    asking = protocol_parameters("zero_shot").model_copy(
+        update={"ask_unlabelled": True}
     )
-    assert asked["split"].to_list() == ["test", "dev"]
+    asked = papers(UNKEYED, DEV, params=asking)
+    assert [one.item["split"] for one in asked] == ["test", "dev"]
 
 
 def test_exemplars_and_a_dev_that_is_not_needed_are_not_asked():
     test = item("考题", gold="A", **MULTIPLE)
     _, predictions = sit(exemplar("甲题", "AC"), DEV, test, protocols=["zero_shot"])
     assert predictions["item_id"].to_list() == [test["item_id"]]
-
-
-def test_predictions_of_all_roles_become_one_table():
-    _, one = sit(item("题", cell="theory_single", gold="A"), role="base")
-    _, other = sit(item("题", cell="theory_single", gold="A"), role="grpo")
-    both = collect_predictions(base=one, grpo=other)
-    assert both["role"].to_list() == ["base", "grpo"]
 
 
 def mixed_exam(n=9):
@@ -240,9 +230,60 @@ def test_a_limit_leaves_the_exemplars_alone():
     assert all(f"例{n}" in text_of(model.requests[1]) for n in range(3))
 
 
+# ---- models under test -----------------------------------------------------------
+
+EXAM = [item("工作记忆是指什么？", cell="theory_single", gold="A")]
+PAPER = {"temperature": 0.0, "top_p": 0.95}
+
+
+def scripted(*names):
+    return {name: ScriptedChatModel([(".", "A")], name=name) for name in names}
+
+
+def examined(models, trained=(), **own_sampling):
+    params = protocol_parameters("reasoned").model_copy(
+        update={"own_sampling": own_sampling}
+    )
+    return answer_benchmarks(
+        exam_papers=papers(*EXAM), models=models, params=params, **dict(trained)
+    )
+
+
+def test_every_model_sits_the_same_exam_in_one_table_trained_ones_last():
+    models, trained = scripted("teacher", "new"), scripted("base", "grpo")
+    predictions = examined(models, trained)
+    assert predictions["role"].to_list() == ["teacher", "new", "base", "grpo"]
+    asked = [m.requests[0].messages for m in [*models.values(), *trained.values()]]
+    assert all(messages == asked[0] for messages in asked)
+
+
+def test_decoding_is_the_papers_and_trained_models_keep_their_own_limit():
+    models, trained = scripted("teacher"), scripted("grpo")
+    examined(models, trained)
+    assert models["teacher"].requests[0].sampling == PAPER | {"max_tokens": 1024}
+    assert trained["grpo"].requests[0].sampling == PAPER
+    assert models["teacher"].requests[0].task == "answer_benchmarks"
+
+
+def test_a_model_may_be_asked_in_its_own_way():
+    models, trained = scripted("teacher", "reasoner"), scripted("grpo")
+    own = {"temperature": 0.6, "max_tokens": 8192}
+    examined(models, trained, reasoner=own, grpo={"max_tokens": 512})
+    assert models["reasoner"].requests[0].sampling == PAPER | own
+    assert models["teacher"].requests[0].sampling == PAPER | {"max_tokens": 1024}
+    assert trained["grpo"].requests[0].sampling == PAPER | {"max_tokens": 512}
+
+
 def test_a_model_that_was_not_trained_gives_no_predictions():
-    asked = items(item("工作记忆是指什么？", cell="theory_single", gold="A"))
-    limit = LimitParameters(per_cell=None, seed=1)
-    params = {"params": protocol_parameters("reasoned"), "limit": limit}
-    node = answer_benchmarks_as("sft")
-    assert node(asked, items(), model=None, **params, **prompts()).is_empty()
+    predictions = examined(scripted("teacher"), {"sft": None})
+    assert predictions["role"].to_list() == ["teacher"]
+
+
+def test_two_models_of_one_name_are_refused():
+    with pytest.raises(ConfigurationError, match="calls a model 'sft', the name"):
+        examined(scripted("sft"), {"sft": None})
+
+
+def test_own_sampling_of_a_model_that_is_not_there_is_refused():
+    with pytest.raises(ConfigurationError, match="names 'typo', and the models under"):
+        examined(scripted("teacher"), typo={"temperature": 1.0})

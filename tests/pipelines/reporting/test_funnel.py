@@ -68,13 +68,13 @@ def test_rejections_are_counted_by_node_and_reason_the_most_first():
     rows = [
         refused("screened_questions", "no_gold", 1, node="screen_questions"),
         refused("screened_questions", "vague", 2, node="screen_questions"),
-        refused("sft_set", "contaminated", 1, node="build_sets", group="D_pr"),
-        refused("sft_set", "contaminated", 2, node="build_sets", group="D_em"),
+        refused("sft_set", "contaminated", 1, node="build_sft_set", group="D_pr"),
+        refused("sft_set", "contaminated", 2, node="build_sft_set", group="D_em"),
         refused("withheld_examples", "offline", 3) | {"kind": "withheld"},
     ]
     counts = RejectionCounts.validate(list_rejections(account(*rows)))
     assert counts.rows() == [
-        ("build_sets", "contaminated", 3),
+        ("build_sft_set", "contaminated", 3),
         ("screen_questions", "vague", 2),
         ("screen_questions", "no_gold", 1),
     ]

@@ -12,12 +12,12 @@ from psyche_kedro.errors import ContaminationError
 from psyche_kedro.pipelines.selection.contamination import (
     near_pairs,
 )
-from psyche_kedro.pipelines.selection.examples import split_of
 from psyche_kedro.pipelines.selection.nodes import (
     account_lengths,
-    answer_as_student,
+    answer_as_students,
     audit_answer_keys,
-    build_sets,
+    build_grpo_set,
+    build_sft_set,
     decontaminate,
     describe_difficulty,
     find_repeated_examples,
@@ -33,6 +33,7 @@ from psyche_kedro.pipelines.selection.parameters import (
     SetParameters,
     StudentParameters,
 )
+from psyche_kedro.pipelines.selection.sets import split_of
 from psyche_kedro.pipelines.selection.summary import contamination_summary, set_summary
 from psyche_kedro.pipelines.synthesis.parameters import DeduplicationParameters
 from psyche_kedro.prompts import Prompt
@@ -42,7 +43,7 @@ LETTERS = Prompt(source="test", reply="letters", user="{{ question }}")
 EXAM = Prompt(source="test", reply="letters", user="{{ question }}{{ type_name }}")
 SYSTEM = Prompt(source="test", reply="open", system="你是咨询师。", user="")
 TEACHER = Prompt(source="test", reply="open", system="你是教师。", user="")
-STUDENT = StudentParameters(name="a", samples=1, temperature=0, max_tokens=8)
+STUDENT = StudentParameters(samples=1, temperature=0, max_tokens=8)
 ALL_WRONG = DifficultyParameters(
     rule="all_wrong", pass_rate=0.5, seed=1, hold_out_audited=False, group_size=4
 )
@@ -256,20 +257,27 @@ def repeats_of(  # noqa: PLR0913 - what a test may change
 
 
 def sets_of(parts, hits=(), *, parameters=SETS, decontamination=THRESHOLD):
-    return build_sets(
-        **parts,
-        rationale_rounds=rounds_of(*parts["non_challenging"].rows(named=True)),
-        contamination_hits=tables.frame(tables.ContaminationHits, hits),
-        repeated_examples=repeats_of(
+    """Return the SFT set, the GRPO set, and the rejections of both."""
+    barred = {
+        "contamination_hits": tables.frame(tables.ContaminationHits, hits),
+        "repeated_examples": repeats_of(
             parts, hits, parameters=parameters, decontamination=decontamination
         ),
-        exam_case_prompt=EXAM,
-        exam_knowledge_prompt=EXAM,
-        counselling_prompt=SYSTEM,
-        knowledge_prompt=TEACHER,
-        parameters=parameters,
-        decontamination=decontamination,
+        "parameters": parameters,
+        "decontamination": decontamination,
+        "exam_case": EXAM,
+        "exam_knowledge": EXAM,
+    }
+    for_grpo = ("challenging", "exam_questions")
+    sft = build_sft_set(
+        **{name: part for name, part in parts.items() if name not in for_grpo},
+        **barred,
+        rationale_rounds=rounds_of(*parts["non_challenging"].rows(named=True)),
+        counselling=SYSTEM,
+        knowledge=TEACHER,
     )
+    grpo = build_grpo_set(**{name: parts[name] for name in for_grpo}, **barred)
+    return sft.examples, grpo.examples, pl.concat([sft.rejected, grpo.rejected])
 
 
 def split_of_difficulty(questions, answers, parameters=ALL_WRONG, *, hits=(), audit=()):
@@ -278,17 +286,23 @@ def split_of_difficulty(questions, answers, parameters=ALL_WRONG, *, hits=(), au
         contamination_hits=tables.frame(tables.ContaminationHits, hits),
         answer_key_audit=tables.frame(tables.AnswerKeyAudit, audit),
         parameters=parameters,
-        **answers,
+        student_answers=answers,
     )
 
 
 def answered(questions, rules, name):
-    return answer_as_student(
+    return answer_as_students(
         reasoning_samples=questions,
         prompt=LETTERS,
-        model=ScriptedChatModel(rules),
-        parameters=STUDENT.model_copy(update={"name": name}),
+        models={name: ScriptedChatModel(rules)},
+        parameters=STUDENT,
     )
+
+
+def with_answers(answers, others):
+    """Return ``answers`` with the rows of ``others`` in the place of its students'."""
+    kept = answers.join(others, on="student", how="anti")
+    return pl.concat([kept, others])
 
 
 # ---- students --------------------------------------------------------------------
@@ -305,10 +319,10 @@ def test_a_student_is_right_wrong_unread_or_failed():
 
 def test_no_student_sees_gold_or_rationale():
     model = ScriptedChatModel([("", "A")])
-    answer_as_student(
+    answer_as_students(
         reasoning_samples=samples(reasoned("甲题")),
         prompt=LETTERS,
-        model=model,
+        models={"a": model},
         parameters=STUDENT,
     )
     (request,) = model.requests
@@ -317,14 +331,29 @@ def test_no_student_sees_gold_or_rationale():
 
 def test_every_sample_is_asked_for_with_its_own_index():
     model = ScriptedChatModel([("", "A")])
-    answers = answer_as_student(
+    answers = answer_as_students(
         reasoning_samples=samples(reasoned("甲题")),
         prompt=LETTERS,
-        model=model,
+        models={"a": model},
         parameters=STUDENT.model_copy(update={"samples": 3}),
     )
     assert [request.sample for request in model.requests] == [0, 1, 2]
     assert answers["sample"].to_list() == [0, 1, 2]
+
+
+def test_every_student_answers_under_its_own_name_in_one_table():
+    models = {
+        "b": ScriptedChatModel([("", "B")], name="phi"),
+        "a": ScriptedChatModel([("", "A")], name="qwen"),
+    }
+    answers = answer_as_students(
+        reasoning_samples=samples(*map(reasoned, ["甲题", "乙题"])),
+        prompt=LETTERS,
+        models=models,
+        parameters=STUDENT,
+    )
+    told = answers.select("student", "model", "outcome").rows()
+    assert told == 2 * [("b", "phi", "right")] + 2 * [("a", "qwen", "wrong")]
 
 
 # ---- difficulty ------------------------------------------------------------------
@@ -343,12 +372,12 @@ def questions():
 def answers(questions):
     # On 丁题 every student errs in its own way.
     own = {"a": "A", "b": "C", "c": "说不清"}
-    return {
-        f"student_{name}_answers": answered(
+    return pl.concat(
+        answered(
             questions, [(f"[{stems}]题", "B"), ("丁题", own[name]), ("", "A")], name
         )
         for name, stems in RIGHT_ON.items()
-    }
+    )
 
 
 @pytest.mark.parametrize(
@@ -414,7 +443,7 @@ CUT_OFF = [("丁题", fail("timeout")), ("甲题", fail("truncated")), ("", "A")
 
 @pytest.fixture
 def interrupted(questions, answers):
-    return answers | {"student_c_answers": answered(questions, CUT_OFF, "c")}
+    return with_answers(answers, answered(questions, CUT_OFF, "c"))
 
 
 @pytest.mark.parametrize(
@@ -444,12 +473,10 @@ def test_the_run_that_has_the_answer_takes_the_question_in(
 
 
 def test_a_question_that_a_student_was_never_asked_waits_too(questions, answers):
-    partial = answers["student_a_answers"].filter(
-        pl.col("question_id") != tables.content_id("乙题", "")
+    unasked = (pl.col("student") == "a") & (
+        pl.col("question_id") == tables.content_id("乙题", "")
     )
-    *_, held_out = split_of_difficulty(
-        questions, answers | {"student_a_answers": partial}
-    )
+    *_, held_out = split_of_difficulty(questions, answers.filter(~unasked))
     assert held_out["stem"].to_list() == ["乙题"]
 
 
@@ -474,16 +501,16 @@ def test_the_audit_leaves_out_what_awaits_a_student(questions, interrupted):
     audit = audit_answer_keys(
         reasoning_samples=questions,
         parameters=AuditParameters(min_agreeing=2),
-        **interrupted,
+        student_answers=interrupted,
     )
     assert audit["stem"].to_list() == ["丙题", "戊题"]
-    failing = interrupted | {
-        "student_b_answers": answered(questions, [("丙题", fail("timeout"))], "b")
-    }
+    failing = with_answers(
+        interrupted, answered(questions, [("丙题", fail("timeout"))], "b")
+    )
     audit = audit_answer_keys(
         reasoning_samples=questions,
         parameters=AuditParameters(min_agreeing=2),
-        **failing,
+        student_answers=failing,
     )
     assert "丙题" not in audit["stem"]
 
@@ -491,7 +518,10 @@ def test_the_audit_leaves_out_what_awaits_a_student(questions, interrupted):
 def test_agreement_counts_the_questions_that_both_answered(questions, interrupted):
     hard, easy, _ = split_of_difficulty(questions, interrupted)
     account = describe_difficulty(
-        challenging=hard, non_challenging=easy, parameters=ALL_WRONG, **interrupted
+        challenging=hard,
+        non_challenging=easy,
+        parameters=ALL_WRONG,
+        student_answers=interrupted,
     )
     overall = account.summary.filter(dimension="all").row(0, named=True)
     assert (overall["n"], overall["n_challenging"]) == (3, 1)
@@ -503,9 +533,7 @@ def test_agreement_counts_the_questions_that_both_answered(questions, interrupte
 
 def test_any_number_of_students_is_judged(questions, answers):
     fourth = answered(questions, [("", "B")], "d")
-    hard, easy, _ = split_of_difficulty(
-        questions, answers | {"student_d_answers": fourth}
-    )
+    hard, easy, _ = split_of_difficulty(questions, with_answers(answers, fourth))
     assert hard.is_empty()
     assert easy["n_students"].to_list() == [4] * 5
 
@@ -514,7 +542,7 @@ def test_the_audit_finds_the_planted_wrong_key(questions, answers):
     audit = audit_answer_keys(
         reasoning_samples=questions,
         parameters=AuditParameters(min_agreeing=2),
-        **answers,
+        student_answers=answers,
     )
     listed = audit.select("stem", "agreed", "n_agreeing", "n_students").rows()
     assert listed == [("丙题", ["A"], 3, 3), ("戊题", ["A"], 2, 3)]
@@ -524,7 +552,7 @@ def test_audited_questions_can_be_held_out_of_both_sets(questions, answers):
     audit = audit_answer_keys(
         reasoning_samples=questions,
         parameters=AuditParameters(min_agreeing=3),
-        **answers,
+        student_answers=answers,
     ).rows(named=True)
     holding = ALL_WRONG.model_copy(update={"hold_out_audited": True})
     listed = split_of_difficulty(questions, answers, audit=audit)
@@ -538,7 +566,10 @@ def test_audited_questions_can_be_held_out_of_both_sets(questions, answers):
 def test_agreement_and_difficulty_are_described(questions, answers):
     hard, easy, _ = split_of_difficulty(questions, answers)
     summary, agreement = describe_difficulty(
-        challenging=hard, non_challenging=easy, parameters=ALL_WRONG, **answers
+        challenging=hard,
+        non_challenging=easy,
+        parameters=ALL_WRONG,
+        student_answers=answers,
     )
     overall = summary.filter(dimension="all").row(0, named=True)
     assert (overall["n"], overall["n_challenging"]) == (5, 2)

@@ -20,7 +20,6 @@ from psyche_kedro.hooks.estimate_basis import (
     measured_sizes,
 )
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
-from psyche_kedro.llm.openai.completions import estimate_from_characters
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.llm.store.upkeep import Holding
 from psyche_kedro.offline import OfflineBrain
@@ -44,6 +43,7 @@ from psyche_kedro.pipelines.synthesis.questions.nodes import split_chunks
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.review.parameters import ReviewParameters
 from psyche_kedro.tables import BookTopics, Documents, content_id, frame
+from psyche_kedro.text.tokens import estimate_from_characters
 from scripted import text_of
 from whole_run import run_kedro
 

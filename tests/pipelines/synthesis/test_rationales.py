@@ -66,7 +66,7 @@ def test_a_true_statement_may_be_judged_without_letters() -> None:
     rows, _ = write_rationales(
         reviewed(row),
         prompt=RATIONALE,
-        teacher=ScriptedChatModel([("", says("正确", reason))]),
+        teachers={"teacher": ScriptedChatModel([("", says("正确", reason))])},
         params=PARAMS,
     )
     assert rows["outcome"].to_list() == ["right"]
@@ -108,7 +108,7 @@ def played(
     rows, _ = write_rationales(
         questions,
         prompt=RATIONALE,
-        teacher=ScriptedChatModel([("", says("B"))]),
+        teachers={"teacher": ScriptedChatModel([("", says("B"))])},
         params=params,
     )
     teacher = ScriptedChatModel([("^改进", proposal), ("", answer)])
@@ -118,7 +118,7 @@ def played(
         rationale_prompt=RATIONALE,
         refinement_prompt=REFINEMENT,
         revision_prompt=REVISION,
-        teacher=teacher,
+        teachers={"teacher": teacher},
         params=params,
     )
     return rows, rounds, teacher
@@ -170,7 +170,7 @@ def test_an_unsolved_question_has_no_rounds() -> None:
     rows, _ = write_rationales(
         questions,
         prompt=RATIONALE,
-        teacher=ScriptedChatModel([("", says("A"))]),
+        teachers={"teacher": ScriptedChatModel([("", says("A"))])},
         params=PARAMS,
     )
     rounds = refine_rationales(
@@ -179,7 +179,7 @@ def test_an_unsolved_question_has_no_rounds() -> None:
         rationale_prompt=RATIONALE,
         refinement_prompt=REFINEMENT,
         revision_prompt=REVISION,
-        teacher=ScriptedChatModel([]),
+        teachers={"teacher": ScriptedChatModel([])},
         params=PARAMS,
     )
     assert rounds.is_empty()
@@ -234,3 +234,120 @@ def test_the_summary_says_what_each_round_took_and_was_worth() -> None:
         (3, 1, 0, "leak 1", 0, 1),
     ]
     assert summary["money"].null_count() == 4
+
+
+# ---- several teachers ------------------------------------------------------------
+
+
+def teachers(**answers: Answer) -> dict[str, ScriptedChatModel]:
+    """Return teachers that refine as ``proposes`` does and answer as told."""
+    return {
+        name: ScriptedChatModel([("^改进", proposes()), ("", answer)], name=name)
+        for name, answer in answers.items()
+    }
+
+
+def attempts_of(
+    models: dict[str, ScriptedChatModel], *stems: str, regenerations: int = 2
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    questions = reviewed(*(question(stem) for stem in stems))
+    params = PARAMS.model_copy(update={"regenerations": regenerations})
+    rows, _ = write_rationales(
+        questions, prompt=RATIONALE, teachers=models, params=params
+    )
+    return questions, rows
+
+
+def test_teachers_make_the_attempts_in_turn() -> None:
+    models = teachers(one=says("A"), two=says("C"))
+    _, rows = attempts_of(models, "什么是组块？")
+    assert rows.select("attempt", "model").rows() == [
+        (0, "one"), (1, "two"), (2, "one"),
+    ]  # fmt: skip
+
+
+def test_a_teacher_is_asked_warmer_only_where_it_is_asked_again() -> None:
+    models = teachers(one=says("A"), two=says("C"))
+    attempts_of(models, "什么是组块？", regenerations=3)
+    warmer = {"temperature": PARAMS.regeneration_temperature}
+    for model in models.values():
+        assert [dict(request.sampling) for request in model.requests] == [{}, warmer]
+
+
+def test_a_teacher_is_not_asked_what_one_before_it_solved() -> None:
+    models = teachers(one=says("B"), two=says("B"))
+    _, rows = attempts_of(models, "什么是组块？")
+    assert rows["model"].to_list() == ["one"]
+    assert not models["two"].requests
+
+
+def refined_by(
+    models: dict[str, ScriptedChatModel], questions: pl.DataFrame, rows: pl.DataFrame
+) -> pl.DataFrame:
+    return refine_rationales(
+        questions,
+        rows,
+        rationale_prompt=RATIONALE,
+        refinement_prompt=REFINEMENT,
+        revision_prompt=REVISION,
+        teachers=models,
+        params=PARAMS,
+    )
+
+
+def only(stem: str) -> Callable[[ChatRequest], Answer]:
+    return lambda request: says("B" if stem in text_of(request) else "A")
+
+
+def test_a_question_is_refined_by_the_teacher_that_solved_it() -> None:
+    models = teachers(one=only("甲题"), two=only("乙题"))
+    questions, rows = attempts_of(models, "甲题？", "乙题？")
+    rounds = refined_by(models, questions, rows)
+    stems = dict(questions.select("question_id", "stem").iter_rows())
+    wrote = {(stems[q], m) for q, m in rounds.select("question_id", "model").rows()}
+    assert wrote == {("甲题？", "one"), ("乙题？", "two")}
+    assert rounds.height == 2 * (PARAMS.rounds + 1)
+
+
+def test_a_question_whose_teacher_is_gone_is_refined_by_the_first() -> None:
+    questions, rows = attempts_of(teachers(gone=says("B")), "甲题？")
+    models = teachers(one=says("B"), two=says("B"))
+    rounds = refined_by(models, questions, rows)
+    assert rounds["model"].to_list() == ["gone", "one", "one", "one"]
+    assert not models["two"].requests
+
+
+def test_one_model_under_two_names_plays_its_rounds_once() -> None:
+    model = teachers(one=says("B"))["one"]
+    questions, rows = attempts_of({"a": model, "b": model}, "甲题？")
+    rounds = refined_by({"a": model, "b": model}, questions, rows)
+    assert rounds["round"].to_list() == [0, 1, 2, 3]
+
+
+def test_the_money_of_a_round_is_that_of_all_its_teachers() -> None:
+    models = teachers(one=only("甲题"), two=only("乙题"))
+    questions, rows = attempts_of(models, "甲题？", "乙题？")
+    rounds = refined_by(models, questions, rows)
+    tokens = {"input_tokens": 1_000_000, "output_tokens": 0}
+    counted = {name: pl.lit(n) for name, n in tokens.items()}
+    price = {"output": 0.0, "currency": "CNY", "as_of": "2026-11"}
+
+    def money(prices: dict[str, float]) -> list[float | None]:
+        listed = {model: price | {"input": cost} for model, cost in prices.items()}
+        summary = summarise_rounds(
+            rationales=rows.with_columns(**counted),
+            rationale_rounds=rounds.with_columns(**counted),
+            reasoning_samples=choose_best_rationales(
+                questions,
+                rounds,
+                prompt=CHOICE,
+                judge=ScriptedChatModel([]),
+                params=PARAMS,
+            ),
+            prices=listed,
+        )
+        return summary["money"].to_list()
+
+    # One asks both questions first, two the one that is left.
+    assert money({"one": 1.0, "two": 10.0}) == [12.0, 11.0, 11.0, 11.0]
+    assert money({"one": 1.0}) == [None] * 4

@@ -93,7 +93,10 @@ def test_200_questions_go_through_attempts_rounds_and_choice(tmp_path: Path) -> 
     judge = OfflineChatModel(OfflineBrain("judge"), store)
     params = RationaleParameters(**SETTINGS["rationales"])
     attempts, unsolved = write_rationales(
-        questions, prompt=prompt("rationale"), teacher=teacher, params=params
+        questions,
+        prompt=prompt("rationale"),
+        teachers={"teacher": teacher},
+        params=params,
     )
     rounds = refine_rationales(
         questions,
@@ -101,7 +104,7 @@ def test_200_questions_go_through_attempts_rounds_and_choice(tmp_path: Path) -> 
         rationale_prompt=prompt("rationale"),
         refinement_prompt=prompt("refinement"),
         revision_prompt=prompt("revision"),
-        teacher=teacher,
+        teachers={"teacher": teacher},
         params=params,
     )
     samples = choose_best_rationales(

@@ -345,7 +345,10 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
             patience=Patience(attempts=2, backoff_seconds=0.01),
         )
         attempts, unsolved = write_rationales(
-            questions, prompt=prompt("rationale"), teacher=model, params=PARAMS
+            questions,
+            prompt=prompt("rationale"),
+            teachers={"teacher": model},
+            params=PARAMS,
         )
         rounds = refine_rationales(
             questions,
@@ -353,7 +356,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
             rationale_prompt=prompt("rationale"),
             refinement_prompt=prompt("refinement"),
             revision_prompt=prompt("revision"),
-            teacher=model,
+            teachers={"teacher": model},
             params=PARAMS,
         )
         samples = choose_best_rationales(

@@ -26,7 +26,6 @@ from psyche_kedro.llm.accounts import Account
 from psyche_kedro.llm.chat_model import ChatRequest, Usage
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Fault
 from psyche_kedro.llm.openai.completions import (
-    CountTokens,
     count_prompt,
     kind_of_refusal,
     read_completion,
@@ -34,6 +33,7 @@ from psyche_kedro.llm.openai.completions import (
 )
 from psyche_kedro.llm.openai.structured import schema_fields
 from psyche_kedro.llm.store.submissions import Submissions, Submitted
+from psyche_kedro.text.tokens import CountTokens
 
 _FILE_CALLS: Final = 50_000
 _FILE_BYTES: Final = 100_000_000

@@ -27,8 +27,6 @@ from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
 from psyche_kedro.llm.event_loop import run_to_end
 from psyche_kedro.llm.openai.batch import BatchSender, BatchState
 from psyche_kedro.llm.openai.completions import (
-    CountTokens,
-    estimate_from_characters,
     kind_of_refusal,
     read_completion,
     wire_body,
@@ -40,6 +38,7 @@ from psyche_kedro.llm.openai.patience import Patience
 from psyche_kedro.llm.openai.structured import SchemaSupport
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.llm.store.submissions import Submissions
+from psyche_kedro.text.tokens import CountTokens, estimate_from_characters
 
 _RESERVED: Final = frozenset({"messages", "model", "n", "response_format", "stream"})
 _CONNECT_SECONDS: Final = 30.0

@@ -3,22 +3,14 @@
 A reply is an answer with its reasoning kept apart and its tokens, or a fault of a kind.
 """
 
-import functools
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.chat_model import Message, Usage
 from psyche_kedro.llm.engine import Answer, Call, Fault
-
-CHARACTERS_PER_TOKEN: Final = 1.6
-"""For an estimate where no usage came: Qwen2.5 makes 1 token of 1.5-1.8 Chinese
-characters; English runs to about 4, so an estimate errs on the dear side."""
-
-CountTokens = Callable[[str], int]
+from psyche_kedro.text.tokens import CountTokens, estimate_from_characters
 
 _BODY_KEPT: Final = 4_000
 _BAD_REQUEST: Final = 400
@@ -41,43 +33,6 @@ _UNUSABLE_FINISH: Final = {
     "insufficient_system_resource": "server_error",  # DeepSeek
     "network_error": "server_error",  # Zhipu
 }
-
-
-def estimate_tokens(characters: int) -> int:
-    """Return about how many tokens that many characters make, at 1.6 each."""
-    return round(characters / CHARACTERS_PER_TOKEN)
-
-
-def estimate_from_characters(text: str) -> int:
-    """Return about how many tokens ``text`` makes."""
-    return estimate_tokens(len(text))
-
-
-@functools.cache  # a large vocabulary takes a second to read, each node loads its model
-def read_tokenizer(path: Path) -> CountTokens:
-    """Return a counter of the tokens that a ``tokenizer.json`` makes of a text.
-
-    Still an estimate of what is billed: the chat template's own tokens are left out.
-
-    Raises:
-        ChatModelError: If ``tokenizers`` is not installed or the file is none of its.
-    """
-    try:
-        from tokenizers import Tokenizer  # noqa: PLC0415 - only where it is asked for
-    except ImportError as error:
-        raise ChatModelError(
-            f"Counting tokens with {path} needs the package `tokenizers`: run `pip"
-            " install psyche-kedro[train]`, or remove `tokenizer` from the catalog"
-            " entry."
-        ) from error
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing narrower
-        raise ChatModelError(
-            f"The tokenizer {path} must be a tokenizer.json and could not be read"
-            f" ({error}): mend the path or remove `tokenizer` from the catalog entry."
-        ) from error
-    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
 def read_completion(

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from psyche_kedro.llm.engine import Answer, Call, Fault
-from psyche_kedro.llm.openai.completions import (
-    count_prompt,
-    estimate_from_characters,
-)
+from psyche_kedro.llm.openai.completions import count_prompt
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.openai.limits import Pace, Window
+from psyche_kedro.text.tokens import estimate_from_characters
 
 _LANE_FAULTS: Final = frozenset({"connection", "server_error", "timeout"})
 _FAULTS_TO_REST: Final = 8

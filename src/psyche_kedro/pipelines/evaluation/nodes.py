@@ -11,20 +11,21 @@ Example row of ``predictions``: ``{"role": "grpo", "item_id": "5d0c…", "protoc
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import polars as pl
 
 from psyche_kedro.answers import read_choice
+from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
+from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.evaluation import judging
 from psyche_kedro.pipelines.evaluation.limit import limit_items
 from psyche_kedro.pipelines.evaluation.parameters import (
     JudgingParameters,
     LimitParameters,
     ProtocolParameters,
-    Role,
     ScoringParameters,
 )
 from psyche_kedro.pipelines.evaluation.protocols import (
@@ -47,61 +48,42 @@ from psyche_kedro.tables import (
 logger = logging.getLogger(__name__)
 
 
-def answer_benchmarks_as(role: Role) -> Callable[..., pl.DataFrame]:
-    """Return the node in which the model of ``role`` sits every exam."""
+def write_exam_papers(  # noqa: PLR0913 - what is asked, in which words
+    *,
+    benchmark_items: pl.DataFrame,
+    exemplars: pl.DataFrame,
+    params: ProtocolParameters,
+    limit: LimitParameters,
+    exam_case: Prompt,
+    exam_knowledge: Prompt,
+    exam_direct: Prompt,
+    essay: Prompt,
+    counselling: Prompt,
+) -> list[Asked]:
+    """Return every item under every protocol, as each model is asked it.
 
-    def answer_benchmarks(  # noqa: PLR0913 - what is asked, whom, in which words
-        benchmark_items: pl.DataFrame,
-        exemplars: pl.DataFrame,
-        *,
-        model: ChatModel | None,
-        params: ProtocolParameters,
-        limit: LimitParameters,
-        exam_case: Prompt,
-        exam_knowledge: Prompt,
-        exam_direct: Prompt,
-        essay: Prompt,
-        counselling: Prompt,
-    ) -> pl.DataFrame:
-        """Return one prediction per (item, protocol).
-
-        Args:
-            benchmark_items: Every item; those of an exam are asked, by default only
-                where they have a key.
-            exemplars: What the five-shot protocol shows.
-            model: The model under test; None where it was not trained yet.
-            params: ``evaluation.protocols``.
-            limit: ``evaluation.limit``.
-            exam_case: Asks a question that has a case, with room to reason.
-            exam_knowledge: Asks any other, with room to reason.
-            exam_direct: Asks for the letters alone.
-            essay: Asks an open question.
-            counselling: Opens a conversation.
-        """
-        if model is None:
-            return frame(Predictions, [])
-        prompts = {
-            "exam_case": exam_case,
-            "exam_knowledge": exam_knowledge,
-            "exam_direct": exam_direct,
-            "essay": essay,
-            "counselling": counselling,
-        }
-        room = Room(prompts, exemplars.to_dicts())
-        exam = limit_items(_to_ask(benchmark_items, params), limit)
-        asked = ask(exam.iter_rows(named=True), params.enabled, room)
-        sampling = params.sampling_of(role)
-        outcomes = model.complete(
-            ChatRequest(
-                one.messages, task=answer_benchmarks.__name__, sampling=sampling
-            )
-            for one in asked
-        )
-        pairs = zip(asked, outcomes, strict=True)
-        return frame(Predictions, (_prediction(role, *pair) for pair in pairs))
-
-    answer_benchmarks.__name__ = f"answer_benchmarks_as_{role}"
-    return answer_benchmarks
+    Args:
+        benchmark_items: Every item; those of an exam are asked, by default only where
+            they have a key.
+        exemplars: What the five-shot protocol shows.
+        params: ``evaluation.protocols``.
+        limit: ``evaluation.limit``.
+        exam_case: Asks a question that has a case, with room to reason.
+        exam_knowledge: Asks any other, with room to reason.
+        exam_direct: Asks for the letters alone.
+        essay: Asks an open question.
+        counselling: Opens a conversation.
+    """
+    prompts = {
+        "exam_case": exam_case,
+        "exam_knowledge": exam_knowledge,
+        "exam_direct": exam_direct,
+        "essay": essay,
+        "counselling": counselling,
+    }
+    room = Room(prompts, exemplars.to_dicts())
+    exam = limit_items(_to_ask(benchmark_items, params), limit)
+    return ask(exam.iter_rows(named=True), params.enabled, room)
 
 
 def _to_ask(items: pl.DataFrame, params: ProtocolParameters) -> pl.DataFrame:
@@ -118,7 +100,70 @@ def _to_ask(items: pl.DataFrame, params: ProtocolParameters) -> pl.DataFrame:
     return keyed
 
 
-def _prediction(role: Role, asked: Asked, outcome: Outcome) -> dict[str, Any]:
+def answer_benchmarks(
+    *,
+    exam_papers: list[Asked],
+    models: dict[str, ChatModel],
+    params: ProtocolParameters,
+    **trained: ChatModel | None,
+) -> pl.DataFrame:
+    """Return one prediction per (model, item, protocol).
+
+    Args:
+        exam_papers: What every model is asked.
+        models: Models under test by name; they are asked at once.
+        params: ``evaluation.protocols``.
+        **trained: The models that training makes, by name; one after the other, for
+            they share this machine. None where there is none yet.
+
+    Returns:
+        ``Predictions``, in the order of the models.
+
+    Raises:
+        ConfigurationError: If two models have one name, or the parameters name a model
+            that is not under test.
+    """
+    _check_names(models, trained, params)
+    said = ask_all(
+        models, lambda name: _requests(exam_papers, params.sampling_of(name))
+    )
+    for name, model in trained.items():
+        if model is not None:
+            own = params.sampling_of_trained(name)
+            said[name] = model.complete(_requests(exam_papers, own))
+    return frame(
+        Predictions,
+        (
+            _prediction(name, asked, outcome)
+            for name, outcomes in said.items()
+            for asked, outcome in zip(exam_papers, outcomes, strict=True)
+        ),
+    )
+
+
+def _check_names(
+    models: Iterable[str], trained: Iterable[str], params: ProtocolParameters
+) -> None:
+    if twice := sorted({*models} & {*trained}):
+        raise ConfigurationError(
+            f"evaluated_models calls a model '{twice[0]}', the name of one that"
+            " training makes: give it another."
+        )
+    if unknown := sorted(params.own_sampling.keys() - {*models, *trained}):
+        raise ConfigurationError(
+            f"evaluation.protocols.own_sampling names '{unknown[0]}', and the models"
+            f" under test are {', '.join([*models, *trained])}."
+        )
+
+
+def _requests(
+    papers: Iterable[Asked], sampling: Mapping[str, Any]
+) -> Iterator[ChatRequest]:
+    for asked in papers:
+        yield ChatRequest(asked.messages, task="answer_benchmarks", sampling=sampling)
+
+
+def _prediction(role: str, asked: Asked, outcome: Outcome) -> dict[str, Any]:
     return {
         "item_id": asked.item["item_id"],
         "benchmark": asked.item["benchmark"],
@@ -144,15 +189,6 @@ def _answer(asked: Asked, outcome: Outcome) -> dict[str, Any]:
     choice = read_choice(outcome.text, list(texts), texts=texts)
     read = "read" if choice.labels else "unread"
     return said | {"prediction": sorted(choice.labels), "outcome": read}
-
-
-def collect_predictions(**predictions: pl.DataFrame) -> pl.DataFrame:
-    """Return the predictions of all roles as one table.
-
-    Args:
-        **predictions: The tables by role.
-    """
-    return pl.concat(predictions.values())
 
 
 def judge_counselling(

@@ -6,7 +6,6 @@ from pydantic import Field, PositiveInt
 
 from psyche_kedro.parameters import Parameters
 
-Role = Literal["teacher", "student_a", "base", "sft", "grpo"]
 ProtocolName = Literal["reasoned", "essay", "zero_shot", "five_shot", "counselling"]
 
 
@@ -24,13 +23,18 @@ class ProtocolParameters(Parameters):
     ask_unlabelled: bool
     """Whether items that no key can score are asked, for a file to submit."""
     sampling: Sampling
-    max_tokens: dict[Role, PositiveInt]
-    """By role; where a role is not named, the model's own limit holds."""
+    max_tokens: PositiveInt
+    """Of ``evaluated_models``; for a trained model its catalog entry's own holds."""
+    own_sampling: dict[str, dict[str, Any]]
+    """By model, laid over what holds for all."""
 
-    def sampling_of(self, role: Role) -> dict[str, Any]:
-        """Return the request's sampling fields for a model of this role."""
-        limit = self.max_tokens.get(role)
-        return self.sampling.model_dump() | ({"max_tokens": limit} if limit else {})
+    def sampling_of(self, model: str) -> dict[str, Any]:
+        """Return the request's sampling fields for one of ``evaluated_models``."""
+        return {"max_tokens": self.max_tokens} | self.sampling_of_trained(model)
+
+    def sampling_of_trained(self, model: str) -> dict[str, Any]:
+        """Return the request's sampling fields for a model that training makes."""
+        return self.sampling.model_dump() | self.own_sampling.get(model, {})
 
 
 class LimitParameters(Parameters):

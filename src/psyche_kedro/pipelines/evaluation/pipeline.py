@@ -5,23 +5,18 @@ training writes as ``…@checkpoint``: an edge of the graph. As a free input, Ke
 be at liberty to evaluate before training.
 """
 
-from typing import get_args
-
 from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.accounts import account_node, beside, written
 from psyche_kedro.pipelines.evaluation.nodes import (
-    answer_benchmarks_as,
-    collect_predictions,
+    answer_benchmarks,
     judge_counselling,
     score_predictions,
     summarise_exams,
+    write_exam_papers,
 )
-from psyche_kedro.pipelines.evaluation.parameters import Role
 
-MODELS: dict[Role, str] = {
-    "teacher": "teacher_model",
-    "student_a": "student_a_model",
+TRAINED = {
     "base": "base_model@chat",
     "sft": "sft_model@chat",
     "grpo": "grpo_model@chat",
@@ -49,30 +44,30 @@ def _exams() -> list[Node]:
             outputs="exam_summary",
             name="summarise_exams",
         ),
-        *(_answer_as(role) for role in get_args(Role)),
         Node(
-            collect_predictions,
-            inputs={role: f"predictions_{role}" for role in MODELS},
+            write_exam_papers,
+            inputs={
+                "benchmark_items": "clean_benchmark_items",
+                "exemplars": "exemplars",
+                "params": "params:evaluation.protocols",
+                "limit": "params:evaluation.limit",
+                **{name: f"params:prompts.{name}" for name in PROMPTS},
+            },
+            outputs="exam_papers",
+            name="write_exam_papers",
+        ),
+        Node(
+            answer_benchmarks,
+            inputs={
+                "exam_papers": "exam_papers",
+                "models": "evaluated_models",
+                "params": "params:evaluation.protocols",
+                **TRAINED,
+            },
             outputs="predictions",
-            name="collect_predictions",
+            name="answer_benchmarks",
         ),
     ]
-
-
-def _answer_as(role: Role) -> Node:
-    return Node(
-        answer_benchmarks_as(role),
-        inputs={
-            "benchmark_items": "clean_benchmark_items",
-            "exemplars": "exemplars",
-            "model": MODELS[role],
-            "params": "params:evaluation.protocols",
-            "limit": "params:evaluation.limit",
-            **{name: f"params:prompts.{name}" for name in PROMPTS},
-        },
-        outputs=f"predictions_{role}",
-        name=f"answer_benchmarks_as_{role}",
-    )
 
 
 def _scores() -> list[Node]:

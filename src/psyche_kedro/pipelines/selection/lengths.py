@@ -1,28 +1,30 @@
 """How long the examples are, before a trainer leaves out what does not fit."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
-from tokenizers import Tokenizer
 
-from psyche_kedro.llm.openai.completions import estimate_tokens
+from psyche_kedro.text.tokens import (
+    CountTokens,
+    estimate_from_characters,
+    read_tokenizer,
+)
 
 TURN_TOKENS = 5
 """What Qwen2.5's chat template adds to a turn: ``<|im_start|>``, the role, a line
 break, ``<|im_end|>`` and a line break."""
 
 
-def token_counter(folder: str | None) -> tuple[str, Callable[[str], int]]:
+def token_counter(folder: str | None) -> tuple[str, CountTokens]:
     """Return what is counted, and the function that counts it.
 
     Args:
         folder: A model's folder with ``tokenizer.json``; null estimates.
     """
     if folder is None:
-        return "tokens (estimated)", lambda text: estimate_tokens(len(text))
-    tokenizer = Tokenizer.from_file(str(Path(folder, "tokenizer.json")))
-    return f"tokens of {Path(folder).name}", lambda text: len(tokenizer.encode(text))
+        return "tokens (estimated)", estimate_from_characters
+    path = Path(folder, "tokenizer.json")
+    return f"tokens of {Path(folder).name}", read_tokenizer(path)
 
 
 def account(

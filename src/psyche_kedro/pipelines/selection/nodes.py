@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from functools import partial
 from typing import NamedTuple
 
 import pandera.polars as pa
@@ -10,6 +9,7 @@ import polars as pl
 
 from psyche_kedro import tables
 from psyche_kedro.llm import ChatModel
+from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.selection import (
     difficulty,
     lengths,
@@ -26,7 +26,6 @@ from psyche_kedro.pipelines.selection.contamination import (
     question_texts,
     require_losses_within,
 )
-from psyche_kedro.pipelines.selection.examples import ExamPrompts
 from psyche_kedro.pipelines.selection.exams import draw_exemplars, exam_items
 from psyche_kedro.pipelines.selection.parameters import (
     AuditParameters,
@@ -89,37 +88,41 @@ class Release(NamedTuple):
     withheld: pl.DataFrame
 
 
-class TrainingSets(NamedTuple):
-    """Both sets, and every candidate that is in neither."""
+class TrainingSet(NamedTuple):
+    """A set, and every candidate that is not in it."""
 
-    sft_set: pl.DataFrame
-    grpo_set: pl.DataFrame
+    examples: pl.DataFrame
     rejected: pl.DataFrame
 
 
-def answer_as_student(
+def answer_as_students(
     *,
     reasoning_samples: pl.DataFrame,
     prompt: Prompt,
-    model: ChatModel,
+    models: dict[str, ChatModel],
     parameters: StudentParameters,
 ) -> pl.DataFrame:
-    """Return what one student answers to every question.
+    """Return what every student answers to every question.
 
     Args:
         reasoning_samples: ``[n]`` questions; gold and rationale are not shown.
         prompt: Asks for letters only.
-        model: The student.
-        parameters: ``selection.students.<student>``.
+        models: The students by name; all are asked at once.
+        parameters: ``selection.students``.
 
     Returns:
-        ``StudentAnswers``, ``[n * samples]``.
+        ``StudentAnswers``, ``[n * samples]`` of each student.
 
     Source: Section 2.2, question selection.
     """
-    requests = student_requests(reasoning_samples, prompt, parameters)
-    outcomes = model.complete(requests)
-    rows = student_answers(reasoning_samples, outcomes, prompt, parameters)
+    said = ask_all(
+        models, lambda _: student_requests(reasoning_samples, prompt, parameters)
+    )
+    rows = (
+        {"student": name, **row}
+        for name, outcomes in said.items()
+        for row in student_answers(reasoning_samples, outcomes, prompt, parameters)
+    )
     return frame(tables.StudentAnswers, rows)
 
 
@@ -254,8 +257,8 @@ def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
 def audit_answer_keys(
     *,
     reasoning_samples: pl.DataFrame,
+    student_answers: pl.DataFrame,
     parameters: AuditParameters,
-    **student_answers: pl.DataFrame,
 ) -> pl.DataFrame:
     """Return the questions where students agree with each other against the gold.
 
@@ -264,43 +267,41 @@ def audit_answer_keys(
 
     Args:
         reasoning_samples: ``[n]`` questions.
+        student_answers: ``StudentAnswers`` of all students.
         parameters: ``selection.audit``.
-        **student_answers: ``StudentAnswers``, one table per student.
 
     Returns:
         ``AnswerKeyAudit``, most agreed first, for people to review.
     """
-    answers = pl.concat(student_answers.values())
-    return difficulty.audit(reasoning_samples, answers, parameters.min_agreeing)
+    return difficulty.audit(reasoning_samples, student_answers, parameters.min_agreeing)
 
 
 def split_by_difficulty(
     *,
     reasoning_samples: pl.DataFrame,
+    student_answers: pl.DataFrame,
     contamination_hits: pl.DataFrame,
     answer_key_audit: pl.DataFrame,
     parameters: DifficultyParameters,
-    **student_answers: pl.DataFrame,
 ) -> Difficulty:
     """Return the challenging questions (D_pc), the others (D_pr), and those held out.
 
     Args:
         reasoning_samples: ``[n]`` questions.
+        student_answers: ``StudentAnswers`` of all students.
         contamination_hits: What will not enter GRPO; the random baseline's size
             follows from it.
         answer_key_audit: Questions with a doubtful gold.
         parameters: ``selection.difficulty``.
-        **student_answers: ``StudentAnswers``, one table per student.
 
     Returns:
         Two tables of ``JudgedQuestions`` and ``HeldOutQuestions``, n rows together.
 
     Source: Section 2.2, question selection.
     """
-    answers = pl.concat(student_answers.values())
-    judged = difficulty.judge(reasoning_samples, answers)
+    judged = difficulty.judge(reasoning_samples, student_answers)
     awaiting = judged.filter("awaiting")
-    _tell_awaiting(awaiting, answers)
+    _tell_awaiting(awaiting, student_answers)
     judged = judged.filter(~pl.col("awaiting"))
     doubtful = judged["question_id"].is_in(answer_key_audit["question_id"].implode())
     held_out = doubtful & parameters.hold_out_audited
@@ -341,16 +342,16 @@ def describe_difficulty(
     *,
     challenging: pl.DataFrame,
     non_challenging: pl.DataFrame,
+    student_answers: pl.DataFrame,
     parameters: DifficultyParameters,
-    **student_answers: pl.DataFrame,
 ) -> DifficultyAccount:
     """Return where difficulty lies, and how often the students agree.
 
     Args:
         challenging: D_pc.
         non_challenging: D_pr.
+        student_answers: ``StudentAnswers`` of all students.
         parameters: ``selection.difficulty``.
-        **student_answers: ``StudentAnswers``, one table per student.
 
     Returns:
         ``DifficultySummary`` and ``StudentAgreement``.
@@ -373,7 +374,7 @@ def describe_difficulty(
         )
     return DifficultyAccount(
         difficulty.summary(judged, parameters.group_size),
-        difficulty.agreement(pl.concat(student_answers.values())),
+        difficulty.agreement(student_answers),
     )
 
 
@@ -438,79 +439,137 @@ def _without(rows: pl.DataFrame, barred: sets.Barred) -> pl.DataFrame:
     return rows.join(out, on=["part", "row_id"], how="anti")
 
 
-def build_sets(  # noqa: PLR0913 - the parts of both sets, and the prompts they share
+def build_sft_set(  # noqa: PLR0913 - the parts, what bars their rows, the prompts
     *,
-    challenging: pl.DataFrame,
     non_challenging: pl.DataFrame,
     rationale_rounds: pl.DataFrame,
     empathetic_dialogues: pl.DataFrame,
     clean_public_samples: pl.DataFrame,
-    exam_questions: pl.DataFrame,
     contamination_hits: pl.DataFrame,
     repeated_examples: pl.DataFrame,
-    exam_case_prompt: Prompt,
-    exam_knowledge_prompt: Prompt,
-    counselling_prompt: Prompt,
-    knowledge_prompt: Prompt,
     parameters: SetParameters,
     decontamination: DecontaminationParameters,
-) -> TrainingSets:
-    """Return the sets that SFT and GRPO train on.
+    exam_case: Prompt,
+    exam_knowledge: Prompt,
+    counselling: Prompt,
+    knowledge: Prompt,
+) -> TrainingSet:
+    """Return the set that SFT trains on: D_pr, D_em and D_ps.
 
     Args:
-        challenging: D_pc.
         non_challenging: D_pr.
         rationale_rounds: For the variants that show the first rationale.
         empathetic_dialogues: D_em.
         clean_public_samples: D_ps.
-        exam_questions: D_cp.
         contamination_hits: Rows named here enter no set, unless ``drop_hits`` is off;
             one that only an exemplar hits is rejected as ``exemplar``.
         repeated_examples: Rows whose twin stands in their place.
-        exam_case_prompt: Asks a question that has a case.
-        exam_knowledge_prompt: Asks any other.
-        counselling_prompt: Opens a dialogue.
-        knowledge_prompt: Opens an open question on psychology.
         parameters: ``selection.sets``.
         decontamination: ``selection.decontamination``.
+        exam_case: Asks a question that has a case.
+        exam_knowledge: Asks any other.
+        counselling: Opens a dialogue.
+        knowledge: Opens an open question on psychology.
 
     Returns:
-        ``SftExamples``, ``GrpoExamples`` and ``Rejections``; every candidate is in
-        exactly one of them.
+        ``SftExamples`` and ``Rejections``; every candidate is in one of them.
 
     Raises:
         ContaminationError: If a part loses more than ``most_lost`` to contamination.
 
     Source: Section 2.4; Tables 3 and 4.
     """
-    exams = ExamPrompts(exam_case_prompt, exam_knowledge_prompt)
+    exams = sets.ExamPrompts(exam_case, exam_knowledge)
     systems = {
-        "dialogue": counselling_prompt.render()[0],
-        "knowledge_qa": knowledge_prompt.render()[0],
+        "dialogue": counselling.render()[0],
+        "knowledge_qa": knowledge.render()[0],
     }
     first = _first_rationales(rationale_rounds)
     variant = parameters.chosen
-    sft = [
+    candidates = [
         *sets.reasoning_candidates(non_challenging, first, exams, variant),
         *sets.dialogue_candidates(empathetic_dialogues, systems),
         *sets.public_candidates(clean_public_samples, systems),
     ]
-    grpo = [
+    _require_losses_within(candidates, contamination_hits, decontamination)
+    sifted = sets.sift(
+        candidates,
+        shares=variant.sft,
+        barred=_barred(contamination_hits, repeated_examples, decontamination),
+        variant=_variant_name(parameters, decontamination),
+        parameters=parameters,
+        node="build_sft_set",
+    )
+    return _training_set(tables.SftExamples, sifted)
+
+
+def build_grpo_set(  # noqa: PLR0913 - the parts, what bars their rows, the prompts
+    *,
+    challenging: pl.DataFrame,
+    exam_questions: pl.DataFrame,
+    contamination_hits: pl.DataFrame,
+    repeated_examples: pl.DataFrame,
+    parameters: SetParameters,
+    decontamination: DecontaminationParameters,
+    exam_case: Prompt,
+    exam_knowledge: Prompt,
+) -> TrainingSet:
+    """Return the set that GRPO trains on: D_pc and D_cp.
+
+    Args:
+        challenging: D_pc.
+        exam_questions: D_cp.
+        contamination_hits: As for ``build_sft_set``.
+        repeated_examples: Rows whose twin stands in their place.
+        parameters: ``selection.sets``.
+        decontamination: ``selection.decontamination``.
+        exam_case: Asks a question that has a case.
+        exam_knowledge: Asks any other.
+
+    Returns:
+        ``GrpoExamples`` and ``Rejections``; every candidate is in one of them.
+
+    Raises:
+        ContaminationError: If a part loses more than ``most_lost`` to contamination.
+
+    Source: Section 2.4; Tables 3 and 4.
+    """
+    exams = sets.ExamPrompts(exam_case, exam_knowledge)
+    candidates = [
         *sets.question_candidates(challenging, "D_pc", exams),
         *sets.question_candidates(exam_questions, "D_cp", exams),
     ]
-    _require_losses_within([*sft, *grpo], contamination_hits, decontamination)
-    barred = _repeated(repeated_examples) | _contaminated(
-        contamination_hits, decontamination
+    _require_losses_within(candidates, contamination_hits, decontamination)
+    sifted = sets.sift(
+        candidates,
+        shares=parameters.chosen.grpo,
+        barred=_barred(contamination_hits, repeated_examples, decontamination),
+        variant=_variant_name(parameters, decontamination),
+        parameters=parameters,
+        node="build_grpo_set",
     )
-    name = parameters.variant + ("" if decontamination.drop_hits else "-contaminated")
-    sift = partial(sets.sift, barred=barred, variant=name, parameters=parameters)
-    for_sft, for_grpo = sift(sft, shares=variant.sft), sift(grpo, shares=variant.grpo)
-    return TrainingSets(
-        frame(tables.SftExamples, for_sft.kept),
-        frame(tables.GrpoExamples, for_grpo.kept),
-        frame(tables.Rejections, [*for_sft.rejected, *for_grpo.rejected]),
+    return _training_set(tables.GrpoExamples, sifted)
+
+
+def _training_set(model: type[pa.DataFrameModel], sifted: sets.Sifted) -> TrainingSet:
+    return TrainingSet(
+        frame(model, sifted.kept), frame(tables.Rejections, sifted.rejected)
     )
+
+
+def _variant_name(
+    parameters: SetParameters, decontamination: DecontaminationParameters
+) -> str:
+    kept = "" if decontamination.drop_hits else "-contaminated"
+    return parameters.variant + kept
+
+
+def _barred(
+    hits: pl.DataFrame,
+    repeated: pl.DataFrame,
+    decontamination: DecontaminationParameters,
+) -> sets.Barred:
+    return _repeated(repeated) | _contaminated(hits, decontamination)
 
 
 def _first_rationales(rounds: pl.DataFrame) -> dict[str, str]:

@@ -8,9 +8,8 @@ from psyche_kedro.parameters import Parameters
 
 
 class StudentParameters(Parameters):
-    """``selection.students.<a|b|c>``."""
+    """``selection.students``."""
 
-    name: str
     samples: int = Field(ge=1)
     temperature: float = Field(ge=0)
     max_tokens: int = Field(ge=1)

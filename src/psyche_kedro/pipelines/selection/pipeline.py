@@ -13,9 +13,10 @@ from psyche_kedro.accounts import (
 )
 from psyche_kedro.pipelines.selection.nodes import (
     account_lengths,
-    answer_as_student,
+    answer_as_students,
     audit_answer_keys,
-    build_sets,
+    build_grpo_set,
+    build_sft_set,
     choose_exemplars,
     decontaminate,
     describe_difficulty,
@@ -27,16 +28,16 @@ from psyche_kedro.pipelines.selection.nodes import (
     write_release,
 )
 
-STUDENTS = ("a", "b", "c")
-"""Another student: one letter here, a model role ``student_<x>_model``, a table
-``student_<x>_answers`` and ``selection.students.<x>``."""
-
-PROMPTS = ("exam_case", "exam_knowledge", "counselling", "knowledge")
+EXAM = ("exam_case", "exam_knowledge")
 PUBLIC = ("empathetic_dialogues", "clean_public_samples", "exam_questions")
 
 PART = pl.col("detail").str.split(" ").list.first()
 """A rejected example's ``detail`` begins with the part it was meant for."""
-GRPO_PARTS = {"D_pc": "grpo_set", "D_cp": "grpo_set"}
+BARRED = ("contamination_hits", "repeated_examples")
+SETS = {
+    "parameters": "params:selection.sets",
+    "decontamination": "params:selection.decontamination",
+}
 
 ACCOUNT = (
     kept("exam_questions"),
@@ -44,14 +45,11 @@ ACCOUNT = (
     kept("non_challenging"),
     kept("challenging"),
     rejected("held_out_questions", of="challenging", node="split_by_difficulty"),
-    *(written(f"student_{letter}_answers") for letter in STUDENTS),
+    written("student_answers"),
     kept("sft_set", by="part"),
     kept("grpo_set", by="part"),
-    rejected(
-        "rejected_examples",
-        of=PART.replace_strict(GRPO_PARTS, default="sft_set"),
-        by=PART,
-    ),
+    rejected("rejected_sft_examples", of="sft_set", by=PART),
+    rejected("rejected_grpo_examples", of="grpo_set", by=PART),
     withheld("withheld_examples", by="detail"),
     beside(
         "answer_key_audit",
@@ -67,40 +65,30 @@ ACCOUNT = (
 
 def create_pipeline() -> Pipeline:
     """Return Sections 2.2 (question selection) and 2.4 (data split)."""
-    return Pipeline(
-        [
-            *map(_student, STUDENTS),
-            *_difficulty(),
-            *_sets(),
-            account_node("selection", ACCOUNT),
-        ]
-    )
+    return Pipeline([*_difficulty(), *_sets(), account_node("selection", ACCOUNT)])
 
 
 def _named(*names: str) -> dict[str, str]:
     return {name: name for name in names}
 
 
-def _answers() -> dict[str, str]:
-    return _named(*(f"student_{letter}_answers" for letter in STUDENTS))
-
-
-def _student(letter: str) -> Node:
-    return Node(
-        answer_as_student,
-        inputs={
-            "reasoning_samples": "reasoning_samples",
-            "prompt": "params:prompts.student",
-            "model": f"student_{letter}_model",
-            "parameters": f"params:selection.students.{letter}",
-        },
-        outputs=f"student_{letter}_answers",
-        name=f"answer_as_student_{letter}",
-    )
+def _prompts(*names: str) -> dict[str, str]:
+    return {name: f"params:prompts.{name}" for name in names}
 
 
 def _difficulty() -> list[Node]:
     return [
+        Node(
+            answer_as_students,
+            inputs={
+                "reasoning_samples": "reasoning_samples",
+                "prompt": "params:prompts.student",
+                "models": "student_models",
+                "parameters": "params:selection.students",
+            },
+            outputs="student_answers",
+            name="answer_as_students",
+        ),
         Node(
             refine_exam_questions,
             inputs={
@@ -130,24 +118,26 @@ def _difficulty() -> list[Node]:
         ),
         Node(
             audit_answer_keys,
-            inputs=_named("reasoning_samples")
-            | _answers()
+            inputs=_named("reasoning_samples", "student_answers")
             | {"parameters": "params:selection.audit"},
             outputs="answer_key_audit",
             name="audit_answer_keys",
         ),
         Node(
             split_by_difficulty,
-            inputs=_named("reasoning_samples", "contamination_hits", "answer_key_audit")
-            | _answers()
+            inputs=_named(
+                "reasoning_samples",
+                "student_answers",
+                "contamination_hits",
+                "answer_key_audit",
+            )
             | {"parameters": "params:selection.difficulty"},
             outputs=["challenging", "non_challenging", "held_out_questions"],
             name="split_by_difficulty",
         ),
         Node(
             describe_difficulty,
-            inputs=_named("challenging", "non_challenging")
-            | _answers()
+            inputs=_named("challenging", "non_challenging", "student_answers")
             | {"parameters": "params:selection.difficulty"},
             outputs=["difficulty_summary", "student_agreement"],
             name="describe_difficulty",
@@ -161,24 +151,32 @@ def _sets() -> list[Node]:
         Node(
             find_repeated_examples,
             inputs=_named(*parts, "held_out_questions", "useful_posts")
-            | {
-                "parameters": "params:selection.sets",
-                "deduplication": "params:synthesis.deduplication",
-                "decontamination": "params:selection.decontamination",
-            },
+            | SETS
+            | {"deduplication": "params:synthesis.deduplication"},
             outputs="repeated_examples",
             name="find_repeated_examples",
         ),
         Node(
-            build_sets,
-            inputs=_named(*parts, "rationale_rounds", "repeated_examples")
-            | {f"{name}_prompt": f"params:prompts.{name}" for name in PROMPTS}
-            | {
-                "parameters": "params:selection.sets",
-                "decontamination": "params:selection.decontamination",
-            },
-            outputs=["sft_set", "grpo_set", "rejected_examples"],
-            name="build_sets",
+            build_sft_set,
+            inputs=_named(
+                "non_challenging",
+                "rationale_rounds",
+                "empathetic_dialogues",
+                "clean_public_samples",
+                *BARRED,
+            )
+            | _prompts(*EXAM, "counselling", "knowledge")
+            | SETS,
+            outputs=["sft_set", "rejected_sft_examples"],
+            name="build_sft_set",
+        ),
+        Node(
+            build_grpo_set,
+            inputs=_named("challenging", "exam_questions", *BARRED)
+            | _prompts(*EXAM)
+            | SETS,
+            outputs=["grpo_set", "rejected_grpo_examples"],
+            name="build_grpo_set",
         ),
         Node(
             account_lengths,

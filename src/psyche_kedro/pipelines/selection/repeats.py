@@ -31,7 +31,7 @@ from typing import Any
 import polars as pl
 
 from psyche_kedro.pipelines.selection.contamination import question_texts
-from psyche_kedro.pipelines.selection.examples import (
+from psyche_kedro.pipelines.selection.sets import (
     Messages,
     dialogue_fault,
     question_fault,

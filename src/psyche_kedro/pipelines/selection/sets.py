@@ -1,32 +1,36 @@
 """The two sets as a composition of parts (Section 2.4; Tables 3 and 4).
 
+D_sft = D_pr ∪ D_em ∪ D_ps and D_grpo = D_pc ∪ D_cp. A reasoning example has the exam
+prompt of the evaluation, then ``<think>rationale</think>`` and the letters (y = [r; a],
+Section 2.5). A dialogue opens with the counsellor's system message.
+
 A variant names the share of each part that enters and which rationale its reasoning
 examples show: ``none`` (+QA), ``first`` (+Rat., the verified first rationale) or
 ``iterated`` (+Rat.+Iter.). A share is exact: of n candidates ``round(share * n)``
 enter, drawn by digest, so the same seed gives the same rows whatever their order.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from psyche_kedro.pipelines.selection.examples import (
-    ExamPrompts,
-    Messages,
-    dialogue_fault,
-    exam_messages,
-    question_fault,
-    question_groups,
-    reasoned_answer,
-    split_of,
-    spoken_turns,
-)
+from psyche_kedro.pipelines.selection.contamination import question_texts
 from psyche_kedro.pipelines.selection.parameters import SetParameters, Variant
-from psyche_kedro.tables import content_id, rejection
+from psyche_kedro.prompts import Prompt, render_question
+from psyche_kedro.tables import CHOICE_TYPES, content_id, rejection
 
 Row = dict[str, Any]
+Messages = list[dict[str, str]]
 Systems = Mapping[str, dict[str, str]]
+
+
+class ExamPrompts(NamedTuple):
+    """The prompts of an exam question with and without a case."""
+
+    case: Prompt
+    knowledge: Prompt
 
 
 class Candidate(NamedTuple):
@@ -154,13 +158,14 @@ def _conversation(
     return Candidate(example | {"messages": [system, *turns]}, source, fault)
 
 
-def sift(
+def sift(  # noqa: PLR0913 - what a set is made of
     candidates: Iterable[Candidate],
     *,
     shares: Mapping[Any, float],
     barred: Barred,
     variant: str,
     parameters: SetParameters,
+    node: str,
 ) -> Sifted:
     """Return the examples and the rejections; every candidate is one of them.
 
@@ -170,6 +175,7 @@ def sift(
         barred: Rows that enter no set.
         variant: What the composition is called.
         parameters: ``selection.sets``.
+        node: Who rejects.
     """
     reasons: list[Bar | None] = []
     seen: set[str] = set()
@@ -187,7 +193,7 @@ def sift(
             sifted.kept.append(example | {"split": split, "variant": variant})
         else:
             why = reason or Bar("not_in_variant")
-            sifted.rejected.append(_rejection(candidate, why))
+            sifted.rejected.append(_rejection(candidate, why, node))
     return sifted
 
 
@@ -217,12 +223,94 @@ def _drawn(
     }
 
 
-def _rejection(candidate: Candidate, bar: Bar) -> Row:
+def _rejection(candidate: Candidate, bar: Bar, node: str) -> Row:
     part = candidate.example["part"]
     return rejection(
         candidate.example["parent_id"],
-        "build_sets",
+        node,
         bar.reason,
         source=candidate.source,
         detail=f"{part} twin of {bar.twin}" if bar.twin else part,
     )
+
+
+# ---- one example -----------------------------------------------------------------
+
+
+def exam_messages(question: Mapping[str, Any], prompts: ExamPrompts) -> Messages:
+    """Return the messages that ask ``question`` as the evaluation does."""
+    prompt = prompts.case if question["case_text"] else prompts.knowledge
+    return prompt.render(
+        question=render_question(question, prompt.words),
+        type_name=prompt.words.types[question["type"]],
+    )
+
+
+def reasoned_answer(rationale: str, gold: list[str]) -> str:
+    """Return the completion that SFT teaches: one thought, then the letters."""
+    return f"<think>\n{rationale.strip()}\n</think>\n{''.join(gold)}"
+
+
+def question_fault(question: Mapping[str, Any]) -> str | None:
+    """Return why a question makes no example with a checkable answer, as a slug."""
+    if question["type"] not in CHOICE_TYPES:
+        return "open_question"
+    labels = [option["label"] for option in question["options"]]
+    if not question["gold"]:
+        return "no_gold"
+    if not set(question["gold"]) <= set(labels):
+        return "gold_not_in_options"
+    return None
+
+
+def spoken_turns(messages: Messages) -> Messages:
+    """Return what is learned of a conversation: its turns up to the last reply.
+
+    A client's thanks at the end has no reply to learn from: a sixth of SmileChat's.
+    """
+    turns = [message for message in messages if message["role"] != "system"]
+    return turns[:-1] if turns and turns[-1]["role"] == "user" else turns
+
+
+def dialogue_fault(turns: Messages) -> str | None:
+    """Return why a conversation's turns make no example, as a slug."""
+    roles = [turn["role"] for turn in turns]
+    if (
+        not roles
+        or len(roles) % 2
+        or roles != ["user", "assistant"] * (len(roles) // 2)
+    ):
+        return "turns_do_not_alternate"
+    if not all(turn["content"].strip() for turn in turns):
+        return "empty_turn"
+    return None
+
+
+def question_groups(questions: pl.DataFrame) -> list[str]:
+    """Return ``[n]`` what each question's siblings share.
+
+    The document for a textbook's questions, the case for questions on one case, though
+    it stand in the stem as in CPsyExam, the question itself for one that stands alone
+    in a bank.
+    """
+    cases = question_texts(questions, "question_id")["case"]
+    rows = questions.iter_rows(named=True)
+    return [_group(question, case) for question, case in zip(rows, cases, strict=True)]
+
+
+def _group(question: Mapping[str, Any], case: str) -> str:
+    if question.get("origin") == "textbook":
+        return content_id("document", question["source"])
+    if question["case_text"]:
+        return content_id("case", question["case_text"])
+    return content_id("case", case) if case else str(question["question_id"])
+
+
+def split_of(group_id: str, validation_share: float) -> str:
+    """Return ``train`` or ``validation``: a function of the group alone.
+
+    So siblings stand together, and a group keeps its place when others come or go.
+    """
+    digest = hashlib.sha256(f"split\x1f{group_id}".encode()).digest()
+    point = int.from_bytes(digest[:8]) / 2**64
+    return "validation" if point < validation_share else "train"

@@ -26,7 +26,7 @@ def student_requests(
         messages = prompt.render(question=render_question(question, prompt.words))
         for sample in range(parameters.samples):
             yield ChatRequest(
-                messages, task="answer_as_student", sampling=sampling, sample=sample
+                messages, task="answer_as_students", sampling=sampling, sample=sample
             )
 
 
@@ -36,7 +36,7 @@ def student_answers(
     prompt: Prompt,
     parameters: StudentParameters,
 ) -> Iterator[dict[str, Any]]:
-    """Yield one row per outcome, in the order of ``student_requests``."""
+    """Yield one student's rows, in the order of ``student_requests``."""
     asked = (
         (question, sample)
         for question in questions.iter_rows(named=True)
@@ -47,7 +47,6 @@ def student_answers(
         predicted = _predicted(question, text)
         yield {
             "question_id": question["question_id"],
-            "student": parameters.name,
             "sample": sample,
             "text": text,
             "prediction": sorted(predicted),

@@ -1,6 +1,5 @@
 """Train: base model, then SFT, then GRPO. Importable without torch."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +8,7 @@ import polars as pl
 
 from psyche_kedro.datasets.checkpoint_dataset import Checkpoint
 from psyche_kedro.errors import TrainingFailedError
+from psyche_kedro.files.swap import swapped_in
 from psyche_kedro.pipelines.training.launcher import launch
 from psyche_kedro.pipelines.training.parameters import (
     BaseModelParameters,
@@ -106,11 +106,9 @@ def _make_tiny(folder: Path, texts: list[str], parameters: BaseModelParameters) 
         write_tiny_model,
     )
 
-    partial = folder.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    write_tiny_model(partial, texts, parameters.tiny)
-    partial.rename(folder)
+    with swapped_in(folder) as partial:
+        partial.mkdir()
+        write_tiny_model(partial, texts, parameters.tiny)
 
 
 def drop_long_sft_examples(

@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict
 
 from psyche_kedro import __version__
 from psyche_kedro.datasets.checkpoint_dataset import MANIFEST, Checkpoint
+from psyche_kedro.files.swap import swapped_in
 from psyche_kedro.pipelines.training.parameters import (
     GrpoParameters,
     LauncherParameters,
@@ -126,9 +127,8 @@ def open_run(
 
 
 def _write_rows(spec: RunSpec, examples: pl.DataFrame) -> None:
-    partial = spec.rows.with_suffix(".partial")
-    examples.write_parquet(partial)
-    partial.rename(spec.rows)
+    with swapped_in(spec.rows) as partial:
+        examples.write_parquet(partial)
 
 
 def completed(spec: RunSpec) -> RunResult | None:
@@ -162,9 +162,8 @@ def finish(spec: RunSpec, result: RunResult) -> None:
 
 def write_result(spec: RunSpec, result: RunResult) -> None:
     """Write ``result.json`` in one move."""
-    partial = Path(spec.folder, "result.partial")
-    partial.write_text(result.model_dump_json())
-    partial.rename(Path(spec.folder, "result.json"))
+    with swapped_in(Path(spec.folder, "result.json")) as partial:
+        partial.write_text(result.model_dump_json())
 
 
 def drop_checkpoints(spec: RunSpec) -> None:

@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator
 
 from psyche_kedro.pipelines.cleaning.deidentification.spans import Span
+from psyche_kedro.text.numerals import SPOKEN
+from psyche_kedro.text.urls import DOMAIN, REST, SCHEME
 
 _NOT_AFTER = r"(?<![0-9A-Za-z])"
 _NOT_BEFORE = r"(?![0-9A-Za-z])"
-_DIGITS_ZH = "〇零一二三四五六七八九幺"
-_DIGIT = f"0-9{_DIGITS_ZH}"
+_DIGIT = f"0-9{SPOKEN}"
 _AT = r"(?:@|#|艾特|[(（\[【](?:@|[Aa][Tt])[)）\]】])"
 _DOT = r"(?:\.|点|[(（\[【](?:\.|[Dd][Oo][Tt])[)）\]】])"
 _ACCOUNT = r"(?:账号|帐号|号码?|ID|id|昵称|用户名)?(?:是|为|叫|搜)?\s*[:：]?\s*"
@@ -64,7 +65,7 @@ PATTERNS = (
     # 一三八一二三四五六七八, 幺三八 一二三四 五六七八, 138一二三四5678
     (
         "phone",
-        rf"(?<![{_DIGIT}])(?=[\d， ,-]{{0,20}}[{_DIGITS_ZH}])[1一幺][3-9三四五六七八九]"
+        rf"(?<![{_DIGIT}])(?=[\d， ,-]{{0,20}}[{SPOKEN}])[1一幺][3-9三四五六七八九]"
         rf"[{_DIGIT}](?:[， ,-]?[{_DIGIT}]){{8}}(?![{_DIGIT}])",
     ),
     (
@@ -110,14 +111,12 @@ PATTERNS = (
     ),
     (
         "url",
-        r"(?:https?://|ftp://|www\.)[!-~]+"
-        r"|(?<![@A-Za-z0-9.-])(?:[A-Za-z0-9-]+\.)+(?:com|cn|net|org|cc|top|xyz|info|vip|club)"
-        r"(?:/[!-~]*)?(?![A-Za-z0-9])",
+        rf"(?:{SCHEME}|www\.){REST}|(?<![@A-Za-z0-9.-]){DOMAIN}",
     ),
 )
 COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in PATTERNS)
 ANY_MARK = re.compile(
-    rf"[0-9](?:[0-9]{{2}}|[-. ][0-9][-. ]|月[0-9])|@|[{_DIGITS_ZH}]{{3}}|[vVwW]|薇|卫星"
+    rf"[0-9](?:[0-9]{{2}}|[-. ][0-9][-. ]|月[0-9])|@|[{SPOKEN}]{{3}}|[vVwW]|薇|卫星"
     rf"|[微威徽]信|[.点][a-z]|[Tt][)）\]】]|[A-Za-z._-][0-9_]|[{_PROVINCES}][A-Z]"
 )
 """In every contact, and in one text of a hundred: the others need no pattern."""

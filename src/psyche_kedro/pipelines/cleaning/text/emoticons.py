@@ -10,11 +10,11 @@ import re
 import unicodedata
 
 from psyche_kedro.pipelines.cleaning.text.punctuation import HAN
+from psyche_kedro.text.urls import DOMAIN, REST, SCHEME
 
 LINK = re.compile(
-    r"(?:https?|ftp)://[!-~]+|(?<![@A-Za-z0-9.])www\.[!-~]+"
-    r"|(?<![@#A-Za-z0-9.-])(?<![Tt][)\]）】])(?:[A-Za-z0-9-]+\.)+(?:com|cn|net|org|cc|top|xyz|info|vip|club)"
-    r"(?:/[!-~]*)?(?![A-Za-z0-9])"
+    rf"{SCHEME}{REST}|(?<![@A-Za-z0-9.])www\.{REST}"
+    rf"|(?<![@#A-Za-z0-9.-])(?<![Tt][)\]）】]){DOMAIN}"
 )
 EMOJIS = (
     "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\u3030\u303d\u3297"

@@ -16,14 +16,15 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from psyche_kedro.text.urls import SCHEME
+
 HAN = "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0002fa1f"
 CLOSERS = "，。！？；：、）》】」』”’…—"
 OPENERS = "“‘（《【「『"
 WITHOUT_DOTS = CLOSERS.translate({ord("。"): "", ord("…"): ""})
 WITHOUT_DASH = CLOSERS.replace("—", "")
 PROTECTED = re.compile(
-    r"(?:https?|ftp)://[!-~]*[A-Za-z0-9/=&#_~-]"
-    r"|www\.[!-~]*[A-Za-z0-9/=&#_~-]"
+    rf"(?:{SCHEME}|www\.)[!-~]*[A-Za-z0-9/=&#_~-]"
     r"|[A-Za-z0-9_.+-]+@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+"
     r"|\\\(.+?\\\)|\\\[.+?\\\]"
     r"|\$[^$\n\u3400-\u9fff]{1,200}\$"

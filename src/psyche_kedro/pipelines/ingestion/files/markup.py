@@ -22,6 +22,7 @@ from lxml import html as lxml_html
 
 from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.ingestion.files.encodings import decode
+from psyche_kedro.text.numerals import to_numeral
 
 Cells = list[list[str]]
 Block = str | Cells
@@ -45,7 +46,6 @@ DAMAGE = (
     zlib.error,
 )
 """What python-docx, lxml and zipfile raise, by where a document is damaged."""
-CHINESE_DIGITS = "零一二三四五六七八九"
 
 
 def to_markdown(blocks: Iterable[Block]) -> str:
@@ -329,14 +329,5 @@ def _numeral(number: int, kind: str) -> str:
     if kind == "lowerLetter":
         return chr(ord("a") + (number - 1) % 26)
     if kind.startswith(("chinese", "japaneseCounting", "ideograph")):
-        return _chinese_numeral(number)
+        return to_numeral(number)
     return str(number)
-
-
-def _chinese_numeral(number: int) -> str:
-    """Return 1 to 99 as 一 … 九十九, any other number in digits."""
-    if not 0 < number < 100:  # noqa: PLR2004
-        return str(number)
-    tens, ones = divmod(number, 10)
-    head = ("" if tens == 1 else CHINESE_DIGITS[tens]) + "十" if tens else ""
-    return head + (CHINESE_DIGITS[ones] if ones else "")

@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 import polars as pl
 
-from psyche_kedro.llm.openai.completions import estimate_tokens
 from psyche_kedro.pipelines.synthesis.costs.basis import (
     MEASURED,
     PRIOR,
@@ -38,6 +37,7 @@ from psyche_kedro.pipelines.synthesis.parameters import (
 )
 from psyche_kedro.pipelines.synthesis.questions import nodes as question_nodes
 from psyche_kedro.pipelines.synthesis.questions.coverage import missing_questions
+from psyche_kedro.text.tokens import estimate_tokens
 
 
 class Settings(NamedTuple):

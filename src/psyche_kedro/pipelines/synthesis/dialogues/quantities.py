@@ -9,17 +9,13 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from psyche_kedro.text.numerals import DIGITS
+
 Fact = tuple[float | str, str | None]
 """A value and what it counts; ``几`` where the value is vague, ``None`` where bare."""
 
 VAGUE = "几"
 
-_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {
-    "〇": 0,
-    "两": 2,
-    "俩": 2,
-    "仨": 3,
-}
 _POWERS = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
 _CHINESE = "[零〇一二三四五六七八九十百千万亿两俩仨]"
 _EXACT = rf"\d+(?:\.\d+)?(?:[百千万亿]\d?)?|{_CHINESE}+"
@@ -155,7 +151,7 @@ def numbers(text: str) -> Iterator[Fact]:
     """Yield what ``text`` counts, school years included, spans of time not."""
     text = _SPAN.sub(" ", _SCHOOL_YEAR.sub(r" \1\3\2\4 ", text))
     for match in _GRADE.finditer(text):
-        yield _DIGITS.get(match[2]) or float(match[2]), f"{match[1]}学"
+        yield DIGITS.get(match[2]) or float(match[2]), f"{match[1]}学"
     for match in _QUANTITY.finditer(_GRADE.sub(" ", text)):
         unit = "%" if match["percent"] else match["unit"]
         unit = "个" if match["bare"] in {"俩", "仨"} else _GROUP_OF.get(unit, unit)
@@ -192,7 +188,7 @@ def values(numeral: str) -> frozenset[float | str]:
     if numeral[0] in "几数好多":
         return frozenset({VAGUE})
     if re.fullmatch("[一二三四五六七八九两]{2}", numeral):
-        low, high = (_DIGITS[char] for char in numeral)
+        low, high = (DIGITS[char] for char in numeral)
         if high == low + 1:
             return frozenset({float(low), float(high)})
     return frozenset({_value(numeral)})
@@ -205,8 +201,8 @@ def _value(numeral: str) -> float:
         return float(digits[1]) * power + int(digits[3] or 0) * power / 10
     total, digit, power = 0, 0, 10
     for char in numeral:
-        if char in _DIGITS:
-            digit = digit * 10 + _DIGITS[char]
+        if char in DIGITS:
+            digit = digit * 10 + DIGITS[char]
             power = 10 if char in "零〇" else power
         elif char in "万亿":
             total, digit, power = (total + digit) * _POWERS[char], 0, _POWERS[char]

@@ -1,9 +1,11 @@
 """How long a text is: characters, a tokenizer's tokens, an endpoint's tokens."""
 
 import json
+from pathlib import Path
 from urllib.request import Request, urlopen
 
 from psyche_kedro.pipelines.synthesis.questions.chunks import Measure
+from psyche_kedro.text.tokens import read_tokenizer
 
 
 def length_measure(name: str) -> Measure:
@@ -15,17 +17,10 @@ def length_measure(name: str) -> Measure:
     """
     kind, _, where = name.partition(":")
     if kind == "tokenizer":
-        return _tokens_of_file(where)
+        return read_tokenizer(Path(where))
     if kind == "endpoint":
         return _tokens_of_endpoint(where)
     return len
-
-
-def _tokens_of_file(path: str) -> Measure:
-    from tokenizers import Tokenizer  # noqa: PLC0415 - only where it is asked for
-
-    tokenizer = Tokenizer.from_file(path)
-    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
 def _tokens_of_endpoint(url: str) -> Measure:

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome
-from psyche_kedro.llm.heap import heap_set_aside
 from psyche_kedro.pipelines.synthesis.parameters import RationaleParameters
 from psyche_kedro.pipelines.synthesis.provenance import made_by, tokens_of
 from psyche_kedro.pipelines.synthesis.rationales import choice, rounds
@@ -41,12 +40,11 @@ class _Played(NamedTuple):
 # ---- attempts --------------------------------------------------------------------
 
 
-@heap_set_aside()
 def write_rationales(
     reviewed_questions: pl.DataFrame,
     *,
     prompt: Prompt,
-    teacher: ChatModel,
+    teachers: dict[str, ChatModel],
     params: RationaleParameters,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Ask for a rationale of each question until its prediction is right.
@@ -54,7 +52,7 @@ def write_rationales(
     Args:
         reviewed_questions: ``ReviewedQuestions``.
         prompt: ``rationale``.
-        teacher: Model that reasons.
+        teachers: Models that reason; they make the attempts in turn.
         params: ``synthesis.rationales``.
 
     Returns:
@@ -63,9 +61,13 @@ def write_rationales(
     """
     unsolved = list(reviewed_questions.iter_rows(named=True))
     rows: list[Row] = []
+    in_turn = itertools.cycle(teachers.values())
     for number in range(params.regenerations + 1):
-        outcomes = teacher.complete(
-            _rationale_request(question, prompt=prompt, number=number, params=params)
+        # A teacher that is asked for the first time repeats nothing.
+        warmer = {"temperature": params.regeneration_temperature}
+        sampling = warmer if number >= len(teachers) else {}
+        outcomes = next(in_turn).complete(
+            _rationale_request(question, prompt, sampling=sampling, number=number)
             for question in unsolved
         )
         tried = [
@@ -86,13 +88,12 @@ def write_rationales(
 
 
 def _rationale_request(
-    question: Row, *, prompt: Prompt, number: int, params: RationaleParameters
+    question: Row, prompt: Prompt, *, sampling: dict[str, float], number: int
 ) -> ChatRequest:
-    again = {"temperature": params.regeneration_temperature} if number else {}
     return ChatRequest(
         prompt.render(question=render_question(question, prompt.words)),
         task="write_rationales",
-        sampling=again,
+        sampling=sampling,
         attempt=number,
     )
 
@@ -118,7 +119,6 @@ def _attempt_row(
 # ---- rounds ----------------------------------------------------------------------
 
 
-@heap_set_aside()
 def refine_rationales(  # noqa: PLR0913 - the node's inputs
     reviewed_questions: pl.DataFrame,
     rationales: pl.DataFrame,
@@ -126,7 +126,7 @@ def refine_rationales(  # noqa: PLR0913 - the node's inputs
     rationale_prompt: Prompt,
     refinement_prompt: Prompt,
     revision_prompt: Prompt,
-    teacher: ChatModel,
+    teachers: dict[str, ChatModel],
     params: RationaleParameters,
 ) -> pl.DataFrame:
     """Improve prompt and rationale of each solved question over R rounds.
@@ -137,19 +137,54 @@ def refine_rationales(  # noqa: PLR0913 - the node's inputs
         rationale_prompt: Its system part is the prompt P that refinement starts from.
         refinement_prompt: Asks for a better prompt.
         revision_prompt: Asks the question with the candidate prompt.
-        teacher: Model that writes both.
+        teachers: Models that reason; a question is refined by the one that solved it,
+            or by the first where that one is no longer among them.
         params: ``synthesis.rationales``.
 
     Returns:
         ``RationaleRounds``, R + 1 rows per solved question.
     """
     verified = _verified(rationales)
-    states: Iterable[State] = [
+    states = [
         State(question, rationale_prompt.system.strip(), verified[key]["rationale"])
         for question in reviewed_questions.iter_rows(named=True)
         if (key := question["question_id"]) in verified
     ]
     rows = [rounds.first_row(s, verified[s.question["question_id"]]) for s in states]
+    for teacher, own in _shared_out(states, verified, teachers.values()):
+        rows += _play_rounds(
+            own,
+            refinement_prompt=refinement_prompt,
+            revision_prompt=revision_prompt,
+            teacher=teacher,
+            params=params,
+        )
+    return frame(RationaleRounds, rows).sort("question_id", "round")
+
+
+def _shared_out(
+    states: Iterable[State], verified: dict[str, Row], teachers: Iterable[ChatModel]
+) -> list[tuple[ChatModel, list[State]]]:
+    """Return each teacher with the questions that it solved, if any."""
+    shares: dict[str, tuple[ChatModel, list[State]]] = {
+        teacher.name: (teacher, []) for teacher in teachers
+    }
+    first = next(iter(shares.values()))
+    for state in states:
+        solver = verified[state.question["question_id"]]["model"]
+        shares.get(solver, first)[1].append(state)
+    return [share for share in shares.values() if share[1]]
+
+
+def _play_rounds(
+    states: Iterable[State],
+    *,
+    refinement_prompt: Prompt,
+    revision_prompt: Prompt,
+    teacher: ChatModel,
+    params: RationaleParameters,
+) -> Iterator[Row]:
+    """Yield the rows of all rounds of one teacher's questions."""
     played: list[Iterator[_Played]] = []
     for number in range(1, params.rounds + 1):
         candidates = _propose(
@@ -170,8 +205,7 @@ def refine_rationales(  # noqa: PLR0913 - the node's inputs
         )
         states = (question.state for question in after)
         played.append(kept)
-    rows += [question.row for round_ in played for question in round_]
-    return frame(RationaleRounds, rows).sort("question_id", "round")
+    return (question.row for round_ in played for question in round_)
 
 
 def _verified(rationales: pl.DataFrame) -> dict[str, Row]:
@@ -259,7 +293,6 @@ def _played(  # noqa: PLR0913 - what a round consists of
 # ---- choice ----------------------------------------------------------------------
 
 
-@heap_set_aside()
 def choose_best_rationales(
     reviewed_questions: pl.DataFrame,
     rationale_rounds: pl.DataFrame,

@@ -22,7 +22,7 @@ def _writing() -> list[Node]:
             inputs={
                 "reviewed_questions": "reviewed_questions",
                 "prompt": "params:prompts.rationale",
-                "teacher": "teacher_model",
+                "teachers": "rationale_models",
                 "params": "params:synthesis.rationales",
             },
             outputs=["rationales", "unsolved_questions"],
@@ -36,7 +36,7 @@ def _writing() -> list[Node]:
                 "rationale_prompt": "params:prompts.rationale",
                 "refinement_prompt": "params:prompts.refinement",
                 "revision_prompt": "params:prompts.revision",
-                "teacher": "teacher_model",
+                "teachers": "rationale_models",
                 "params": "params:synthesis.rationales",
             },
             outputs="rationale_rounds",

@@ -18,6 +18,7 @@ from psyche_kedro.tables import RoundSummary, frame
 
 Row = dict[str, Any]
 
+_MONEY = {"money": pl.Float64, "currency": pl.String}
 _TOKENS = {name: pl.col(name).sum() for name in ("input_tokens", "output_tokens")}
 
 
@@ -47,29 +48,45 @@ def summarise_rounds(
         reverted_because=pl.col("reason").drop_nulls().value_counts(sort=True),
         characters=pl.col("rationale").str.len_chars().filter(accepted).mean(),
     )
-    took = pl.concat([_attempts(rationales), _refinements(rationale_rounds)])
+    took = _taken(
+        pl.concat([_attempts(rationales), _refinements(rationale_rounds)]), prices
+    )
     won = reasoning_samples.group_by("round").agg(won=pl.len())
     rows = gave.join(took, on="round").join(won, on="round", how="left").sort("round")
-    # One teacher plays all rounds; a refused candidate's row does not name it.
-    teacher = next(iter(rationales["model"].drop_nulls()), None)
-    price = price_of(prices, teacher)
-    return frame(
-        RoundSummary,
-        (_summary_row(row) | cost(price, row) for row in rows.iter_rows(named=True)),
-    )
+    return frame(RoundSummary, map(_summary_row, rows.iter_rows(named=True)))
 
 
 def _attempts(rationales: pl.DataFrame) -> pl.DataFrame:
-    return rationales.select(
-        round=pl.lit(0, pl.Int64), calls=pl.len().cast(pl.Int64), **_TOKENS
+    calls = pl.len().cast(pl.Int64)
+    return rationales.group_by(round=pl.lit(0, pl.Int64), model="model").agg(
+        calls=calls, **_TOKENS
     )
 
 
 def _refinements(rounds: pl.DataFrame) -> pl.DataFrame:
     # A candidate for each, and an answer for each whose candidate was not refused.
     calls = (pl.len() + pl.col("reply_key").is_not_null().sum()).cast(pl.Int64)
-    later = rounds.filter(pl.col("round") > 0)
-    return later.group_by("round").agg(calls=calls, **_TOKENS)
+    # A refused candidate's row names no model: who solved a question plays its rounds.
+    solver = rounds.filter(round=0).select("question_id", solver="model")
+    later = rounds.filter(pl.col("round") > 0).join(solver, on="question_id")
+    model = pl.coalesce("model", "solver")
+    return later.group_by("round", model=model).agg(calls=calls, **_TOKENS)
+
+
+def _taken(took: pl.DataFrame, prices: dict[str, Any]) -> pl.DataFrame:
+    """Return what each round took of all its models; money only if each has a price."""
+    rows = [
+        row | cost(price_of(prices, row["model"]), row)
+        for row in took.iter_rows(named=True)
+    ]
+    priced = pl.DataFrame(rows, schema={**took.schema, **_MONEY}, orient="row")
+    known = pl.col("money").is_not_null().all()
+    return priced.group_by("round").agg(
+        pl.col("calls").sum(),
+        **_TOKENS,
+        money=pl.when(known).then(pl.col("money").sum()),
+        currency=pl.when(known).then(pl.col("currency").first()),
+    )
 
 
 def _summary_row(row: Row) -> Row:

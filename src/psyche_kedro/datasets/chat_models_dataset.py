@@ -1,0 +1,100 @@
+"""Several chat models as one catalog entry, by name; loading it asks nothing."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+from kedro.io.core import parse_dataset_definition
+
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm import ChatModel
+
+Entry = Mapping[str, Any]
+
+
+class ChatModelsDataset(AbstractDataset[None, dict[str, ChatModel]]):
+    """Chat models that play the same part: one more is one more name below ``models``.
+
+    ```yaml
+    student_models:
+      type: psyche_kedro.datasets.ChatModelsDataset
+      models:
+        a:
+          type: psyche_kedro.datasets.OpenAIChatModelDataset
+          model: Qwen/Qwen2.5-7B-Instruct
+          base_url: http://127.0.0.1:8001/v1
+          credentials: students
+          store: ${globals:data}/replies.sqlite
+        b:
+          type: psyche_kedro.datasets.OfflineChatModelDataset
+          role: student-b
+          store: ${globals:data}/replies.sqlite
+    ```
+
+    Args:
+        models: Catalog entries of chat models by name; the name stands in every table
+            that they fill.
+        metadata: Ignored by Kedro, read by Kedro-Viz.
+    """
+
+    def __init__(
+        self, *, models: Mapping[str, Entry], metadata: dict[str, Any] | None = None
+    ) -> None:
+        self._models = models
+        self.metadata = metadata
+
+    def load(self) -> dict[str, ChatModel]:
+        """Return the models by name; nothing is sent before a node asks.
+
+        Raises:
+            ChatModelError: With what is wrong with every entry.
+        """
+        self.check()
+        return {
+            str(name): _dataset(entry).load() for name, entry in self._models.items()
+        }
+
+    def save(self, data: None) -> NoReturn:
+        """Refuse: models are asked, not written."""
+        raise DatasetError("Chat models are read-only: no node may write them.")
+
+    def check(self) -> None:
+        """Stop a run that cannot succeed before its first node.
+
+        Raises:
+            ChatModelError: With what is wrong with every entry, all at once.
+        """
+        if not isinstance(self._models, Mapping) or not self._models:
+            raise ChatModelError(
+                "`models` of a ChatModelsDataset must hold at least one `name: entry`."
+            )
+        if faults := list(self._faults()):
+            raise ChatModelError(" ".join(faults))
+
+    def _faults(self) -> Iterator[str]:
+        for name, entry in self._models.items():
+            try:
+                model = _dataset(entry)
+                if hasattr(model, "check"):
+                    model.check()
+            except (ChatModelError, DatasetError, TypeError) as error:
+                # Kedro adds a paragraph on how to install what is not there.
+                yield f"{name}: {str(error).splitlines()[0].rstrip('.')}."
+
+    def _describe(self) -> dict[str, Any]:
+        return {"models": sorted(map(str, self._models))}
+
+
+def _dataset(entry: Entry) -> Any:
+    """Return the dataset of one model; ``from_config`` would take four lines to refuse.
+
+    Raises:
+        DatasetError: If it names no catalog type, or the type refuses a value.
+        TypeError: If the type does not take a key.
+    """
+    if not isinstance(entry, Mapping) or "type" not in entry:
+        raise DatasetError(
+            "it has no `type`, such as `psyche_kedro.datasets.OpenAIChatModelDataset`"
+        )
+    kind, fields = parse_dataset_definition(dict(entry))
+    return kind(**fields)
