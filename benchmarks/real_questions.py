@@ -25,6 +25,8 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
+from exam_cards import read_cards  # noqa: E402
+
 from psyche_kedro.datasets import SourceFilesDataset  # noqa: E402
 from psyche_kedro.pipelines.ingestion.nodes import (  # noqa: E402
     read_benchmarks,
@@ -33,9 +35,11 @@ from psyche_kedro.pipelines.ingestion.nodes import (  # noqa: E402
 from psyche_kedro.pipelines.synthesis.parameters import (  # noqa: E402
     DeduplicationParameters,
 )
-from psyche_kedro.pipelines.synthesis.questions import identity, nodes  # noqa: E402
+from psyche_kedro.pipelines.synthesis.questions import nodes  # noqa: E402
 from psyche_kedro.prompts import Words, render_question  # noqa: E402
+from psyche_kedro.questions import gold_texts, question_id  # noqa: E402
 from psyche_kedro.tables import BankQuestions, GeneratedQuestions, frame  # noqa: E402
+from psyche_kedro.text.bare import bare  # noqa: E402
 
 FOLDER = Path(os.environ.get("PSYCHE_REAL_DATA", ROOT.parent / "shared" / "data"))
 
@@ -53,7 +57,7 @@ def read_pool(folder: Path) -> pl.DataFrame:
     ]
     files = SourceFilesDataset(path=str(folder / "pceb")).load()
     pceb = [type(f)(f"pceb/{f.name}", f.read) for f in files]
-    items = read_benchmarks(pceb)[0].rename({"item_id": "question_id"})
+    items = read_benchmarks(pceb, read_cards())[0].rename({"item_id": "question_id"})
     extra = {
         "parse_status": pl.lit("ok"),
         "parse_errors": pl.lit([], pl.List(pl.String)),
@@ -67,9 +71,9 @@ def known_groups(items: pl.DataFrame) -> list[list[Row]]:
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in items.iter_rows(named=True):
         stem = re.sub(r"^\s*[\d]+\s*[.、．]?\s*", "", row["stem"])
-        options = sorted(identity.normalise(o["text"]) for o in row["options"])
-        case = identity.normalise(row["case_text"] or "")
-        groups[(identity.normalise(stem), case, *options)].append(row)
+        options = sorted(bare(o["text"]) for o in row["options"])
+        case = bare(row["case_text"] or "")
+        groups[(bare(stem), case, *options)].append(row)
     return [group for group in groups.values() if len(group) > 1]
 
 
@@ -111,17 +115,17 @@ def check_groups(
 ) -> None:
     cluster_of = dict(clusters.select("question_id", "cluster_id").iter_rows())
     by_content = {
-        identity.question_id(row): cluster_of[row["question_id"]]
+        question_id(row): cluster_of[row["question_id"]]
         for row in pool.iter_rows(named=True)
     }
     pceb = questions.filter(pl.col("source").str.starts_with("pceb/"))
     groups = known_groups(pceb.filter(pl.col("options").list.len() > 0))
     together, apart, conflicts = 0, [], []
     for group in groups:
-        if len({identity.gold_texts(row) for row in group}) > 1:
+        if len({tuple(gold_texts(row)) for row in group}) > 1:
             conflicts.append(group)
             continue
-        found = {by_content.get(identity.question_id(row)) for row in group}
+        found = {by_content.get(question_id(row)) for row in group}
         if len(found) == 1:
             together += 1
         else:

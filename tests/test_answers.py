@@ -1,5 +1,4 @@
 import json
-import unicodedata
 
 import pytest
 from hypothesis import given
@@ -9,7 +8,6 @@ from pydantic import BaseModel, ConfigDict
 from psyche_kedro import answers
 from psyche_kedro.answers import (
     UNREAD,
-    nfkc,
     read_choice,
     read_json,
     read_objects,
@@ -327,9 +325,3 @@ def test_a_reply_without_a_letter_is_read_as_by_all_rules(reply):
     yielding = [n for n, rule in answers._RULES.items() if list(rule(said, question))]
     assert read_choice(reply, "ABC", texts=texts).rule in (*yielding[:1], "unread")
     assert set(yielding) <= answers._RULES_WITHOUT_LETTERS.keys()
-
-
-def test_nfkc_is_that_of_unicode_beside_every_character():
-    points = [*range(0xD800), *range(0xE000, 0x110000)]
-    text = "".join(f"{mark}{chr(p)}" for mark in "，…" for p in points)
-    assert nfkc(text) == unicodedata.normalize("NFKC", text)

@@ -21,8 +21,11 @@ TABLES = ("02_intermediate", "03_primary", "04_feature", "05_model_input")
 def answer(ask: Ask) -> Behaviour:
     """Answer as a teacher does, with a letter of its own for each model."""
     letter = {"fourth": "D", "second": "C"}.get(ask.body["model"], "A")
-    compared = "先看题干问的是什么，再逐项比较各个选项，看它们各自说的是什么概念。"
-    said = {"rationale": f"{compared}所以选{letter}。", "prediction": letter}
+    seen = "先看题干问的是什么，再逐项比较各个选项，看它们各自说的是什么概念，"
+    said = {
+        "rationale": f"{seen}最后与定义对照。所以选{letter}。",
+        "prediction": letter,
+    }
     return Behaviour(text=json.dumps(said, ensure_ascii=False))
 
 
@@ -151,9 +154,9 @@ def test_a_model_under_test_is_one_name_and_rewrites_no_other(
     after = run(conf, data, *nodes, env="local")
     predictions = after.table("predictions")
     assert set(predictions.filter(role="new")["model"]) == {"second"}
-    counts = predictions.group_by("role").len()
-    assert counts["role"].n_unique() == len(before) + 1
-    assert counts["len"].n_unique() == 1, "every model sits the same exam"
-    assert sum(server.seen.values()) == counts["len"][0], "no other model is asked"
+    counts = dict(predictions.group_by("role").len().iter_rows())
+    assert counts.keys() == {"new", "teacher", "student_a"}, "no trained model is there"
+    assert len(set(counts.values())) == 1, "every model sits the same exam"
+    assert server.total == counts["new"], "no other model is asked"
     kept = {path.name: path.stat().st_ino for path in parts.glob("*.parquet")}
     assert {name: kept[name] for name in before} == before

@@ -247,7 +247,7 @@ def ranks() -> list[set[str]]:
     return rows
 
 
-# As many as there are. The aim is 40: students as one entry, raw files as one.
+# As many as there are. The aim is 40: raw files as one entry, optional models as one.
 MOST_BOXES, MOST_SIDE_BY_SIDE = 49, 14
 
 

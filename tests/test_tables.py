@@ -1,5 +1,6 @@
 """A table refuses a bad row, and says so without quoting a person's words."""
 
+import sqlite3
 import traceback
 from pathlib import Path
 
@@ -90,3 +91,59 @@ def test_frame_keeps_nested_columns():
 
 def test_an_empty_frame_is_valid():
     assert Posts.validate(frame(Posts, [])).height == 0
+
+
+# ---- which id names a row of which table -----------------------------------------
+
+REPLIES = "replies.key"
+
+
+def references(name: str) -> dict[str, tuple[str, ...]]:
+    """Return the columns that name rows, and where those rows may stand."""
+    columns = load_obj(ENTRIES[name]["validator"]).to_schema().columns
+    return {c: columns[c].metadata["of"] for c in columns if columns[c].metadata}
+
+
+@pytest.mark.parametrize("name", sorted(ENTRIES))
+def test_every_id_says_which_table_holds_it(name):
+    ids = {c for c in schema_of(ENTRIES[name]) if c.endswith(("_id", "_ids", "_key"))}
+    assert ids == references(name).keys()
+
+
+@pytest.mark.parametrize("name", sorted(ENTRIES))
+def test_an_id_is_of_a_table_that_there_is(name):
+    for place in {p for places in references(name).values() for p in places}:
+        table, column = place.split(".")
+        assert place == REPLIES or column in schema_of(ENTRIES[table])
+
+
+def test_every_id_of_the_demo_leads_to_its_row(demo):
+    held = {REPLIES: stored_keys(demo.data)}
+    tables = {name: demo.table(name) for name in demo.paths if name in ENTRIES}
+    named = {
+        (name, column): places
+        for name in tables
+        for column, places in references(name).items()
+    }
+    for place in {p for places in named.values() for p in places} - {REPLIES}:
+        table, column = place.split(".")
+        held[place] = set(tables[table][column])
+    lost = {
+        key: ids
+        for key, places in named.items()
+        if (ids := ids_of(tables, *key) - set().union(*(held[p] for p in places)))
+    }
+    assert not lost
+    assert sum(bool(ids_of(tables, *key)) for key in named) > 80
+
+
+def ids_of(tables: dict[str, pl.DataFrame], name: str, column: str) -> set[str]:
+    ids = tables[name][column]
+    return set((ids.explode() if ids.dtype == pl.List else ids).drop_nulls())
+
+
+def stored_keys(data: Path) -> set[str]:
+    """Return the address of every request that was answered, or failed for good."""
+    with sqlite3.connect(data / "replies.sqlite") as store:
+        rows = store.execute("SELECT key FROM replies UNION SELECT key FROM failures")
+        return {key.hex() for (key,) in rows}

@@ -8,18 +8,23 @@ recognises a declaration decides, and a reply that declares two different answer
 without taking one back has no answer. Nothing is read inside an unclosed ``<think>``,
 and the letters of ``ABC理论``, ``A型人格`` or ``DSM-5`` are not options.
 
-Example: ``"<think>先看B……</think>答案是A。等等，正确答案应为C、D。"`` with labels
-``ABCD`` gives ``Choice({"C", "D"}, "declared")``.
+Example::
+
+    >>> reply = "<think>先看B……</think>答案是A。等等，正确答案应为C、D。"
+    >>> sorted(read_choice(reply, "ABCD").labels), read_choice(reply, "ABCD").rule
+    (['C', 'D'], 'declared')
 """
 
 import ast
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
+
+from psyche_kedro.questions import option_texts
+from psyche_kedro.text.bare import nfkc
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -80,6 +85,9 @@ def split_thought(text: str) -> Thought | None:
         something in it and something after it.
 
     Source: Section 2.5 (format reward).
+
+    >>> split_thought("<think>题干问的是定义。</think>答案：A")
+    Thought(reasoning='题干问的是定义。', answer='答案：A')
     """
     text = text.strip()
     if (text.count(_OPEN), text.count(_CLOSE)) != (1, 1) or not text.startswith(_OPEN):
@@ -105,6 +113,9 @@ def read_choice(
         A subset of ``labels`` and the rule that read it; ``UNREAD`` where the reply
         declares nothing, hedges, contradicts itself or names a letter outside
         ``labels``.
+
+    >>> read_choice("答案是A。答案是B。", "ABCD") == UNREAD
+    True
     """
     question = _Question(frozenset(labels), texts or {})
     answer = _after_thought(nfkc(text))
@@ -116,6 +127,17 @@ def read_choice(
             found = _resolve(declared)
             return Choice(found, name) if found else UNREAD
     return UNREAD
+
+
+def read_answer(text: str, question: Mapping[str, Any]) -> Choice:
+    """Return the final choice that ``text`` makes among the options of a question.
+
+    Args:
+        text: The reply, with or without its reasoning.
+        question: A row with ``options``.
+    """
+    texts = option_texts(question)
+    return read_choice(text, list(texts), texts=texts)
 
 
 def read_field(
@@ -130,6 +152,9 @@ def read_field(
 
     Returns:
         ``UNREAD`` where any part cannot be read.
+
+    >>> sorted(read_field(["A. 焦虑", "C. 强迫"], "ABCD").labels)
+    ['A', 'C']
     """
     parts = (
         value if isinstance(value, list | tuple) else re.split("[;；\n]", str(value))
@@ -151,7 +176,11 @@ def _read_part(
 
 
 def read_objects(text: str) -> list[dict[str, Any]]:
-    """Return every JSON object of a reply, in order; those of an array singly."""
+    """Return every JSON object of a reply, in order; those of an array singly.
+
+    >>> read_objects('题目：[{"stem": "甲"}, {"stem": "乙"}]')
+    [{'stem': '甲'}, {'stem': '乙'}]
+    """
     return [
         item
         for value in _reply_values(text)
@@ -161,12 +190,20 @@ def read_objects(text: str) -> list[dict[str, Any]]:
 
 
 def read_filled(text: str) -> list[dict[str, Any]]:
-    """Return the JSON objects of a reply but for copies of the prompt's example."""
+    """Return the JSON objects of a reply but for copies of the prompt's example.
+
+    >>> read_filled('{"reason": "……"} {"reason": "题干不清"}')
+    [{'reason': '题干不清'}]
+    """
     return [said for said in read_objects(text) if not has_placeholder(said)]
 
 
 def copies_example(text: str) -> bool:
-    """Return whether a reply is the prompt's example, or has its blanks left in."""
+    """Return whether a reply is the prompt's example, or has its blanks left in.
+
+    >>> copies_example('{"score": <0到3的整数>}')
+    True
+    """
     objects = read_objects(text)
     if objects:
         return all(map(has_placeholder, objects))
@@ -174,7 +211,11 @@ def copies_example(text: str) -> bool:
 
 
 def has_placeholder(said: object) -> bool:
-    """Return whether any text of a JSON value stands for one: ``……``, ``<理由>``."""
+    """Return whether any text of a JSON value stands for one: ``……``, ``<理由>``.
+
+    >>> has_placeholder({"verdict": "keep", "reasons": ["<理由>"]})
+    True
+    """
     if isinstance(said, Mapping):
         return any(map(has_placeholder, said.values()))
     if isinstance(said, list | tuple):
@@ -188,6 +229,11 @@ def read_record(text: str, kind: type[Record]) -> Record | None:
 
     ``None`` where there is none, more than one, or one that is not of that kind; a copy
     of the prompt's example is none.
+
+    >>> class Score(BaseModel):
+    ...     score: int
+    >>> read_record("评分：{'score': 3,}", Score)
+    Score(score=3)
     """
     objects = read_filled(text)
     if len(objects) != 1:
@@ -203,6 +249,9 @@ def read_json(text: str) -> object | None:
 
     Code fences, text around it, single quotes, trailing commas, ``//`` comments, raw
     line breaks and a cut-off array (its whole objects are kept) are tolerated.
+
+    >>> read_json('[{"stem": "甲"}, {"stem": "乙"}, {"st')
+    [{'stem': '甲'}, {'stem': '乙'}]
     """
     values = _reply_values(text)
     if len(values) > 1:
@@ -221,26 +270,16 @@ def _after_thought(text: str) -> str:
     return "" if _OPEN in text else text
 
 
-_MARKS = {mark: unicodedata.normalize("NFKC", mark) for mark in "，：；？！（）…"}
-
-
-def nfkc(text: str) -> str:
-    """Return ``text`` in NFKC.
-
-    Chinese punctuation is replaced first: most text is then in NFKC, which Python sees
-    at once; else it takes every character apart, twenty times as long.
-    """
-    for mark, plain in _MARKS.items():
-        text = text.replace(mark, plain)
-    return unicodedata.normalize("NFKC", text)
-
-
 _DECORATION = re.compile("[*`#_$\"'“”‘’「」『』《》\u200b\u200c\u200d\u2060\ufeff]+")
 _LATEX_TEXT = re.compile(r"\\(?:text|mathrm|mathbf)(?:bf|rm)?\s*\{([^{}]*)\}")
 
 
 def plain_text(text: str) -> str:
-    """Return ``text`` in NFKC without quotes, Markdown and zero-width characters."""
+    """Return ``text`` in NFKC without quotes, Markdown and zero-width characters.
+
+    >>> plain_text("**答案**：“Ａ”")
+    '答案:A'
+    """
     return _undecorated(nfkc(text))
 
 

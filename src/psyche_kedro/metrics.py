@@ -16,9 +16,6 @@ Neither is installed here: ``rouge-chinese`` ships a second ``rouge`` package th
 overwrites the first, so that whoever has both computes one and believes it the other.
 Most rows of the paper's Table 1 look like the second, PsycoLLM's like the first; every
 report therefore prints both.
-
-Example, standard and elastic: with gold ``{A, B}``, ``{B, A}`` scores 1 and 1, ``{A}``
-0 and 0.5, ``{A, C}`` and no answer 0 and 0.
 """
 
 import re
@@ -54,6 +51,9 @@ def standard_credit(prediction: Set[str], gold: Set[str]) -> float:
     against ``AB``.
 
     Source: §3.1; PsycoLLM (Hu et al., 2024).
+
+    >>> [standard_credit(set(chosen), set("AB")) for chosen in ("BA", "A", "AC", "")]
+    [1.0, 0.0, 0.0, 0.0]
     """
     return float(bool(gold) and prediction == gold)
 
@@ -64,6 +64,9 @@ def elastic_credit(prediction: Set[str], gold: Set[str]) -> float:
     One wrong label forfeits all credit; no label earns none.
 
     Source: §3.1; PsycoLLM (Hu et al., 2024).
+
+    >>> [elastic_credit(set(chosen), set("AB")) for chosen in ("BA", "A", "AC", "")]
+    [1.0, 0.5, 0.0, 0.0]
     """
     return len(prediction) / len(gold) if gold and prediction <= gold else 0.0
 
@@ -76,6 +79,9 @@ def segment(text: str) -> tuple[str, ...]:
     """Return jieba's words of ``text`` without blanks; line breaks stay as words.
 
     Cached, because one reference meets the answers of every model.
+
+    >>> segment("认知行为 疗法")
+    ('认知', '行为', '疗法')
     """
     import jieba  # noqa: PLC0415 - reads its dictionary
 
@@ -88,6 +94,10 @@ def rouge_pltrdy(candidate: str, reference: str) -> Rouge:
 
     Words are counted once however often they occur. A sentence ends at an ASCII full
     stop only, so that "1." of a numbered list parts sentences and "。" does not.
+
+    >>> swapped = rouge_pltrdy("1.改变想法2.接纳情绪", "1.接纳情绪2.改变想法")
+    >>> [round(score, 2) for score in swapped]
+    [1.0, 1.0]
     """
     left, right = _sentences_pltrdy(candidate), _sentences_pltrdy(reference)
     ours, theirs = set(chain(*left)), set(chain(*right))
@@ -107,6 +117,10 @@ def rouge_zh(candidate: str, reference: str) -> Rouge:
     """Return ROUGE-1 and ROUGE-L as ``rouge-chinese==1.0.3`` has them on jieba words.
 
     ROUGE-1 counts words once, ROUGE-L counts every occurrence.
+
+    >>> swapped = rouge_zh("1.改变想法2.接纳情绪", "1.接纳情绪2.改变想法")
+    >>> [round(score, 2) for score in swapped]
+    [1.0, 0.5]
     """
     from rapidfuzz.distance import LCSseq  # noqa: PLC0415 - used here alone
 
@@ -122,6 +136,9 @@ def bleu_4(candidate: str, reference: str) -> float:
     """Return sentence BLEU-4 in [0, 1] on jieba words, smoothed by method 1.
 
     Source: PsycoLLM's evaluation (``nltk``, equal weights, ``method1``).
+
+    >>> round(bleu_4("1.改变想法2.接纳情绪", "1.接纳情绪2.改变想法"), 2)
+    0.27
     """
     from nltk.translate.bleu_score import (  # noqa: PLC0415 - a second to import
         SmoothingFunction,
@@ -199,6 +216,10 @@ def wilson_interval(successes: int, n: int) -> Interval:
     """Return the 95 % Wilson interval of a proportion, in [0, 1].
 
     Wilson, not Wald: cells of 150 items near 90 % are where Wald's is too narrow.
+
+    >>> low, high = wilson_interval(135, 150)
+    >>> f"{low:.3f} to {high:.3f}"
+    '0.842 to 0.938'
     """
     if not n:
         return Interval(None, None)
@@ -217,6 +238,11 @@ def bootstrap_interval(
         cells: ``[n_cells][n_items]`` values; items are resampled within their cell.
         n_resamples: Bootstrap samples.
         seed: Of the resampling; the same seed gives the same interval.
+
+    >>> large, small = [1.0] * 80 + [0.0] * 20, [1.0] * 5 + [0.0] * 5
+    >>> low, high = bootstrap_interval([large, small], n_resamples=1000, seed=0)
+    >>> f"{low:.2f} to {high:.2f}"
+    '0.50 to 0.81'
     """
     if not cells or any(len(cell) < 2 for cell in cells):  # noqa: PLR2004 - one varies not
         return Interval(None, None)

@@ -18,6 +18,7 @@ from jinja2 import Environment, StrictUndefined, Template, TemplateError, meta
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from psyche_kedro.errors import PromptError
+from psyche_kedro.questions import option_lines
 from psyche_kedro.tables import QUESTION_TYPES, content_id
 
 # StrictUndefined: a misspelt variable is an error, never an empty string in a prompt.
@@ -191,8 +192,7 @@ def render_question(question: Mapping[str, Any], words: Words) -> str:
         lines.append(f"{heads['case']}{question['case_text']}")
     lines.append(f"{heads['stem']}{question['stem']}")
     if question["options"]:
-        lines.append(heads["options"])
-        lines += [f"{o['label']}. {o['text']}" for o in question["options"]]
+        lines += [heads["options"], *option_lines(question)]
     return "\n".join(lines)
 
 

@@ -14,7 +14,21 @@ What differs here, and why:
 - "Structurally parsable" includes an answer that can be read, for the same reason.
 - A completion that declares two different answers has none (``answers.read_choice``).
 
-Example: ``<think>…</think>AC`` for gold ``ACD`` earns 1.25 + 2/3.
+Example, two of three right labels::
+
+    >>> paper = RewardParameters(
+    ...     parsable=1.25,
+    ...     unparsable=-1,
+    ...     right=1,
+    ...     wrong=-1,
+    ...     empty=-1,
+    ...     partial_credit=True,
+    ... )
+    >>> answered = read_answer("<think>B说反了。</think>AC", "ABCD")
+    >>> format_reward(answered, paper)
+    1.25
+    >>> round(accuracy_reward(answered, frozenset("ACD"), paper), 3)
+    0.667
 """
 
 from collections.abc import Iterable, Sequence
@@ -51,6 +65,9 @@ def read_answer(completion: str, labels: Sequence[str]) -> frozenset[str]:
     Args:
         completion: What the policy wrote.
         labels: Labels of the question's options.
+
+    >>> read_answer("答案：A", "ABCD")  # right or wrong: there is no thought
+    frozenset()
     """
     thought = split_thought(completion)
     return read_choice(thought.answer, labels).labels if thought else frozenset()
@@ -164,6 +181,10 @@ def answer_shares(
     Returns:
         ``exact``; ``under`` (a proper subset); ``over`` (an option too many);
         ``empty``.
+
+    >>> answers = ["AC", "A", "ABC", ""]
+    >>> answer_shares([(frozenset(a), frozenset("AC")) for a in answers])
+    {'exact': 0.25, 'under': 0.25, 'over': 0.25, 'empty': 0.25}
     """
     pairs = list(pairs)
     return {

@@ -90,8 +90,19 @@ def rejection(
     }
 
 
-def _id(**checks: Any) -> Any:
-    return pa.Field(str_matches=r"^[0-9a-f]{16}$", **checks)
+def _id(*of: str, **checks: Any) -> Any:
+    """Return an id; ``of`` names the tables and columns one of which holds it."""
+    digest = r"^[0-9a-f]{16}$"
+    return pa.Field(str_matches=digest, metadata={"of": of}, **checks)
+
+
+def _ids(*of: str) -> Any:
+    return pa.Field(dtype_kwargs={"inner": pl.String}, metadata={"of": of})
+
+
+def _key(**checks: Any) -> Any:
+    """Return the address of a reply in the reply store."""
+    return pa.Field(metadata={"of": ("replies.key",)}, **checks)
 
 
 def _enum(*values: str, **checks: Any) -> Any:
@@ -106,6 +117,21 @@ def _nullable() -> Any:
     return pa.Field(nullable=True)
 
 
+_ROWS = (
+    "documents.page_id",
+    "chunks.chunk_id",
+    "bank_questions.question_id",
+    "question_pool.question_id",
+    "posts.post_id",
+    "empathetic_dialogues.dialogue_id",
+    "public_samples.sample_id",
+    "public_questions.question_id",
+    "sft_set.example_id",
+    "grpo_set.example_id",
+)
+"""Where a row may stand that a filter drops or that makes an example."""
+
+
 class _Table(pa.DataFrameModel):
     class Config:
         strict = True
@@ -116,7 +142,7 @@ class Provenance(_Table):
 
     model: str = _nullable()
     """Identity of the model, ``offline-…`` where no language model was involved."""
-    reply_key: str = _nullable()
+    reply_key: str = _key(nullable=True)
     """Content address in the reply store; null where no call was needed."""
     prompt_digest: str = _nullable()
     """Identity of the prompt's wording."""
@@ -143,8 +169,11 @@ class Question(_Table):
 class Rejections(_Table):
     """One row per row that a filter dropped. No text of a post or dialogue in it."""
 
-    row_id: str = _id()
-    """Id of the dropped row, or of the row whose reply was dropped."""
+    row_id: str = _id(
+        *_ROWS, "dropped_text.row_id", "rejected_distilled_questions.row_id"
+    )
+    """Id of the dropped row, or of the row whose reply was dropped. No table holds a
+    passage that is too thin to be a chunk, nor a subfield of the taxonomy."""
     source: str = _nullable()
     stage: str
     """Node that dropped it."""
@@ -204,8 +233,8 @@ class TextbookInventory(_Table):
 class Documents(_Table):
     """One row per page of a textbook, read or not."""
 
-    page_id: str = _id(unique=True)
-    document_id: str = _id()
+    page_id: str = _id("documents.page_id", unique=True)
+    document_id: str = _id("documents.document_id")
     source: str
     page: int
     """1-based; a file without pages is one page."""
@@ -223,7 +252,7 @@ class Documents(_Table):
 class BankQuestions(Question):
     """One row per question of a bank, parsed or not."""
 
-    question_id: str = _id()
+    question_id: str = _id("bank_questions.question_id", "public_questions.question_id")
     source: str
     locator: str
     """Where in the source: ``row 12``, ``Sheet1!7``."""
@@ -235,8 +264,8 @@ class BankQuestions(Question):
 class Posts(_Table):
     """One row per candidate conversation: a post with n replies is n rows."""
 
-    post_id: str = _id()
-    thread_id: str = _id()
+    post_id: str = _id("posts.post_id")
+    thread_id: str = _id("posts.thread_id")
     source: str
     locator: str
     kind: str = _enum("community", "dialogue")
@@ -247,7 +276,7 @@ class Posts(_Table):
 class PublicSamples(_Table):
     """One row per dialogue or knowledge QA of a public set (D_ps)."""
 
-    sample_id: str = _id()
+    sample_id: str = _id("public_samples.sample_id")
     source: str
     locator: str
     kind: str = _enum("dialogue", "knowledge_qa")
@@ -257,17 +286,17 @@ class PublicSamples(_Table):
 class BenchmarkItems(Question):
     """One row per benchmark item; an item is flagged, never lost."""
 
-    item_id: str = _id()
-    benchmark: str = _enum("pceb", "cpsyexam", "counselling")
+    item_id: str = _id("benchmark_items.item_id")
+    benchmark: str
+    """The name of its card."""
     cell: str
-    """``case_single`` … ``theory_multiple``, ``case_essay``, ``knowledge_single`` …,
-    ``counselling``."""
+    """By the rule of the card, e.g. ``case_single``, ``case_essay``."""
     split: str = _enum("test", "dev", "exemplar")
     """``dev`` stands in for ``test`` where that has no key; ``exemplar`` is never
     scored."""
     source: str
     locator: str
-    cluster_id: str
+    cluster_id: str = _id("benchmark_items.cluster_id")
     """Items that share a vignette share it; else the item's own id."""
     messages: pl.List = _list_of(MESSAGE)
     """Conversation before the reply to be judged; empty for exam items."""
@@ -281,7 +310,7 @@ class BenchmarkItems(Question):
 class RemovedText(_Table):
     """One row per piece taken off a textbook page: ``clean_documents``'s ledger."""
 
-    page_id: str = _id()
+    page_id: str = _id("documents.page_id")
     source: str
     reason: str
     """``running_head``, ``page_number``, ``contents``, ``references`` …"""
@@ -312,7 +341,7 @@ class UsefulPosts(CleanPosts, Provenance):
 class BookTopics(_Table):
     """One row per book, and one per chapter that is long enough to be judged alone."""
 
-    document_id: str = _id()
+    document_id: str = _id("documents.document_id")
     source: str
     chapter: str = _nullable()
     """Its headings; null for the whole book."""
@@ -327,11 +356,11 @@ class BookTopics(_Table):
 class Chunks(_Table):
     """One row per passage of a textbook that questions are written from."""
 
-    chunk_id: str = _id(unique=True)
-    document_id: str = _id()
+    chunk_id: str = _id("chunks.chunk_id", unique=True)
+    document_id: str = _id("documents.document_id")
     source: str
     heading_path: pl.List = _list_of(pl.String)
-    page_ids: pl.List = _list_of(pl.String)
+    page_ids: pl.List = _ids("documents.page_id")
     text: str
     n_chars: int
 
@@ -339,8 +368,10 @@ class Chunks(_Table):
 class GeneratedQuestions(Question, Provenance):
     """One row per question that the teacher wrote (Types I and III)."""
 
-    question_id: str = _id()
-    chunk_id: str = pa.Field(nullable=True, str_matches=r"^[0-9a-f]{16}$")
+    question_id: str = _id(
+        "generated_questions.question_id", "distilled_questions.question_id"
+    )
+    chunk_id: str = _id("chunks.chunk_id", nullable=True)
     """Null for a distilled question."""
     subfield: str = _nullable()
 
@@ -348,8 +379,10 @@ class GeneratedQuestions(Question, Provenance):
 class QuestionPool(Question, Provenance):
     """One row per question of Types I, II and III."""
 
-    question_id: str = _id(unique=True)
-    parent_id: str = _id()
+    question_id: str = _id("question_pool.question_id", unique=True)
+    parent_id: str = _id(
+        "chunks.chunk_id", "bank_questions.question_id", "question_pool.question_id"
+    )
     """Chunk of a textbook question, bank row of a bank question, own id else."""
     origin: str = _enum("textbook", "bank", "distilled")
     source: str
@@ -359,8 +392,8 @@ class QuestionPool(Question, Provenance):
 class QuestionClusters(_Table):
     """One row per question of the pool: the near-duplicates it stands with."""
 
-    question_id: str = _id(unique=True)
-    cluster_id: str = _id()
+    question_id: str = _id("question_pool.question_id", unique=True)
+    cluster_id: str = _id("question_pool.question_id")
     """Id of the cluster's representative."""
     similarity: float
     """Exact Jaccard to the representative; 1.0 for itself."""
@@ -369,9 +402,9 @@ class QuestionClusters(_Table):
 class DuplicateQuestions(_Table):
     """One row per question that lost against its cluster's best."""
 
-    question_id: str = _id(unique=True)
-    kept_id: str = _id()
-    cluster_id: str = _id()
+    question_id: str = _id("question_pool.question_id", unique=True)
+    kept_id: str = _id("distinct_questions.question_id")
+    cluster_id: str = _id("question_clusters.cluster_id")
     reason: str
 
 
@@ -388,7 +421,7 @@ class ReviewedQuestions(QuestionPool):
 class ReviewVerdicts(_Table):
     """One row per verdict of a person."""
 
-    question_id: str = _id()
+    question_id: str = _id("screened_questions.question_id")
     reviewer: str
     verdict: str = _enum("keep", "fix", "reject")
     reason: str = _nullable()
@@ -421,7 +454,7 @@ class ReviewSummary(_Table):
 class Rationales(Provenance):
     """One row per (question, attempt)."""
 
-    question_id: str = _id()
+    question_id: str = _id("reviewed_questions.question_id")
     attempt: int
     rationale: str = _nullable()
     prediction: pl.List = _list_of(pl.String)
@@ -434,7 +467,7 @@ class Rationales(Provenance):
 class RationaleRounds(Provenance):
     """One row per (question, round); round 0 is the verified first rationale."""
 
-    question_id: str = _id()
+    question_id: str = _id("reviewed_questions.question_id")
     round: int
     prompt: str
     """The prompt that is current after this round."""
@@ -446,7 +479,7 @@ class RationaleRounds(Provenance):
     outcome: str = _enum("verified", "accepted", "reverted")
     reason: str = _nullable()
     """Why it was reverted: ``wrong``, ``unread``, ``leak`` …"""
-    refinement_key: str = _nullable()
+    refinement_key: str = _key(nullable=True)
     """Reply that wrote the candidate prompt; ``reply_key`` is the rationale's."""
     input_tokens: int = _nullable()
     output_tokens: int = _nullable()
@@ -465,8 +498,8 @@ class ReasoningSamples(ReviewedQuestions):
     votes_agree: bool = _nullable()
     """Whether two votes in different orders chose the same; null for fewer."""
     rationale_model: str
-    rationale_key: str
-    choice_key: str = _nullable()
+    rationale_key: str = _key()
+    choice_key: str = _key(nullable=True)
 
 
 class RoundSummary(_Table):
@@ -499,19 +532,15 @@ class CostEstimate(_Table):
     role: str
     """Entry of the catalog, e.g. ``teacher_model``."""
     model: str = _nullable()
-    calls_low: float
     calls_mid: float
-    calls_high: float
     """Calls that are needed, whether or not the store holds their replies."""
-    input_tokens_low: float
+    calls_spread: float
+    """How far they may be off, either way, as a share of them."""
     input_tokens_mid: float
-    input_tokens_high: float
-    output_tokens_low: float
     output_tokens_mid: float
-    output_tokens_high: float
-    money_low: float = _nullable()
+    tokens_spread: float
+    """Of the tokens, and so of the money."""
     money_mid: float = _nullable()
-    money_high: float = _nullable()
     """At the list price; null where the model has none."""
     currency: str = _nullable()
     in_store: int
@@ -542,24 +571,24 @@ class ModelCalls(_Table):
 class RefinedPosts(Provenance):
     """One row per useful post, told clearly in the first person."""
 
-    post_id: str = _id()
-    thread_id: str = _id()
+    post_id: str = _id("useful_posts.post_id")
+    thread_id: str = _id("posts.thread_id")
     messages: pl.List = _list_of(MESSAGE)
 
 
 class EmpatheticDialogues(Provenance):
     """One row per dialogue that passed the judge (D_em)."""
 
-    dialogue_id: str = _id(unique=True)
-    post_id: str = _id()
-    thread_id: str = _id()
+    dialogue_id: str = _id("empathetic_dialogues.dialogue_id", unique=True)
+    post_id: str = _id("refined_posts.post_id")
+    thread_id: str = _id("posts.thread_id")
     messages: pl.List = _list_of(MESSAGE)
     empathy: int
     guidance: int
     steps: int
     """The three aims, 1 to 5, as the judge gave them."""
     deid_level: str = _enum("rules_only", "rules_and_model")
-    judge_key: str
+    judge_key: str = _key()
 
 
 # ---- selection -------------------------------------------------------------------
@@ -568,7 +597,7 @@ class EmpatheticDialogues(Provenance):
 class StudentAnswers(Provenance):
     """One row per (question, student, sample)."""
 
-    question_id: str = _id()
+    question_id: str = _id("reasoning_samples.question_id")
     student: str
     sample: int
     text: str = _nullable()
@@ -603,7 +632,7 @@ class HeldOutQuestions(JudgedQuestions):
 class AnswerKeyAudit(_Table):
     """One row per question whose students agree with each other against the gold."""
 
-    question_id: str = _id(unique=True)
+    question_id: str = _id("reasoning_samples.question_id", unique=True)
     source: str
     stem: str
     gold: pl.List = _list_of(pl.String)
@@ -640,10 +669,10 @@ class DifficultySummary(_Table):
 class ContaminationHits(_Table):
     """One row per (training row, benchmark item) that match."""
 
-    row_id: str = _id()
+    row_id: str = _id(*_ROWS)
     set_name: str
     """``D_p`` (reasoning samples, before difficulty is known), ``D_em`` …"""
-    item_id: str = _id()
+    item_id: str = _id("benchmark_items.item_id")
     benchmark: str
     split: str = _enum("test", "dev", "exemplar")
     """``exemplar``: the item is shown solved in the five-shot protocol."""
@@ -654,10 +683,10 @@ class ContaminationHits(_Table):
 class RepeatedExamples(_Table):
     """One row per candidate of either set that gives way to a twin."""
 
-    row_id: str = _id()
+    row_id: str = _id(*_ROWS)
     part: str = _enum("D_pr", "D_em", "D_ps", "D_pc", "D_cp")
     kind: str = _enum("duplicate", "near_duplicate")
-    twin_id: str = _id()
+    twin_id: str = _id(*_ROWS)
     """May equal ``row_id``: a bank's question that a public set holds as well."""
     twin_part: str = _enum("D_pr", "D_em", "D_ps", "D_pc", "D_cp", "held_out")
     """``held_out``: the twin is a question of ``held_out_questions``."""
@@ -666,13 +695,13 @@ class RepeatedExamples(_Table):
 class SftExamples(_Table):
     """One row per example of ``sft_set`` = D_pr ∪ D_em ∪ D_ps."""
 
-    example_id: str = _id(unique=True)
-    parent_id: str = _id()
+    example_id: str = _id("sft_set.example_id", unique=True)
+    parent_id: str = _id(*_ROWS)
     part: str = _enum("D_pr", "D_em", "D_ps")
     split: str = _enum("train", "validation")
     variant: str
     """Composition, e.g. ``ED-PRD-APD``; ends in ``-contaminated`` where hits stay."""
-    group_id: str
+    group_id: str = _id("sft_set.group_id")
     """Source document or thread: siblings stand in one split."""
     messages: pl.List = _list_of(MESSAGE)
 
@@ -680,12 +709,12 @@ class SftExamples(_Table):
 class GrpoExamples(_Table):
     """One row per example of ``grpo_set`` = D_pc ∪ D_cp."""
 
-    example_id: str = _id(unique=True)
-    parent_id: str = _id()
+    example_id: str = _id("grpo_set.example_id", unique=True)
+    parent_id: str = _id(*_ROWS)
     part: str = _enum("D_pc", "D_cp")
     split: str = _enum("train", "validation")
     variant: str
-    group_id: str
+    group_id: str = _id("grpo_set.group_id")
     prompt: pl.List = _list_of(MESSAGE)
     gold: pl.List = _list_of(pl.String)
     """Gold labels; never empty."""
@@ -696,13 +725,13 @@ class GrpoExamples(_Table):
 class ExampleProvenance(_Table):
     """One row per training example: where it comes from, and who had a hand in it."""
 
-    example_id: str = _id(unique=True)
+    example_id: str = _id("sft_set.example_id", "grpo_set.example_id", unique=True)
     part: str
     source: str
     """File it goes back to; the model's name for a distilled question."""
     origin: str
     """``textbook``, ``bank``, ``distilled``, ``community``, ``public`` …"""
-    chunk_id: str = _nullable()
+    chunk_id: str = _id("chunks.chunk_id", nullable=True)
     round: int = _nullable()
     """Refinement round whose rationale was chosen."""
     models: pl.List = _list_of(pl.String)
@@ -765,7 +794,7 @@ class TrainedModels(_Table):
 class Predictions(Provenance):
     """One row per (model, item, protocol, sample)."""
 
-    item_id: str = _id()
+    item_id: str = _id("benchmark_items.item_id")
     benchmark: str
     cell: str
     split: str = _enum("test", "dev")
@@ -783,7 +812,7 @@ class Predictions(Provenance):
 class Judgements(Provenance):
     """One row per (prediction of a counselling case, dimension)."""
 
-    item_id: str = _id()
+    item_id: str = _id("benchmark_items.item_id")
     role: str
     dimension: str
     score: float = _nullable()

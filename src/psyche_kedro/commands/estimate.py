@@ -30,7 +30,6 @@ _RESTS_ON = {
     "last_run": "rates as in the last run",
     "priors": "priors, where no run has measured a rate",
 }
-BOUNDS = ("low", "mid", "high")
 
 
 @click.command(name="estimate", params=[PARAMS])
@@ -81,24 +80,23 @@ def describe(estimates: pl.DataFrame) -> Iterable[str]:
     Args:
         estimates: ``CostEstimate``.
     """
-    for row in estimates.iter_rows(named=True):
-        yield (
-            f"  {row['node']:<24} {row['role']:<14}"
-            f" calls {_range(row, 'calls')} · in {_range(row, 'input_tokens')}"
-            f" · out {_range(row, 'output_tokens')} · {_money(row)}"
-        )
-    sums = estimates.sum().row(0, named=True)
-    currencies = estimates["currency"].drop_nulls()
-    total = sums | {"currency": next(iter(currencies), None)}
-    yield (
-        f"  in all: calls {_range(total, 'calls')} · in {_range(total, 'input_tokens')}"
-        f" · out {_range(total, 'output_tokens')} · {_money(total)}"
-        f"{_unpriced(estimates)}"
-    )
+    for (node, role), row in estimates.group_by("node", "role", maintain_order=True):
+        yield f"  {node:<24} {role:<14} {_sums(row)}"
+    yield f"  in all: {_sums(estimates)}{_unpriced(estimates)}"
     yield (
         "  Calls are those the run needs, paid before or not. The store holds"
-        f" {sums['in_store']:,} replies of these models to these nodes: what of them"
-        " is asked again costs nothing."
+        f" {estimates['in_store'].sum():,} replies of these models to these nodes: what"
+        " of them is asked again costs nothing."
+    )
+
+
+def _sums(rows: pl.DataFrame) -> str:
+    """Return what ``rows`` come to: calls, tokens each way, money."""
+    currency = next(iter(rows["currency"].drop_nulls()), None)
+    money = f"{_range(rows, 'money', '.2f')} {currency}" if currency else "no price"
+    return (
+        f"calls {_range(rows, 'calls')} · in {_range(rows, 'input_tokens')}"
+        f" · out {_range(rows, 'output_tokens')} · {money}"
     )
 
 
@@ -110,12 +108,8 @@ def _unpriced(estimates: pl.DataFrame) -> str:
     return f" without {', '.join(lacking)}, whose model has no price"
 
 
-def _range(row: dict[str, float], name: str) -> str:
-    return " … ".join(f"{row[f'{name}_{bound}']:,.0f}" for bound in BOUNDS)
-
-
-def _money(row: dict[str, float]) -> str:
-    if row["currency"] is None:
-        return "no price"
-    amounts = " … ".join(f"{row[f'money_{bound}']:,.2f}" for bound in BOUNDS)
-    return f"{amounts} {row['currency']}"
+def _range(rows: pl.DataFrame, name: str, digits: str = ".0f") -> str:
+    spread = rows["calls_spread" if name == "calls" else "tokens_spread"]
+    mid = rows[f"{name}_mid"]
+    bounds = (mid * (1 - spread), mid, mid * (1 + spread))
+    return " … ".join(f"{values.sum():,{digits}}" for values in bounds)

@@ -18,7 +18,8 @@ from psyche_kedro.prompts import Words
 
 # A file that is a list ends in an AttributeError, one that is a number in an OSError.
 _FAULTS = (AttributeError, OSError, OmegaConfBaseException, ValueError, yaml.YAMLError)
-_BESIDE = {"parameters": ("prices.yml", "prompts/*/*.yml")}
+_CARDS = "benchmarks/*.yml"
+_BESIDE = {"parameters": ("prices.yml", "prompts/*/*.yml", _CARDS)}
 """Files that a kind takes in beside those that Kedro knows of."""
 _MEND = (
     "indent with spaces, alike on one level, and quote a value that holds a `: ` or"
@@ -67,14 +68,16 @@ class ConfigLoader(OmegaConfigLoader):
             raise ConfigurationError(said) from cause
 
     def _beside(self) -> dict[str, Any]:
-        """Return the prompts of a language by file name, and the prices by model.
+        """Return a language's prompts and the benchmarks by file name, and the prices.
 
-        A prompt of the run's environment replaces that of ``base``.
+        A file of the run's environment replaces that of ``base``.
         """
-        prices = self._files("prices.yml").get("prices", {})
         language = self["globals"].get("prompts")
-        prompts = self._prompts(language) if language else {}
-        return {"prompts": prompts, "prices": prices}
+        return {
+            "prompts": self._prompts(language) if language else {},
+            "benchmarks": self._files(_CARDS),
+            "prices": self._files("prices.yml").get("prices", {}),
+        }
 
     def _prompts(self, language: str) -> dict[str, Any]:
         prompts = self._files(f"prompts/{language}/*.yml")

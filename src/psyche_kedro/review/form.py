@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 from psyche_kedro.prompts import Words, render_question
+from psyche_kedro.questions import option_lines
 
 Row = dict[str, Any]
 
@@ -55,7 +56,7 @@ def sheet_row(question: Mapping[str, Any], reviewer: str, words: Words) -> Row:
 
 def task(question: Mapping[str, Any], reviewers: Iterable[str], words: Words) -> Row:
     """Return a question as a Label Studio task, with the edit fields filled in."""
-    options = "\n".join(f"{o['label']}. {o['text']}" for o in question["options"])
+    options = "\n".join(option_lines(question))
     gold = "".join(question["gold"])
     edits = [
         _result(name, "textarea", "text", [value])

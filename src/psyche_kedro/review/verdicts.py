@@ -21,7 +21,7 @@ from psyche_kedro.answers import read_choice
 from psyche_kedro.datasets import SourceFile
 from psyche_kedro.errors import ReviewError
 from psyche_kedro.prompts import Words
-from psyche_kedro.questions import read_options
+from psyche_kedro.questions import option_texts, read_options
 from psyche_kedro.review import form
 from psyche_kedro.review.agreement import krippendorff_alpha
 from psyche_kedro.review.parameters import ReviewParameters
@@ -233,8 +233,7 @@ def _reviewed(question: Row, verdicts: list[Row]) -> Row:
 def _fixed(question: Row, verdict: Row) -> Row:
     changes = {key: verdict[key] for key in ("stem", "options", "gold") if verdict[key]}
     fixed = question | changes
-    labels = [option["label"] for option in fixed["options"]]
-    gold = read_choice("".join(fixed["gold"]), labels).labels
+    gold = read_choice("".join(fixed["gold"]), list(option_texts(fixed))).labels
     if not gold:
         return _rejected(question, "invalid_fix", verdict)
     originals = {

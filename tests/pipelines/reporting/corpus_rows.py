@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
 from psyche_kedro.pipelines.reporting.sections import Summaries
 from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
@@ -26,9 +25,7 @@ from psyche_kedro.tables import (
 ROOT = Path(__file__).parents[3]
 PRIVATE = "我叫王小明"
 DIFFICULTY = DifficultyParameters(
-    **yaml.safe_load(
-        (ROOT / "conf/base/parameters/selection.yml").read_text(encoding="utf-8")
-    )["selection"]["difficulty"]
+    rule="all_wrong", pass_rate=0.5, seed=42, hold_out_audited=False, group_size=5
 )
 
 
@@ -60,7 +57,7 @@ AUDITED = [
     counted("answer_key_audit", "beside", 1, group="2 of 3 students"),
     counted("answer_key_audit", "beside", 1, group="3 of 3 students"),
 ]
-SHOWN = grouped("exemplars", "beside", knowledge_single=1)
+SHOWN = [counted("exemplars", "beside", 1, group="cpsyexam/knowledge_single")]
 ACCOUNT = [
     *(*CHOSEN, *VOTES, *AUDITED, *SHOWN),
     barred("contaminated", "D_pr"),
@@ -195,13 +192,15 @@ def played(round_: int, played: int, accepted: int, **changes: Any) -> dict[str,
 
 def expected(node: str, calls: float, **changes: Any) -> dict[str, Any]:
     """A row of ``cost_estimate``."""
-    given = {"calls": calls, "input_tokens": 100 * calls, "output_tokens": 50 * calls}
-    bounds = {"low": 0.5, "mid": 1, "high": 1.5}
     return {
         "node": node,
         "role": "teacher_model",
         "model": "qwen",
-        **{f"{n}_{b}": v * f for n, v in given.items() for b, f in bounds.items()},
+        "calls_mid": calls,
+        "calls_spread": 0.5,
+        "input_tokens_mid": 100 * calls,
+        "output_tokens_mid": 50 * calls,
+        "tokens_spread": 0.6,
         "in_store": 0,
         "rests_on": "last_run",
         **changes,

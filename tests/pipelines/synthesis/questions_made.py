@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.pipelines.synthesis.questions.identity import question_id
+from psyche_kedro.questions import question_id
 from psyche_kedro.tables import (
     BankQuestions,
     CleanPosts,

@@ -42,7 +42,13 @@ from psyche_kedro.pipelines.synthesis.costs.estimate import (
 from psyche_kedro.pipelines.synthesis.costs.nodes import estimate_costs
 from psyche_kedro.pipelines.synthesis.questions.nodes import split_chunks
 from psyche_kedro.review.parameters import ReviewParameters
-from psyche_kedro.tables import BookTopics, Documents, content_id, frame
+from psyche_kedro.tables import (
+    BookTopics,
+    CostEstimate,
+    Documents,
+    content_id,
+    frame,
+)
 from psyche_kedro.text.tokens import estimate_from_characters
 from scripted import text_of
 from whole_run import run_kedro
@@ -204,7 +210,7 @@ def expected(given: dict[str, Any], known: Basis) -> dict[str, NodeEstimate]:
 
 
 def calls(rows: dict[str, NodeEstimate]) -> float:
-    return sum(row.calls.mid for row in rows.values())
+    return sum(row.calls for row in rows.values())
 
 
 # ---- runs ------------------------------------------------------------------------
@@ -231,7 +237,7 @@ def test_after_a_run_the_estimate_is_what_was_asked(first: Run) -> None:
     assert rows.keys() >= first.calls.keys()
     assert calls(rows) == pytest.approx(sum(first.calls.values()), rel=0.02)
     for name, n in first.calls.items():
-        assert rows[name].calls.mid == pytest.approx(n, rel=0.05, abs=1), name
+        assert rows[name].calls == pytest.approx(n, rel=0.05, abs=1), name
 
 
 def test_a_second_run_on_changed_input_takes_what_was_estimated(
@@ -240,10 +246,10 @@ def test_a_second_run_on_changed_input_takes_what_was_estimated(
     rows = expected(second.tables, basis(first))
     assert calls(rows) == pytest.approx(sum(second.calls.values()), rel=0.15)
     tokens = sum(t.input + t.output for t in second.tokens.values())
-    guess = sum(r.input_tokens.mid + r.output_tokens.mid for r in rows.values())
+    guess = sum(r.input_tokens + r.output_tokens for r in rows.values())
     assert guess == pytest.approx(tokens, rel=0.25)
     for name, n in second.calls.items():
-        assert rows[name].calls.mid == pytest.approx(n, rel=0.25, abs=2), name
+        assert rows[name].calls == pytest.approx(n, rel=0.25, abs=2), name
     assert sum(second.calls.values()) < 0.9 * sum(first.calls.values())
 
 
@@ -282,10 +288,11 @@ def test_tables_of_another_version_are_left_out_and_named(
 
 def test_without_a_run_the_estimate_says_how_unsure_it_is() -> None:
     rows = expected(inputs(bank()), Basis())
-    exact = rows["generate_questions teacher_model"].calls
-    assert exact.low == exact.mid == exact.high > 0
-    guessed = rows["write_rationales teacher_model"].calls
-    assert guessed.low < 0.2 * guessed.mid and guessed.high > 1.8 * guessed.mid
+    exact = rows["generate_questions teacher_model"]
+    assert exact.calls > 0
+    assert exact.calls_spread == 0
+    guessed = rows["write_rationales teacher_model"]
+    assert 0.8 < guessed.calls_spread <= guessed.tokens_spread < 1
     assert Basis().rests_on == "priors"
 
 
@@ -298,7 +305,7 @@ def test_the_estimate_moves_with_the_settings() -> None:
             settings()._replace(rationales=changed),
             Basis(),
         )
-        return next(r.calls.mid for r in rows if r.node == "refine_rationales")
+        return next(r.calls for r in rows if r.node == "refine_rationales")
 
     assert refinements(6) == pytest.approx(2 * refinements(3))
     assert refinements(0) == 0
@@ -307,9 +314,7 @@ def test_the_estimate_moves_with_the_settings() -> None:
 def test_without_a_run_tokens_are_those_of_the_text_at_a_stated_ratio() -> None:
     def tokens(**changed: Any) -> dict[str, float]:
         rows = expected(inputs(bank()) | changed, Basis())
-        return {
-            name: row.input_tokens.mid / row.calls.mid for name, row in rows.items()
-        }
+        return {name: row.input_tokens / row.calls for name, row in rows.items()}
 
     turns = (POSTS[0], "说说看。" * 200, "还是睡不着。", "那就慢慢来。")
     now, then = tokens(), tokens(useful_posts=useful(post(*turns)))
@@ -369,7 +374,6 @@ def test_a_priced_model_costs_money_and_one_without_a_price_none(first: Run) -> 
     row = table.row(by_predicate=pl.col("node") == "write_rationales", named=True)
     tokens = row["input_tokens_mid"], row["output_tokens_mid"]
     assert row["money_mid"] == pytest.approx((4 * tokens[0] + 12 * tokens[1]) / 1e6)
-    assert row["money_low"] < row["money_mid"] < row["money_high"]
     assert (row["currency"], row["in_store"], row["rests_on"]) == ("CNY", 9, "last_run")
     judged = table.filter(pl.col("role") == "judge_model")
     assert judged["money_mid"].null_count() == judged.height
@@ -382,6 +386,43 @@ def test_the_command_says_what_it_counts(first: Run) -> None:
     assert "CNY" in nodes[0] and "CNY" in total
     assert "no price" in "".join(nodes)
     assert "paid before or not" in note and "holds 0 replies" in note
+
+
+def test_bounds_of_a_sum_are_the_sums_of_the_bounds() -> None:
+    shared = {"model": None, "in_store": 1, "rests_on": "priors"}
+    rows = [
+        row("a", (100, 0.0), (1_000, 500, 0.1), (20, "CNY")) | shared,
+        row("b", (200, 0.5), (4_000, 500, 0.5), (None, None)) | shared,
+    ]
+    first, second, total, _ = describe(frame(CostEstimate, rows))
+    assert "calls 100 … 100 … 100" in first
+    assert "in 900 … 1,000 … 1,100" in first
+    assert "18.00 … 20.00 … 22.00 CNY" in first
+    assert "calls 100 … 200 … 300" in second
+    assert "no price" in second
+    assert "calls 200 … 300 … 400" in total
+    assert "in 2,900 … 5,000 … 7,100 · out 700 … 1,000 … 1,300" in total
+    assert "18.00 … 20.00 … 22.00 CNY without b_model" in total
+
+
+def row(
+    node: str,
+    calls: tuple[float, float],
+    tokens: tuple[float, float, float],
+    money: tuple[float | None, str | None],
+) -> dict[str, Any]:
+    """Return what a node asks: each middle, then how far it may be off."""
+    return {
+        "node": node,
+        "role": f"{node}_model",
+        "calls_mid": calls[0],
+        "calls_spread": calls[1],
+        "input_tokens_mid": tokens[0],
+        "output_tokens_mid": tokens[1],
+        "tokens_spread": tokens[2],
+        "money_mid": money[0],
+        "currency": money[1],
+    }
 
 
 def test_the_command_takes_settings_as_kedro_run_does() -> None:

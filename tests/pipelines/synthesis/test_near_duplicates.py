@@ -2,7 +2,6 @@
 
 import random
 import time
-import unicodedata
 
 import numpy as np
 import polars as pl
@@ -10,13 +9,11 @@ import pytest
 from datasketch import MinHash, MinHashLSH
 
 from psyche_kedro.pipelines.synthesis.parameters import DeduplicationParameters
-from psyche_kedro.pipelines.synthesis.questions import identity
 from psyche_kedro.pipelines.synthesis.questions.minhash import (
     Bands,
     ShingleHash,
     band_keys,
     choose_bands,
-    normalised,
     shingle,
     signatures,
 )
@@ -27,6 +24,7 @@ from psyche_kedro.pipelines.synthesis.questions.near_duplicates import (
     near_duplicate_clusters,
     similar_pairs,
 )
+from psyche_kedro.text.bare import bare_texts
 
 PARAMS = DeduplicationParameters(
     ngram=3, threshold=0.8, permutations=128, target_recall=0.99, seed=1, threads=2
@@ -68,7 +66,7 @@ def frame_of(texts: list[str], **columns: list[object]) -> pl.DataFrame:
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
 def test_signatures_are_those_of_datasketch_bit_for_bit(n: int) -> None:
-    texts = normalised(pl.Series(random_texts(5_000 if n == 3 else 300)))
+    texts = bare_texts(pl.Series(random_texts(5_000 if n == 3 else 300)))
     ours = signatures(shingle(texts, n), 128, seed=1)
     theirs = MinHash.generator(
         ([s.encode() for s in shingles_of(text, n)] for text in texts),
@@ -82,7 +80,7 @@ def test_signatures_are_those_of_datasketch_bit_for_bit(n: int) -> None:
 
 @pytest.mark.parametrize("bands", [Bands(16, 6), Bands(9, 13), Bands(32, 4)])
 def test_candidates_are_those_of_minhash_lsh(bands: Bands) -> None:
-    texts = normalised(pl.Series(random_texts(1_500)))
+    texts = bare_texts(pl.Series(random_texts(1_500)))
     shingles = shingle(texts, 3)
     signature = signatures(shingles, 128, seed=1)
     keys = band_keys(signature, bands)
@@ -112,22 +110,12 @@ def test_the_bands_reach_the_target_recall(threshold: float) -> None:
     assert choose_bands(0.8, 128, 0.99) == (16, 6)
 
 
-def test_normalisation_is_the_same_one_by_one_and_all_at_once() -> None:
-    # Python and polars know different versions of Unicode: unassigned there, a letter
-    # here. Surrogates are no text.
-    every = map(chr, range(0x20, 0x30000))
-    texts = [c for c in every if unicodedata.category(c) not in {"Cn", "Cs"}]
-    assert normalised(pl.Series(texts)).to_list() == list(
-        map(identity.normalise, texts)
-    )
-
-
 # ---- pairs are exact -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_similarity_is_the_jaccard_of_the_shingle_sets(n: int) -> None:
-    texts = normalised(pl.Series(random_texts(400)))
+    texts = bare_texts(pl.Series(random_texts(400)))
     pick = np.random.default_rng(0)
     a, b = pick.integers(0, 400, (2, 3_000))
     sets = [set(shingles_of(text, n)) for text in texts]
@@ -139,7 +127,7 @@ def test_similarity_is_the_jaccard_of_the_shingle_sets(n: int) -> None:
 
 
 def test_all_pairs_and_no_others_are_found() -> None:
-    texts = normalised(pl.Series(random_texts(900))).unique(maintain_order=True)
+    texts = bare_texts(pl.Series(random_texts(900))).unique(maintain_order=True)
     found = similar_pairs(texts, np.zeros(len(texts), np.uint64), PARAMS)
     a, b = np.triu_indices(len(texts), 1)
     true = exact_jaccard(texts, a, b, ngram=3) >= 0.8

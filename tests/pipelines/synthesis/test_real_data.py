@@ -20,7 +20,7 @@ from psyche_kedro.pipelines.synthesis.parameters import (
     DeduplicationParameters,
     RationaleParameters,
 )
-from psyche_kedro.pipelines.synthesis.questions import identity, nodes
+from psyche_kedro.pipelines.synthesis.questions import nodes
 from psyche_kedro.pipelines.synthesis.rationales.leak import leaks
 from psyche_kedro.pipelines.synthesis.rationales.nodes import (
     choose_best_rationales,
@@ -28,6 +28,7 @@ from psyche_kedro.pipelines.synthesis.rationales.nodes import (
     write_rationales,
 )
 from psyche_kedro.pipelines.synthesis.rationales.summary import summarise_rounds
+from psyche_kedro.questions import gold_texts, question_id
 from psyche_kedro.tables import GeneratedQuestions, ReviewedQuestions, frame
 
 sys.path.insert(0, str(PROJECT / "benchmarks"))
@@ -58,15 +59,14 @@ def test_pcebs_known_duplicates_are_found_and_its_conflicts_are_not_merged() -> 
         nodes.cluster_questions(pool, params)["question_id", "cluster_id"].iter_rows()
     )
     cluster_of = {
-        identity.question_id(r): clusters[r["question_id"]]
-        for r in pool.iter_rows(named=True)
+        question_id(r): clusters[r["question_id"]] for r in pool.iter_rows(named=True)
     }
     pceb = questions.filter(
         pl.col("source").str.starts_with("pceb/") & (pl.col("options").list.len() > 0)
     )
     found = Counter(
-        (len({identity.gold_texts(row) for row in group}),
-         len({cluster_of.get(identity.question_id(row)) for row in group}))
+        (len({tuple(gold_texts(row)) for row in group}),
+         len({cluster_of.get(question_id(row)) for row in group}))
         for group in known_groups(pceb)
     )  # fmt: skip
     assert found == {(1, 1): 184, (2, 2): 7}

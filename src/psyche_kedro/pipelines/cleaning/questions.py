@@ -2,9 +2,6 @@
 
 A stem says what is asked and nothing of the book it came from: its number, its kind and
 the page that answers it (``(3P65)``, ``（）5-153``) are taken off its ends.
-
-Two questions are the same when stem (without numbering), case and unordered option
-texts are; they conflict when the texts of their gold differ, whatever the letters.
 """
 
 import re
@@ -12,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from psyche_kedro.pipelines.cleaning.text.normalise import normalise
-from psyche_kedro.tables import content_id
+from psyche_kedro.questions import duplicate_key, spelt_gold
 
 _KIND = r"(?:单选|多选|不定项选择|单项选择|多项选择|判断)题?"
 NUMBERING = re.compile(
@@ -54,13 +51,6 @@ OF_THE_BOOK = (
     BUTTON_TAIL,
 )
 BLANK = re.compile(r"[（(]\s*[)）]")
-NOISE = re.compile(
-    r"[\s（）()【】\[\]，,、；;：:。．？?！!“”\"‘’'《》…—·_]|(?<!\d)\.|\.(?!\d)"
-    r"|(?<=[\u4e00-\u9fff])-+(?=[\u4e00-\u9fff])"
-)
-"""Punctuation, by which copies differ; no sign of mathematics, by which options do."""
-RANGE = re.compile(r"(?<=\d)\s*[~～〜–—-]+\s*(?=\d)")
-"""``3～6岁`` is written with five signs."""
 
 
 def normal_question(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,24 +85,6 @@ def _normal(text: str | None) -> str | None:
     return normalise(text) if text else None
 
 
-def duplicate_key(row: Mapping[str, Any]) -> str:
-    """Return what two copies of one question share."""
-    options = sorted(_bare(option["text"]) for option in row["options"])
-    case, stem = _bare(row["case_text"] or ""), _bare(row["stem"])
-    open_answer = "" if options else _bare(row["answer_text"] or "")
-    return content_id(case, stem, *options, open_answer)
-
-
-def gold_texts(row: Mapping[str, Any]) -> frozenset[str]:
-    """Return the texts of the gold options."""
-    gold = set(row["gold"])
-    return frozenset(_bare(o["text"]) for o in row["options"] if o["label"] in gold)
-
-
-def _bare(text: str) -> str:
-    return NOISE.sub("", RANGE.sub("~", text)).lower()
-
-
 def groups_of_copies(
     rows: Iterable[Mapping[str, Any]],
 ) -> list[list[Mapping[str, Any]]]:
@@ -125,5 +97,5 @@ def groups_of_copies(
 
 def conflicts(group: Iterable[Mapping[str, Any]]) -> bool:
     """Return whether copies of one question have different golds."""
-    golds = {gold_texts(row) for row in group if row["gold"]}
+    golds = {spelt_gold(row) for row in group if row["gold"]}
     return len(golds) > 1

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from psyche_kedro.answers import read_filled
+from psyche_kedro.benchmarks import JUDGED_PROTOCOLS
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
 from psyche_kedro.pipelines.evaluation.parameters import JudgingParameters
 from psyche_kedro.prompts import Dimension, Prompt, render_dialogue
@@ -33,7 +34,7 @@ def cases_to_judge(
     items: Mapping[str, Row],
     dimensions: Sequence[Dimension],
 ) -> list[Case]:
-    """Return every counselling prediction with every dimension.
+    """Return every prediction that is judged, with every dimension.
 
     Args:
         predictions: Rows of ``predictions``.
@@ -43,7 +44,7 @@ def cases_to_judge(
     return [
         Case(prediction, items[prediction["item_id"]], dimension)
         for prediction in predictions
-        if prediction["benchmark"] == "counselling"
+        if prediction["protocol"] in JUDGED_PROTOCOLS
         for dimension in dimensions
     ]
 

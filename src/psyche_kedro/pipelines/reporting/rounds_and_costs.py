@@ -1,6 +1,6 @@
 """What the report shows of the money: what rounds are worth, what calls were needed."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import polars as pl
@@ -173,12 +173,12 @@ def _call_row(row: Mapping[str, Any]) -> Row:
         row["chapter"],
         row["task"],
         row["model"] or row["role"],
-        _range(row, ["calls"]),
+        _range(row["calls_mid"], row["calls_spread"]),
         ABSENT if calls is None else count(calls),
         _off_by(calls, row["calls_mid"]),
         ABSENT if stored is None else count(stored),
         ABSENT if failed is None else count(failed),
-        _range(row, ["input_tokens", "output_tokens"]),
+        _range(_middle(row), row["tokens_spread"]),
         count(tokens) if tokens else ABSENT,
         _off_by(tokens, _middle(row)),
         money(row["money_mid"], row["currency"]),
@@ -196,13 +196,10 @@ def _middle(row: Mapping[str, Any]) -> float | None:
     return None if None in parts else sum(parts)
 
 
-def _range(row: Mapping[str, Any], names: Iterable[str]) -> str:
-    if row["calls_mid"] is None:
+def _range(mid: float | None, spread: float) -> str:
+    if mid is None:
         return ABSENT
-    bounds = [
-        sum(row[f"{name}_{bound}"] for name in names)
-        for bound in ("low", "mid", "high")
-    ]
+    bounds = (mid * (1 - spread), mid, mid * (1 + spread))
     return " – ".join(f"{value:,.0f}" for value in bounds)
 
 

@@ -36,12 +36,9 @@ import polars as pl
 
 from psyche_kedro.errors import ContaminationError
 from psyche_kedro.pipelines.selection.parameters import DecontaminationParameters
+from psyche_kedro.questions import bare_stem
+from psyche_kedro.text.bare import bare_texts
 
-_NOT_TEXT = r"[^\p{L}\p{N}]+"
-_LEADING_TAG = (
-    r"^\s*(?:第?\s*\d+\s*[题.．、)）]\s*"
-    r"|\d*\s*[\[【(（]?\s*[单多]项?选(?:择?题)?\s*[\]】)）:：、.．]?\s*)*"
-)
 _TRAILING_TAG = r"[\s()（）。.，,、:：?？_]*(?:[单多]选题?)?[\s()（）。.，,、:：?？_]*$"
 # CPsyExam puts the case into the stem: the question is its last sentence.
 _LAST_SENTENCE = r"(?s)^(.*[。！？!?：:\n])\s*([^。！？!?\n]+?[\s（()）。.]*)$"
@@ -58,8 +55,12 @@ def normalised(text: pl.Expr) -> pl.Expr:
 
     Letters that are read for digits are those digits: a scan says ``O.25``.
     """
-    plain = text.fill_null("").str.normalize("NFKC").str.to_lowercase()
-    return plain.str.replace_all(_NOT_TEXT, "").str.replace_many(_LOOK_ALIKE)
+    plain = text.map_batches(bare_texts, return_dtype=pl.String)
+    return plain.str.replace_many(_LOOK_ALIKE)
+
+
+def _without_number(stem: pl.Expr) -> pl.Expr:
+    return stem.map_elements(bare_stem, return_dtype=pl.String)
 
 
 def question_texts(questions: pl.DataFrame, id_column: str) -> pl.DataFrame:
@@ -74,12 +75,8 @@ def question_texts(questions: pl.DataFrame, id_column: str) -> pl.DataFrame:
         in it; ``key``: question and options; ``case``: what stands before the question;
         ``text``: all of it. All normalised.
     """
-    bare = (
-        pl.col("stem")
-        .str.replace(_LEADING_TAG, "")
-        .str.replace(_TRAILING_TAG, "")
-        .str.strip_chars()
-    )
+    stem = _without_number(pl.col("stem"))
+    bare = stem.str.replace(_TRAILING_TAG, "").str.strip_chars()
     texts = pl.element().struct.field("text")
     # Sorted as they are compared: a scan's 7+2 stands where the book's 7±2 does.
     options = pl.col("options").list.eval(normalised(texts)).list.sort().list.join("")
@@ -89,7 +86,7 @@ def question_texts(questions: pl.DataFrame, id_column: str) -> pl.DataFrame:
         before=pl.when(is_long).then(pl.col("bare").str.extract(_LAST_SENTENCE, 1)),
         last=pl.when(is_long).then(pl.col("bare").str.extract(_LAST_SENTENCE, 2)),
     )
-    question = pl.coalesce("last", "bare").str.replace(_LEADING_TAG, "")
+    question = _without_number(pl.coalesce("last", "bare"))
     case, stem = normalised(pl.col("case_text")), normalised(pl.col("bare"))
     choices, asked = pl.col("options"), normalised(question)
     return split.select(

@@ -34,7 +34,6 @@ from psyche_kedro.pipelines.selection.contamination import question_texts
 from psyche_kedro.pipelines.selection.sets import (
     Messages,
     dialogue_fault,
-    question_fault,
     question_groups,
     split_of,
     spoken_turns,
@@ -44,10 +43,11 @@ from psyche_kedro.pipelines.synthesis.questions.identity import (
     NEVER_DIFFER,
     comparison,
 )
-from psyche_kedro.pipelines.synthesis.questions.minhash import normalised
 from psyche_kedro.pipelines.synthesis.questions.near_duplicates import (
     near_duplicate_clusters,
 )
+from psyche_kedro.questions import key_fault
+from psyche_kedro.text.bare import bare_texts
 
 HELD_OUT = "held_out"
 PRECEDENCE = (HELD_OUT, "D_pc", "D_pr", "D_cp", "D_em", "D_ps")
@@ -88,7 +88,7 @@ def compared_questions(
             **comparison(question),
         }
         for question, exact, group in asked
-        if question_fault(question) is None
+        if key_fault(question) is None
     )
 
 
@@ -195,7 +195,7 @@ def _standing(rows: pl.DataFrame, repeated: pl.DataFrame) -> pl.DataFrame:
 
 def _comparing(rows: pl.DataFrame, column: str) -> pl.DataFrame:
     """Return the rows, to be compared by ``column``; without those too short for it."""
-    compared = rows.with_columns(text=pl.col(column), exact=normalised(rows[column]))
+    compared = rows.with_columns(text=pl.col(column), exact=bare_texts(rows[column]))
     return compared.filter(pl.col("exact").str.len_chars() >= _MIN_CHARACTERS)
 
 

@@ -19,7 +19,8 @@ import polars as pl
 from psyche_kedro.pipelines.selection.contamination import question_texts
 from psyche_kedro.pipelines.selection.parameters import SetParameters, Variant
 from psyche_kedro.prompts import Prompt, render_question
-from psyche_kedro.tables import CHOICE_TYPES, content_id, rejection
+from psyche_kedro.questions import key_fault, option_texts
+from psyche_kedro.tables import content_id, rejection
 
 Row = dict[str, Any]
 Messages = list[dict[str, str]]
@@ -97,7 +98,7 @@ def reasoning_candidates(
             *exam_messages(question, exams),
             {"role": "assistant", "content": answer},
         ]
-        fault = question_fault(question)
+        fault = key_fault(question)
         if fault is None and "think>" in rationale:
             fault = "think_tag_in_rationale"
         example = _example("D_pr", question["question_id"], group)
@@ -113,9 +114,9 @@ def question_candidates(
         asked = {
             "prompt": exam_messages(question, exams),
             "gold": question["gold"],
-            "option_labels": [option["label"] for option in question["options"]],
+            "option_labels": list(option_texts(question)),
         }
-        yield Candidate(example | asked, question["source"], question_fault(question))
+        yield Candidate(example | asked, question["source"], key_fault(question))
 
 
 def _grouped(questions: pl.DataFrame) -> Iterator[tuple[Row, str]]:
@@ -249,18 +250,6 @@ def exam_messages(question: Mapping[str, Any], prompts: ExamPrompts) -> Messages
 def reasoned_answer(rationale: str, gold: list[str]) -> str:
     """Return the completion that SFT teaches: one thought, then the letters."""
     return f"<think>\n{rationale.strip()}\n</think>\n{''.join(gold)}"
-
-
-def question_fault(question: Mapping[str, Any]) -> str | None:
-    """Return why a question makes no example with a checkable answer, as a slug."""
-    if question["type"] not in CHOICE_TYPES:
-        return "open_question"
-    labels = [option["label"] for option in question["options"]]
-    if not question["gold"]:
-        return "no_gold"
-    if not set(question["gold"]) <= set(labels):
-        return "gold_not_in_options"
-    return None
 
 
 def spoken_turns(messages: Messages) -> Messages:

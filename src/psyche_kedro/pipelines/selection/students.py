@@ -1,11 +1,11 @@
 """What a student is asked, and what its reply says."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
 
-from psyche_kedro.answers import read_choice
+from psyche_kedro.answers import read_answer
 from psyche_kedro.llm import ChatRequest, Failure, Outcome, Reply
 from psyche_kedro.pipelines.selection.parameters import StudentParameters
 from psyche_kedro.prompts import Prompt, render_question
@@ -44,7 +44,7 @@ def student_answers(
     )
     for (question, sample), outcome in zip(asked, outcomes, strict=True):
         text = outcome.text if isinstance(outcome, Reply) else None
-        predicted = _predicted(question, text)
+        predicted = read_answer(text or "", question).labels
         yield {
             "question_id": question["question_id"],
             "sample": sample,
@@ -56,11 +56,6 @@ def student_answers(
             "reply_key": outcome.key,
             "prompt_digest": prompt.digest,
         }
-
-
-def _predicted(question: Mapping[str, Any], text: str | None) -> frozenset[str]:
-    texts = {option["label"]: option["text"] for option in question["options"]}
-    return read_choice(text or "", list(texts), texts=texts).labels
 
 
 def _verdict(text: str | None, predicted: frozenset[str], gold: list[str]) -> str:

@@ -7,12 +7,12 @@ holds its reply already: which of them it does cannot be told before they are as
 
 Rates come from the tables of the last run, else from priors; tokens per call from the
 replies in the store, else from the inputs' text at 1.6 characters each and from stated
-sizes. An estimate carries a range: nothing for what is counted, a tenth for a measured
-rate, a third for a prior, added up along the way.
+sizes. An estimate says how far it may be off, as a share of it: nothing for what is
+counted, a tenth for a measured rate, a third for a prior, added up along the way.
 
 Example row::
 
-    NodeEstimate("write_rationales", "teacher_model", calls=Range(96, 107, 118), …)
+    NodeEstimate("write_rationales", "teacher_model", calls=107, …, calls_spread=0.3)
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,22 +49,17 @@ class Settings(NamedTuple):
     dialogues: DialogueParameters
 
 
-class Range(NamedTuple):
-    """A number between two bounds."""
-
-    low: float
-    mid: float
-    high: float
-
-
 class NodeEstimate(NamedTuple):
     """What one node asks of one model."""
 
     node: str
     role: str
-    calls: Range
-    input_tokens: Range
-    output_tokens: Range
+    calls: float
+    input_tokens: float
+    output_tokens: float
+    calls_spread: float
+    tokens_spread: float
+    """How far they may be off, as a share of them."""
 
 
 _SIZES = {
@@ -179,23 +174,19 @@ def _dialogue_steps(
 
 
 def _priced(step: _Step, basis: Basis, material: Mapping[str, Tokens]) -> NodeEstimate:
-    share = min(0.9, step.rates * basis.spread)
-    calls = _around(step.calls, share)
+    spread = min(0.9, step.rates * basis.spread)
     name = f"{step.node} {step.role}"
     size = basis.sizes.get(name)
     key = name if name in _SIZES else step.node
     read = material.get(key, Tokens(0, 0))
     stated = Tokens(_SIZES[key].input + read.input, _SIZES[key].output + read.output)
     tokens = size or stated
-    wider = min(0.9, share + (MEASURED if size else PRIOR))
     return NodeEstimate(
         step.node,
         step.role,
-        calls,
-        _around(step.calls * tokens.input, wider),
-        _around(step.calls * tokens.output, wider),
+        step.calls,
+        step.calls * tokens.input,
+        step.calls * tokens.output,
+        spread,
+        min(0.9, spread + (MEASURED if size else PRIOR)),
     )
-
-
-def _around(mid: float, share: float) -> Range:
-    return Range(mid * (1 - share), mid, mid * (1 + share))

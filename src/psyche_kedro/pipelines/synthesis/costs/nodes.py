@@ -11,7 +11,6 @@ import polars as pl
 from psyche_kedro.pipelines.synthesis.costs.basis import Basis
 from psyche_kedro.pipelines.synthesis.costs.estimate import (
     NodeEstimate,
-    Range,
     Settings,
     estimate,
 )
@@ -66,30 +65,19 @@ def estimate_costs(  # noqa: PLR0913 - the node's inputs
 
 def _row(row: NodeEstimate, basis: Basis, prices: dict[str, Any]) -> dict[str, Any]:
     model = basis.models.get(row.role)
-    price = price_of(prices, model)
-    bounds = {
-        bound: cost(
-            price,
-            {
-                name: getattr(getattr(row, name), bound)
-                for name in ("input_tokens", "output_tokens")
-            },
-        )
-        for bound in Range._fields
-    }
+    tokens = {"input_tokens": row.input_tokens, "output_tokens": row.output_tokens}
+    spent = cost(price_of(prices, model), tokens)
     return {
         "node": row.node,
         "role": row.role,
         "model": model,
-        **_columns("calls", row.calls),
-        **_columns("input_tokens", row.input_tokens),
-        **_columns("output_tokens", row.output_tokens),
-        **{f"money_{bound}": found["money"] for bound, found in bounds.items()},
-        "currency": bounds["mid"]["currency"],
+        "calls_mid": row.calls,
+        "calls_spread": row.calls_spread,
+        "input_tokens_mid": row.input_tokens,
+        "output_tokens_mid": row.output_tokens,
+        "tokens_spread": row.tokens_spread,
+        "money_mid": spent["money"],
+        "currency": spent["currency"],
         "in_store": basis.in_store.get(f"{row.node} {row.role}", 0),
         "rests_on": basis.rests_on,
     }
-
-
-def _columns(name: str, numbers: Range) -> dict[str, float]:
-    return {f"{name}_{bound}": value for bound, value in numbers._asdict().items()}

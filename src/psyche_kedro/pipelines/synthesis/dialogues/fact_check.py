@@ -7,7 +7,6 @@ words is none: ``六个月`` for ``半年``, ``双相情感障碍`` for ``双相
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 
 from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
@@ -18,6 +17,7 @@ from psyche_kedro.pipelines.synthesis.dialogues.quantities import (
     invented_durations,
     invented_numbers,
 )
+from psyche_kedro.text.bare import nfkc
 
 
 def invented_facts(source: str, text: str) -> list[str]:
@@ -32,7 +32,7 @@ def invented_facts(source: str, text: str) -> list[str]:
         ``invented_place``, ``invented_diagnosis``, in this order; empty where nothing
         was added.
     """
-    source, text = (unicodedata.normalize("NFKC", t) for t in (source, text))
+    source, text = map(nfkc, (source, text))
     named = {kind: _named(text, kind) for kind in _PLACEHOLDERS}
     checks = {
         "invented_number": invented_numbers(source, text),

@@ -179,29 +179,30 @@ def write_dialogues(  # noqa: PLR0913 - the node's inputs
     Returns:
         ``EmpatheticDialogues`` and ``Rejections``: refined posts = kept + rejected.
     """
-    source = useful_posts.select(
-        "post_id", "risk", "deid_level", source_messages="messages", origin="source"
-    )
-    posts = refined_posts.select("post_id", "thread_id", "messages")
-    rows_ = posts.join(source, on="post_id").iter_rows(named=True)
-    drafts = [Draft(row, row["messages"]) for row in rows_]
     separate = (resonance_prompt, guidance_prompt, steps_prompt)
     prompts = separate if params.aims == "separate" else (empathy_prompt,)
+    drafts = _drafts(useful_posts, refined_posts)
     for prompt in prompts:
         drafts = _refine(drafts, prompt, teacher)
     sound = [draft for draft in drafts if not draft.faults]
     outcomes = judge.complete(_judge_request(d, judge_prompt) for d in sound)
-    rows: list[Row] = []
+    judged = [
+        _judged(draft, outcome, prompts[-1], params)
+        for draft, outcome in zip(sound, outcomes, strict=True)
+    ]
     rejections = [_faulty(draft) for draft in drafts if draft.faults]
-    for draft, outcome in zip(sound, outcomes, strict=True):
-        scores = judging.read_scores(outcome)
-        reason = _reason(draft, scores, params)
-        if isinstance(scores, str) or reason:
-            detail = None if isinstance(scores, str) else judging.describe(scores)
-            rejections.append(_lost(draft.row, "write_dialogues", str(reason), detail))
-        else:
-            rows.append(_dialogue(draft, scores, outcome, prompts[-1]))
+    rejections += [row for row in judged if "row_id" in row]
+    rows = (row for row in judged if "row_id" not in row)
     return frame(EmpatheticDialogues, rows), frame(Rejections, rejections)
+
+
+def _drafts(useful_posts: pl.DataFrame, refined_posts: pl.DataFrame) -> list[Draft]:
+    source = useful_posts.select(
+        "post_id", "risk", "deid_level", source_messages="messages", origin="source"
+    )
+    posts = refined_posts.select("post_id", "thread_id", "messages")
+    rows = posts.join(source, on="post_id").iter_rows(named=True)
+    return [Draft(row, row["messages"]) for row in rows]
 
 
 def _refine(drafts: list[Draft], prompt: Prompt, teacher: ChatModel) -> list[Draft]:
@@ -254,13 +255,18 @@ def _judge_request(draft: Draft, prompt: Prompt) -> ChatRequest:
     return ChatRequest(prompt.render(conversation=conversation), task="write_dialogues")
 
 
-def _reason(
-    draft: Draft, scores: judging.Scores | str, params: DialogueParameters
-) -> str | None:
+def _judged(
+    draft: Draft, outcome: Outcome, prompt: Prompt, params: DialogueParameters
+) -> Row:
+    """Return a row of ``EmpatheticDialogues``, or of ``Rejections``."""
+    scores = judging.read_scores(outcome)
     if isinstance(scores, str):
-        return scores
+        return _lost(draft.row, "write_dialogues", scores, None)
     reply = judging.counsellor_text(draft.messages)
-    return judging.below_bar(scores, draft.row, reply, min_score=params.min_score)
+    reason = judging.below_bar(scores, draft.row, reply, min_score=params.min_score)
+    if reason:
+        return _lost(draft.row, "write_dialogues", reason, judging.describe(scores))
+    return _dialogue(draft, scores, outcome, prompt)
 
 
 def _dialogue(

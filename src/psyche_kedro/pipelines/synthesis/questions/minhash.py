@@ -12,7 +12,6 @@ its scalar twin, the ``hashfunc`` under which datasketch gives the same signatur
 
 import math
 from collections.abc import Iterator
-from string import ascii_lowercase, ascii_uppercase
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +29,6 @@ _MULTIPLIERS = [
     (0x9E3779B97F4A7C15 * (2 * j + 1) ^ 0xD1B54A32D192ED03 * (j + 1)) & _MASK64 | 1
     for j in range(16)
 ]
-_SLICE = 16_384
 _BLOCK = 65_536  # shingle hashes per block: with its products it stays in the cache
 
 
@@ -60,26 +58,6 @@ class Bands(NamedTuple):
 
     b: int
     r: int
-
-
-def normalised(texts: pl.Series) -> pl.Series:
-    """Return letters and digits only, NFKC, lower case; null becomes empty.
-
-    No punctuation mark and no CJK ideograph holds a letter under NFKC (checked over all
-    of Unicode), so full NFKC is spent on the few texts with anything else in them.
-    """
-    # Slice by slice: the intermediate copies of a million texts are half a gigabyte.
-    slices = texts.fill_null("").cast(pl.String).to_frame().iter_slices(_SLICE)
-    return pl.concat([_normalised(part.to_series()) for part in slices] or [texts])
-
-
-def _normalised(texts: pl.Series) -> pl.Series:
-    plain = texts.str.replace_all(r"[\p{P}\s]+", "")
-    rare = plain.str.contains(r"[^\x{4e00}-\x{9fff}0-9A-Za-z]")
-    lower = plain.str.replace_many(list(ascii_uppercase), list(ascii_lowercase))
-    spelt = plain.filter(rare).str.normalize("NFKC").str.to_lowercase()
-    letters = spelt.str.replace_all(r"[^\p{L}\p{N}]+", "")
-    return lower.scatter(rare.arg_true(), letters)
 
 
 def choose_bands(threshold: float, permutations: int, target_recall: float) -> Bands:

@@ -39,10 +39,10 @@ from psyche_kedro.pipelines.synthesis.questions.minhash import (
     choose_bands,
     code_points,
     mix,
-    normalised,
     permutation_factors,
     shingle,
 )
+from psyche_kedro.text.bare import bare_texts
 
 BUCKET = 16  # ours: up to here every pair of a bucket is a candidate
 PIVOTS = 4  # ours: beyond, each member meets so many spread members and its neighbour
@@ -101,7 +101,7 @@ def near_duplicate_clusters(  # noqa: PLR0913 - keyword-only
     """
     order = _by_priority(df, id_col, priority)
     # A gather copies the texts: each copy replaces the one before, which is freed.
-    texts = normalised(df[text_col]).gather(order)
+    texts = bare_texts(df[text_col]).gather(order)
     block = _block_codes(df, block_on)[order]
     distinct, group = _collapse(texts, block, params.ngram)
     texts = texts.gather(distinct)

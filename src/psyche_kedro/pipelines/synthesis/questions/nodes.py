@@ -49,8 +49,8 @@ from psyche_kedro.pipelines.synthesis.questions.topics import (
     topic_rows,
 )
 from psyche_kedro.prompts import Prompt, Words
+from psyche_kedro.questions import key_fault, question_id
 from psyche_kedro.tables import (
-    CHOICE_TYPES,
     BookTopics,
     Chunks,
     DuplicateQuestions,
@@ -287,10 +287,7 @@ def _filled(
 ) -> tuple[list[Row], list[str]]:
     """Return the slots that hold a question as rows, and why the others hold none."""
     kept = [
-        slot
-        | parent
-        | {"question_id": identity.question_id(slot)}
-        | made_by(outcome, prompt)
+        slot | parent | {"question_id": question_id(slot)} | made_by(outcome, prompt)
         for slot in slots
         if isinstance(slot, dict)
     ]
@@ -344,8 +341,8 @@ def pool_questions(
     kept: dict[str, Row] = {}
     rejections: list[Row] = []
     for row in (row for part in parts for row in part.iter_rows(named=True)):
-        content = identity.question_id(row)
-        reason = _unfit(row) or ("exact_duplicate" if content in kept else None)
+        content = question_id(row)
+        reason = key_fault(row) or ("exact_duplicate" if content in kept else None)
         if reason:
             rejections.append(_out_of_pool(row, reason))
         else:
@@ -361,15 +358,6 @@ def _as_pool(questions: pl.DataFrame, origin: str, *, parent: str) -> pl.DataFra
         pl.lit(origin).alias("origin"),
         *(pl.lit(None, dtype=pl.String).alias(column) for column in lacking),
     ).select(columns)
-
-
-def _unfit(row: Row) -> str | None:
-    if row["type"] not in CHOICE_TYPES:
-        return "open_question"
-    if not row["gold"]:
-        return "no_gold"
-    labels = {option["label"] for option in row["options"]}
-    return None if set(row["gold"]) <= labels else "gold_not_in_options"
 
 
 def _out_of_pool(row: Row, reason: str) -> Row:

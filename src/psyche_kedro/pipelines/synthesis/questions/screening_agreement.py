@@ -19,6 +19,7 @@ from psyche_kedro.pipelines.synthesis.questions.screening import (
     screening_request,
 )
 from psyche_kedro.prompts import Prompt
+from psyche_kedro.questions import read_options
 from psyche_kedro.review.agreement import krippendorff_alpha
 
 
@@ -45,10 +46,7 @@ def labelled_question(label: Mapping[str, Any]) -> dict[str, Any]:
         "type": label.get("type", "single"),
         "case_text": label.get("case_text"),
         "stem": label["stem"],
-        "options": [
-            {"label": letter, "text": text}
-            for letter, text in zip("ABCDEFGH", label["options"], strict=False)
-        ],
+        "options": read_options(label["options"]),
     }
 
 

@@ -16,16 +16,16 @@ from typing import Any
 
 from psyche_kedro.answers import (
     has_placeholder,
-    read_choice,
+    read_answer,
     read_json,
     read_objects,
 )
 from psyche_kedro.llm.chat_model import Outcome, Reply
 from psyche_kedro.pipelines.synthesis.parameters import Ask
 from psyche_kedro.pipelines.synthesis.provenance import fault
-from psyche_kedro.pipelines.synthesis.questions.identity import normalise
 from psyche_kedro.prompts import Words
-from psyche_kedro.questions import read_options
+from psyche_kedro.questions import gold_texts, read_options
+from psyche_kedro.text.bare import bare
 
 Slot = dict[str, Any] | str
 """Columns of ``tables.Question``, or the reason why there is no question."""
@@ -74,13 +74,8 @@ def read_question(item: Mapping[str, Any], kind: str, words: Words) -> Slot:
     case = str(item.get("case") or item.get("case_text") or "").strip() or None
     unsaid = words.true_false if kind == "true_false" else ()
     options = read_options(item.get("options") or unsaid)
-    labels = [option["label"] for option in options]
     answer = _answer_text(item.get("answer"), kind, words)
-    gold = sorted(
-        read_choice(
-            answer, labels, texts={o["label"]: o["text"] for o in options}
-        ).labels
-    )
+    gold = sorted(read_answer(answer, {"options": options}).labels)
     fields = {
         "type": kind,
         "case_text": case,
@@ -121,7 +116,7 @@ def _fault_of_stem(fields: Mapping[str, Any]) -> str | None:
     stem = fields["stem"]
     if not stem:
         return "empty_stem"
-    if len(normalise(stem)) < MIN_STEM:
+    if len(bare(stem)) < MIN_STEM:
         return "stem_too_short"
     brings_material = fields["case_text"] or len(stem) >= LONG_STEM
     if _PASSAGE.search(stem) and not brings_material:
@@ -130,7 +125,7 @@ def _fault_of_stem(fields: Mapping[str, Any]) -> str | None:
 
 
 def _fault_of_options(options: list[dict[str, str]]) -> str | None:
-    texts = [normalise(option["text"]) for option in options]
+    texts = [bare(option["text"]) for option in options]
     if len(options) < 2:  # noqa: PLR2004
         return "options_missing"
     if not all(texts):
@@ -148,11 +143,6 @@ def _fault_of_answer(fields: Mapping[str, Any], answer: str) -> str | None:
         return "answer_count"
     if fields["type"] == "true_false":
         return None
-    stem = normalise(fields["stem"])
-    quoted = [
-        len(text) >= MIN_QUOTED and text in stem
-        for text in (
-            normalise(o["text"]) for o in fields["options"] if o["label"] in gold
-        )
-    ]
+    stem = bare(fields["stem"])
+    quoted = [len(t) >= MIN_QUOTED and t in stem for t in gold_texts(fields)]
     return "answer_in_stem" if all(quoted) else None

@@ -17,8 +17,8 @@ from psyche_kedro.pipelines.synthesis.rationales.conclusions import (
     CLAIMED,
     Texts,
     conclusion_of,
-    option_texts,
 )
+from psyche_kedro.questions import option_texts
 
 Row = Mapping[str, Any]
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from psyche_kedro.answers import UNREAD, Choice, plain_text, read_choice
 from psyche_kedro.pipelines.synthesis.rationales.leak import VERDICTS, verdicts
+from psyche_kedro.questions import option_texts
 
 Texts = Mapping[str, str]
 """Of a question's options, by label."""
@@ -35,11 +36,6 @@ def conclusion_of(rationale: str, question: Mapping[str, Any]) -> Choice:
     else:
         concluded = _declared(last, texts) or _claimed(rationale, question)
     return concluded or _read(rationale, texts) or UNREAD
-
-
-def option_texts(question: Mapping[str, Any]) -> dict[str, str]:
-    """Return the texts of a question's options by label."""
-    return {option["label"]: option["text"] for option in question["options"]}
 
 
 _SENTENCE = re.compile(r"[^。！!；;\n]+")

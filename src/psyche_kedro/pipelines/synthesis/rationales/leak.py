@@ -12,7 +12,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from psyche_kedro.answers import nfkc, read_choice
+from psyche_kedro.answers import read_choice
+from psyche_kedro.questions import LABELS, option_texts
+from psyche_kedro.text.bare import nfkc
 
 QUOTE = 16  # ours: characters in a row shared with the rationale are no coincidence
 
@@ -30,7 +32,7 @@ def leaks(candidate: str, question: Mapping[str, Any]) -> bool:
         candidate: The prompt.
         question: A row with ``options`` and ``gold``.
     """
-    texts = {o["label"]: _plain(o["text"]).strip(_ENDS) for o in question["options"]}
+    texts = {k: _plain(t).strip(_ENDS) for k, t in option_texts(question).items()}
     labels, gold = set(texts), set(question["gold"])
     own = _own_words(question)
     told = _without(candidate, own)
@@ -72,7 +74,7 @@ _BETWEEN = r"(?:[、,;/|→>和与及或跟以]|还是)*"
 _LETTER = r"[A-H](?<![A-Za-z].)(?![A-Za-z]|型|理论|类|超|组|轴|级|族|检验|值|-)"
 _LETTERS = re.compile(rf"{_LETTER}(?:{_BETWEEN}{_LETTER})+")
 _RANGE = re.compile(r"([A-H])(?<![A-Za-z].)[到至~-]([A-H])(?![A-Za-z])")
-_PLACES = dict(zip("一二三四五六七八12345678", "ABCDEFGH" * 2, strict=True))
+_PLACES = dict(zip("一二三四五六七八12345678", LABELS * 2, strict=True))
 _PLACE = re.compile(
     r"第([一二三四五六七八1-8])个?选项|选项([一二三四五六七八1-8])(?!个)"
 )

@@ -30,11 +30,13 @@ from psyche_kedro.tables import (
 Row = dict[str, Any]
 
 
-class _Played(NamedTuple):
-    """A question after a round, and the round's row."""
+class _Rounds(NamedTuple):
+    """What all rounds of one teacher's questions are played with."""
 
-    state: State
-    row: Row
+    refinement_prompt: Prompt
+    revision_prompt: Prompt
+    teacher: ChatModel
+    params: RationaleParameters
 
 
 # ---- attempts --------------------------------------------------------------------
@@ -152,13 +154,8 @@ def refine_rationales(  # noqa: PLR0913 - the node's inputs
     ]
     rows = [rounds.first_row(s, verified[s.question["question_id"]]) for s in states]
     for teacher, own in _shared_out(states, verified, teachers.values()):
-        rows += _play_rounds(
-            own,
-            refinement_prompt=refinement_prompt,
-            revision_prompt=revision_prompt,
-            teacher=teacher,
-            params=params,
-        )
+        played_with = _Rounds(refinement_prompt, revision_prompt, teacher, params)
+        rows += _play_rounds(own, played_with)
     return frame(RationaleRounds, rows).sort("question_id", "round")
 
 
@@ -176,118 +173,74 @@ def _shared_out(
     return [share for share in shares.values() if share[1]]
 
 
-def _play_rounds(
-    states: Iterable[State],
-    *,
-    refinement_prompt: Prompt,
-    revision_prompt: Prompt,
-    teacher: ChatModel,
-    params: RationaleParameters,
-) -> Iterator[Row]:
-    """Yield the rows of all rounds of one teacher's questions."""
-    played: list[Iterator[_Played]] = []
-    for number in range(1, params.rounds + 1):
-        candidates = _propose(
-            states,
-            prompt=refinement_prompt,
-            teacher=teacher,
-            number=number,
-            params=params,
+def _play_rounds(states: list[State], played_with: _Rounds) -> list[Row]:
+    """Return the rows of all rounds of one teacher's questions."""
+    rows: list[Row] = []
+    for number in range(1, played_with.params.rounds + 1):
+        played = list(_play_round(states, number, played_with))
+        states = [state for state, _ in played]
+        rows += [row for _, row in played]
+    return rows
+
+
+def _play_round(
+    states: list[State], number: int, played_with: _Rounds
+) -> Iterator[tuple[State, Row]]:
+    """Yield every question after a round, and the round's row.
+
+    A reply to the first half-step is read as the second one asks for it, so that the
+    endpoint does not wait for the reading of a whole table.
+    """
+    proposing, revising, teacher, params = played_with
+    shows = params.refinement_input == "rationale"
+    proposals = teacher.complete(
+        rounds.refinement_request(state, proposing, number, shows_rationale=shows)
+        for state in states
+    )
+    proposed = (
+        (state, rounds.read_candidate(state, outcome, proposing.words))
+        for state, outcome in zip(states, proposals, strict=True)
+    )
+    to_revise, candidates = itertools.tee(proposed)
+    revisions = iter(
+        teacher.complete(
+            rounds.revision_request(state, candidate, revising, number)
+            for state, candidate in to_revise
+            if not candidate.refusal
         )
-        after, kept = itertools.tee(
-            _revise(
-                candidates,
-                prompt=revision_prompt,
-                teacher=teacher,
-                number=number,
-                params=params,
-            )
-        )
-        states = (question.state for question in after)
-        played.append(kept)
-    return (question.row for round_ in played for question in round_)
+    )
+    for state, candidate in candidates:
+        outcome = None if candidate.refusal else next(revisions)
+        yield _after(state, candidate, outcome, number, played_with)
+
+
+def _after(
+    state: State,
+    candidate: Candidate,
+    outcome: Outcome | None,
+    number: int,
+    played_with: _Rounds,
+) -> tuple[State, Row]:
+    """Return a question after a round, and the round's row."""
+    if outcome is None:
+        return state, rounds.refused_row(state, candidate, number)
+    least = played_with.params.min_characters
+    attempt = read_attempt(state.question, outcome, min_characters=least)
+    after = rounds.advance(state, candidate, attempt)
+    row = rounds.revised_row(
+        after,
+        candidate,
+        attempt,
+        outcome=outcome,
+        prompt=played_with.revision_prompt,
+        round_=number,
+    )
+    return after, row
 
 
 def _verified(rationales: pl.DataFrame) -> dict[str, Row]:
     right = rationales.filter(pl.col("outcome") == "right").select(rounds.FIRST)
     return {row["question_id"]: row for row in right.iter_rows(named=True)}
-
-
-def _propose(
-    states: Iterable[State],
-    *,
-    prompt: Prompt,
-    teacher: ChatModel,
-    number: int,
-    params: RationaleParameters,
-) -> Iterator[tuple[State, Candidate]]:
-    """Play the first half-step of a round for every question.
-
-    Its replies are read one by one as the next half-step asks for them, so that the
-    endpoint does not wait for the reading of a whole table.
-    """
-    shows = params.refinement_input == "rationale"
-    asked, kept = itertools.tee(states)
-    outcomes = teacher.complete(
-        rounds.refinement_request(state, prompt, number, shows_rationale=shows)
-        for state in asked
-    )
-    return (
-        (state, rounds.read_candidate(state, outcome, prompt.words))
-        for state, outcome in zip(kept, outcomes, strict=True)
-    )
-
-
-def _revise(
-    candidates: Iterable[tuple[State, Candidate]],
-    *,
-    prompt: Prompt,
-    teacher: ChatModel,
-    number: int,
-    params: RationaleParameters,
-) -> Iterator[_Played]:
-    """Play the second half-step for every question whose candidate is not refused."""
-    asked, kept = itertools.tee(candidates)
-    outcomes = iter(
-        teacher.complete(
-            rounds.revision_request(state, candidate, prompt, number)
-            for state, candidate in asked
-            if not candidate.refusal
-        )
-    )
-    return (
-        _Played(state, rounds.refused_row(state, candidate, number))
-        if candidate.refusal
-        else _played(
-            state,
-            candidate,
-            next(outcomes),
-            prompt=prompt,
-            number=number,
-            params=params,
-        )
-        for state, candidate in kept
-    )
-
-
-def _played(  # noqa: PLR0913 - what a round consists of
-    state: State,
-    candidate: Candidate,
-    outcome: Outcome,
-    *,
-    prompt: Prompt,
-    number: int,
-    params: RationaleParameters,
-) -> _Played:
-    """Return what a round makes of a question that was asked in it."""
-    attempt = read_attempt(
-        state.question, outcome, min_characters=params.min_characters
-    )
-    after = rounds.advance(state, candidate, attempt)
-    row = rounds.revised_row(
-        after, candidate, attempt, outcome=outcome, prompt=prompt, round_=number
-    )
-    return _Played(after, row)
 
 
 # ---- choice ----------------------------------------------------------------------
