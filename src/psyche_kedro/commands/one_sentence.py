@@ -67,7 +67,7 @@ def _sentence(error: Exception) -> str:
 
 def _place(name: str) -> str:
     """Return where a parameter stands; prompts and cards are files of their own."""
-    kind, _, file = name.partition(".")
-    if kind in {"benchmarks", "prompts"}:
-        return f"conf/base/{kind}/{file.partition('.')[0]}.yml"
-    return "conf/base/parameters"
+    kind, _, within = name.partition(".")
+    if kind == "benchmarks":
+        return f"conf/base/benchmarks/{within.partition('.')[0]}.yml"
+    return "conf/base/prompts" if kind == "prompts" else "conf/base/parameters"
