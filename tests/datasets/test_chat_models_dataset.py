@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from kedro.io import DataCatalog, DatasetError
+from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.datasets import ChatModelsDataset
 from psyche_kedro.errors import ChatModelError, ConfigurationError
@@ -114,13 +115,10 @@ def test_a_wrong_entry_is_refused_when_loaded_without_a_check() -> None:
 
 
 def test_a_run_is_stopped_before_its_first_node() -> None:
-    class Pipeline:
-        def inputs(self) -> set[str]:
-            return {"student_models"}
-
+    asking = Node(len, "student_models", "n", name="ask")
     models = {"a": remote("qwen", credentials={"api_key": "", "variable": "ONE_KEY"})}
     with pytest.raises(ConfigurationError, match=r"a: Model 'qwen' .* set ONE_KEY"):
-        ConfigurationCheck().before_pipeline_run(Pipeline(), catalog(models))
+        ConfigurationCheck().before_pipeline_run(Pipeline([asking]), catalog(models))
 
 
 def test_models_cannot_be_saved() -> None:

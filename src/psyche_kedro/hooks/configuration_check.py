@@ -9,6 +9,7 @@ from kedro.framework.project import settings
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 
+from psyche_kedro.datasets.bundle_dataset import parts_taken
 from psyche_kedro.errors import ConfigurationError, PsycheError
 
 
@@ -42,11 +43,14 @@ class ConfigurationCheck:
 
 
 def _unusable(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
-    for name in sorted(pipeline.inputs()):
+    taken = {read for node in pipeline.nodes for read in parts_taken(node)}
+    for name, part in sorted(taken, key=str):
+        if name not in pipeline.inputs():
+            continue
         dataset = catalog.get(name)
         try:
             if hasattr(dataset, "check"):
-                dataset.check()
+                dataset.check(*([part] if part else []))
         except (PsycheError, DatasetError) as error:
             yield str(error)
 
