@@ -84,8 +84,9 @@ def test_one_part_may_be_what_a_save_writes(tmp_path):
 
 def test_a_node_takes_parts_and_whole_entries_by_argument(tmp_path):
     read = taking(lambda files, limit: files[:limit], files="posts")
-    inputs = {"files": "raw_files", "limit": "params:limit"}
+    inputs = {"limit": "params:limit", "files": "raw_files"}
     node = Node(read, inputs, "read", name="read")
     given = {"raw_files": raw_files(tmp_path).load(), "params:limit": 1}
     assert [file.name for file in node.run(given)["read"]] == ["1.json"]
+    assert node.inputs == ["raw_files", "params:limit"], "as the signature has them"
     assert dict(parts_taken(node)) == {"raw_files": "posts", "params:limit": None}

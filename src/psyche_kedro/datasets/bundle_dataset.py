@@ -11,6 +11,7 @@ A node takes the part that it needs::
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
+from inspect import signature
 from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError, MemoryDataset
@@ -134,7 +135,8 @@ def taking(function: Callable[..., Any], **parts: str) -> Callable[..., Any]:
         taken = {name: given[name][part] for name, part in parts.items()}
         return function(**given | taken)
 
-    with_parts.__dict__["parts"] = parts
+    # Kedro binds inputs by the wrapper's own signature, and types them by the other's.
+    with_parts.__dict__.update(parts=parts, __signature__=signature(function))
     return with_parts
 
 
