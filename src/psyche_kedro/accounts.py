@@ -123,7 +123,7 @@ def account_node(chapter: str, lines: Sequence[Line]) -> Node:
     return Node(
         _account_for(lines),
         inputs={line.table: line.table for line in lines},
-        outputs=f"{chapter}_account@table",
+        outputs=f"{chapter}_account",
         name=f"account_for_{chapter}",
     )
 

@@ -9,6 +9,7 @@ from kedro.framework.project import settings
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 
+from psyche_kedro.datasets.bundle_dataset import parts_taken
 from psyche_kedro.errors import ConfigurationError, PsycheError
 from psyche_kedro.hooks.run_record import PROMPTS
 
@@ -44,7 +45,10 @@ class ConfigurationCheck:
 
 
 def _unusable(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
-    for name in sorted(pipeline.inputs()):
+    taken = {read for node in pipeline.nodes for read in parts_taken(node)}
+    for name, part in sorted(taken, key=str):
+        if name not in pipeline.inputs():
+            continue
         if name.startswith(PROMPTS) and name not in catalog:
             yield (
                 f"The prompts lack {name.removeprefix(PROMPTS)}.yml: write it beside"
@@ -56,7 +60,7 @@ def _unusable(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
             if hasattr(dataset, "faults"):
                 yield from dataset.faults()
             elif hasattr(dataset, "check"):
-                dataset.check()
+                dataset.check(*([part] if part else []))
         except (PsycheError, DatasetError) as error:
             yield str(error)
 

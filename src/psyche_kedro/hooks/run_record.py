@@ -63,8 +63,7 @@ class RunRecord:
 
         if mlflow.active_run() is None or not isinstance(data, pl.DataFrame):
             return
-        # MLflow takes no @ in a name; of a dataset's views only one is written.
-        mlflow.log_metric(f"rows.{dataset_name.partition('@')[0]}", data.height)
+        mlflow.log_metric(f"rows.{dataset_name}", data.height)
         if dataset_name == "scores":
             mlflow.log_metrics(_score_metrics(data))
 

@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.accounts import account_node, beside, kept, rejected, written
+from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.cleaning import nodes
 
 ACCOUNT = (
@@ -66,11 +67,11 @@ def _documents_and_questions() -> list[Node]:
 def _posts() -> list[Node]:
     return [
         Node(
-            nodes.clean_posts,
+            taking(nodes.clean_posts, privacy_model="privacy_model"),
             inputs={
                 "posts": "posts",
                 "deidentification_prompt": "params:prompts.deidentification",
-                "privacy_model": "privacy_model",
+                "privacy_model": "optional_tools",
                 "parameters": "params:cleaning.posts",
                 "replies_parameters": "params:cleaning.replies",
             },
@@ -87,12 +88,12 @@ def _posts() -> list[Node]:
             name="sample_masked_posts",
         ),
         Node(
-            nodes.judge_replies,
+            taking(nodes.judge_replies, guard_model="guard_model"),
             inputs={
                 "clean_posts": "clean_posts",
                 "usefulness_prompt": "params:prompts.usefulness",
                 "judge_model": "judge_model",
-                "guard_model": "guard_model",
+                "guard_model": "optional_tools",
                 "parameters": "params:cleaning.replies",
             },
             outputs=["useful_posts", "rejected_replies"],
