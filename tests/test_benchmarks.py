@@ -8,6 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from cards import CARDS
+from prompt_set import WORDS
 from psyche_kedro import benchmarks
 from psyche_kedro.benchmarks import Benchmarks
 from psyche_kedro.pipelines.evaluation.protocols import PROTOCOLS
@@ -96,9 +97,7 @@ def test_every_protocol_and_every_metric_that_a_card_may_name_is_there():
 
 
 def test_the_judge_scores_the_dimensions_that_a_card_shows():
-    from pipelines.evaluation.exam_rows import settings
-
-    judged = {d["name"] for d in settings()["judging"]["dimensions"]}
+    judged = {dimension.name for dimension in WORDS.dimensions}
     assert set(CARDS.root["counselling"].judged.metrics) <= judged
 
 
