@@ -38,7 +38,7 @@ class ConfigurationCheck:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Ask every free input that can tell whether it is usable."""
-        # Several models may say the same.
+        # One model may stand in several entries, and several may say the same.
         if faults := dict.fromkeys(_unusable(pipeline, catalog)):
             raise ConfigurationError(" ".join(faults))
 
@@ -53,7 +53,9 @@ def _unusable(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
             )
         dataset = catalog.get(name)
         try:
-            if hasattr(dataset, "check"):
+            if hasattr(dataset, "faults"):
+                yield from dataset.faults()
+            elif hasattr(dataset, "check"):
                 dataset.check()
         except (PsycheError, DatasetError) as error:
             yield str(error)
