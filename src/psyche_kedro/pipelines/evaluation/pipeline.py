@@ -5,6 +5,7 @@ checkpoint. They are one entry, and so an edge of the graph: as a free input, Ke
 would be at liberty to evaluate before training.
 """
 
+import polars as pl
 from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.accounts import account_node, beside, written
@@ -21,7 +22,7 @@ TRAINED = {"base": "base_model", "sft": "sft_model", "grpo": "grpo_model"}
 ACCOUNT = (
     written("predictions"),
     written("judgements"),
-    beside("exemplars", by="cell"),
+    beside("exemplars", by=pl.format("{}/{}", "benchmark", "cell")),
     beside("exam_summary"),
     beside("scores"),
 )
@@ -48,6 +49,7 @@ def _exams() -> list[Node]:
                 "exemplars": "exemplars",
                 "params": "params:evaluation.protocols",
                 "limit": "params:evaluation.limit",
+                "benchmarks": "params:benchmarks",
                 **{name: f"params:prompts.{name}" for name in PROMPTS},
             },
             outputs="exam_papers",
@@ -87,6 +89,7 @@ def _scores() -> list[Node]:
                 "predictions": "predictions",
                 "judgements": "judgements",
                 "benchmark_items": "clean_benchmark_items",
+                "benchmarks": "params:benchmarks",
                 "params": "params:evaluation.scores",
             },
             outputs="scores",

@@ -77,7 +77,10 @@ def _public_sources() -> list[Node]:
         ),
         Node(
             taking(nodes.read_benchmarks, benchmark_files="benchmarks"),
-            inputs={"benchmark_files": "raw_files"},
+            inputs={
+                "benchmark_files": "raw_files",
+                "benchmarks": "params:benchmarks",
+            },
             outputs=["benchmark_items", "unreadable_benchmarks"],
             name="read_benchmarks",
         ),

@@ -23,10 +23,10 @@ from psyche_kedro.review.verdicts import (
 
 def create_pipeline() -> Pipeline:
     """Wire question generation, control and review."""
-    return Pipeline([*_writing(), *_sieving(), *_review()])
+    return Pipeline([*_chunks(), *_writing(), *_sieving(), *_review()])
 
 
-def _writing() -> list[Node]:
+def _chunks() -> list[Node]:
     return [
         Node(
             measure_topics,
@@ -48,6 +48,11 @@ def _writing() -> list[Node]:
             outputs=["chunks", "dropped_text"],
             name="split_chunks",
         ),
+    ]
+
+
+def _writing() -> list[Node]:
+    return [
         Node(
             generate_questions,
             inputs={
@@ -128,6 +133,7 @@ def _review() -> list[Node]:
             inputs={
                 "screened_questions": "screened_questions",
                 "params": "params:synthesis.review",
+                "words": "params:prompts.words",
             },
             outputs="review_batch",
             name="export_review_batch",
