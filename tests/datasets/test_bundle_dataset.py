@@ -3,11 +3,13 @@
 from typing import NamedTuple
 
 import pytest
-from kedro.io import DatasetError
-from kedro.pipeline import Node
+from kedro.io import DataCatalog, DatasetError
+from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.datasets import BundleDataset
 from psyche_kedro.datasets.bundle_dataset import parts_taken, taking
+from psyche_kedro.errors import ConfigurationError
+from psyche_kedro.hooks.configuration_check import ConfigurationCheck
 
 
 class Report(NamedTuple):
@@ -51,6 +53,11 @@ def raw_files(tmp_path, **parts):
     return BundleDataset(parts=parts)
 
 
+def reading(part):
+    node = taking(lambda files: files, files=part)
+    return Node(node, {"files": "raw_files"}, part, name=f"read_{part}")
+
+
 def test_a_part_is_read_when_a_node_takes_it(tmp_path):
     parts = raw_files(tmp_path).load()
     assert [file.name for file in parts["posts"]] == ["1.json"]
@@ -58,19 +65,19 @@ def test_a_part_is_read_when_a_node_takes_it(tmp_path):
         parts["books"]
 
 
-def test_only_the_part_that_is_taken_is_checked(tmp_path):
-    bundle = raw_files(tmp_path)
-    bundle.check("posts")
-    with pytest.raises(DatasetError, match="books holds no file"):
-        bundle.check("books")
+def test_a_run_is_stopped_for_a_part_that_its_own_nodes_take(tmp_path):
+    catalog = DataCatalog({"raw_files": raw_files(tmp_path)})
+    check = ConfigurationCheck().before_pipeline_run
+    check(Pipeline([reading("posts")]), catalog)
+    with pytest.raises(ConfigurationError, match="books holds no file"):
+        check(Pipeline([reading("posts"), reading("books")]), catalog)
 
 
 def test_a_part_goes_without_where_null_says_so_and_not_where_it_is_left_out(tmp_path):
     bundle = raw_files(tmp_path, guard=None)
-    bundle.check("guard")
     assert bundle.load()["guard"] is None
     with pytest.raises(DatasetError, match="has no 'privacy'"):
-        bundle.check("privacy")
+        bundle.load()["privacy"]
 
 
 def test_one_part_may_be_what_a_save_writes(tmp_path):

@@ -117,9 +117,10 @@ def test_a_wrong_entry_is_refused_when_loaded_without_a_check() -> None:
 def test_a_run_is_stopped_before_its_first_node_and_a_key_is_named_once() -> None:
     asking = Node(len, "student_models", "n", name="ask")
     keyless = remote("qwen", credentials={"api_key": "", "variable": "ONE_KEY"})
-    models = catalog({"a": keyless, "b": keyless})
     with pytest.raises(ConfigurationError, match=r"^Model 'qwen' .* set ONE_KEY") as e:
-        ConfigurationCheck().before_pipeline_run(Pipeline([asking]), models)
+        ConfigurationCheck().before_pipeline_run(
+            Pipeline([asking]), catalog({"a": keyless, "b": keyless})
+        )
     assert str(e.value).count("ONE_KEY") == 1
 
 

@@ -19,22 +19,22 @@ from kedro.pipeline.node import Node
 
 
 class Parts(Mapping[str, Any]):
-    """The parts of a bundle by name, each loaded when it is asked for."""
+    """What the parts of a bundle hold, each loaded when it is asked for."""
 
-    def __init__(self, parts: Mapping[str, AbstractDataset[Any, Any]]) -> None:
-        self._parts = parts
+    def __init__(self, bundle: "BundleDataset") -> None:
+        self._bundle = bundle
 
     def __getitem__(self, name: str) -> Any:
         """Return what a part holds."""
-        return self._parts[name].load()
+        return self._bundle.part(name).load()
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names."""
-        return iter(self._parts)
+        return iter(self._bundle.parts)
 
     def __len__(self) -> int:
         """Return how many there are."""
-        return len(self._parts)
+        return len(self._bundle.parts)
 
 
 class BundleDataset(AbstractDataset[Any, Parts]):
@@ -75,7 +75,7 @@ class BundleDataset(AbstractDataset[Any, Parts]):
 
     def load(self) -> Parts:
         """Return every part by name; nothing is read before one is asked for."""
-        return Parts(self.parts)
+        return Parts(self)
 
     def save(self, data: Any) -> None:
         """Save every part, or the one that is written.
@@ -91,22 +91,18 @@ class BundleDataset(AbstractDataset[Any, Parts]):
         for name, part in self.parts.items():
             part.save(given[name])
 
-    def check(self, name: str) -> None:
-        """Stop a run that takes a part which cannot be used.
-
-        Args:
-            name: The part.
+    def part(self, name: str) -> Any:
+        """Return the dataset of a part.
 
         Raises:
-            DatasetError: If there is no such part; else what the part itself raises.
+            DatasetError: If there is no such part.
         """
         if name not in self.parts:
             raise DatasetError(
                 f"The catalog entry of {', '.join(self.parts)} has no '{name}': add it"
                 " to its `parts`, as null to go on without."
             )
-        if hasattr(self.parts[name], "check"):
-            self.parts[name].check()
+        return self.parts[name]
 
     def _exists(self) -> bool:
         parts = [self._writes] if self._writes else self.parts

@@ -149,6 +149,7 @@ def run_chapter(given: dict[str, Any], store: ReplyStore, temperature: float) ->
     typed = {f"params:synthesis.{k}": t(**SETTINGS[k]) for k, t in TYPED.items()}
     known = {
         "raw_files": {"reviews": []},
+        "rationale_models": {"teacher": models["teacher_model"]},
         "params:prices": {},
         "params:estimate_basis": Basis(),
     }
