@@ -289,3 +289,12 @@ def test_the_map_from_the_paper_names_nodes_and_tables_that_there_are():
     known = {n.short_name for n in NODES} | PIPELINES["__default__"].datasets()
     assert len(named) > 30
     assert not named - known
+
+
+def test_few_files_stand_outside_a_room():
+    assert len(list((ROOT / "src/psyche_kedro").glob("*.py"))) <= 13
+
+
+def test_the_catalog_can_be_read_in_one_sitting():
+    files = (ROOT / "conf/base/catalog").glob("*.yml")
+    assert sum(len(f.read_text("utf-8").splitlines()) for f in files) <= 560
