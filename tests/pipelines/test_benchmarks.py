@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from cards import CARDS
-from psyche_kedro import benchmarks
+from psyche_kedro.pipelines import benchmarks
 from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.evaluation.protocols import PROTOCOLS
 from psyche_kedro.pipelines.evaluation.scoring import METRICS
