@@ -8,10 +8,12 @@ import yaml
 from pydantic import ValidationError
 
 from cards import CARDS
+from prompt_set import WORDS
 from psyche_kedro.pipelines import benchmarks
 from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.evaluation.protocols import PROTOCOLS
 from psyche_kedro.pipelines.evaluation.scoring import METRICS
+from whole_run import ROOT
 
 CARD = yaml.safe_load(benchmarks.__doc__.partition("::")[2])
 
@@ -46,6 +48,13 @@ def test_the_card_of_the_documentation_is_one():
     ((name, exam),) = cards().exams()
     assert (name, exam.title) == ("arc", "An examination")
     assert cards().root["arc"].layout.folders[0].names["dev"] == "exemplar"
+
+
+def test_the_card_of_the_handbook_is_one():
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    card = text.partition("## Another benchmark")[2].split("```")[1]
+    found = yaml.safe_load(card.removeprefix("yaml"))
+    assert Benchmarks.model_validate({"arc": found}) == cards()
 
 
 def test_an_item_is_of_the_exam_that_its_answer_has_the_form_of():
@@ -88,9 +97,7 @@ def test_every_protocol_and_every_metric_that_a_card_may_name_is_there():
 
 
 def test_the_judge_scores_the_dimensions_that_a_card_shows():
-    from pipelines.evaluation.exam_rows import settings
-
-    judged = {d["name"] for d in settings()["judging"]["dimensions"]}
+    judged = {dimension.name for dimension in WORDS.dimensions}
     assert set(CARDS.root["counselling"].judged.metrics) <= judged
 
 
