@@ -13,8 +13,8 @@ import pytest
 from english_set import write_english_set
 from pipelines.evaluation.exam_rows import counselling_case, item, items
 from pipelines.synthesis.questions_made import pooled, post, question, reviewed, useful
-from psyche_kedro.benchmarks import Benchmarks
 from psyche_kedro.hooks.configuration import ConfigLoader
+from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.evaluation import nodes as evaluation
 from psyche_kedro.pipelines.evaluation.parameters import (
     JudgingParameters,

@@ -1,5 +1,6 @@
 """The project keeps its shape: each guard here was seen to fail on a mutation."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -267,3 +268,39 @@ def test_what_nothing_reads_is_made_for_people():
     whole = PIPELINES["__default__"]
     for_people = {"review_batch", "release", "report"}
     assert drawn(whole.outputs()) == for_people | {"funnel_figure", "training_figure"}
+
+
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("*/*.md"))]
+TREE = ("src/", "conf/", "tests/", "docs/", "notebooks/")
+
+
+@pytest.mark.parametrize("doc", DOCS, ids=lambda doc: doc.name)
+def test_every_file_that_the_docs_name_is_there(doc):
+    text = doc.read_text("utf-8")
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    named = re.findall(r"`([^`\s<>*{}]+)`", text)
+    gone = [path for path in links if not (doc.parent / path).exists()]
+    gone += [p for p in named if p.startswith(TREE) and not (ROOT / p).exists()]
+    modules = {p for p in named if p.endswith(".py") and not p.startswith(TREE)}
+    assert not gone
+    assert not {m for m in modules if not any((ROOT / "src").rglob(m))}
+
+
+def test_the_map_from_the_paper_names_nodes_and_tables_that_there_are():
+    text = (ROOT / "docs/paper_map.md").read_text("utf-8")
+    rows = re.findall(r"^\| (?:§|Appendix).*\| (.+) \|$", text, re.MULTILINE)
+    named = set(
+        re.findall(r"[a-z]\w*_\w+", " ".join(re.findall(r"`[^`]+`", str(rows))))
+    )
+    known = {n.short_name for n in NODES} | PIPELINES["__default__"].datasets()
+    assert len(named) > 30
+    assert not named - known
+
+
+def test_few_files_stand_outside_a_room():
+    assert len(list((ROOT / "src/psyche_kedro").glob("*.py"))) <= 13
+
+
+def test_the_catalog_can_be_read_in_one_sitting():
+    files = (ROOT / "conf/base/catalog").glob("*.yml")
+    assert sum(len(f.read_text("utf-8").splitlines()) for f in files) <= 560

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro import tables
-from psyche_kedro.benchmarks import form_of
 from psyche_kedro.llm.chat_model import ChatModel, Outcome
+from psyche_kedro.pipelines.benchmarks import form_of
 from psyche_kedro.pipelines.cleaning import conversations, guard, questions, usefulness
 from psyche_kedro.pipelines.cleaning.deidentification import model_pass
 from psyche_kedro.pipelines.cleaning.deidentification.deidentify import PLACEHOLDER

@@ -2,8 +2,14 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from psyche_kedro.accounts import account_node, beside, kept, rejected, written
 from psyche_kedro.datasets.bundle_dataset import taking
+from psyche_kedro.pipelines.accounts import (
+    account_node,
+    beside,
+    kept,
+    rejected,
+    written,
+)
 from psyche_kedro.pipelines.cleaning import nodes
 
 ACCOUNT = (

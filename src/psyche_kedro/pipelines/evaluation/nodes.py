@@ -17,10 +17,10 @@ from typing import Any
 import polars as pl
 
 from psyche_kedro.answers import read_answer
-from psyche_kedro.benchmarks import Benchmarks
 from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
 from psyche_kedro.llm.panel import ask_all
+from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.evaluation import judging
 from psyche_kedro.pipelines.evaluation.limit import limit_items
 from psyche_kedro.pipelines.evaluation.parameters import (

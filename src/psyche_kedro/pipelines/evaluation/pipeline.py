@@ -8,8 +8,8 @@ would be at liberty to evaluate before training.
 import polars as pl
 from kedro.pipeline import Node, Pipeline
 
-from psyche_kedro.accounts import account_node, beside, written
 from psyche_kedro.datasets.bundle_dataset import taking
+from psyche_kedro.pipelines.accounts import account_node, beside, written
 from psyche_kedro.pipelines.evaluation.nodes import (
     answer_benchmarks,
     judge_counselling,

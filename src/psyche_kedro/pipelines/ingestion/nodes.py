@@ -16,10 +16,10 @@ from typing import NamedTuple
 import polars as pl
 
 from psyche_kedro import tables
-from psyche_kedro.benchmarks import Benchmarks
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.llm.chat_model import ChatModel
 from psyche_kedro.llm.store.reply_store import ReplyStore
+from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.ingestion import posts, public_sets
 from psyche_kedro.pipelines.ingestion.banks import question_banks
 from psyche_kedro.pipelines.ingestion.benchmarks import read_benchmark_file

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from psyche_kedro.benchmarks import AVERAGES, ChoiceExam, Exam, Published
+from psyche_kedro.pipelines.benchmarks import AVERAGES, ChoiceExam, Exam, Published
 from psyche_kedro.pipelines.reporting.sections import (
     ABSENT,
     Findings,

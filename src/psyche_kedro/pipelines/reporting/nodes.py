@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.benchmarks import Benchmarks
+from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.reporting import figures
 from psyche_kedro.pipelines.reporting.funnel import (
     funnel_rows,

@@ -3,7 +3,7 @@
 import polars as pl
 from kedro.pipeline import Node, Pipeline
 
-from psyche_kedro.accounts import (
+from psyche_kedro.pipelines.accounts import (
     account_node,
     beside,
     kept,

@@ -2,7 +2,13 @@
 
 from kedro.pipeline import Pipeline
 
-from psyche_kedro.accounts import account_node, beside, kept, rejected, written
+from psyche_kedro.pipelines.accounts import (
+    account_node,
+    beside,
+    kept,
+    rejected,
+    written,
+)
 from psyche_kedro.pipelines.synthesis import costs, dialogues, questions, rationales
 
 ACCOUNT = (

@@ -2,8 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from psyche_kedro.accounts import account_node, beside, kept, rejected
 from psyche_kedro.datasets.bundle_dataset import taking
+from psyche_kedro.pipelines.accounts import account_node, beside, kept, rejected
 from psyche_kedro.pipelines.training.nodes import (
     drop_long_grpo_examples,
     drop_long_sft_examples,

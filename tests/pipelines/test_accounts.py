@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from psyche_kedro.accounts import (
+from psyche_kedro.pipelines.accounts import (
     account_node,
     beside,
     count_rows,
