@@ -9,16 +9,29 @@ FINAL = "。！？…!?.”’」』）)】"
 """What the last line of a paragraph ends with."""
 TERMINAL = "。！？；：…!?;:.”’」』）)】》>|"
 SENTENCE_END = re.compile(r"[。！？!?…]+[”’」』）)】]*")
-HEADINGS = (
-    (
+HEADINGS = {
+    "第三章 记忆": (
         1,
         re.compile(rf"^第\s*{_NUMERAL}+\s*[章编篇讲](?:\s|　|$|[^，。；的].{{0,30}}$)"),
     ),
-    (2, re.compile(rf"^第\s*{_NUMERAL}+\s*节(?:\s|　|$|[^，。；的].{{0,30}}$)")),
-    (3, re.compile(r"^[一二三四五六七八九十]+\s*、\s*[^，。；]{2,25}$")),
-    (2, re.compile(r"^\d{1,2}[.．]\d{1,2}[\s　]+[^，。；\d][^，。；]{1,24}$")),
-    (3, re.compile(r"^\d{1,2}(?:[.．]\d{1,2}){2}[\s　]+[^，。；\d][^，。；]{1,24}$")),
-)
+    "第 2 节 短时记忆": (
+        2,
+        re.compile(rf"^第\s*{_NUMERAL}+\s*节(?:\s|　|$|[^，。；的].{{0,30}}$)"),
+    ),
+    "三、记忆的种类": (
+        3,
+        re.compile(r"^[一二三四五六七八九十]+\s*、\s*[^，。；]{2,25}$"),
+    ),
+    "3.2 短时记忆": (
+        2,
+        re.compile(r"^\d{1,2}[.．]\d{1,2}[\s　]+[^，。；\d][^，。；]{1,24}$"),
+    ),
+    "3.2.1 组块的作用": (
+        3,
+        re.compile(r"^\d{1,2}(?:[.．]\d{1,2}){2}[\s　]+[^，。；\d][^，。；]{1,24}$"),
+    ),
+}
+"""Level and wording by an example."""
 MARKDOWN_HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$")
 LIST_ITEM = re.compile(
     r"^\s*(?:[-*•●▪]\s|\d{1,3}\s*[.．、)）]|[（(][一二三四五六七八九十\d]{1,3}[)）]"
@@ -38,7 +51,7 @@ def heading(line: str) -> tuple[int, str] | None:
     plain = line.strip()
     if len(plain) > MAX_HEADING_CHARS or plain.endswith(tuple("。；，,;？?")):
         return None
-    return next(((n, plain) for n, p in HEADINGS if p.match(plain)), None)
+    return next(((n, plain) for n, p in HEADINGS.values() if p.match(plain)), None)
 
 
 def mark_heading(line: str) -> str:
