@@ -25,6 +25,8 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
+from exam_cards import read_cards  # noqa: E402
+
 from psyche_kedro.datasets import SourceFilesDataset  # noqa: E402
 from psyche_kedro.pipelines.ingestion.nodes import (  # noqa: E402
     read_benchmarks,
@@ -52,7 +54,7 @@ def read_pool(folder: Path) -> pl.DataFrame:
     ]
     files = SourceFilesDataset(path=str(folder / "pceb")).load()
     pceb = [type(f)(f"pceb/{f.name}", f.read) for f in files]
-    items = read_benchmarks(pceb)[0].rename({"item_id": "question_id"})
+    items = read_benchmarks(pceb, read_cards())[0].rename({"item_id": "question_id"})
     extra = {
         "parse_status": pl.lit("ok"),
         "parse_errors": pl.lit([], pl.List(pl.String)),

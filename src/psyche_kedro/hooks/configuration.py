@@ -17,7 +17,8 @@ from psyche_kedro.errors import ConfigurationError
 # A file that is a list ends in an AttributeError, one that is a number in an OSError.
 _FAULTS = (AttributeError, OSError, OmegaConfBaseException, ValueError, yaml.YAMLError)
 _PROMPTS = "prompts/*.yml"
-_BESIDE = {"parameters": ("prices.yml", _PROMPTS)}
+_CARDS = "benchmarks/*.yml"
+_BESIDE = {"parameters": ("prices.yml", _PROMPTS, _CARDS)}
 """Files that a kind takes in beside those that Kedro knows of."""
 _MEND = (
     "indent with spaces, alike on one level, and quote a value that holds a `: ` or"
@@ -66,12 +67,15 @@ class ConfigLoader(OmegaConfigLoader):
             raise ConfigurationError(said) from cause
 
     def _beside(self) -> dict[str, Any]:
-        """Return the prompts by file name, and the prices by model.
+        """Return prompts and benchmarks by file name, and the prices by model.
 
-        A prompt of the run's environment replaces that of ``base``.
+        A file of the run's environment replaces that of ``base``.
         """
-        prices = self._files("prices.yml").get("prices", {})
-        return {"prompts": self._files(_PROMPTS), "prices": prices}
+        return {
+            "prompts": self._files(_PROMPTS),
+            "benchmarks": self._files(_CARDS),
+            "prices": self._files("prices.yml").get("prices", {}),
+        }
 
     def _files(self, pattern: str) -> dict[str, Any]:
         return {

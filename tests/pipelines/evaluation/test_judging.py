@@ -99,6 +99,6 @@ def test_where_there_is_no_reply_nothing_is_judged(text):
 
 
 def test_exam_predictions_are_not_judged():
-    model, judgements = judge(prediction(benchmark="pceb"))
+    model, judgements = judge(prediction(protocol="essay"))
     assert judgements.is_empty()
     assert not model.requests

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from psyche_kedro.answers import read_filled
+from psyche_kedro.benchmarks import JUDGED_PROTOCOLS
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
 from psyche_kedro.pipelines.evaluation.parameters import Dimension, JudgingParameters
 from psyche_kedro.prompts import Prompt, render_dialogue
@@ -31,7 +32,7 @@ class Case(NamedTuple):
 def cases_to_judge(
     predictions: Sequence[Row], items: Mapping[str, Row], params: JudgingParameters
 ) -> list[Case]:
-    """Return every counselling prediction with every dimension.
+    """Return every prediction that is judged, with every dimension.
 
     Args:
         predictions: Rows of ``predictions``.
@@ -41,7 +42,7 @@ def cases_to_judge(
     return [
         Case(prediction, items[prediction["item_id"]], dimension)
         for prediction in predictions
-        if prediction["benchmark"] == "counselling"
+        if prediction["protocol"] in JUDGED_PROTOCOLS
         for dimension in params.dimensions
     ]
 

@@ -1,12 +1,11 @@
 """Typed view of ``conf/base/parameters/evaluation.yml``; the reasons stand there."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, PositiveInt
 
+from psyche_kedro.benchmarks import ProtocolName
 from psyche_kedro.parameters import Parameters
-
-ProtocolName = Literal["reasoned", "essay", "zero_shot", "five_shot", "counselling"]
 
 
 class Sampling(Parameters):
@@ -68,5 +67,3 @@ class ScoringParameters(Parameters):
 
     n_resamples: int = Field(ge=100)
     seed: int
-    averaged: dict[str, tuple[str, ...]]
-    """Per benchmark, the cells whose unweighted mean is the paper's average."""
