@@ -129,7 +129,7 @@ def read_choice(
     return UNREAD
 
 
-def read_answer(text: str, question: Mapping[str, Any]) -> Choice:
+def read_choice_of(text: str, question: Mapping[str, Any]) -> Choice:
     """Return the final choice that ``text`` makes among the options of a question.
 
     Args:

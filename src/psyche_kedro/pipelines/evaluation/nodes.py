@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.answers import read_answer
+from psyche_kedro.answers import read_choice_of
 from psyche_kedro.benchmarks import Benchmarks
 from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
@@ -188,7 +188,7 @@ def _answer(asked: Asked, outcome: Outcome) -> dict[str, Any]:
     said = {"text": outcome.text, "reasoning": outcome.reasoning or None}
     if asked.item["type"] not in CHOICE_TYPES:
         return said | {"prediction": [], "outcome": "open"}
-    choice = read_answer(outcome.text, asked.item)
+    choice = read_choice_of(outcome.text, asked.item)
     read = "read" if choice.labels else "unread"
     return said | {"prediction": sorted(choice.labels), "outcome": read}
 

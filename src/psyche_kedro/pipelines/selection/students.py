@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.answers import read_answer
+from psyche_kedro.answers import read_choice_of
 from psyche_kedro.llm import ChatRequest, Failure, Outcome, Reply
 from psyche_kedro.pipelines.selection.parameters import StudentParameters
 from psyche_kedro.prompts import Prompt, render_question
@@ -44,7 +44,7 @@ def student_answers(
     )
     for (question, sample), outcome in zip(asked, outcomes, strict=True):
         text = outcome.text if isinstance(outcome, Reply) else None
-        predicted = read_answer(text or "", question).labels
+        predicted = read_choice_of(text or "", question).labels
         yield {
             "question_id": question["question_id"],
             "sample": sample,

@@ -16,7 +16,7 @@ from typing import Any
 
 from psyche_kedro.answers import (
     has_placeholder,
-    read_answer,
+    read_choice_of,
     read_json,
     read_objects,
 )
@@ -73,7 +73,7 @@ def read_question(item: Mapping[str, Any], kind: str) -> Slot:
     case = str(item.get("case") or item.get("case_text") or "").strip() or None
     options = read_options(item.get("options"), kind)
     answer = _answer_text(item.get("answer"), kind)
-    gold = sorted(read_answer(answer, {"options": options}).labels)
+    gold = sorted(read_choice_of(answer, {"options": options}).labels)
     fields = {
         "type": kind,
         "case_text": case,
