@@ -1,4 +1,4 @@
-"""Section 2.2: people look at every question that passed the screen.
+"""§2.2: people look at every question that passed the screen.
 
 "We invite 10 undergraduate and graduate students to manually review the questions."
 A batch goes out as a workbook and as Label Studio tasks; people keep, fix or reject;

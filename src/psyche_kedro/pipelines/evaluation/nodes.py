@@ -46,7 +46,7 @@ from psyche_kedro.tables import (
     frame,
 )
 
-logger = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def write_exam_papers(  # noqa: PLR0913 - what is asked, in which words
@@ -94,7 +94,7 @@ def _to_ask(items: pl.DataFrame, params: ProtocolParameters) -> pl.DataFrame:
     if params.ask_unlabelled:
         return exam
     keyed = exam.filter(has_key())
-    logger.info(
+    _LOG.info(
         "%d of the exams' %d items have no key and are not asked "
         "(evaluation.protocols.ask_unlabelled asks them).",
         exam.height - keyed.height,

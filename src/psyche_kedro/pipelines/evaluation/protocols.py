@@ -29,7 +29,7 @@ from psyche_kedro.prompts import TYPE_NAMES, Prompt, render_question
 
 Row = Mapping[str, Any]
 
-UNNAMED_SUBJECT = "心理学"
+_UNNAMED_SUBJECT = "心理学"
 
 
 class Asked(NamedTuple):
@@ -110,7 +110,7 @@ def _direct(item: Row, prompt: Prompt) -> list[Message]:
     return list(
         prompt.render(
             question=render_question(item),
-            subject=item["subject"] or UNNAMED_SUBJECT,
+            subject=item["subject"] or _UNNAMED_SUBJECT,
             type_name=TYPE_NAMES[item["type"]],
         )
     )

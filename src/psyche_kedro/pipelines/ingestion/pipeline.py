@@ -36,7 +36,7 @@ def _sources() -> list[Node]:
             inputs={
                 "textbook_files": "textbook_files",
                 "ocr_model": "ocr_model",
-                "parameters": "params:ingestion.textbooks",
+                "params": "params:ingestion.textbooks",
                 "page_store": "page_store",
             },
             outputs=["documents", "unreadable_textbooks", "textbook_inventory"],

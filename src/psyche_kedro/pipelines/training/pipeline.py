@@ -24,7 +24,7 @@ ACCOUNT = (
 
 
 def create_pipeline() -> Pipeline:
-    """Return Section 2.5."""
+    """Return §2.5."""
     return Pipeline([*_start(), *_stages(), account_node("training", ACCOUNT)])
 
 
@@ -35,7 +35,7 @@ def _start() -> list[Node]:
             inputs={
                 "sft_set": "sft_set",
                 "grpo_set": "grpo_set",
-                "parameters": "params:training.base_model",
+                "params": "params:training.base_model",
             },
             outputs="base_model@checkpoint",
             name="make_base_model",
@@ -45,7 +45,7 @@ def _start() -> list[Node]:
             inputs={
                 "sft_set": "sft_set",
                 "base_model": "base_model@checkpoint",
-                "parameters": "params:training.sft",
+                "params": "params:training.sft",
             },
             outputs=["sft_examples", "long_sft_examples"],
             name="drop_long_sft_examples",
@@ -55,7 +55,7 @@ def _start() -> list[Node]:
             inputs={
                 "grpo_set": "grpo_set",
                 "base_model": "base_model@checkpoint",
-                "parameters": "params:training.grpo",
+                "params": "params:training.grpo",
             },
             outputs=["grpo_examples", "long_grpo_examples"],
             name="drop_long_grpo_examples",
@@ -70,7 +70,7 @@ def _stages() -> list[Node]:
             inputs={
                 "base_model": "base_model@checkpoint",
                 "sft_examples": "sft_examples",
-                "parameters": "params:training.sft",
+                "params": "params:training.sft",
             },
             outputs=["sft_model@checkpoint", "sft_log"],
             name="train_sft",
@@ -80,7 +80,7 @@ def _stages() -> list[Node]:
             inputs={
                 "sft_model": "sft_model@checkpoint",
                 "grpo_examples": "grpo_examples",
-                "parameters": "params:training.grpo",
+                "params": "params:training.grpo",
                 "reward": "params:training.reward",
             },
             outputs=["grpo_model@checkpoint", "grpo_log"],

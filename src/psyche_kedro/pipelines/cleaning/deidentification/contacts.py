@@ -131,8 +131,10 @@ ANY_MARK = re.compile(
     rf"|[微威徽]信|[.点][a-z]|[Tt][)）\]】]|[A-Za-z._-][0-9_]|[{_PROVINCES}][A-Z]"
 )
 """In every contact, and in one text of a hundred: the others need no pattern."""
-BIRTHDAY = re.compile(r"\d{6}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
-ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_BIRTHDAY = re.compile(
+    r"\d{6}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+)
+_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
 def find_contacts(text: str, allowed: frozenset[str]) -> Iterator[Span]:
@@ -157,7 +159,7 @@ def _is_contact(kind: str, found: str, allowed: frozenset[str]) -> bool:
         return re.sub(r"\D", "", found) not in allowed
     if kind == "id_card":
         number = re.sub("[- ]", "", found)
-        return bool(BIRTHDAY.match(number)) or id_checksum_holds(number)
+        return bool(_BIRTHDAY.match(number)) or id_checksum_holds(number)
     return True
 
 
@@ -168,5 +170,5 @@ def id_checksum_holds(number: str) -> bool:
 
     Source: GB 11643-1999, ISO 7064 MOD 11-2.
     """
-    total = sum(int(d) * w for d, w in zip(number[:17], ID_WEIGHTS, strict=True))
+    total = sum(int(d) * w for d, w in zip(number[:17], _ID_WEIGHTS, strict=True))
     return "10X98765432"[total % 11] == number[17].upper()

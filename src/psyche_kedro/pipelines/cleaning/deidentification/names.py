@@ -31,17 +31,17 @@ from psyche_kedro.pipelines.cleaning.deidentification.name_model import (
 from psyche_kedro.pipelines.cleaning.deidentification.spans import Span
 
 _H = "[\u4e00-\u9fff]"
-FULL_NAME_CHARS = 3
-ENGLISH = re.compile(r"(?<![A-Za-z.·])[A-Z][a-z]{1,11}(?![A-Za-z.·])")
-DOT = "[·•‧・]"
-DOTTED = re.compile(
-    rf"(?:{KIN}|{MORE_KIN}|我叫|名叫|叫做|名字叫|我是)(?P<v>{_H}{{1,8}}(?:{DOT}{_H}{{1,12}})+)"
+_FULL_NAME_CHARS = 3
+_ENGLISH = re.compile(r"(?<![A-Za-z.·])[A-Z][a-z]{1,11}(?![A-Za-z.·])")
+_DOT = "[·•‧・]"
+_DOTTED = re.compile(
+    rf"(?:{KIN}|{MORE_KIN}|我叫|名叫|叫做|名字叫|我是)(?P<v>{_H}{{1,8}}(?:{_DOT}{_H}{{1,12}})+)"
 )
-LONGEST_PART = 6
-AFTER_PART = "的是在和跟被对把叫给也又就了说有来去让"
+_LONGEST_PART = 6
+_AFTER_PART = "的是在和跟被对把叫给也又就了说有来去让"
 """Said after a name with a dot; 不 and 都 are parts of such names."""
-NO_NAME_AT_ALL = "了想要说会能没吗呢吧怎么"
-BOOK = re.compile("(?:老师|先生|女士|教授|博士)?(?:写|著)?的?《")
+_NO_NAME_AT_ALL = "了想要说会能没吗呢吧怎么"
+_BOOK = re.compile("(?:老师|先生|女士|教授|博士)?(?:写|著)?的?《")
 
 
 class _Surnames(NamedTuple):
@@ -122,7 +122,7 @@ def find_names_by_rule(text: str) -> Iterator[Span]:
 
 def find_english_names(text: str) -> Iterator[Span]:
     """Yield English given names: Emma, Tony."""
-    for match in ENGLISH.finditer(text):
+    for match in _ENGLISH.finditer(text):
         if match[0] in word_list("english_names.txt"):
             yield Span(*match.span(), "name")
 
@@ -139,10 +139,10 @@ def find_dotted_names(text: str) -> Iterator[Span]:
     Elsewhere such a name is nearly always an author's. Its end is told by the
     dictionary's words after it.
     """
-    for match in DOTTED.finditer(text):
-        last = re.split(DOT, match["v"])[-1]
+    for match in _DOTTED.finditer(text):
+        last = re.split(_DOT, match["v"])[-1]
         end = match.end() - len(last) + _name_length(last)
-        parts = re.split(DOT, text[match.start("v") : end])
+        parts = re.split(_DOT, text[match.start("v") : end])
         if not any(map(_is_listed, parts)):
             yield from _unlisted(Span(match.start("v"), end, "name"), text)
 
@@ -150,30 +150,30 @@ def find_dotted_names(text: str) -> Iterator[Span]:
 def _name_length(text: str) -> int:
     """Return how many characters of a clause belong to the name that it begins with."""
     ends = (n for n in range(2, len(text)) if _begins_with_any_word(text[n:]))
-    return min(next(ends, len(text)), LONGEST_PART)
+    return min(next(ends, len(text)), _LONGEST_PART)
 
 
 def _begins_with_any_word(text: str) -> bool:
     pairs = (text[:n] for n in (2, 3) if len(text) >= n)
-    return text[0] in AFTER_PART or any(map(is_common, pairs))
+    return text[0] in _AFTER_PART or any(map(is_common, pairs))
 
 
 def _unlisted(span: Span, text: str) -> Iterator[Span]:
     """Yield a name that is in no list and bears no book: 余华的《活着》."""
-    if not _is_listed(text[span.start : span.end]) and not BOOK.match(text, span.end):
+    if not _is_listed(text[span.start : span.end]) and not _BOOK.match(text, span.end):
         yield span
 
 
 def _begins_with_word(name: str) -> bool:
     """Return whether a supposed name is a word, or one and a character: 温柔御姐."""
-    return is_common(name) or (len(name) == FULL_NAME_CHARS and is_common(name[:2]))
+    return is_common(name) or (len(name) == _FULL_NAME_CHARS and is_common(name[:2]))
 
 
 def _is_phrase(name: str) -> bool:
     """Return whether what follows 叫我 is no name: 放松一点, 别想太多, 多运动."""
-    if _full_name().match(name) or re.search(DOT, name):
+    if _full_name().match(name) or re.search(_DOT, name):
         return False
-    return not set(name).isdisjoint(NO_NAME_AT_ALL) or any(
+    return not set(name).isdisjoint(_NO_NAME_AT_ALL) or any(
         is_common(name[n : n + 2]) for n in range(len(name) - 1)
     )
 
@@ -184,7 +184,7 @@ def find_known_names(text: str, names: Collection[str]) -> Iterator[Span]:
     罗一帆 of one message is 一帆 in the next, 欧阳思远 is 思远; a given name that is a
     word, too, is left.
     """
-    given = {name[1:] for name in names if len(name) == FULL_NAME_CHARS}
+    given = {name[1:] for name in names if len(name) == _FULL_NAME_CHARS}
     given |= {name[2:] for name in names if name[:2] in surnames().double}
     for name in {*names, *filter(_is_no_word, given)}:
         if len(name) > 1:

@@ -24,27 +24,27 @@ from psyche_kedro.pipelines.cleaning.text.punctuation import (
     standardise,
 )
 
-MAX_ROUNDS = 200
+_MAX_ROUNDS = 200
 """Of rules; a run of marks beside Han, !!!!…, takes a round for each mark."""
 PLAIN = (
     "\n -#%-?A-[\\]^_a-~．，。！？；：、“”‘’（）《》〈〉【】「」『』…—～·℃"
     "′﹏￣‿ωД\ufe0f\u2190-\u22ff\u232b-\u23ff\u2460-\u27bf\U0001f300-\U0001faff"
 )
 """Characters beside Simplified Han that nothing but their context changes."""
-EDGES = Rule({" ": r"(?=\n|\Z)|(?<=\A )", "\n": r"(?=\n\n|\Z)|(?<=\A\n)"})
+_EDGES = Rule({" ": r"(?=\n|\Z)|(?<=\A )", "\n": r"(?=\n\n|\Z)|(?<=\A\n)"})
 """White space that ``trim`` takes away."""
-NAMED = Rule({"&": "(?=[#A-Za-z])"})
+_NAMED = Rule({"&": "(?=[#A-Za-z])"})
 """Where an entity may begin."""
-OPENED = Rule({":": "(?=//)", ".": "(?<=www.)", "!": r"(?=\[)", "<": "(?=[/A-Za-z])"})
+_OPENED = Rule({":": "(?=//)", ".": "(?<=www.)", "!": r"(?=\[)", "<": "(?=[/A-Za-z])"})
 """Where a protected span may begin; the other beginnings are not in ``PLAIN``."""
-UNSETTLED = marks_in_context([*RULES, EDGES, NAMED, OPENED])
-ENTITY = re.compile(
+_UNSETTLED = marks_in_context([*RULES, _EDGES, _NAMED, _OPENED])
+_ENTITY = re.compile(
     r"&(#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31})\s?[;；]"
     r"|&(amp|lt|gt|quot|nbsp)(?![A-Za-z0-9=])"
 )
 """``&gt;``; also ``&gt；``, whose mark someone made full width, and ``&gt`` without."""
-MOJIBAKE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0178\u2013-\u203a\u20ac]")
-REPAIR = ftfy.TextFixerConfig(
+_MOJIBAKE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0178\u2013-\u203a\u20ac]")
+_REPAIR = ftfy.TextFixerConfig(
     # The defaults turn ， into a comma and “ into a straight quote (tried).
     fix_character_width=False,
     uncurl_quotes=False,
@@ -52,7 +52,7 @@ REPAIR = ftfy.TextFixerConfig(
     unescape_html=False,
     normalization="NFC",
 )
-MIN_TRADITIONAL = 2
+_MIN_TRADITIONAL = 2
 CJK = range(0x4E00, 0xA000)
 
 
@@ -74,16 +74,16 @@ def normalise(text: str) -> str:
         likely = fold(replace_radicals(likely))
         if _odd_character().search(likely):
             return normalise_by_rules(text)
-    if UNSETTLED.search(likely):
+    if _UNSETTLED.search(likely):
         likely = rewrite_common(likely)
-        if UNSETTLED.search(likely):
+        if _UNSETTLED.search(likely):
             return normalise_by_rules(text)
     return likely
 
 
 def normalise_by_rules(text: str) -> str:
     """Return ``text`` in its normal form by running the rules until none applies."""
-    for _ in range(MAX_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         before, text = text, _round(text)
         if text == before or _is_settled(text):
             break
@@ -92,7 +92,7 @@ def normalise_by_rules(text: str) -> str:
 
 def _is_settled(text: str) -> bool:
     """Return whether no step can change a text; most texts take this way only."""
-    return not (UNSETTLED.search(text) or _odd_character().search(text))
+    return not (_UNSETTLED.search(text) or _odd_character().search(text))
 
 
 @cache
@@ -117,7 +117,7 @@ def _change(segment: str) -> str:
 
 def decode_entities(text: str) -> str:
     """Return ``text`` with HTML's names of characters as the characters."""
-    return ENTITY.sub(_character, text) if "&" in text else text
+    return _ENTITY.sub(_character, text) if "&" in text else text
 
 
 def _character(match: re.Match[str]) -> str:
@@ -129,7 +129,7 @@ def _character(match: re.Match[str]) -> str:
 
 def repair_mojibake(text: str) -> str:
     """Return ``text`` with UTF-8 that was read as Latin-1 put right."""
-    return ftfy.fix_text(text, config=REPAIR) if MOJIBAKE.search(text) else text
+    return ftfy.fix_text(text, config=_REPAIR) if _MOJIBAKE.search(text) else text
 
 
 def trim(text: str) -> str:
@@ -162,7 +162,7 @@ def _traditional(text: str) -> bool:
     """Return whether a text is Traditional: such characters outnumber Simplified."""
     scripts = _scripts()
     found = len(scripts.traditional.findall(text))
-    if found < MIN_TRADITIONAL:
+    if found < _MIN_TRADITIONAL:
         return False
     return found > len(scripts.simplified.findall(text))
 

@@ -1,4 +1,4 @@
-"""Whether a rewritten account says more than its source: ours, Section 2.3 has none.
+"""Whether a rewritten account says more than its source: ours, §2.3 has none.
 
 The rewriter is told to add nothing; a model adds all the same. Five kinds of fact can
 be compared without understanding: numbers, durations, names of people, places,

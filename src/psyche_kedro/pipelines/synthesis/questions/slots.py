@@ -33,9 +33,9 @@ from psyche_kedro.text.bare import bare
 Slot = dict[str, Any] | str
 """Columns of ``tables.Question``, or the reason why there is no question."""
 
-MIN_STEM = 6  # ours: characters; "正确的是（）" asks nothing
-MIN_QUOTED = 3  # ours: a shorter gold text stands in many a stem by chance
-LONG_STEM = 100  # ours: a stem this long brings its own material
+_MIN_STEM = 6  # ours: characters; "正确的是（）" asks nothing
+_MIN_QUOTED = 3  # ours: a shorter gold text stands in many a stem by chance
+_LONG_STEM = 100  # ours: a stem this long brings its own material
 
 _PASSAGE = re.compile(
     r"上文|前文|本文|文中|原文|该文|本节|本章|本书|书中|课文"
@@ -114,9 +114,9 @@ def _fault_of_stem(fields: Mapping[str, Any]) -> str | None:
     stem = fields["stem"]
     if not stem:
         return "empty_stem"
-    if len(bare(stem)) < MIN_STEM:
+    if len(bare(stem)) < _MIN_STEM:
         return "stem_too_short"
-    brings_material = fields["case_text"] or len(stem) >= LONG_STEM
+    brings_material = fields["case_text"] or len(stem) >= _LONG_STEM
     if _PASSAGE.search(stem) and not brings_material:
         return "refers_to_passage"
     return None
@@ -142,5 +142,5 @@ def _fault_of_answer(fields: Mapping[str, Any], answer: str) -> str | None:
     if fields["type"] == "true_false":
         return None
     stem = bare(fields["stem"])
-    quoted = [len(t) >= MIN_QUOTED and t in stem for t in gold_texts(fields)]
+    quoted = [len(t) >= _MIN_QUOTED and t in stem for t in gold_texts(fields)]
     return "answer_in_stem" if all(quoted) else None

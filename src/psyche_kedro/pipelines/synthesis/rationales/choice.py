@@ -1,4 +1,4 @@
-"""Section 2.2: of the rationales of all rounds, the best one is kept.
+"""§2.2: of the rationales of all rounds, the best one is kept.
 
 Candidates are round 0 and every accepted round; they are shown in an order that depends
 on ids alone, because a judge prefers positions. A lone candidate needs no call. A
