@@ -36,13 +36,16 @@ from psyche_kedro.pipelines.synthesis.parameters import (  # noqa: E402
     DeduplicationParameters,
 )
 from psyche_kedro.pipelines.synthesis.questions import nodes  # noqa: E402
-from psyche_kedro.prompts import render_question  # noqa: E402
+from psyche_kedro.prompts import Words, render_question  # noqa: E402
 from psyche_kedro.questions import gold_texts, question_id  # noqa: E402
 from psyche_kedro.tables import BankQuestions, GeneratedQuestions, frame  # noqa: E402
 from psyche_kedro.text.bare import bare  # noqa: E402
 
 FOLDER = Path(os.environ.get("PSYCHE_REAL_DATA", ROOT.parent / "shared" / "data"))
 
+WORDS = Words(
+    **yaml.safe_load((ROOT / "conf/base/prompts/zh/words.yml").read_text("utf-8"))
+)
 Row = dict[str, Any]
 
 
@@ -150,7 +153,7 @@ def show(pool: pl.DataFrame, clusters: pl.DataFrame, n: int) -> None:
         for row in members.iter_rows(named=True):
             gold = "".join(row["gold"])
             print(f"--- {row['similarity']:.2f} 答案 {gold} {row['source']}")
-            print(render_question(row))
+            print(render_question(row, WORDS))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ import polars as pl
 _MESSAGE = pl.Struct({"role": pl.String, "content": pl.String})
 _OPTION = pl.Struct({"label": pl.String, "text": pl.String})
 
-_QUESTION_TYPES = (
+QUESTION_TYPES = (
     "single",
     "multiple",
     "true_false",
@@ -151,7 +151,7 @@ class Provenance(_Table):
 class Question(_Table):
     """Columns that make a question, wherever it comes from."""
 
-    type: str = _enum(*_QUESTION_TYPES)
+    type: str = _enum(*QUESTION_TYPES)
     case_text: str = _nullable()
     """Shared case stem; null for a question that stands alone."""
     stem: str

@@ -12,7 +12,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from psyche_kedro.prompts import Prompt
+from psyche_kedro.prompts import Prompt, Words
 
 _MLFLOW_VALUE_CHARS = 500
 PROMPTS = "params:prompts."
@@ -133,11 +133,15 @@ def _flatten(prefix: str, value: Any, flat: dict[str, str]) -> None:
 def _prompt_digests(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
     names = sorted(n for n in pipeline.inputs() if n.startswith(PROMPTS))
     prompts = {n.removeprefix(PROMPTS): catalog.load(n) for n in names}
-    return {
-        f"prompts.{name}_prompt": prompt.digest
-        for name, prompt in prompts.items()
-        if isinstance(prompt, Prompt)
-    }
+    digests = {}
+    for name, prompt in prompts.items():
+        # A prompt's digest is of its templates; the words are the same for all.
+        if isinstance(prompt, Prompt):
+            digests[f"prompts.{name}_prompt"] = prompt.digest
+            digests["prompts.words_digest"] = prompt.words.digest
+        elif isinstance(prompt, Words):
+            digests["prompts.words_digest"] = prompt.digest
+    return digests
 
 
 def _card_digests(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:

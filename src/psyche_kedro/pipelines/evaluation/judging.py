@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from psyche_kedro.answers import read_filled
 from psyche_kedro.benchmarks import JUDGED_PROTOCOLS
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
-from psyche_kedro.pipelines.evaluation.parameters import Dimension, JudgingParameters
-from psyche_kedro.prompts import Prompt, render_dialogue
+from psyche_kedro.pipelines.evaluation.parameters import JudgingParameters
+from psyche_kedro.prompts import Dimension, Prompt, render_dialogue
 
 Row = Mapping[str, Any]
 
@@ -30,20 +30,22 @@ class Case(NamedTuple):
 
 
 def cases_to_judge(
-    predictions: Sequence[Row], items: Mapping[str, Row], params: JudgingParameters
+    predictions: Sequence[Row],
+    items: Mapping[str, Row],
+    dimensions: Sequence[Dimension],
 ) -> list[Case]:
     """Return every prediction that is judged, with every dimension.
 
     Args:
         predictions: Rows of ``predictions``.
         items: Rows of ``benchmark_items`` by id.
-        params: ``evaluation.judging``.
+        dimensions: What the judge's words name.
     """
     return [
         Case(prediction, items[prediction["item_id"]], dimension)
         for prediction in predictions
         if prediction["protocol"] in JUDGED_PROTOCOLS
-        for dimension in params.dimensions
+        for dimension in dimensions
     ]
 
 
@@ -55,13 +57,14 @@ def has_reply(case: Case) -> bool:
 def judge_request(case: Case, prompt: Prompt, params: JudgingParameters) -> ChatRequest:
     """Return what the judge is asked about a case."""
     levels = "\n".join(
-        f"{n} 分：{text}" for n, text in enumerate(case.dimension.levels)
+        prompt.words.say("level", score=n, text=text)
+        for n, text in enumerate(case.dimension.levels)
     )
     messages = prompt.render(
         dimension=case.dimension.label,
         definition=case.dimension.definition,
         levels=levels,
-        history=render_dialogue(case.item["messages"]),
+        history=render_dialogue(case.item["messages"], prompt.words),
         reference=case.item["answer_text"] or "",
         reply=case.prediction["text"],
     )

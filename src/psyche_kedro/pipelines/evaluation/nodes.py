@@ -213,7 +213,7 @@ def judge_counselling(
     Source: §3.4, Table 5.
     """
     cases = judging.cases_to_judge(
-        predictions.to_dicts(), _by_id(benchmark_items), params
+        predictions.to_dicts(), _by_id(benchmark_items), prompt.words.dimensions
     )
     verdicts = iter(
         judge.complete(

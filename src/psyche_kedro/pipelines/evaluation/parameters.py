@@ -44,22 +44,10 @@ class LimitParameters(Parameters):
     seed: int
 
 
-class Dimension(Parameters):
-    """One aspect of a counselling reply that the judge scores by itself."""
-
-    name: str
-    label: str
-    """What the prompt calls it, in Chinese."""
-    definition: str
-    levels: tuple[str, ...] = Field(min_length=2)
-    """What earns 0, 1, 2 …: the range of the score."""
-
-
 class JudgingParameters(Parameters):
     """``evaluation.judging``."""
 
     sampling: Sampling
-    dimensions: tuple[Dimension, ...] = Field(min_length=1)
 
 
 class ScoringParameters(Parameters):

@@ -25,11 +25,9 @@ from typing import Any, NamedTuple
 
 from psyche_kedro.benchmarks import Benchmarks, ProtocolName
 from psyche_kedro.llm.chat_model import Message
-from psyche_kedro.prompts import TYPE_NAMES, Prompt, render_question
+from psyche_kedro.prompts import Prompt, render_question
 
 Row = Mapping[str, Any]
-
-_UNNAMED_SUBJECT = "心理学"
 
 
 class Asked(NamedTuple):
@@ -72,7 +70,8 @@ def ask(
 def _ask_reasoned(item: Row, room: Room) -> Asked:
     prompt = room.prompts["exam_case" if item["case_text"] else "exam_knowledge"]
     messages = prompt.render(
-        question=render_question(item), type_name=TYPE_NAMES[item["type"]]
+        question=render_question(item, prompt.words),
+        type_name=prompt.words.types[item["type"]],
     )
     return Asked(item, "reasoned", prompt, list(messages))
 
@@ -109,15 +108,15 @@ def _ask_counselling(item: Row, room: Room) -> Asked | None:
 def _direct(item: Row, prompt: Prompt) -> list[Message]:
     return list(
         prompt.render(
-            question=render_question(item),
-            subject=item["subject"] or _UNNAMED_SUBJECT,
-            type_name=TYPE_NAMES[item["type"]],
+            question=render_question(item, prompt.words),
+            subject=item["subject"] or prompt.words.unnamed_subject,
+            type_name=prompt.words.types[item["type"]],
         )
     )
 
 
 def _solved(shot: Row, prompt: Prompt) -> list[Message]:
-    answer = f"答案：{''.join(shot['gold'])}"
+    answer = prompt.words.say("answer", letters="".join(shot["gold"]))
     return [_direct(shot, prompt)[-1], {"role": "assistant", "content": answer}]
 
 

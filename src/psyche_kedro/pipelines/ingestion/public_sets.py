@@ -12,7 +12,7 @@ from typing import Any
 
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.errors import UnreadableSource
-from psyche_kedro.pipelines.ingestion.banks.questions import parse_question
+from psyche_kedro.pipelines.ingestion.banks.fields import parse_question
 from psyche_kedro.pipelines.ingestion.files.sources import Row
 from psyche_kedro.pipelines.ingestion.posts import (
     Message,

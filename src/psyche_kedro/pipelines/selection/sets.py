@@ -18,7 +18,7 @@ import polars as pl
 
 from psyche_kedro.pipelines.selection.contamination import question_texts
 from psyche_kedro.pipelines.selection.parameters import SetParameters, Variant
-from psyche_kedro.prompts import TYPE_NAMES, Prompt, render_question
+from psyche_kedro.prompts import Prompt, render_question
 from psyche_kedro.questions import key_fault, option_texts
 from psyche_kedro.tables import content_id, rejection
 
@@ -242,7 +242,8 @@ def exam_messages(question: Mapping[str, Any], prompts: ExamPrompts) -> Messages
     """Return the messages that ask ``question`` as the evaluation does."""
     prompt = prompts.case if question["case_text"] else prompts.knowledge
     return prompt.render(
-        question=render_question(question), type_name=TYPE_NAMES[question["type"]]
+        question=render_question(question, prompt.words),
+        type_name=prompt.words.types[question["type"]],
     )
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.errors import UnreadableSource
-from psyche_kedro.pipelines.ingestion.banks.question_text import read_question_text
-from psyche_kedro.pipelines.ingestion.banks.questions import (
+from psyche_kedro.pipelines.ingestion.banks.fields import (
     field_name,
     looks_like_question,
     parse_question,
     type_of,
 )
+from psyche_kedro.pipelines.ingestion.banks.question_text import read_question_text
 from psyche_kedro.pipelines.ingestion.files import markup, records
 from psyche_kedro.pipelines.ingestion.files.encodings import decode
 from psyche_kedro.pipelines.ingestion.files.file_types import file_type

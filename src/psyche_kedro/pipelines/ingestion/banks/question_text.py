@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from psyche_kedro.pipelines.ingestion.banks.questions import (
+from psyche_kedro.pipelines.ingestion.banks.fields import (
     TRUTHS,
     WIDE_LETTERS,
     split_options,

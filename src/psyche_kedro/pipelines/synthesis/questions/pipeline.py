@@ -132,6 +132,7 @@ def _review() -> list[Node]:
             inputs={
                 "screened_questions": "screened_questions",
                 "params": "params:synthesis.review",
+                "words": "params:prompts.words",
             },
             outputs="review_batch",
             name="export_review_batch",

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome
-from psyche_kedro.pipelines.synthesis.provenance import first_object
-from psyche_kedro.pipelines.synthesis.verdicts import as_index
+from psyche_kedro.pipelines.synthesis.provenance import as_index, first_object
 from psyche_kedro.prompts import Prompt, render_question
 from psyche_kedro.tables import content_id
 
@@ -59,7 +58,7 @@ def competing_clusters(pool: pl.DataFrame, clusters: pl.DataFrame) -> list[Clust
 
 def ranking_request(cluster: Cluster, prompt: Prompt) -> ChatRequest:
     """Return the question to the judge."""
-    shown = [render_question(row) for row in cluster.shown]
+    shown = [render_question(row, prompt.words) for row in cluster.shown]
     return ChatRequest(prompt.render(questions=shown), task="pick_representatives")
 
 

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome
-from psyche_kedro.pipelines.synthesis.provenance import first_object
-from psyche_kedro.pipelines.synthesis.verdicts import as_index
+from psyche_kedro.pipelines.synthesis.provenance import as_index, first_object
 from psyche_kedro.prompts import Prompt, render_question
 from psyche_kedro.tables import content_id
 
@@ -73,7 +72,7 @@ def contests(questions: pl.DataFrame, rounds: pl.DataFrame) -> list[Contest]:
 def choice_request(contest: Contest, prompt: Prompt, vote: int) -> ChatRequest:
     """Return the question to the judge."""
     messages = prompt.render(
-        question=render_question(contest.question),
+        question=render_question(contest.question, prompt.words),
         rationales=[candidate["rationale"] for candidate in contest.shown(vote)],
     )
     return ChatRequest(messages, task="choose_best_rationales", sample=vote)

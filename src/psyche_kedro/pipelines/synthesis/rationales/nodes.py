@@ -93,7 +93,7 @@ def _rationale_request(
     question: Row, prompt: Prompt, *, sampling: dict[str, float], number: int
 ) -> ChatRequest:
     return ChatRequest(
-        prompt.render(question=render_question(question)),
+        prompt.render(question=render_question(question, prompt.words)),
         task="write_rationales",
         sampling=sampling,
         attempt=number,
@@ -198,7 +198,7 @@ def _play_round(
         for state in states
     )
     proposed = (
-        (state, rounds.read_candidate(state, outcome))
+        (state, rounds.read_candidate(state, outcome, proposing.words))
         for state, outcome in zip(states, proposals, strict=True)
     )
     to_revise, candidates = itertools.tee(proposed)
