@@ -20,7 +20,7 @@ import polars as pl
 from psyche_kedro import tables
 from psyche_kedro.benchmarks import form_of
 from psyche_kedro.llm.chat_model import ChatModel, Outcome
-from psyche_kedro.pipelines.cleaning import conversations, guard, questions, usefulness
+from psyche_kedro.pipelines.cleaning import conversations, guard, stems, usefulness
 from psyche_kedro.pipelines.cleaning.deidentification import model_pass
 from psyche_kedro.pipelines.cleaning.deidentification.deidentify import PLACEHOLDER
 from psyche_kedro.pipelines.cleaning.pages.page_layout import BookPage, clean_book
@@ -130,7 +130,7 @@ def clean_bank_questions(bank_questions: pl.DataFrame) -> Cleaned:
 
 
 def _clean_questions(table: pl.DataFrame, stage: str) -> Cleaned:
-    rows = [questions.normal_question(row) for row in table.iter_rows(named=True)]
+    rows = [stems.normal_question(row) for row in table.iter_rows(named=True)]
     reasons = _question_reasons(rows)
     kept = [row for index, row in enumerate(rows) if index not in reasons]
     rejected = [
@@ -157,8 +157,8 @@ def _question_reasons(rows: list[Row]) -> dict[int, str]:
     sound = [row | {"index": n} for n, row in enumerate(rows) if n not in malformed]
     conflicting = {
         row["index"]: "conflicting_duplicate"
-        for group in questions.groups_of_copies(sound)
-        if questions.conflicts(group)
+        for group in stems.groups_of_copies(sound)
+        if stems.conflicts(group)
         for row in group
     }
     return malformed | conflicting
@@ -173,10 +173,10 @@ def clean_benchmark_items(benchmark_items: pl.DataFrame) -> pl.DataFrame:
     rows = [_normal_item(row) for row in benchmark_items.iter_rows(named=True)]
     exams = [row for row in rows if form_of(row) != "judged"]
     flags: dict[str, list[str]] = defaultdict(list)
-    for group in questions.groups_of_copies(exams):
+    for group in stems.groups_of_copies(exams):
         for copy in group[1:]:
             flags[copy["item_id"]].append(f"duplicate_of:{group[0]['item_id']}")
-        if questions.conflicts(group):
+        if stems.conflicts(group):
             for row in group:
                 flags[row["item_id"]].append("conflicting_gold")
     rows = [row | {"flags": row["flags"] + flags[row["item_id"]]} for row in rows]
@@ -184,7 +184,7 @@ def clean_benchmark_items(benchmark_items: pl.DataFrame) -> pl.DataFrame:
 
 
 def _normal_item(row: Row) -> Row:
-    return questions.normal_question(row) | {
+    return stems.normal_question(row) | {
         "messages": conversations.normal_messages(row["messages"])
     }
 
