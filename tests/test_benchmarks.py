@@ -12,6 +12,7 @@ from psyche_kedro import benchmarks
 from psyche_kedro.benchmarks import Benchmarks
 from psyche_kedro.pipelines.evaluation.protocols import PROTOCOLS
 from psyche_kedro.pipelines.evaluation.scoring import METRICS
+from whole_run import ROOT
 
 CARD = yaml.safe_load(benchmarks.__doc__.partition("::")[2])
 
@@ -46,6 +47,13 @@ def test_the_card_of_the_documentation_is_one():
     ((name, exam),) = cards().exams()
     assert (name, exam.title) == ("arc", "An examination")
     assert cards().root["arc"].layout.folders[0].names["dev"] == "exemplar"
+
+
+def test_the_card_of_the_handbook_is_one():
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    card = text.partition("## Another benchmark")[2].split("```")[1]
+    found = yaml.safe_load(card.removeprefix("yaml"))
+    assert Benchmarks.model_validate({"arc": found}) == cards()
 
 
 def test_an_item_is_of_the_exam_that_its_answer_has_the_form_of():

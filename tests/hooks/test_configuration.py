@@ -70,6 +70,24 @@ def test_a_wrong_type_is_refused_with_its_key(tmp_path):
     )
 
 
+def test_a_wrong_word_on_a_benchmarks_card_is_one_sentence_that_names_the_file(
+    tmp_path,
+):
+    wrong = f"benchmarks.pceb.choice.average=mean,{at(tmp_path)}"
+    assert refused(tmp_path, "--params", wrong) == (
+        "Error: Parameter 'benchmarks.pceb.choice.average' is 'mean': Input should be"
+        " 'micro' or 'macro' (see conf/base/benchmarks/pceb.yml)."
+    )
+
+
+def test_a_card_is_a_parameter_by_the_name_of_its_file(tmp_path):
+    folder = tmp_path / "conf/base/benchmarks"
+    folder.mkdir(parents=True)
+    (folder / "arc.yml").write_text("licence: MIT", encoding="utf-8")
+    found = loader(tmp_path / "conf")["parameters"]["benchmarks"]
+    assert found == {"arc": {"licence": "MIT"}}
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     [

@@ -263,7 +263,7 @@ def sets_of(parts, hits=(), *, params=SETS, decontamination=THRESHOLD):
         "repeated_examples": repeats_of(
             parts, hits, params=params, decontamination=decontamination
         ),
-        "parameters": params,
+        "params": params,
         "decontamination": decontamination,
         "exam_case": EXAM,
         "exam_knowledge": EXAM,

@@ -24,7 +24,8 @@ from psyche_kedro.tables import content_id, rejection
 
 Row = dict[str, Any]
 Messages = list[dict[str, str]]
-Systems = Mapping[str, dict[str, str]]
+Systems = Mapping[str, Prompt]
+"""What opens a conversation, by its kind."""
 
 
 class ExamPrompts(NamedTuple):
@@ -128,18 +129,19 @@ def dialogue_candidates(
     dialogues: pl.DataFrame, systems: Systems
 ) -> Iterator[Candidate]:
     """Yield D_em."""
+    opening = systems["dialogue"].render()[0]
     for row in dialogues.iter_rows(named=True):
         example = _example("D_em", row["dialogue_id"], row["thread_id"])
-        yield _conversation(example, row["messages"], systems["dialogue"], None)
+        yield _conversation(example, row["messages"], opening, None)
 
 
 def public_candidates(samples: pl.DataFrame, systems: Systems) -> Iterator[Candidate]:
     """Yield D_ps."""
+    openings = {kind: prompt.render()[0] for kind, prompt in systems.items()}
     for row in samples.iter_rows(named=True):
         example = _example("D_ps", row["sample_id"], row["sample_id"])
-        yield _conversation(
-            example, row["messages"], systems[row["kind"]], row["source"]
-        )
+        opening = openings[row["kind"]]
+        yield _conversation(example, row["messages"], opening, row["source"])
 
 
 def _example(part: str, parent_id: str, group_id: str) -> Row:

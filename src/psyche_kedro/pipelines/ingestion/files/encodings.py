@@ -22,7 +22,7 @@ _MIN_COMMON = 0.1
 """Share of common characters below which a guessed encoding is a wrong one."""
 _MAX_LOST = 0.001
 REPLACEMENT = "\ufffd"
-COMMON = frozenset(
+_COMMON = frozenset(
     "的一是不了在人有我他这这個们們中来來上大为為和国國地到以说說时時要就出会會可也"
     "你对對生能而子那得于於着著下自之年过過发發后後作里裡用道行所然家种種事成方多经"
     "經么麼去法学學如都同现現当當没沒动動面起看定天分还還进進好小部其些主样樣理心她"
@@ -81,4 +81,4 @@ def _strict(data: bytes, encoding: str) -> str | None:
 
 def _commonness(text: str) -> float:
     wide = [c for c in text if ord(c) > 0x7F]  # noqa: PLR2004
-    return sum(c in COMMON for c in wide) / max(len(wide), 1)
+    return sum(c in _COMMON for c in wide) / max(len(wide), 1)
