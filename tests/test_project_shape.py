@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 from typing import get_type_hints
 
@@ -211,6 +212,17 @@ def test_selection_reckons_with_the_groups_that_training_makes(env):
     chapters = loader["parameters"]
     foreseen = chapters["selection"]["difficulty"]["group_size"]
     assert foreseen == chapters["training"]["grpo"]["group_size"]
+
+
+def test_no_node_calls_its_parameters_otherwise_than_params():
+    assert not [n.name for n in NODES if "parameters" in signature(n.func).parameters]
+
+
+def test_one_way_to_cite_and_to_log():
+    texts = {p: p.read_text() for p in (ROOT / "src").rglob("*.py")}
+    other = re.compile(r"\bSections? \d|^(?!_LOG)\w+ = logging.getLogger", re.MULTILINE)
+    outside = {p for p in texts if "offline" not in p.parts}
+    assert not [str(p) for p in outside if other.search(texts[p])]
 
 
 def test_no_room_is_called_utils():

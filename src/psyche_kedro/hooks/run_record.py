@@ -14,7 +14,7 @@ from kedro.pipeline import Pipeline
 
 from psyche_kedro.prompts import Prompt, Words
 
-MLFLOW_VALUE_CHARS = 500
+_MLFLOW_VALUE_CHARS = 500
 PROMPTS = "params:prompts."
 CARDS = "params:benchmarks"
 
@@ -126,7 +126,7 @@ def _flatten(prefix: str, value: Any, flat: dict[str, str]) -> None:
         for key, inner in value.items():
             _flatten(f"{prefix}.{key}", inner, flat)
     else:
-        flat[prefix] = str(value)[:MLFLOW_VALUE_CHARS]
+        flat[prefix] = str(value)[:_MLFLOW_VALUE_CHARS]
 
 
 def _prompt_digests(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:

@@ -50,7 +50,7 @@ def _documents_and_questions() -> list[Node]:
             nodes.clean_documents,
             inputs={
                 "documents": "documents",
-                "parameters": "params:cleaning.pages",
+                "params": "params:cleaning.pages",
             },
             outputs=["clean_documents", "rejected_pages", "removed_text"],
             name="clean_documents",
@@ -78,7 +78,7 @@ def _posts() -> list[Node]:
                 "posts": "posts",
                 "deidentification_prompt": "params:prompts.deidentification",
                 "privacy_model": "optional_tools",
-                "parameters": "params:cleaning.posts",
+                "params": "params:cleaning.posts",
                 "replies_parameters": "params:cleaning.replies",
             },
             outputs=["clean_posts", "rejected_posts"],
@@ -88,7 +88,7 @@ def _posts() -> list[Node]:
             nodes.sample_masked_posts,
             inputs={
                 "clean_posts": "clean_posts",
-                "parameters": "params:cleaning.posts",
+                "params": "params:cleaning.posts",
             },
             outputs="masked_posts_sample",
             name="sample_masked_posts",
@@ -100,7 +100,7 @@ def _posts() -> list[Node]:
                 "usefulness_prompt": "params:prompts.usefulness",
                 "judge_model": "judge_model",
                 "guard_model": "optional_tools",
-                "parameters": "params:cleaning.replies",
+                "params": "params:cleaning.replies",
             },
             outputs=["useful_posts", "rejected_replies"],
             name="judge_replies",
@@ -115,7 +115,7 @@ def _public_sets() -> list[Node]:
             inputs={
                 "public_samples": "public_samples",
                 "public_questions": "public_questions",
-                "parameters": "params:cleaning.posts",
+                "params": "params:cleaning.posts",
             },
             outputs=[
                 "clean_public_samples",

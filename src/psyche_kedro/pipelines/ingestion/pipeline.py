@@ -43,7 +43,7 @@ def _sources() -> list[Node]:
                 "textbook_files": "raw_files",
                 "ocr_model": "optional_tools",
                 "page_store": "optional_tools",
-                "parameters": "params:ingestion.textbooks",
+                "params": "params:ingestion.textbooks",
             },
             outputs=["documents", "unreadable_textbooks", "textbook_inventory"],
             name="read_textbooks",

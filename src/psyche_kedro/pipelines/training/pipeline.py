@@ -26,7 +26,7 @@ ACCOUNT = (
 
 
 def create_pipeline() -> Pipeline:
-    """Return Section 2.5."""
+    """Return §2.5."""
     return Pipeline([*_start(), *_stages(), account_node("training", ACCOUNT)])
 
 
@@ -37,7 +37,7 @@ def _start() -> list[Node]:
             inputs={
                 "sft_set": "sft_set",
                 "grpo_set": "grpo_set",
-                "parameters": "params:training.base_model",
+                "params": "params:training.base_model",
             },
             outputs="base_model",
             name="make_base_model",
@@ -47,7 +47,7 @@ def _start() -> list[Node]:
             inputs={
                 "sft_set": "sft_set",
                 "base_model": "base_model",
-                "parameters": "params:training.sft",
+                "params": "params:training.sft",
             },
             outputs=["sft_examples", "long_sft_examples"],
             name="drop_long_sft_examples",
@@ -57,7 +57,7 @@ def _start() -> list[Node]:
             inputs={
                 "grpo_set": "grpo_set",
                 "base_model": "base_model",
-                "parameters": "params:training.grpo",
+                "params": "params:training.grpo",
             },
             outputs=["grpo_examples", "long_grpo_examples"],
             name="drop_long_grpo_examples",
@@ -72,7 +72,7 @@ def _stages() -> list[Node]:
             inputs={
                 "base_model": "base_model",
                 "sft_examples": "sft_examples",
-                "parameters": "params:training.sft",
+                "params": "params:training.sft",
             },
             outputs=["sft_model", "sft_log"],
             name="train_sft",
@@ -82,7 +82,7 @@ def _stages() -> list[Node]:
             inputs={
                 "sft_model": "sft_model",
                 "grpo_examples": "grpo_examples",
-                "parameters": "params:training.grpo",
+                "params": "params:training.grpo",
                 "reward": "params:training.reward",
             },
             outputs=["grpo_model", "grpo_log"],

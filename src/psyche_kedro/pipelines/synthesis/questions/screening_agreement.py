@@ -21,7 +21,7 @@ from psyche_kedro.pipelines.synthesis.questions.screening import (
 )
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.questions import read_options
-from psyche_kedro.review.agreement import krippendorff_alpha
+from psyche_kedro.review.krippendorff import krippendorff_alpha
 
 
 class Agreement(NamedTuple):
