@@ -84,7 +84,7 @@ def split_thought(text: str) -> Thought | None:
         ``None`` unless the text is one ``<think>…</think>`` at the start, with
         something in it and something after it.
 
-    Source: Section 2.5 (format reward).
+    Source: §2.5 (format reward).
 
     >>> split_thought("<think>题干问的是定义。</think>答案：A")
     Thought(reasoning='题干问的是定义。', answer='答案：A')
@@ -129,7 +129,7 @@ def read_choice(
     return UNREAD
 
 
-def read_answer(text: str, question: Mapping[str, Any]) -> Choice:
+def read_choice_of(text: str, question: Mapping[str, Any]) -> Choice:
     """Return the final choice that ``text`` makes among the options of a question.
 
     Args:

@@ -14,7 +14,7 @@ from kedro.validation.exceptions import ParameterValidationError
 
 from psyche_kedro.errors import PsycheError
 
-MENDABLE = (PsycheError, DatasetError, ParameterValidationError)
+_MENDABLE = (PsycheError, DatasetError, ParameterValidationError)
 
 # How Kedro 1.7 words a parameter that its model refused: pydantic's report, as text.
 _PARAMETER = re.compile(
@@ -33,7 +33,7 @@ def in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except MENDABLE as error:
+        except _MENDABLE as error:
             raise click.ClickException(_sentence(error)) from error
         except KeyError as error:
             # Kedro has no class of its own for credentials that are nowhere.

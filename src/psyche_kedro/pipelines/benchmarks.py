@@ -240,7 +240,7 @@ class JudgedExam(_Exam):
 
     protocols: dict[JudgedProtocol, str] = Field(min_length=1)
     metrics: dict[str, str] = Field(min_length=1)
-    """Dimensions of ``evaluation.judging``, each with its column."""
+    """Dimensions, as the prompts' ``words.yml`` names them, each with its column."""
 
 
 Exam = ChoiceExam | OpenExam | JudgedExam

@@ -17,11 +17,11 @@ from psyche_kedro.pipelines.benchmarks import (
     Questions,
     conversation_flags,
 )
-from psyche_kedro.pipelines.ingestion.banks.question_banks import bank_records
-from psyche_kedro.pipelines.ingestion.banks.questions import (
+from psyche_kedro.pipelines.ingestion.banks.fields import (
     looks_like_question,
     parse_question,
 )
+from psyche_kedro.pipelines.ingestion.banks.question_banks import bank_records
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_bytes
 from psyche_kedro.pipelines.ingestion.posts import (
     Message,

@@ -1,4 +1,4 @@
-"""Sections 2.2 and 2.3: questions, verified rationales, empathetic dialogues."""
+"""§2.2 and §2.3: questions, verified rationales, empathetic dialogues."""
 
 from kedro.pipeline import Pipeline
 
