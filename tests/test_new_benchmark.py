@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from cards import CARDS
-from psyche_kedro import benchmarks
+from psyche_kedro.pipelines import benchmarks
 from whole_run import ROOT, Run, run_kedro
 
 CARD = dedent(benchmarks.__doc__.partition("::")[2])

@@ -3,7 +3,12 @@ from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 
-from psyche_kedro.datasets import CheckpointDataset, LocalChatModelDataset
+from psyche_kedro.datasets import (
+    BundleDataset,
+    CheckpointDataset,
+    LocalChatModelDataset,
+)
+from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.datasets.checkpoint_dataset import Checkpoint, read_checkpoint
 
 
@@ -67,22 +72,25 @@ def test_a_model_trained_on_test_items_says_so_in_its_name(tmp_path):
 
 
 def test_what_reads_the_chat_model_runs_after_what_writes_the_checkpoint(tmp_path):
-    """Transcoding makes the graph's edge: a free input would let Kedro ask first."""
+    """One entry makes the graph's edge: a free input would let Kedro ask first."""
     target = str(tmp_path / "model")
     CheckpointDataset(filepath=target).save(checkpoint(tmp_path, "old"))
-    catalog = DataCatalog(
-        {
-            "model@checkpoint": CheckpointDataset(filepath=target),
-            "model@chat": LocalChatModelDataset(
-                filepath=target, store=str(tmp_path / "replies.sqlite")
-            ),
-            "name": MemoryDataset(),
-        }
+    chat = {
+        "type": LocalChatModelDataset,
+        "filepath": target,
+        "store": str(tmp_path / "replies.sqlite"),
+    }
+    model = BundleDataset(
+        writes="checkpoint",
+        parts={
+            "checkpoint": {"type": CheckpointDataset, "filepath": target},
+            "chat": chat,
+        },
     )
-    ask = Node(lambda model: model.name, "model@chat", "name", name="a_ask")
-    train = Node(
-        lambda: checkpoint(tmp_path, "new"), None, "model@checkpoint", name="b_train"
-    )
+    catalog = DataCatalog({"model": model, "name": MemoryDataset()})
+    name = taking(lambda model: model.name, model="chat")
+    ask = Node(name, {"model": "model"}, "name", name="a_ask")
+    train = Node(lambda: checkpoint(tmp_path, "new"), None, "model", name="b_train")
     pipeline = Pipeline([ask, train])
     assert [node.name for node in pipeline.nodes] == ["b_train", "a_ask"]
     outputs = SequentialRunner().run(pipeline, catalog)

@@ -14,7 +14,7 @@ from kedro.pipeline import Pipeline
 
 from psyche_kedro.prompts import Prompt, Words
 
-MLFLOW_VALUE_CHARS = 500
+_MLFLOW_VALUE_CHARS = 500
 PROMPTS = "params:prompts."
 CARDS = "params:benchmarks"
 
@@ -62,8 +62,7 @@ class RunRecord:
 
         if mlflow.active_run() is None or not isinstance(data, pl.DataFrame):
             return
-        # MLflow takes no @ in a name; of a dataset's views only one is written.
-        mlflow.log_metric(f"rows.{dataset_name.partition('@')[0]}", data.height)
+        mlflow.log_metric(f"rows.{dataset_name}", data.height)
         if dataset_name == "scores":
             mlflow.log_metrics(_score_metrics(data))
 
@@ -126,7 +125,7 @@ def _flatten(prefix: str, value: Any, flat: dict[str, str]) -> None:
         for key, inner in value.items():
             _flatten(f"{prefix}.{key}", inner, flat)
     else:
-        flat[prefix] = str(value)[:MLFLOW_VALUE_CHARS]
+        flat[prefix] = str(value)[:_MLFLOW_VALUE_CHARS]
 
 
 def _prompt_digests(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:

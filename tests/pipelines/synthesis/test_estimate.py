@@ -147,7 +147,12 @@ def run_chapter(given: dict[str, Any], store: ReplyStore, temperature: float) ->
         if name.startswith("params:prompts.")
     }
     typed = {f"params:synthesis.{k}": t(**SETTINGS[k]) for k, t in TYPED.items()}
-    known = {"review_files": [], "params:prices": {}, "estimate_basis": {}}
+    known = {
+        "raw_files": {"reviews": []},
+        "rationale_models": {"teacher": models["teacher_model"]},
+        "params:prices": {},
+        "params:estimate_basis": Basis(),
+    }
     tables = given | models | free | typed | known
     for node in pipeline.nodes:  # in the order they can run; a runner forgets tables
         tables |= node.run({name: tables[name] for name in node.inputs})

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome
 
-SAFETY = re.compile(r"Safety:\s*(Safe|Controversial|Unsafe)", re.IGNORECASE)
-CATEGORIES = re.compile(r"Categories:\s*(.+)", re.IGNORECASE)
-HARMLESS = frozenset({"safe", "controversial"})
+_SAFETY = re.compile(r"Safety:\s*(Safe|Controversial|Unsafe)", re.IGNORECASE)
+_CATEGORIES = re.compile(r"Categories:\s*(.+)", re.IGNORECASE)
+_HARMLESS = frozenset({"safe", "controversial"})
 """Controversial is what a person discloses; unsafe is what a reply must not say."""
 
 
@@ -36,11 +36,11 @@ def guard_reason(outcome: Outcome) -> str | None:
     """
     if isinstance(outcome, Failure):
         return "needs_review"
-    safety = SAFETY.search(outcome.text)
+    safety = _SAFETY.search(outcome.text)
     if safety is None:
         return "needs_review"
-    if safety[1].lower() in HARMLESS:
+    if safety[1].lower() in _HARMLESS:
         return None
-    named = CATEGORIES.search(outcome.text)
+    named = _CATEGORIES.search(outcome.text)
     words = re.findall(r"[a-z]+", named[1].lower()) if named else []
     return f"harm:{'_'.join(words) or 'unsafe'}"

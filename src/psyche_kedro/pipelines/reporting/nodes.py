@@ -1,6 +1,6 @@
 """A run is summed up: the funnel, the rejections, the writers, the report.
 
-The chapter reads what each chapter before it says of itself (``…_account@report``: its
+The chapter reads what each chapter before it says of itself (``…_account``: its
 account, its summaries, its logs, its scores), the calls that models needed, and what
 the paper prints; no table of the corpus. A chapter that has not run has an empty
 account, and the report says so.
@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.benchmarks import Benchmarks
+from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.reporting import figures
 from psyche_kedro.pipelines.reporting.funnel import (
     funnel_rows,

@@ -58,6 +58,14 @@ def first_object(outcome: Outcome) -> dict[str, Any]:
     return objects[0] if objects else {}
 
 
+def as_index(said: Any, n: int) -> int | None:
+    """Return a judge's 1-based index as 0-based; ``None`` unless it is in ``1 … n``."""
+    text = str(said).strip()
+    if isinstance(said, bool) or not text.isdecimal() or not 1 <= int(text) <= n:
+        return None
+    return int(text) - 1
+
+
 def is_refusal(text: str) -> bool:
     """Return whether a reply begins by declining what was asked."""
     return bool(_REFUSAL.search(text.strip()[:_OPENING]))

@@ -14,9 +14,9 @@ from psyche_kedro.pipelines.ingestion.files.encodings import decode
 
 Record = Mapping[str, Any]
 Located = tuple[str, Record]
-HEADER_SEARCH_ROWS = 20
-MIN_HEADER_CELLS = 2
-HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
+_HEADER_SEARCH_ROWS = 20
+_MIN_HEADER_CELLS = 2
+_HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def read_json(data: bytes) -> list[tuple[str, Any]]:
@@ -48,7 +48,7 @@ def read_json(data: bytes) -> list[tuple[str, Any]]:
 def _loads(text: str) -> Any:
     # NaN is what pandas writes for a missing value.
     value = json.loads(text, parse_constant=lambda _: None)
-    return _whole(value) if HALF_CHARACTER.search(text) else value
+    return _whole(value) if _HALF_CHARACTER.search(text) else value
 
 
 def _whole(value: Any) -> Any:
@@ -76,7 +76,7 @@ def _items(value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f"{key} {n}", item) for n, item in enumerate(items, 1))
 
 
-ENVELOPES = ("data", "rows", "records", "list", "items", "questions", "题目", "试题")
+_ENVELOPES = ("data", "rows", "records", "list", "items", "questions", "题目", "试题")
 
 
 def _record_lists(value: Any) -> dict[str, list[Any]]:
@@ -84,7 +84,7 @@ def _record_lists(value: Any) -> dict[str, list[Any]]:
         return {}
     return {
         key: value[key]
-        for key in ENVELOPES
+        for key in _ENVELOPES
         if isinstance(value.get(key), list)
         and all(isinstance(item, dict) for item in value[key])
     }
@@ -189,8 +189,8 @@ def table_records(
     if index is None:
         raise UnreadableSource(
             "no_header",
-            f"None of the first {HEADER_SEARCH_ROWS} rows names at least "
-            f"{MIN_HEADER_CELLS} known columns such as 题目 and 答案: add a header.",
+            f"None of the first {_HEADER_SEARCH_ROWS} rows names at least "
+            f"{_MIN_HEADER_CELLS} known columns such as 题目 and 答案: add a header.",
         )
     header = _spread_options(cells[index])
     body = enumerate(cells[index + 1 :], index + 2)
@@ -220,8 +220,8 @@ def header_row(
     cells: Sequence[Sequence[str]], name_of: Callable[[str], str | None]
 ) -> int | None:
     """Return the index of the first row with at least two known names, or None."""
-    for index, row in enumerate(cells[:HEADER_SEARCH_ROWS]):
-        if sum(name_of(cell) is not None for cell in row) >= MIN_HEADER_CELLS:
+    for index, row in enumerate(cells[:_HEADER_SEARCH_ROWS]):
+        if sum(name_of(cell) is not None for cell in row) >= _MIN_HEADER_CELLS:
             return index
     return None
 

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from cards import CARDS
 from prompt_set import WORDS
-from psyche_kedro import benchmarks
-from psyche_kedro.benchmarks import Benchmarks
+from psyche_kedro.pipelines import benchmarks
+from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.evaluation.protocols import PROTOCOLS
 from psyche_kedro.pipelines.evaluation.scoring import METRICS
 from whole_run import ROOT
