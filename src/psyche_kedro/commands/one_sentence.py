@@ -65,9 +65,12 @@ def _sentence(error: Exception) -> str:
     return f"Parameter {'; '.join(said)} (see {', '.join(places)})."
 
 
+_PLACES = {"benchmarks": "conf/base/benchmarks/{}.yml", "prompts": "conf/base/prompts"}
+"""Parameters that are files of their own."""
+
+
 def _place(name: str) -> str:
-    """Return where a parameter stands; prompts and cards are files of their own."""
+    """Return where a parameter stands."""
     kind, _, within = name.partition(".")
-    if kind == "benchmarks":
-        return f"conf/base/benchmarks/{within.partition('.')[0]}.yml"
-    return "conf/base/prompts" if kind == "prompts" else "conf/base/parameters"
+    place = _PLACES.get(kind, "conf/base/parameters")
+    return place.format(within.partition(".")[0])

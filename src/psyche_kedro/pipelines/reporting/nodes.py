@@ -96,7 +96,6 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         params: ``reporting``.
         difficulty: ``selection.difficulty``: the rule's name and the size of a group.
     """
-    told = synthesis | selection | {"model_calls": model_calls}
     findings = Findings(
         accounts=accounts,
         missing=missing_chapters(accounts),
@@ -105,7 +104,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         writers=writers,
         scores=evaluation["scores"],
         exams=evaluation["exam_summary"],
-        summaries=Summaries(**{name: told[name] for name in Summaries._fields}),
+        summaries=_summaries(synthesis | selection | {"model_calls": model_calls}),
         difficulty=difficulty,
         toys=_toys(training["trained_models"], params.toy_below),
         trained_models=training["trained_models"],
@@ -113,6 +112,10 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         benchmarks=benchmarks,
     )
     return render_report(findings)
+
+
+def _summaries(told: Told) -> Summaries:
+    return Summaries(**{name: told[name] for name in Summaries._fields})
 
 
 def _toys(models: pl.DataFrame, below: int) -> list[str]:
