@@ -59,6 +59,12 @@ def _surnames() -> _Surnames:
     return _Surnames(f"(?:{doubles}|[{sure}])", f"(?:{doubles}|[{sure}{doubtful}])")
 
 
+_CLAUSE = "[^\u4e00-\u9fff]|" + (
+    "[上今昨前说是在也和跟有总就都不很把被对要会又每为天最得住去从给已经]"
+)
+"""What may follow a name of any length."""
+
+
 @cache
 def name_rules() -> dict[str, re.Pattern[str]]:
     """Return what gives a name away, its group ``v``, by an example of it."""
@@ -66,10 +72,6 @@ def name_rules() -> dict[str, re.Pattern[str]]:
     characters = "".join(word_list("given_names.txt"))
     given = f"(?:(?![{NO_NAME}]){_H})"
     end = r"(?=[，。,.!！?？、；;：:\s（(）)…\[”\"]|$)"
-    clause = (
-        "[^\u4e00-\u9fff]"
-        "|[上今昨前说是在也和跟有总就都不很把被对要会又每为天最得住去从给已经]"
-    )
     rules = {
         "大家好，我叫<李婷>，二十岁": rf"(?:我叫|名叫|叫做|名字是|名字叫|本名|真名|我是"
         rf"|全名|署名)"
@@ -96,7 +98,7 @@ def name_rules() -> dict[str, re.Pattern[str]]:
         "同事<Tony>走了": rf"(?:{KIN}|{MORE_KIN}|我叫|名叫|叫我)"
         rf"(?P<v>[A-Z][a-z]{{2,11}})(?![A-Za-z])",
         "<阿May>说": r"(?P<v>阿[A-Z][a-z]{1,8})(?![A-Za-z])",
-        "男友<陈浩然>又迟到": rf"(?:{KIN})(?P<v>{sure}{given}{{1,2}}?)(?={clause})",
+        "男友<陈浩然>又迟到": rf"(?:{KIN})(?P<v>{sure}{given}{{1,2}}?)(?={_CLAUSE})",
         "老师姓<李>，": rf"(?<![百同老尊贵复])姓(?P<v>{surname})(?:(?![名氏])"
         rf"(?<=[师生他她我人都]姓.)|{end})",
         "<王建国>同学": rf"(?<!{_H})(?P<v>{sure}{given}{{1,2}})(?=（化名）|\(化名\)"
