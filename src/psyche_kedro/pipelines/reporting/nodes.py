@@ -86,7 +86,6 @@ def write_report(  # noqa: PLR0913 - the node's inputs
     the logs and what was trained, of ``evaluation`` the scores and the exams they are
     of; ``benchmarks`` say which exams there are and what the paper prints of them.
     """
-    told = synthesis | selection | {"model_calls": model_calls}
     findings = Findings(
         accounts=accounts,
         missing=missing_chapters(accounts),
@@ -95,7 +94,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         writers=writers,
         scores=evaluation["scores"],
         exams=evaluation["exam_summary"],
-        summaries=Summaries(**{name: told[name] for name in Summaries._fields}),
+        summaries=_summaries(synthesis | selection | {"model_calls": model_calls}),
         difficulty=difficulty,
         toys=_toys(training["trained_models"], params.toy_below),
         trained_models=training["trained_models"],
@@ -103,6 +102,10 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         benchmarks=benchmarks,
     )
     return render_report(findings)
+
+
+def _summaries(told: Told) -> Summaries:
+    return Summaries(**{name: told[name] for name in Summaries._fields})
 
 
 def _toys(models: pl.DataFrame, below: int) -> list[str]:
