@@ -82,19 +82,9 @@ def write_report(  # noqa: PLR0913 - the node's inputs
 ) -> Report:
     """Return the report: one self-contained page, in Markdown, and for the terminal.
 
-    Args:
-        accounts: What became of every row.
-        funnel: Rows per stage.
-        rejections: Rows dropped per node and reason.
-        writers: Rows per table, model and prompt.
-        model_calls: What the models were asked.
-        synthesis: Summaries of the chapter.
-        selection: Summaries of the chapter.
-        training: Logs of both stages, and what was trained.
-        evaluation: Every score, and the exams they are of.
-        benchmarks: The cards: which exams there are, and what the paper prints of them.
-        params: ``reporting``.
-        difficulty: ``selection.difficulty``: the rule's name and the size of a group.
+    Of ``synthesis`` and ``selection`` it takes the chapter's summaries, of ``training``
+    the logs and what was trained, of ``evaluation`` the scores and the exams they are
+    of; ``benchmarks`` say which exams there are and what the paper prints of them.
     """
     findings = Findings(
         accounts=accounts,

@@ -395,20 +395,10 @@ def find_repeated_examples(  # noqa: PLR0913 - the parts of both sets
     """Return the candidates of both sets that give way to a twin.
 
     Only what may enter a set can be a twin: a row that holds a benchmark item, makes no
-    example, or is of a part that the variant leaves out, displaces none.
-
-    Args:
-        challenging: D_pc.
-        non_challenging: D_pr.
-        held_out_questions: Of D_p; their twins stay out with them.
-        exam_questions: D_cp.
-        empathetic_dialogues: D_em.
-        useful_posts: The posts that D_em retells.
-        clean_public_samples: D_ps.
-        contamination_hits: Rows named here enter no set, unless ``drop_hits`` is off.
-        deduplication: ``synthesis.deduplication``.
-        params: ``selection.sets``.
-        decontamination: ``selection.decontamination``.
+    example, or is of a part that the variant leaves out, displaces none. Rows of
+    ``contamination_hits`` enter no set, unless ``drop_hits`` is off; twins of
+    ``held_out_questions`` stay out with them. A dialogue is compared by the post of
+    ``useful_posts`` that it retells.
 
     Returns:
         ``RepeatedExamples``.
