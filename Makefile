@@ -9,7 +9,7 @@ demo: $(INSTALLED)        ## the whole chain on the bundled sample, no key, no n
 	$(BIN)/kedro run
 
 test: $(INSTALLED)        ## the tests, the whole chain included
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 test-slow: $(INSTALLED)   ## the tests that take minutes: ten kills, thousands of faults
 	$(BIN)/python -m pytest -m slow

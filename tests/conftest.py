@@ -1,7 +1,7 @@
 """What several test modules share: one run of the whole chain on the sample."""
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -12,6 +12,16 @@ from whole_run import Run, run_kedro
 # A busy machine is no failure.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+WHOLE_CHAIN = {
+    "test_by_yaml_alone.py",
+    "test_demo.py",
+    "test_kill.py",
+    "test_notebooks.py",
+    "test_tables.py",
+}
+"""Modules that share one run of the chain, and so one worker."""
 
 
 @pytest.fixture(scope="session")
@@ -28,15 +38,31 @@ def store(tmp_path: Path) -> ReplyStore:
     return ReplyStore(tmp_path / "replies.sqlite")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Let tests that share a fixture share a worker, those of the whole chain first.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests of the whole chain first: they take longest."""
+    items.sort(key=lambda item: _module(item.nodeid) not in WHOLE_CHAIN)
+    strangers = {
+        _module(item.nodeid)
+        for item in items
+        if "demo" in getattr(item, "fixturenames", ())
+    } - WHOLE_CHAIN
+    assert not strangers, f"{strangers} would run the chain again: name them here"
 
-    As a wrapper: xdist, which may be called first, puts the group into a test's name.
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let tests that share a fixture share a worker.
+
+    xdist 3.8 has a mark for it that pytest 9.2's node ids leave without effect.
     """
-    items.sort(key=lambda item: "demo" not in item.fixturenames)
-    for item in items:
-        module = item.nodeid.split("::")[0]
-        group = "demo" if "demo" in item.fixturenames else module
-        item.add_marker(pytest.mark.xdist_group(group))
-    yield
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Shared(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = _module(nodeid)
+            return "the whole chain" if module in WHOLE_CHAIN else module
+
+    return Shared(config, log)
+
+
+def _module(nodeid: str) -> str:
+    return Path(nodeid.split("::", maxsplit=1)[0]).name
