@@ -10,6 +10,8 @@ from psyche_kedro.datasets import (
 )
 from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.datasets.checkpoint_dataset import Checkpoint, read_checkpoint
+from psyche_kedro.errors import ConfigurationError
+from psyche_kedro.hooks.configuration_check import ConfigurationCheck
 
 
 def checkpoint(tmp_path, text="weights"):
@@ -95,3 +97,26 @@ def test_what_reads_the_chat_model_runs_after_what_writes_the_checkpoint(tmp_pat
     assert [node.name for node in pipeline.nodes] == ["b_train", "a_ask"]
     outputs = SequentialRunner().run(pipeline, catalog)
     assert outputs.get("name", catalog["name"]).load() == "model@digest-of-ne"
+
+
+def test_training_stops_before_its_first_node_without_a_model_and_evaluation_not(
+    tmp_path,
+):
+    folder, store = str(tmp_path / "sft_model"), str(tmp_path / "replies.sqlite")
+    chat = {"filepath": folder, "store": store, "required": False}
+    parts = {
+        "checkpoint": {"type": CheckpointDataset, "filepath": folder},
+        "chat": {"type": LocalChatModelDataset, **chat},
+    }
+    entry = BundleDataset(writes="checkpoint", parts=parts)
+    catalog = DataCatalog({"sft_model": entry})
+    check = ConfigurationCheck().before_pipeline_run
+    check(Pipeline([taker("chat")]), catalog)
+    assert entry.load()["chat"] is None
+    with pytest.raises(ConfigurationError, match=f"There is no model at {folder}"):
+        check(Pipeline([taker("checkpoint")]), catalog)
+
+
+def taker(part):
+    read = taking(lambda model: model, model=part)
+    return Node(read, {"model": "sft_model"}, "read", name=part)

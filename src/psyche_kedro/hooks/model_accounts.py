@@ -11,7 +11,7 @@ from kedro.pipeline.node import Node
 
 from psyche_kedro.llm.accounts import RUN_LEDGER, Tally
 
-BASIS = "params:estimate_basis"
+_BASIS = "params:estimate_basis"
 
 
 class ModelAccounts:
@@ -37,10 +37,10 @@ class ModelAccounts:
         """Begin at zero: a session may run twice in one process."""
         RUN_LEDGER.clear()
         self._counted, self._sums = {}, {}
-        if BASIS in pipeline.inputs() and self._context:
+        if _BASIS in pipeline.inputs() and self._context:
             from psyche_kedro.hooks.estimate_basis import read_basis  # noqa: PLC0415
 
-            catalog[BASIS] = MemoryDataset(read_basis(self._context))
+            catalog[_BASIS] = MemoryDataset(read_basis(self._context))
 
     @hook_impl
     def after_node_run(self, node: Node, catalog: DataCatalog) -> None:

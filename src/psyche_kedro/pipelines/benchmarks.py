@@ -293,6 +293,10 @@ class Benchmarks(RootModel[dict[str, Benchmark]]):
 
     model_config = ConfigDict(frozen=True)
 
+    def __str__(self) -> str:
+        """Return every card with its digest, as MLflow records them."""
+        return ", ".join(f"{name}@{card.digest}" for name, card in self.root.items())
+
     def exam_of(self, item: Mapping[str, Any]) -> Exam | None:
         """Return the exam that an item is of; None where no card tells of it.
 

@@ -190,7 +190,7 @@ def test_a_training_that_nobody_timed_is_given_no_time():
 
 def test_a_trained_model_of_full_size_is_no_toy():
     data = tables(scores=[score(role="grpo", model="grpo_model@1")], model=REAL)
-    full = trained("grpo", params=7_615_616_512)
+    full = trained("grpo", parameters=7_615_616_512)
     data["training"]["trained_models"] = frame(TrainedModels, [full])
     made = write_report(**data, **SETTINGS)
     assert "Toy model" not in made.markdown

@@ -362,10 +362,10 @@ def costs(first: Run, **known: Any) -> pl.DataFrame:
         name: first.tables[name]
         for name in ("chunks", "clean_bank_questions", "useful_posts")
     }
-    fields = basis(first).model_dump(mode="json") | known
+    known_before = basis(first).model_copy(update=known)
     return estimate_costs(
         **given,
-        basis=fields,
+        basis=known_before,
         prices={
             "qwen": {"input": 4, "output": 12, "currency": "CNY", "as_of": "2026-11"}
         },

@@ -43,6 +43,12 @@ _AFTER_PART = "的是在和跟被对把叫给也又就了说有来去让"
 _NO_NAME_AT_ALL = "了想要说会能没吗呢吧怎么"
 _BOOK = re.compile("(?:老师|先生|女士|教授|博士)?(?:写|著)?的?《")
 
+_END = r"(?=[，。,.!！?？、；;：:\s（(）)…\[”\"]|$)"
+_NEXT = (
+    "[^\u4e00-\u9fff]"
+    "|[上今昨前说是在也和跟有总就都不很把被对要会又每为天最得住去从给已经]"
+)
+
 
 class _Surnames(NamedTuple):
     """Family names as alternatives of a regular expression."""
@@ -59,27 +65,20 @@ def _surnames() -> _Surnames:
     return _Surnames(f"(?:{doubles}|[{sure}])", f"(?:{doubles}|[{sure}{doubtful}])")
 
 
-_CLAUSE = "[^\u4e00-\u9fff]|" + (
-    "[上今昨前说是在也和跟有总就都不很把被对要会又每为天最得住去从给已经]"
-)
-"""What may follow a name of any length."""
-
-
 @cache
 def name_rules() -> dict[str, re.Pattern[str]]:
     """Return what gives a name away, its group ``v``, by an example of it."""
     sure, surname = _surnames()
     characters = "".join(word_list("given_names.txt"))
     given = f"(?:(?![{NO_NAME}]){_H})"
-    end = r"(?=[，。,.!！?？、；;：:\s（(）)…\[”\"]|$)"
     rules = {
         "大家好，我叫<李婷>，二十岁": rf"(?:我叫|名叫|叫做|名字是|名字叫|本名|真名|我是"
         rf"|全名|署名)"
-        rf"(?P<v>{surname}{given}{{1,2}})(?<!人){end}",
+        rf"(?P<v>{surname}{given}{{1,2}})(?<!人){_END}",
         "我前夫叫<欧阳建国>": rf"(?:{KIN}|[他她我人]|名字)叫"
         rf"(?P<v>{sure}{given}{{1,2}})",
         "大家都叫我<阿依古丽>，": rf"(?:我叫|名叫|名字叫|[叫喊]我)(?P<v>"
-        rf"(?![{NO_NAME}])[\u4e00-\u9fff·]{{2,6}}|[A-Z][a-z]{{1,12}}){end}",
+        rf"(?![{NO_NAME}])[\u4e00-\u9fff·]{{2,6}}|[A-Z][a-z]{{1,12}}){_END}",
         "邻居<陈素芬>阿姨来过": rf"(?:(?<!{_H})|"
         rf"(?<=[找跟和问被叫是喊给对让向请由与等的位谢])|领导|医生|老师|上司|邻居|班主任|今天|昨天"
         rf"|刚才|今早|后来|我们|他们|那个)(?!谢谢|祝|(?<=谢)谢|[{NO_TITLED}])(?P<v>{sure}{given}{{0,2}}?)(?:{TITLES})(?![生们资])",
@@ -98,9 +97,9 @@ def name_rules() -> dict[str, re.Pattern[str]]:
         "同事<Tony>走了": rf"(?:{KIN}|{MORE_KIN}|我叫|名叫|叫我)"
         rf"(?P<v>[A-Z][a-z]{{2,11}})(?![A-Za-z])",
         "<阿May>说": r"(?P<v>阿[A-Z][a-z]{1,8})(?![A-Za-z])",
-        "男友<陈浩然>又迟到": rf"(?:{KIN})(?P<v>{sure}{given}{{1,2}}?)(?={_CLAUSE})",
+        "男友<陈浩然>又迟到": rf"(?:{KIN})(?P<v>{sure}{given}{{1,2}}?)(?={_NEXT})",
         "老师姓<李>，": rf"(?<![百同老尊贵复])姓(?P<v>{surname})(?:(?![名氏])"
-        rf"(?<=[师生他她我人都]姓.)|{end})",
+        rf"(?<=[师生他她我人都]姓.)|{_END})",
         "<王建国>同学": rf"(?<!{_H})(?P<v>{sure}{given}{{1,2}})(?=（化名）|\(化名\)"
         rf"|同学|这个人|说[他她])",
         "<小雅>说没事": rf"(?:(?<!{_H})|闺蜜|室友|女儿|儿子|同事|朋友|男友|女友|前任"
