@@ -1,5 +1,6 @@
 """What several test modules share: one run of the whole chain on the sample."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -27,11 +28,15 @@ def store(tmp_path: Path) -> ReplyStore:
     return ReplyStore(tmp_path / "replies.sqlite")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let tests that share a fixture share a worker, those of the whole chain first."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Let tests that share a fixture share a worker, those of the whole chain first.
+
+    As a wrapper: xdist, which may be called first, puts the group into a test's name.
+    """
     items.sort(key=lambda item: "demo" not in item.fixturenames)
     for item in items:
         module = item.nodeid.split("::")[0]
         group = "demo" if "demo" in item.fixturenames else module
         item.add_marker(pytest.mark.xdist_group(group))
+    yield
