@@ -273,7 +273,7 @@ def test_models_sit_the_exams(
         "Answer: B",
     )
     predictions = evaluation.answer_benchmarks(
-        exam_papers=papers, models={"model": model}, params=params
+        exam_papers=papers, models={"model": model}, params=protocols
     )
     read = dict(predictions.select("protocol", "prediction").rows())
     assert read == {
