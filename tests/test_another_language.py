@@ -254,7 +254,7 @@ def test_models_sit_the_exams(
 ) -> None:
     options = [{"label": k, "text": v} for k, v in zip("ABCD", TEXTS, strict=True)]
     choice = {"cell": "knowledge_single", "benchmark": "cpsyexam", "options": options}
-    params = ProtocolParameters(**params["evaluation"]["protocols"])
+    protocols = ProtocolParameters(**params["evaluation"]["protocols"])
     papers = evaluation.write_exam_papers(
         benchmark_items=items(
             item(STEM, gold="B", **choice),
@@ -262,7 +262,7 @@ def test_models_sit_the_exams(
             counselling_case("I cannot sleep."),
         ),
         exemplars=items(item("Other ( ).", gold="C", split="exemplar", **choice)),
-        params=params,
+        params=protocols,
         limit=LimitParameters(per_cell=None, seed=1),
         benchmarks=Benchmarks.model_validate(params["benchmarks"]),
         **{name: prompts[name] for name in OF_EXAMS},
@@ -273,7 +273,7 @@ def test_models_sit_the_exams(
         "Answer: B",
     )
     predictions = evaluation.answer_benchmarks(
-        exam_papers=papers, models={"model": model}, params=params
+        exam_papers=papers, models={"model": model}, params=protocols
     )
     read = dict(predictions.select("protocol", "prediction").rows())
     assert read == {

@@ -137,7 +137,7 @@ def read_choice_of(text: str, question: Mapping[str, Any]) -> Choice:
         question: A row with ``options``.
 
     >>> options = [{"label": "A", "text": "焦虑"}, {"label": "B", "text": "抑郁"}]
-    >>> read_answer("应诊断为抑郁", {"options": options})
+    >>> read_choice_of("应诊断为抑郁", {"options": options})
     Choice(labels=frozenset({'B'}), rule='text')
     """
     texts = option_texts(question)
