@@ -60,7 +60,7 @@ class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
         if self._required and not self._files():
             raise DatasetError(
                 f"{self._path} holds no file: put at least one there, or set "
-                "`required: false` on its catalog entry to go on without."
+                "`required: false` where the catalog names it to go on without."
             )
 
     def save(self, data: None) -> NoReturn:
