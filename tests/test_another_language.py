@@ -56,7 +56,7 @@ SOUND = (
 
 
 @pytest.fixture(scope="module")
-def params(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def configured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the project's configuration says once it has an English folder."""
     conf = tmp_path_factory.mktemp("english") / "conf"
     shutil.copytree(ROOT / "conf", conf)
@@ -69,10 +69,10 @@ def params(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.fixture
-def prompts(params: dict[str, Any]) -> dict[str, Prompt]:
+def prompts(configured: dict[str, Any]) -> dict[str, Prompt]:
     return {
         name: Prompt(**fields)
-        for name, fields in params["prompts"].items()
+        for name, fields in configured["prompts"].items()
         if name not in ("words", "screening_examples")
     }
 
@@ -144,7 +144,7 @@ def test_what_subfields_lack_is_distilled(prompts: dict[str, Prompt]) -> None:
 
 
 def test_questions_are_screened(
-    params: dict[str, Any], prompts: dict[str, Prompt]
+    configured: dict[str, Any], prompts: dict[str, Prompt]
 ) -> None:
     model = says(
         (
@@ -159,7 +159,7 @@ def test_questions_are_screened(
             asked(), question("Bad stem", texts=TEXTS), question("Odd", texts=TEXTS)
         ),
         prompt=prompts["screening"],
-        examples=params["prompts"]["screening_examples"],
+        examples=configured["prompts"]["screening_examples"],
         judge=model,
     )
     assert kept["stem"].to_list() == [STEM]
@@ -168,9 +168,9 @@ def test_questions_are_screened(
 
 
 def test_rationales_are_written_refined_and_chosen(
-    params: dict[str, Any], prompts: dict[str, Prompt]
+    configured: dict[str, Any], prompts: dict[str, Prompt]
 ) -> None:
-    params = RationaleParameters(**params["synthesis"]["rationales"])
+    params = RationaleParameters(**configured["synthesis"]["rationales"])
     pool = reviewed(asked())
     told = {"Improve: ": "First define each term, then compare.", "": SOUND}
     reply = as_json(rationale=SOUND, prediction="B")
@@ -200,9 +200,9 @@ def test_rationales_are_written_refined_and_chosen(
 
 
 def test_a_post_is_retold_and_answered(
-    params: dict[str, Any], prompts: dict[str, Prompt]
+    configured: dict[str, Any], prompts: dict[str, Prompt]
 ) -> None:
-    params = DialogueParameters(**params["synthesis"]["dialogues"])
+    params = DialogueParameters(**configured["synthesis"]["dialogues"])
     source = useful(
         post("I cannot sleep and I do not know what to do.", "Keep a diary of it."),
         post("I am worried about my exams, all day long.", "Make a plan."),
@@ -236,12 +236,14 @@ def test_a_post_is_retold_and_answered(
 # ---- selection and evaluation ----------------------------------------------------
 
 
-def test_students_answer(params: dict[str, Any], prompts: dict[str, Prompt]) -> None:
+def test_students_answer(
+    configured: dict[str, Any], prompts: dict[str, Prompt]
+) -> None:
     answers = answer_as_students(
         reasoning_samples=reviewed(asked()),
         prompt=prompts["student"],
         models={"a": says("Answer: B"), "b": says("The answer is C.")},
-        params=StudentParameters(**params["selection"]["students"]),
+        params=StudentParameters(**configured["selection"]["students"]),
     )
     assert dict(answers.select("student", "outcome").rows()) == {
         "a": "right",
@@ -250,11 +252,11 @@ def test_students_answer(params: dict[str, Any], prompts: dict[str, Prompt]) -> 
 
 
 def test_models_sit_the_exams(
-    params: dict[str, Any], prompts: dict[str, Prompt]
+    configured: dict[str, Any], prompts: dict[str, Prompt]
 ) -> None:
     options = [{"label": k, "text": v} for k, v in zip("ABCD", TEXTS, strict=True)]
     choice = {"cell": "knowledge_single", "benchmark": "cpsyexam", "options": options}
-    protocols = ProtocolParameters(**params["evaluation"]["protocols"])
+    params = ProtocolParameters(**configured["evaluation"]["protocols"])
     papers = evaluation.write_exam_papers(
         benchmark_items=items(
             item(STEM, gold="B", **choice),
@@ -262,9 +264,9 @@ def test_models_sit_the_exams(
             counselling_case("I cannot sleep."),
         ),
         exemplars=items(item("Other ( ).", gold="C", split="exemplar", **choice)),
-        params=protocols,
+        params=params,
         limit=LimitParameters(per_cell=None, seed=1),
-        benchmarks=Benchmarks.model_validate(params["benchmarks"]),
+        benchmarks=Benchmarks.model_validate(configured["benchmarks"]),
         **{name: prompts[name] for name in OF_EXAMS},
     )
     model = says(
@@ -273,7 +275,7 @@ def test_models_sit_the_exams(
         "Answer: B",
     )
     predictions = evaluation.answer_benchmarks(
-        exam_papers=papers, models={"model": model}, params=protocols
+        exam_papers=papers, models={"model": model}, params=params
     )
     read = dict(predictions.select("protocol", "prediction").rows())
     assert read == {
@@ -292,7 +294,7 @@ def test_models_sit_the_exams(
         items(counselling_case("I cannot sleep.")),
         prompt=prompts["counselling_judge"],
         judge=judge,
-        params=JudgingParameters(**params["evaluation"]["judging"]),
+        params=JudgingParameters(**configured["evaluation"]["judging"]),
     )
     assert judged.select("dimension", "score").rows() == [("EmoE", 2.0)]
     request = text_of(judge.requests[0])
@@ -301,7 +303,7 @@ def test_models_sit_the_exams(
 
 
 def test_the_words_of_the_set_are_the_prompts(
-    params: dict[str, Any], prompts: dict[str, Prompt]
+    configured: dict[str, Any], prompts: dict[str, Prompt]
 ) -> None:
-    words = Words(**params["prompts"]["words"])
+    words = Words(**configured["prompts"]["words"])
     assert all(prompt.words == words for prompt in prompts.values())

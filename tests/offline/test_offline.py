@@ -235,7 +235,7 @@ def test_replies_are_the_same_in_another_process():
     names = ["question", "rationale", "empathy", "refinement", "screening"]
     here = [answer(name, temperature=0.7, seed=1) for name in names]
     script = (
-        "import sys, json; sys.path.insert(0, 'tests/offline');"
+        "import sys, json; sys.path[:0] = ['tests', 'tests/offline'];"
         "import test_offline as t;"
         f"print(json.dumps([t.answer(n, temperature=0.7, seed=1) for n in {names}]))"
     )
