@@ -225,6 +225,10 @@ def has_placeholder(said: object) -> bool:
     return isinstance(said, str) and _PLACEHOLDER.fullmatch(said.strip()) is not None
 
 
+SEVERAL_VERDICTS = "several_verdicts"
+"""Reason of a row whose judge gave more than one."""
+
+
 def read_verdicts(text: str) -> list[dict[str, Any]]:
     """Return the different verdicts of a judge's reply: none, one, or several.
 

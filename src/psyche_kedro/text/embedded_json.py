@@ -23,6 +23,8 @@ MOST_LITERAL = 4_000
 """Characters of a piece that is tried as Python's; of a longer one, its parts are."""
 PATIENCE = 30_000
 """Characters in which slips are mended: pieces are tried level by level."""
+_TRY = 100
+"""Characters that a try costs beside its own."""
 
 _MARK = re.compile(r"[\[\]{}\"']")
 _DECODER = json.JSONDecoder(strict=False)
@@ -69,7 +71,7 @@ def find_json(text: str) -> list[Found]:
         piece = text[start:end]
         value = _strict(piece)
         if value is None and len(piece) <= patience:
-            patience -= len(piece)
+            patience -= len(piece) + _TRY
             value = _mended(piece) or _literal(piece)
         if value is not None:
             value = whole_values(value) if HALF_ESCAPED.search(piece) else value

@@ -11,12 +11,12 @@ import fastexcel
 
 from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.ingestion.files.encodings import decode
+from psyche_kedro.text.halves import HALF_ESCAPED, whole_values
 
 Record = Mapping[str, Any]
 Located = tuple[str, Record]
 HEADER_SEARCH_ROWS = 20
 MIN_HEADER_CELLS = 2
-HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def read_json(data: bytes) -> list[tuple[str, Any]]:
@@ -48,21 +48,7 @@ def read_json(data: bytes) -> list[tuple[str, Any]]:
 def _loads(text: str) -> Any:
     # NaN is what pandas writes for a missing value.
     value = json.loads(text, parse_constant=lambda _: None)
-    return _whole(value) if HALF_CHARACTER.search(text) else value
-
-
-def _whole(value: Any) -> Any:
-    """Return ``value`` with U+FFFD for each half of a character.
-
-    A text cut at a length may end in half an emoji, which no table can hold.
-    """
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_whole(item) for item in value]
-    if isinstance(value, dict):
-        return {_whole(key): _whole(item) for key, item in value.items()}
-    return value
+    return whole_values(value) if HALF_ESCAPED.search(text) else value
 
 
 def _items(value: Any) -> Iterator[tuple[str, Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
-from psyche_kedro.pipelines.synthesis.provenance import fault, first_object
+from psyche_kedro.pipelines.synthesis.provenance import fault, verdict_in
 from psyche_kedro.prompts import Prompt, render_question
 
 REASONABLE, UNREASONABLE = "合理", "不合理"
@@ -37,7 +37,7 @@ def screening_request(
 
 def read_verdict(outcome: Outcome) -> Verdict:
     """Return the verdict; a bare ``合理`` counts, as Appendix D asks for it."""
-    said = first_object(outcome)
+    said = verdict_in(outcome)
     text = outcome.text.strip() if isinstance(outcome, Reply) else ""
     word = str(said.get("verdict", text)).strip(" 。.\"'“”")
     if word in {REASONABLE, UNREASONABLE}:
