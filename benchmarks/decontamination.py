@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import polars as pl
+from exam_cards import read_cards
 from sections import put
 
 from psyche_kedro.datasets import SourceFilesDataset
@@ -63,7 +64,7 @@ def main(folder: str, n: int = 100_000) -> None:
     rows = rows_like(read_public_sets(train).questions, n)
     exams = files(root, "pceb", "pceb")
     exams += files(root, "cpsyexam/mcq/test", "cpsyexam/mcq/test")
-    items = clean_benchmark_items(read_benchmarks(exams).rows)
+    items = clean_benchmark_items(read_benchmarks(exams, read_cards()).rows)
     inputs = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.process_time()
     hits = find_hits(

@@ -145,11 +145,14 @@ def endpoint(milliseconds: int) -> Iterator[str]:
 def prompts() -> dict[str, Any]:
     from psyche_kedro.prompts import Prompt
 
-    folder = ROOT / "conf/base/prompts"
-    return {
-        name: Prompt(**yaml.safe_load((folder / f"{name}.yml").read_text("utf-8")))
-        for name in ("rationale", "refinement", "revision", "choice")
+    folder = ROOT / "conf/base/prompts/zh"
+    names = ("words", "rationale", "refinement", "revision", "choice")
+    files = {
+        name: yaml.safe_load((folder / f"{name}.yml").read_text("utf-8"))
+        for name in names
     }
+    words = files.pop("words")
+    return {name: Prompt(**fields, words=words) for name, fields in files.items()}
 
 
 def questions(n: int) -> Any:

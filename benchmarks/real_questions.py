@@ -25,6 +25,8 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
+from exam_cards import read_cards  # noqa: E402
+
 from psyche_kedro.datasets import SourceFilesDataset  # noqa: E402
 from psyche_kedro.pipelines.ingestion.nodes import (  # noqa: E402
     read_benchmarks,
@@ -34,13 +36,16 @@ from psyche_kedro.pipelines.synthesis.parameters import (  # noqa: E402
     DeduplicationParameters,
 )
 from psyche_kedro.pipelines.synthesis.questions import nodes  # noqa: E402
-from psyche_kedro.prompts import render_question  # noqa: E402
+from psyche_kedro.prompts import Words, render_question  # noqa: E402
 from psyche_kedro.questions import gold_texts, question_id  # noqa: E402
 from psyche_kedro.tables import BankQuestions, GeneratedQuestions, frame  # noqa: E402
 from psyche_kedro.text.bare import bare  # noqa: E402
 
 FOLDER = Path(os.environ.get("PSYCHE_REAL_DATA", ROOT.parent / "shared" / "data"))
 
+WORDS = Words(
+    **yaml.safe_load((ROOT / "conf/base/prompts/zh/words.yml").read_text("utf-8"))
+)
 Row = dict[str, Any]
 
 
@@ -52,7 +57,7 @@ def read_pool(folder: Path) -> pl.DataFrame:
     ]
     files = SourceFilesDataset(path=str(folder / "pceb")).load()
     pceb = [type(f)(f"pceb/{f.name}", f.read) for f in files]
-    items = read_benchmarks(pceb)[0].rename({"item_id": "question_id"})
+    items = read_benchmarks(pceb, read_cards())[0].rename({"item_id": "question_id"})
     extra = {
         "parse_status": pl.lit("ok"),
         "parse_errors": pl.lit([], pl.List(pl.String)),
@@ -148,7 +153,7 @@ def show(pool: pl.DataFrame, clusters: pl.DataFrame, n: int) -> None:
         for row in members.iter_rows(named=True):
             gold = "".join(row["gold"])
             print(f"--- {row['similarity']:.2f} 答案 {gold} {row['source']}")
-            print(render_question(row))
+            print(render_question(row, WORDS))
 
 
 if __name__ == "__main__":

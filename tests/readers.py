@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 import psyche_kedro
+from prompt_set import WORDS
 from psyche_kedro import answers, rewards
 from psyche_kedro.llm.chat_model import Reply
 from psyche_kedro.pipelines.cleaning import guard, usefulness
@@ -63,7 +64,7 @@ def _masked(reply: Reply) -> object:
 def _slots(reply: Reply) -> list[slots.Slot]:
     kinds = ("single", "multiple", "true_false")
     asked = [Ask(type=kind, count=2, instruction="") for kind in kinds]
-    return [slot for ask in asked for slot in slots.read_slots(reply, ask)]
+    return [slot for ask in asked for slot in slots.read_slots(reply, ask, WORDS)]
 
 
 def _attempts(reply: Reply) -> list[attempts.Attempt]:
@@ -75,7 +76,7 @@ def _candidates(reply: Reply) -> list[rounds.Candidate]:
     states = [
         rounds.State(q, "想清楚。", "因为焦虑所以选A。") for q in (QUESTION, STATEMENT)
     ]
-    return [rounds.read_candidate(state, reply) for state in states]
+    return [rounds.read_candidate(state, reply, WORDS) for state in states]
 
 
 READERS: Mapping[str, Callable[[Reply], Any]] = {
@@ -106,7 +107,9 @@ READERS: Mapping[str, Callable[[Reply], Any]] = {
     "synthesis.questions.ranking.read_winner": partial(
         ranking.read_winner, ranking.Cluster("a", SHOWN, [])
     ),
-    "synthesis.questions.screening.read_verdict": screening.read_verdict,
+    "synthesis.questions.screening.read_verdict": partial(
+        screening.read_verdict, words=WORDS
+    ),
     "synthesis.questions.slots.read_slots": _slots,
     "synthesis.questions.slots._why_missing": lambda r: slots._why_missing(
         r, some=False

@@ -6,6 +6,7 @@ import sqlite3
 import polars as pl
 import pytest
 
+from prompt_set import WORDS
 from psyche_kedro.prompts import render_question
 from whole_run import ACCOUNTS, run_kedro
 
@@ -167,8 +168,8 @@ def test_a_question_is_asked_as_it_stands_whatever_its_gold(demo):
     texts = "\n".join(m["content"] for r in asked for m in r["messages"])
     for row in demo.table("reasoning_samples").iter_rows(named=True):
         other = row | {"gold": ["Z"], "explanation": "zzz", "answer_text": "zzz"}
-        assert render_question(row) == render_question(other)
-        assert render_question(row) in texts
+        assert render_question(row, WORDS) == render_question(other, WORDS)
+        assert render_question(row, WORDS) in texts
 
 
 def test_training_sets_hold_no_benchmark_item(demo):

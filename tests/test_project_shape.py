@@ -22,7 +22,7 @@ NODES = PIPELINES["__default__"].nodes
 # A registered chapter may take nodes of an earlier one along; these are its own.
 OWN = {k: PIPELINES["__default__"].only_nodes_with_namespaces([k]) for k in CHAPTERS}
 # Libraries that a command which trains nothing and calls nothing must not pay for.
-HEAVY = {"torch", "trl", "transformers", "openai", "ray", "datasets"}
+HEAVY = {"torch", "trl", "transformers", "openai", "ray", "datasets", "datasketch"}
 
 
 def models() -> dict[str, type]:

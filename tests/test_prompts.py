@@ -1,16 +1,15 @@
 """Prompts are data: complete, in Chinese, rendered strictly; one form of question."""
 
 import re
-from pathlib import Path
 
 import pytest
-import yaml
+from pydantic import ValidationError
 
+from prompt_set import EXAMPLES, NAMES, WORDS
+from prompt_set import shipped as load
 from psyche_kedro.errors import PromptError
-from psyche_kedro.prompts import Prompt, render_dialogue, render_question
+from psyche_kedro.prompts import Words, render_dialogue, render_question
 
-PROMPTS = Path(__file__).parents[1] / "conf" / "base" / "prompts"
-EXAMPLES = PROMPTS / "screening_examples.yml"
 CONTRACT = {
     "usefulness": {"conversation"},
     "deidentification": {"conversation"},
@@ -54,10 +53,6 @@ QUESTION = {
 }
 
 
-def load(name: str) -> Prompt:
-    return Prompt(**yaml.safe_load((PROMPTS / f"{name}.yml").read_text("utf-8")))
-
-
 def rendered(name: str, **values) -> str:
     prompt = load(name)
     blanks = {v: [v] if v in {"questions", "rationales"} else v for v in CONTRACT[name]}
@@ -65,7 +60,7 @@ def rendered(name: str, **values) -> str:
 
 
 def test_every_prompt_file_is_in_the_contract():
-    assert {p.stem for p in PROMPTS.glob("*.yml")} == {*CONTRACT, EXAMPLES.stem}
+    assert set(NAMES) == CONTRACT.keys()
 
 
 @pytest.mark.parametrize("name", CONTRACT)
@@ -125,13 +120,14 @@ def test_candidates_are_numbered_from_one(name, variable):
 
 
 def test_a_question_is_shown_without_gold_and_explanation():
-    text = render_question(QUESTION)
+    text = render_question(QUESTION, WORDS)
     assert QUESTION["explanation"] not in text
-    assert render_question(QUESTION | {"gold": ["A"], "explanation": None}) == text
+    other = QUESTION | {"gold": ["A"], "explanation": None}
+    assert render_question(other, WORDS) == text
 
 
 def test_a_case_stands_before_its_question():
-    text = render_question(QUESTION | {"case_text": "求助者，女，20岁。"})
+    text = render_question(QUESTION | {"case_text": "求助者，女，20岁。"}, WORDS)
     assert text.index("【案例】") < text.index("【题目】") < text.index("【选项】")
 
 
@@ -141,13 +137,33 @@ def test_a_dialogue_is_lines_of_two_speakers():
         {"role": "user", "content": "睡不着"},
         {"role": "assistant", "content": "多久了"},
     ]
-    assert render_dialogue(messages) == "来访者：睡不着\n咨询师：多久了"
+    assert render_dialogue(messages, WORDS) == "来访者：睡不着\n咨询师：多久了"
 
 
 def test_screening_examples_show_both_verdicts_with_reasons():
-    examples = yaml.safe_load(EXAMPLES.read_text("utf-8"))
-    verdicts = [e["verdict"] for e in examples]
-    assert len(examples) >= 6
-    assert {"合理", "不合理"} == set(verdicts)
+    verdicts = [e["verdict"] for e in EXAMPLES]
+    assert len(EXAMPLES) >= 6
+    assert {"合理", "不合理"} == set(verdicts) == set(WORDS.verdicts.values())
     assert abs(verdicts.count("合理") - verdicts.count("不合理")) <= 1
-    assert all(e["reason"] and "【题目】" in e["question"] for e in examples)
+    assert all(e["reason"] and "【题目】" in e["question"] for e in EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"speakers": {"user": "来访者："}}, "speakers\n.*It lacks 'assistant'"),
+        ({"types": WORDS.types | {"oral": "口试"}}, "It has an unknown 'oral'"),
+        ({"answer": "答案"}, r"It takes \[\], and is given \['letters'\]"),
+        ({"level": "{{ score }}分"}, "is given"),
+        ({"example": "{{ question"}, "It is no template"),
+        ({"first_person": []}, "at least 1 item"),
+        ({"sign": "√"}, "Extra inputs"),
+    ],
+)
+def test_words_that_code_could_not_use_are_refused(change, fault):
+    with pytest.raises(ValidationError, match=fault):
+        Words(**WORDS.model_dump() | change)
+
+
+def test_other_words_have_another_digest():
+    assert WORDS.model_copy(update={"unnamed_subject": "医学"}).digest != WORDS.digest

@@ -47,7 +47,7 @@ class Run:
     output: str
 
     def table(self, name: str) -> pl.DataFrame:
-        parts = [p for n, p in self.paths.items() if n.split("/")[0] == name]
+        parts = [p for n, p in self.paths.items() if f"{n}/".startswith(f"{name}/")]
         return pl.concat(map(pl.read_parquet, parts))
 
     @cached_property

@@ -6,4 +6,5 @@ from pydantic import BaseModel, ConfigDict
 class Parameters(BaseModel):
     """Parameters of a node: an unknown key is refused, no value can be changed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built when first used: a command builds the models that it needs alone.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)

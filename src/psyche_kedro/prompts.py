@@ -1,36 +1,30 @@
-"""Prompt templates: text in ``conf/base/prompts``, behaviour here.
+"""Prompt templates: text in ``conf/base/prompts/<language>``, behaviour here.
 
 A node takes one as the parameter ``params:prompts.<file name>``, which Kedro checks and
-makes a ``Prompt`` of before the first node.
+makes a ``Prompt`` of before the first node. Which language's folder is read says
+``prompts`` of ``globals.yml``; what code itself writes in that language, and reads in
+replies to it, is in the folder's ``words.yml``, and every prompt brings it along.
 
 Prompts are data: the method refines them, runs log their digests. This module renders
 them, and it is the only writer of a question into a prompt, so that every model sees
 every question in one form.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
-from typing import Any
+from typing import Annotated, Any
 
-from jinja2 import Environment, StrictUndefined, Template, meta
-from pydantic import BaseModel, ConfigDict
+from jinja2 import Environment, StrictUndefined, Template, TemplateError, meta
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from psyche_kedro.errors import PromptError
 from psyche_kedro.questions import option_lines
-from psyche_kedro.tables import content_id
+from psyche_kedro.tables import QUESTION_TYPES, content_id
+from psyche_kedro.text.delimiters import tags_of, without_heads, without_tags
 
 # StrictUndefined: a misspelt variable is an error, never an empty string in a prompt.
 # autoescape is off because the output is a prompt, not HTML.
 _JINJA = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
-
-TYPE_NAMES = {
-    "single": "单项选择题",
-    "multiple": "多项选择题",
-    "true_false": "判断题",
-    "fill_in": "填空题",
-    "short_answer": "简答题",
-    "case": "案例分析题",
-}
 
 
 @cache
@@ -59,6 +53,86 @@ def _fill_in(template: str, values: Mapping[str, Any]) -> str:
     return _constant(template)
 
 
+def _takes(*names: str) -> AfterValidator:
+    """Return a check that a template takes these variables and no other."""
+
+    def check(template: str) -> str:
+        try:
+            taken = sorted(_variables(template))
+        except TemplateError as error:
+            raise ValueError(f"It is no template: {error}") from error
+        if taken != sorted(names):
+            raise ValueError(f"It takes {taken}, and is given {sorted(names)}")
+        return template
+
+    return AfterValidator(check)
+
+
+def _names(*keys: str) -> AfterValidator:
+    """Return a check that a mapping has these keys and no other."""
+
+    def check(named: dict[str, Any]) -> dict[str, Any]:
+        for key in sorted(named.keys() ^ set(keys)):
+            said = "has an unknown" if key in named else "lacks"
+            raise ValueError(f"It {said} '{key}'")
+        return named
+
+    return AfterValidator(check)
+
+
+class Dimension(BaseModel):
+    """One aspect of a counselling reply that the judge scores by itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    """As the tables have it, whatever the language."""
+    label: str
+    definition: str
+    levels: tuple[str, ...] = Field(min_length=2)
+    """What earns 0, 1, 2 …: the range of the score."""
+
+
+class Words(BaseModel):
+    """What code writes into the prompts of a language, and reads in their replies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    types: Annotated[dict[str, str], _names(*QUESTION_TYPES)]
+    headings: Annotated[dict[str, str], _names("type", "case", "stem", "options")]
+    """What stands before each part of a question."""
+    true_false: tuple[str, str]
+    """Options of a statement to judge: it is right, it is wrong."""
+    unnamed_subject: str
+    answer: Annotated[str, _takes("letters")]
+    """How a solved exemplar answers."""
+    speakers: Annotated[dict[str, str], _names("user", "assistant")]
+    """What stands before a turn."""
+    first_person: tuple[str, ...] = Field(min_length=1)
+    third_person: tuple[str, ...] = Field(min_length=1)
+    """What others call a client, who never says so of themselves."""
+    example: Annotated[str, _takes("question", "verdict", "reason")]
+    """How an example of the screening is shown."""
+    verdicts: Annotated[dict[str, str], _names("reasonable", "unreasonable")]
+    reasons: Annotated[
+        dict[str, tuple[str, ...]],
+        _names("incomplete", "confused", "unclear"),
+    ]
+    """What in a judge's reason tells its kind."""
+    level: Annotated[str, _takes("score", "text")]
+    """How the judge of counselling is told what earns a score."""
+    dimensions: tuple[Dimension, ...] = Field(min_length=1)
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of the wording; logged with every run."""
+        return content_id(self.model_dump_json())
+
+    def say(self, template: str, **values: Any) -> str:
+        """Return one of the templates, e.g. ``answer``, with ``values`` filled in."""
+        return _fill_in(getattr(self, template), values)
+
+
 class Prompt(BaseModel):
     """A system and a user template, and where in the paper they come from."""
 
@@ -70,6 +144,8 @@ class Prompt(BaseModel):
     """What the reply must look like, in one line."""
     system: str = ""
     user: str
+    words: Words = Field(repr=False)
+    """Of its language; ``words.yml`` beside its file."""
 
     @cached_property
     def variables(self) -> frozenset[str]:
@@ -96,6 +172,7 @@ class Prompt(BaseModel):
                 f" node gives {sorted(values)}: mend the names in its file below"
                 " conf/*/prompts."
             )
+        values = {n: without_tags(value, self._tags) for n, value in values.items()}
         parts = {"system": self.system, "user": self.user}
         return [
             {"role": role, "content": _fill_in(template, values)}
@@ -103,30 +180,41 @@ class Prompt(BaseModel):
             if template
         ]
 
+    @cached_property
+    def _tags(self) -> frozenset[str]:
+        return tags_of(self.system, self.user)
 
-def render_question(question: Mapping[str, Any]) -> str:
+
+def render_question(question: Mapping[str, Any], words: Words) -> str:
     """Return a question as a model sees it: without gold, answer or explanation.
 
     Args:
         question: A row with the columns ``type``, ``case_text``, ``stem``, ``options``.
+        words: Of the prompt that it is for.
     """
-    lines = [f"【题型】{TYPE_NAMES[question['type']]}"]
+    heads = words.headings
+
+    def own(text: str) -> str:
+        return without_heads(text, heads.values())
+
+    lines = [f"{heads['type']}{words.types[question['type']]}"]
     if question["case_text"]:
-        lines.append(f"【案例】{question['case_text']}")
-    lines.append(f"【题目】{question['stem']}")
+        lines.append(f"{heads['case']}{own(question['case_text'])}")
+    lines.append(f"{heads['stem']}{own(question['stem'])}")
     if question["options"]:
-        lines.append("【选项】")
-        lines += option_lines(question)
+        lines += [heads["options"], *map(own, option_lines(question))]
     return "\n".join(lines)
 
 
-SPEAKERS = {"user": "来访者", "assistant": "咨询师"}
+def render_dialogue(messages: Iterable[Mapping[str, str]], words: Words) -> str:
+    """Return a conversation as lines: who speaks, then what.
 
-
-def render_dialogue(messages: list[dict[str, str]]) -> str:
-    """Return a conversation as lines of ``来访者：…`` and ``咨询师：…``."""
+    Args:
+        messages: Chat messages; a system message is not shown.
+        words: Of the prompt that it is for.
+    """
     return "\n".join(
-        f"{SPEAKERS[m['role']]}：{m['content']}"
+        words.speakers[m["role"]] + without_heads(m["content"], words.speakers.values())
         for m in messages
-        if m["role"] in SPEAKERS
+        if m["role"] in words.speakers
     )

@@ -12,7 +12,6 @@ from psyche_kedro.tables import CHOICE_TYPES, content_id
 from psyche_kedro.text.bare import bare
 
 LABELS = "ABCDEFGH"
-TRUE_FALSE = {"正确": "对√✓是真TRUE", "错误": "错×✗否假FALSE"}
 
 _OPTION = re.compile(r"^\s*[(（]?([A-Ha-h])[)）]?\s*[.．、:：)）]\s*(?=\S)")
 _NEXT_OPTION = re.compile(
@@ -103,14 +102,12 @@ def _spelt(text: str) -> str:
     return _NOISE.sub("", _RANGE.sub("~", text)).lower()
 
 
-def read_options(raw: Any, kind: str) -> list[dict[str, str]]:
+def read_options(raw: Any) -> list[dict[str, str]]:
     """Return options from a map, a list, a text; labelled A, B, … in their order.
 
     None where they bring letters of their own that are not A, B, … in order: the
     answer's letter would come to name another option.
     """
-    if not raw and kind == "true_false":
-        raw = list(TRUE_FALSE)
     if isinstance(raw, str):
         raw = [part for part in _NEXT_OPTION.split(raw) if part.strip()]
     pairs = list(_options(raw)) if isinstance(raw, Mapping | list | tuple) else []

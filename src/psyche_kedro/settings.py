@@ -1,5 +1,6 @@
 """Project settings; see https://docs.kedro.org/en/stable/tutorials/settings/."""
 
+import gc
 import os
 import warnings
 from pathlib import Path
@@ -26,6 +27,9 @@ warnings.filterwarnings("ignore", message="register_new_resolver")
 # a moment earlier, it is heard by no one.
 with warnings.catch_warnings(record=True, action="ignore"):
     import kedro_mlflow.mlflow  # noqa: F401
+
+# What a library made on import stays: the collector need not go through it again.
+gc.freeze()
 
 _ROOT = Path(__file__).parents[2]
 

@@ -287,10 +287,10 @@ class BenchmarkItems(Question):
     """One row per benchmark item; an item is flagged, never lost."""
 
     item_id: str = _id("benchmark_items.item_id")
-    benchmark: str = _enum("pceb", "cpsyexam", "counselling")
+    benchmark: str
+    """The name of its card."""
     cell: str
-    """``case_single`` … ``theory_multiple``, ``case_essay``, ``knowledge_single`` …,
-    ``counselling``."""
+    """By the rule of the card, e.g. ``case_single``, ``case_essay``."""
     split: str = _enum("test", "dev", "exemplar")
     """``dev`` stands in for ``test`` where that has no key; ``exemplar`` is never
     scored."""

@@ -7,7 +7,9 @@ import traceback
 
 import pytest
 
+from prompt_set import FOLDER
 from psyche_kedro.errors import ConfigurationError
+from psyche_kedro.prompts import Words
 from psyche_kedro.settings import CONFIG_LOADER_ARGS, CONFIG_LOADER_CLASS
 from whole_run import ROOT, run_kedro
 
@@ -66,6 +68,24 @@ def test_a_wrong_type_is_refused_with_its_key(tmp_path):
         " valid integer, unable to parse string as an integer"
         " (see conf/base/parameters)."
     )
+
+
+def test_a_wrong_word_on_a_benchmarks_card_is_one_sentence_that_names_the_file(
+    tmp_path,
+):
+    wrong = f"benchmarks.pceb.choice.average=mean,{at(tmp_path)}"
+    assert refused(tmp_path, "--params", wrong) == (
+        "Error: Parameter 'benchmarks.pceb.choice.average' is 'mean': Input should be"
+        " 'micro' or 'macro' (see conf/base/benchmarks/pceb.yml)."
+    )
+
+
+def test_a_card_is_a_parameter_by_the_name_of_its_file(tmp_path):
+    folder = tmp_path / "conf/base/benchmarks"
+    folder.mkdir(parents=True)
+    (folder / "arc.yml").write_text("licence: MIT", encoding="utf-8")
+    found = loader(tmp_path / "conf")["parameters"]["benchmarks"]
+    assert found == {"arc": {"licence": "MIT"}}
 
 
 @pytest.mark.parametrize(
@@ -150,30 +170,60 @@ def test_a_key_in_two_files_is_named_with_both(tmp_path):
 
 
 def with_prompts(conf, **files: str):
-    for name, text in files.items():
+    """Write ``base_question="…"`` as a prompt's file, beside the shipped words."""
+    (conf / "base").mkdir(parents=True)
+    (conf / "base" / "globals.yml").write_text("prompts: zh", encoding="utf-8")
+    words = (FOLDER / "words.yml").read_text("utf-8")
+    for name, text in ({"base_words": words} | files).items():
         env, _, stem = name.partition("_")
-        (conf / env / "prompts").mkdir(parents=True, exist_ok=True)
-        path = conf / env / "prompts" / f"{stem}.yml"
+        (conf / env / "prompts/zh").mkdir(parents=True, exist_ok=True)
+        path = conf / env / "prompts/zh" / f"{stem}.yml"
         path.write_text(text, encoding="utf-8")
 
 
+def prompts_of(conf, **options):
+    return loader(conf, **options)["parameters"]["prompts"]
+
+
 def test_a_prompt_is_a_parameter_by_the_name_of_its_file(tmp_path):
-    with_prompts(tmp_path / "conf", base_question="user: '{{ a }}'", base_list="- a")
-    found = loader(tmp_path / "conf")["parameters"]["prompts"]
-    assert found == {"question": {"user": "{{ a }}"}, "list": ["a"]}
+    conf = tmp_path / "conf"
+    with_prompts(conf, base_question="user: '{{ a }}'", base_list="- a")
+    found = prompts_of(conf)
+    assert found.keys() == {"question", "list", "words"}
+    assert found["question"]["user"] == "{{ a }}"
+    assert found["list"] == ["a"]
+
+
+def test_every_prompt_brings_the_words_of_its_language(tmp_path):
+    conf = tmp_path / "conf"
+    with_prompts(conf, base_question="user: a", base_essay="user: b")
+    given = {"prompts": {"words": {"unnamed_subject": "医学"}}}
+    found = prompts_of(conf, runtime_params=given)
+    for name in ("question", "essay"):
+        assert Words(**found[name]["words"]).unnamed_subject == "医学"
+
+
+def test_another_language_is_another_folder(tmp_path):
+    conf = tmp_path / "conf"
+    with_prompts(conf, base_question="user: 问", local_question="user: 另问")
+    shutil.copytree(conf / "base/prompts/zh", conf / "base/prompts/en")
+    (conf / "base/prompts/en/question.yml").write_text("user: ask")
+    (conf / "local/globals.yml").write_text("prompts: en")
+    assert prompts_of(conf)["question"]["user"] == "ask"
 
 
 def test_a_prompt_of_the_environment_replaces_that_of_base(tmp_path):
     conf = tmp_path / "conf"
     with_prompts(conf, base_question="{user: a, system: b}", local_question="user: c")
-    assert loader(conf)["parameters"]["prompts"] == {"question": {"user": "c"}}
+    found = prompts_of(conf)["question"]
+    assert found == {"user": "c", "words": found["words"]}
 
 
 def test_one_line_of_a_prompt_may_be_given_on_the_command_line(tmp_path):
     with_prompts(tmp_path / "conf", base_question="{user: a, system: b}")
     given = {"prompts": {"question": {"user": "c"}}}
-    found = loader(tmp_path / "conf", runtime_params=given)["parameters"]["prompts"]
-    assert found == {"question": {"user": "c", "system": "b"}}
+    found = prompts_of(tmp_path / "conf", runtime_params=given)["question"]
+    assert (found["user"], found["system"]) == ("c", "b")
 
 
 def test_a_broken_prompt_is_named_with_the_place(tmp_path):
@@ -181,13 +231,64 @@ def test_a_broken_prompt_is_named_with_the_place(tmp_path):
     with pytest.raises(
         ConfigurationError, match=r"question\.yml .* at line 2, column 1"
     ):
-        loader(tmp_path / "conf")["parameters"]
+        prompts_of(tmp_path / "conf")
+
+
+def test_a_language_that_is_nowhere_is_named(tmp_path):
+    with_prompts(tmp_path / "conf")
+    (tmp_path / "conf/base/globals.yml").write_text("prompts: fr")
+    with pytest.raises(ConfigurationError, match=r"no folder prompts/fr.* there is zh"):
+        prompts_of(tmp_path / "conf")
+
+
+def test_a_language_on_the_command_line_is_refused(tmp_path):
+    with_prompts(tmp_path / "conf")
+    with pytest.raises(ConfigurationError, match=r"'en': `prompts` of .* globals\.yml"):
+        prompts_of(tmp_path / "conf", runtime_params={"prompts": "en"})
+
+
+def test_prompts_without_words_are_refused(tmp_path):
+    with_prompts(tmp_path / "conf", base_question="user: a")
+    (tmp_path / "conf/base/prompts/zh/words.yml").unlink()
+    with pytest.raises(ConfigurationError, match=r"'zh' have no words\.yml"):
+        prompts_of(tmp_path / "conf")
+
+
+def test_a_word_that_is_missing_is_named_once(tmp_path):
+    words = (FOLDER / "words.yml").read_text("utf-8")
+    without = re.sub("(?m)^unnamed_subject.*$", "", words)
+    with_prompts(tmp_path / "conf", base_words=without, base_question="user: a")
+    with pytest.raises(ConfigurationError) as error:
+        prompts_of(tmp_path / "conf")
+    said = "words.yml of the prompts is wrong at 'unnamed_subject': Field required."
+    assert str(error.value) == said
 
 
 def loader(conf, **options):
     (conf / "local").mkdir(exist_ok=True)
     (conf / "base" / "parameters.yml").write_text("rounds: 3", encoding="utf-8")
     return CONFIG_LOADER_CLASS(str(conf), **CONFIG_LOADER_ARGS, **options)
+
+
+def test_a_prompt_that_is_missing_stops_a_run(tmp_path):
+    conf = tmp_path / "conf"
+    shutil.copytree(ROOT / "conf", conf)
+    (conf / "base/prompts/zh/student.yml").unlink()
+    said = refused(tmp_path, f"--conf-source={conf}", "--params", at(tmp_path))
+    assert said.startswith("Error: The prompts lack student.yml: write it beside")
+
+
+def test_the_offline_model_refuses_another_language_once(tmp_path):
+    conf = tmp_path / "conf"
+    shutil.copytree(ROOT / "conf", conf)
+    shutil.copytree(conf / "base/prompts/zh", conf / "base/prompts/en")
+    (conf / "local").mkdir(exist_ok=True)
+    (conf / "local/globals.yml").write_text("prompts: en")
+    said = refused(tmp_path, f"--conf-source={conf}", "--params", at(tmp_path))
+    assert said == (
+        "Error: The embedded offline model reads Chinese prompts, and globals.yml has"
+        " `prompts: en`: run with --env=endpoint, or set zh."
+    )
 
 
 def test_a_run_with_a_broken_file_is_one_sentence(tmp_path):

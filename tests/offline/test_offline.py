@@ -11,25 +11,18 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import yaml
 from aiohttp import test_utils
 
+from prompt_set import EXAMPLES, NAMES, WORDS, shipped
 from psyche_kedro import offline as package
 from psyche_kedro.answers import read_choice, read_objects, split_thought
 from psyche_kedro.offline import ROLES, OfflineBrain
 from psyche_kedro.offline.requests import read_question, read_turns, understand
 from psyche_kedro.offline.server import make_app
-from psyche_kedro.prompts import Prompt, render_dialogue, render_question
+from psyche_kedro.prompts import render_dialogue, render_question
 
 ROOT = Path(__file__).parents[2]
-PROMPTS = {
-    path.stem: Prompt(**content)
-    for path in (ROOT / "conf/base/prompts").glob("*.yml")
-    if isinstance(content := yaml.safe_load(path.read_text("utf-8")), dict)
-}
-EXAMPLES = yaml.safe_load(
-    (ROOT / "conf/base/prompts/screening_examples.yml").read_text("utf-8")
-)
+PROMPTS = {name: shipped(name) for name in NAMES}
 PASSAGE = (
     "# 第二章　记忆\n\n组块是指由若干较小单位联合而成的、人所熟悉的较大信息单位。"
     "工作记忆是指对信息进行暂时保持和加工的、容量有限的系统。"
@@ -51,7 +44,7 @@ ROW = {
         {"label": "D", "text": "感觉对比"},
     ],
 }
-QUESTION = render_question(ROW)
+QUESTION = render_question(ROW, WORDS)
 CASE = render_question(
     ROW
     | {
@@ -63,7 +56,8 @@ CASE = render_question(
             {"label": "B", "text": "心慌"},
             {"label": "C", "text": "消化不良"},
         ],
-    }
+    },
+    WORDS,
 )
 POST = (
     "来访者：大家好，我最近总是睡不着，凌晨三点还醒着。和[人名1]吵架以后更难受，"
@@ -208,7 +202,8 @@ def test_turns_are_read_as_they_were_shown():
         [
             {"role": "user", "content": "第一行\n第二行"},
             {"role": "assistant", "content": "回复"},
-        ]
+        ],
+        WORDS,
     )
     assert read_turns(shown) == [("来访者", "第一行\n第二行"), ("咨询师", "回复")]
 

@@ -6,12 +6,11 @@ prompt is either plain text by its own word or needs a reader here.
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import yaml
 
+from prompt_set import NAMES, WORDS, shipped
 from psyche_kedro.answers import read_choice
 from psyche_kedro.llm.chat_model import Reply
 from psyche_kedro.pipelines.cleaning import usefulness
@@ -24,13 +23,8 @@ from psyche_kedro.pipelines.synthesis.questions import ranking, screening
 from psyche_kedro.pipelines.synthesis.questions.slots import read_slots
 from psyche_kedro.pipelines.synthesis.rationales.attempts import read_attempt
 from psyche_kedro.pipelines.synthesis.rationales.choice import Contest, read_vote
-from psyche_kedro.prompts import Prompt
 
-PROMPTS = {
-    path.stem: Prompt(**content)
-    for path in sorted((Path(__file__).parents[2] / "conf/base/prompts").glob("*.yml"))
-    if isinstance(content := yaml.safe_load(path.read_text("utf-8")), dict)
-}
+PROMPTS = {name: shipped(name) for name in NAMES}
 QUESTION = {
     "question_id": "q",
     "type": "multiple",
@@ -52,8 +46,8 @@ def rationale(reply: Reply) -> bool:
 
 
 def questions(reply: Reply) -> bool:
-    asked = [Ask(type=t, count=1, instruction="") for t in ("single", "multiple")]
-    slots = [slot for ask in asked for slot in read_slots(reply, ask)]
+    asked = [Ask(type=t, count=1) for t in ("single", "multiple")]
+    slots = [slot for ask in asked for slot in read_slots(reply, ask, WORDS)]
     return any(isinstance(slot, Mapping) for slot in slots)
 
 
@@ -72,7 +66,7 @@ SAYS_SOMETHING: dict[str, Callable[[Reply], Any]] = {
     ),
     "rationale": rationale,
     "revision": rationale,
-    "screening": lambda reply: screening.read_verdict(reply).verdict,
+    "screening": lambda reply: screening.read_verdict(reply, WORDS).verdict,
     "student": letters,
     "usefulness": usefulness.read_verdict,
 }

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from pipelines.synthesis.questions_made import pooled, question
+from prompt_set import WORDS
 from psyche_kedro.datasets import SourceFile
 from psyche_kedro.review.parameters import ReviewParameters
 from psyche_kedro.review.verdicts import (
@@ -115,7 +116,7 @@ def test_export_import_annotate_export_import(api: httpx.Client) -> None:
     )
     screened = pooled(kept, fixed, dropped)
     params = ReviewParameters(sample_size=None, shared_share=0, reviewers=("甲",))
-    batch = export_review_batch(screened, params)
+    batch = export_review_batch(screened, params, WORDS)
 
     made = api.post(
         "/api/projects/",

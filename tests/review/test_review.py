@@ -9,6 +9,7 @@ import pytest
 from defusedxml import ElementTree
 
 from pipelines.synthesis.questions_made import pooled, question
+from prompt_set import WORDS
 from psyche_kedro.datasets import ReviewWorkbookDataset, SourceFile
 from psyche_kedro.errors import ReviewError
 from psyche_kedro.review.agreement import krippendorff_alpha
@@ -57,7 +58,7 @@ def review_of(of: dict[str, Any], *rows: str) -> str:
 
 
 def test_shared_questions_go_to_everyone_and_the_rest_is_dealt() -> None:
-    batch = export_review_batch(ALL, PARAMS)
+    batch = export_review_batch(ALL, PARAMS, WORDS)
     assert batch.sheet.group_by("审题人").len().sort("审题人").rows() == [
         ("乙", 3),
         ("甲", 3),
@@ -74,7 +75,7 @@ def test_a_sample_takes_its_share_of_every_kind() -> None:
         for n in range(10)
     ]
     params = PARAMS.model_copy(update={"sample_size": 8, "shared_share": 0.0})
-    batch = export_review_batch(pooled(*many, *several), params)
+    batch = export_review_batch(pooled(*many, *several), params, WORDS)
     kinds = batch.sheet["题目"].str.contains("多项").sum()
     assert (batch.sheet.height, kinds) == (8, 2)
 
@@ -86,7 +87,7 @@ def test_the_workbook_offers_the_verdicts_and_comes_back_as_it_went(
     book = ReviewWorkbookDataset(
         filepath=str(path), choices={"结论": list(VERDICTS)}, wide=["题目"]
     )
-    batch = export_review_batch(ALL, PARAMS).sheet
+    batch = export_review_batch(ALL, PARAMS, WORDS).sheet
     book.save(batch)
     assert book.load()["题目"].to_list() == batch["题目"].to_list()
     filled = batch.with_columns(结论=pl.lit("删除"), 理由=pl.lit("重复"))
@@ -102,7 +103,7 @@ def test_the_workbook_has_drop_downs(tmp_path: Path) -> None:
 
     path = tmp_path / "batch.xlsx"
     book = ReviewWorkbookDataset(filepath=str(path), choices={"结论": list(VERDICTS)})
-    book.save(export_review_batch(ALL, PARAMS).sheet)
+    book.save(export_review_batch(ALL, PARAMS, WORDS).sheet)
     with zipfile.ZipFile(path) as parts:
         sheet = parts.read("xl/worksheets/sheet1.xml").decode()
     assert '<dataValidation type="list"' in sheet and "保留,修改,删除" in sheet
@@ -133,7 +134,7 @@ def annotation(result: dict[str, str], user: int = 1, seconds: float = 30) -> di
 
 
 def export_of(*annotations: dict, **data: str) -> SourceFile:
-    task = export_review_batch(ALL, PARAMS).tasks[0]
+    task = export_review_batch(ALL, PARAMS, WORDS).tasks[0]
     tasks = [{"data": task["data"] | data, "annotations": list(annotations)}]
     return SourceFile("export.json", json.dumps(tasks).encode)
 

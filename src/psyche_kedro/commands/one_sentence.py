@@ -54,11 +54,20 @@ def _sentence(error: Exception) -> str:
     if not isinstance(error, ParameterValidationError):
         return str(error)
     complaints = [
-        f"'{parameter['name']}.{complaint['key']}' is {complaint['given']}: "
-        f"{complaint['what']}"
+        (f"{parameter['name']}.{complaint['key']}", complaint)
         for parameter in _PARAMETER.finditer(str(error))
         for complaint in _COMPLAINT.finditer(parameter["report"])
     ]
     if not complaints:
         return str(error)
-    return f"Parameter {'; '.join(complaints)} (see conf/base/parameters)."
+    said = [f"'{name}' is {what['given']}: {what['what']}" for name, what in complaints]
+    places = sorted({_place(name) for name, _ in complaints})
+    return f"Parameter {'; '.join(said)} (see {', '.join(places)})."
+
+
+def _place(name: str) -> str:
+    """Return where a parameter stands; prompts and cards are files of their own."""
+    kind, _, within = name.partition(".")
+    if kind == "benchmarks":
+        return f"conf/base/benchmarks/{within.partition('.')[0]}.yml"
+    return "conf/base/prompts" if kind == "prompts" else "conf/base/parameters"

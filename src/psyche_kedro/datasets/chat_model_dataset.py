@@ -6,7 +6,7 @@ from typing import Any, Literal, NoReturn, TypeVar
 from kedro.io import AbstractDataset, DatasetError
 from pydantic import BaseModel, ValidationError
 
-from psyche_kedro.errors import ChatModelError
+from psyche_kedro.errors import ChatModelError, ConfigurationError
 from psyche_kedro.files.project import in_project
 from psyche_kedro.llm import ChatModel
 from psyche_kedro.llm.accounts import Account
@@ -36,18 +36,26 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
     Args:
         role: The part it plays, e.g. ``teacher``, ``judge``, ``student-a``.
         store: SQLite file that keeps every reply.
+        prompts: The language that it is asked in; it understands ``zh``.
         metadata: Ignored by Kedro, read by Kedro-Viz.
     """
 
     def __init__(
-        self, *, role: str, store: str, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        role: str,
+        store: str,
+        prompts: str = "zh",
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         self._role = role
+        self._prompts = prompts
         self._store = in_project(store)
         self.metadata = metadata
 
     def load(self) -> ChatModel:
         """Return the model."""
+        self.check()
         from psyche_kedro.offline import OfflineBrain  # noqa: PLC0415 - jieba
         from psyche_kedro.offline.chat_model import OfflineChatModel  # noqa: PLC0415
 
@@ -60,7 +68,17 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
         raise DatasetError("A chat model is read-only: no node may write one.")
 
     def check(self) -> None:
-        """Return: this model needs nothing."""
+        """Stop a run that asks this model in a language it would answer nonsense to.
+
+        Raises:
+            ConfigurationError: If that is any but Chinese; alike for every role, so
+                that it is said once.
+        """
+        if self._prompts != "zh":
+            raise ConfigurationError(
+                "The embedded offline model reads Chinese prompts, and globals.yml has"
+                f" `prompts: {self._prompts}`: run with --env=endpoint, or set zh."
+            )
 
     def _describe(self) -> dict[str, Any]:
         return {"role": self._role, "store": str(self._store)}

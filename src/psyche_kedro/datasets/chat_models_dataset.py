@@ -64,20 +64,22 @@ class ChatModelsDataset(AbstractDataset[None, dict[str, ChatModel]]):
         Raises:
             ChatModelError: With what is wrong with every entry, all at once.
         """
-        if not isinstance(self._models, Mapping) or not self._models:
-            raise ChatModelError(
-                "`models` of a ChatModelsDataset must hold at least one `name: entry`."
-            )
-        if faults := list(self._faults()):
+        if faults := list(self.faults()):
             raise ChatModelError(" ".join(faults))
 
-    def _faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[str]:
+        """Yield what is wrong with every entry, a sentence for each."""
+        if not isinstance(self._models, Mapping) or not self._models:
+            yield "`models` of a ChatModelsDataset must hold a `name: entry`."
+            return
         for name, entry in self._models.items():
             try:
                 model = _dataset(entry)
                 if hasattr(model, "check"):
                     model.check()
-            except (ChatModelError, DatasetError, TypeError) as error:
+            except ChatModelError as error:
+                yield str(error)
+            except (DatasetError, TypeError) as error:
                 # Kedro adds a paragraph on how to install what is not there.
                 yield f"{name}: {str(error).splitlines()[0].rstrip('.')}."
 

@@ -13,6 +13,7 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets.partitions import PartitionedDataset
 
 from psyche_kedro.datasets.table_dataset import TableDataset
+from psyche_kedro.files.swap import swapped_in_on
 
 INDEX = "parts.json"
 
@@ -105,9 +106,8 @@ class PartitionedTableDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         return list(json.loads(self._fs.cat(f"{self._folder}/{INDEX}")))
 
     def _write_index(self, names: list[str]) -> None:
-        target = f"{self._folder}/{INDEX}"
-        self._fs.pipe(f"{target}.partial", json.dumps(names).encode())
-        self._fs.mv(f"{target}.partial", target)
+        with swapped_in_on(self._fs, f"{self._folder}/{INDEX}") as file:
+            file.write(json.dumps(names).encode())
 
     def _tell_left(self, parts: Collection[str]) -> None:
         """Say which parts the table had and no longer has."""

@@ -11,13 +11,15 @@ import yaml
 from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException
+from pydantic import ValidationError
 
 from psyche_kedro.errors import ConfigurationError
+from psyche_kedro.prompts import Words
 
 # A file that is a list ends in an AttributeError, one that is a number in an OSError.
 _FAULTS = (AttributeError, OSError, OmegaConfBaseException, ValueError, yaml.YAMLError)
-_PROMPTS = "prompts/*.yml"
-_BESIDE = {"parameters": ("prices.yml", _PROMPTS)}
+_CARDS = "benchmarks/*.yml"
+_BESIDE = {"parameters": ("prices.yml", "prompts/*/*.yml", _CARDS)}
 """Files that a kind takes in beside those that Kedro knows of."""
 _MEND = (
     "indent with spaces, alike on one level, and quote a value that holds a `: ` or"
@@ -58,7 +60,7 @@ class ConfigLoader(OmegaConfigLoader):
             found: dict[str, Any] = super().__getitem__(key)
             if key != "parameters":
                 return found
-            return _over(self._beside(), found)
+            return _with_words(_over(self._beside(), found))
         except _FAULTS as error:
             said = next(self._broken(key), None) or _unresolved(key, error)
             # A traceback would show the cause, which may quote a key.
@@ -66,29 +68,81 @@ class ConfigLoader(OmegaConfigLoader):
             raise ConfigurationError(said) from cause
 
     def _beside(self) -> dict[str, Any]:
-        """Return the prompts by file name, and the prices by model.
+        """Return a language's prompts and the benchmarks by file name, and the prices.
 
-        A prompt of the run's environment replaces that of ``base``.
+        A file of the run's environment replaces that of ``base``.
         """
-        prices = self._files("prices.yml").get("prices", {})
-        return {"prompts": self._files(_PROMPTS), "prices": prices}
+        language = self["globals"].get("prompts")
+        return {
+            "prompts": self._prompts(language) if language else {},
+            "benchmarks": self._files(_CARDS),
+            "prices": self._files("prices.yml").get("prices", {}),
+        }
+
+    def _prompts(self, language: str) -> dict[str, Any]:
+        prompts = self._files(f"prompts/{language}/*.yml")
+        if not prompts:
+            there = sorted({path.name for path in self._paths("prompts/*/")})
+            raise ConfigurationError(
+                f"There is no folder prompts/{language}, which `prompts` of globals.yml"
+                f" names: below {self.conf_source} there is {', '.join(there)}."
+            )
+        if "words" not in prompts:
+            raise ConfigurationError(
+                f"The prompts '{language}' have no words.yml: write"
+                f" {self.conf_source}/{self.base_env}/prompts/{language}/words.yml."
+            )
+        return prompts
 
     def _files(self, pattern: str) -> dict[str, Any]:
         return {
             path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
-            for env in (self.base_env, self.env or self.default_run_env)
-            for path in sorted(Path(self.conf_source, env).glob(pattern))
+            for path in self._paths(pattern)
         }
+
+    def _paths(self, pattern: str) -> Iterator[Path]:
+        for env in (self.base_env, self.env or self.default_run_env):
+            yield from sorted(Path(self.conf_source, env).glob(pattern))
 
     def _broken(self, key: str) -> Iterator[str]:
         """Yield what is wrong with each file of a kind that cannot be read."""
-        for env in (self.base_env, self.env or self.default_run_env):
-            for pattern in [*self.config_patterns[key], *_BESIDE.get(key, ())]:
-                for path in sorted(Path(self.conf_source, env).glob(pattern)):
-                    if path.suffix in {".yml", ".yaml", ".json"} and (
-                        fault := _fault(path)
-                    ):
-                        yield f"{path} cannot be read{fault}."
+        for pattern in [*self.config_patterns[key], *_BESIDE.get(key, ())]:
+            for path in self._paths(pattern):
+                if path.suffix in {".yml", ".yaml", ".json"} and (
+                    fault := _fault(path)
+                ):
+                    yield f"{path} cannot be read{fault}."
+
+
+def _with_words(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters with its language's words in each prompt."""
+    prompts = parameters["prompts"]
+    if not isinstance(prompts, dict):
+        raise ConfigurationError(
+            f"The parameter 'prompts' is '{prompts}': `prompts` of an environment's"
+            " globals.yml names the language."
+        )
+    if "words" in prompts:
+        _check_words(prompts["words"])
+    # Examples are a list, and bring none.
+    with_words = {
+        name: {**prompt, "words": prompts["words"]}
+        for name, prompt in prompts.items()
+        if isinstance(prompt, dict) and name != "words"
+    }
+    return {**parameters, "prompts": {**prompts, **with_words}}
+
+
+def _check_words(words: Any) -> None:
+    """Say what is missing once: every prompt brings the words along."""
+    try:
+        Words.model_validate(words)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ConfigurationError(
+            f"words.yml of the prompts is wrong at '{key}': {first['msg']}."
+        ) from error
 
 
 def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +158,7 @@ def _fault(path: Path) -> str:
     """Return where a file is broken and the mend; nothing where it is sound."""
     try:
         loaded = OmegaConf.load(path)
-        if path.parent.name != "prompts":  # examples stand there as a list
+        if path.parts[-3] != "prompts":  # examples stand there as a list
             loaded.keys()
     except yaml.MarkedYAMLError as error:
         return f" at {_place(error)}: {_remedy(error)}"

@@ -10,6 +10,7 @@ from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 
 from psyche_kedro.errors import ConfigurationError, PsycheError
+from psyche_kedro.hooks.run_record import PROMPTS
 
 
 class ConfigurationCheck:
@@ -37,15 +38,24 @@ class ConfigurationCheck:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Ask every free input that can tell whether it is usable."""
-        if faults := list(_unusable(pipeline, catalog)):
+        # One model may stand in several entries, and several may say the same.
+        if faults := dict.fromkeys(_unusable(pipeline, catalog)):
             raise ConfigurationError(" ".join(faults))
 
 
 def _unusable(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
     for name in sorted(pipeline.inputs()):
+        if name.startswith(PROMPTS) and name not in catalog:
+            yield (
+                f"The prompts lack {name.removeprefix(PROMPTS)}.yml: write it beside"
+                " words.yml, below conf/*/prompts in the folder that `prompts` of"
+                " globals.yml names."
+            )
         dataset = catalog.get(name)
         try:
-            if hasattr(dataset, "check"):
+            if hasattr(dataset, "faults"):
+                yield from dataset.faults()
+            elif hasattr(dataset, "check"):
                 dataset.check()
         except (PsycheError, DatasetError) as error:
             yield str(error)

@@ -12,10 +12,11 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from psyche_kedro.prompts import Prompt
+from psyche_kedro.prompts import Prompt, Words
 
 MLFLOW_VALUE_CHARS = 500
 PROMPTS = "params:prompts."
+CARDS = "params:benchmarks"
 
 _LOG = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class RunRecord:
         mlflow.set_tags({"git_commit": _git_commit(), "outcome": "interrupted"})
         mlflow.log_params(_flat_parameters(pipeline, catalog))
         mlflow.log_params(_prompt_digests(pipeline, catalog))
+        mlflow.log_params(_card_digests(pipeline, catalog))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -110,8 +112,8 @@ def _git_commit() -> str:
 def _flat_parameters(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
     flat: dict[str, str] = {}
     for name in sorted(pipeline.inputs()):
-        # A prompt is recorded by its digest.
-        if name.startswith("params:") and not name.startswith(PROMPTS):
+        # A prompt and a benchmark's card are recorded by their digests.
+        if name.startswith("params:") and not name.startswith((PROMPTS, CARDS)):
             _flatten(name.removeprefix("params:"), catalog.load(name), flat)
     return flat
 
@@ -131,11 +133,22 @@ def _flatten(prefix: str, value: Any, flat: dict[str, str]) -> None:
 def _prompt_digests(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
     names = sorted(n for n in pipeline.inputs() if n.startswith(PROMPTS))
     prompts = {n.removeprefix(PROMPTS): catalog.load(n) for n in names}
-    return {
-        f"prompts.{name}_prompt": prompt.digest
-        for name, prompt in prompts.items()
-        if isinstance(prompt, Prompt)
-    }
+    digests = {}
+    for name, prompt in prompts.items():
+        # A prompt's digest is of its templates; the words are the same for all.
+        if isinstance(prompt, Prompt):
+            digests[f"prompts.{name}_prompt"] = prompt.digest
+            digests["prompts.words_digest"] = prompt.words.digest
+        elif isinstance(prompt, Words):
+            digests["prompts.words_digest"] = prompt.digest
+    return digests
+
+
+def _card_digests(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
+    if CARDS not in pipeline.inputs():
+        return {}
+    cards = catalog.load(CARDS).root
+    return {f"benchmarks.{name}": card.digest for name, card in cards.items()}
 
 
 def _score_metrics(scores: Any) -> dict[str, float]:

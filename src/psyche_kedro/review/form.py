@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 
-from psyche_kedro.prompts import render_question
+from psyche_kedro.prompts import Words, render_question
 from psyche_kedro.questions import option_lines
 
 Row = dict[str, Any]
@@ -43,18 +43,18 @@ OWN_WORDS = "own_words"
 _FIELDS = ("verdict", "reason", "stem", "options", "gold")
 
 
-def sheet_row(question: Mapping[str, Any], reviewer: str) -> Row:
+def sheet_row(question: Mapping[str, Any], reviewer: str, words: Words) -> Row:
     """Return a question as a row of the sheet, its verdict still empty."""
     filled = {
         "question_id": question["question_id"],
         "reviewer": reviewer,
-        "question": render_question(question),
+        "question": render_question(question, words),
         "answer": "".join(question["gold"]),
     }
     return {heading: filled.get(field, "") for heading, field in SHEET.items()}
 
 
-def task(question: Mapping[str, Any], reviewers: Iterable[str]) -> Row:
+def task(question: Mapping[str, Any], reviewers: Iterable[str], words: Words) -> Row:
     """Return a question as a Label Studio task, with the edit fields filled in."""
     options = "\n".join(option_lines(question))
     gold = "".join(question["gold"])
@@ -69,7 +69,7 @@ def task(question: Mapping[str, Any], reviewers: Iterable[str]) -> Row:
     return {
         "data": {
             "question_id": question["question_id"],
-            "question": render_question(question),
+            "question": render_question(question, words),
             "answer": gold,
             "reviewers": "、".join(reviewers),
         },

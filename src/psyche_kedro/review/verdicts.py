@@ -20,6 +20,7 @@ import polars as pl
 from psyche_kedro.answers import read_choice
 from psyche_kedro.datasets import SourceFile
 from psyche_kedro.errors import ReviewError
+from psyche_kedro.prompts import Words
 from psyche_kedro.questions import option_texts, read_options
 from psyche_kedro.review import form
 from psyche_kedro.review.agreement import krippendorff_alpha
@@ -55,7 +56,7 @@ class ReviewBatch(NamedTuple):
 
 
 def export_review_batch(
-    screened_questions: pl.DataFrame, params: ReviewParameters
+    screened_questions: pl.DataFrame, params: ReviewParameters, words: Words
 ) -> ReviewBatch:
     """Return the questions that people shall look at, dealt out to the reviewers.
 
@@ -63,6 +64,7 @@ def export_review_batch(
         screened_questions: ``QuestionPool``.
         params: ``synthesis.review``. A sample takes the same share of every (origin,
             type), drawn by the digest of the id.
+        words: What the prompts call the parts of a question.
     """
     batch = _sample(screened_questions, params.sample_size)
     shared = round(params.shared_share * len(batch))
@@ -71,11 +73,11 @@ def export_review_batch(
         (question, params.reviewers if n < shared else (next(turns),))
         for n, question in enumerate(batch)
     ]
-    rows = [form.sheet_row(q, name) for q, names in dealt for name in names]
+    rows = [form.sheet_row(q, name, words) for q, names in dealt for name in names]
     rows.sort(key=lambda row: params.reviewers.index(row["审题人"]))
     return ReviewBatch(
         pl.DataFrame(rows, schema=dict.fromkeys(form.SHEET, pl.String)),
-        [form.task(question, names) for question, names in dealt],
+        [form.task(question, names, words) for question, names in dealt],
         form.labelling_config(),
     )
 
@@ -168,7 +170,7 @@ def _verdict(name: str, said: Row) -> Row:
             f"{name} says {word!r} of question {said['question_id']}: a verdict is one "
             f"of {sorted(verdicts)}, or empty."
         )
-    options = read_options(said["options"], "") if said["options"] else None
+    options = read_options(said["options"]) if said["options"] else None
     reason, words = form.read_reason(said["reason"])
     return {
         "question_id": said["question_id"],

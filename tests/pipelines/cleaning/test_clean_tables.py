@@ -9,6 +9,7 @@ from cleaning_parameters import POSTS, REPLIES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prompt_set import made_up
 from psyche_kedro import tables
 from psyche_kedro.errors import LeakError
 from psyche_kedro.pipelines.cleaning import conversations
@@ -20,12 +21,11 @@ from psyche_kedro.pipelines.cleaning.nodes import (
     judge_replies,
     sample_masked_posts,
 )
-from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import content_id
 from scripted import ScriptedChatModel, as_json, fail
 
-PROMPT = Prompt(source="§2.1", reply="JSON", user="请评：{{ conversation }}")
-SPANS = Prompt(source="§2.1", reply="JSON", user="请找：{{ conversation }}")
+PROMPT = made_up(source="§2.1", reply="JSON", user="请评：{{ conversation }}")
+SPANS = made_up(source="§2.1", reply="JSON", user="请找：{{ conversation }}")
 OPTIONS = [{"label": "A", "text": "马斯洛"}, {"label": "B", "text": "罗杰斯"}]
 
 

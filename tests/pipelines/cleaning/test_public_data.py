@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from cards import CARDS
 from psyche_kedro.datasets.source_files import SourceFile, SourceFilesDataset
 from psyche_kedro.pipelines.cleaning.nodes import (
     clean_bank_questions,
@@ -38,7 +39,7 @@ def files(folder: str, prefix: str = "") -> list[SourceFile]:
 
 @pytest.fixture(scope="module")
 def pceb() -> pl.DataFrame:
-    read = read_benchmarks(files("pceb", "pceb/"))
+    read = read_benchmarks(files("pceb", "pceb/"), CARDS)
     assert read.unreadable.is_empty()
     return clean_benchmark_items(read.rows)
 

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 import yaml
 
+from prompt_set import shipped
 from psyche_kedro.pipelines.evaluation import parameters
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import BenchmarkItems, content_id, frame
@@ -15,13 +16,8 @@ PROMPT_NAMES = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counsell
 OPTIONS = {"A": "注意", "B": "记忆", "C": "情绪", "D": "意志"}
 
 
-def prompt(name: str) -> Prompt:
-    path = ROOT / f"conf/base/prompts/{name}.yml"
-    return Prompt(**yaml.safe_load(path.read_text(encoding="utf-8")))
-
-
 def prompts() -> dict[str, Prompt]:
-    return {name: prompt(name) for name in PROMPT_NAMES}
+    return {name: shipped(name) for name in PROMPT_NAMES}
 
 
 def settings() -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """What the judge sees, and what becomes of a verdict."""
 
 import pytest
-from exam_rows import counselling_case, items, prompt, settings
+from exam_rows import counselling_case, items, settings
 
+from prompt_set import WORDS, shipped
 from psyche_kedro.pipelines.evaluation.nodes import judge_counselling
 from psyche_kedro.pipelines.evaluation.parameters import JudgingParameters
 from psyche_kedro.tables import Predictions, frame
@@ -35,7 +36,7 @@ def judge(*predictions, rules=TWO):
     table = judge_counselling(
         frame(Predictions, predictions),
         items(CASE),
-        prompt=prompt("counselling_judge"),
+        prompt=shipped("counselling_judge"),
         judge=model,
         params=PARAMS,
     )
@@ -64,7 +65,7 @@ def test_the_judge_sees_history_reference_and_reply_but_never_who_wrote_it():
 
 def test_each_dimension_brings_its_own_definition_and_levels():
     model, _ = judge(prediction())
-    for dimension, request in zip(PARAMS.dimensions, model.requests, strict=True):
+    for dimension, request in zip(WORDS.dimensions, model.requests, strict=True):
         assert dimension.definition in text_of(request)
         assert f"3 分：{dimension.levels[3]}" in text_of(request)
 
@@ -100,6 +101,6 @@ def test_where_there_is_no_reply_nothing_is_judged(text):
 
 
 def test_exam_predictions_are_not_judged():
-    model, judgements = judge(prediction(benchmark="pceb"))
+    model, judgements = judge(prediction(protocol="essay"))
     assert judgements.is_empty()
     assert not model.requests

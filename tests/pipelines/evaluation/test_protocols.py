@@ -3,6 +3,7 @@
 import pytest
 from exam_rows import counselling_case, item, items, prompts, protocol_parameters
 
+from cards import CARDS
 from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.llm.chat_model import Reply
 from psyche_kedro.pipelines.evaluation.nodes import answer_benchmarks, write_exam_papers
@@ -30,6 +31,7 @@ def papers(*rows, shown=(), params=None, limit=None):
         exemplars=items(*shown),
         params=params or protocol_parameters(*ALL),
         limit=LimitParameters(per_cell=limit, seed=1),
+        benchmarks=CARDS,
         **prompts(),
     )
 

@@ -4,11 +4,12 @@ import polars as pl
 import pytest
 from exam_rows import counselling_case, item, items, settings
 
+from cards import CARDS
 from psyche_kedro.pipelines.evaluation.nodes import score_predictions
 from psyche_kedro.pipelines.evaluation.parameters import ScoringParameters
 from psyche_kedro.tables import Judgements, Predictions, frame
 
-CELLS = settings()["scores"]["averaged"]["pceb"]
+CELLS = list(CARDS.root["pceb"].choice.cells)
 
 
 def parameters(**changes):
@@ -37,6 +38,7 @@ def score(rows, predictions, judgements=()):
         frame(Predictions, predictions),
         frame(Judgements, judgements),
         items(*rows),
+        CARDS,
         parameters(),
     )
 

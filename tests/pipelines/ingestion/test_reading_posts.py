@@ -5,6 +5,7 @@ import json
 import bank_files as banks
 import pytest
 
+from cards import CARDS
 from psyche_kedro import tables
 from psyche_kedro.pipelines.ingestion.nodes import (
     list_unreadable_sources,
@@ -218,28 +219,28 @@ def item(answer: str, **more) -> dict:
 
 def test_a_case_question_is_multiple_by_its_gold_whatever_its_words_say():
     name = "pceb/cases/mix/second/a.json"
-    items = read_benchmarks([file(name, [case(item("B"), item("BD"))])]).rows
+    items = read_benchmarks([file(name, [case(item("B"), item("BD"))])], CARDS).rows
     assert items["cell"].to_list() == ["case_single", "case_multiple"]
     assert items["cluster_id"].n_unique() == 1
 
 
 def test_a_folder_says_the_type_even_of_an_item_with_one_gold():
     name = "pceb/theory/multiple/third/a.json"
-    items = read_benchmarks([file(name, [item("B")])]).rows
+    items = read_benchmarks([file(name, [item("B")])], CARDS).rows
     assert items.select("cell", "type").row(0) == ("theory_multiple", "multiple")
 
 
 def test_an_item_without_gold_or_option_is_flagged_and_not_lost():
     broken = item("A", options={"A": "一", "C": "三"})
     name = "pceb/moral/single/second/a.json"
-    items = read_benchmarks([file(name, [item(""), broken, item("A")])]).rows
+    items = read_benchmarks([file(name, [item(""), broken, item("A")])], CARDS).rows
     assert items["flags"].to_list() == [["no_gold"], ["options_missing"], []]
 
 
 def test_essays_have_an_answer_and_no_options():
     essay = {"question": "1．说出诊断依据。（20分）", "answer": "…（1分）"}
     name = "pceb/cases/essay/second/a.json"
-    items = read_benchmarks([file(name, [case(essay)])]).rows
+    items = read_benchmarks([file(name, [case(essay)])], CARDS).rows
     assert items.select("cell", "type", "answer_text").row(0) == (
         "case_essay",
         "case",
@@ -257,7 +258,8 @@ def test_cpsyexam_names_its_splits_by_its_folders():
             file("cpsyexam/mcq/train/KG.json", [exam("knowledge", "A")]),
             file("cpsyexam/mcq/dev/KG.json", [exam("knowledge", "A")]),
             file("cpsyexam/mcq/test/CA.json", [exam("analyse", "")]),
-        ]
+        ],
+        CARDS,
     ).rows
     assert items.select("split", "cell").rows() == [
         ("exemplar", "knowledge_single"),
@@ -268,18 +270,24 @@ def test_cpsyexam_names_its_splits_by_its_folders():
 
 def test_a_folder_called_train_makes_no_exemplar_of_another_benchmark():
     name = "pceb/theory/single/train/a.json"
-    assert read_benchmarks([file(name, [item("B")])]).rows["split"].item() == "test"
+    assert (
+        read_benchmarks([file(name, [item("B")])], CARDS).rows["split"].item() == "test"
+    )
 
 
 def test_cpsyexam_in_no_split_is_listed_and_not_taken_for_test():
-    read = read_benchmarks([file("cpsyexam/mcq/KG.json", [exam("knowledge", "A")])])
+    read = read_benchmarks(
+        [file("cpsyexam/mcq/KG.json", [exam("knowledge", "A")])], CARDS
+    )
     assert read.rows.is_empty()
     assert read.unreadable["reason"].to_list() == ["unknown_folder"]
     assert "<mcq|qa>/<train|dev|test>" in read.unreadable["detail"].item()
 
 
 def test_the_last_reply_of_a_counselling_case_is_its_reference():
-    items = read_benchmarks([file("counselling/a.json", LAYOUTS["messages.json"])]).rows
+    items = read_benchmarks(
+        [file("counselling/a.json", LAYOUTS["messages.json"])], CARDS
+    ).rows
     row = items.to_dicts()[0]
     assert row["answer_text"] == TALK[-1][1]
     assert [m["role"] for m in row["messages"]] == ["user", "assistant", "user"]
@@ -288,7 +296,7 @@ def test_the_last_reply_of_a_counselling_case_is_its_reference():
 
 
 def test_what_could_not_be_read_is_listed_in_one_table():
-    lost = read_benchmarks([file("arc/a.json", [])]).unreadable
+    lost = read_benchmarks([file("arc/a.json", [])], CARDS).unreadable
     listed = list_unreadable_sources(
         lost, lost.clear(), lost.clear(), lost, lost.clear()
     )

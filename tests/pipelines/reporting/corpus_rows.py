@@ -57,7 +57,7 @@ AUDITED = [
     counted("answer_key_audit", "beside", 1, group="2 of 3 students"),
     counted("answer_key_audit", "beside", 1, group="3 of 3 students"),
 ]
-SHOWN = grouped("exemplars", "beside", knowledge_single=1)
+SHOWN = [counted("exemplars", "beside", 1, group="cpsyexam/knowledge_single")]
 ACCOUNT = [
     *(*CHOSEN, *VOTES, *AUDITED, *SHOWN),
     barred("contaminated", "D_pr"),

@@ -14,8 +14,8 @@ from corpus_rows import (
     summaries,
 )
 
+from cards import CARDS
 from psyche_kedro.pipelines.reporting import corpus
-from psyche_kedro.pipelines.reporting.published import read_published
 from psyche_kedro.pipelines.reporting.sections import Findings, Summaries
 from psyche_kedro.tables import (
     ContaminationSummary,
@@ -42,7 +42,7 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         trained_models=frame(TrainedModels, []),
         toys=(),
         charts=(),
-        published=read_published(),
+        benchmarks=CARDS,
         summaries=Summaries(**summaries(**changes)),
         difficulty=DIFFICULTY,
     )

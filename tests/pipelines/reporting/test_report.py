@@ -16,6 +16,7 @@ from corpus_rows import (
     trained,
 )
 
+from cards import CARDS
 from psyche_kedro.pipelines.reporting.funnel import CHAPTERS
 from psyche_kedro.pipelines.reporting.nodes import (
     draw_funnel,
@@ -36,6 +37,7 @@ from psyche_kedro.tables import (
 
 CONF = ROOT / "conf/base/parameters/reporting.yml"
 PARAMS = ReportParameters(**yaml.safe_load(CONF.read_text("utf-8"))["reporting"])
+SETTINGS = {"benchmarks": CARDS, "params": PARAMS, "difficulty": DIFFICULTY}
 OFFLINE, REAL = "offline-teacher-1@3f2a", "qwen2.5-72b-instruct"
 EXAM = [
     {"benchmark": "cpsyexam", "form": "choice", "split": split}
@@ -117,7 +119,7 @@ def tables(*, scores=None, model=OFFLINE, level="rules_only", chapters=CHAPTERS)
 
 
 def report(**changes):
-    return write_report(**tables(**changes), params=PARAMS, difficulty=DIFFICULTY)
+    return write_report(**tables(**changes), **SETTINGS)
 
 
 class Page(HTMLParser):
@@ -182,7 +184,7 @@ def test_a_training_that_nobody_timed_is_given_no_time():
     data["training"]["trained_models"] = frame(
         TrainedModels, [trained("sft", seconds=None)]
     )
-    made = write_report(**data, params=PARAMS, difficulty=DIFFICULTY)
+    made = write_report(**data, **SETTINGS)
     assert "sft (155,712 parameters, trained for 200 steps)" in made.markdown
 
 
@@ -190,7 +192,7 @@ def test_a_trained_model_of_full_size_is_no_toy():
     data = tables(scores=[score(role="grpo", model="grpo_model@1")], model=REAL)
     full = trained("grpo", parameters=7_615_616_512)
     data["training"]["trained_models"] = frame(TrainedModels, [full])
-    made = write_report(**data, params=PARAMS, difficulty=DIFFICULTY)
+    made = write_report(**data, **SETTINGS)
     assert "Toy model" not in made.markdown
     scored = [kind for kind, cells in Page(made.html).rows if "grpo_model@1" in cells]
     assert set(scored) == {"ours"}
@@ -306,14 +308,14 @@ def emptied(tables):
 
 def test_an_empty_run_still_has_a_report():
     nothing = emptied(tables()) | {"accounts": ran(*CHAPTERS)}
-    made = write_report(**nothing, params=PARAMS, difficulty=DIFFICULTY)
+    made = write_report(**nothing, **SETTINGS)
     assert "Nothing to show" in made.html
     assert "paper, Table 1" in made.html
 
 
 def test_chapters_that_have_not_run_are_named_and_shown_by_no_section():
     some = emptied(tables()) | {"accounts": ran("ingestion", "cleaning", "evaluation")}
-    made = write_report(**some, params=PARAMS, difficulty=DIFFICULTY)
+    made = write_report(**some, **SETTINGS)
     assert "have not run: synthesis, selection, training" in made.markdown
     assert "kedro run --pipelines=synthesis,selection,training" in made.html
     for chapter in ("synthesis", "selection", "training"):
@@ -332,7 +334,7 @@ def test_curves_leave_out_what_is_no_number():
 
 
 def summary_of(data):
-    return write_report(**data, params=PARAMS, difficulty=DIFFICULTY).summary
+    return write_report(**data, **SETTINGS).summary
 
 
 def test_the_summary_names_what_has_not_run():

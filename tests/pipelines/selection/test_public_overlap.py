@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from cards import CARDS
 from psyche_kedro import tables
 from psyche_kedro.datasets import SourceFilesDataset
 from psyche_kedro.datasets.source_files import SourceFile
@@ -35,7 +36,7 @@ def train():
 
 
 def hits_in(train, benchmark_files):
-    items = clean_benchmark_items(read_benchmarks(benchmark_files).rows)
+    items = clean_benchmark_items(read_benchmarks(benchmark_files, CARDS).rows)
     hits = decontaminate(
         reasoning_samples=tables.frame(tables.ReasoningSamples, []),
         empathetic_dialogues=tables.frame(tables.EmpatheticDialogues, []),

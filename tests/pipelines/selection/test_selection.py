@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import beta
 
+from prompt_set import made_up
 from psyche_kedro import tables
 from psyche_kedro.answers import split_thought
 from psyche_kedro.errors import ContaminationError
@@ -36,13 +37,12 @@ from psyche_kedro.pipelines.selection.parameters import (
 from psyche_kedro.pipelines.selection.sets import split_of
 from psyche_kedro.pipelines.selection.summary import contamination_summary, set_summary
 from psyche_kedro.pipelines.synthesis.parameters import DeduplicationParameters
-from psyche_kedro.prompts import Prompt
 from scripted import ScriptedChatModel, fail
 
-LETTERS = Prompt(source="test", reply="letters", user="{{ question }}")
-EXAM = Prompt(source="test", reply="letters", user="{{ question }}{{ type_name }}")
-SYSTEM = Prompt(source="test", reply="open", system="你是咨询师。", user="")
-TEACHER = Prompt(source="test", reply="open", system="你是教师。", user="")
+LETTERS = made_up(source="test", reply="letters", user="{{ question }}")
+EXAM = made_up(source="test", reply="letters", user="{{ question }}{{ type_name }}")
+SYSTEM = made_up(source="test", reply="open", system="你是咨询师。", user="")
+TEACHER = made_up(source="test", reply="open", system="你是教师。", user="")
 STUDENT = StudentParameters(samples=1, temperature=0, max_tokens=8)
 ALL_WRONG = DifficultyParameters(
     rule="all_wrong", pass_rate=0.5, seed=1, hold_out_audited=False, group_size=4
@@ -1274,7 +1274,7 @@ def test_exam_questions_are_refined_and_every_row_is_accounted_for():
     rows = pl.concat(
         [rows, public(broken).with_columns(parse_status=pl.lit("malformed"))]
     )
-    screen = Prompt(source="test", reply="JSON", user="{{ examples }}{{ question }}")
+    screen = made_up(source="test", reply="JSON", user="{{ examples }}{{ question }}")
     kept, rejected = refine_exam_questions(
         clean_public_questions=rows,
         prompt=screen,

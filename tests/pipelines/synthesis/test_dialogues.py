@@ -4,21 +4,23 @@ import polars as pl
 import pytest
 from questions_made import post, useful
 
+from prompt_set import made_up
 from psyche_kedro.pipelines.synthesis.dialogues.nodes import (
     refine_posts,
     write_dialogues,
 )
 from psyche_kedro.pipelines.synthesis.parameters import DialogueParameters
-from psyche_kedro.prompts import Prompt
 from scripted import Answer, ScriptedChatModel, as_json, fail, text_of
 
 PARAMS = DialogueParameters(min_opening=10, min_score=3, aims="combined")
-POST = Prompt(source="test", reply="text", user="改写：{{ conversation }}")
-EMPATHY = Prompt(
+POST = made_up(source="test", reply="text", user="改写：{{ conversation }}")
+EMPATHY = made_up(
     source="test", reply="text", user="{{ conversation }}\n初稿：{{ reply }}"
 )
 RESONANCE, GUIDANCE, STEPS = (
-    Prompt(source="t", reply="text", user=aim + "{{ conversation }}\n初稿：{{ reply }}")
+    made_up(
+        source="t", reply="text", user=aim + "{{ conversation }}\n初稿：{{ reply }}"
+    )
     for aim in ("共鸣", "引导", "步骤")
 )
 PROMPTS = {
@@ -27,7 +29,7 @@ PROMPTS = {
     "guidance_prompt": GUIDANCE,
     "steps_prompt": STEPS,
 }
-JUDGE = Prompt(source="test", reply="JSON", user="评定：{{ conversation }}")
+JUDGE = made_up(source="test", reply="JSON", user="评定：{{ conversation }}")
 
 ASKED = "我失眠三个月了，和室友也处不好，不知道怎么办。"
 REPLY = "先记录一周的睡眠，再找个时间和室友聊聊。"

@@ -12,6 +12,7 @@ import yaml
 from kedro.io import DataCatalog
 from questions_made import bank, post, useful
 
+from prompt_set import EXAMPLES, WORDS, shipped
 from psyche_kedro.commands.estimate import describe, estimate_command
 from psyche_kedro.datasets import SourceFilesDataset
 from psyche_kedro.hooks.estimate_basis import (
@@ -40,7 +41,6 @@ from psyche_kedro.pipelines.synthesis.costs.estimate import (
 )
 from psyche_kedro.pipelines.synthesis.costs.nodes import estimate_costs
 from psyche_kedro.pipelines.synthesis.questions.nodes import split_chunks
-from psyche_kedro.prompts import Prompt
 from psyche_kedro.review.parameters import ReviewParameters
 from psyche_kedro.tables import (
     BookTopics,
@@ -142,7 +142,7 @@ def run_chapter(given: dict[str, Any], store: ReplyStore, temperature: float) ->
     }
     pipeline = synthesis.create_pipeline()
     free = {
-        name: json_or_prompt(name)
+        name: given_of(name)
         for name in pipeline.inputs()
         if name.startswith("params:prompts.")
     }
@@ -177,11 +177,10 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run_chapter(inputs(rest), store, temperature=0.6)
 
 
-def json_or_prompt(name: str) -> Any:
+def given_of(name: str) -> Any:
     stem = name.removeprefix("params:prompts.")
-    path = PROJECT / f"conf/base/prompts/{stem}.yml"
-    fields = yaml.safe_load(path.read_text("utf-8"))
-    return fields if stem == "screening_examples" else Prompt(**fields)
+    others = {"screening_examples": EXAMPLES, "words": WORDS}
+    return others.get(stem) or shipped(stem)
 
 
 def settings() -> Settings:

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from questions_made import question
 
+from prompt_set import WORDS
 from psyche_kedro.pipelines.synthesis.rationales.leak import (
     QUOTE,
     leaks,
     quotes_rationale,
 )
+from psyche_kedro.prompts import render_question
 
 OPTIONS = "A. 复述策略\nB. 组块\nC. 系列位置效应\nD. 前摄抑制"
 
@@ -207,8 +209,9 @@ REASON = "要看哪一种能扩大单位：复述只是重复，组块把材料�
 def test_words_of_the_question_are_no_quotation() -> None:
     row = question("把零散的材料合成较大的单位以便记忆，这种记忆方法称为（ ）。")
     stem = "把零散的材料合成较大的单位以便记忆"
-    assert not quotes_rationale(f"读清：{stem}", f"题目说{stem}，所以", row)
-    assert quotes_rationale(f"先想{REASON[:20]}", REASON, row)
+    shown = render_question(row, WORDS)
+    assert not quotes_rationale(f"读清：{stem}", f"题目说{stem}，所以", shown)
+    assert quotes_rationale(f"先想{REASON[:20]}", REASON, shown)
 
 
 @pytest.mark.parametrize("before", range(QUOTE))
@@ -217,5 +220,6 @@ def test_a_stretch_is_a_quotation_wherever_it_stands(before: int, after: int) ->
     def prompt(copied: str) -> str:
         return "〇" * before + copied + "〇" * after
 
-    assert quotes_rationale(prompt(REASON[3 : 3 + QUOTE]), REASON, question())
-    assert not quotes_rationale(prompt(REASON[3 : 2 + QUOTE]), REASON, question())
+    shown = render_question(question(), WORDS)
+    assert quotes_rationale(prompt(REASON[3 : 3 + QUOTE]), REASON, shown)
+    assert not quotes_rationale(prompt(REASON[3 : 2 + QUOTE]), REASON, shown)

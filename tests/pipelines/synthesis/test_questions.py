@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from questions_made import bank, pooled, question
 
+from prompt_set import WORDS, made_up
 from psyche_kedro.llm.chat_model import ChatRequest, Reply
 from psyche_kedro.pipelines.synthesis.parameters import (
     Ask,
@@ -25,27 +26,26 @@ from psyche_kedro.pipelines.synthesis.questions.nodes import (
     screen_questions,
 )
 from psyche_kedro.pipelines.synthesis.questions.slots import read_slots
-from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import Chunks, GeneratedQuestions, content_id, frame
 from scripted import Answer, ScriptedChatModel, as_json, fail
 
-SINGLE = Ask(type="single", count=2, instruction="单项选择题")
-PASSAGE = Prompt(
+SINGLE = Ask(type="single", count=2)
+PASSAGE = made_up(
     source="test",
     reply="JSON",
     user="{{ heading }}|{{ passage }}|{{ n_questions }}|{{ type_instruction }}",
 )
-SUBFIELD = Prompt(
+SUBFIELD = made_up(
     source="test",
     reply="JSON",
     user="{{ subfield }}|{{ n_questions }}|{{ type_instruction }}",
 )
-RANKING = Prompt(
+RANKING = made_up(
     source="test",
     reply="JSON",
     user="{% for q in questions %}<{{ loop.index }}>{{ q }}{% endfor %}",
 )
-SCREENING = Prompt(
+SCREENING = made_up(
     source="test", reply="JSON", user="{{ examples }}|判断：{{ question }}"
 )
 DEDUPLICATION = DeduplicationParameters(
@@ -129,7 +129,7 @@ def test_a_faulty_question_is_rejected_with_its_reason(
 ) -> None:
     one = SINGLE.model_copy(update={"count": 1})
     reply = Reply(json.dumps([written() | change], ensure_ascii=False), "m", "k")
-    assert read_slots(reply, one) == [reason]
+    assert read_slots(reply, one, WORDS) == [reason]
 
 
 FORMS: dict[str, dict[str, object]] = {
@@ -164,16 +164,16 @@ FORMS: dict[str, dict[str, object]] = {
 def test_options_and_answers_are_read_in_every_form(change: dict[str, object]) -> None:
     one = SINGLE.model_copy(update={"count": 1})
     reply = Reply(json.dumps(written() | change, ensure_ascii=False), "m", "k")
-    (slot,) = read_slots(reply, one)
+    (slot,) = read_slots(reply, one, WORDS)
     assert isinstance(slot, dict)
     assert [o["text"] for o in slot["options"]] == ["复述", "组块化", "联想", "谐音"]
     assert slot["gold"] == ["B"]
 
 
 def test_a_statement_brings_its_options() -> None:
-    ask = Ask(type="true_false", count=1, instruction="判断题")
+    ask = Ask(type="true_false", count=1)
     reply = Reply(as_json(question="负强化使行为增加。", answer="对"), "m", "k")
-    (slot,) = read_slots(reply, ask)
+    (slot,) = read_slots(reply, ask, WORDS)
     assert isinstance(slot, dict)
     assert ([o["text"] for o in slot["options"]], slot["gold"]) == (
         ["正确", "错误"],

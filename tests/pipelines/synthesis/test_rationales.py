@@ -9,6 +9,7 @@ from collections.abc import Callable
 import polars as pl
 from questions_made import question, reviewed
 
+from prompt_set import made_up
 from psyche_kedro.llm.chat_model import ChatRequest
 from psyche_kedro.pipelines.synthesis.parameters import RationaleParameters
 from psyche_kedro.pipelines.synthesis.rationales.nodes import (
@@ -17,7 +18,6 @@ from psyche_kedro.pipelines.synthesis.rationales.nodes import (
     write_rationales,
 )
 from psyche_kedro.pipelines.synthesis.rationales.summary import summarise_rounds
-from psyche_kedro.prompts import Prompt
 from scripted import Answer, ScriptedChatModel, as_json, text_of
 
 PARAMS = RationaleParameters(
@@ -28,18 +28,18 @@ PARAMS = RationaleParameters(
     refinement_input="rationale",
     votes=1,
 )
-RATIONALE = Prompt(
+RATIONALE = made_up(
     source="test", reply="JSON", system="逐步推理。", user="作答：{{ question }}"
 )
-REFINEMENT = Prompt(
+REFINEMENT = made_up(
     source="test",
     reply="text",
     user="改进：{{ current_prompt }}\n{{ question }}\n推理：{{ rationale }}",
 )
-REVISION = Prompt(
+REVISION = made_up(
     source="test", reply="JSON", system="{{ candidate_prompt }}", user="{{ question }}"
 )
-CHOICE = Prompt(
+CHOICE = made_up(
     source="test",
     reply="JSON",
     user="{{ question }}"

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from real_data import FOLDER, PROJECT, needs
 
+from prompt_set import shipped
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.offline import OfflineBrain
 from psyche_kedro.offline.chat_model import OfflineChatModel
@@ -27,7 +28,6 @@ from psyche_kedro.pipelines.synthesis.rationales.nodes import (
     write_rationales,
 )
 from psyche_kedro.pipelines.synthesis.rationales.summary import summarise_rounds
-from psyche_kedro.prompts import Prompt
 from psyche_kedro.questions import gold_texts, question_id
 from psyche_kedro.tables import GeneratedQuestions, ReviewedQuestions, frame
 
@@ -36,11 +36,6 @@ sys.path.insert(0, str(PROJECT / "benchmarks"))
 SETTINGS = yaml.safe_load(
     (PROJECT / "conf/base/parameters/synthesis.yml").read_text(encoding="utf-8")
 )["synthesis"]
-
-
-def prompt(name: str) -> Prompt:
-    path = PROJECT / "conf/base/prompts" / f"{name}.yml"
-    return Prompt(**yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 def pool_of(questions: pl.DataFrame) -> pl.DataFrame:
@@ -94,21 +89,21 @@ def test_200_questions_go_through_attempts_rounds_and_choice(tmp_path: Path) -> 
     params = RationaleParameters(**SETTINGS["rationales"])
     attempts, unsolved = write_rationales(
         questions,
-        prompt=prompt("rationale"),
+        prompt=shipped("rationale"),
         teachers={"teacher": teacher},
         params=params,
     )
     rounds = refine_rationales(
         questions,
         attempts,
-        rationale_prompt=prompt("rationale"),
-        refinement_prompt=prompt("refinement"),
-        revision_prompt=prompt("revision"),
+        rationale_prompt=shipped("rationale"),
+        refinement_prompt=shipped("refinement"),
+        revision_prompt=shipped("revision"),
         teachers={"teacher": teacher},
         params=params,
     )
     samples = choose_best_rationales(
-        questions, rounds, prompt=prompt("choice"), judge=judge, params=params
+        questions, rounds, prompt=shipped("choice"), judge=judge, params=params
     )
     summary = summarise_rounds(
         rationales=attempts,

@@ -6,24 +6,25 @@ from pathlib import Path
 import pytest
 import yaml
 
+from prompt_set import EXAMPLES, WORDS, made_up
 from psyche_kedro.commands.agreement import describe
 from psyche_kedro.pipelines.synthesis.questions.screening_agreement import (
     labelled_question,
     measure_agreement,
 )
-from psyche_kedro.prompts import Prompt, render_question
+from psyche_kedro.prompts import render_question
 from scripted import ScriptedChatModel, as_json, fail
 
 CONF = Path(__file__).parents[3] / "conf/base"
 LABELS = yaml.safe_load((CONF / "screening_labels.yml").read_text("utf-8"))
-EXAMPLES = yaml.safe_load((CONF / "prompts/screening_examples.yml").read_text("utf-8"))
-PROMPT = Prompt(source="t", reply="t", user="{{ examples }}|判断：{{ question }}")
+PROMPT = made_up(source="t", reply="t", user="{{ examples }}|判断：{{ question }}")
 
 
 def test_the_labels_are_many_and_balanced() -> None:
     counts = Counter(label["verdict"] for label in LABELS)
-    assert counts["合理"] == counts["不合理"] >= 40
-    assert all(("kind" in label) == (label["verdict"] == "不合理") for label in LABELS)
+    assert counts["reasonable"] == counts["unreasonable"] >= 40
+    for label in LABELS:
+        assert ("kind" in label) == (label["verdict"] == "unreasonable")
     assert len({label["stem"] for label in LABELS}) == len(LABELS)
 
 
@@ -33,12 +34,12 @@ def test_no_label_is_a_few_shot_example() -> None:
 
 
 def test_every_label_can_be_shown() -> None:
-    assert all(render_question(labelled_question(label)) for label in LABELS)
+    assert all(render_question(labelled_question(label), WORDS) for label in LABELS)
 
 
 def test_agreement_counts_right_wrong_and_unread() -> None:
-    good = {"options": ["甲", "乙"], "verdict": "合理"}
-    bad = {"options": ["甲", "乙"], "verdict": "不合理", "kind": "unclear"}
+    good = {"options": ["甲", "乙"], "verdict": "reasonable"}
+    bad = {"options": ["甲", "乙"], "verdict": "unreasonable", "kind": "unclear"}
     labels = [
         {"stem": "好题", **good},
         {"stem": "错过的好题", **good},

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import polars as pl
 import pytest
-import yaml
 from questions_made import question, reviewed
 
 from llm.loopback import Ask, Behaviour, LoopbackServer
+from prompt_set import shipped
 from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.openai.patience import Patience
@@ -28,7 +28,6 @@ from psyche_kedro.pipelines.synthesis.rationales.nodes import (
     write_rationales,
 )
 from psyche_kedro.pipelines.synthesis.rationales.summary import summarise_rounds
-from psyche_kedro.prompts import Prompt
 from scripted import as_json
 
 PROJECT = Path(__file__).parents[3]
@@ -312,11 +311,6 @@ def play(ask: Ask) -> Behaviour:
     return ANSWERS[answer[0]](round_)
 
 
-def prompt(name: str) -> Prompt:
-    path = PROJECT / "conf/base/prompts" / f"{name}.yml"
-    return Prompt(**yaml.safe_load(path.read_text("utf-8")))
-
-
 class Played(NamedTuple):
     """What the nodes made of the script, and what the endpoint was asked."""
 
@@ -346,21 +340,21 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
         )
         attempts, unsolved = write_rationales(
             questions,
-            prompt=prompt("rationale"),
+            prompt=shipped("rationale"),
             teachers={"teacher": model},
             params=PARAMS,
         )
         rounds = refine_rationales(
             questions,
             attempts,
-            rationale_prompt=prompt("rationale"),
-            refinement_prompt=prompt("refinement"),
-            revision_prompt=prompt("revision"),
+            rationale_prompt=shipped("rationale"),
+            refinement_prompt=shipped("refinement"),
+            revision_prompt=shipped("revision"),
             teachers={"teacher": model},
             params=PARAMS,
         )
         samples = choose_best_rationales(
-            questions, rounds, prompt=prompt("choice"), judge=model, params=PARAMS
+            questions, rounds, prompt=shipped("choice"), judge=model, params=PARAMS
         )
     name_of = {row["question_id"]: NAMES[n] for n, row in enumerate(asked)}
     return Played(

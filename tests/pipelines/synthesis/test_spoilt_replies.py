@@ -8,27 +8,24 @@ import json
 import re
 import zlib
 from collections import Counter
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 import pytest
-import yaml
 from questions_made import bank
 
 from llm.loopback import Ask, Behaviour, LoopbackServer
+from prompt_set import EXAMPLES, shipped
 from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.pipelines.synthesis import parameters
 from psyche_kedro.pipelines.synthesis.questions import nodes
-from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import Chunks, content_id, frame
 from scripted import as_json
 
-PROMPTS = Path(__file__).parents[3] / "conf/base/prompts"
 PASSAGES, SUBFIELDS, COUNT = 120, 60, 2
-SINGLE = parameters.Ask(type="single", count=COUNT, instruction="单项选择题")
+SINGLE = parameters.Ask(type="single", count=COUNT)
 DEDUPLICATION = parameters.DeduplicationParameters(
     ngram=3, threshold=0.8, permutations=128, target_recall=0.99, seed=1, threads=1
 )
@@ -103,10 +100,6 @@ class Run(NamedTuple):
     asked: Counter[str]
 
 
-def shipped(name: str) -> Any:
-    return yaml.safe_load((PROMPTS / f"{name}.yml").read_text("utf-8"))
-
-
 def chunks() -> pl.DataFrame:
     row = {
         "document_id": content_id("book"),
@@ -134,7 +127,7 @@ def distillation() -> parameters.DistillationParameters:
 
 def make_tables(model: OpenAIChatModel) -> dict[str, pl.DataFrame]:
     prompts = {
-        name: Prompt(**shipped(name))
+        name: shipped(name)
         for name in ("question", "distillation", "ranking", "screening")
     }
     generated, not_generated = nodes.generate_questions(
@@ -158,7 +151,7 @@ def make_tables(model: OpenAIChatModel) -> dict[str, pl.DataFrame]:
     screened, screened_out = nodes.screen_questions(
         distinct,
         prompt=prompts["screening"],
-        examples=shipped("screening_examples"),
+        examples=EXAMPLES,
         judge=model,
     )
     return {

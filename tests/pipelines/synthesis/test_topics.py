@@ -17,7 +17,7 @@ from psyche_kedro.tables import Documents, content_id, frame
 
 TAXONOMY = DistillationParameters(
     target=0,
-    asks=({"type": "single", "count": 1, "instruction": "单选题"},),
+    asks=({"type": "single", "count": 1},),
     taxonomy=(
         {"name": "认知", "words": ("工作记忆", "记忆")},
         {"name": "社会", "words": ("从众",)},

@@ -6,7 +6,7 @@ A reply is an answer with its reasoning kept apart and its tokens, or a fault of
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from psyche_kedro.llm.chat_model import Message, Usage
 from psyche_kedro.llm.engine import Answer, Call, Fault
@@ -35,6 +35,27 @@ _UNUSABLE_FINISH: Final = {
 }
 
 
+_NO_COMPLETION: Final = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)
+"""What reading a body raises that is none."""
+
+
+class _Said(NamedTuple):
+    """What a completion says, read but not judged."""
+
+    text: str
+    reasoning: str
+    finish_reason: str
+    model: str
+    usage: Usage | None
+    """What the endpoint counted."""
+
+
 def read_completion(
     body: bytes,
     messages: Sequence[Message],
@@ -57,38 +78,39 @@ def read_completion(
     """
     kept = body[:_BODY_KEPT].decode(errors="replace")
     try:
-        completion = json.loads(body)
-        choices = completion["choices"]
-        message = choices[0]["message"] if choices else {}
-        finish_reason = choices[0].get("finish_reason") if choices else None
-        finish_reason = whole(str(finish_reason or "stop"))
-        text, reasoning = map(whole, _split_reasoning(message))
-        said = str(completion.get("model") or "")
-    except (
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+        said = _said(json.loads(body))
+    except _NO_COMPLETION as error:
         detail = f"The body is no chat completion ({type(error).__name__})."
         return Fault(_kind_of_no_completion(body), detail, body=kept)
-    usage = _reported(completion.get("usage"))
-    usage = usage or _estimated(messages, text + reasoning, count_tokens)
-    if names and said and not any(_is_model(said, name) for name in names):
-        detail = f"the endpoint says it is {said!r}"
+    usage = said.usage or _estimated(messages, said.text + said.reasoning, count_tokens)
+    if names and said.model and not any(_is_model(said.model, name) for name in names):
+        detail = f"the endpoint says it is {said.model!r}"
         return Fault("wrong_model", detail, body=kept, usage=usage)
-    if reason := _unusable(finish_reason, text):
-        detail = f"finish_reason={finish_reason}"
+    if reason := _unusable(said.finish_reason, said.text):
+        detail = f"finish_reason={said.finish_reason}"
         return Fault(reason, detail, body=kept, usage=usage)
-    return Answer(text, reasoning, finish_reason, usage)
+    return Answer(said.text, said.reasoning, said.finish_reason, usage)
+
+
+def _said(completion: Any) -> _Said:
+    choices = completion["choices"]
+    message = choices[0]["message"] if choices else {}
+    finish_reason = choices[0].get("finish_reason") if choices else None
+    text, reasoning = map(whole, _split_reasoning(message))
+    return _Said(
+        text,
+        reasoning,
+        finish_reason=whole(str(finish_reason or "stop")),
+        model=str(completion.get("model") or ""),
+        usage=_reported(completion.get("usage")),
+    )
 
 
 def _kind_of_no_completion(body: bytes) -> str:
     """Return the kind of a body that is none, an error sent as HTTP 200 among them."""
     try:
         code = json.loads(body)["error"].get("code")
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except _NO_COMPLETION:
         return "bad_body"
     status = code if isinstance(code, int) and code >= _BAD_REQUEST else _BAD_REQUEST
     kind = kind_of_refusal(status, body.decode(errors="replace"))

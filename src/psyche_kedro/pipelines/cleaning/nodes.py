@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro import tables
+from psyche_kedro.benchmarks import form_of
 from psyche_kedro.llm.chat_model import ChatModel, Outcome
 from psyche_kedro.pipelines.cleaning import conversations, guard, questions, usefulness
 from psyche_kedro.pipelines.cleaning.deidentification import model_pass
@@ -170,7 +171,7 @@ def clean_benchmark_items(benchmark_items: pl.DataFrame) -> pl.DataFrame:
     a question whose golds differ.
     """
     rows = [_normal_item(row) for row in benchmark_items.iter_rows(named=True)]
-    exams = [row for row in rows if row["benchmark"] != "counselling"]
+    exams = [row for row in rows if form_of(row) != "judged"]
     flags: dict[str, list[str]] = defaultdict(list)
     for group in questions.groups_of_copies(exams):
         for copy in group[1:]:

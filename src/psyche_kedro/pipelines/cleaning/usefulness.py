@@ -71,7 +71,7 @@ def verdict_request(
     messages: Sequence[Mapping[str, str]], prompt: Prompt
 ) -> ChatRequest:
     """Return the request that judges the replies of one conversation."""
-    conversation = render_dialogue([dict(message) for message in messages])
+    conversation = render_dialogue(messages, prompt.words)
     return ChatRequest(
         messages=prompt.render(conversation=conversation), task="judge_replies"
     )

@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from psyche_kedro.answers import read_verdicts
+from psyche_kedro.benchmarks import JUDGED_PROTOCOLS
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
-from psyche_kedro.pipelines.evaluation.parameters import Dimension, JudgingParameters
-from psyche_kedro.prompts import Prompt, render_dialogue
+from psyche_kedro.pipelines.evaluation.parameters import JudgingParameters
+from psyche_kedro.prompts import Dimension, Prompt, render_dialogue
 
 Row = Mapping[str, Any]
 
@@ -32,20 +33,22 @@ class Case(NamedTuple):
 
 
 def cases_to_judge(
-    predictions: Sequence[Row], items: Mapping[str, Row], params: JudgingParameters
+    predictions: Sequence[Row],
+    items: Mapping[str, Row],
+    dimensions: Sequence[Dimension],
 ) -> list[Case]:
-    """Return every counselling prediction with every dimension.
+    """Return every prediction that is judged, with every dimension.
 
     Args:
         predictions: Rows of ``predictions``.
         items: Rows of ``benchmark_items`` by id.
-        params: ``evaluation.judging``.
+        dimensions: What the judge's words name.
     """
     return [
         Case(prediction, items[prediction["item_id"]], dimension)
         for prediction in predictions
-        if prediction["benchmark"] == "counselling"
-        for dimension in params.dimensions
+        if prediction["protocol"] in JUDGED_PROTOCOLS
+        for dimension in dimensions
     ]
 
 
@@ -57,13 +60,14 @@ def has_reply(case: Case) -> bool:
 def judge_request(case: Case, prompt: Prompt, params: JudgingParameters) -> ChatRequest:
     """Return what the judge is asked about a case."""
     levels = "\n".join(
-        f"{n} 分：{text}" for n, text in enumerate(case.dimension.levels)
+        prompt.words.say("level", score=n, text=text)
+        for n, text in enumerate(case.dimension.levels)
     )
     messages = prompt.render(
         dimension=case.dimension.label,
         definition=case.dimension.definition,
         levels=levels,
-        history=render_dialogue(case.item["messages"]),
+        history=render_dialogue(case.item["messages"], prompt.words),
         reference=case.item["answer_text"] or "",
         reply=case.prediction["text"],
     )

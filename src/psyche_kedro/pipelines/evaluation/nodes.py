@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from psyche_kedro.answers import read_answer
+from psyche_kedro.benchmarks import Benchmarks
 from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
 from psyche_kedro.llm.panel import ask_all
@@ -33,7 +34,7 @@ from psyche_kedro.pipelines.evaluation.protocols import (
     Room,
     ask,
 )
-from psyche_kedro.pipelines.evaluation.scoring import score_counselling, score_exams
+from psyche_kedro.pipelines.evaluation.scoring import score_exams, score_judged
 from psyche_kedro.pipelines.selection.exams import count_exams, exam_items, has_key
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import (
@@ -54,6 +55,7 @@ def write_exam_papers(  # noqa: PLR0913 - what is asked, in which words
     exemplars: pl.DataFrame,
     params: ProtocolParameters,
     limit: LimitParameters,
+    benchmarks: Benchmarks,
     exam_case: Prompt,
     exam_knowledge: Prompt,
     exam_direct: Prompt,
@@ -68,6 +70,7 @@ def write_exam_papers(  # noqa: PLR0913 - what is asked, in which words
         exemplars: What the five-shot protocol shows.
         params: ``evaluation.protocols``.
         limit: ``evaluation.limit``.
+        benchmarks: The cards, which say how each exam is asked.
         exam_case: Asks a question that has a case, with room to reason.
         exam_knowledge: Asks any other, with room to reason.
         exam_direct: Asks for the letters alone.
@@ -81,7 +84,7 @@ def write_exam_papers(  # noqa: PLR0913 - what is asked, in which words
         "essay": essay,
         "counselling": counselling,
     }
-    room = Room(prompts, exemplars.to_dicts())
+    room = Room(prompts, exemplars.to_dicts(), benchmarks)
     exam = limit_items(_to_ask(benchmark_items, params), limit)
     return ask(exam.iter_rows(named=True), params.enabled, room)
 
@@ -210,7 +213,7 @@ def judge_counselling(
     Source: §3.4, Table 5.
     """
     cases = judging.cases_to_judge(
-        predictions.to_dicts(), _by_id(benchmark_items), params
+        predictions.to_dicts(), _by_id(benchmark_items), prompt.words.dimensions
     )
     verdicts = iter(
         judge.complete(
@@ -234,6 +237,7 @@ def score_predictions(
     predictions: pl.DataFrame,
     judgements: pl.DataFrame,
     benchmark_items: pl.DataFrame,
+    benchmarks: Benchmarks,
     params: ScoringParameters,
 ) -> pl.DataFrame:
     """Return every score with its 95 % interval; no model is asked.
@@ -242,13 +246,14 @@ def score_predictions(
         predictions: One per (role, item, protocol).
         judgements: One per (counselling reply, dimension).
         benchmark_items: The items; those of an exam that have a key are scored.
+        benchmarks: The cards, which say what is computed of each exam.
         params: ``evaluation.scores``.
     """
     rows = predictions.to_dicts()
     keyed = _by_id(exam_items(benchmark_items).filter(has_key()))
-    exams = score_exams(rows, keyed, params)
-    counselling = score_counselling(judgements.to_dicts(), rows, keyed, params)
-    return frame(Scores, [*exams, *counselling])
+    exams = score_exams(rows, keyed, benchmarks, params)
+    judged = score_judged(judgements.to_dicts(), rows, keyed, params)
+    return frame(Scores, [*exams, *judged])
 
 
 def summarise_exams(benchmark_items: pl.DataFrame) -> pl.DataFrame:

@@ -1,12 +1,11 @@
 """Typed view of ``conf/base/parameters/evaluation.yml``; the reasons stand there."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, PositiveInt
 
+from psyche_kedro.benchmarks import ProtocolName
 from psyche_kedro.parameters import Parameters
-
-ProtocolName = Literal["reasoned", "essay", "zero_shot", "five_shot", "counselling"]
 
 
 class Sampling(Parameters):
@@ -45,22 +44,10 @@ class LimitParameters(Parameters):
     seed: int
 
 
-class Dimension(Parameters):
-    """One aspect of a counselling reply that the judge scores by itself."""
-
-    name: str
-    label: str
-    """What the prompt calls it, in Chinese."""
-    definition: str
-    levels: tuple[str, ...] = Field(min_length=2)
-    """What earns 0, 1, 2 …: the range of the score."""
-
-
 class JudgingParameters(Parameters):
     """``evaluation.judging``."""
 
     sampling: Sampling
-    dimensions: tuple[Dimension, ...] = Field(min_length=1)
 
 
 class ScoringParameters(Parameters):
@@ -68,5 +55,3 @@ class ScoringParameters(Parameters):
 
     n_resamples: int = Field(ge=100)
     seed: int
-    averaged: dict[str, tuple[str, ...]]
-    """Per benchmark, the cells whose unweighted mean is the paper's average."""

@@ -5,6 +5,7 @@ training writes as ``…@checkpoint``: an edge of the graph. As a free input, Ke
 be at liberty to evaluate before training.
 """
 
+import polars as pl
 from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.accounts import account_node, beside, written
@@ -24,7 +25,7 @@ TRAINED = {
 ACCOUNT = (
     written("predictions"),
     written("judgements"),
-    beside("exemplars", by="cell"),
+    beside("exemplars", by=pl.format("{}/{}", "benchmark", "cell")),
     beside("exam_summary"),
     beside("scores"),
 )
@@ -51,6 +52,7 @@ def _exams() -> list[Node]:
                 "exemplars": "exemplars",
                 "params": "params:evaluation.protocols",
                 "limit": "params:evaluation.limit",
+                "benchmarks": "params:benchmarks",
                 **{name: f"params:prompts.{name}" for name in PROMPTS},
             },
             outputs="exam_papers",
@@ -90,6 +92,7 @@ def _scores() -> list[Node]:
                 "predictions": "predictions",
                 "judgements": "judgements",
                 "benchmark_items": "clean_benchmark_items",
+                "benchmarks": "params:benchmarks",
                 "params": "params:evaluation.scores",
             },
             outputs="scores",

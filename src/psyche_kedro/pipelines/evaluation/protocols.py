@@ -1,14 +1,16 @@
 """How a benchmark item is put to a model: one function per protocol.
 
-============  =================  ===================================================
-protocol      asks               with
-============  =================  ===================================================
-reasoned      PCEB choice items  ``<think>``, then the letters
-essay         open exam items    the case text and the question
-zero_shot     CPsyExam choices   the letters alone
-five_shot     CPsyExam choices   the same, after solved exemplars as earlier turns
-counselling   counselling cases  the counsellor's role and the conversation so far
-============  =================  ===================================================
+============  ==============  ======================================================
+protocol      asks            with
+============  ==============  ======================================================
+reasoned      choice items    ``<think>``, then the letters
+zero_shot     choice items    the letters alone
+five_shot     choice items    the same, after solved exemplars as earlier turns
+essay         open items      the case text and the question
+counselling   conversations   the counsellor's role and the conversation so far
+============  ==============  ======================================================
+
+The card of its benchmark says which protocols are for an item.
 
 No function reads an item's ``gold``, ``answer_text`` or ``explanation``; an exemplar
 shows its own answer, and one with the asked item's stem is left out, because a tenth of
@@ -21,13 +23,11 @@ Source: §3.1 and Appendix C.2; PsycoLLM's and CPsyExam's public protocols.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from psyche_kedro.benchmarks import Benchmarks, ProtocolName
 from psyche_kedro.llm.chat_model import Message
-from psyche_kedro.prompts import TYPE_NAMES, Prompt, render_question
-from psyche_kedro.tables import CHOICE_TYPES
+from psyche_kedro.prompts import Prompt, render_question
 
 Row = Mapping[str, Any]
-
-UNNAMED_SUBJECT = "心理学"
 
 
 class Asked(NamedTuple):
@@ -44,42 +44,45 @@ class Room(NamedTuple):
 
     prompts: Mapping[str, Prompt]
     exemplars: Sequence[Row]
+    benchmarks: Benchmarks
 
 
-def ask(items: Iterable[Row], protocols: Sequence[str], room: Room) -> list[Asked]:
+def ask(
+    items: Iterable[Row], protocols: Sequence[ProtocolName], room: Room
+) -> list[Asked]:
     """Return every item under every protocol that is for it.
 
     Args:
         items: ``[n_items]`` rows of ``benchmark_items`` to ask.
         protocols: Names out of ``PROTOCOLS``.
-        room: Prompts by name and the chosen exemplars.
+        room: Prompts by name, the chosen exemplars and the cards.
     """
-    items = list(items)
-    asked = (PROTOCOLS[name](item, room) for name in protocols for item in items)
+    exams = [(item, room.benchmarks.exam_of(item)) for item in items]
+    asked = (
+        PROTOCOLS[name](item, room)
+        for name in protocols
+        for item, exam in exams
+        if exam and name in exam.protocols
+    )
     return [one for one in asked if one is not None]
 
 
-def _ask_reasoned(item: Row, room: Room) -> Asked | None:
-    if item["benchmark"] != "pceb" or item["type"] not in CHOICE_TYPES:
-        return None
+def _ask_reasoned(item: Row, room: Room) -> Asked:
     prompt = room.prompts["exam_case" if item["case_text"] else "exam_knowledge"]
     messages = prompt.render(
-        question=render_question(item), type_name=TYPE_NAMES[item["type"]]
+        question=render_question(item, prompt.words),
+        type_name=prompt.words.types[item["type"]],
     )
     return Asked(item, "reasoned", prompt, list(messages))
 
 
-def _ask_essay(item: Row, room: Room) -> Asked | None:
-    if item["benchmark"] == "counselling" or item["type"] in CHOICE_TYPES:
-        return None
+def _ask_essay(item: Row, room: Room) -> Asked:
     prompt = room.prompts["essay"]
     messages = prompt.render(case_text=item["case_text"] or "", question=item["stem"])
     return Asked(item, "essay", prompt, list(messages))
 
 
-def _ask_zero_shot(item: Row, room: Room) -> Asked | None:
-    if item["benchmark"] != "cpsyexam" or item["type"] not in CHOICE_TYPES:
-        return None
+def _ask_zero_shot(item: Row, room: Room) -> Asked:
     prompt = room.prompts["exam_direct"]
     return Asked(item, "zero_shot", prompt, _direct(item, prompt))
 
@@ -87,7 +90,7 @@ def _ask_zero_shot(item: Row, room: Room) -> Asked | None:
 def _ask_five_shot(item: Row, room: Room) -> Asked | None:
     alone = _ask_zero_shot(item, room)
     shots = [shot for shot in room.exemplars if _may_show(shot, item)]
-    if alone is None or not shots:
+    if not shots:
         return None
     *system, question = alone.messages
     turns = [turn for shot in shots for turn in _solved(shot, alone.prompt)]
@@ -96,7 +99,7 @@ def _ask_five_shot(item: Row, room: Room) -> Asked | None:
 
 def _ask_counselling(item: Row, room: Room) -> Asked | None:
     turns = [turn for turn in item["messages"] if turn["role"] != "system"]
-    if item["benchmark"] != "counselling" or not turns:
+    if not turns:
         return None
     prompt = room.prompts["counselling"]
     return Asked(item, "counselling", prompt, [*prompt.render(), *turns])
@@ -105,15 +108,15 @@ def _ask_counselling(item: Row, room: Room) -> Asked | None:
 def _direct(item: Row, prompt: Prompt) -> list[Message]:
     return list(
         prompt.render(
-            question=render_question(item),
-            subject=item["subject"] or UNNAMED_SUBJECT,
-            type_name=TYPE_NAMES[item["type"]],
+            question=render_question(item, prompt.words),
+            subject=item["subject"] or prompt.words.unnamed_subject,
+            type_name=prompt.words.types[item["type"]],
         )
     )
 
 
 def _solved(shot: Row, prompt: Prompt) -> list[Message]:
-    answer = f"答案：{''.join(shot['gold'])}"
+    answer = prompt.words.say("answer", letters="".join(shot["gold"]))
     return [_direct(shot, prompt)[-1], {"role": "assistant", "content": answer}]
 
 
@@ -129,7 +132,7 @@ def _squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-PROTOCOLS: dict[str, Callable[[Row, Room], Asked | None]] = {
+PROTOCOLS: dict[ProtocolName, Callable[[Row, Room], Asked | None]] = {
     "reasoned": _ask_reasoned,
     "essay": _ask_essay,
     "zero_shot": _ask_zero_shot,

@@ -19,9 +19,14 @@ from statistics import fmean
 from typing import Any, NamedTuple, TypeVar
 
 from psyche_kedro import metrics
+from psyche_kedro.benchmarks import (
+    JUDGED_PROTOCOLS,
+    Benchmarks,
+    ChoiceExam,
+    Exam,
+)
 from psyche_kedro.metrics import Interval
 from psyche_kedro.pipelines.evaluation.parameters import ScoringParameters
-from psyche_kedro.tables import CHOICE_TYPES
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -63,7 +68,7 @@ def _commonest(answer: Callable[[Marked], Iterable[str]]) -> Marking:
     return marks
 
 
-CHOICE_METRICS: dict[str, Marking] = {
+METRICS: dict[str, Marking] = {
     "standard_accuracy": _of_labels(metrics.standard_credit),
     "elastic_accuracy": _of_labels(metrics.elastic_credit),
     # What the commonest key scores when it is given to every item, and how near a
@@ -71,9 +76,6 @@ CHOICE_METRICS: dict[str, Marking] = {
     # no knowledge.
     "commonest_key": _commonest(lambda m: m.item["gold"]),
     "commonest_answer": _commonest(lambda m: m.prediction["prediction"]),
-}
-
-OPEN_METRICS: dict[str, Marking] = {
     "rouge_1_pltrdy": _of_texts(lambda *pair: metrics.rouge_pltrdy(*pair).rouge_1),
     "rouge_l_pltrdy": _of_texts(lambda *pair: metrics.rouge_pltrdy(*pair).rouge_l),
     "rouge_1_zh": _of_texts(lambda *pair: metrics.rouge_zh(*pair).rouge_1),
@@ -83,26 +85,32 @@ OPEN_METRICS: dict[str, Marking] = {
 
 
 def score_exams(
-    predictions: Iterable[Row], items: Mapping[str, Row], params: ScoringParameters
+    predictions: Iterable[Row],
+    items: Mapping[str, Row],
+    benchmarks: Benchmarks,
+    params: ScoringParameters,
 ) -> Iterator[dict[str, Any]]:
     """Yield accuracies and overlaps, in percent, of every exam that has keys.
 
     Args:
-        predictions: Rows of ``predictions``; those of a counselling case are judged
-            instead.
+        predictions: Rows of ``predictions``; those that are judged are no part of it.
         items: Rows of ``benchmark_items`` by id, with their keys; no other is scored.
+        benchmarks: The cards, which say what is computed of an exam and averaged.
         params: ``evaluation.scores``.
     """
     scored = [
         Marked(p, items[p["item_id"]])
         for p in predictions
-        if p["item_id"] in items and p["benchmark"] != "counselling"
+        if p["item_id"] in items and p["protocol"] not in JUDGED_PROTOCOLS
     ]
     whole = Counter(map(_cell, items.values()))
     for sitting in _grouped(scored, _sitting).values():
-        for name, cells in _with_averages(sitting, params):
-            for metric, marking in _metrics_of(sitting[0]).items():
-                marks = [marking(cell) for cell in cells]
+        exam = benchmarks.exam_of(sitting[0].item)
+        if exam is None:
+            continue
+        for name, cells in _with_averages(sitting, exam):
+            for metric in exam.metrics:
+                marks = [METRICS[metric](cell) for cell in cells]
                 sat = {_cell(m.item) for cell in cells for m in cell}
                 n = sum(map(len, cells))
                 yield {
@@ -116,7 +124,7 @@ def score_exams(
                 }
 
 
-def score_counselling(
+def score_judged(
     judgements: Iterable[Row],
     predictions: Iterable[Row],
     items: Mapping[str, Row],
@@ -130,22 +138,36 @@ def score_counselling(
         items: Rows of ``benchmark_items`` by id.
         params: ``evaluation.scores``.
     """
-    judged = {p["role"]: p for p in predictions if p["benchmark"] == "counselling"}
-    n_cases = sum(item["benchmark"] == "counselling" for item in items.values())
-    for group in _grouped(judgements, lambda j: (j["role"], j["dimension"])).values():
-        scores = [j["score"] for j in group if j["score"] is not None]
-        interval = _bootstrap([scores], params)
+    replies = {
+        (p["role"], p["item_id"]): p
+        for p in predictions
+        if p["protocol"] in JUDGED_PROTOCOLS and p["item_id"] in items
+    }
+    judged = [
+        (j, replies[j["role"], j["item_id"]])
+        for j in judgements
+        if (j["role"], j["item_id"]) in replies
+    ]
+    whole = Counter(map(_cell, items.values()))
+    for group in _grouped(judged, _dimension).values():
+        scores = [j["score"] for j, _ in group if j["score"] is not None]
+        reply, interval = group[0][1], _bootstrap([scores], params)
         yield {
-            **_identity(judged[group[0]["role"]]),
-            "cell": "counselling",
-            "metric": group[0]["dimension"],
+            **_identity(reply),
+            "cell": reply["cell"],
+            "metric": group[0][0]["dimension"],
             "value": fmean(scores) if scores else None,
             "low": interval.low,
             "high": interval.high,
             "n": len(group),
             "n_missing": len(group) - len(scores),
-            "n_left_out": n_cases - len(group),
+            "n_left_out": whole[_cell(reply)] - len(group),
         }
+
+
+def _dimension(judged: tuple[Row, Row]) -> tuple[str, ...]:
+    judgement, reply = judged
+    return (judgement["role"], judgement["dimension"], *_cell(reply))
 
 
 def _cell(item: Row) -> tuple[str, ...]:
@@ -158,23 +180,16 @@ def _sitting(marked: Marked) -> tuple[str, ...]:
     return tuple(marked.prediction[name] for name in names)
 
 
-def _metrics_of(marked: Marked) -> dict[str, Marking]:
-    return CHOICE_METRICS if marked.item["type"] in CHOICE_TYPES else OPEN_METRICS
-
-
-def _with_averages(
-    sitting: list[Marked], params: ScoringParameters
-) -> Iterator[tuple[str, Cells]]:
+def _with_averages(sitting: list[Marked], exam: Exam) -> Iterator[tuple[str, Cells]]:
     """Yield the cells, then what is averaged over them (choice questions only)."""
     cells = _grouped(sitting, lambda m: m.prediction["cell"])
     for name, cell in cells.items():
         yield name, [cell]
-    wanted = params.averaged.get(sitting[0].prediction["benchmark"], ())
-    if not cells.keys() & set(wanted):
+    if not isinstance(exam, ChoiceExam) or not cells.keys() & exam.cells.keys():
         return
     yield "micro_average", [sitting]
-    if cells.keys() >= set(wanted):
-        yield "macro_average", [cells[name] for name in wanted]
+    if cells.keys() >= exam.cells.keys():
+        yield "macro_average", [cells[name] for name in exam.cells]
 
 
 def _percent(

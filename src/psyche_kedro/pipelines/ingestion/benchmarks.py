@@ -1,28 +1,27 @@
-"""Benchmark items in their public layouts; an item is flagged, never lost.
+"""Benchmark items in the layouts that cards name; an item is flagged, never lost.
 
-PCEB (the paper's main benchmark, §3.1): ``pceb/{theory,moral}/{single,multiple}/…`` and
-``pceb/cases/{mix,essay}/…``. A case question is single or multiple by the number of its
-gold letters: only so are the paper's 748 and 878 reproduced (the words 单选/多选 in the
-stem contradict the gold on two items).
-
-CPsyExam: ``cpsyexam/{mcq,qa}/{train,dev,test}``. ``train`` gives the exemplars of the
-five-shot protocol; its authors withhold the choice answers of ``test``.
-
-Counselling (PsyDT's layout): ``{messages}``; the last reply is the reference and the
-turns before it are the item. The file's own system prompt is kept in ``stem``.
+``questions``: what a folder says of the items below it stands on the card: the part of
+the benchmark, the type of its questions, what they are for. ``conversations``: the last
+reply is the reference and the turns before it are the item; the file's own system
+prompt is kept in ``stem``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from psyche_kedro.benchmarks import (
+    Benchmarks,
+    Conversations,
+    Questions,
+    conversation_flags,
+)
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.errors import UnreadableSource
-from psyche_kedro.pipelines.ingestion.banks.question_banks import flatten
+from psyche_kedro.pipelines.ingestion.banks.question_banks import bank_records
 from psyche_kedro.pipelines.ingestion.banks.questions import (
     looks_like_question,
     parse_question,
 )
-from psyche_kedro.pipelines.ingestion.files.records import read_json
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_bytes
 from psyche_kedro.pipelines.ingestion.posts import (
     Message,
@@ -32,90 +31,86 @@ from psyche_kedro.pipelines.ingestion.posts import (
 )
 from psyche_kedro.tables import CHOICE_TYPES, content_id
 
-CPSYEXAM_KINDS = {
-    "knowledge": "knowledge",
-    "analyse": "case",
-    "qa_knowledge": "knowledge",
-    "qa_analyse": "case",
-}
-PCEB_FOLDERS = {
-    "single": "single",
-    "multiple": "multiple",
-    "mix": None,
-    "essay": "case",
-}
-CPSYEXAM_SPLITS = {"train": "exemplar", "dev": "dev", "test": "test"}
-"""What each of its folders is for; the two others have no folder but their test."""
 
-
-def read_benchmark_file(file: SourceFile) -> Iterator[Row | UnreadableSource]:
+def read_benchmark_file(
+    file: SourceFile, benchmarks: Benchmarks
+) -> Iterator[Row | UnreadableSource]:
     """Yield the ``BenchmarkItems`` rows of one file.
 
+    Args:
+        file: A file whose first folder is the name of a benchmark.
+        benchmarks: The cards.
+
     Raises:
-        UnreadableSource: If the folder is no known benchmark or the file unreadable.
+        UnreadableSource: If no card describes the folder, or the file is unreadable.
     """
-    benchmark, *folders = file.name.split("/")[:-1] or [""]
-    if benchmark == "counselling":
-        yield from _counselling_items(file)
-    elif benchmark == "pceb":
-        _require_cell(folders)
-        yield from _exam_items(file, "pceb", folders)
-    elif benchmark == "cpsyexam":
-        _require_split(folders)
-        yield from _exam_items(file, "cpsyexam", folders)
-    else:
+    name, *folders = file.name.split("/")[:-1] or [""]
+    if name not in benchmarks.root:
         raise UnreadableSource(
             "unknown_benchmark",
-            f"The folder '{benchmark}' is none of pceb, cpsyexam, counselling.",
+            f"No card describes the folder '{name}': add conf/base/benchmarks/"
+            f"{name}.yml, or rename it ({', '.join(benchmarks.root)}).",
         )
+    layout = benchmarks.root[name].layout
+    if isinstance(layout, Conversations):
+        items = _conversations(file, layout)
+    else:
+        items = _questions(file, layout, _said_by(folders, layout, name))
+    for item in items:
+        yield item if isinstance(item, UnreadableSource) else {"benchmark": name} | item
 
 
-def _require_cell(folders: list[str]) -> None:
-    if len(folders) < 2 or folders[1] not in PCEB_FOLDERS:  # noqa: PLR2004
+# ---- questions -------------------------------------------------------------------
+
+
+def _said_by(
+    folders: Sequence[str], layout: Questions, benchmark: str
+) -> dict[str, str | None]:
+    """Return what a file's folders say: ``part``, ``type``, ``split``.
+
+    Raises:
+        UnreadableSource: If one of them is not on the card.
+    """
+    pairs = list(zip(layout.folders, folders, strict=False))
+    if len(pairs) < len(layout.folders) or any(f not in to.names for to, f in pairs):
+        expected = "/".join(f"<{'|'.join(level.names)}>" for level in layout.folders)
         raise UnreadableSource(
             "unknown_folder",
-            f"PCEB's files stand in <part>/<{'|'.join(PCEB_FOLDERS)}>, this one in "
-            f"'{'/'.join(folders)}': move it there.",
+            f"Files of '{benchmark}' stand in {expected}, this one in "
+            f"'{'/'.join(folders)}': move it there, so that it is known what its items "
+            "are for.",
         )
+    return {level.gives: level.names[folder] for level, folder in pairs}
 
 
-def _require_split(folders: list[str]) -> None:
-    if len(folders) < 2 or folders[1] not in CPSYEXAM_SPLITS:  # noqa: PLR2004
-        raise UnreadableSource(
-            "unknown_folder",
-            f"CPsyExam's files stand in <mcq|qa>/<{'|'.join(CPSYEXAM_SPLITS)}>, this "
-            f"one in '{'/'.join(folders)}': move it there, so that what is scored is "
-            "known from what is not.",
-        )
-
-
-def _exam_items(
-    file: SourceFile, benchmark: str, folders: list[str]
+def _questions(
+    file: SourceFile, layout: Questions, said: Mapping[str, str | None]
 ) -> Iterator[Row | UnreadableSource]:
-    for locator, record in flatten(read_json(read_bytes(file))):
+    for locator, record in bank_records(file.name, read_bytes(file)):
         if looks_like_question(record):
-            yield _exam_item(record, benchmark, folders, file.name, locator)
+            yield _question(record, layout, said, file.name, locator)
         else:
             yield UnreadableSource("unknown_layout", f"{locator} holds no question.")
 
 
-def _exam_item(
+def _question(
     record: Mapping[str, Any],
-    benchmark: str,
-    folders: list[str],
+    layout: Questions,
+    said: Mapping[str, str | None],
     source: str,
     locator: str,
 ) -> Row:
-    hint = PCEB_FOLDERS[folders[1]] if benchmark == "pceb" else None
-    question = parse_question(record, type_hint=hint)
+    question = parse_question(record, type_hint=said.get("type"))
     flags = question.pop("parse_errors")
     item_id = content_id(source, locator, question["stem"])
-    shared = question["case_text"]
+    shared, kind = question["case_text"], question["type"]
     return question | {
         "item_id": item_id,
-        "benchmark": benchmark,
-        "cell": _cell(benchmark, folders, record, question["type"]),
-        "split": _split(benchmark, folders),
+        "cell": layout.cell_of(
+            said.get("part") or _part_of(record, layout),
+            kind if kind in CHOICE_TYPES else layout.open_called,
+        ),
+        "split": said.get("split") or "test",
         "source": source,
         "locator": locator,
         "cluster_id": content_id(source, shared) if shared else item_id,
@@ -124,32 +119,31 @@ def _exam_item(
     }
 
 
-def _split(benchmark: str, folders: list[str]) -> str:
-    """Return what an item is for, by the rule of its benchmark's layout."""
-    return CPSYEXAM_SPLITS[folders[1]] if benchmark == "cpsyexam" else "test"
+def _part_of(record: Mapping[str, Any], layout: Questions) -> str:
+    if layout.part is None:
+        return ""
+    filled = (str(record[name]) for name in layout.part.fields if record.get(name))
+    return layout.part.names.get(next(filled, "").lower(), layout.part.otherwise)
 
 
-def _cell(
-    benchmark: str, folders: list[str], record: Mapping[str, Any], kind: str
-) -> str:
-    form = kind if kind in CHOICE_TYPES else ("essay" if benchmark == "pceb" else "qa")
-    if benchmark == "pceb":
-        return f"{folders[0].removesuffix('s')}_{form}"
-    named = str(record.get("kind") or record.get("question_type") or "").lower()
-    return f"{CPSYEXAM_KINDS.get(named, 'knowledge')}_{form}"
+# ---- conversations ---------------------------------------------------------------
 
 
-def _counselling_items(file: SourceFile) -> Iterator[Row | UnreadableSource]:
+def _conversations(
+    file: SourceFile, layout: Conversations
+) -> Iterator[Row | UnreadableSource]:
     for locator, record in post_records(file):
         try:
             conversations = conversations_of(record)
         except UnreadableSource as error:
             yield UnreadableSource(error.reason, f"{locator}: {error.detail}")
             continue
-        yield from (_counselling_item(m, file.name, locator) for m in conversations)
+        for messages in conversations:
+            item = _conversation(messages, file.name, locator)
+            yield item | {"cell": layout.cell}
 
 
-def _counselling_item(messages: list[Message], source: str, locator: str) -> Row:
+def _conversation(messages: list[Message], source: str, locator: str) -> Row:
     system = "\n".join(m["content"] for m in messages if m["role"] == "system")
     spoken = without_system(messages)
     ends_with_reply = bool(spoken) and spoken[-1]["role"] == "assistant"
@@ -162,12 +156,10 @@ def _counselling_item(messages: list[Message], source: str, locator: str) -> Row
         "gold": [],
         "answer_text": spoken[-1]["content"] if ends_with_reply else None,
         "item_id": item_id,
-        "benchmark": "counselling",
-        "cell": "counselling",
         "split": "test",
         "source": source,
         "locator": locator,
         "cluster_id": item_id,
         "messages": history,
-        "flags": [] if history else ["no_history"],
+        "flags": conversation_flags(history),
     }

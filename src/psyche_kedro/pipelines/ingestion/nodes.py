@@ -10,16 +10,19 @@ Example row of ``documents``::
      "text": "工作记忆是…", "confidence": None, …}
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import polars as pl
 
 from psyche_kedro import tables
+from psyche_kedro.benchmarks import Benchmarks
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.llm.chat_model import ChatModel
 from psyche_kedro.llm.store.reply_store import ReplyStore
-from psyche_kedro.pipelines.ingestion import benchmarks, posts, public_sets
+from psyche_kedro.pipelines.ingestion import posts, public_sets
 from psyche_kedro.pipelines.ingestion.banks import question_banks
+from psyche_kedro.pipelines.ingestion.benchmarks import read_benchmark_file
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_each
 from psyche_kedro.pipelines.ingestion.parameters import TextbookParameters
 from psyche_kedro.pipelines.ingestion.textbooks import reading
@@ -101,9 +104,17 @@ def read_public_sets(public_files: list[SourceFile]) -> ReadPublicSets:
     )
 
 
-def read_benchmarks(benchmark_files: list[SourceFile]) -> ReadTable:
-    """Return one row per benchmark item, flagged where something is wrong with it."""
-    read = read_each(benchmark_files, "benchmarks", benchmarks.read_benchmark_file)
+def read_benchmarks(
+    benchmark_files: list[SourceFile], benchmarks: Benchmarks
+) -> ReadTable:
+    """Return one row per benchmark item, flagged where something is wrong with it.
+
+    Args:
+        benchmark_files: Files whose first folder is the name of a benchmark.
+        benchmarks: The cards: how each is laid out.
+    """
+    reader = partial(read_benchmark_file, benchmarks=benchmarks)
+    read = read_each(benchmark_files, "benchmarks", reader)
     return _tables(tables.BenchmarkItems, read.rows, read.unreadable)
 
 

@@ -71,7 +71,10 @@ def _public_sources() -> list[Node]:
         ),
         Node(
             nodes.read_benchmarks,
-            inputs={"benchmark_files": "benchmark_files"},
+            inputs={
+                "benchmark_files": "benchmark_files",
+                "benchmarks": "params:benchmarks",
+            },
             outputs=["benchmark_items", "unreadable_benchmarks"],
             name="read_benchmarks",
         ),

@@ -26,37 +26,15 @@ from psyche_kedro.pipelines.ingestion.files.encodings import decode
 from psyche_kedro.pipelines.ingestion.files.file_types import file_type
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_bytes
 from psyche_kedro.tables import content_id
+from psyche_kedro.text.words import name_of_word, word_lists
 
 Message = dict[str, str]
 
-ROLES = {
-    name: role
-    for role, names in (
-        (
-            "user",
-            "user human client seeker speaker patient "
-            "来访者 求助者 咨询者 用户 患者 楼主 提问者",
-        ),
-        (
-            "assistant",
-            "assistant gpt counselor counsellor supporter listener therapist bot "
-            "心理咨询师 咨询师 支持者 倾听者 治疗师 医生 助手 回答者",
-        ),
-        ("system", "system"),
-    )
-    for name in names.split()
-}
+_NAMES = word_lists(__package__, "names.yml")
+ROLES = name_of_word(_NAMES["roles"])
 _SPEAKERS = sorted((n for n in ROLES if not n.isascii()), key=len, reverse=True)
 SPEAKER = re.compile(rf"^\s*({'|'.join(_SPEAKERS)})\s*[:：]\s*")
-POST_COLUMNS = {
-    "title": "title question 标题 问题 题目 帖子标题",
-    "body": "description content body post 正文 描述 内容 问题描述 帖子内容",
-    "reply": "reply answer answer_text response 回复 回答 评论 答案 回复内容",
-    "thread": "thread_id thread questionid question_id post_id 帖子id 主题id id",
-}
-POST_COLUMN_OF = {
-    alias: name for name, text in POST_COLUMNS.items() for alias in text.split()
-}
+POST_COLUMN_OF = name_of_word(_NAMES["columns"])
 TURN_LISTS = ("turns", "messages", "dialog", "dialogue", "conversations")
 SAID = ("content", "value", "text", "utterance")
 REPLY_LISTS = ("answers", "answers_info", "replies", "comments")

@@ -1,10 +1,16 @@
-"""What the report shows of the exams: Tables 1 and 2, and every score."""
+"""What the report shows of the exams: a table beside the paper's for each, every score.
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+Which exams there are, with their columns and what is printed of them, stands on the
+cards of their benchmarks.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import polars as pl
 
+from psyche_kedro.benchmarks import AVERAGES, ChoiceExam, Exam, Published
 from psyche_kedro.pipelines.reporting.sections import (
     ABSENT,
     Findings,
@@ -14,69 +20,32 @@ from psyche_kedro.pipelines.reporting.sections import (
     count,
     kind_of,
     number,
+    part_of,
     plain,
     said_split,
 )
 
-PCEB_CELLS = {
-    "case_single": "Case SMCQ",
-    "case_multiple": "Case MMCQ",
-    "moral_single": "Moral SMCQ",
-    "moral_multiple": "Moral MMCQ",
-    "theory_single": "Theory SMCQ",
-    "theory_multiple": "Theory MMCQ",
-}
-CPSYEXAM_CELLS = {
-    "knowledge_single": "Know. SMCQ",
-    "knowledge_multiple": "Know. MMCQ",
-    "case_single": "Case SMCQ",
-    "case_multiple": "Case MMCQ",
-}
-AVERAGES = ("micro_average", "macro_average")
 SAME = "One answer"
 ONE_ANSWER = (
     f"'{SAME}' is the share of items to which a model gives its commonest answer, in "
     "percent: near 100, its accuracy is that of a letter and not of a model; the row "
     "below the models says what the commonest key scores."
 )
-SHOTS = {"zero_shot": "0-shot", "five_shot": "5-shot"}
-OVERLAPS = {
-    "rouge_1_pltrdy": "R-1 rouge",
-    "rouge_l_pltrdy": "R-L rouge",
-    "rouge_1_zh": "R-1 rouge-chinese",
-    "rouge_l_zh": "R-L rouge-chinese",
-    "bleu_4": "B-4",
-}
+UNREAD = "unread"
 
 
-class Marks:
-    """The scores of one role on one benchmark, as texts."""
+class Column(NamedTuple):
+    """Which score stands in a column, and which in brackets beside it."""
 
-    def __init__(self, scores: Iterable[Mapping[str, Any]]) -> None:
-        self._scores = {(s["protocol"], s["cell"], s["metric"]): s for s in scores}
+    title: str
+    protocol: str
+    cell: str
+    metric: str
+    in_brackets: str | None = None
 
-    def value(self, protocol: str, cell: str, metric: str) -> str:
-        """Return one score, ``–`` where there is none."""
-        score = self._scores.get((protocol, cell, metric))
-        return number(score["value"] if score else None)
 
-    def missing(self, protocol: str) -> str:
-        """Return how many items of an exam have no readable answer."""
-        score = self._scores.get((protocol, "micro_average", "standard_accuracy"))
-        return (
-            f"{count(score['n_missing'])} of {count(score['n'])}" if score else ABSENT
-        )
-
-    def same(self, protocol: str) -> str:
-        """Return which percentage of an exam has the model's commonest answer."""
-        return self.value(protocol, "micro_average", "commonest_answer")
-
-    def accuracy(self, protocol: str, cell: str) -> str:
-        """Return the standard accuracy, with the elastic one if it says more."""
-        standard = self.value(protocol, cell, "standard_accuracy")
-        if cell.endswith("_single") or standard == ABSENT:
-            return standard
-        return f"{standard} ({self.value(protocol, cell, 'elastic_accuracy')})"
+Marks = Mapping[tuple[str, str, str], str]
+"""What a row has to show, by protocol, cell and metric."""
 
 
 def exams(findings: Findings) -> Section:
@@ -111,80 +80,106 @@ def _use(exam: Mapping[str, Any]) -> str:
     return "scored in the place of test" if exam["split"] == "dev" else "scored"
 
 
-def pceb(findings: Findings) -> Section:
-    """Return Table 1's accuracies."""
-
-    def ours(marks: Marks) -> list[str]:
-        cells = [*PCEB_CELLS, "macro_average"]
-        accuracies = [marks.accuracy("reasoned", cell) for cell in cells]
-        return [*accuracies, marks.same("reasoned"), marks.missing("reasoned")]
-
-    asked = [("reasoned", cell) for cell in (*PCEB_CELLS, "macro_average")]
-    rows = our_rows(findings, "pceb", ours)
-    rows += _commonest_key(findings, "pceb", [*asked, *[None] * 2])
-    for row in findings.published.pceb:
-        cells = [_pair(row.standard[c], row.elastic.get(c)) for c in PCEB_CELLS]
-        average = _pair(row.average, row.elastic_average)
-        rows.append(paper_row(1, row.model, [*cells, average, ABSENT, ABSENT]))
-    return Section(
-        "PCEB: the counsellor examination",
-        "Standard accuracy in percent, elastic accuracy in brackets. The average is "
-        "the unweighted mean of the six cells. Unread answers count as wrong here; "
-        f"several of the paper's cells fit only a denominator that leaves them out. "
-        f"{ONE_ANSWER}",
-        [
-            Table(
-                ["Model", "Source", *PCEB_CELLS.values(), "Avg.", SAME, "Unread"], rows
-            )
-        ],
-    )
+def shown(findings: Findings) -> list[partial[Section]]:
+    """Return what makes the section of each exam that has scores or printed ones."""
+    return [
+        partial(exam_section, benchmark=name, exam=exam)
+        for name, exam in findings.benchmarks.exams()
+        if exam.published or not _scores_of(findings, name, exam).is_empty()
+    ]
 
 
-def cpsyexam(findings: Findings) -> Section:
-    """Return Table 2."""
-    asked = [(protocol, cell) for protocol in SHOTS for cell in CPSYEXAM_CELLS]
-
-    def ours(marks: Marks) -> list[str]:
-        scores = [marks.value(*cell, "standard_accuracy") for cell in averaged]
-        return [*scores, marks.same("zero_shot")]
-
-    averaged = [*asked, ("zero_shot", "micro_average")]
-    rows = our_rows(findings, "cpsyexam", ours)
-    rows += _commonest_key(findings, "cpsyexam", [*averaged, None])
-    for row in findings.published.cpsyexam:
-        given = {"zero_shot": row.zero_shot, "five_shot": row.five_shot}
-        cells = [given[protocol][cell] for protocol, cell in asked]
-        printed = [*map(number, [*cells, row.average]), ABSENT]
-        rows.append(paper_row(2, row.model, printed))
-    columns = [f"{SHOTS[protocol]} {CPSYEXAM_CELLS[cell]}" for protocol, cell in asked]
-    return Section(
-        "CPsyExam",
-        "Standard accuracy in percent; the average is over all zero-shot items. The "
-        "answers of the public test set are withheld: without them a row is of the "
-        "dev split, and says so. Exemplars in the five-shot protocol: "
-        f"{_shown(findings)}. {ONE_ANSWER}",
-        [Table(["Model", "Source", *columns, "Avg.", SAME], rows)],
-    )
+def exam_section(findings: Findings, *, benchmark: str, exam: Exam) -> Section:
+    """Return what every model scored in an exam, beside what is printed of it."""
+    columns = _columns(exam)
+    scores = _scores_of(findings, benchmark, exam)
+    rows = [*_our_rows(findings, scores, columns), *_commonest_key(scores, columns)]
+    if exam.published:
+        rows += _printed_rows(exam.published, columns)
+    titles = ["Model", "Source", *(column.title for column in columns)]
+    return Section(exam.title, _told(findings, benchmark, exam), [Table(titles, rows)])
 
 
-def open_questions(findings: Findings) -> Section:
-    """Return Table 1's text overlaps, in both variants of ROUGE."""
+def _told(findings: Findings, benchmark: str, exam: Exam) -> str:
+    if not isinstance(exam, ChoiceExam):
+        return exam.note
+    told = [exam.note]
+    if "five_shot" in exam.protocols:
+        drawn = _exemplars(findings, benchmark, exam) or ["none"]
+        told.append(f"Exemplars in the five-shot protocol: {', '.join(drawn)}.")
+    return " ".join([*told, ONE_ANSWER])
 
-    def ours(marks: Marks) -> list[str]:
-        scores = [marks.value("essay", "case_essay", metric) for metric in OVERLAPS]
-        return [*scores, ABSENT, ABSENT]
 
-    rows = our_rows(findings, "pceb", ours)
-    for row in findings.published.pceb:
-        printed = [row.open[metric] for metric in ("bleu_4", "rouge_1", "rouge_l")]
-        rows.append(paper_row(1, row.model, [*[ABSENT] * 4, *map(number, printed)]))
-    columns = [*OVERLAPS.values(), "R-1 as printed", "R-L as printed"]
-    return Section(
-        "PCEB: open case questions",
-        "F-scores × 100 on jieba words. The paper does not say which ROUGE it used, "
-        "and the two packages in use differ by several points of R-L: both are given.",
-        [Table(["Model", "Source", *columns], rows)],
-    )
+def _exemplars(findings: Findings, benchmark: str, exam: Exam) -> list[str]:
+    drawn = {
+        cell: n
+        for group, n in findings.counts("exemplars").items()
+        for name, _, cell in [group.partition("/")]
+        if name == benchmark
+    }
+    return [f"{n} for {exam.cells.get(cell, cell)}" for cell, n in drawn.items()]
+
+
+def _scores_of(findings: Findings, benchmark: str, exam: Exam) -> pl.DataFrame:
+    is_asked_so = pl.col("protocol").is_in(list(exam.protocols))
+    return findings.scores.filter(is_asked_so, benchmark=benchmark)
+
+
+# ---- columns ---------------------------------------------------------------------
+
+
+def _columns(exam: Exam) -> list[Column]:
+    if isinstance(exam, ChoiceExam):
+        return [*_accuracies(exam), *_beside(exam)]
+    printed = exam.published.metrics if exam.published else {}
+    titles = {str(metric): title for metric, title in exam.metrics.items()} | printed
+    return [
+        Column(_joined(asked, cell_title, title), protocol, cell, metric)
+        for protocol, asked in exam.protocols.items()
+        for cell, cell_title in exam.cells.items()
+        for metric, title in titles.items()
+    ]
+
+
+def _accuracies(exam: ChoiceExam) -> list[Column]:
+    return [
+        Column(
+            _joined(asked, title),
+            protocol,
+            cell,
+            "standard_accuracy",
+            # With one gold the elastic accuracy is the standard one.
+            None if cell.endswith("_single") else exam.in_brackets,
+        )
+        for protocol, asked in exam.protocols.items()
+        for cell, title in exam.cells.items()
+    ]
+
+
+def _beside(exam: ChoiceExam) -> list[Column]:
+    """Return what stands behind the cells, each of the first protocol."""
+    first, average = next(iter(exam.protocols)), f"{exam.average}_average"
+    columns = [Column("Avg.", first, average, "standard_accuracy", exam.in_brackets)]
+    if "commonest_answer" in exam.metrics:
+        columns.append(Column(SAME, first, "micro_average", "commonest_answer"))
+    if exam.unread:
+        columns.append(Column("Unread", first, "micro_average", UNREAD))
+    return columns
+
+
+def _joined(*titles: str) -> str:
+    return " ".join(title for title in titles if title)
+
+
+def _cells(columns: Sequence[Column], marks: Marks) -> list[str]:
+    return [_cell(column, marks) for column in columns]
+
+
+def _cell(column: Column, marks: Marks) -> str:
+    place = column.protocol, column.cell
+    mark = marks.get((*place, column.metric), ABSENT)
+    beside = marks.get((*place, column.in_brackets or ""))
+    return f"{mark} ({beside})" if beside and mark != ABSENT else mark
 
 
 def every_score(findings: Findings) -> Section:
@@ -216,42 +211,67 @@ def every_score(findings: Findings) -> Section:
 # ---- rows ------------------------------------------------------------------------
 
 
-def paper_row(table: int, model: str, cells: Iterable[str]) -> Row:
-    """Return a row as the paper prints it, in which table."""
-    return Row("paper", [model, f"paper, Table {table}", *cells])
-
-
-def our_rows(
-    findings: Findings, benchmark: str, cells: Callable[[Marks], list[str]]
+def _our_rows(
+    findings: Findings, scores: pl.DataFrame, columns: Sequence[Column]
 ) -> list[Row]:
-    """Return a row per role and split of ``benchmark``, in the order of the scores."""
-    sat = findings.scores.filter(pl.col("benchmark") == benchmark)
-    sitters = sat.rows_by_key(["role", "split", "model"], named=True)
+    """Return a row per role and split, in the order of the scores."""
+    sitters = scores.rows_by_key(["role", "split", "model"], named=True)
     return [
         Row(
             kind_of(model, role in findings.toys),
-            [_limited(said_split(role, split), found), model, *cells(Marks(found))],
+            [
+                _limited(said_split(role, split), found),
+                model,
+                *_cells(columns, _marks(found)),
+            ],
         )
         for (role, split, model), found in sitters.items()
     ]
 
 
-def _commonest_key(
-    findings: Findings, benchmark: str, asked: Sequence[tuple[str, str] | None]
-) -> list[Row]:
-    """Return what the commonest key scores on each of ``asked``, a row per split."""
-    sat = findings.scores.filter(benchmark=benchmark, metric="commonest_key")
+def _marks(scores: Iterable[Mapping[str, Any]]) -> Marks:
+    """Return the scores of one role; unread answers stand beside the accuracies."""
+    marks = {}
+    for score in scores:
+        place = score["protocol"], score["cell"]
+        marks[*place, score["metric"]] = number(score["value"])
+        if score["metric"] == "standard_accuracy":
+            marks[*place, UNREAD] = part_of(score["n_missing"], score["n"])
+    return marks
+
+
+def _commonest_key(scores: pl.DataFrame, columns: Sequence[Column]) -> list[Row]:
+    """Return what the commonest key scores, a row per split."""
+    keys = scores.filter(metric="commonest_key").with_columns(
+        metric=pl.lit("standard_accuracy")
+    )
+    accuracies = [column._replace(in_brackets=None) for column in columns]
     return [
         plain(
             said_split("always the commonest key", split),
             "of the items asked",
-            *(
-                Marks(found).value(*cell, "commonest_key") if cell else ABSENT
-                for cell in asked
-            ),
+            *(_cell(c, marks) if c.metric != UNREAD else ABSENT for c in accuracies),
         )
-        for split, found in sat.rows_by_key("split", named=True).items()
+        for split, found in keys.rows_by_key("split", named=True).items()
+        for marks in [_marks(found)]
     ]
+
+
+def _printed_rows(published: Published, columns: Sequence[Column]) -> list[Row]:
+    source = f"{published.paper}, Table {published.table}"
+    return [
+        Row("paper", [row.model, source, *_cells(columns, _printed(row.scores))])
+        for row in published.rows
+    ]
+
+
+def _printed(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Marks:
+    return {
+        (protocol, cell, metric): number(value)
+        for protocol, metrics in scores.items()
+        for metric, cells in metrics.items()
+        for cell, value in cells.items()
+    }
 
 
 def _limited(role: str, scores: Iterable[Mapping[str, Any]]) -> str:
@@ -264,17 +284,7 @@ def _limited(role: str, scores: Iterable[Mapping[str, Any]]) -> str:
     return f"{role} (limited to {count(max(cells))} a cell)" if cells else role
 
 
-def _pair(standard: float, elastic: float | None) -> str:
-    return number(standard) + (f" ({number(elastic)})" if elastic is not None else "")
-
-
 def _interval(score: Mapping[str, Any]) -> str:
     if score["low"] is None:
         return ABSENT
     return f"{number(score['low'])} to {number(score['high'])}"
-
-
-def _shown(findings: Findings) -> str:
-    counts = findings.counts("exemplars")
-    named = [f"{n} for {CPSYEXAM_CELLS.get(cell, cell)}" for cell, n in counts.items()]
-    return ", ".join(named) or "none"

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from psyche_kedro.benchmarks import Benchmarks
 from psyche_kedro.pipelines.reporting import figures
 from psyche_kedro.pipelines.reporting.funnel import (
     funnel_rows,
@@ -75,6 +76,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
     selection: Told,
     training: Told,
     evaluation: Told,
+    benchmarks: Benchmarks,
     params: ReportParameters,
     difficulty: DifficultyParameters,
 ) -> Report:
@@ -90,6 +92,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         selection: Summaries of the chapter.
         training: Logs of both stages, and what was trained.
         evaluation: Every score, and the exams they are of.
+        benchmarks: The cards: which exams there are, and what the paper prints of them.
         params: ``reporting``.
         difficulty: ``selection.difficulty``: the rule's name and the size of a group.
     """
@@ -107,7 +110,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         toys=_toys(training["trained_models"], params.toy_below),
         trained_models=training["trained_models"],
         charts=figures.training_charts(_log(training), params.curves),
-        published=read_published(),
+        benchmarks=benchmarks,
     )
     return render_report(findings)
 

@@ -66,7 +66,10 @@ def _report() -> list[Node]:
             inputs=_named(*counts)
             | _told("synthesis", "selection", "training", "evaluation")
             | PARAMS
-            | {"difficulty": "params:selection.difficulty"},
+            | {
+                "benchmarks": "params:benchmarks",
+                "difficulty": "params:selection.difficulty",
+            },
             outputs="report",
             name="write_report",
         ),

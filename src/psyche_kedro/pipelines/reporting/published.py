@@ -1,4 +1,7 @@
-"""What the paper prints, as data: ``published.yml`` beside this file."""
+"""What the paper prints, as data: ``published.yml`` beside this file.
+
+What it prints of an exam stands on the benchmark's card (``conf/base/benchmarks``).
+"""
 
 from functools import cache
 from importlib.resources import files
@@ -6,43 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-Cells = dict[str, float]
-
 
 class _Published(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PcebRow(_Published):
-    """A row of Table 1."""
-
-    model: str
-    size: str | None
-    group: str
-    standard: Cells
-    elastic: Cells
-    average: float
-    elastic_average: float
-    open: Cells
-
-
-class CpsyexamRow(_Published):
-    """A row of Table 2."""
-
-    model: str
-    zero_shot: Cells
-    five_shot: Cells
-    average: float
-
-
-class CounsellingRow(_Published):
-    """A row of Table 5."""
-
-    model: str
-    EmoE: float
-    CogE: float
-    Con: float
-    Sta: float
 
 
 class AblationRow(_Published):
@@ -55,15 +24,10 @@ class AblationRow(_Published):
 
 
 class Published(_Published):
-    """Every figure of the paper that a report shows or a test audits."""
+    """The paper's other figures that a report shows or a test audits."""
 
     counts: dict[str, str]
     """Corpus counts by the stage of the funnel they belong to."""
-    pceb_items: dict[str, int]
-    cpsyexam_items: dict[str, int]
-    pceb: tuple[PcebRow, ...]
-    cpsyexam: tuple[CpsyexamRow, ...]
-    counselling: tuple[CounsellingRow, ...]
     ablation: tuple[AblationRow, ...]
 
 

@@ -18,9 +18,9 @@ from jinja2 import (
     select_autoescape,
 )
 
+from psyche_kedro.benchmarks import Benchmarks, ChoiceExam
 from psyche_kedro.pipelines.reporting import (
     corpus,
-    counselling,
     exams,
     figures,
     rounds_and_costs,
@@ -37,34 +37,28 @@ from psyche_kedro.pipelines.reporting.sections import (
     said_split,
 )
 
-SECTIONS: dict[Callable[[Findings], Section], str] = {
-    corpus.funnel: "",
-    corpus.rejections: "",
-    corpus.review: "synthesis",
-    rounds_and_costs.rounds: "synthesis",
-    rounds_and_costs.calls: "",
-    corpus.students: "selection",
-    corpus.difficulty: "selection",
-    corpus.contamination: "selection",
-    corpus.training_sets: "selection",
-    corpus.release: "selection",
-    sections.training: "training",
-    exams.exams: "evaluation",
-    exams.pceb: "evaluation",
-    exams.cpsyexam: "evaluation",
-    exams.open_questions: "evaluation",
-    counselling.counselling: "evaluation",
-    exams.every_score: "evaluation",
-    sections.provenance: "",
-}
-"""In reading order, each with the chapter that it tells of, if it is one."""
+Telling = Callable[[Findings], Section]
 
-EXAMS = {
-    "PCEB": ("pceb", "reasoned", "macro_average"),
-    "CPsy 0": ("cpsyexam", "zero_shot", "micro_average"),
-    "CPsy 5": ("cpsyexam", "five_shot", "micro_average"),
-}
-"""Averages of the terminal's summary, as the paper takes them."""
+
+def _sections(findings: Findings) -> list[tuple[Telling, str]]:
+    """Return the sections in reading order, each with its chapter, if it has one."""
+    return [
+        (corpus.funnel, ""),
+        (corpus.rejections, ""),
+        (corpus.review, "synthesis"),
+        (rounds_and_costs.rounds, "synthesis"),
+        (rounds_and_costs.calls, ""),
+        (corpus.students, "selection"),
+        (corpus.difficulty, "selection"),
+        (corpus.contamination, "selection"),
+        (corpus.training_sets, "selection"),
+        (corpus.release, "selection"),
+        (sections.training, "training"),
+        (exams.exams, "evaluation"),
+        *((exam, "evaluation") for exam in exams.shown(findings)),
+        (exams.every_score, "evaluation"),
+        (sections.provenance, ""),
+    ]
 
 
 class Report(NamedTuple):
@@ -97,7 +91,7 @@ def render_report(findings: Findings) -> Report:
             if note
         ],
         "is_offline": bool(_stand_ins(findings)),
-        "sections": [_told(findings, *section) for section in SECTIONS.items()],
+        "sections": [_told(findings, *section) for section in _sections(findings)],
         "chart_size": figures.SIZE,
     }
     return Report(
@@ -190,12 +184,13 @@ def summarise(findings: Findings) -> str:
         f"  {r['paper'] or ''}".rstrip()
         for r in funnel.iter_rows(named=True)
     ]
+    exams = _averages(findings.benchmarks)
     averages = scores.filter(pl.col("metric") == "standard_accuracy").rows_by_key(
         ["role", "model"], named=True
     )
     sitters = [
         f"{role:<24}"
-        + "".join(f"{_average(s, *exam):>20}" for exam in EXAMS.values())
+        + "".join(f"{_average(s, *exam):>20}" for exam in exams.values())
         + f"  {model}"
         for (role, model), s in averages.items()
     ]
@@ -204,20 +199,28 @@ def summarise(findings: Findings) -> str:
             f"{'stage':<24}{'rows':>8}{'rejected':>10}  paper",
             *stages,
             "",
-            f"{'accuracy, %':<24}" + "".join(f"{exam:>20}" for exam in EXAMS),
+            f"{'accuracy, %':<24}" + "".join(f"{exam:>20}" for exam in exams),
             *sitters,
             *(["", missing_line(missing)] if missing else []),
         ]
     )
 
 
-def _told(
-    findings: Findings, section: Callable[[Findings], Section], chapter: str
-) -> Section:
+def _told(findings: Findings, section: Telling, chapter: str) -> Section:
     told = section(findings)
     if chapter not in findings.missing:
         return told
     return Section(told.title, f"Not run: `kedro run --pipeline={chapter}`.")
+
+
+def _averages(benchmarks: Benchmarks) -> dict[str, tuple[str, str, str]]:
+    """Return the columns of the terminal's summary: benchmark, protocol and cell."""
+    return {
+        title: (name, protocol, f"{exam.average}_average")
+        for name, exam in benchmarks.exams()
+        if isinstance(exam, ChoiceExam)
+        for protocol, title in exam.summary.items()
+    }
 
 
 def _average(

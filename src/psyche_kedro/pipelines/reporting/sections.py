@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from psyche_kedro.benchmarks import Benchmarks
 from psyche_kedro.pipelines.reporting.figures import Chart
-from psyche_kedro.pipelines.reporting.published import Published
 from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 
 OFFLINE = "offline-"
@@ -82,7 +82,8 @@ class Findings(NamedTuple):
     toys: Sequence[str]
     """Roles whose model is a toy."""
     charts: Sequence[Chart]
-    published: Published
+    benchmarks: Benchmarks
+    """The cards: the tables of exams, and what is printed of them."""
 
     def counts(self, stage: str, **wanted: str) -> dict[str, int]:
         """Return the rows of a stage by group, in the order of its account.

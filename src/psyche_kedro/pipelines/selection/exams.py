@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from psyche_kedro.benchmarks import is_judged
 from psyche_kedro.tables import CHOICE_TYPES, content_id
 
 Row = Mapping[str, Any]
@@ -20,12 +21,12 @@ _EXAM = (pl.col("benchmark"), pl.col("type").is_in(CHOICE_TYPES))
 
 
 def has_key() -> pl.Expr:
-    """Return whether an item can be scored; a judge scores counselling without key."""
+    """Return whether an item can be scored; a judge needs no key."""
     written = (pl.col("gold").list.len() > 0) | (
         pl.col("answer_text").fill_null("") != ""
     )
     keyed = written & ~pl.col("flags").list.contains("no_gold")
-    return keyed | (pl.col("benchmark") == "counselling")
+    return keyed | is_judged()
 
 
 def exam_items(items: pl.DataFrame) -> pl.DataFrame:

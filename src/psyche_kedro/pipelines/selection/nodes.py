@@ -456,20 +456,9 @@ def build_sft_set(  # noqa: PLR0913 - the parts, what bars their rows, the promp
 ) -> TrainingSet:
     """Return the set that SFT trains on: D_pr, D_em and D_ps.
 
-    Args:
-        non_challenging: D_pr.
-        rationale_rounds: For the variants that show the first rationale.
-        empathetic_dialogues: D_em.
-        clean_public_samples: D_ps.
-        contamination_hits: Rows named here enter no set, unless ``drop_hits`` is off;
-            one that only an exemplar hits is rejected as ``exemplar``.
-        repeated_examples: Rows whose twin stands in their place.
-        parameters: ``selection.sets``.
-        decontamination: ``selection.decontamination``.
-        exam_case: Asks a question that has a case.
-        exam_knowledge: Asks any other.
-        counselling: Opens a dialogue.
-        knowledge: Opens an open question on psychology.
+    Rows of ``contamination_hits`` enter no set, unless ``drop_hits`` is off; one that
+    only an exemplar hits is rejected as ``exemplar``. For those of
+    ``repeated_examples`` a twin stands. Some variants show the first rationale.
 
     Returns:
         ``SftExamples`` and ``Rejections``; every candidate is in one of them.
@@ -480,27 +469,23 @@ def build_sft_set(  # noqa: PLR0913 - the parts, what bars their rows, the promp
     Source: Section 2.4; Tables 3 and 4.
     """
     exams = sets.ExamPrompts(exam_case, exam_knowledge)
-    systems = {
-        "dialogue": counselling.render()[0],
-        "knowledge_qa": knowledge.render()[0],
-    }
+    systems = {"dialogue": counselling, "knowledge_qa": knowledge}
     first = _first_rationales(rationale_rounds)
-    variant = parameters.chosen
-    candidates = [
-        *sets.reasoning_candidates(non_challenging, first, exams, variant),
-        *sets.dialogue_candidates(empathetic_dialogues, systems),
-        *sets.public_candidates(clean_public_samples, systems),
-    ]
-    _require_losses_within(candidates, contamination_hits, decontamination)
-    sifted = sets.sift(
-        candidates,
-        shares=variant.sft,
-        barred=_barred(contamination_hits, repeated_examples, decontamination),
-        variant=_variant_name(parameters, decontamination),
+    return _training_set(
+        tables.SftExamples,
+        [
+            *sets.reasoning_candidates(
+                non_challenging, first, exams, parameters.chosen
+            ),
+            *sets.dialogue_candidates(empathetic_dialogues, systems),
+            *sets.public_candidates(clean_public_samples, systems),
+        ],
+        hits=contamination_hits,
+        repeated=repeated_examples,
         parameters=parameters,
+        decontamination=decontamination,
         node="build_sft_set",
     )
-    return _training_set(tables.SftExamples, sifted)
 
 
 def build_grpo_set(  # noqa: PLR0913 - the parts, what bars their rows, the prompts
@@ -514,17 +499,7 @@ def build_grpo_set(  # noqa: PLR0913 - the parts, what bars their rows, the prom
     exam_case: Prompt,
     exam_knowledge: Prompt,
 ) -> TrainingSet:
-    """Return the set that GRPO trains on: D_pc and D_cp.
-
-    Args:
-        challenging: D_pc.
-        exam_questions: D_cp.
-        contamination_hits: As for ``build_sft_set``.
-        repeated_examples: Rows whose twin stands in their place.
-        parameters: ``selection.sets``.
-        decontamination: ``selection.decontamination``.
-        exam_case: Asks a question that has a case.
-        exam_knowledge: Asks any other.
+    """Return the set that GRPO trains on: D_pc and D_cp; see ``build_sft_set``.
 
     Returns:
         ``GrpoExamples`` and ``Rejections``; every candidate is in one of them.
@@ -535,23 +510,40 @@ def build_grpo_set(  # noqa: PLR0913 - the parts, what bars their rows, the prom
     Source: Section 2.4; Tables 3 and 4.
     """
     exams = sets.ExamPrompts(exam_case, exam_knowledge)
-    candidates = [
-        *sets.question_candidates(challenging, "D_pc", exams),
-        *sets.question_candidates(exam_questions, "D_cp", exams),
-    ]
-    _require_losses_within(candidates, contamination_hits, decontamination)
-    sifted = sets.sift(
-        candidates,
-        shares=parameters.chosen.grpo,
-        barred=_barred(contamination_hits, repeated_examples, decontamination),
-        variant=_variant_name(parameters, decontamination),
+    return _training_set(
+        tables.GrpoExamples,
+        [
+            *sets.question_candidates(challenging, "D_pc", exams),
+            *sets.question_candidates(exam_questions, "D_cp", exams),
+        ],
+        hits=contamination_hits,
+        repeated=repeated_examples,
         parameters=parameters,
+        decontamination=decontamination,
         node="build_grpo_set",
     )
-    return _training_set(tables.GrpoExamples, sifted)
 
 
-def _training_set(model: type[pa.DataFrameModel], sifted: sets.Sifted) -> TrainingSet:
+def _training_set(  # noqa: PLR0913 - what a set is made of
+    model: type[pa.DataFrameModel],
+    candidates: list[sets.Candidate],
+    *,
+    hits: pl.DataFrame,
+    repeated: pl.DataFrame,
+    parameters: SetParameters,
+    decontamination: DecontaminationParameters,
+    node: str,
+) -> TrainingSet:
+    _require_losses_within(candidates, hits, decontamination)
+    variant = parameters.chosen
+    sifted = sets.sift(
+        candidates,
+        shares={**variant.sft, **variant.grpo},
+        barred=_repeated(repeated) | _contaminated(hits, decontamination),
+        variant=_variant_name(parameters, decontamination),
+        parameters=parameters,
+        node=node,
+    )
     return TrainingSet(
         frame(model, sifted.kept), frame(tables.Rejections, sifted.rejected)
     )
@@ -562,14 +554,6 @@ def _variant_name(
 ) -> str:
     kept = "" if decontamination.drop_hits else "-contaminated"
     return parameters.variant + kept
-
-
-def _barred(
-    hits: pl.DataFrame,
-    repeated: pl.DataFrame,
-    decontamination: DecontaminationParameters,
-) -> sets.Barred:
-    return _repeated(repeated) | _contaminated(hits, decontamination)
 
 
 def _first_rationales(rounds: pl.DataFrame) -> dict[str, str]:

@@ -65,7 +65,16 @@ ACCOUNT = (
 
 def create_pipeline() -> Pipeline:
     """Return Sections 2.2 (question selection) and 2.4 (data split)."""
-    return Pipeline([*_difficulty(), *_sets(), account_node("selection", ACCOUNT)])
+    return Pipeline(
+        [
+            *_answers(),
+            *_overlap(),
+            *_difficulty(),
+            *_sets(),
+            *_release(),
+            account_node("selection", ACCOUNT),
+        ]
+    )
 
 
 def _named(*names: str) -> dict[str, str]:
@@ -76,7 +85,7 @@ def _prompts(*names: str) -> dict[str, str]:
     return {name: f"params:prompts.{name}" for name in names}
 
 
-def _difficulty() -> list[Node]:
+def _answers() -> list[Node]:
     return [
         Node(
             answer_as_students,
@@ -101,6 +110,11 @@ def _difficulty() -> list[Node]:
             outputs=["exam_questions", "rejected_exam_questions"],
             name="refine_exam_questions",
         ),
+    ]
+
+
+def _overlap() -> list[Node]:
+    return [
         Node(
             choose_exemplars,
             inputs=_named("clean_benchmark_items")
@@ -116,6 +130,11 @@ def _difficulty() -> list[Node]:
             outputs="contamination_hits",
             name="decontaminate",
         ),
+    ]
+
+
+def _difficulty() -> list[Node]:
+    return [
         Node(
             audit_answer_keys,
             inputs=_named("reasoning_samples", "student_answers")
@@ -178,6 +197,11 @@ def _sets() -> list[Node]:
             outputs=["grpo_set", "rejected_grpo_examples"],
             name="build_grpo_set",
         ),
+    ]
+
+
+def _release() -> list[Node]:
+    return [
         Node(
             account_lengths,
             inputs=_named("sft_set", "grpo_set")

@@ -18,13 +18,14 @@ import polars as pl
 
 from psyche_kedro.pipelines.selection.contamination import question_texts
 from psyche_kedro.pipelines.selection.parameters import SetParameters, Variant
-from psyche_kedro.prompts import TYPE_NAMES, Prompt, render_question
+from psyche_kedro.prompts import Prompt, render_question
 from psyche_kedro.questions import key_fault, option_texts
 from psyche_kedro.tables import content_id, rejection
 
 Row = dict[str, Any]
 Messages = list[dict[str, str]]
-Systems = Mapping[str, dict[str, str]]
+Systems = Mapping[str, Prompt]
+"""What opens a conversation, by its kind."""
 
 
 class ExamPrompts(NamedTuple):
@@ -128,18 +129,19 @@ def dialogue_candidates(
     dialogues: pl.DataFrame, systems: Systems
 ) -> Iterator[Candidate]:
     """Yield D_em."""
+    opening = systems["dialogue"].render()[0]
     for row in dialogues.iter_rows(named=True):
         example = _example("D_em", row["dialogue_id"], row["thread_id"])
-        yield _conversation(example, row["messages"], systems["dialogue"], None)
+        yield _conversation(example, row["messages"], opening, None)
 
 
 def public_candidates(samples: pl.DataFrame, systems: Systems) -> Iterator[Candidate]:
     """Yield D_ps."""
+    openings = {kind: prompt.render()[0] for kind, prompt in systems.items()}
     for row in samples.iter_rows(named=True):
         example = _example("D_ps", row["sample_id"], row["sample_id"])
-        yield _conversation(
-            example, row["messages"], systems[row["kind"]], row["source"]
-        )
+        opening = openings[row["kind"]]
+        yield _conversation(example, row["messages"], opening, row["source"])
 
 
 def _example(part: str, parent_id: str, group_id: str) -> Row:
@@ -242,7 +244,8 @@ def exam_messages(question: Mapping[str, Any], prompts: ExamPrompts) -> Messages
     """Return the messages that ask ``question`` as the evaluation does."""
     prompt = prompts.case if question["case_text"] else prompts.knowledge
     return prompt.render(
-        question=render_question(question), type_name=TYPE_NAMES[question["type"]]
+        question=render_question(question, prompt.words),
+        type_name=prompt.words.types[question["type"]],
     )
 
 

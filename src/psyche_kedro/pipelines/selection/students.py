@@ -23,7 +23,7 @@ def student_requests(
         "max_tokens": parameters.max_tokens,
     }
     for question in questions.iter_rows(named=True):
-        messages = prompt.render(question=render_question(question))
+        messages = prompt.render(question=render_question(question, prompt.words))
         for sample in range(parameters.samples):
             yield ChatRequest(
                 messages, task="answer_as_students", sampling=sampling, sample=sample

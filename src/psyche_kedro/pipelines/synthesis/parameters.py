@@ -42,8 +42,6 @@ class Ask(Parameters):
 
     type: Literal["single", "multiple", "true_false"]
     count: int = Field(ge=1)
-    instruction: str
-    """What the prompt calls the kind, in Chinese."""
 
 
 class QuestionParameters(Parameters):

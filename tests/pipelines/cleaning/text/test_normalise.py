@@ -16,9 +16,9 @@ from psyche_kedro.pipelines.cleaning.text.normalise import (
     normalise_by_rules,
 )
 from psyche_kedro.pipelines.cleaning.text.punctuation import (
-    IN_CONTEXT,
     PROTECTED,
     RULES,
+    in_context,
 )
 
 CASES = {
@@ -122,7 +122,7 @@ def test_every_text_of_four_characters_is_what_the_rules_make_of_it():
 @settings(max_examples=1500)
 @given(MARKED | BRACKETED | TEXTS)
 def test_a_rule_matches_only_where_one_of_its_marks_stands_in_its_context(text):
-    marks = set(IN_CONTEXT.findall(text))
+    marks = set(in_context().findall(text))
     for rule in RULES:
         if not marks & rule.contexts.keys():
             changed = rule.pattern.sub(rule.replacement, text)

@@ -13,6 +13,7 @@ from PIL import Image
 from test_olmocr import PARAMETERS
 from test_reading_textbooks import LONG, SENTENCE, epub, pdf, word
 
+from cards import CARDS
 from pipelines.ingestion.bank_files import file
 from psyche_kedro.datasets.source_files import SourceFile, SourceFilesDataset
 from psyche_kedro.pipelines.ingestion.nodes import (
@@ -335,7 +336,9 @@ def test_a_post_of_another_shape_is_listed_and_the_others_are_read(record):
 @pytest.mark.parametrize("folder", ["pceb", "pceb/theory", "pceb/theory/easy"])
 def test_a_benchmark_file_in_the_wrong_folder_is_listed(folder):
     item = {"题目": "甲？", "A": "一", "B": "二", "答案": "A"}
-    result = read_benchmarks([file(f"{folder}/1.json", json.dumps([item]).encode())])
+    result = read_benchmarks(
+        [file(f"{folder}/1.json", json.dumps([item]).encode())], CARDS
+    )
     assert result.unreadable["reason"].to_list() == ["unknown_folder"]
 
 

@@ -44,7 +44,7 @@ class _Answer(BaseModel):
 
 def span_request(messages: Sequence[Message], prompt: Prompt) -> ChatRequest:
     """Return the request that asks what is left to mask."""
-    conversation = render_dialogue(list(messages))
+    conversation = render_dialogue(messages, prompt.words)
     return ChatRequest(
         messages=prompt.render(conversation=conversation),
         task="clean_posts",

@@ -7,12 +7,12 @@ a place name that is also an everyday word (平安, 和平) is left to its suffi
 import re
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
 
 from psyche_kedro.pipelines.cleaning.deidentification.dictionary import (
     is_common,
     tagged_words,
 )
+from psyche_kedro.pipelines.cleaning.deidentification.name_lists import word_list
 from psyche_kedro.pipelines.cleaning.deidentification.spans import Span
 
 _H = "[\u4e00-\u9fff]"
@@ -27,13 +27,6 @@ KIND = re.compile(
     r"(?:师范|理工|科技|医科)?大学$|学院$|中学$|小学$|高中$|附中$|幼儿园$|派出所$|监狱$|医院$"
     r"|(?:股份)?有限(?:责任)?公司$|集团公司$"
 )
-_SCHOOLS = (
-    "育才 育英 育红 育新 育人 树人 立人 实验 光明 曙光 启明 启航 阳光 红旗 红星 "
-    "新星 东风 向阳 朝阳 胜利 建设 解放 和平 团结 友谊 新华 振华 文华 英才 博雅 "
-    "明德 至善 求是 求实 崇文 崇德 弘文 弘毅 外国语 长江 黄河 长城 平安 新世纪 新时代"
-)
-SCHOOL_NAMES = frozenset(_SCHOOLS.split())
-"""Common words by which many a school goes."""
 BEFORE_NAME = re.compile(
     rf"^.*(?:[在去到上读考进从是了着过于回住的与和跟把被给向往说做当来叫]|有(?!限)|们|[一这那某]家|毕业|医生|老师|同学)(?={_H}{{2,}})"
 )
@@ -78,18 +71,7 @@ ADDRESS = re.compile(
     rf"{_H}{{2,8}}?(?:街道|大道|路|街|巷|弄|胡同|社区|小区|花园|苑|公寓|家园|新村|园{_NUMBER}区)"
     r"\d{1,5}(?:号楼?|栋|幢|弄|楼)(?:\d{1,3}单元)?(?:\d{1,5}(?:室|房|号))?"
 )
-SUFFIXES = (
-    "省",
-    "市",
-    "县",
-    "区",
-    "自治区",
-    "特别行政区",
-    "自治州",
-    "地区",
-    "盟",
-    "州",
-)
+SUFFIX = re.compile("特别行政区|自治区|自治州|地区|省|市|县|区|盟|州")
 NOT_A_PLACE = re.compile(
     r"(?:山东|河南|四川|湖南|北京|上海|广东|重庆|日本|德国|美国|法国|英国|韩国|泰国|印度|南京|兰州|武汉|柳州"
     r"|新疆|内蒙古|意大利)"
@@ -100,10 +82,8 @@ NOT_A_PLACE = re.compile(
 @cache
 def _gazetteer() -> dict[str, tuple[str, ...]]:
     """Return the names of places by their first two characters, the longest first."""
-    text = (files(__package__) / "places.txt").read_text("utf-8")
-    lines = (line for line in text.split("\n") if not line.startswith("#"))
     by_start: dict[str, list[str]] = {}
-    for name in {name for line in lines for name in line.split()}:
+    for name in word_list("places.txt"):
         by_start.setdefault(name[:2], []).append(name)
     return {k: tuple(sorted(v, key=len, reverse=True)) for k, v in by_start.items()}
 
@@ -143,8 +123,8 @@ def _named(text: str) -> Iterator[tuple[int, int]]:
         if start < taken or name is None or NOT_A_PLACE.match(text, start):
             continue
         end = start + len(name)
-        suffixes = (s for s in SUFFIXES if text.startswith(s, end))
-        taken = end + len(max(suffixes, key=len, default=""))
+        suffix = SUFFIX.match(text, end)
+        taken = suffix.end() if suffix else end
         yield start, taken
 
 
@@ -169,7 +149,9 @@ def _names_one(organisation: str) -> bool:
     name = organisation[: kind.start()] if kind else organisation
     if kind and kind[0].endswith("公司"):
         return len(name) > 1 and _is_company_name(name)
-    return name in SCHOOL_NAMES or (len(name) > 1 and not _is_common(name))
+    return name in word_list("school_names.txt") or (
+        len(name) > 1 and not _is_common(name)
+    )
 
 
 def _is_company_name(name: str) -> bool:

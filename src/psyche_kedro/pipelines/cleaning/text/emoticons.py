@@ -11,6 +11,7 @@ import unicodedata
 
 from psyche_kedro.pipelines.cleaning.text.punctuation import HAN
 from psyche_kedro.text.urls import DOMAIN, REST, SCHEME
+from psyche_kedro.text.words import word_list
 
 LINK = re.compile(
     rf"{SCHEME}{REST}|(?<![@A-Za-z0-9.])www\.{REST}"
@@ -21,16 +22,8 @@ EMOJIS = (
     "\u3299\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f"
 )
 EMOJI = re.compile(f"[0-9#*]\ufe0f?\u20e3|[{EMOJIS}]+")
-STICKER = re.compile(
-    r"\[(?:微笑|撇嘴|色|发呆|得意|流泪|害羞|闭嘴|睡|大哭|尴尬|发怒|调皮|呲牙|惊讶|难过|囧|抓狂"
-    r"|吐|偷笑|愉快|可爱|白眼|傲慢|困|惊恐|憨笑|悠闲|咒骂|疑问|嘘|晕|衰|骷髅|敲打|再见|擦汗"
-    r"|抠鼻|鼓掌|坏笑|右哼哼|左哼哼|哈欠|鄙视|委屈|快哭了|阴险|亲亲|可怜|笑脸|生病|脸红"
-    r"|破涕为笑|恐惧|失望|无语|嘿哈|捂脸|奸笑|机智|皱眉|耶|吃瓜|加油|汗|天啊|旺柴|好的|打脸"
-    r"|哇|翻白眼|666|让我看看|叹气|苦涩|裂开|嘴唇|爱心|心碎|拥抱|抱抱|强|弱|握手|胜利|抱拳"
-    r"|勾引|拳头|OK|合十|啤酒|咖啡|蛋糕|玫瑰|凋谢|菜刀|炸弹|便便|月亮|太阳|庆祝|礼物|红包"
-    r"|發|福|烟花|爆竹|猪头|跳跳|发抖|转圈|doge|笑cry|泪|允悲|二哈|哈哈|思考|费解|摊手|跪了"
-    r"|蜡烛|心|作揖|good|赞|赞R|笑哭R|哭惹R|害羞R)\]|/::?[~)BD<$XZ'(@PO]|/:[a-z]{2,12}"
-)
+_NAMES = "|".join(sorted(word_list(__package__, "stickers.txt")))
+STICKER = re.compile(rf"\[(?:{_NAMES})\]|/::?[~)BD<$XZ'(@PO]|/:[a-z]{{2,12}}")
 _EDGE = "[^\\s\u4e00-\u9fffA-Za-z0-9，。！？、；：“”‘’（）()《》<>=+\\-.,%\\[\\]【】]"
 BRACKETED = re.compile(
     rf"(?:(?<![A-Za-z0-9])[oO])?{_EDGE}{{0,5}}[(（]([^()（）\n]{{1,16}})[)）](?:{_EDGE}{{0,6}}[oOaz]?(?![A-Za-z0-9]))?"

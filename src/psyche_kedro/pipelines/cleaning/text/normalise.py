@@ -12,8 +12,6 @@ from functools import cache
 from html.entities import html5
 from typing import NamedTuple
 
-import ftfy
-
 from psyche_kedro.pipelines.cleaning.text.characters import fold, replace_radicals
 from psyche_kedro.pipelines.cleaning.text.punctuation import (
     RULES,
@@ -37,21 +35,12 @@ NAMED = Rule({"&": "(?=[#A-Za-z])"})
 """Where an entity may begin."""
 OPENED = Rule({":": "(?=//)", ".": "(?<=www.)", "!": r"(?=\[)", "<": "(?=[/A-Za-z])"})
 """Where a protected span may begin; the other beginnings are not in ``PLAIN``."""
-UNSETTLED = marks_in_context([*RULES, EDGES, NAMED, OPENED])
 ENTITY = re.compile(
     r"&(#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31})\s?[;；]"
     r"|&(amp|lt|gt|quot|nbsp)(?![A-Za-z0-9=])"
 )
 """``&gt;``; also ``&gt；``, whose mark someone made full width, and ``&gt`` without."""
 MOJIBAKE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0178\u2013-\u203a\u20ac]")
-REPAIR = ftfy.TextFixerConfig(
-    # The defaults turn ， into a comma and “ into a straight quote (tried).
-    fix_character_width=False,
-    uncurl_quotes=False,
-    fix_latin_ligatures=False,
-    unescape_html=False,
-    normalization="NFC",
-)
 MIN_TRADITIONAL = 2
 CJK = range(0x4E00, 0xA000)
 
@@ -74,9 +63,9 @@ def normalise(text: str) -> str:
         likely = fold(replace_radicals(likely))
         if _odd_character().search(likely):
             return normalise_by_rules(text)
-    if UNSETTLED.search(likely):
+    if _unsettled().search(likely):
         likely = rewrite_common(likely)
-        if UNSETTLED.search(likely):
+        if _unsettled().search(likely):
             return normalise_by_rules(text)
     return likely
 
@@ -92,7 +81,12 @@ def normalise_by_rules(text: str) -> str:
 
 def _is_settled(text: str) -> bool:
     """Return whether no step can change a text; most texts take this way only."""
-    return not (UNSETTLED.search(text) or _odd_character().search(text))
+    return not (_unsettled().search(text) or _odd_character().search(text))
+
+
+@cache
+def _unsettled() -> re.Pattern[str]:
+    return marks_in_context([*RULES, EDGES, NAMED, OPENED])
 
 
 @cache
@@ -129,7 +123,19 @@ def _character(match: re.Match[str]) -> str:
 
 def repair_mojibake(text: str) -> str:
     """Return ``text`` with UTF-8 that was read as Latin-1 put right."""
-    return ftfy.fix_text(text, config=REPAIR) if MOJIBAKE.search(text) else text
+    if not MOJIBAKE.search(text):
+        return text
+    import ftfy  # noqa: PLC0415 - few texts need it
+
+    repairs = ftfy.TextFixerConfig(
+        # The defaults turn ， into a comma and “ into a straight quote (tried).
+        fix_character_width=False,
+        uncurl_quotes=False,
+        fix_latin_ligatures=False,
+        unescape_html=False,
+        normalization="NFC",
+    )
+    return ftfy.fix_text(text, config=repairs)
 
 
 def trim(text: str) -> str:

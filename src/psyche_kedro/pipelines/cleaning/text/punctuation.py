@@ -13,8 +13,8 @@ Example::
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
 
 from psyche_kedro.text.urls import SCHEME
 
@@ -38,32 +38,32 @@ PROTECTED_MARKS = re.compile(r"://|www\.|@|\\[(\[]|\$|`|!\[|<[/A-Za-z]")
 Replacement = str | Callable[[re.Match[str]], str]
 _ASCII = {"，": ",", "。": ".", "；": ";", "：": ":", "？": "?", "！": "!"}
 _BESIDE = f"[{HAN}{CLOSERS}]"
-NEVER = re.compile("(?!)")
 
 
-class Rule(NamedTuple):
+@dataclass(frozen=True)
+class Rule:
     """A rewriting of punctuation.
 
     Attributes:
         contexts: A match holds one of these characters in its context, look-arounds
             after it. Most texts hold none of any rule, and one search says so.
-        pattern: What is rewritten.
+        expression: What is rewritten.
         replacement: By what.
     """
 
     contexts: Mapping[str, str]
-    pattern: re.Pattern[str] = NEVER
+    expression: str = "(?!)"
     replacement: Replacement = ""
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """``expression``, compiled when a text first needs it."""
+        return re.compile(self.expression)
 
 
 def _at(marks: str, context: str, replacement: Replacement) -> Rule:
     """Return a rule that rewrites each of ``marks`` in its context."""
-    pattern = re.compile(f"[{marks}]{context}")
-    return Rule(dict.fromkeys(marks, context), pattern, replacement)
-
-
-def _rule(contexts: Mapping[str, str], pattern: str, replacement: Replacement) -> Rule:
-    return Rule(contexts, re.compile(pattern), replacement)
+    return Rule(dict.fromkeys(marks, context), f"[{marks}]{context}", replacement)
 
 
 def _within(pair: str) -> Replacement:
@@ -82,7 +82,7 @@ def _spaced(mark: str, beside: str = "") -> str:
 
 
 def _spaces(context: str, pattern: str, replacement: Replacement) -> Rule:
-    return _rule(dict.fromkeys(" \t", context), pattern, replacement)
+    return Rule(dict.fromkeys(" \t", context), pattern, replacement)
 
 
 RULES = (
@@ -99,7 +99,7 @@ RULES = (
     ),
     # Ellipses and dashes; never across lines, where --- is Markdown's.
     *(
-        _rule(
+        Rule(
             {mark: context},
             rf"{_spaced(mark, f'[{HAN}{WITHOUT_DOTS}]')}[{mark}]{{{more},}}",
             "……",
@@ -113,7 +113,7 @@ RULES = (
         )
     ),
     *(
-        _rule(
+        Rule(
             {mark: rf"(?:{context})(?=[ \t]*[{HAN}“])"},
             rf"{_spaced(mark, f'[{HAN}{WITHOUT_DASH}]')}[{mark}]{{{more},}}"
             rf"[ \t]*(?=[{HAN}“])",
@@ -128,7 +128,7 @@ RULES = (
     ),
     # ASCII beside Han.
     *(
-        _rule({narrow: context}, pattern, wide)
+        Rule({narrow: context}, pattern, wide)
         for narrow, wide in ((",", "，"), (";", "；"), ("?", "？"), ("!", "！"))
         for context, pattern in (
             (
@@ -138,7 +138,7 @@ RULES = (
             (rf"(?=[ \t]*[{HAN}])", rf"{_spaced(narrow)}[ \t]*(?=[{HAN}])"),
         )
     ),
-    _rule(
+    Rule(
         {":": rf"(?<=[{HAN}{CLOSERS} \t].)"},
         rf"{_spaced(':', _BESIDE)}(?!//)[ \t]*",
         "：",
@@ -146,37 +146,37 @@ RULES = (
     _at(".", rf"(?<=[{HAN}）》”’%].)(?=\s|$|[{HAN}”’）\")])", "。"),
     # Brackets and straight quotes around Han; what is before the first Han is none, or
     # one that nothing closes would be tried from every Han to every other.
-    _rule(
+    Rule(
         {"(": rf"(?=[^()\n]*[{HAN}])"},
         rf"\(([^()\n{HAN}]*[{HAN}][^()\n]*)\)",
         _within("（）"),
     ),
-    _rule({"（": r"(?=[^（）()\n]*\))"}, r"（([^（）()\n]*)\)", _within("（）")),
-    _rule({"(": "(?=[^（）()\n]*）)"}, r"\(([^（）()\n]*)）", _within("（）")),
-    _rule(
+    Rule({"（": r"(?=[^（）()\n]*\))"}, r"（([^（）()\n]*)\)", _within("（）")),
+    Rule({"(": "(?=[^（）()\n]*）)"}, r"\(([^（）()\n]*)）", _within("（）")),
+    Rule(
         {"(": rf"(?<=[{HAN}].)|(?<=[{HAN}][ \t].)|(?<=[ \t]{{2}}.)"},
         rf"{_spaced('(', f'[{HAN}]')}([^()\n]*)\)",
         _within("（）"),
     ),
-    _rule(
+    Rule(
         {'"': rf'(?=[^"\n]*[{HAN}])'},
         rf'"([^"\n{HAN}]*[{HAN}][^"\n]*)"',
         _within("“”"),
     ),
-    _rule(
+    Rule(
         {"'": rf"(?=[^'\n]*[{HAN}])"},
         rf"'(?<![A-Za-z].)([^'\n{HAN}]*[{HAN}][^'\n]*)'(?![A-Za-z])",
         _within("‘’"),
     ),
     # Repeats.
-    _rule({mark: f"(?={mark})" for mark in "，、；："}, r"([，、；：])\1+", r"\1"),
-    _rule(
+    Rule({mark: f"(?={mark})" for mark in "，、；："}, r"([，、；：])\1+", r"\1"),
+    Rule(
         dict.fromkeys("！？", "(?=[？！]{2})"),
         r"(?=？*！)(?=！*？)[？！]{3,}",
         "？！",
     ),
-    _rule({"！": "(?=！)"}, r"！{2,}", "！"),
-    _rule({"？": "(?=？)"}, r"？{2,}", "？"),
+    Rule({"！": "(?=！)"}, r"！{2,}", "！"),
+    Rule({"？": "(?=？)"}, r"？{2,}", "？"),
     # Spaces: none beside Chinese punctuation, none in spaced-out text.
     _spaces(rf"(?=[{CLOSERS}])", rf"[ \t](?<![ \t].)[ \t]*(?=[{CLOSERS}])", ""),
     _spaces(
@@ -219,7 +219,6 @@ def marks_in_context(rules: Iterable[Rule]) -> re.Pattern[str]:
 
 QUIET = "，。；：？！、"
 """Marks that no rule touches before Han."""
-IN_CONTEXT = marks_in_context(RULES)
 _COMMON = (
     ("...", rf"\.(?<=[{HAN}{WITHOUT_DOTS}].)\.{{2,}}", "……"),
     ('"', rf'"([^"\n{HAN}]*[{HAN}][^"\n]*)"', _within("“”")),
@@ -244,7 +243,17 @@ _COMMON = (
     ),
     ("  ", r" (?<=\S.) +(?=\S)", " "),
 )
-COMMON = tuple((mark, re.compile(pattern), to) for mark, pattern, to in _COMMON)
+
+
+@cache
+def _common() -> list[tuple[str, re.Pattern[str], Replacement]]:
+    return [(mark, re.compile(pattern), to) for mark, pattern, to in _COMMON]
+
+
+@cache
+def in_context() -> re.Pattern[str]:
+    """Return what finds every mark that stands in a context of ``RULES``."""
+    return marks_in_context(RULES)
 
 
 def rewrite_common(text: str) -> str:
@@ -254,7 +263,7 @@ def rewrite_common(text: str) -> str:
     them), and these take a third of the time.
     """
     text = text.strip()
-    for mark, pattern, replacement in COMMON:
+    for mark, pattern, replacement in _common():
         if mark in text:
             text = pattern.sub(replacement, text)
     return text
@@ -262,12 +271,12 @@ def rewrite_common(text: str) -> str:
 
 def standardise(text: str) -> str:
     """Return a segment without protected spans, its punctuation by context."""
-    marks = frozenset(IN_CONTEXT.findall(text))
+    marks = frozenset(in_context().findall(text))
     turn = _next(marks, 0)
     while turn < len(RULES):
         text, changes = RULES[turn].pattern.subn(RULES[turn].replacement, text)
         if changes:
-            marks = frozenset(IN_CONTEXT.findall(text))
+            marks = frozenset(in_context().findall(text))
         turn = _next(marks, turn + 1)
     return text
 

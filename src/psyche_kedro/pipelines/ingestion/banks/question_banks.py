@@ -37,7 +37,7 @@ def read_bank(file: SourceFile) -> Iterator[Row | UnreadableSource]:
         UnreadableSource: If the file is damaged, of no known type or without questions.
     """
     found = False
-    for locator, record in _records(file.name, read_bytes(file)):
+    for locator, record in bank_records(file.name, read_bytes(file)):
         found = True
         if any(field_name(str(key)) for key in record):
             yield bank_row(record, source=file.name, locator=locator)
@@ -64,7 +64,12 @@ def bank_row(record: Mapping[str, Any], *, source: str, locator: str) -> Row:
     }
 
 
-def _records(name: str, data: bytes) -> Iterable[Located]:
+def bank_records(name: str, data: bytes) -> Iterable[Located]:
+    """Return every record of a file of questions, with where it stands.
+
+    Raises:
+        UnreadableSource: If the file is damaged or of no known type.
+    """
     match file_type(name, data):
         case "json" | "jsonl":
             return flatten(records.read_json(data))

@@ -17,46 +17,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from psyche_kedro.tables import CHOICE_TYPES
+from psyche_kedro.text.words import name_of_word, word_lists
 
 Fields = dict[str, Any]
 Option = dict[str, str]
 
-ALIASES = {
-    "stem": "题目 題目 题干 題幹 问题 問題 试题 试题内容 题目内容 题目描述 "
-    "question stem title",
-    "options": "选项 選項 备选项 备选答案 options option choices",
-    "answer": "答案 正确答案 正確答案 参考答案 标准答案 正确选项 "
-    "answer gold key correct correct_answer correct_option",
-    "explanation": "解析 答案解析 试题解析 详解 explanation analysis rationale",
-    "type": "题型 題型 题目类型 试题类型 类型 type question_type qtype",
-    "subject": "科目 学科 课程 subject subject_name category 章节 知识点",
-    "case_text": "案例 案例材料 共用题干 材料 case case_text background",
-    "general_info": "一般资料 general_info",
-    "case_introduction": "案例介绍 case_introduction",
-    "kind": "kind",
-}
-NAME_OF = {alias: name for name, text in ALIASES.items() for alias in text.split()}
+NAMES = word_lists("psyche_kedro.pipelines.ingestion", "names.yml")
+NAME_OF = name_of_word(NAMES["fields"])
 OPTION_NAME = re.compile(
     r"^(?:选项|選項|option[_ ]?)?\s*([A-Ja-jＡ-Ｊ])\s*(?:选项|選項)?$", re.IGNORECASE
 )
 OPTION_NUMBER = re.compile(r"^(?:选项|選項|option[_ ]?)\s*([1-9])$", re.IGNORECASE)
 
-TYPE_WORDS = (
-    ("true_false", ("判断", "是非", "true_false", "judge", "truefalse")),
-    ("multiple", ("多选", "多项", "不定项", "multi")),
-    ("single", ("单选", "单项", "single", "选择题")),
-    ("fill_in", ("填空", "fill")),
-    ("case", ("案例", "qa_analyse", "case")),
-    ("short_answer", ("简答", "论述", "名词解释", "问答", "essay", "short", "qa")),
-)
-TRUTHS = {
-    word: label
-    for label, words in (
-        ("A", "√ ✓ ✔ v 对 对的 正确 是 t true yes y 1"),
-        ("B", "× ✗ ✘ x 错 错的 错误 不对 不正确 否 f false no n 0"),
-    )
-    for word in words.split()
-}
+TRUTHS = name_of_word(NAMES["truths"])
 TRUE_FALSE_OPTIONS = [{"label": "A", "text": "正确"}, {"label": "B", "text": "错误"}]
 WIDE_LETTERS = str.maketrans({chr(0xFF21 + n): chr(0x41 + n) for n in range(26)})
 INLINE_OPTION = re.compile(
@@ -171,7 +144,8 @@ def _case_text(fields: Mapping[str, Any]) -> str | None:
 def type_of(text: Any) -> str | None:
     """Return the question type that a text such as ``多项选择题`` names, or None."""
     text = str(text or "").lower()
-    return next((t for t, words in TYPE_WORDS if any(w in text for w in words)), None)
+    kinds = NAMES["types"].items()
+    return next((kind for kind, words in kinds if any(w in text for w in words)), None)
 
 
 def read_options(fields: Mapping[str, Any]) -> list[Option]:

@@ -1,16 +1,12 @@
 """A conversation's parts: its opening, its replies, and the same with others put in."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
-from psyche_kedro.prompts import SPEAKERS
+from psyche_kedro.prompts import Words
 
 Message = Mapping[str, str]
-
-_LABEL = re.compile(rf"^\s*(?:{'|'.join(SPEAKERS.values())})\s*[:：]", re.MULTILINE)
-_I = re.compile("[我俺咱]|本人")
-_HE = re.compile("来访者|求助者|咨询者|当事人")
 
 
 def opening(messages: Sequence[Message]) -> list[Message]:
@@ -44,18 +40,33 @@ def with_replies(
     ]
 
 
-def spoken_by(role: str, text: str) -> str | None:
+def spoken_by(role: str, text: str, words: Words) -> str | None:
     """Return what ``text`` says without a label of ``role``; ``None`` if others speak.
 
     A model that is shown ``来访者：…`` may write the label too, or play both parts.
     """
-    own = rf"\s*{SPEAKERS[role]}\s*[:：]\s*"
-    said = re.sub(rf"\A{own}", "", text)
-    return None if _LABEL.search(said) else said
+    said = re.sub(rf"\A{_label(words.speakers[role])}\s*", "", text)
+    return None if re.search(_any_label(words), said, re.MULTILINE) else said
 
 
-def is_first_person(text: str, source: str) -> bool:
+def is_first_person(text: str, source: str, words: Words) -> bool:
     """Return whether ``text`` speaks of its speaker as ``source`` does: as 我."""
-    if _HE.search(text) and not _HE.search(source):
+    if _says(words.third_person, text) and not _says(words.third_person, source):
         return False
-    return bool(_I.search(text)) or not _I.search(source)
+    return _says(words.first_person, text) or not _says(words.first_person, source)
+
+
+def _any_label(words: Words) -> str:
+    return f"^(?:{'|'.join(map(_label, words.speakers.values()))})"
+
+
+def _label(shown: str) -> str:
+    """Return the pattern of what stands before a turn, whatever its colon."""
+    return rf"\s*{re.escape(shown.strip(' :：'))}\s*[:：]"
+
+
+def _says(persons: Iterable[str], text: str) -> bool:
+    # A Latin word ends where its letters do; a Chinese one has no such edge.
+    edge = {word: r"\b" if word.isascii() else "" for word in persons}
+    said = "|".join(f"{e}{re.escape(word)}{e}" for word, e in edge.items())
+    return re.search(said, text, re.IGNORECASE) is not None

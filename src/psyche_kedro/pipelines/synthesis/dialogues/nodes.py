@@ -21,7 +21,7 @@ from psyche_kedro.pipelines.synthesis.provenance import (
     made_by,
     written,
 )
-from psyche_kedro.prompts import Prompt, render_dialogue
+from psyche_kedro.prompts import Prompt, Words, render_dialogue
 from psyche_kedro.tables import (
     EmpatheticDialogues,
     RefinedPosts,
@@ -81,7 +81,7 @@ def refine_posts(
     rejections: list[Row] = []
     for row in useful_posts.iter_rows(named=True):
         outcome = retold.get(_opening_text(row))
-        faults = _post_faults(row, outcome)
+        faults = _post_faults(row, outcome, prompt.words)
         if faults:
             rejections.append(_lost(row, "refine_posts", faults[0], " ".join(faults)))
         else:
@@ -94,28 +94,29 @@ def _opening_text(row: Row) -> str:
 
 
 def _post_request(text: str, prompt: Prompt) -> ChatRequest:
-    conversation = render_dialogue([{"role": "user", "content": text}])
+    opening = [{"role": "user", "content": text}]
+    conversation = render_dialogue(opening, prompt.words)
     return ChatRequest(prompt.render(conversation=conversation), task="refine_posts")
 
 
-def _post_faults(row: Row, outcome: Outcome | None) -> list[str]:
+def _post_faults(row: Row, outcome: Outcome | None, words: Words) -> list[str]:
     """Return what is wrong with a retold post; nothing where none was asked for."""
     if not conversations.reply_positions(row["messages"]):
         return ["no_reply"]
     if outcome is None:
         return []
-    text = _said(outcome, "user")
+    text = _said(outcome, "user", words)
     if text is None:
         return [_unsaid(outcome)]
-    if not conversations.is_first_person(text, _opening_text(row)):
+    if not conversations.is_first_person(text, _opening_text(row), words):
         return ["not_first_person"]
     return invented_facts(conversations.source_text(row["messages"]), text)
 
 
-def _said(outcome: Outcome, role: str) -> str | None:
+def _said(outcome: Outcome, role: str, words: Words) -> str | None:
     """Return what one speaker says in a reply; ``None`` where ``_unsaid`` says why."""
     text = written(outcome)
-    return conversations.spoken_by(role, text) if text else None
+    return conversations.spoken_by(role, text, words) if text else None
 
 
 def _unsaid(outcome: Outcome) -> str:
@@ -123,7 +124,7 @@ def _unsaid(outcome: Outcome) -> str:
 
 
 def _refined_post(row: Row, outcome: Outcome | None, prompt: Prompt) -> Row:
-    text = _said(outcome, "user") if outcome else None
+    text = _said(outcome, "user", prompt.words) if outcome else None
     messages = (
         conversations.with_opening(row["messages"], text) if text else row["messages"]
     )
@@ -178,29 +179,30 @@ def write_dialogues(  # noqa: PLR0913 - the node's inputs
     Returns:
         ``EmpatheticDialogues`` and ``Rejections``: refined posts = kept + rejected.
     """
-    source = useful_posts.select(
-        "post_id", "risk", "deid_level", source_messages="messages", origin="source"
-    )
-    posts = refined_posts.select("post_id", "thread_id", "messages")
-    rows_ = posts.join(source, on="post_id").iter_rows(named=True)
-    drafts = [Draft(row, row["messages"]) for row in rows_]
     separate = (resonance_prompt, guidance_prompt, steps_prompt)
     prompts = separate if params.aims == "separate" else (empathy_prompt,)
+    drafts = _drafts(useful_posts, refined_posts)
     for prompt in prompts:
         drafts = _refine(drafts, prompt, teacher)
     sound = [draft for draft in drafts if not draft.faults]
     outcomes = judge.complete(_judge_request(d, judge_prompt) for d in sound)
-    rows: list[Row] = []
+    judged = [
+        _judged(draft, outcome, prompts[-1], params)
+        for draft, outcome in zip(sound, outcomes, strict=True)
+    ]
     rejections = [_faulty(draft) for draft in drafts if draft.faults]
-    for draft, outcome in zip(sound, outcomes, strict=True):
-        scores = judging.read_scores(outcome)
-        reason = _reason(draft, scores, params)
-        if isinstance(scores, str) or reason:
-            detail = None if isinstance(scores, str) else judging.describe(scores)
-            rejections.append(_lost(draft.row, "write_dialogues", str(reason), detail))
-        else:
-            rows.append(_dialogue(draft, scores, outcome, prompts[-1]))
+    rejections += [row for row in judged if "row_id" in row]
+    rows = (row for row in judged if "row_id" not in row)
     return frame(EmpatheticDialogues, rows), frame(Rejections, rejections)
+
+
+def _drafts(useful_posts: pl.DataFrame, refined_posts: pl.DataFrame) -> list[Draft]:
+    source = useful_posts.select(
+        "post_id", "risk", "deid_level", source_messages="messages", origin="source"
+    )
+    posts = refined_posts.select("post_id", "thread_id", "messages")
+    rows = posts.join(source, on="post_id").iter_rows(named=True)
+    return [Draft(row, row["messages"]) for row in rows]
 
 
 def _refine(drafts: list[Draft], prompt: Prompt, teacher: ChatModel) -> list[Draft]:
@@ -213,22 +215,22 @@ def _refine(drafts: list[Draft], prompt: Prompt, teacher: ChatModel) -> list[Dra
             for at in conversations.reply_positions(draft.messages)
         )
     )
-    return [d if d.faults else _refined(d, outcomes) for d in drafts]
+    return [d if d.faults else _refined(d, outcomes, prompt.words) for d in drafts]
 
 
 def _reply_request(draft: Draft, at: int, prompt: Prompt) -> ChatRequest:
     messages = prompt.render(
-        conversation=render_dialogue([dict(m) for m in draft.messages[:at]]),
+        conversation=render_dialogue(draft.messages[:at], prompt.words),
         reply=draft.messages[at]["content"],
     )
     return ChatRequest(messages, task="write_dialogues")
 
 
-def _refined(draft: Draft, outcomes: Iterator[Outcome]) -> Draft:
+def _refined(draft: Draft, outcomes: Iterator[Outcome], words: Words) -> Draft:
     """Return a draft with its next replies, taken in order from ``outcomes``."""
     positions = conversations.reply_positions(draft.messages)
     said = {at: next(outcomes) for at in positions}
-    texts = {at: _said(outcome, "assistant") for at, outcome in said.items()}
+    texts = {at: _said(outcome, "assistant", words) for at, outcome in said.items()}
     lost = tuple(_unsaid(said[at]) for at, text in texts.items() if not text)
     replies = {at: text for at, text in texts.items() if text}
     return draft._replace(
@@ -249,17 +251,22 @@ def _reply_faults(row: Row, replies: Mapping[int, str]) -> tuple[str, ...]:
 
 
 def _judge_request(draft: Draft, prompt: Prompt) -> ChatRequest:
-    conversation = render_dialogue([dict(m) for m in draft.messages])
+    conversation = render_dialogue(draft.messages, prompt.words)
     return ChatRequest(prompt.render(conversation=conversation), task="write_dialogues")
 
 
-def _reason(
-    draft: Draft, scores: judging.Scores | str, params: DialogueParameters
-) -> str | None:
+def _judged(
+    draft: Draft, outcome: Outcome, prompt: Prompt, params: DialogueParameters
+) -> Row:
+    """Return a row of ``EmpatheticDialogues``, or of ``Rejections``."""
+    scores = judging.read_scores(outcome)
     if isinstance(scores, str):
-        return scores
+        return _lost(draft.row, "write_dialogues", scores, None)
     reply = judging.counsellor_text(draft.messages)
-    return judging.below_bar(scores, draft.row, reply, min_score=params.min_score)
+    reason = judging.below_bar(scores, draft.row, reply, min_score=params.min_score)
+    if reason:
+        return _lost(draft.row, "write_dialogues", reason, judging.describe(scores))
+    return _dialogue(draft, scores, outcome, prompt)
 
 
 def _dialogue(

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from datasketch import MinHash
 from numpy.typing import NDArray
 
 U32 = NDArray[np.uint32]
@@ -120,6 +119,8 @@ def signatures(shingles: Shingles, permutations: int, seed: int) -> U32:
 
 def permutation_factors(permutations: int, seed: int) -> U32:
     """Return datasketch's ``[2, permutations]`` multipliers and summands."""
+    from datasketch import MinHash  # noqa: PLC0415 - imports half of scipy
+
     reference = MinHash(num_perm=permutations, seed=seed, scheme="affine32")
     return np.asarray(reference.permutations, dtype=np.uint32)
 

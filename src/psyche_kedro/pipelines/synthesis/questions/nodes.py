@@ -48,7 +48,7 @@ from psyche_kedro.pipelines.synthesis.questions.topics import (
     is_dropped,
     topic_rows,
 )
-from psyche_kedro.prompts import Prompt
+from psyche_kedro.prompts import Prompt, Words
 from psyche_kedro.questions import key_fault, question_id
 from psyche_kedro.tables import (
     BookTopics,
@@ -68,12 +68,6 @@ Row = dict[str, Any]
 Tables = tuple[pl.DataFrame, pl.DataFrame]
 
 _READ = ("ok", "fallback")
-_SCREEN_REASONS = {
-    "残缺": "incomplete",
-    "缺": "incomplete",
-    "混乱": "confused",
-    "不清": "unclear",
-}
 
 
 # ---- chunks ----------------------------------------------------------------------
@@ -210,7 +204,9 @@ def generate_questions(
     rejections: list[Row] = []
     for (chunk, ask), outcome in zip(asks, outcomes, strict=True):
         parent = {"chunk_id": chunk["chunk_id"], "subfield": None}
-        kept, lost = _filled(read_slots(outcome, ask), outcome, prompt, parent)
+        kept, lost = _filled(
+            read_slots(outcome, ask, prompt.words), outcome, prompt, parent
+        )
         rows += kept
         rejections += [
             rejection(
@@ -248,7 +244,9 @@ def distil_questions(
     rejections: list[Row] = []
     for part, outcome in zip(asks, outcomes, strict=True):
         parent = {"chunk_id": None, "subfield": part.subfield}
-        kept, lost = _filled(read_slots(outcome, part.ask), outcome, prompt, parent)
+        kept, lost = _filled(
+            read_slots(outcome, part.ask, prompt.words), outcome, prompt, parent
+        )
         rows += kept
         row_id = content_id("subfield", part.subfield)
         rejections += [
@@ -270,7 +268,7 @@ def _question_request(chunk: Row, ask: Ask, prompt: Prompt) -> ChatRequest:
         passage=chunk["text"],
         heading=" > ".join(chunk["heading_path"]),
         n_questions=ask.count,
-        type_instruction=ask.instruction,
+        type_instruction=prompt.words.types[ask.type],
     )
     return ChatRequest(messages, task="generate_questions")
 
@@ -279,7 +277,7 @@ def _distillation_request(part: DistillationAsk, prompt: Prompt) -> ChatRequest:
     messages = prompt.render(
         subfield=part.subfield,
         n_questions=part.ask.count,
-        type_instruction=part.ask.instruction,
+        type_instruction=prompt.words.types[part.ask.type],
     )
     return ChatRequest(messages, task="distil_questions", sample=part.sample)
 
@@ -470,31 +468,29 @@ def screen_questions(
     Returns:
         ``QuestionPool`` and ``Rejections``: rows in = kept + rejected.
     """
-    shown = screening.render_examples(examples)
+    words = prompt.words
+    shown = screening.render_examples(examples, words)
     rows = list(distinct_questions.iter_rows(named=True))
     outcomes = judge.complete(
         screening.screening_request(row, prompt, shown) for row in rows
     )
-    verdicts = list(map(screening.read_verdict, outcomes))
+    verdicts = [screening.read_verdict(outcome, words) for outcome in outcomes]
     passed = pl.Series(
         [v.verdict == screening.REASONABLE for v in verdicts], dtype=pl.Boolean
     )
     rejections = [
-        _screened_out(row, verdict)
+        _screened_out(row, verdict, words)
         for row, verdict in zip(rows, verdicts, strict=True)
         if verdict.verdict != screening.REASONABLE
     ]
     return distinct_questions.filter(passed), frame(Rejections, rejections)
 
 
-def _screened_out(row: Row, verdict: screening.Verdict) -> Row:
+def _screened_out(row: Row, verdict: screening.Verdict, words: Words) -> Row:
     if verdict.verdict is None:
         reason, detail = verdict.reason, None
     else:
-        words = (
-            slug for word, slug in _SCREEN_REASONS.items() if word in verdict.reason
-        )
-        reason, detail = next(words, "unreasonable"), verdict.reason
+        reason, detail = screening.kind_of(verdict.reason, words), verdict.reason
     return rejection(
         row["question_id"],
         "screen_questions",

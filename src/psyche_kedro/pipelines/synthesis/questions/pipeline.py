@@ -22,10 +22,10 @@ from psyche_kedro.review.verdicts import (
 
 def create_pipeline() -> Pipeline:
     """Wire question generation, control and review."""
-    return Pipeline([*_writing(), *_sieving(), *_review()])
+    return Pipeline([*_chunks(), *_writing(), *_sieving(), *_review()])
 
 
-def _writing() -> list[Node]:
+def _chunks() -> list[Node]:
     return [
         Node(
             measure_topics,
@@ -47,6 +47,11 @@ def _writing() -> list[Node]:
             outputs=["chunks", "dropped_text"],
             name="split_chunks",
         ),
+    ]
+
+
+def _writing() -> list[Node]:
+    return [
         Node(
             generate_questions,
             inputs={
@@ -127,6 +132,7 @@ def _review() -> list[Node]:
             inputs={
                 "screened_questions": "screened_questions",
                 "params": "params:synthesis.review",
+                "words": "params:prompts.words",
             },
             outputs="review_batch",
             name="export_review_batch",

@@ -59,7 +59,7 @@ def competing_clusters(pool: pl.DataFrame, clusters: pl.DataFrame) -> list[Clust
 
 def ranking_request(cluster: Cluster, prompt: Prompt) -> ChatRequest:
     """Return the question to the judge."""
-    shown = [render_question(row) for row in cluster.shown]
+    shown = [render_question(row, prompt.words) for row in cluster.shown]
     return ChatRequest(prompt.render(questions=shown), task="pick_representatives")
 
 

@@ -3,7 +3,7 @@
 Example label::
 
     {"stem": "由下图可以看出，实验组的反应时（ ）。", "options": ["变长", "变短"],
-     "verdict": "不合理", "kind": "incomplete"}
+     "verdict": "unreasonable", "kind": "incomplete"}
 """
 
 from collections import defaultdict
@@ -46,7 +46,7 @@ def labelled_question(label: Mapping[str, Any]) -> dict[str, Any]:
         "type": label.get("type", "single"),
         "case_text": label.get("case_text"),
         "stem": label["stem"],
-        "options": read_options(label["options"], "single"),
+        "options": read_options(label["options"]),
     }
 
 
@@ -65,11 +65,11 @@ def measure_agreement(
         examples: Few-shot examples, as in the run.
         judge: Model that screens.
     """
-    shown = render_examples(examples)
+    shown = render_examples(examples, prompt.words)
     outcomes = judge.complete(
         screening_request(labelled_question(label), prompt, shown) for label in labels
     )
-    said = [read_verdict(outcome).verdict for outcome in outcomes]
+    said = [read_verdict(outcome, prompt.words).verdict for outcome in outcomes]
     pairs = [(label["verdict"], word) for label, word in zip(labels, said, strict=True)]
     kinds: dict[str, list[bool]] = defaultdict(list)
     for label, word in zip(labels, said, strict=True):

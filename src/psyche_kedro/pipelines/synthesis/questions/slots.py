@@ -23,11 +23,8 @@ from psyche_kedro.answers import (
 from psyche_kedro.llm.chat_model import Outcome, Reply
 from psyche_kedro.pipelines.synthesis.parameters import Ask
 from psyche_kedro.pipelines.synthesis.provenance import fault
-from psyche_kedro.questions import (
-    TRUE_FALSE,
-    gold_texts,
-    read_options,
-)
+from psyche_kedro.prompts import Words
+from psyche_kedro.questions import gold_texts, read_options
 from psyche_kedro.text.bare import bare
 
 Slot = dict[str, Any] | str
@@ -36,6 +33,9 @@ Slot = dict[str, Any] | str
 MIN_STEM = 6  # ours: characters; "正确的是（）" asks nothing
 MIN_QUOTED = 3  # ours: a shorter gold text stands in many a stem by chance
 LONG_STEM = 100  # ours: a stem this long brings its own material
+
+_SIGNS = ({*"对√✓是真T", "TRUE"}, {*"错×✗否假F", "FALSE"})
+"""What says, beside the words asked for, that a statement is right, or wrong."""
 
 _PASSAGE = re.compile(
     r"上文|前文|本文|文中|原文|该文|本节|本章|本书|书中|课文"
@@ -46,12 +46,13 @@ _PASSAGE = re.compile(
 )
 
 
-def read_slots(outcome: Outcome, ask: Ask) -> list[Slot]:
+def read_slots(outcome: Outcome, ask: Ask, words: Words) -> list[Slot]:
     """Return a question or a reason for each of the ``ask.count`` asked for, and more.
 
     Args:
         outcome: What the teacher said.
         ask: Kind and number of the questions.
+        words: Of the prompt that asked for them.
 
     Returns:
         ``[max(ask.count, n_written)]`` slots.
@@ -60,19 +61,20 @@ def read_slots(outcome: Outcome, ask: Ask) -> list[Slot]:
         return [fault(outcome)] * ask.count
     objects = read_objects(outcome.text)
     missing = _why_missing(outcome, bool(objects))
-    slots = [read_question(item, ask.type) for item in objects[: ask.count]]
+    slots = [read_question(item, ask.type, words) for item in objects[: ask.count]]
     slots += [missing] * (ask.count - len(slots))
     return slots + ["surplus"] * (len(objects) - ask.count)
 
 
-def read_question(item: Mapping[str, Any], kind: str) -> Slot:
+def read_question(item: Mapping[str, Any], kind: str, words: Words) -> Slot:
     """Return the columns of one question, or the first thing wrong with it."""
     if has_placeholder(item):
         return "copied_example"
     stem = str(item.get("question") or item.get("stem") or "").strip()
     case = str(item.get("case") or item.get("case_text") or "").strip() or None
-    options = read_options(item.get("options"), kind)
-    answer = _answer_text(item.get("answer"), kind)
+    unsaid = words.true_false if kind == "true_false" else ()
+    options = read_options(item.get("options") or unsaid)
+    answer = _answer_text(item.get("answer"), kind, words)
     gold = sorted(read_answer(answer, {"options": options}).labels)
     fields = {
         "type": kind,
@@ -91,13 +93,13 @@ def _why_missing(reply: Reply, some: bool) -> str:
     return fault(reply)
 
 
-def _answer_text(raw: Any, kind: str) -> str:
+def _answer_text(raw: Any, kind: str, words: Words) -> str:
     if isinstance(raw, list | tuple | set):
         raw = "".join(map(str, raw))
     text = "" if raw is None else str(raw).strip()
     if kind == "true_false":
-        for said, words in TRUE_FALSE.items():
-            if text and text.upper() in words:
+        for said, signs in zip(words.true_false, _SIGNS, strict=True):
+            if text.upper() in signs:
                 return said
     return text
 

@@ -73,7 +73,7 @@ def contests(questions: pl.DataFrame, rounds: pl.DataFrame) -> list[Contest]:
 def choice_request(contest: Contest, prompt: Prompt, vote: int) -> ChatRequest:
     """Return the question to the judge."""
     messages = prompt.render(
-        question=render_question(contest.question),
+        question=render_question(contest.question, prompt.words),
         rationales=[candidate["rationale"] for candidate in contest.shown(vote)],
     )
     return ChatRequest(messages, task="choose_best_rationales", sample=vote)

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from psyche_kedro.answers import read_choice
-from psyche_kedro.prompts import render_question
 from psyche_kedro.questions import LABELS, option_texts
 from psyche_kedro.text.bare import nfkc
 
@@ -182,19 +181,21 @@ def verdicts(sentence: str) -> list[bool]:
 # ---- quoting ---------------------------------------------------------------------
 
 
-def quotes_rationale(
-    candidate: str, rationale: str, question: Mapping[str, Any]
-) -> bool:
+def quotes_rationale(candidate: str, rationale: str, question: str) -> bool:
     """Return whether ``candidate`` copies a stretch of the rationale.
 
-    A request that asks for an answer must not carry an analysis of its item. What the
-    question itself says may be repeated.
+    A request that asks for an answer must not carry an analysis of its item.
+
+    Args:
+        candidate: The prompt.
+        rationale: What it must not copy.
+        question: As the model sees it; what it says itself may be repeated.
     """
     said, source = _plain(candidate), _plain(rationale)
     if not _share_a_block(said, source):
         return False
     copied = _stretches(source) & _stretches(said)
-    return bool(copied and copied - _stretches(_plain(render_question(question))))
+    return bool(copied and copied - _stretches(_plain(question)))
 
 
 _SHORT = 4_000

@@ -93,7 +93,7 @@ def _rationale_request(
     question: Row, prompt: Prompt, *, sampling: dict[str, float], number: int
 ) -> ChatRequest:
     return ChatRequest(
-        prompt.render(question=render_question(question)),
+        prompt.render(question=render_question(question, prompt.words)),
         task="write_rationales",
         sampling=sampling,
         attempt=number,
@@ -173,7 +173,7 @@ def _shared_out(
     return [share for share in shares.values() if share[1]]
 
 
-def _play_rounds(states: Iterable[State], played_with: _Rounds) -> list[Row]:
+def _play_rounds(states: list[State], played_with: _Rounds) -> list[Row]:
     """Return the rows of all rounds of one teacher's questions."""
     rows: list[Row] = []
     for number in range(1, played_with.params.rounds + 1):
@@ -184,7 +184,7 @@ def _play_rounds(states: Iterable[State], played_with: _Rounds) -> list[Row]:
 
 
 def _play_round(
-    states: Iterable[State], number: int, played_with: _Rounds
+    states: list[State], number: int, played_with: _Rounds
 ) -> Iterator[tuple[State, Row]]:
     """Yield every question after a round, and the round's row.
 
@@ -193,14 +193,13 @@ def _play_round(
     """
     proposing, revising, teacher, params = played_with
     shows = params.refinement_input == "rationale"
-    asked, kept = itertools.tee(states)
     proposals = teacher.complete(
         rounds.refinement_request(state, proposing, number, shows_rationale=shows)
-        for state in asked
+        for state in states
     )
     proposed = (
-        (state, rounds.read_candidate(state, outcome))
-        for state, outcome in zip(kept, proposals, strict=True)
+        (state, rounds.read_candidate(state, outcome, proposing.words))
+        for state, outcome in zip(states, proposals, strict=True)
     )
     to_revise, candidates = itertools.tee(proposed)
     revisions = iter(

@@ -21,7 +21,7 @@ from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply, Usage
 from psyche_kedro.pipelines.synthesis.provenance import fault, made_by, written
 from psyche_kedro.pipelines.synthesis.rationales.attempts import Attempt
 from psyche_kedro.pipelines.synthesis.rationales.leak import leaks, quotes_rationale
-from psyche_kedro.prompts import Prompt, render_question
+from psyche_kedro.prompts import Prompt, Words, render_question
 
 Row = dict[str, Any]
 
@@ -63,18 +63,24 @@ def refinement_request(
     """Return the first half-step: write a better prompt for this question."""
     messages = prompt.render(
         current_prompt=state.prompt,
-        question=render_question(state.question),
+        question=render_question(state.question, prompt.words),
         rationale=state.rationale if shows_rationale else "",
     )
     return ChatRequest(messages, task=TASK, round=round_)
 
 
-def read_candidate(state: State, outcome: Outcome) -> Candidate:
-    """Return the proposed prompt, refused where it is none or tells too much."""
+def read_candidate(state: State, outcome: Outcome, words: Words) -> Candidate:
+    """Return the proposed prompt, refused where it is none or tells too much.
+
+    Args:
+        state: What it was asked for.
+        outcome: What the model said.
+        words: Of the prompt that asked for it.
+    """
     if not isinstance(outcome, Reply):
         return Candidate(None, outcome.reason, outcome.key, Usage())
     text = outcome.text.strip()
-    refusal = _refusal(state, outcome)
+    refusal = _refusal(state, outcome, words)
     return Candidate(text or None, refusal, outcome.key, outcome.usage)
 
 
@@ -83,7 +89,8 @@ def revision_request(
 ) -> ChatRequest:
     """Return the second half-step: answer the question with the candidate prompt."""
     messages = prompt.render(
-        candidate_prompt=candidate.prompt, question=render_question(state.question)
+        candidate_prompt=candidate.prompt,
+        question=render_question(state.question, prompt.words),
     )
     return ChatRequest(messages, task=TASK, round=round_)
 
@@ -146,13 +153,14 @@ def revised_row(  # noqa: PLR0913 - what a round consists of
     )
 
 
-def _refusal(state: State, reply: Reply) -> str | None:
+def _refusal(state: State, reply: Reply, words: Words) -> str | None:
     text = written(reply)
     if text is None:
         return fault(reply)
     if leaks(text, state.question):
         return "leak"
-    if quotes_rationale(text, state.rationale, state.question):
+    shown = render_question(state.question, words)
+    if quotes_rationale(text, state.rationale, shown):
         return "quotes_rationale"
     return None
 
