@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 _CLOSING = re.compile(r"</(\w+)>")
-# Wide forms and blanks as well: what a model takes for a tag decides, not what we wrote.
+# Wide forms and blanks as well: what a model takes for a tag is one.
 _OPENS = r"([<＜〈])(?=[\s\u200b]*[/／]?[\s\u200b]*(?:%s)\b|\|\w+\|>)"
 
 
