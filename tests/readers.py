@@ -63,7 +63,7 @@ def _masked(reply: Reply) -> object:
 
 def _slots(reply: Reply) -> list[slots.Slot]:
     kinds = ("single", "multiple", "true_false")
-    asked = [Ask(type=kind, count=2, instruction="") for kind in kinds]
+    asked = [Ask(type=kind, count=2) for kind in kinds]
     return [slot for ask in asked for slot in slots.read_slots(reply, ask, WORDS)]
 
 
