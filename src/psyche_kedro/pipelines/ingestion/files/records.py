@@ -43,6 +43,12 @@ def read_json(data: bytes) -> list[tuple[str, Any]]:
                 f"{error.colno} ({error.msg}): mend that line.",
             ) from error
         return lines
+    except ValueError as error:
+        raise UnreadableSource(
+            "invalid_json",
+            f"A number in it has more digits than can be read ({error}): put quotation"
+            " marks around it.",
+        ) from error
 
 
 def _loads(text: str) -> Any:
@@ -87,7 +93,7 @@ def _json_lines(text: str) -> list[tuple[str, Any]] | None:
 def _json_or_text(line: str) -> Any:
     try:
         return _loads(line)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return line
 
 
