@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from psyche_kedro.benchmarks import Benchmarks
+from psyche_kedro.pipelines.benchmarks import Benchmarks
 
 FOLDER = Path(__file__).parents[1] / "conf/base/benchmarks"
 

@@ -8,6 +8,7 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from pydantic import BaseModel
@@ -51,6 +52,8 @@ MESSAGES = [
 POST = {"risk": "none", "messages": MESSAGES}
 SHOWN = [{"question_id": name, "round": n} for n, name in enumerate("ab")]
 
+ASKED = SimpleNamespace(item=QUESTION)
+
 
 class Mark(BaseModel):
     score: int
@@ -81,7 +84,7 @@ def _candidates(reply: Reply) -> list[rounds.Candidate]:
 
 READERS: Mapping[str, Callable[[Reply], Any]] = {
     "answers.copies_example": lambda r: answers.copies_example(r.text),
-    "answers.read_answer": lambda r: answers.read_answer(r.text, QUESTION),
+    "answers.read_choice_of": lambda r: answers.read_choice_of(r.text, QUESTION),
     "answers.read_choice": lambda r: answers.read_choice(r.text, "ABCD", texts=TEXTS),
     "answers.read_field": lambda r: answers.read_field(r.text, "ABCD", texts=TEXTS),
     "answers.read_filled": lambda r: answers.read_filled(r.text),
@@ -98,7 +101,7 @@ READERS: Mapping[str, Callable[[Reply], Any]] = {
     "cleaning.usefulness._unread": usefulness._unread,
     "cleaning.deidentification.model_pass.read_spans": _masked,
     "evaluation.judging.read_score": partial(counselling.read_score, n_levels=4),
-    "evaluation.nodes._answer": lambda r: evaluation.read_answer(r.text, QUESTION),
+    "evaluation.nodes._answer": lambda r: evaluation._answer(ASKED, r),
     "ingestion.textbooks.olmocr.read_reply": olmocr.read_reply,
     "synthesis.provenance.fault": provenance.fault,
     "synthesis.provenance.verdict_in": provenance.verdict_in,

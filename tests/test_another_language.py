@@ -13,8 +13,8 @@ import pytest
 from english_set import write_english_set
 from pipelines.evaluation.exam_rows import counselling_case, item, items
 from pipelines.synthesis.questions_made import pooled, post, question, reviewed, useful
-from psyche_kedro.benchmarks import Benchmarks
 from psyche_kedro.hooks.configuration import ConfigLoader
+from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.evaluation import nodes as evaluation
 from psyche_kedro.pipelines.evaluation.parameters import (
     JudgingParameters,
@@ -56,7 +56,7 @@ SOUND = (
 
 
 @pytest.fixture(scope="module")
-def parameters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def params(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the project's configuration says once it has an English folder."""
     conf = tmp_path_factory.mktemp("english") / "conf"
     shutil.copytree(ROOT / "conf", conf)
@@ -69,10 +69,10 @@ def parameters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.fixture
-def prompts(parameters: dict[str, Any]) -> dict[str, Prompt]:
+def prompts(params: dict[str, Any]) -> dict[str, Prompt]:
     return {
         name: Prompt(**fields)
-        for name, fields in parameters["prompts"].items()
+        for name, fields in params["prompts"].items()
         if name not in ("words", "screening_examples")
     }
 
@@ -144,7 +144,7 @@ def test_what_subfields_lack_is_distilled(prompts: dict[str, Prompt]) -> None:
 
 
 def test_questions_are_screened(
-    parameters: dict[str, Any], prompts: dict[str, Prompt]
+    params: dict[str, Any], prompts: dict[str, Prompt]
 ) -> None:
     model = says(
         (
@@ -159,7 +159,7 @@ def test_questions_are_screened(
             asked(), question("Bad stem", texts=TEXTS), question("Odd", texts=TEXTS)
         ),
         prompt=prompts["screening"],
-        examples=parameters["prompts"]["screening_examples"],
+        examples=params["prompts"]["screening_examples"],
         judge=model,
     )
     assert kept["stem"].to_list() == [STEM]
@@ -168,9 +168,9 @@ def test_questions_are_screened(
 
 
 def test_rationales_are_written_refined_and_chosen(
-    parameters: dict[str, Any], prompts: dict[str, Prompt]
+    params: dict[str, Any], prompts: dict[str, Prompt]
 ) -> None:
-    params = RationaleParameters(**parameters["synthesis"]["rationales"])
+    params = RationaleParameters(**params["synthesis"]["rationales"])
     pool = reviewed(asked())
     told = {"Improve: ": "First define each term, then compare.", "": SOUND}
     reply = as_json(rationale=SOUND, prediction="B")
@@ -200,9 +200,9 @@ def test_rationales_are_written_refined_and_chosen(
 
 
 def test_a_post_is_retold_and_answered(
-    parameters: dict[str, Any], prompts: dict[str, Prompt]
+    params: dict[str, Any], prompts: dict[str, Prompt]
 ) -> None:
-    params = DialogueParameters(**parameters["synthesis"]["dialogues"])
+    params = DialogueParameters(**params["synthesis"]["dialogues"])
     source = useful(
         post("I cannot sleep and I do not know what to do.", "Keep a diary of it."),
         post("I am worried about my exams, all day long.", "Make a plan."),
@@ -236,14 +236,12 @@ def test_a_post_is_retold_and_answered(
 # ---- selection and evaluation ----------------------------------------------------
 
 
-def test_students_answer(
-    parameters: dict[str, Any], prompts: dict[str, Prompt]
-) -> None:
+def test_students_answer(params: dict[str, Any], prompts: dict[str, Prompt]) -> None:
     answers = answer_as_students(
         reasoning_samples=reviewed(asked()),
         prompt=prompts["student"],
         models={"a": says("Answer: B"), "b": says("The answer is C.")},
-        parameters=StudentParameters(**parameters["selection"]["students"]),
+        params=StudentParameters(**params["selection"]["students"]),
     )
     assert dict(answers.select("student", "outcome").rows()) == {
         "a": "right",
@@ -252,11 +250,11 @@ def test_students_answer(
 
 
 def test_models_sit_the_exams(
-    parameters: dict[str, Any], prompts: dict[str, Prompt]
+    params: dict[str, Any], prompts: dict[str, Prompt]
 ) -> None:
     options = [{"label": k, "text": v} for k, v in zip("ABCD", TEXTS, strict=True)]
     choice = {"cell": "knowledge_single", "benchmark": "cpsyexam", "options": options}
-    params = ProtocolParameters(**parameters["evaluation"]["protocols"])
+    params = ProtocolParameters(**params["evaluation"]["protocols"])
     papers = evaluation.write_exam_papers(
         benchmark_items=items(
             item(STEM, gold="B", **choice),
@@ -266,7 +264,7 @@ def test_models_sit_the_exams(
         exemplars=items(item("Other ( ).", gold="C", split="exemplar", **choice)),
         params=params,
         limit=LimitParameters(per_cell=None, seed=1),
-        benchmarks=Benchmarks.model_validate(parameters["benchmarks"]),
+        benchmarks=Benchmarks.model_validate(params["benchmarks"]),
         **{name: prompts[name] for name in OF_EXAMS},
     )
     model = says(
@@ -294,7 +292,7 @@ def test_models_sit_the_exams(
         items(counselling_case("I cannot sleep.")),
         prompt=prompts["counselling_judge"],
         judge=judge,
-        params=JudgingParameters(**parameters["evaluation"]["judging"]),
+        params=JudgingParameters(**params["evaluation"]["judging"]),
     )
     assert judged.select("dimension", "score").rows() == [("EmoE", 2.0)]
     request = text_of(judge.requests[0])
@@ -303,7 +301,7 @@ def test_models_sit_the_exams(
 
 
 def test_the_words_of_the_set_are_the_prompts(
-    parameters: dict[str, Any], prompts: dict[str, Prompt]
+    params: dict[str, Any], prompts: dict[str, Prompt]
 ) -> None:
-    words = Words(**parameters["prompts"]["words"])
+    words = Words(**params["prompts"]["words"])
     assert all(prompt.words == words for prompt in prompts.values())

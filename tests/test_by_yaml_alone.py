@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from english_set import write_english_set
 from llm.loopback import Ask, Behaviour, LoopbackServer
 from whole_run import ROOT, Run, run_kedro
 
@@ -160,3 +161,28 @@ def test_a_model_under_test_is_one_name_and_rewrites_no_other(
     assert server.total == counts["new"], "no other model is asked"
     kept = {path.name: path.stat().st_ino for path in parts.glob("*.parquet")}
     assert {name: kept[name] for name in before} == before
+
+
+def test_prompts_in_another_language_are_a_folder(conf: Path, data: Path) -> None:
+    asked: list[str] = []
+
+    def student(ask: Ask) -> Behaviour:
+        asked.append(ask.body["messages"][-1]["content"])
+        return Behaviour(text="Answer: B")
+
+    write_english_set(conf / "base/prompts/en")
+    (conf / "endpoint/globals.yml").write_text("prompts: en", encoding="utf-8")
+    with LoopbackServer(student) as server:
+        after = run(
+            conf,
+            data,
+            "selection.answer_as_students",
+            env="endpoint",
+            PSYCHE_BASE_URL=server.url,
+            PSYCHE_API_KEY="none",
+        )
+    answers = after.table("student_answers")
+    assert set(map(tuple, answers["prediction"])) == {("B",)}
+    assert len(asked) == answers.height
+    assert all(text.startswith("Type: ") for text in asked)
+    assert all(text.endswith("\nWrite the letters only.") for text in asked)

@@ -83,7 +83,7 @@ def split_thought(text: str) -> Thought | None:
         ``None`` unless the text is one ``<think>…</think>`` at the start, with
         something in it and something after it.
 
-    Source: Section 2.5 (format reward).
+    Source: §2.5 (format reward).
 
     >>> split_thought("<think>题干问的是定义。</think>答案：A")
     Thought(reasoning='题干问的是定义。', answer='答案：A')
@@ -128,12 +128,16 @@ def read_choice(
     return UNREAD
 
 
-def read_answer(text: str, question: Mapping[str, Any]) -> Choice:
+def read_choice_of(text: str, question: Mapping[str, Any]) -> Choice:
     """Return the final choice that ``text`` makes among the options of a question.
 
     Args:
         text: The reply, with or without its reasoning.
         question: A row with ``options``.
+
+    >>> options = [{"label": "A", "text": "焦虑"}, {"label": "B", "text": "抑郁"}]
+    >>> read_answer("应诊断为抑郁", {"options": options})
+    Choice(labels=frozenset({'B'}), rule='text')
     """
     texts = option_texts(question)
     return read_choice(text, list(texts), texts=texts)

@@ -24,7 +24,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
-CONFIDENCE = 0.95
+_CONFIDENCE = 0.95
 
 
 class Interval(NamedTuple):
@@ -225,7 +225,7 @@ def wilson_interval(successes: int, n: int) -> Interval:
         return Interval(None, None)
     from scipy.stats import binomtest  # noqa: PLC0415 - a second to import
 
-    interval = binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
+    interval = binomtest(successes, n).proportion_ci(_CONFIDENCE, method="wilson")
     return Interval(float(interval.low), float(interval.high))
 
 
@@ -254,7 +254,7 @@ def bootstrap_interval(
         lambda *cells, axis: np.mean([c.mean(axis=axis) for c in cells], axis=0),
         n_resamples=n_resamples,
         batch=256,  # 256 x 2,321 items (CPsyExam's largest cell) is 5 MB
-        confidence_level=CONFIDENCE,
+        confidence_level=_CONFIDENCE,
         method="percentile",
         vectorized=True,
         rng=np.random.default_rng(seed),

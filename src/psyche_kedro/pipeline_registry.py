@@ -27,7 +27,7 @@ CHAPTERS = {
     "reporting": reporting,
 }
 
-EXAMS = (
+_EXAMS = (
     "ingestion.read_benchmarks",
     "cleaning.clean_benchmark_items",
     "selection.choose_exemplars",
@@ -46,7 +46,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     }
     # Kedro keeps a node that two pipelines share once in their sum.
     everything = sum(chapters.values(), Pipeline([]))
-    chapters["evaluation"] += everything.filter(node_names=EXAMS)
+    chapters["evaluation"] += everything.filter(node_names=_EXAMS)
     return chapters | {"__default__": everything}
 
 

@@ -27,7 +27,7 @@ def bare_stem(stem: str) -> str:
     """Return a stem as it is compared, without its number and kind.
 
     Cleaning, which takes them off for good, asks for more certainty
-    (``cleaning.questions.NUMBERING``).
+    (``cleaning.stems.NUMBERING``).
 
     >>> bare_stem("12．（单选）2岁的儿童")
     '2岁的儿童'

@@ -1,4 +1,4 @@
-r"""The composite reward of GRPO: R(y, y*) = R_fmt + R_acc (Section 2.5, Equation 2).
+r"""The composite reward of GRPO: R(y, y*) = R_fmt + R_acc (§2.5, Equation 2).
 
 What the paper says: a completion whose reasoning stands in ``<think>`` … ``</think>``
 and is followed by the answer gets R_fmt = +1.25, any other -1. The letters answered
@@ -73,16 +73,16 @@ def read_answer(completion: str, labels: Sequence[str]) -> frozenset[str]:
     return read_choice(thought.answer, labels).labels if thought else frozenset()
 
 
-def format_reward(answered: frozenset[str], parameters: RewardParameters) -> float:
+def format_reward(answered: frozenset[str], params: RewardParameters) -> float:
     """Return R_fmt of a completion from which ``read_answer`` read ``answered``.
 
-    Source: Section 2.5.
+    Source: §2.5.
     """
-    return parameters.parsable if answered else parameters.unparsable
+    return params.parsable if answered else params.unparsable
 
 
 def accuracy_reward(
-    answered: frozenset[str], gold: frozenset[str], parameters: RewardParameters
+    answered: frozenset[str], gold: frozenset[str], params: RewardParameters
 ) -> float:
     """Return R_acc.
 
@@ -97,12 +97,12 @@ def accuracy_reward(
             "example must have at least one."
         )
     if not answered:
-        return parameters.empty
+        return params.empty
     if answered == gold:
-        return parameters.right
-    if answered < gold and parameters.partial_credit:
+        return params.right
+    if answered < gold and params.partial_credit:
         return len(answered) / len(gold)
-    return parameters.wrong
+    return params.wrong
 
 
 class FormatReward:
@@ -110,8 +110,8 @@ class FormatReward:
 
     __name__ = "format"
 
-    def __init__(self, parameters: RewardParameters) -> None:
-        self.parameters = parameters
+    def __init__(self, params: RewardParameters) -> None:
+        self.parameters = params
 
     def __call__(
         self,
@@ -142,8 +142,8 @@ class AccuracyReward:
 
     __name__ = "accuracy"
 
-    def __init__(self, parameters: RewardParameters) -> None:
-        self.parameters = parameters
+    def __init__(self, params: RewardParameters) -> None:
+        self.parameters = params
 
     def __call__(
         self,

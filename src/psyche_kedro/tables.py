@@ -23,8 +23,8 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 
-MESSAGE = pl.Struct({"role": pl.String, "content": pl.String})
-OPTION = pl.Struct({"label": pl.String, "text": pl.String})
+_MESSAGE = pl.Struct({"role": pl.String, "content": pl.String})
+_OPTION = pl.Struct({"label": pl.String, "text": pl.String})
 
 QUESTION_TYPES = (
     "single",
@@ -155,7 +155,7 @@ class Question(_Table):
     case_text: str = _nullable()
     """Shared case stem; null for a question that stands alone."""
     stem: str
-    options: pl.List = _list_of(OPTION)
+    options: pl.List = _list_of(_OPTION)
     """2 to 8 of ``{label, text}`` in order; empty for an open question."""
     gold: pl.List = _list_of(pl.String)
     """Gold labels, sorted; empty for an open question."""
@@ -269,7 +269,7 @@ class Posts(_Table):
     source: str
     locator: str
     kind: str = _enum("community", "dialogue")
-    messages: pl.List = _list_of(MESSAGE)
+    messages: pl.List = _list_of(_MESSAGE)
     """Roles ``user`` and ``assistant``, oldest first."""
 
 
@@ -280,7 +280,7 @@ class PublicSamples(_Table):
     source: str
     locator: str
     kind: str = _enum("dialogue", "knowledge_qa")
-    messages: pl.List = _list_of(MESSAGE)
+    messages: pl.List = _list_of(_MESSAGE)
 
 
 class BenchmarkItems(Question):
@@ -298,7 +298,7 @@ class BenchmarkItems(Question):
     locator: str
     cluster_id: str = _id("benchmark_items.cluster_id")
     """Items that share a vignette share it; else the item's own id."""
-    messages: pl.List = _list_of(MESSAGE)
+    messages: pl.List = _list_of(_MESSAGE)
     """Conversation before the reply to be judged; empty for exam items."""
     flags: pl.List = _list_of(pl.String)
     """Slugs such as ``no_gold``, ``options_missing``, ``duplicate_of:<id>``."""
@@ -413,7 +413,7 @@ class ReviewedQuestions(QuestionPool):
 
     review: str = _enum("not_reviewed", "kept", "fixed")
     original_stem: str = _nullable()
-    original_options: pl.List = pa.Field(nullable=True, dtype_kwargs={"inner": OPTION})
+    original_options: pl.List = pa.Field(nullable=True, dtype_kwargs={"inner": _OPTION})
     original_gold: pl.List = pa.Field(nullable=True, dtype_kwargs={"inner": pl.String})
     """What a person changed, as it was; null where nothing was. The id stays."""
 
@@ -430,7 +430,7 @@ class ReviewVerdicts(_Table):
     """The reason in the person's own words. They may be private: no other table, log
     or report holds them."""
     stem: str = _nullable()
-    options: pl.List = pa.Field(nullable=True, dtype_kwargs={"inner": OPTION})
+    options: pl.List = pa.Field(nullable=True, dtype_kwargs={"inner": _OPTION})
     gold: pl.List = pa.Field(nullable=True, dtype_kwargs={"inner": pl.String})
     """What a fix changes; null for what it leaves."""
     seconds: float = _nullable()
@@ -573,7 +573,7 @@ class RefinedPosts(Provenance):
 
     post_id: str = _id("useful_posts.post_id")
     thread_id: str = _id("posts.thread_id")
-    messages: pl.List = _list_of(MESSAGE)
+    messages: pl.List = _list_of(_MESSAGE)
 
 
 class EmpatheticDialogues(Provenance):
@@ -582,7 +582,7 @@ class EmpatheticDialogues(Provenance):
     dialogue_id: str = _id("empathetic_dialogues.dialogue_id", unique=True)
     post_id: str = _id("refined_posts.post_id")
     thread_id: str = _id("posts.thread_id")
-    messages: pl.List = _list_of(MESSAGE)
+    messages: pl.List = _list_of(_MESSAGE)
     empathy: int
     guidance: int
     steps: int
@@ -703,7 +703,7 @@ class SftExamples(_Table):
     """Composition, e.g. ``ED-PRD-APD``; ends in ``-contaminated`` where hits stay."""
     group_id: str = _id("sft_set.group_id")
     """Source document or thread: siblings stand in one split."""
-    messages: pl.List = _list_of(MESSAGE)
+    messages: pl.List = _list_of(_MESSAGE)
 
 
 class GrpoExamples(_Table):
@@ -715,7 +715,7 @@ class GrpoExamples(_Table):
     split: str = _enum("train", "validation")
     variant: str
     group_id: str = _id("grpo_set.group_id")
-    prompt: pl.List = _list_of(MESSAGE)
+    prompt: pl.List = _list_of(_MESSAGE)
     gold: pl.List = _list_of(pl.String)
     """Gold labels; never empty."""
     option_labels: pl.List = _list_of(pl.String)

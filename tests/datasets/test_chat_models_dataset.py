@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from kedro.io import DataCatalog, DatasetError
+from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.datasets import ChatModelsDataset
 from psyche_kedro.errors import ChatModelError, ConfigurationError
@@ -114,14 +115,11 @@ def test_a_wrong_entry_is_refused_when_loaded_without_a_check() -> None:
 
 
 def test_a_run_is_stopped_before_its_first_node_and_a_key_is_named_once() -> None:
-    class Pipeline:
-        def inputs(self) -> set[str]:
-            return {"student_models"}
-
+    asking = Node(len, "student_models", "n", name="ask")
     keyless = remote("qwen", credentials={"api_key": "", "variable": "ONE_KEY"})
     with pytest.raises(ConfigurationError, match=r"^Model 'qwen' .* set ONE_KEY") as e:
         ConfigurationCheck().before_pipeline_run(
-            Pipeline(), catalog({"a": keyless, "b": keyless})
+            Pipeline([asking]), catalog({"a": keyless, "b": keyless})
         )
     assert str(e.value).count("ONE_KEY") == 1
 

@@ -3,8 +3,15 @@ from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 
-from psyche_kedro.datasets import CheckpointDataset, LocalChatModelDataset
+from psyche_kedro.datasets import (
+    BundleDataset,
+    CheckpointDataset,
+    LocalChatModelDataset,
+)
+from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.datasets.checkpoint_dataset import Checkpoint, read_checkpoint
+from psyche_kedro.errors import ConfigurationError
+from psyche_kedro.hooks.configuration_check import ConfigurationCheck
 
 
 def checkpoint(tmp_path, text="weights"):
@@ -67,23 +74,49 @@ def test_a_model_trained_on_test_items_says_so_in_its_name(tmp_path):
 
 
 def test_what_reads_the_chat_model_runs_after_what_writes_the_checkpoint(tmp_path):
-    """Transcoding makes the graph's edge: a free input would let Kedro ask first."""
+    """One entry makes the graph's edge: a free input would let Kedro ask first."""
     target = str(tmp_path / "model")
     CheckpointDataset(filepath=target).save(checkpoint(tmp_path, "old"))
-    catalog = DataCatalog(
-        {
-            "model@checkpoint": CheckpointDataset(filepath=target),
-            "model@chat": LocalChatModelDataset(
-                filepath=target, store=str(tmp_path / "replies.sqlite")
-            ),
-            "name": MemoryDataset(),
-        }
+    chat = {
+        "type": LocalChatModelDataset,
+        "filepath": target,
+        "store": str(tmp_path / "replies.sqlite"),
+    }
+    model = BundleDataset(
+        writes="checkpoint",
+        parts={
+            "checkpoint": {"type": CheckpointDataset, "filepath": target},
+            "chat": chat,
+        },
     )
-    ask = Node(lambda model: model.name, "model@chat", "name", name="a_ask")
-    train = Node(
-        lambda: checkpoint(tmp_path, "new"), None, "model@checkpoint", name="b_train"
-    )
+    catalog = DataCatalog({"model": model, "name": MemoryDataset()})
+    name = taking(lambda model: model.name, model="chat")
+    ask = Node(name, {"model": "model"}, "name", name="a_ask")
+    train = Node(lambda: checkpoint(tmp_path, "new"), None, "model", name="b_train")
     pipeline = Pipeline([ask, train])
     assert [node.name for node in pipeline.nodes] == ["b_train", "a_ask"]
     outputs = SequentialRunner().run(pipeline, catalog)
     assert outputs.get("name", catalog["name"]).load() == "model@digest-of-ne"
+
+
+def test_training_stops_before_its_first_node_without_a_model_and_evaluation_not(
+    tmp_path,
+):
+    folder, store = str(tmp_path / "sft_model"), str(tmp_path / "replies.sqlite")
+    chat = {"filepath": folder, "store": store, "required": False}
+    parts = {
+        "checkpoint": {"type": CheckpointDataset, "filepath": folder},
+        "chat": {"type": LocalChatModelDataset, **chat},
+    }
+    entry = BundleDataset(writes="checkpoint", parts=parts)
+    catalog = DataCatalog({"sft_model": entry})
+    check = ConfigurationCheck().before_pipeline_run
+    check(Pipeline([taker("chat")]), catalog)
+    assert entry.load()["chat"] is None
+    with pytest.raises(ConfigurationError, match=f"There is no model at {folder}"):
+        check(Pipeline([taker("checkpoint")]), catalog)
+
+
+def taker(part):
+    read = taking(lambda model: model, model=part)
+    return Node(read, {"model": "sft_model"}, "read", name=part)

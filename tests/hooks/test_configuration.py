@@ -247,6 +247,14 @@ def test_a_language_on_the_command_line_is_refused(tmp_path):
         prompts_of(tmp_path / "conf", runtime_params={"prompts": "en"})
 
 
+def test_a_prompt_in_no_languages_folder_is_not_passed_over(tmp_path):
+    with_prompts(tmp_path / "conf", local_question="user: a")
+    (tmp_path / "conf/local/prompts/essay.yml").write_text("user: b")
+    where = r"local/prompts/essay\.yml is in no language's .*local/prompts/zh\.$"
+    with pytest.raises(ConfigurationError, match=where):
+        prompts_of(tmp_path / "conf")
+
+
 def test_prompts_without_words_are_refused(tmp_path):
     with_prompts(tmp_path / "conf", base_question="user: a")
     (tmp_path / "conf/base/prompts/zh/words.yml").unlink()

@@ -12,8 +12,8 @@ from pipelines.synthesis.questions_made import pooled, question
 from prompt_set import WORDS
 from psyche_kedro.datasets import ReviewWorkbookDataset, SourceFile
 from psyche_kedro.errors import ReviewError
-from psyche_kedro.review.agreement import krippendorff_alpha
 from psyche_kedro.review.form import REASONS, VERDICTS, labelling_config
+from psyche_kedro.review.krippendorff import krippendorff_alpha
 from psyche_kedro.review.parameters import ReviewParameters
 from psyche_kedro.review.verdicts import (
     apply_review,

@@ -54,7 +54,7 @@ def estimate_command(env: str | None, pipeline: str, params: dict[str, Any]) -> 
         inputs = {name: context.catalog.load(name) for name in _INPUTS}
     rows = estimate_costs(
         chunks=_chunks(inputs.pop("clean_documents"), settings),
-        basis=basis.model_dump(),
+        basis=basis,
         prices=configured["prices"],
         **inputs,
         **{key: kind(**settings[key]) for key, kind in _SETTINGS.items()},

@@ -14,7 +14,7 @@ from kedro.validation.exceptions import ParameterValidationError
 
 from psyche_kedro.errors import PsycheError
 
-MENDABLE = (PsycheError, DatasetError, ParameterValidationError)
+_MENDABLE = (PsycheError, DatasetError, ParameterValidationError)
 
 # How Kedro 1.7 words a parameter that its model refused: pydantic's report, as text.
 _PARAMETER = re.compile(
@@ -33,7 +33,7 @@ def in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except MENDABLE as error:
+        except _MENDABLE as error:
             raise click.ClickException(_sentence(error)) from error
         except KeyError as error:
             # Kedro has no class of its own for credentials that are nowhere.
@@ -65,9 +65,12 @@ def _sentence(error: Exception) -> str:
     return f"Parameter {'; '.join(said)} (see {', '.join(places)})."
 
 
+_PLACES = {"benchmarks": "conf/base/benchmarks/{}.yml", "prompts": "conf/base/prompts"}
+"""Parameters that are files of their own."""
+
+
 def _place(name: str) -> str:
-    """Return where a parameter stands; prompts and cards are files of their own."""
+    """Return where a parameter stands."""
     kind, _, within = name.partition(".")
-    if kind == "benchmarks":
-        return f"conf/base/benchmarks/{within.partition('.')[0]}.yml"
-    return "conf/base/prompts" if kind == "prompts" else "conf/base/parameters"
+    place = _PLACES.get(kind, "conf/base/parameters")
+    return place.format(within.partition(".")[0])

@@ -19,7 +19,7 @@ from psyche_kedro.llm.store.upkeep import (
     verify_store,
 )
 
-MEGABYTE = 1_000_000
+_MEGABYTE = 1_000_000
 
 
 @click.group(cls=OneSentenceGroup)
@@ -50,7 +50,7 @@ def show(store: ReplyStore) -> None:
     with store.open() as session:
         holdings, refusals = list_holdings(session), list_refusals(session)
         pending = list_pending(session)
-    click.echo(f"{store.path}: {store.path.stat().st_size / MEGABYTE:.1f} MB")
+    click.echo(f"{store.path}: {store.path.stat().st_size / _MEGABYTE:.1f} MB")
     for row in holdings:
         click.echo(
             f"  {row.model} · {row.task}: {row.replies} replies,"

@@ -1,13 +1,44 @@
-"""Several datasets as one entry of the catalog, and one box of the graph."""
+"""Several datasets as one entry of the catalog, and one box of the graph.
 
-from collections.abc import Mapping
+A node takes the part that it needs::
+
+    Node(
+        taking(read_posts, post_files="posts"),
+        inputs={"post_files": "raw_files"},
+        …
+    )
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from inspect import signature
 from typing import Any
 
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DatasetError, MemoryDataset
+from kedro.pipeline.node import Node
 
 
-class BundleDataset(AbstractDataset[Any, dict[str, Any]]):
-    """What a node reads or writes as a whole, part by part.
+class Parts(Mapping[str, Any]):
+    """What the parts of a bundle hold, each loaded when it is asked for."""
+
+    def __init__(self, bundle: "BundleDataset") -> None:
+        self._bundle = bundle
+
+    def __getitem__(self, name: str) -> Any:
+        """Return what a part holds."""
+        return self._bundle.part(name).load()
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names."""
+        return iter(self._bundle.parts)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._bundle.parts)
+
+
+class BundleDataset(AbstractDataset[Any, Parts]):
+    """What belongs together, part by part.
 
     Examples:
         ```yaml
@@ -16,41 +47,100 @@ class BundleDataset(AbstractDataset[Any, dict[str, Any]]):
           parts:
             html: {type: text.TextDataset, filepath: data/08_reporting/report.html}
             markdown: {type: text.TextDataset, filepath: data/08_reporting/report.md}
+
+        sft_model:  # training writes its weights; evaluation reads it as a chat model
+          type: psyche_kedro.datasets.BundleDataset
+          writes: checkpoint
+          parts:
+            checkpoint: {type: psyche_kedro.datasets.CheckpointDataset, filepath: …}
+            chat: {type: psyche_kedro.datasets.LocalChatModelDataset, filepath: …}
         ```
 
     Args:
-        parts: Catalog entries by name.
+        parts: Catalog entries by name; null for what one goes without.
+        writes: The part that a save writes, where the others only read it.
         metadata: Ignored by Kedro, read by Kedro-Viz.
     """
 
     def __init__(
         self,
         *,
-        parts: Mapping[str, dict[str, Any]],
+        parts: Mapping[str, dict[str, Any] | None],
+        writes: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self.parts = {
-            name: AbstractDataset.from_config(name, dict(entry))
-            for name, entry in parts.items()
-        }
+        self.parts = {name: _dataset(name, entry) for name, entry in parts.items()}
+        self._writes = writes
         self.metadata = metadata
 
-    def load(self) -> dict[str, Any]:
-        """Return every part by name."""
-        return {name: part.load() for name, part in self.parts.items()}
+    def load(self) -> Parts:
+        """Return every part by name; nothing is read before one is asked for."""
+        return Parts(self)
 
     def save(self, data: Any) -> None:
-        """Save every part.
+        """Save every part, or the one that is written.
 
         Args:
-            data: A mapping, or a NamedTuple, with one field for each part.
+            data: A mapping, or a NamedTuple, with one field for each part; or what the
+                one part holds.
         """
+        if self._writes:
+            self.parts[self._writes].save(data)
+            return
         given = data if isinstance(data, Mapping) else data._asdict()
         for name, part in self.parts.items():
             part.save(given[name])
 
+    def part(self, name: str) -> Any:
+        """Return the dataset of a part.
+
+        Raises:
+            DatasetError: If there is no such part.
+        """
+        if name not in self.parts:
+            raise DatasetError(
+                f"The catalog entry of {', '.join(self.parts)} has no '{name}': add it"
+                " to its `parts`, as null to go on without."
+            )
+        return self.parts[name]
+
     def _exists(self) -> bool:
-        return all(part.exists() for part in self.parts.values())
+        parts = [self._writes] if self._writes else self.parts
+        return all(self.parts[name].exists() for name in parts)
 
     def _describe(self) -> dict[str, Any]:
         return {"parts": list(self.parts)}
+
+
+def _dataset(name: str, entry: dict[str, Any] | None) -> Any:
+    if entry is None:
+        return MemoryDataset(None)
+    return AbstractDataset.from_config(name, dict(entry))
+
+
+def taking(function: Callable[..., Any], **parts: str) -> Callable[..., Any]:
+    """Return a node's function that takes parts of bundles.
+
+    Args:
+        function: Takes what the parts hold.
+        **parts: The part by the argument that takes it.
+    """
+
+    @wraps(function)
+    def with_parts(**given: Any) -> Any:
+        taken = {name: given[name][part] for name, part in parts.items()}
+        return function(**given | taken)
+
+    # Kedro binds inputs by the wrapper's own signature, and types them by the other's.
+    with_parts.__dict__.update(parts=parts, __signature__=signature(function))
+    return with_parts
+
+
+def parts_taken(node: Node) -> Iterator[tuple[str, str | None]]:
+    """Yield what a node reads: names of datasets, each with the part that it takes."""
+    inputs = node._inputs  # `inputs` has lost the arguments
+    parts = getattr(node.func, "parts", {})
+    if not isinstance(inputs, dict):
+        yield from ((name, None) for name in node.inputs)
+        return
+    yield from ((name, parts.get(argument)) for argument, name in inputs.items())

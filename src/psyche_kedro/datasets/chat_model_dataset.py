@@ -166,18 +166,9 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         self._tokenizer = in_project(tokenizer) if tokenizer else None
         self._prices = in_project(prices) if prices else None
         self.metadata = metadata
-        if base_url and endpoints:
-            raise DatasetError(
-                f"The catalog entry of model '{model}' has both base_url and endpoints:"
-                " put the base_url among the endpoints."
-            )
-        served = endpoints or [{"base_url": base_url}]
+        served = _served(model, base_url, endpoints)
         self._keys = [each.get("credentials", credentials) for each in served]
-        if any(isinstance(key, str) for key in self._keys):
-            raise DatasetError(
-                f"The credentials of model '{model}' are a text: write `api_key: …`,"
-                " with a space after the colon, below their name in credentials.yml."
-            )
+        _refuse_texts(model, self._keys)
         self._endpoints = [
             self._read(Endpoint, {**(limits or {}), **_with_key(each, key)})
             for each, key in zip(served, self._keys, strict=True)
@@ -286,6 +277,25 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
             "sampling": self._sampling,
             "store": str(self._store),
         }
+
+
+def _served(
+    model: str, base_url: str | None, endpoints: Sequence[Mapping[str, Any]] | None
+) -> Sequence[Mapping[str, Any]]:
+    if base_url and endpoints:
+        raise DatasetError(
+            f"The catalog entry of model '{model}' has both base_url and endpoints:"
+            " put the base_url among the endpoints."
+        )
+    return endpoints or [{"base_url": base_url}]
+
+
+def _refuse_texts(model: str, credentials: Sequence[object]) -> None:
+    if any(isinstance(key, str) for key in credentials):
+        raise DatasetError(
+            f"The credentials of model '{model}' are a text: write `api_key: …`,"
+            " with a space after the colon, below their name in credentials.yml."
+        )
 
 
 def _with_key(

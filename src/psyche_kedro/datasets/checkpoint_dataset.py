@@ -1,17 +1,21 @@
 """Trained models as catalog entries: one folder, written as weights, read as a model.
 
 ```yaml
-grpo_model@checkpoint:
-  type: psyche_kedro.datasets.CheckpointDataset
-  filepath: ${globals:data}/06_models/grpo_model
-grpo_model@chat:
-  type: psyche_kedro.datasets.LocalChatModelDataset
-  filepath: ${globals:data}/06_models/grpo_model
-  store: ${globals:data}/replies.sqlite
+grpo_model:
+  type: psyche_kedro.datasets.BundleDataset
+  writes: checkpoint
+  parts:
+    checkpoint:
+      type: psyche_kedro.datasets.CheckpointDataset
+      filepath: ${globals:data}/06_models/grpo_model
+    chat:
+      type: psyche_kedro.datasets.LocalChatModelDataset
+      filepath: ${globals:data}/06_models/grpo_model
+      store: ${globals:data}/replies.sqlite
 ```
 
-The two names share what stands before the ``@``, so Kedro runs what writes the one
-before what reads the other: a run of both never scores an older model.
+The two are one entry, so Kedro runs what writes the weights before what asks the model:
+a run of both never scores an older one.
 """
 
 import json
@@ -77,6 +81,10 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
             DatasetError: If there is none, or its reference is gone.
         """
         return read_checkpoint(self._filepath)
+
+    def check(self) -> None:
+        """Stop a run that needs a checkpoint which is not there; see ``load``."""
+        read_checkpoint(self._filepath)
 
     def save(self, data: Checkpoint) -> None:
         """Write beside the folder, then swap: a kill leaves no half model."""

@@ -15,7 +15,7 @@ from kedro_datasets.partitions import PartitionedDataset
 from psyche_kedro.datasets.table_dataset import TableDataset
 from psyche_kedro.files.swap import swapped_in_on
 
-INDEX = "parts.json"
+_INDEX = "parts.json"
 
 _LOG = logging.getLogger(__name__)
 
@@ -103,10 +103,10 @@ class PartitionedTableDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
     def _index(self) -> list[str]:
         if not self._exists():
             return []
-        return list(json.loads(self._fs.cat(f"{self._folder}/{INDEX}")))
+        return list(json.loads(self._fs.cat(f"{self._folder}/{_INDEX}")))
 
     def _write_index(self, names: list[str]) -> None:
-        with swapped_in_on(self._fs, f"{self._folder}/{INDEX}") as file:
+        with swapped_in_on(self._fs, f"{self._folder}/{_INDEX}") as file:
             file.write(json.dumps(names).encode())
 
     def _tell_left(self, parts: Collection[str]) -> None:
@@ -122,7 +122,7 @@ class PartitionedTableDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
             )
 
     def _exists(self) -> bool:
-        return bool(self._fs.exists(f"{self._folder}/{INDEX}"))
+        return bool(self._fs.exists(f"{self._folder}/{_INDEX}"))
 
     def _describe(self) -> dict[str, Any]:
         return {"path": self._path, "by": self._by}

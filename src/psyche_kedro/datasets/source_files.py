@@ -94,7 +94,7 @@ def _utf8(name: str) -> str:
 
 
 NOTES = re.compile(r"(?:readme|licen[cs]e)(?![a-z])(?:.*\.(?:md|txt|rst)|[^.]*)", re.I)
-OF_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
+_OF_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
 
 
 def _is_aside(name: str) -> bool:
@@ -105,4 +105,4 @@ def _is_aside(name: str) -> bool:
     base = posixpath.basename(name)
     if any(part.startswith((".", "~$")) for part in name.split("/")):
         return True
-    return base.lower() in OF_THE_SYSTEM or NOTES.fullmatch(base) is not None
+    return base.lower() in _OF_THE_SYSTEM or NOTES.fullmatch(base) is not None

@@ -10,7 +10,7 @@ from kedro_datasets.polars import EagerPolarsDataset
 
 from psyche_kedro.files.swap import swapped_in_on
 
-PREVIEW_CHARS = 80
+_PREVIEW_CHARS = 80
 
 
 class TableDataset(EagerPolarsDataset):
@@ -87,4 +87,4 @@ def _cell(value: Any) -> str | int | float | None:
     if value is None or isinstance(value, int | float):
         return value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= PREVIEW_CHARS else f"{text[: PREVIEW_CHARS - 1]}…"
+    return text if len(text) <= _PREVIEW_CHARS else f"{text[: _PREVIEW_CHARS - 1]}…"

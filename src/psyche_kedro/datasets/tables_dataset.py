@@ -1,31 +1,36 @@
-"""Several small tables, read as one."""
+"""What a chapter says of itself: its account, and the summaries read with it."""
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import polars as pl
 from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import load_obj
+from kedro_datasets._typing import TablePreview
 from pandera.errors import SchemaError
 
 from psyche_kedro.datasets.table_dataset import TableDataset
 from psyche_kedro.tables import frame
 
 
-class TablesDataset(AbstractDataset[None, dict[str, pl.DataFrame]]):
-    """Tables by name; one that no run has written yet is empty.
+class TablesDataset(AbstractDataset[pl.DataFrame, dict[str, pl.DataFrame]]):
+    """Tables by name, of which one is written here; one that is not there is empty.
 
     Examples:
         ```yaml
-        selection_account@report:
+        training_account:
           type: psyche_kedro.datasets.TablesDataset
+          writes: account
           tables:
+            account: {filepath: …, validator: psyche_kedro.tables.ChapterAccount}
             sft_log: {filepath: …, validator: psyche_kedro.tables.TrainingLog}
         ```
 
     Args:
         tables: Entries of ``TableDataset``, each with a ``validator``: the model whose
             empty table stands for one that is not there.
+        writes: The table that a save writes; each other is saved by an entry of its
+            own, and told along.
         metadata: Ignored by Kedro, read by Kedro-Viz.
     """
 
@@ -33,9 +38,11 @@ class TablesDataset(AbstractDataset[None, dict[str, pl.DataFrame]]):
         self,
         *,
         tables: Mapping[str, Mapping[str, Any]],
+        writes: str,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._tables = {name: dict(entry) for name, entry in tables.items()}
+        self._writes = writes
         self.metadata = metadata
 
     def load(self) -> dict[str, pl.DataFrame]:
@@ -46,25 +53,42 @@ class TablesDataset(AbstractDataset[None, dict[str, pl.DataFrame]]):
         """
         return {name: _table(name, entry) for name, entry in self._tables.items()}
 
-    def save(self, data: None) -> NoReturn:
-        """Refuse: each table is written by its own entry."""
-        raise DatasetError(
-            f"{', '.join(self._tables)} are read-only here: each is saved by the"
-            " catalog entry of its name."
-        )
+    def save(self, data: pl.DataFrame) -> None:
+        """Save the table that is written here.
+
+        Raises:
+            DatasetError: If it is not what its model says.
+        """
+        entry = self._tables[self._writes]
+        _dataset(entry).save(_valid(self._writes, entry, data))
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Return the first rows of the table that is written here."""
+        return _dataset(self._tables[self._writes]).preview(nrows)
+
+    def _exists(self) -> bool:
+        return bool(_dataset(self._tables[self._writes]).exists())
 
     def _describe(self) -> dict[str, Any]:
         return {"tables": list(self._tables)}
 
 
-def _table(name: str, entry: Mapping[str, Any]) -> pl.DataFrame:
-    model = load_obj(entry["validator"])
+def _dataset(entry: Mapping[str, Any]) -> TableDataset:
     given = {key: entry[key] for key in entry.keys() - {"type", "validator"}}
-    table = TableDataset(**given)
+    return TableDataset(**given)
+
+
+def _table(name: str, entry: Mapping[str, Any]) -> pl.DataFrame:
+    table = _dataset(entry)
     if not table.exists():
-        return frame(model, [])
+        return frame(load_obj(entry["validator"]), [])
+    return _valid(name, entry, table.load())
+
+
+def _valid(name: str, entry: Mapping[str, Any], table: pl.DataFrame) -> pl.DataFrame:
+    model = load_obj(entry["validator"])
     try:
-        return model.validate(table.load())  # type: ignore[no-any-return]
+        return model.validate(table)  # type: ignore[no-any-return]
     except SchemaError:
         # Its text may quote a row.
         raise DatasetError(

@@ -80,6 +80,11 @@ class ConfigLoader(OmegaConfigLoader):
         }
 
     def _prompts(self, language: str) -> dict[str, Any]:
+        for path in self._paths("prompts/*.yml"):
+            raise ConfigurationError(
+                f"{path} is in no language's folder, and is not read: move it to"
+                f" {path.parent / language}."
+            )
         prompts = self._files(f"prompts/{language}/*.yml")
         if not prompts:
             there = sorted({path.name for path in self._paths("prompts/*/")})
@@ -122,8 +127,9 @@ def _with_words(parameters: dict[str, Any]) -> dict[str, Any]:
             f"The parameter 'prompts' is '{prompts}': `prompts` of an environment's"
             " globals.yml names the language."
         )
-    if "words" in prompts:
-        _check_words(prompts["words"])
+    if "words" not in prompts:
+        return parameters
+    _check_words(prompts["words"])
     # Examples are a list, and bring none.
     with_words = {
         name: {**prompt, "words": prompts["words"]}

@@ -9,6 +9,7 @@ from kedro.framework.project import settings
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 
+from psyche_kedro.datasets.bundle_dataset import parts_taken
 from psyche_kedro.errors import ConfigurationError, PsycheError
 from psyche_kedro.hooks.run_record import PROMPTS
 
@@ -44,21 +45,29 @@ class ConfigurationCheck:
 
 
 def _unusable(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
-    for name in sorted(pipeline.inputs()):
-        if name.startswith(PROMPTS) and name not in catalog:
-            yield (
-                f"The prompts lack {name.removeprefix(PROMPTS)}.yml: write it beside"
-                " words.yml, below conf/*/prompts in the folder that `prompts` of"
-                " globals.yml names."
-            )
-        dataset = catalog.get(name)
-        try:
-            if hasattr(dataset, "faults"):
-                yield from dataset.faults()
-            elif hasattr(dataset, "check"):
-                dataset.check()
-        except (PsycheError, DatasetError) as error:
-            yield str(error)
+    free = pipeline.inputs()
+    taken = {read for node in pipeline.nodes for read in parts_taken(node)}
+    for name, part in sorted(taken, key=str):
+        if name in free:
+            yield from _faults(name, part, catalog)
+
+
+def _faults(name: str, part: str | None, catalog: DataCatalog) -> Iterator[str]:
+    if name.startswith(PROMPTS) and name not in catalog:
+        yield (
+            f"The prompts lack {name.removeprefix(PROMPTS)}.yml: write it beside"
+            " words.yml, below conf/*/prompts in the folder that `prompts` of"
+            " globals.yml names."
+        )
+    entry = catalog.get(name)
+    try:
+        dataset = entry.part(part) if part else entry
+        if hasattr(dataset, "faults"):
+            yield from dataset.faults()
+        elif hasattr(dataset, "check"):
+            dataset.check()
+    except (PsycheError, DatasetError) as error:
+        yield str(error)
 
 
 def _declared(context: KedroContext) -> dict[str, Any]:

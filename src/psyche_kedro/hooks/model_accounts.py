@@ -5,17 +5,19 @@ from typing import Any
 import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from psyche_kedro.llm.accounts import RUN_LEDGER, Tally
 
+_BASIS = "params:estimate_basis"
+
 
 class ModelAccounts:
     """Says what a run's model calls came to, by role and task.
 
-    Before the first node it leaves what is known of their cost (``estimate_basis``),
+    Before the first node it sets what is known of their cost (``estimate_basis``),
     after each node what they took (``model_calls``), so that the report can lay the two
     side by side; at the end it logs and prints the sums.
     """
@@ -35,11 +37,10 @@ class ModelAccounts:
         """Begin at zero: a session may run twice in one process."""
         RUN_LEDGER.clear()
         self._counted, self._sums = {}, {}
-        if "estimate_basis" in pipeline.inputs() and self._context:
+        if _BASIS in pipeline.inputs() and self._context:
             from psyche_kedro.hooks.estimate_basis import read_basis  # noqa: PLC0415
 
-            basis = read_basis(self._context)
-            catalog.get("estimate_basis").save(basis.model_dump(mode="json"))
+            catalog[_BASIS] = MemoryDataset(read_basis(self._context))
 
     @hook_impl
     def after_node_run(self, node: Node, catalog: DataCatalog) -> None:

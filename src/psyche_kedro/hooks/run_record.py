@@ -14,7 +14,7 @@ from kedro.pipeline import Pipeline
 
 from psyche_kedro.prompts import Prompt, Words
 
-MLFLOW_VALUE_CHARS = 500
+_MLFLOW_VALUE_CHARS = 500
 PROMPTS = "params:prompts."
 CARDS = "params:benchmarks"
 
@@ -53,7 +53,6 @@ class RunRecord:
         mlflow.set_tags({"git_commit": _git_commit(), "outcome": "interrupted"})
         mlflow.log_params(_flat_parameters(pipeline, catalog))
         mlflow.log_params(_prompt_digests(pipeline, catalog))
-        mlflow.log_params(_card_digests(pipeline, catalog))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -63,8 +62,7 @@ class RunRecord:
 
         if mlflow.active_run() is None or not isinstance(data, pl.DataFrame):
             return
-        # MLflow takes no @ in a name; of a dataset's views only one is written.
-        mlflow.log_metric(f"rows.{dataset_name.partition('@')[0]}", data.height)
+        mlflow.log_metric(f"rows.{dataset_name}", data.height)
         if dataset_name == "scores":
             mlflow.log_metrics(_score_metrics(data))
 
@@ -112,7 +110,7 @@ def _git_commit() -> str:
 def _flat_parameters(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
     flat: dict[str, str] = {}
     for name in sorted(pipeline.inputs()):
-        # A prompt and a benchmark's card are recorded by their digests.
+        # Prompts are recorded by their digests; kedro-mlflow logs those of cards.
         if name.startswith("params:") and not name.startswith((PROMPTS, CARDS)):
             _flatten(name.removeprefix("params:"), catalog.load(name), flat)
     return flat
@@ -127,7 +125,7 @@ def _flatten(prefix: str, value: Any, flat: dict[str, str]) -> None:
         for key, inner in value.items():
             _flatten(f"{prefix}.{key}", inner, flat)
     else:
-        flat[prefix] = str(value)[:MLFLOW_VALUE_CHARS]
+        flat[prefix] = str(value)[:_MLFLOW_VALUE_CHARS]
 
 
 def _prompt_digests(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
@@ -142,13 +140,6 @@ def _prompt_digests(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
         elif isinstance(prompt, Words):
             digests["prompts.words_digest"] = prompt.digest
     return digests
-
-
-def _card_digests(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
-    if CARDS not in pipeline.inputs():
-        return {}
-    cards = catalog.load(CARDS).root
-    return {f"benchmarks.{name}": card.digest for name, card in cards.items()}
 
 
 def _score_metrics(scores: Any) -> dict[str, float]:

@@ -42,9 +42,9 @@ from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
 from psyche_kedro.llm.openai.completions import read_completion
 from psyche_kedro.llm.store.reply_store import ReplyStore
 
-DEFAULT_MAX_TOKENS: Final = 1024
+_DEFAULT_MAX_TOKENS: Final = 1024
 """Section C.2: "maximum sequence lengths to 1024"."""
-DEFAULT_BATCH_TOKENS: Final = 16_384
+_DEFAULT_BATCH_TOKENS: Final = 16_384
 
 _WINDOW: Final = 1024
 """Calls that are sorted at once: their prompts are in memory together."""
@@ -79,7 +79,7 @@ class LocalChatModel:
         name: str,
         store: ReplyStore,
         sampling: Mapping[str, Any] | None = None,
-        batch_tokens: int = DEFAULT_BATCH_TOKENS,
+        batch_tokens: int = _DEFAULT_BATCH_TOKENS,
         device: str = "auto",
         threads: int | None = None,
     ) -> None:
@@ -272,7 +272,7 @@ def _generation(sampling: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _new_tokens(sampling: Mapping[str, Any]) -> int:
-    return int(sampling.get("max_tokens", DEFAULT_MAX_TOKENS))
+    return int(sampling.get("max_tokens", _DEFAULT_MAX_TOKENS))
 
 
 def _answer(prompt: _Prompt, tokens: list[int], loaded: _Loaded) -> Answer | Fault:

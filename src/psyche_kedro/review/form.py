@@ -37,7 +37,7 @@ SHEET = {
 }
 """Headings of the sheet, and the fields they are."""
 
-OWN_WORDS = "own_words"
+_OWN_WORDS = "own_words"
 """The slug of a reason that is none of ``REASONS``."""
 
 _FIELDS = ("verdict", "reason", "stem", "options", "gold")
@@ -113,7 +113,7 @@ def read_reason(said: str | None) -> tuple[str | None, str | None]:
     if said is None or said in REASONS.values():
         return said, None
     slug = REASONS.get(said)
-    return (slug, None) if slug else (OWN_WORDS, said)
+    return (slug, None) if slug else (_OWN_WORDS, said)
 
 
 def read_export(tasks: Iterable[Mapping[str, Any]]) -> Iterator[Row]:

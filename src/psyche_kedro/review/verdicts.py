@@ -1,4 +1,4 @@
-"""Section 2.2: people look at every question that passed the screen.
+"""§2.2: people look at every question that passed the screen.
 
 "We invite 10 undergraduate and graduate students to manually review the questions."
 A batch goes out as a workbook and as Label Studio tasks; people keep, fix or reject;
@@ -23,7 +23,7 @@ from psyche_kedro.errors import ReviewError
 from psyche_kedro.prompts import Words
 from psyche_kedro.questions import option_texts, read_options
 from psyche_kedro.review import form
-from psyche_kedro.review.agreement import krippendorff_alpha
+from psyche_kedro.review.krippendorff import krippendorff_alpha
 from psyche_kedro.review.parameters import ReviewParameters
 from psyche_kedro.tables import (
     Rejections,

@@ -7,7 +7,7 @@ from typing import Final
 
 from psyche_kedro.errors import ConfigurationError
 
-CHARACTERS_PER_TOKEN: Final = 1.6
+_CHARACTERS_PER_TOKEN: Final = 1.6
 """For an estimate where no usage came: Qwen2.5 makes 1 token of 1.5-1.8 Chinese
 characters; English runs to about 4, so an estimate errs on the dear side."""
 
@@ -16,7 +16,7 @@ CountTokens = Callable[[str], int]
 
 def estimate_tokens(characters: int) -> int:
     """Return about how many tokens that many characters make, at 1.6 each."""
-    return round(characters / CHARACTERS_PER_TOKEN)
+    return round(characters / _CHARACTERS_PER_TOKEN)
 
 
 def estimate_from_characters(text: str) -> int:

@@ -12,7 +12,7 @@ from psyche_kedro.tables import Judgements, Predictions, frame
 CELLS = list(CARDS.root["pceb"].choice.cells)
 
 
-def parameters(**changes):
+def params(**changes):
     return ScoringParameters(**settings()["scores"] | {"n_resamples": 200} | changes)
 
 
@@ -39,7 +39,7 @@ def score(rows, predictions, judgements=()):
         frame(Judgements, judgements),
         items(*rows),
         CARDS,
-        parameters(),
+        params(),
     )
 
 

@@ -44,7 +44,7 @@ def hits_in(train, benchmark_files):
         exam_questions=train,
         clean_benchmark_items=items,
         exemplars=items.clear(),
-        parameters=DecontaminationParameters(
+        params=DecontaminationParameters(
             threshold=0.65,
             min_case_chars=40,
             min_question_chars=6,

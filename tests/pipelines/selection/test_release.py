@@ -74,7 +74,7 @@ def released(names=ROWS, *, force=(), licences=(OPEN, CLOSED), rows_per_shard=10
         grpo_set=grpo_set(),
         example_provenance=provenance(),
         contamination_hits=NO_HITS,
-        parameters=ReleaseParameters(
+        params=ReleaseParameters(
             name="corpus",
             force={name: name in force for name in FORCIBLE},
             licences=licences,
@@ -148,7 +148,7 @@ def test_a_card_of_contaminated_sets_says_so():
         grpo_set=grpo_set(),
         example_provenance=provenance(),
         contamination_hits=NO_HITS,
-        parameters=ReleaseParameters(
+        params=ReleaseParameters(
             name="corpus",
             force=dict.fromkeys(FORCIBLE, False),
             licences=(OPEN,),

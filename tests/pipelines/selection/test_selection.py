@@ -242,7 +242,7 @@ def repeats_of(  # noqa: PLR0913 - what a test may change
     *,
     held_out=(),
     posts=None,
-    parameters=SETS,
+    params=SETS,
     decontamination=THRESHOLD,
 ):
     return find_repeated_examples(
@@ -251,19 +251,19 @@ def repeats_of(  # noqa: PLR0913 - what a test may change
         useful_posts=posts_of(parts) if posts is None else posts,
         contamination_hits=tables.frame(tables.ContaminationHits, hits),
         deduplication=DEDUPLICATION,
-        parameters=parameters,
+        params=params,
         decontamination=decontamination,
     )
 
 
-def sets_of(parts, hits=(), *, parameters=SETS, decontamination=THRESHOLD):
+def sets_of(parts, hits=(), *, params=SETS, decontamination=THRESHOLD):
     """Return the SFT set, the GRPO set, and the rejections of both."""
     barred = {
         "contamination_hits": tables.frame(tables.ContaminationHits, hits),
         "repeated_examples": repeats_of(
-            parts, hits, parameters=parameters, decontamination=decontamination
+            parts, hits, params=params, decontamination=decontamination
         ),
-        "parameters": parameters,
+        "params": params,
         "decontamination": decontamination,
         "exam_case": EXAM,
         "exam_knowledge": EXAM,
@@ -280,12 +280,12 @@ def sets_of(parts, hits=(), *, parameters=SETS, decontamination=THRESHOLD):
     return sft.examples, grpo.examples, pl.concat([sft.rejected, grpo.rejected])
 
 
-def split_of_difficulty(questions, answers, parameters=ALL_WRONG, *, hits=(), audit=()):
+def split_of_difficulty(questions, answers, params=ALL_WRONG, *, hits=(), audit=()):
     return split_by_difficulty(
         reasoning_samples=questions,
         contamination_hits=tables.frame(tables.ContaminationHits, hits),
         answer_key_audit=tables.frame(tables.AnswerKeyAudit, audit),
-        parameters=parameters,
+        params=params,
         student_answers=answers,
     )
 
@@ -295,7 +295,7 @@ def answered(questions, rules, name):
         reasoning_samples=questions,
         prompt=LETTERS,
         models={name: ScriptedChatModel(rules)},
-        parameters=STUDENT,
+        params=STUDENT,
     )
 
 
@@ -323,7 +323,7 @@ def test_no_student_sees_gold_or_rationale():
         reasoning_samples=samples(reasoned("甲题")),
         prompt=LETTERS,
         models={"a": model},
-        parameters=STUDENT,
+        params=STUDENT,
     )
     (request,) = model.requests
     assert "理由" not in request.messages[0]["content"]
@@ -335,7 +335,7 @@ def test_every_sample_is_asked_for_with_its_own_index():
         reasoning_samples=samples(reasoned("甲题")),
         prompt=LETTERS,
         models={"a": model},
-        parameters=STUDENT.model_copy(update={"samples": 3}),
+        params=STUDENT.model_copy(update={"samples": 3}),
     )
     assert [request.sample for request in model.requests] == [0, 1, 2]
     assert answers["sample"].to_list() == [0, 1, 2]
@@ -350,7 +350,7 @@ def test_every_student_answers_under_its_own_name_in_one_table():
         reasoning_samples=samples(*map(reasoned, ["甲题", "乙题"])),
         prompt=LETTERS,
         models=models,
-        parameters=STUDENT,
+        params=STUDENT,
     )
     told = answers.select("student", "model", "outcome").rows()
     assert told == 2 * [("b", "phi", "right")] + 2 * [("a", "qwen", "wrong")]
@@ -389,8 +389,8 @@ def answers(questions):
     ],
 )
 def test_each_rule_selects_exactly_the_planted_rows(questions, answers, rule, stems):
-    parameters = ALL_WRONG.model_copy(update={"rule": rule})
-    hard, easy, held_out = split_of_difficulty(questions, answers, parameters)
+    params = ALL_WRONG.model_copy(update={"rule": rule})
+    hard, easy, held_out = split_of_difficulty(questions, answers, params)
     assert hard["stem"].to_list() == stems
     assert easy["stem"].to_list() == [stem for stem in STEMS if stem not in stems]
     assert held_out.is_empty()
@@ -412,12 +412,12 @@ def test_random_takes_as_many_as_all_wrong_gives_to_grpo(questions, answers):
         "kind": "exact",
         "score": 1.0,
     }
-    parameters = ALL_WRONG.model_copy(update={"rule": "random"})
+    params = ALL_WRONG.model_copy(update={"rule": "random"})
     drawn = {
         seed: split_of_difficulty(
             questions,
             answers,
-            parameters.model_copy(update={"seed": seed}),
+            params.model_copy(update={"seed": seed}),
             hits=[hit],
         )
         .challenging["stem"]
@@ -429,9 +429,9 @@ def test_random_takes_as_many_as_all_wrong_gives_to_grpo(questions, answers):
 
 
 def test_random_is_a_function_of_the_seed(questions, answers):
-    parameters = ALL_WRONG.model_copy(update={"rule": "random"})
+    params = ALL_WRONG.model_copy(update={"rule": "random"})
     one, other = (
-        split_of_difficulty(table, answers, parameters).challenging["stem"].sort()
+        split_of_difficulty(table, answers, params).challenging["stem"].sort()
         for table in (questions, questions.reverse())
     )
     assert one.equals(other)
@@ -450,8 +450,8 @@ def interrupted(questions, answers):
     "rule", ["all_wrong", "majority_wrong", "pass_rate_below", "random"]
 )
 def test_a_question_with_a_failed_call_is_in_neither_set(questions, interrupted, rule):
-    parameters = ALL_WRONG.model_copy(update={"rule": rule})
-    hard, easy, held_out = split_of_difficulty(questions, interrupted, parameters)
+    params = ALL_WRONG.model_copy(update={"rule": rule})
+    hard, easy, held_out = split_of_difficulty(questions, interrupted, params)
     waiting = held_out.select("stem", "reason").rows()
     assert waiting == [("甲题", "awaiting_student"), ("丁题", "awaiting_student")]
     assert not {"甲题", "丁题"} & {*hard["stem"], *easy["stem"]}
@@ -492,15 +492,15 @@ def test_the_run_says_how_many_wait_why_and_what_ends_it(
 
 
 def test_random_gives_as_many_as_the_answered_questions_would(questions, interrupted):
-    parameters = ALL_WRONG.model_copy(update={"rule": "random"})
-    hard, *_ = split_of_difficulty(questions, interrupted, parameters)
+    params = ALL_WRONG.model_copy(update={"rule": "random"})
+    hard, *_ = split_of_difficulty(questions, interrupted, params)
     assert hard.height == 1
 
 
 def test_the_audit_leaves_out_what_awaits_a_student(questions, interrupted):
     audit = audit_answer_keys(
         reasoning_samples=questions,
-        parameters=AuditParameters(min_agreeing=2),
+        params=AuditParameters(min_agreeing=2),
         student_answers=interrupted,
     )
     assert audit["stem"].to_list() == ["丙题", "戊题"]
@@ -509,7 +509,7 @@ def test_the_audit_leaves_out_what_awaits_a_student(questions, interrupted):
     )
     audit = audit_answer_keys(
         reasoning_samples=questions,
-        parameters=AuditParameters(min_agreeing=2),
+        params=AuditParameters(min_agreeing=2),
         student_answers=failing,
     )
     assert "丙题" not in audit["stem"]
@@ -520,7 +520,7 @@ def test_agreement_counts_the_questions_that_both_answered(questions, interrupte
     account = describe_difficulty(
         challenging=hard,
         non_challenging=easy,
-        parameters=ALL_WRONG,
+        params=ALL_WRONG,
         student_answers=interrupted,
     )
     overall = account.summary.filter(dimension="all").row(0, named=True)
@@ -541,7 +541,7 @@ def test_any_number_of_students_is_judged(questions, answers):
 def test_the_audit_finds_the_planted_wrong_key(questions, answers):
     audit = audit_answer_keys(
         reasoning_samples=questions,
-        parameters=AuditParameters(min_agreeing=2),
+        params=AuditParameters(min_agreeing=2),
         student_answers=answers,
     )
     listed = audit.select("stem", "agreed", "n_agreeing", "n_students").rows()
@@ -551,7 +551,7 @@ def test_the_audit_finds_the_planted_wrong_key(questions, answers):
 def test_audited_questions_can_be_held_out_of_both_sets(questions, answers):
     audit = audit_answer_keys(
         reasoning_samples=questions,
-        parameters=AuditParameters(min_agreeing=3),
+        params=AuditParameters(min_agreeing=3),
         student_answers=answers,
     ).rows(named=True)
     holding = ALL_WRONG.model_copy(update={"hold_out_audited": True})
@@ -568,7 +568,7 @@ def test_agreement_and_difficulty_are_described(questions, answers):
     summary, agreement = describe_difficulty(
         challenging=hard,
         non_challenging=easy,
-        parameters=ALL_WRONG,
+        params=ALL_WRONG,
         student_answers=answers,
     )
     overall = summary.filter(dimension="all").row(0, named=True)
@@ -598,7 +598,7 @@ def hits_of(parts, *items, exemplars=()):
         **parts,
         clean_benchmark_items=tables.frame(tables.BenchmarkItems, items),
         exemplars=tables.frame(tables.BenchmarkItems, exemplars),
-        parameters=THRESHOLD,
+        params=THRESHOLD,
     )
 
 
@@ -877,7 +877,7 @@ def test_a_question_that_differs_in_negation_or_number_is_no_twin(word):
     other = copied(ours, stem=STEM_OF_TWINS.replace(*changed))
     training = SETS.model_copy(update={"validation_share": 0.0})
     made = parts(hard=[ours], exam=[other])
-    assert repeats_of(made, parameters=training).is_empty()
+    assert repeats_of(made, params=training).is_empty()
 
 
 def test_what_validates_gives_way_to_a_like_question_that_trains():
@@ -888,7 +888,7 @@ def test_what_validates_gives_way_to_a_like_question_that_trains():
         for n in range(10, 30)
     ]
     made = parts(hard=[ours], exam=others)
-    _, grpo, rejected = sets_of(made, parameters=halves)
+    _, grpo, rejected = sets_of(made, params=halves)
     kept = dict(grpo.select("parent_id", "split").rows())
     assert set(kept.values()) == {"train"}
     assert set(rejected["reason"]) == {"near_duplicate"}
@@ -911,7 +911,7 @@ def test_what_enters_no_set_displaces_no_twin(changes, case):
     _, grpo, _ = sets_of(
         parts(hard=[ours], exam=[copied(ours, gold=["B"])]),
         [hit(ours, set_name="D_p")] if case == "contaminated" else [],
-        parameters=variant(grpo={"D_cp": 1}) if case == "not in the variant" else SETS,
+        params=variant(grpo={"D_cp": 1}) if case == "not in the variant" else SETS,
         decontamination=THRESHOLD.model_copy(update={"most_lost": 1.0}),
     )
     assert grpo["part"].to_list() == ["D_cp"]
@@ -1142,7 +1142,7 @@ def variant(**changes):
 )
 def test_a_variant_chooses_the_rationale(rationale, completion):
     sft, _, _ = sets_of(
-        parts(easy=[reasoned("题")]), parameters=variant(rationale=rationale)
+        parts(easy=[reasoned("题")]), params=variant(rationale=rationale)
     )
     assert sft["messages"][0][-1]["content"] == completion
     assert sft["variant"].to_list() == ["chosen"]
@@ -1155,7 +1155,7 @@ def test_a_variant_chooses_the_rationale(rationale, completion):
 def test_a_part_enters_in_the_stated_share(n, share):
     rows = [dialogue(f"{i}", "说", "答") for i in range(n)]
     sft, _, rejected = sets_of(
-        parts(dialogues=rows), parameters=variant(sft={"D_em": share})
+        parts(dialogues=rows), params=variant(sft={"D_em": share})
     )
     assert sft.height == round(share * n)
     assert rejected["reason"].to_list() == ["not_in_variant"] * (n - sft.height)
@@ -1163,7 +1163,7 @@ def test_a_part_enters_in_the_stated_share(n, share):
 
 def test_a_part_that_the_variant_does_not_name_stays_out():
     sft, grpo, rejected = sets_of(
-        parts(**EVERY_PART), parameters=variant(sft={"D_em": 1}, grpo={})
+        parts(**EVERY_PART), params=variant(sft={"D_em": 1}, grpo={})
     )
     assert (sft["part"].to_list(), grpo.height) == (["D_em"], 0)
     assert rejected.height == 5
@@ -1181,9 +1181,9 @@ def test_the_contaminated_sets_say_so():
 def test_the_same_rows_give_the_same_sets_in_any_order(names):
     rows = [dialogue(name, "说", "答") for name in names]
     half = variant(sft={"D_em": 0.5})
-    sft, _, _ = sets_of(parts(dialogues=rows), parameters=half)
+    sft, _, _ = sets_of(parts(dialogues=rows), params=half)
     ordered = [dialogue(name, "说", "答") for name in sorted(names)]
-    other, _, _ = sets_of(parts(dialogues=ordered), parameters=half)
+    other, _, _ = sets_of(parts(dialogues=ordered), params=half)
     assert sft.sort("example_id").equals(other.sort("example_id"))
 
 
@@ -1204,8 +1204,8 @@ def test_no_set_holds_a_benchmark_item(ours, theirs):
 
 def test_lengths_are_accounted_for_by_part_and_split():
     sft, grpo, _ = sets_of(parts(**EVERY_PART))
-    parameters = LengthParameters(tokenizer=None, sft_limit=60, grpo_limit=60)
-    account = account_lengths(sft, grpo, parameters)
+    params = LengthParameters(tokenizer=None, sft_limit=60, grpo_limit=60)
+    account = account_lengths(sft, grpo, params)
     assert account["n"].sum() == sft.height + grpo.height
     assert set(account["measure"]) == {"tokens (estimated)"}
     assert account.filter(part="D_em")["n_over"].sum() == 0
@@ -1280,7 +1280,7 @@ def test_exam_questions_are_refined_and_every_row_is_accounted_for():
         prompt=screen,
         examples=[],
         judge=ScriptedChatModel([("根据上文", "不合理"), ("", "合理")]),
-        parameters=DEDUPLICATION,
+        params=DEDUPLICATION,
     )
     assert kept["question_id"].len() == 1
     assert sorted(rejected["reason"]) == [

@@ -147,7 +147,12 @@ def run_chapter(given: dict[str, Any], store: ReplyStore, temperature: float) ->
         if name.startswith("params:prompts.")
     }
     typed = {f"params:synthesis.{k}": t(**SETTINGS[k]) for k, t in TYPED.items()}
-    known = {"review_files": [], "params:prices": {}, "estimate_basis": {}}
+    known = {
+        "raw_files": {"reviews": []},
+        "rationale_models": {"teacher": models["teacher_model"]},
+        "params:prices": {},
+        "params:estimate_basis": Basis(),
+    }
     tables = given | models | free | typed | known
     for node in pipeline.nodes:  # in the order they can run; a runner forgets tables
         tables |= node.run({name: tables[name] for name in node.inputs})
@@ -357,10 +362,10 @@ def costs(first: Run, **known: Any) -> pl.DataFrame:
         name: first.tables[name]
         for name in ("chunks", "clean_bank_questions", "useful_posts")
     }
-    fields = basis(first).model_dump(mode="json") | known
+    known_before = basis(first).model_copy(update=known)
     return estimate_costs(
         **given,
-        basis=fields,
+        basis=known_before,
         prices={
             "qwen": {"input": 4, "output": 12, "currency": "CNY", "as_of": "2026-11"}
         },

@@ -170,9 +170,10 @@ def test_options_and_answers_are_read_in_every_form(change: dict[str, object]) -
     assert slot["gold"] == ["B"]
 
 
-def test_a_statement_brings_its_options() -> None:
+@pytest.mark.parametrize("answer", ["对", "正确", "A", "a", "True", "T", "√"])
+def test_a_statement_brings_its_options(answer: str) -> None:
     ask = Ask(type="true_false", count=1)
-    reply = Reply(as_json(question="负强化使行为增加。", answer="对"), "m", "k")
+    reply = Reply(as_json(question="负强化使行为增加。", answer=answer), "m", "k")
     (slot,) = read_slots(reply, ask, WORDS)
     assert isinstance(slot, dict)
     assert ([o["text"] for o in slot["options"]], slot["gold"]) == (

@@ -8,6 +8,7 @@ import yaml
 
 from prompt_set import EXAMPLES, WORDS, made_up
 from psyche_kedro.commands.agreement import describe
+from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.pipelines.synthesis.questions.screening_agreement import (
     labelled_question,
     measure_agreement,
@@ -67,3 +68,11 @@ def test_a_judge_that_always_says_the_same_is_no_better_than_chance(word: str) -
     found = measure_agreement(LABELS, prompt=PROMPT, examples=[], judge=judge)
     assert found.right / found.n == 0.5
     assert found.alpha is not None and found.alpha < 0
+
+
+def test_a_label_with_another_verdict_is_refused() -> None:
+    label = {"stem": "好题", "options": ["甲", "乙"], "verdict": "合理"}
+    with pytest.raises(ConfigurationError, match="'合理': write reasonable or"):
+        measure_agreement(
+            [label], prompt=PROMPT, examples=EXAMPLES, judge=ScriptedChatModel([])
+        )

@@ -137,8 +137,8 @@ def test_a_conversation_of_just_the_limit_is_kept_and_one_token_more_is_not(runs
     one = sft_set(1).head(1)
     n = conversation_length(one["messages"].to_list()[0], tokenizer)
     for limit, n_kept in ((n, 1), (n - 1, 0)):
-        parameters = sft_parameters(runs, max_length=limit)
-        kept, rejected = drop_long_sft_examples(one, base, parameters)
+        params = sft_parameters(runs, max_length=limit)
+        kept, rejected = drop_long_sft_examples(one, base, params)
         assert (kept.height, rejected.height) == (n_kept, 1 - n_kept)
 
 
@@ -166,10 +166,10 @@ def test_trl_is_never_given_a_row_that_it_would_cut(runs, base):
 
 
 def test_sft_without_an_example_says_what_to_change(runs, base):
-    parameters = sft_parameters(runs, max_length=8)
-    kept, _ = drop_long_sft_examples(sft_set(), base, parameters)
+    params = sft_parameters(runs, max_length=8)
+    kept, _ = drop_long_sft_examples(sft_set(), base, params)
     with pytest.raises(TrainingFailedError, match=r"training\.sft\.max_length = 8"):
-        train_sft(base, kept, parameters)
+        train_sft(base, kept, params)
 
 
 def test_grpo_with_too_few_prompts_says_what_to_change(runs, base):
@@ -181,16 +181,16 @@ def test_fewer_processes_than_asked_for_are_refused(base, tmp_path):
     from psyche_kedro.pipelines.training.sft import run_sft
 
     several = CHILD | {"kind": "accelerate", "processes": 2}
-    parameters = sft_parameters(str(tmp_path), micro_batch_size=10, launcher=several)
-    spec = open_run("sft", base=base, examples=sft_set(), parameters=parameters)
+    params = sft_parameters(str(tmp_path), micro_batch_size=10, launcher=several)
+    spec = open_run("sft", base=base, examples=sft_set(), params=params)
     with pytest.raises(TrainingFailedError, match="is 2, but the launcher made a g"):
         run_sft(spec)
 
 
 def test_an_option_that_trl_does_not_know_is_named(runs, base):
-    parameters = sft_parameters(runs, trainer={"warmup_ratio": 0.1})
+    params = sft_parameters(runs, trainer={"warmup_ratio": 0.1})
     with pytest.raises(TrainingFailedError, match=r"no option \['warmup_ratio'\]"):
-        train_sft(base, sft_set(), parameters)
+        train_sft(base, sft_set(), params)
 
 
 # ---- runs: used again, resumed, never stale --------------------------------------
@@ -228,22 +228,20 @@ def test_checkpoints_are_kept_where_a_setting_says_so(base, tmp_path):
     "change", ["data", "parameters", "base"], ids=["data", "parameters", "base"]
 )
 def test_a_changed_input_is_another_run(runs, base, change):
-    examples, parameters, start = sft_set(), sft_parameters(runs), base
-    before = open_run("sft", base=start, examples=examples, parameters=parameters)
+    examples, params, start = sft_set(), sft_parameters(runs), base
+    before = open_run("sft", base=start, examples=examples, params=params)
     if change == "data":
         examples = examples.head(examples.height - 1)
     if change == "parameters":
-        parameters = sft_parameters(runs, learning_rate=2e-2)
+        params = sft_parameters(runs, learning_rate=2e-2)
     if change == "base":
         start = type(base)(base.path, {**base.manifest, "weights": "another"})
-    after = open_run("sft", base=start, examples=examples, parameters=parameters)
+    after = open_run("sft", base=start, examples=examples, params=params)
     assert before.folder != after.folder
 
 
 def test_a_run_whose_weights_were_touched_is_not_used_again(runs, base, sft, tmp_path):
-    spec = open_run(
-        "sft", base=base, examples=sft_set(), parameters=sft_parameters(runs)
-    )
+    spec = open_run("sft", base=base, examples=sft_set(), params=sft_parameters(runs))
     assert completed(spec)
     weights = sft.checkpoint.path / "model.safetensors"
     kept = weights.read_bytes()
@@ -295,10 +293,10 @@ def test_a_run_resumed_within_an_epoch_goes_on_to_the_same_weights(base, tmp_pat
     sizes = {"epochs": 3, "batch_size": 8, "micro_batch_size": 8, "save_steps": 4}
 
     def train(runs):
-        parameters = sft_parameters(
+        params = sft_parameters(
             str(runs), trainer=trainer, keep_checkpoints=True, **sizes
         )
-        return train_sft(base, sft_set(), parameters)
+        return train_sft(base, sft_set(), params)
 
     whole = train(tmp_path / "whole")
     run = whole.checkpoint.path.parent
@@ -336,9 +334,7 @@ def test_what_was_trained_is_listed_with_its_size_and_its_time(base, sft, grpo):
 
 
 def test_a_run_of_before_seconds_were_counted_is_used_again(runs, base, sft):
-    spec = open_run(
-        "sft", base=base, examples=sft_set(), parameters=sft_parameters(runs)
-    )
+    spec = open_run("sft", base=base, examples=sft_set(), params=sft_parameters(runs))
     path = Path(spec.folder, "result.json")
     kept = path.read_text()
     path.write_text(
@@ -374,18 +370,16 @@ def test_a_killed_run_goes_on_to_the_same_weights(stage, sft, grpo, base, tmp_pa
     runs = str(tmp_path)
     if stage == "sft":
         inputs = {"base": base, "examples": sft_set()}
-        spec = open_run(
-            "sft", parameters=sft_parameters(runs, launcher=CHILD), **inputs
-        )
+        spec = open_run("sft", params=sft_parameters(runs, launcher=CHILD), **inputs)
         start_and_kill(spec, spec.sft.launcher)
         resumed, whole = train_sft(base, sft_set(), sft_parameters(runs)), sft
     else:
         inputs = {"base": sft.checkpoint, "examples": grpo_set(), "reward": REWARD}
-        parameters = grpo_parameters(runs, launcher=CHILD)
-        spec = open_run("grpo", parameters=parameters, **inputs)
+        params = grpo_parameters(runs, launcher=CHILD)
+        spec = open_run("grpo", params=params, **inputs)
         start_and_kill(spec, spec.grpo.launcher)
-        parameters = grpo_parameters(runs)
-        resumed = train_grpo(sft.checkpoint, grpo_set(), parameters, REWARD)
+        params = grpo_parameters(runs)
+        resumed = train_grpo(sft.checkpoint, grpo_set(), params, REWARD)
         whole = grpo
     result = json.loads(Path(spec.folder, "result.json").read_text())
     assert result["resumed_from"] >= (20 if stage == "sft" else 8)
@@ -394,8 +388,8 @@ def test_a_killed_run_goes_on_to_the_same_weights(stage, sft, grpo, base, tmp_pa
 
 
 def test_a_failing_child_says_why_in_one_sentence(base, tmp_path):
-    parameters = sft_parameters(str(tmp_path), launcher=CHILD)
-    spec = open_run("sft", base=base, examples=sft_set(), parameters=parameters)
+    params = sft_parameters(str(tmp_path), launcher=CHILD)
+    spec = open_run("sft", base=base, examples=sft_set(), params=params)
     note = f"{spec.folder}/error-0.txt"
     program = f"open({note!r}, 'w').write('ValueError: no such thing'); exit(1)"
     with pytest.raises(TrainingFailedError, match=r"sft failed: ValueError: no such"):
@@ -403,8 +397,8 @@ def test_a_failing_child_says_why_in_one_sentence(base, tmp_path):
 
 
 def test_the_childs_log_is_handed_on_line_by_line(base, tmp_path):
-    parameters = sft_parameters(str(tmp_path), launcher=CHILD)
-    spec = open_run("sft", base=base, examples=sft_set(), parameters=parameters)
+    params = sft_parameters(str(tmp_path), launcher=CHILD)
+    spec = open_run("sft", base=base, examples=sft_set(), params=params)
     program = (
         f"import pathlib; folder = pathlib.Path({spec.folder!r})\n"
         "(folder / 'log.jsonl').write_text('{\"step\": 1}\\n{\"step\": 2}\\n')\n"
@@ -425,8 +419,8 @@ def test_no_trainer_survives_its_parent(runs, base, tmp_path):
         "flush=True); time.sleep(60)']\n"
         "launcher._run_child(spec, command, print)\n"
     )
-    parameters = sft_parameters(str(tmp_path), launcher=CHILD)
-    spec = open_run("sft", base=base, examples=sft_set(), parameters=parameters)
+    params = sft_parameters(str(tmp_path), launcher=CHILD)
+    spec = open_run("sft", base=base, examples=sft_set(), params=params)
     parent = subprocess.Popen(
         [sys.executable, "-c", program, f"{spec.folder}/spec.json"],
         env={**os.environ, "PYTHONPATH": "src"},
@@ -470,9 +464,9 @@ def test_a_base_model_of_the_user_stays_where_it_is(base, tmp_path):
 
 def test_a_base_model_that_is_not_there_is_named(tmp_path):
     tiny = {"vocabulary": 400, "hidden": 64, "layers": 2, "heads": 4, "seed": 0}
-    parameters = BaseModelParameters(runs="runs", path=str(tmp_path), tiny=tiny)
+    params = BaseModelParameters(runs="runs", path=str(tmp_path), tiny=tiny)
     with pytest.raises(TrainingFailedError, match=r"holds no config\.json"):
-        make_base_model(sft_set(), grpo_set(), parameters)
+        make_base_model(sft_set(), grpo_set(), params)
 
 
 @pytest.mark.parametrize(

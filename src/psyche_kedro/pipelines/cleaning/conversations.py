@@ -48,11 +48,9 @@ def masked_messages(
 class PostCleaner:
     """Cleans one candidate conversation at a time."""
 
-    def __init__(
-        self, parameters: PostParameters, policy: Sequence[PolicyRule]
-    ) -> None:
-        self.hotlines = frozenset(parameters.hotlines)
-        self._max_chars = parameters.max_chars
+    def __init__(self, params: PostParameters, policy: Sequence[PolicyRule]) -> None:
+        self.hotlines = frozenset(params.hotlines)
+        self._max_chars = params.max_chars
         self._policy = policy
 
     def clean(self, row: Mapping[str, Any]) -> tuple[Row, str | None]:

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from psyche_kedro.answers import SEVERAL_VERDICTS
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome
 
-SAFETY = re.compile(r"Safety:\s*(Safe|Controversial|Unsafe)", re.IGNORECASE)
-CATEGORIES = re.compile(r"Categories:\s*(.+)", re.IGNORECASE)
-HARMLESS = frozenset({"safe", "controversial"})
+_SAFETY = re.compile(r"Safety:\s*(Safe|Controversial|Unsafe)", re.IGNORECASE)
+_CATEGORIES = re.compile(r"Categories:\s*(.+)", re.IGNORECASE)
+_HARMLESS = frozenset({"safe", "controversial"})
 """Controversial is what a person discloses; unsafe is what a reply must not say."""
 
 
@@ -38,11 +38,11 @@ def guard_reason(outcome: Outcome) -> str | None:
     """
     if isinstance(outcome, Failure):
         return "needs_review"
-    safety = {word.lower() for word in SAFETY.findall(outcome.text)}
+    safety = {word.lower() for word in _SAFETY.findall(outcome.text)}
     if len(safety) != 1:
         return SEVERAL_VERDICTS if safety else "needs_review"
-    if safety <= HARMLESS:
+    if safety <= _HARMLESS:
         return None
-    named = CATEGORIES.search(outcome.text)
+    named = _CATEGORIES.search(outcome.text)
     words = re.findall(r"[a-z]+", named[1].lower()) if named else []
     return f"harm:{'_'.join(words) or 'unsafe'}"

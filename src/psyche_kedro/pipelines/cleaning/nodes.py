@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro import tables
-from psyche_kedro.benchmarks import form_of
 from psyche_kedro.llm.chat_model import ChatModel, Outcome
-from psyche_kedro.pipelines.cleaning import conversations, guard, questions, usefulness
+from psyche_kedro.pipelines.benchmarks import form_of
+from psyche_kedro.pipelines.cleaning import conversations, guard, stems, usefulness
 from psyche_kedro.pipelines.cleaning.deidentification import model_pass
 from psyche_kedro.pipelines.cleaning.deidentification.deidentify import PLACEHOLDER
 from psyche_kedro.pipelines.cleaning.pages.page_layout import BookPage, clean_book
@@ -33,7 +33,7 @@ from psyche_kedro.pipelines.cleaning.text.normalise import normalise
 from psyche_kedro.prompts import Prompt
 
 Row = dict[str, Any]
-READABLE = ("ok", "fallback")
+_READABLE = ("ok", "fallback")
 
 
 class Cleaned(NamedTuple):
@@ -64,16 +64,16 @@ class CleanedPublicSets(NamedTuple):
 
 
 def clean_documents(
-    documents: pl.DataFrame, parameters: PageParameters
+    documents: pl.DataFrame, params: PageParameters
 ) -> CleanedDocuments:
     """Return the pages that hold teaching text, those that do not, and the ledger.
 
     Args:
         documents: One row per page, read or not.
-        parameters: What counts as running head, front and back matter.
+        params: What counts as running head, front and back matter.
     """
-    readable = documents.filter(pl.col("status").is_in(READABLE))
-    pages = {page.page_id: page for page in _cleaned_pages(readable, parameters)}
+    readable = documents.filter(pl.col("status").is_in(_READABLE))
+    pages = {page.page_id: page for page in _cleaned_pages(readable, params)}
     kept, rejected = [], []
     for row in documents.iter_rows(named=True):
         page = pages.get(row["page_id"])
@@ -95,14 +95,14 @@ def clean_documents(
 
 
 def _cleaned_pages(
-    documents: pl.DataFrame, parameters: PageParameters
+    documents: pl.DataFrame, params: PageParameters
 ) -> Iterator[BookPage]:
     for book in documents.partition_by("document_id", maintain_order=True):
         rows = book.sort("page").iter_rows(named=True)
         pages = [
             BookPage(r["page_id"], r["engine"], r["text"].split("\n")) for r in rows
         ]
-        yield from clean_book(pages, parameters)
+        yield from clean_book(pages, params)
 
 
 def _page_rejection(row: Row, page: BookPage | None) -> Row:
@@ -130,7 +130,7 @@ def clean_bank_questions(bank_questions: pl.DataFrame) -> Cleaned:
 
 
 def _clean_questions(table: pl.DataFrame, stage: str) -> Cleaned:
-    rows = [questions.normal_question(row) for row in table.iter_rows(named=True)]
+    rows = [stems.normal_question(row) for row in table.iter_rows(named=True)]
     reasons = _question_reasons(rows)
     kept = [row for index, row in enumerate(rows) if index not in reasons]
     rejected = [
@@ -157,8 +157,8 @@ def _question_reasons(rows: list[Row]) -> dict[int, str]:
     sound = [row | {"index": n} for n, row in enumerate(rows) if n not in malformed]
     conflicting = {
         row["index"]: "conflicting_duplicate"
-        for group in questions.groups_of_copies(sound)
-        if questions.conflicts(group)
+        for group in stems.groups_of_copies(sound)
+        if stems.conflicts(group)
         for row in group
     }
     return malformed | conflicting
@@ -173,10 +173,10 @@ def clean_benchmark_items(benchmark_items: pl.DataFrame) -> pl.DataFrame:
     rows = [_normal_item(row) for row in benchmark_items.iter_rows(named=True)]
     exams = [row for row in rows if form_of(row) != "judged"]
     flags: dict[str, list[str]] = defaultdict(list)
-    for group in questions.groups_of_copies(exams):
+    for group in stems.groups_of_copies(exams):
         for copy in group[1:]:
             flags[copy["item_id"]].append(f"duplicate_of:{group[0]['item_id']}")
-        if questions.conflicts(group):
+        if stems.conflicts(group):
             for row in group:
                 flags[row["item_id"]].append("conflicting_gold")
     rows = [row | {"flags": row["flags"] + flags[row["item_id"]]} for row in rows]
@@ -184,7 +184,7 @@ def clean_benchmark_items(benchmark_items: pl.DataFrame) -> pl.DataFrame:
 
 
 def _normal_item(row: Row) -> Row:
-    return questions.normal_question(row) | {
+    return stems.normal_question(row) | {
         "messages": conversations.normal_messages(row["messages"])
     }
 
@@ -196,7 +196,7 @@ def clean_posts(
     posts: pl.DataFrame,
     deidentification_prompt: Prompt,
     privacy_model: ChatModel | None,
-    parameters: PostParameters,
+    params: PostParameters,
     replies_parameters: ReplyParameters,
 ) -> Cleaned:
     """Return the conversations de-identified and tagged, and those rejected.
@@ -205,15 +205,15 @@ def clean_posts(
         posts: Candidate conversations.
         deidentification_prompt: Asks the model what the rules left.
         privacy_model: Names further spans, or None: then all is ``rules_only``.
-        parameters: Hotlines, limits.
+        params: Hotlines, limits.
         replies_parameters: Its policy says what is tagged and what is no post at all.
 
     Raises:
         LeakError: If a contact is left in what would be kept.
     """
-    cleaner = conversations.PostCleaner(parameters, replies_parameters.policy)
+    cleaner = conversations.PostCleaner(params, replies_parameters.policy)
     batches = []
-    for batch in [posts.clear(), *posts.iter_slices(BATCH)]:
+    for batch in [posts.clear(), *posts.iter_slices(_BATCH)]:
         kept, rejected = _cleaned_posts(batch, cleaner)
         if privacy_model:
             kept = _masked_by_model(
@@ -232,7 +232,7 @@ def clean_posts(
     )
 
 
-BATCH = 5_000
+_BATCH = 5_000
 """Rows held as Python objects at one time: a million posts fit in 2 GB."""
 
 
@@ -268,7 +268,7 @@ def _masked(row: Row, outcome: Outcome, hotlines: frozenset[str]) -> Row:
 
 
 def sample_masked_posts(
-    clean_posts: pl.DataFrame, parameters: PostParameters
+    clean_posts: pl.DataFrame, params: PostParameters
 ) -> pl.DataFrame:
     """Return masked conversations for a person to check, and as many unmasked ones.
 
@@ -277,7 +277,7 @@ def sample_masked_posts(
 
     Args:
         clean_posts: De-identified conversations.
-        parameters: How many of each.
+        params: How many of each.
     """
     contents = pl.col("messages").list.eval(pl.element().struct.field("content"))
     text = contents.list.join("\n").alias("text")
@@ -290,7 +290,7 @@ def sample_masked_posts(
         .sort("post_id")
     )
     kinds = (drawn.filter("masked"), drawn.filter(~pl.col("masked")))
-    return pl.concat([kind.head(parameters.audit_rows) for kind in kinds])
+    return pl.concat([kind.head(params.audit_rows) for kind in kinds])
 
 
 def judge_replies(
@@ -298,7 +298,7 @@ def judge_replies(
     usefulness_prompt: Prompt,
     judge_model: ChatModel,
     guard_model: ChatModel | None,
-    parameters: ReplyParameters,
+    params: ReplyParameters,
 ) -> Cleaned:
     """Return the conversations whose replies are of use, and the others.
 
@@ -307,10 +307,10 @@ def judge_replies(
         usefulness_prompt: Asks for both scores, harm and referral in one call.
         judge_model: Judges what is not obvious.
         guard_model: A guard model that has a word on harm, or None.
-        parameters: Thresholds, platitudes and the policy.
+        params: Thresholds, platitudes and the policy.
     """
     rows = list(clean_posts.iter_rows(named=True))
-    obvious = [usefulness.obvious_reason(row, parameters) for row in rows]
+    obvious = [usefulness.obvious_reason(row, params) for row in rows]
     asked = [row for row, reason in zip(rows, obvious, strict=True) if reason is None]
     requests = (
         usefulness.verdict_request(r["messages"], usefulness_prompt) for r in asked
@@ -319,7 +319,7 @@ def judge_replies(
     judged = [
         (
             row | usefulness.verdict_columns(outcome, usefulness_prompt),
-            usefulness.verdict_reason(row, outcome, parameters) or guarded,
+            usefulness.verdict_reason(row, outcome, params) or guarded,
         )
         for row, outcome, guarded in zip(
             asked, outcomes, _guarded(asked, guard_model), strict=True
@@ -348,7 +348,7 @@ def _guarded(rows: list[Row], model: ChatModel | None) -> list[str | None]:
 def clean_public_sets(
     public_samples: pl.DataFrame,
     public_questions: pl.DataFrame,
-    parameters: PostParameters,
+    params: PostParameters,
 ) -> CleanedPublicSets:
     """Return the public sets, cleaned like ours, and what was rejected (D_ps, D_cp).
 
@@ -358,12 +358,12 @@ def clean_public_sets(
     Args:
         public_samples: Dialogues and knowledge QA.
         public_questions: Exam questions.
-        parameters: Hotlines.
+        params: Hotlines.
 
     Raises:
         LeakError: If a contact is left in a dialogue that would be kept.
     """
-    hotlines = frozenset(parameters.hotlines)
+    hotlines = frozenset(params.hotlines)
     rows = [
         row | {"messages": _public_messages(row, hotlines)}
         for row in public_samples.iter_rows(named=True)

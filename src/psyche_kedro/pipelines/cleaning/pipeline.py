@@ -2,7 +2,14 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from psyche_kedro.accounts import account_node, beside, kept, rejected, written
+from psyche_kedro.datasets.bundle_dataset import taking
+from psyche_kedro.pipelines.accounts import (
+    account_node,
+    beside,
+    kept,
+    rejected,
+    written,
+)
 from psyche_kedro.pipelines.cleaning import nodes
 
 ACCOUNT = (
@@ -43,7 +50,7 @@ def _documents_and_questions() -> list[Node]:
             nodes.clean_documents,
             inputs={
                 "documents": "documents",
-                "parameters": "params:cleaning.pages",
+                "params": "params:cleaning.pages",
             },
             outputs=["clean_documents", "rejected_pages", "removed_text"],
             name="clean_documents",
@@ -66,12 +73,12 @@ def _documents_and_questions() -> list[Node]:
 def _posts() -> list[Node]:
     return [
         Node(
-            nodes.clean_posts,
+            taking(nodes.clean_posts, privacy_model="privacy_model"),
             inputs={
                 "posts": "posts",
                 "deidentification_prompt": "params:prompts.deidentification",
-                "privacy_model": "privacy_model",
-                "parameters": "params:cleaning.posts",
+                "privacy_model": "optional_tools",
+                "params": "params:cleaning.posts",
                 "replies_parameters": "params:cleaning.replies",
             },
             outputs=["clean_posts", "rejected_posts"],
@@ -81,19 +88,19 @@ def _posts() -> list[Node]:
             nodes.sample_masked_posts,
             inputs={
                 "clean_posts": "clean_posts",
-                "parameters": "params:cleaning.posts",
+                "params": "params:cleaning.posts",
             },
             outputs="masked_posts_sample",
             name="sample_masked_posts",
         ),
         Node(
-            nodes.judge_replies,
+            taking(nodes.judge_replies, guard_model="guard_model"),
             inputs={
                 "clean_posts": "clean_posts",
                 "usefulness_prompt": "params:prompts.usefulness",
                 "judge_model": "judge_model",
-                "guard_model": "guard_model",
-                "parameters": "params:cleaning.replies",
+                "guard_model": "optional_tools",
+                "params": "params:cleaning.replies",
             },
             outputs=["useful_posts", "rejected_replies"],
             name="judge_replies",
@@ -108,7 +115,7 @@ def _public_sets() -> list[Node]:
             inputs={
                 "public_samples": "public_samples",
                 "public_questions": "public_questions",
-                "parameters": "params:cleaning.posts",
+                "params": "params:cleaning.posts",
             },
             outputs=[
                 "clean_public_samples",

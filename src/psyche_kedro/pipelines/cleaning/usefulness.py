@@ -40,30 +40,30 @@ class Verdict(BaseModel):
     referral: bool
 
 
-def obvious_reason(row: Mapping[str, Any], parameters: ReplyParameters) -> str | None:
+def obvious_reason(row: Mapping[str, Any], params: ReplyParameters) -> str | None:
     """Return why a reply is dropped without a call, as a slug, or None.
 
     Args:
         row: A row of ``clean_posts``.
-        parameters: The policy and the platitudes.
+        params: The policy and the platitudes.
     """
     messages = row["messages"]
-    harm = next(matched_rules(messages, parameters.policy, "drop_reply"), None)
+    harm = next(matched_rules(messages, params.policy, "drop_reply"), None)
     if harm:
         return f"harm:{harm}"
     if row["kind"] == "community":
-        return _empty_words(messages[-1]["content"], messages[0]["content"], parameters)
+        return _empty_words(messages[-1]["content"], messages[0]["content"], params)
     return None
 
 
-def _empty_words(reply: str, post: str, parameters: ReplyParameters) -> str | None:
-    if len(reply) < parameters.min_chars:
+def _empty_words(reply: str, post: str, params: ReplyParameters) -> str | None:
+    if len(reply) < params.min_chars:
         return "too_short"
     if reply in post:
         return "repeats_post"
-    rest = re.sub("|".join(map(re.escape, parameters.platitudes)), "", reply)
+    rest = re.sub("|".join(map(re.escape, params.platitudes)), "", reply)
     only_comfort = len(FILLER.sub("", rest)) <= len(reply) * 0.2
-    is_short = len(reply) <= parameters.platitude_max_chars
+    is_short = len(reply) <= params.platitude_max_chars
     return "platitude" if is_short and only_comfort and rest != reply else None
 
 
@@ -97,14 +97,14 @@ def verdict_columns(outcome: Outcome, prompt: Prompt) -> dict[str, Any]:
 
 
 def verdict_reason(
-    row: Mapping[str, Any], outcome: Outcome, parameters: ReplyParameters
+    row: Mapping[str, Any], outcome: Outcome, params: ReplyParameters
 ) -> str | None:
     """Return why a judged reply is dropped, as a slug, or None.
 
     Args:
         row: A row of ``clean_posts``.
         outcome: What the judge answered; what cannot be read is for a person.
-        parameters: Thresholds.
+        params: Thresholds.
     """
     verdict = read_verdict(outcome)
     if verdict is None:
@@ -112,10 +112,10 @@ def verdict_reason(
     in_danger = row["risk"] == "crisis"
     faults = {
         f"harm:{_category(verdict.harm)}": verdict.harm != "none",
-        "not_reasonable": verdict.reasonableness < parameters.min_reasonableness,
-        "not_relevant": verdict.relevance < parameters.min_relevance,
+        "not_reasonable": verdict.reasonableness < params.min_reasonableness,
+        "not_relevant": verdict.relevance < params.min_relevance,
         "no_substantive_advice": not verdict.substantive,
-        "crisis_without_referral": in_danger and not _refers(row, verdict, parameters),
+        "crisis_without_referral": in_danger and not _refers(row, verdict, params),
     }
     return next((reason for reason, is_fault in faults.items() if is_fault), None)
 
@@ -131,7 +131,5 @@ def _category(harm: str) -> str:
     return harm if re.fullmatch(r"[a-z_]{2,30}", harm) else "judged"
 
 
-def _refers(
-    row: Mapping[str, Any], verdict: Verdict, parameters: ReplyParameters
-) -> bool:
-    return verdict.referral or refers_to_help(row["messages"], parameters.referrals)
+def _refers(row: Mapping[str, Any], verdict: Verdict, params: ReplyParameters) -> bool:
+    return verdict.referral or refers_to_help(row["messages"], params.referrals)

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from psyche_kedro.answers import read_verdicts
-from psyche_kedro.benchmarks import JUDGED_PROTOCOLS
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
+from psyche_kedro.pipelines.benchmarks import JUDGED_PROTOCOLS
 from psyche_kedro.pipelines.evaluation.parameters import JudgingParameters
 from psyche_kedro.prompts import Dimension, Prompt, render_dialogue
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.answers import read_answer
-from psyche_kedro.benchmarks import Benchmarks
+from psyche_kedro.answers import read_choice_of
 from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
 from psyche_kedro.llm.panel import ask_all
+from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.evaluation import judging
 from psyche_kedro.pipelines.evaluation.limit import limit_items
 from psyche_kedro.pipelines.evaluation.parameters import (
@@ -46,7 +46,7 @@ from psyche_kedro.tables import (
     frame,
 )
 
-logger = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def write_exam_papers(  # noqa: PLR0913 - what is asked, in which words
@@ -94,7 +94,7 @@ def _to_ask(items: pl.DataFrame, params: ProtocolParameters) -> pl.DataFrame:
     if params.ask_unlabelled:
         return exam
     keyed = exam.filter(has_key())
-    logger.info(
+    _LOG.info(
         "%d of the exams' %d items have no key and are not asked "
         "(evaluation.protocols.ask_unlabelled asks them).",
         exam.height - keyed.height,
@@ -188,7 +188,7 @@ def _answer(asked: Asked, outcome: Outcome) -> dict[str, Any]:
     said = {"text": outcome.text, "reasoning": outcome.reasoning or None}
     if asked.item["type"] not in CHOICE_TYPES:
         return said | {"prediction": [], "outcome": "open"}
-    choice = read_answer(outcome.text, asked.item)
+    choice = read_choice_of(outcome.text, asked.item)
     read = "read" if choice.labels else "unread"
     return said | {"prediction": sorted(choice.labels), "outcome": read}
 

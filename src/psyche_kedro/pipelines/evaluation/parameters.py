@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import Field, PositiveInt
 
-from psyche_kedro.benchmarks import ProtocolName
 from psyche_kedro.parameters import Parameters
+from psyche_kedro.pipelines.benchmarks import ProtocolName
 
 
 class Sampling(Parameters):

@@ -1,14 +1,15 @@
 """benchmark_items + models → predictions → judgements → scores.
 
-``base``, ``sft`` and ``grpo`` are read as ``…@chat``, the other view of the folder that
-training writes as ``…@checkpoint``: an edge of the graph. As a free input, Kedro would
-be at liberty to evaluate before training.
+Of ``base``, ``sft`` and ``grpo`` it asks the chat model; training writes the
+checkpoint. They are one entry, and so an edge of the graph: as a free input, Kedro
+would be at liberty to evaluate before training.
 """
 
 import polars as pl
 from kedro.pipeline import Node, Pipeline
 
-from psyche_kedro.accounts import account_node, beside, written
+from psyche_kedro.datasets.bundle_dataset import taking
+from psyche_kedro.pipelines.accounts import account_node, beside, written
 from psyche_kedro.pipelines.evaluation.nodes import (
     answer_benchmarks,
     judge_counselling,
@@ -17,11 +18,7 @@ from psyche_kedro.pipelines.evaluation.nodes import (
     write_exam_papers,
 )
 
-TRAINED = {
-    "base": "base_model@chat",
-    "sft": "sft_model@chat",
-    "grpo": "grpo_model@chat",
-}
+TRAINED = {"base": "base_model", "sft": "sft_model", "grpo": "grpo_model"}
 ACCOUNT = (
     written("predictions"),
     written("judgements"),
@@ -59,7 +56,7 @@ def _exams() -> list[Node]:
             name="write_exam_papers",
         ),
         Node(
-            answer_benchmarks,
+            taking(answer_benchmarks, **dict.fromkeys(TRAINED, "chat")),
             inputs={
                 "exam_papers": "exam_papers",
                 "models": "evaluated_models",

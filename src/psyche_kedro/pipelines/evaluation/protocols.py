@@ -23,8 +23,8 @@ Source: §3.1 and Appendix C.2; PsycoLLM's and CPsyExam's public protocols.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from psyche_kedro.benchmarks import Benchmarks, ProtocolName
 from psyche_kedro.llm.chat_model import Message
+from psyche_kedro.pipelines.benchmarks import Benchmarks, ProtocolName
 from psyche_kedro.prompts import Prompt, render_question
 
 Row = Mapping[str, Any]

@@ -19,13 +19,13 @@ from statistics import fmean
 from typing import Any, NamedTuple, TypeVar
 
 from psyche_kedro import metrics
-from psyche_kedro.benchmarks import (
+from psyche_kedro.metrics import Interval
+from psyche_kedro.pipelines.benchmarks import (
     JUDGED_PROTOCOLS,
     Benchmarks,
     ChoiceExam,
     Exam,
 )
-from psyche_kedro.metrics import Interval
 from psyche_kedro.pipelines.evaluation.parameters import ScoringParameters
 
 Row = Mapping[str, Any]

@@ -9,19 +9,19 @@ prompt is kept in ``stem``.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from psyche_kedro.benchmarks import (
+from psyche_kedro.datasets.source_files import SourceFile
+from psyche_kedro.errors import UnreadableSource
+from psyche_kedro.pipelines.benchmarks import (
     Benchmarks,
     Conversations,
     Questions,
     conversation_flags,
 )
-from psyche_kedro.datasets.source_files import SourceFile
-from psyche_kedro.errors import UnreadableSource
-from psyche_kedro.pipelines.ingestion.banks.question_banks import bank_records
-from psyche_kedro.pipelines.ingestion.banks.questions import (
+from psyche_kedro.pipelines.ingestion.banks.fields import (
     looks_like_question,
     parse_question,
 )
+from psyche_kedro.pipelines.ingestion.banks.question_banks import bank_records
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_bytes
 from psyche_kedro.pipelines.ingestion.posts import (
     Message,

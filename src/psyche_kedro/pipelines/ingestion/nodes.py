@@ -16,10 +16,10 @@ from typing import NamedTuple
 import polars as pl
 
 from psyche_kedro import tables
-from psyche_kedro.benchmarks import Benchmarks
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.llm.chat_model import ChatModel
 from psyche_kedro.llm.store.reply_store import ReplyStore
+from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.ingestion import posts, public_sets
 from psyche_kedro.pipelines.ingestion.banks import question_banks
 from psyche_kedro.pipelines.ingestion.benchmarks import read_benchmark_file
@@ -54,7 +54,7 @@ class ReadTextbooks(NamedTuple):
 def read_textbooks(
     textbook_files: list[SourceFile],
     ocr_model: ChatModel | None,
-    parameters: TextbookParameters,
+    params: TextbookParameters,
     page_store: ReplyStore | None = None,
 ) -> ReadTextbooks:
     """Return one row per page of every readable book, and what every file is.
@@ -64,13 +64,13 @@ def read_textbooks(
     Args:
         textbook_files: PDFs, scans, images, DOCX, EPUB, HTML, Markdown, TXT.
         ocr_model: olmOCR's endpoint, or None to read scans on this machine.
-        parameters: Thresholds and engines.
+        params: Thresholds and engines.
         page_store: Keeps what this machine's engines read, so that a page is read once;
             None keeps nothing.
     """
-    opened = reading.open_books(textbook_files, parameters)
+    opened = reading.open_books(textbook_files, params)
     waiting = [p for book in opened.books for p in book.pages if p.read is None]
-    pictures = reading.read_pictures(waiting, ocr_model, parameters, page_store)
+    pictures = reading.read_pictures(waiting, ocr_model, params, page_store)
     pages = [row for b in opened.books for row in reading.page_rows(b, pictures)]
     return ReadTextbooks(
         tables.frame(tables.Documents, pages),

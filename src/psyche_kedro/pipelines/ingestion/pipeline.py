@@ -2,7 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from psyche_kedro.accounts import account_node, beside, kept, rejected
+from psyche_kedro.datasets.bundle_dataset import taking
+from psyche_kedro.pipelines.accounts import account_node, beside, kept, rejected
 from psyche_kedro.pipelines.ingestion import nodes
 
 ACCOUNT = (
@@ -32,25 +33,30 @@ def create_pipeline() -> Pipeline:
 def _sources() -> list[Node]:
     return [
         Node(
-            nodes.read_textbooks,
+            taking(
+                nodes.read_textbooks,
+                textbook_files="textbooks",
+                ocr_model="ocr_model",
+                page_store="page_store",
+            ),
             inputs={
-                "textbook_files": "textbook_files",
-                "ocr_model": "ocr_model",
-                "parameters": "params:ingestion.textbooks",
-                "page_store": "page_store",
+                "textbook_files": "raw_files",
+                "ocr_model": "optional_tools",
+                "page_store": "optional_tools",
+                "params": "params:ingestion.textbooks",
             },
             outputs=["documents", "unreadable_textbooks", "textbook_inventory"],
             name="read_textbooks",
         ),
         Node(
-            nodes.read_question_banks,
-            inputs={"question_bank_files": "question_bank_files"},
+            taking(nodes.read_question_banks, question_bank_files="question_banks"),
+            inputs={"question_bank_files": "raw_files"},
             outputs=["bank_questions", "unreadable_question_banks"],
             name="read_question_banks",
         ),
         Node(
-            nodes.read_posts,
-            inputs={"post_files": "post_files"},
+            taking(nodes.read_posts, post_files="posts"),
+            inputs={"post_files": "raw_files"},
             outputs=["posts", "unreadable_posts"],
             name="read_posts",
         ),
@@ -60,8 +66,8 @@ def _sources() -> list[Node]:
 def _public_sources() -> list[Node]:
     return [
         Node(
-            nodes.read_public_sets,
-            inputs={"public_files": "public_files"},
+            taking(nodes.read_public_sets, public_files="public"),
+            inputs={"public_files": "raw_files"},
             outputs=[
                 "public_samples",
                 "public_questions",
@@ -70,9 +76,9 @@ def _public_sources() -> list[Node]:
             name="read_public_sets",
         ),
         Node(
-            nodes.read_benchmarks,
+            taking(nodes.read_benchmarks, benchmark_files="benchmarks"),
             inputs={
-                "benchmark_files": "benchmark_files",
+                "benchmark_files": "raw_files",
                 "benchmarks": "params:benchmarks",
             },
             outputs=["benchmark_items", "unreadable_benchmarks"],

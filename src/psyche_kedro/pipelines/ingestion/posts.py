@@ -33,12 +33,12 @@ Message = dict[str, str]
 _NAMES = word_lists(__package__, "names.yml")
 ROLES = name_of_word(_NAMES["roles"])
 _SPEAKERS = sorted((n for n in ROLES if not n.isascii()), key=len, reverse=True)
-SPEAKER = re.compile(rf"^\s*({'|'.join(_SPEAKERS)})\s*[:：]\s*")
-POST_COLUMN_OF = name_of_word(_NAMES["columns"])
-TURN_LISTS = ("turns", "messages", "dialog", "dialogue", "conversations")
-SAID = ("content", "value", "text", "utterance")
-REPLY_LISTS = ("answers", "answers_info", "replies", "comments")
-UNKNOWN_LAYOUT = (
+_SPEAKER = re.compile(rf"^\s*({'|'.join(_SPEAKERS)})\s*[:：]\s*")
+_POST_COLUMN_OF = name_of_word(_NAMES["columns"])
+_TURN_LISTS = ("turns", "messages", "dialog", "dialogue", "conversations")
+_SAID = ("content", "value", "text", "utterance")
+_REPLY_LISTS = ("answers", "answers_info", "replies", "comments")
+_UNKNOWN_LAYOUT = (
     "No known layout of posts or dialogues: expected `question` and `answers`, "
     "`turns`, `messages`, `conversation` or `text`."
 )
@@ -113,7 +113,7 @@ def _threads(cells: Sequence[Sequence[str]], where: str) -> list[tuple[str, Any]
 
 def post_column(text: str) -> str | None:
     """Return the canonical name of a column of posts, or None."""
-    return POST_COLUMN_OF.get(text.strip().lower())
+    return _POST_COLUMN_OF.get(text.strip().lower())
 
 
 def _text_dialogues(text: str) -> list[tuple[str, Any]]:
@@ -145,7 +145,7 @@ def _rows(record: Any, source: str, locator: str) -> Iterator[Row]:
 def is_dialogue(record: Any) -> bool:
     """Return whether a record is a dialogue, not a post with replies."""
     return not isinstance(record, Mapping) or not any(
-        name in record for name in REPLY_LISTS
+        name in record for name in _REPLY_LISTS
     )
 
 
@@ -164,7 +164,7 @@ def _replies(record: Mapping[str, Any]) -> list[list[Message]]:
     post = _post_text(record)
     if not post:
         raise UnreadableSource("empty_post", "The post has no words.")
-    name = next(name for name in REPLY_LISTS if name in record)
+    name = next(name for name in _REPLY_LISTS if name in record)
     answers = record[name] or []
     if not isinstance(answers, list):
         raise UnreadableSource("unknown_layout", f"`{name}` should be a list.")
@@ -218,7 +218,7 @@ def dialogue_of(record: Any) -> list[Message]:
     """
     turns = [(role, text.strip()) for role, text in _turns(record) if text.strip()]
     if not turns:
-        raise UnreadableSource("unknown_layout", UNKNOWN_LAYOUT)
+        raise UnreadableSource("unknown_layout", _UNKNOWN_LAYOUT)
     messages: list[Message] = []
     for role, text in turns:
         if messages and messages[-1]["role"] == role:
@@ -235,7 +235,7 @@ def _turns(record: Any) -> Iterator[tuple[str, str]]:
     if isinstance(record, list):
         yield from _spoken_lines([str(line) for line in record])
     elif not isinstance(record, Mapping):
-        raise UnreadableSource("unknown_layout", UNKNOWN_LAYOUT)
+        raise UnreadableSource("unknown_layout", _UNKNOWN_LAYOUT)
     elif isinstance(record.get("text"), str):
         yield from _spoken_lines(record["text"].split("\n"))
     elif isinstance(record.get("conversation"), list):
@@ -243,7 +243,7 @@ def _turns(record: Any) -> Iterator[tuple[str, str]]:
     elif {"input", "output"} <= record.keys() and "instruction" not in record:
         yield from _triples([record])
     else:
-        name = next((k for k in TURN_LISTS if isinstance(record.get(k), list)), "")
+        name = next((k for k in _TURN_LISTS if isinstance(record.get(k), list)), "")
         yield from (_turn(turn) for turn in record.get(name, []))
 
 
@@ -253,16 +253,16 @@ def _turn(turn: Any) -> tuple[str, str]:
     Raises:
         UnreadableSource: If it has no known role or no known name for its words.
     """
-    name = next((n for n in SAID if isinstance(turn, Mapping) and n in turn), None)
+    name = next((n for n in _SAID if isinstance(turn, Mapping) and n in turn), None)
     if name is None:
-        raise UnreadableSource("unknown_layout", UNKNOWN_LAYOUT)
+        raise UnreadableSource("unknown_layout", _UNKNOWN_LAYOUT)
     return _role(turn), _said(turn[name])
 
 
 def _triples(turns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     for turn in turns:
         if not isinstance(turn, Mapping) or not {"input", "output"} & turn.keys():
-            raise UnreadableSource("unknown_layout", UNKNOWN_LAYOUT)
+            raise UnreadableSource("unknown_layout", _UNKNOWN_LAYOUT)
         yield "system", _said(turn.get("system"))
         yield "user", _said(turn.get("input"))
         yield "assistant", _said(turn.get("output"))
@@ -282,7 +282,7 @@ def _role(turn: Mapping[str, Any]) -> str:
 def _spoken_lines(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
     role = None
     for line in lines:
-        match = SPEAKER.match(line)
+        match = _SPEAKER.match(line)
         role = ROLES[match[1]] if match else role
         if role is None and line.strip():
             raise UnreadableSource(

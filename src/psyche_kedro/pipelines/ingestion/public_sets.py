@@ -12,7 +12,7 @@ from typing import Any
 
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.errors import UnreadableSource
-from psyche_kedro.pipelines.ingestion.banks.questions import parse_question
+from psyche_kedro.pipelines.ingestion.banks.fields import parse_question
 from psyche_kedro.pipelines.ingestion.files.sources import Row
 from psyche_kedro.pipelines.ingestion.posts import (
     Message,
@@ -23,7 +23,7 @@ from psyche_kedro.pipelines.ingestion.posts import (
 from psyche_kedro.tables import content_id
 
 KINDS = {"dialogues": "dialogue", "knowledge_qa": "knowledge_qa"}
-EXAM_FOLDER = "exam_questions"
+_EXAM_FOLDER = "exam_questions"
 
 
 def folder_of(file: SourceFile) -> str:
@@ -41,7 +41,7 @@ def read_sample_file(file: SourceFile) -> Iterator[Row | UnreadableSource]:
     if kind is None:
         raise UnreadableSource(
             "unknown_folder",
-            f"Public sets stand in {[*KINDS, EXAM_FOLDER]}: move the file there.",
+            f"Public sets stand in {[*KINDS, _EXAM_FOLDER]}: move the file there.",
         )
     for locator, record in post_records(file):
         try:

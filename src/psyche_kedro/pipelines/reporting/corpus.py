@@ -25,7 +25,7 @@ from psyche_kedro.pipelines.reporting.sections import (
 )
 from psyche_kedro.review.form import REASONS
 
-MEASURES: dict[str, tuple[str, Callable[[float | None], str]]] = {
+_MEASURES: dict[str, tuple[str, Callable[[float | None], str]]] = {
     "verdicts": ("Screened questions with a verdict", percent),
     "agreement": ("Agreement of reviewers (Krippendorff's alpha)", number),
     "throughput": ("Questions an hour", number),
@@ -35,7 +35,7 @@ MEASURES: dict[str, tuple[str, Callable[[float | None], str]]] = {
 
 _NONE_IS_HARD = "unknown: there are none"
 
-NO_SLUG = r"(?s)[^a-z0-9_:].*"
+_NO_SLUG = r"(?s)[^a-z0-9_:].*"
 """What of a reason is no slug: a judge or a reviewer may quote what they read."""
 
 
@@ -60,7 +60,7 @@ def funnel(findings: Findings) -> Section:
 
 def rejections(findings: Findings) -> Section:
     """Return the reasons for which rows were dropped."""
-    slug = pl.col("reason").str.replace(NO_SLUG, "…")
+    slug = pl.col("reason").str.replace(_NO_SLUG, "…")
     counts = (
         findings.rejections.group_by("stage", slug, maintain_order=True)
         .agg(pl.col("rows").sum())
@@ -85,7 +85,7 @@ def review(findings: Findings) -> Section:
         )
     rows = [
         _review_row(measure, *row)
-        for measure in MEASURES
+        for measure in _MEASURES
         for row in enumerate(_rows(measured.filter(measure=measure)), start=1)
     ]
     return Section(
@@ -97,7 +97,7 @@ def review(findings: Findings) -> Section:
 
 
 def _review_row(measure: str, n: int, row: Mapping[str, Any]) -> Row:
-    label, written = MEASURES[measure]
+    label, written = _MEASURES[measure]
     group = _review_group(measure, row["group"], n)
     return plain(label, group, written(row["value"]), count(row["n"]))
 

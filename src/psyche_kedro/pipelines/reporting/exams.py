@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from psyche_kedro.benchmarks import AVERAGES, ChoiceExam, Exam, Published
+from psyche_kedro.pipelines.benchmarks import AVERAGES, ChoiceExam, Exam, Published
 from psyche_kedro.pipelines.reporting.sections import (
     ABSENT,
     Findings,
@@ -25,9 +25,9 @@ from psyche_kedro.pipelines.reporting.sections import (
     said_split,
 )
 
-SAME = "One answer"
-ONE_ANSWER = (
-    f"'{SAME}' is the share of items to which a model gives its commonest answer, in "
+_SAME = "One answer"
+_ONE_ANSWER = (
+    f"'{_SAME}' is the share of items to which a model gives its commonest answer, in "
     "percent: near 100, its accuracy is that of a letter and not of a model; the row "
     "below the models says what the commonest key scores."
 )
@@ -107,7 +107,7 @@ def _told(findings: Findings, benchmark: str, exam: Exam) -> str:
     if "five_shot" in exam.protocols:
         drawn = _exemplars(findings, benchmark, exam) or ["none"]
         told.append(f"Exemplars in the five-shot protocol: {', '.join(drawn)}.")
-    return " ".join([*told, ONE_ANSWER])
+    return " ".join([*told, _ONE_ANSWER])
 
 
 def _exemplars(findings: Findings, benchmark: str, exam: Exam) -> list[str]:
@@ -161,7 +161,7 @@ def _beside(exam: ChoiceExam) -> list[Column]:
     first, average = next(iter(exam.protocols)), f"{exam.average}_average"
     columns = [Column("Avg.", first, average, "standard_accuracy", exam.in_brackets)]
     if "commonest_answer" in exam.metrics:
-        columns.append(Column(SAME, first, "micro_average", "commonest_answer"))
+        columns.append(Column(_SAME, first, "micro_average", "commonest_answer"))
     if exam.unread:
         columns.append(Column("Unread", first, "micro_average", UNREAD))
     return columns

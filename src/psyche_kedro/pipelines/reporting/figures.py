@@ -10,9 +10,9 @@ from psyche_kedro.pipelines.reporting.parameters import Curve
 
 SIZE = WIDTH, HEIGHT = 360, 190
 """Of one chart, in pixels."""
-LEFT, RIGHT, TOP, BOTTOM = 48, 14, 12, 28
-WANTED_TICKS = 4
-EDGE = 1e-6
+LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 12, 28
+_WANTED_TICKS = 4
+_EDGE = 1e-6
 
 
 class Tick(NamedTuple):
@@ -59,8 +59,8 @@ def line_chart(title: str, points: Sequence[tuple[float, float]]) -> Chart:
         points: In the order of ``x``; no value may be infinite or NaN.
     """
     xs, ys = zip(*points, strict=True)
-    across = _span(xs, LEFT, WIDTH - RIGHT)
-    up = _span(ys, HEIGHT - BOTTOM, TOP)
+    across = _span(xs, LEFT, WIDTH - _RIGHT)
+    up = _span(ys, HEIGHT - _BOTTOM, _TOP)
     pixels = [(across.at(x), up.at(y)) for x, y in points]
     return Chart(
         title=title,
@@ -130,10 +130,10 @@ def _span(values: Sequence[float], first: float, last: float) -> Span:
 
 def _ticks(span: Span) -> list[Tick]:
     """Return about four ticks at round values (1, 2 or 5 times a power of ten)."""
-    rough = (span.high - span.low) / WANTED_TICKS
+    rough = (span.high - span.low) / _WANTED_TICKS
     power = 10 ** math.floor(math.log10(rough))
     step = next(n * power for n in (1, 2, 5, 10) if n * power >= rough)
     # 0.94 / 0.01 is 93.999…: a tick on the edge must not be lost to rounding.
-    first = math.ceil(span.low / step - EDGE)
-    values = (n * step for n in range(first, math.floor(span.high / step + EDGE) + 1))
+    first = math.ceil(span.low / step - _EDGE)
+    values = (n * step for n in range(first, math.floor(span.high / step + _EDGE) + 1))
     return [Tick(span.at(value), f"{value:.4g}") for value in values]

@@ -1,6 +1,6 @@
 """A run is summed up: the funnel, the rejections, the writers, the report.
 
-The chapter reads what each chapter before it says of itself (``…_account@report``: its
+The chapter reads what each chapter before it says of itself (``…_account``: its
 account, its summaries, its logs, its scores), the calls that models needed, and what
 the paper prints; no table of the corpus. A chapter that has not run has an empty
 account, and the report says so.
@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.benchmarks import Benchmarks
+from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.reporting import figures
 from psyche_kedro.pipelines.reporting.funnel import (
     funnel_rows,
@@ -82,21 +82,10 @@ def write_report(  # noqa: PLR0913 - the node's inputs
 ) -> Report:
     """Return the report: one self-contained page, in Markdown, and for the terminal.
 
-    Args:
-        accounts: What became of every row.
-        funnel: Rows per stage.
-        rejections: Rows dropped per node and reason.
-        writers: Rows per table, model and prompt.
-        model_calls: What the models were asked.
-        synthesis: Summaries of the chapter.
-        selection: Summaries of the chapter.
-        training: Logs of both stages, and what was trained.
-        evaluation: Every score, and the exams they are of.
-        benchmarks: The cards: which exams there are, and what the paper prints of them.
-        params: ``reporting``.
-        difficulty: ``selection.difficulty``: the rule's name and the size of a group.
+    Of ``synthesis`` and ``selection`` it takes the chapter's summaries, of ``training``
+    the logs and what was trained, of ``evaluation`` the scores and the exams they are
+    of; ``benchmarks`` say which exams there are and what the paper prints of them.
     """
-    told = synthesis | selection | {"model_calls": model_calls}
     findings = Findings(
         accounts=accounts,
         missing=missing_chapters(accounts),
@@ -105,7 +94,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         writers=writers,
         scores=evaluation["scores"],
         exams=evaluation["exam_summary"],
-        summaries=Summaries(**{name: told[name] for name in Summaries._fields}),
+        summaries=_summaries(synthesis | selection | {"model_calls": model_calls}),
         difficulty=difficulty,
         toys=_toys(training["trained_models"], params.toy_below),
         trained_models=training["trained_models"],
@@ -113,6 +102,10 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         benchmarks=benchmarks,
     )
     return render_report(findings)
+
+
+def _summaries(told: Told) -> Summaries:
+    return Summaries(**{name: told[name] for name in Summaries._fields})
 
 
 def _toys(models: pl.DataFrame, below: int) -> list[str]:

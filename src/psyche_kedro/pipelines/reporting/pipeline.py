@@ -22,7 +22,7 @@ def create_pipeline() -> Pipeline:
 
 
 def _told(*chapters: str) -> dict[str, str]:
-    return {chapter: f"{chapter}_account@report" for chapter in chapters}
+    return {chapter: f"{chapter}_account" for chapter in chapters}
 
 
 def _named(*names: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from jinja2 import (
     select_autoescape,
 )
 
-from psyche_kedro.benchmarks import Benchmarks, ChoiceExam
+from psyche_kedro.pipelines.benchmarks import Benchmarks, ChoiceExam
 from psyche_kedro.pipelines.reporting import (
     corpus,
     exams,

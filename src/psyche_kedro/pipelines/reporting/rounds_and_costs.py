@@ -19,7 +19,7 @@ from psyche_kedro.pipelines.reporting.sections import (
     plain,
 )
 
-CHOOSERS = {
+_CHOOSERS = {
     "judge": "the judge",
     "only": "no contest",
     "rule": "the written rule",
@@ -109,7 +109,7 @@ def _measure(summary: pl.DataFrame) -> Callable[[Mapping[str, Any]], float]:
 def _choices(findings: Findings) -> str:
     """Return who chose, and how often two votes named different rounds."""
     chosen = findings.counts("reasoning_samples", kind="kept")
-    by = counted({CHOOSERS[name]: n for name, n in chosen.items()})
+    by = counted({_CHOOSERS[name]: n for name, n in chosen.items()})
     told = f"Who chose: {by}. " if by else ""
     votes = findings.counts("votes_agree")
     if not votes:
@@ -123,7 +123,7 @@ def _choices(findings: Findings) -> str:
 
 # ---- calls -----------------------------------------------------------------------
 
-RESTS_ON = {
+_RESTS_ON = {
     "last_run": "the rates of the run before",
     "priors": "priors, where no run before had measured a rate",
 }
@@ -136,7 +136,7 @@ def calls(findings: Findings) -> Section:
     if needed.is_empty() and expected.is_empty():
         return Section(title, "No model was asked, and no estimate was made.")
     rows = _beside(expected, needed)
-    bases = [RESTS_ON[name] for name in expected["rests_on"].unique()]
+    bases = [_RESTS_ON[name] for name in expected["rests_on"].unique()]
     names = ["Chapter", "Task", "Model"]
     columns = ["Calls estimated", "Calls", "Off by", "From the store", "Failed"]
     tokens = ["Tokens estimated", "Tokens", "Off by", "Cost estimated", "Spent"]

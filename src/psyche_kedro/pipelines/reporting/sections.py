@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from psyche_kedro.benchmarks import Benchmarks
+from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.reporting.figures import Chart
 from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 

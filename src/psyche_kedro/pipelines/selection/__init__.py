@@ -1,4 +1,4 @@
-"""Sections 2.2 and 2.4: the hard questions, and the sets that training reads."""
+"""§2.2 and §2.4: the hard questions, and the sets that training reads."""
 
 from psyche_kedro.pipelines.selection.pipeline import create_pipeline
 

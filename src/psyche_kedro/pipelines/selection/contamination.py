@@ -132,14 +132,14 @@ def benchmark_texts(items: pl.DataFrame) -> pl.DataFrame:
 
 
 def find_hits(
-    rows: pl.DataFrame, items: pl.DataFrame, parameters: DecontaminationParameters
+    rows: pl.DataFrame, items: pl.DataFrame, params: DecontaminationParameters
 ) -> pl.DataFrame:
     """Return the pairs that match.
 
     Args:
         rows: As ``question_texts`` returns them; ids are distinct.
         items: As ``benchmark_texts`` returns them; ids are distinct.
-        parameters: ``selection.decontamination``. A case shorter than its
+        params: ``selection.decontamination``. A case shorter than its
             ``min_case_chars`` is a phrase that other texts may share: it is not looked
             for, and not asked for either.
 
@@ -147,19 +147,19 @@ def find_hits(
         ``row_id``, ``item_id``, ``kind``, ``score``; one row per pair, the strongest
         kind.
     """
-    has_case = pl.col("case").str.len_chars() >= parameters.min_case_chars
+    has_case = pl.col("case").str.len_chars() >= params.min_case_chars
     items = items.with_columns(has_case=has_case)
-    hits = [_hits_of(rows, items, parameters) for rows in rows.iter_slices(_BATCH)]
+    hits = [_hits_of(rows, items, params) for rows in rows.iter_slices(_BATCH)]
     return pl.concat(hits) if hits else _no_pairs()
 
 
 def _hits_of(
-    rows: pl.DataFrame, items: pl.DataFrame, parameters: DecontaminationParameters
+    rows: pl.DataFrame, items: pl.DataFrame, params: DecontaminationParameters
 ) -> pl.DataFrame:
     asked, cases = items.filter(pl.col("key") != ""), items.filter("has_case")
     in_case = case_pairs(rows, cases)
-    alone = alone_pairs(rows, cases, parameters.min_question_chars)
-    near = near_pairs(rows, asked, parameters.threshold)
+    alone = alone_pairs(rows, cases, params.min_question_chars)
+    near = near_pairs(rows, asked, params.threshold)
     same = pl.concat([exact_pairs(rows, asked), near])
     confirmed = same.join(
         asked.filter(~pl.col("has_case")).select(item_id="id"), on="item_id", how="semi"

@@ -1,6 +1,6 @@
 """Which questions are hard: rules over what the students answered.
 
-Section 2.2: "Questions that receive incorrect responses from all three models are
+§2.2: "Questions that receive incorrect responses from all three models are
 aggregated into a challenging subset with 19k instances". A reply that cannot be read is
 no correct response; a call that failed is no response at all, so a question with one is
 shown to be neither hard nor easy: it waits for the student (ours).
@@ -16,7 +16,7 @@ import polars as pl
 from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 from psyche_kedro.tables import content_id
 
-COUNTS = ("n_students", "n_right", "n_unread", "n_failed", "n_answers")
+_COUNTS = ("n_students", "n_right", "n_unread", "n_failed", "n_answers")
 
 
 def judge(questions: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
@@ -50,7 +50,7 @@ def judge(questions: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
     )
     joined = questions.join(tally, on="question_id", how="left", maintain_order="left")
     counted = joined.with_columns(
-        pl.col(*COUNTS).fill_null(0), pl.col("pass_rate").fill_null(0.0)
+        pl.col(*_COUNTS).fill_null(0), pl.col("pass_rate").fill_null(0.0)
     )
     asked = max(answers["student"].n_unique(), 1)
     awaiting = (pl.col("n_failed") > 0) | (pl.col("n_students") < asked)
@@ -65,8 +65,8 @@ def _majority_wrong(_: DifficultyParameters) -> pl.Expr:
     return 2 * pl.col("n_right") < pl.col("n_students")
 
 
-def _pass_rate_below(parameters: DifficultyParameters) -> pl.Expr:
-    return pl.col("pass_rate") < parameters.pass_rate
+def _pass_rate_below(params: DifficultyParameters) -> pl.Expr:
+    return pl.col("pass_rate") < params.pass_rate
 
 
 RULES: dict[str, Callable[[DifficultyParameters], pl.Expr]] = {
@@ -77,20 +77,20 @@ RULES: dict[str, Callable[[DifficultyParameters], pl.Expr]] = {
 
 
 def challenging(
-    judged: pl.DataFrame, eligible: pl.Series, parameters: DifficultyParameters
+    judged: pl.DataFrame, eligible: pl.Series, params: DifficultyParameters
 ) -> pl.Series:
     """Return ``[n]`` whether each question is challenging.
 
     Args:
         judged: ``[n]`` questions, as ``judge`` returns them; none awaits a student.
         eligible: ``[n]`` whether a question may enter GRPO at all.
-        parameters: ``selection.difficulty``.
+        params: ``selection.difficulty``.
     """
-    if parameters.rule != "random":
-        return judged.select(RULES[parameters.rule](parameters)).to_series()
-    hard = judged.select(_all_wrong(parameters)).to_series()
+    if params.rule != "random":
+        return judged.select(RULES[params.rule](params)).to_series()
+    hard = judged.select(_all_wrong(params)).to_series()
     size = int((hard & eligible).sum())
-    order = [content_id(str(parameters.seed), q) for q in judged["question_id"]]
+    order = [content_id(str(params.seed), q) for q in judged["question_id"]]
     ranked = judged.select("question_id", order=pl.Series(order, dtype=pl.String))
     drawn = ranked.filter(eligible).sort("order").head(size)["question_id"]
     return judged["question_id"].is_in(drawn.implode())

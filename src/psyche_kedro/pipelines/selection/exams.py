@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.benchmarks import is_judged
+from psyche_kedro.pipelines.benchmarks import is_judged
 from psyche_kedro.tables import CHOICE_TYPES, content_id
 
 Row = Mapping[str, Any]

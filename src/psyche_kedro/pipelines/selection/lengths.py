@@ -10,7 +10,7 @@ from psyche_kedro.text.tokens import (
     read_tokenizer,
 )
 
-TURN_TOKENS = 5
+_TURN_TOKENS = 5
 """What Qwen2.5's chat template adds to a turn: ``<|im_start|>``, the role, a line
 break, ``<|im_end|>`` and a line break."""
 
@@ -46,7 +46,7 @@ def account(
     """
     measure, count = token_counter(tokenizer)
     lengths = [
-        sum(TURN_TOKENS + count(message["content"]) for message in messages)
+        sum(_TURN_TOKENS + count(message["content"]) for message in messages)
         for messages in examples[column].to_list()
     ]
     n = pl.col("tokens")

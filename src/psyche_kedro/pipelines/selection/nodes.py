@@ -46,7 +46,7 @@ from psyche_kedro.pipelines.synthesis.questions.nodes import (
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import frame
 
-logger = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 _PARTS = {"D_p": ("D_pc", "D_pr", repeats.HELD_OUT)}
 """What the rows of ``contamination_hits`` become where it is not a part."""
@@ -100,7 +100,7 @@ def answer_as_students(
     reasoning_samples: pl.DataFrame,
     prompt: Prompt,
     models: dict[str, ChatModel],
-    parameters: StudentParameters,
+    params: StudentParameters,
 ) -> pl.DataFrame:
     """Return what every student answers to every question.
 
@@ -108,20 +108,20 @@ def answer_as_students(
         reasoning_samples: ``[n]`` questions; gold and rationale are not shown.
         prompt: Asks for letters only.
         models: The students by name; all are asked at once.
-        parameters: ``selection.students``.
+        params: ``selection.students``.
 
     Returns:
         ``StudentAnswers``, ``[n * samples]`` of each student.
 
-    Source: Section 2.2, question selection.
+    Source: §2.2, question selection.
     """
     said = ask_all(
-        models, lambda _: student_requests(reasoning_samples, prompt, parameters)
+        models, lambda _: student_requests(reasoning_samples, prompt, params)
     )
     rows = (
         {"student": name, **row}
         for name, outcomes in said.items()
-        for row in student_answers(reasoning_samples, outcomes, prompt, parameters)
+        for row in student_answers(reasoning_samples, outcomes, prompt, params)
     )
     return frame(tables.StudentAnswers, rows)
 
@@ -132,7 +132,7 @@ def refine_exam_questions(
     prompt: Prompt,
     examples: list[dict[str, str]],
     judge: ChatModel,
-    parameters: DeduplicationParameters,
+    params: DeduplicationParameters,
 ) -> ExamQuestions:
     """Return D_cp: public exam questions, one of each and fit to be asked.
 
@@ -144,16 +144,16 @@ def refine_exam_questions(
         prompt: ``screening``.
         examples: Few-shot examples of the screening.
         judge: Model that screens.
-        parameters: ``synthesis.deduplication``.
+        params: ``synthesis.deduplication``.
 
     Returns:
         ``BankQuestions`` and ``Rejections``: rows in = kept + rejected.
 
-    Source: Section 2.4.
+    Source: §2.4.
     """
     whole = clean_public_questions.filter(parse_status="ok")
     one_each = whole.filter(pl.col("question_id").is_first_distinct())
-    distinct = _representatives(one_each, parameters)
+    distinct = _representatives(one_each, params)
     kept, screened_out = screen_questions(
         distinct, prompt=prompt, examples=examples, judge=judge
     )
@@ -174,11 +174,11 @@ def refine_exam_questions(
 
 
 def _representatives(
-    questions: pl.DataFrame, parameters: DeduplicationParameters
+    questions: pl.DataFrame, params: DeduplicationParameters
 ) -> pl.DataFrame:
     """Return one question of each cluster of near-duplicates."""
     banked = questions.with_columns(origin=pl.lit("bank"))
-    clusters = cluster_questions(banked, parameters)
+    clusters = cluster_questions(banked, params)
     chosen = clusters.filter(pl.col("question_id") == pl.col("cluster_id"))
     return questions.join(chosen, on="question_id", how="semi", maintain_order="left")
 
@@ -192,7 +192,7 @@ def _refused(questions: pl.DataFrame, reason: str) -> pl.DataFrame:
 
 
 def choose_exemplars(
-    clean_benchmark_items: pl.DataFrame, parameters: ExemplarParameters
+    clean_benchmark_items: pl.DataFrame, params: ExemplarParameters
 ) -> pl.DataFrame:
     """Return the solved items that every model is shown in the five-shot protocol.
 
@@ -201,12 +201,12 @@ def choose_exemplars(
 
     Args:
         clean_benchmark_items: Every item; those of split ``exemplar`` are drawn from.
-        parameters: ``selection.exemplars``.
+        params: ``selection.exemplars``.
 
     Source: §3.1, "identical exemplars across all evaluated models".
     """
     items = clean_benchmark_items.iter_rows(named=True)
-    drawn = draw_exemplars(items, per_cell=parameters.per_cell, seed=parameters.seed)
+    drawn = draw_exemplars(items, per_cell=params.per_cell, seed=params.seed)
     return frame(tables.BenchmarkItems, drawn)
 
 
@@ -218,7 +218,7 @@ def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
     exam_questions: pl.DataFrame,
     clean_benchmark_items: pl.DataFrame,
     exemplars: pl.DataFrame,
-    parameters: DecontaminationParameters,
+    params: DecontaminationParameters,
 ) -> pl.DataFrame:
     """Return every pair of a training row and the benchmark item it holds.
 
@@ -229,7 +229,7 @@ def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
         exam_questions: D_cp.
         clean_benchmark_items: All benchmarks; their exams are looked for.
         exemplars: What the five-shot protocol shows; looked for as well.
-        parameters: ``selection.decontamination``.
+        params: ``selection.decontamination``.
 
     Returns:
         ``ContaminationHits``.
@@ -245,7 +245,7 @@ def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
     hits = find_hits(
         rows.unique("id", maintain_order=True),
         benchmark_texts(looked_for).unique("id", maintain_order=True),
-        parameters,
+        params,
     )
     sets_of_rows = rows.select("set_name", row_id="id").unique()
     benchmarks = looked_for.select("item_id", "benchmark", "split").unique("item_id")
@@ -258,7 +258,7 @@ def audit_answer_keys(
     *,
     reasoning_samples: pl.DataFrame,
     student_answers: pl.DataFrame,
-    parameters: AuditParameters,
+    params: AuditParameters,
 ) -> pl.DataFrame:
     """Return the questions where students agree with each other against the gold.
 
@@ -268,12 +268,12 @@ def audit_answer_keys(
     Args:
         reasoning_samples: ``[n]`` questions.
         student_answers: ``StudentAnswers`` of all students.
-        parameters: ``selection.audit``.
+        params: ``selection.audit``.
 
     Returns:
         ``AnswerKeyAudit``, most agreed first, for people to review.
     """
-    return difficulty.audit(reasoning_samples, student_answers, parameters.min_agreeing)
+    return difficulty.audit(reasoning_samples, student_answers, params.min_agreeing)
 
 
 def split_by_difficulty(
@@ -282,7 +282,7 @@ def split_by_difficulty(
     student_answers: pl.DataFrame,
     contamination_hits: pl.DataFrame,
     answer_key_audit: pl.DataFrame,
-    parameters: DifficultyParameters,
+    params: DifficultyParameters,
 ) -> Difficulty:
     """Return the challenging questions (D_pc), the others (D_pr), and those held out.
 
@@ -292,21 +292,21 @@ def split_by_difficulty(
         contamination_hits: What will not enter GRPO; the random baseline's size
             follows from it.
         answer_key_audit: Questions with a doubtful gold.
-        parameters: ``selection.difficulty``.
+        params: ``selection.difficulty``.
 
     Returns:
         Two tables of ``JudgedQuestions`` and ``HeldOutQuestions``, n rows together.
 
-    Source: Section 2.2, question selection.
+    Source: §2.2, question selection.
     """
     judged = difficulty.judge(reasoning_samples, student_answers)
     awaiting = judged.filter("awaiting")
     _tell_awaiting(awaiting, student_answers)
     judged = judged.filter(~pl.col("awaiting"))
     doubtful = judged["question_id"].is_in(answer_key_audit["question_id"].implode())
-    held_out = doubtful & parameters.hold_out_audited
+    held_out = doubtful & params.hold_out_audited
     hit = judged["question_id"].is_in(contamination_hits["row_id"].implode())
-    hard = difficulty.challenging(judged, ~held_out & ~hit, parameters) & ~held_out
+    hard = difficulty.challenging(judged, ~held_out & ~hit, params) & ~held_out
     reasons = {
         "awaiting_student": awaiting,
         "doubtful_gold": judged.filter(held_out),
@@ -330,7 +330,7 @@ def _tell_awaiting(awaiting: pl.DataFrame, answers: pl.DataFrame) -> None:
     waiting = answers.join(awaiting, on="question_id", how="semi")
     failed = waiting.drop_nulls("reason").group_by("reason").len()
     reasons = failed.sort("len", "reason", descending=[True, False]).rows()
-    logger.warning(
+    _LOG.warning(
         "%d questions enter neither set, because a student's call failed (%s): run "
         "again, after `kedro replies retry` where the failure would come again.",
         awaiting.height,
@@ -343,7 +343,7 @@ def describe_difficulty(
     challenging: pl.DataFrame,
     non_challenging: pl.DataFrame,
     student_answers: pl.DataFrame,
-    parameters: DifficultyParameters,
+    params: DifficultyParameters,
 ) -> DifficultyAccount:
     """Return where difficulty lies, and how often the students agree.
 
@@ -351,7 +351,7 @@ def describe_difficulty(
         challenging: D_pc.
         non_challenging: D_pr.
         student_answers: ``StudentAnswers`` of all students.
-        parameters: ``selection.difficulty``.
+        params: ``selection.difficulty``.
 
     Returns:
         ``DifficultySummary`` and ``StudentAgreement``.
@@ -364,16 +364,16 @@ def describe_difficulty(
     )
     if not challenging.is_empty():
         share = challenging.select(
-            difficulty.zero_variance(parameters.group_size).mean()
+            difficulty.zero_variance(params.group_size).mean()
         ).item()
-        logger.info(
+        _LOG.info(
             "By the students' answers %.0f %% of D_pc's GRPO groups of %d will be all "
             "right or all wrong and teach nothing.",
             100 * share,
-            parameters.group_size,
+            params.group_size,
         )
     return DifficultyAccount(
-        difficulty.summary(judged, parameters.group_size),
+        difficulty.summary(judged, params.group_size),
         difficulty.agreement(student_answers),
     )
 
@@ -389,31 +389,21 @@ def find_repeated_examples(  # noqa: PLR0913 - the parts of both sets
     clean_public_samples: pl.DataFrame,
     contamination_hits: pl.DataFrame,
     deduplication: DeduplicationParameters,
-    parameters: SetParameters,
+    params: SetParameters,
     decontamination: DecontaminationParameters,
 ) -> pl.DataFrame:
     """Return the candidates of both sets that give way to a twin.
 
     Only what may enter a set can be a twin: a row that holds a benchmark item, makes no
-    example, or is of a part that the variant leaves out, displaces none.
-
-    Args:
-        challenging: D_pc.
-        non_challenging: D_pr.
-        held_out_questions: Of D_p; their twins stay out with them.
-        exam_questions: D_cp.
-        empathetic_dialogues: D_em.
-        useful_posts: The posts that D_em retells.
-        clean_public_samples: D_ps.
-        contamination_hits: Rows named here enter no set, unless ``drop_hits`` is off.
-        deduplication: ``synthesis.deduplication``.
-        parameters: ``selection.sets``.
-        decontamination: ``selection.decontamination``.
+    example, or is of a part that the variant leaves out, displaces none. Rows of
+    ``contamination_hits`` enter no set, unless ``drop_hits`` is off; twins of
+    ``held_out_questions`` stay out with them. A dialogue is compared by the post of
+    ``useful_posts`` that it retells.
 
     Returns:
         ``RepeatedExamples``.
     """
-    share = parameters.validation_share
+    share = params.validation_share
     parts = [
         repeats.compared_questions(held_out_questions, repeats.HELD_OUT, share),
         repeats.compared_questions(challenging, "D_pc", share),
@@ -422,7 +412,7 @@ def find_repeated_examples(  # noqa: PLR0913 - the parts of both sets
         repeats.compared_dialogues(empathetic_dialogues, useful_posts, share),
         repeats.compared_samples(clean_public_samples, share),
     ]
-    entering = pl.col("part").is_in([*parameters.chosen.parts, repeats.HELD_OUT])
+    entering = pl.col("part").is_in([*params.chosen.parts, repeats.HELD_OUT])
     barred = _contaminated(contamination_hits, decontamination)
     rows = _without(pl.concat(parts).filter(entering), barred)
     told = pl.col("part").is_in(["D_em", "D_ps"])
@@ -447,7 +437,7 @@ def build_sft_set(  # noqa: PLR0913 - the parts, what bars their rows, the promp
     clean_public_samples: pl.DataFrame,
     contamination_hits: pl.DataFrame,
     repeated_examples: pl.DataFrame,
-    parameters: SetParameters,
+    params: SetParameters,
     decontamination: DecontaminationParameters,
     exam_case: Prompt,
     exam_knowledge: Prompt,
@@ -466,7 +456,7 @@ def build_sft_set(  # noqa: PLR0913 - the parts, what bars their rows, the promp
     Raises:
         ContaminationError: If a part loses more than ``most_lost`` to contamination.
 
-    Source: Section 2.4; Tables 3 and 4.
+    Source: §2.4; Tables 3 and 4.
     """
     exams = sets.ExamPrompts(exam_case, exam_knowledge)
     systems = {"dialogue": counselling, "knowledge_qa": knowledge}
@@ -474,15 +464,13 @@ def build_sft_set(  # noqa: PLR0913 - the parts, what bars their rows, the promp
     return _training_set(
         tables.SftExamples,
         [
-            *sets.reasoning_candidates(
-                non_challenging, first, exams, parameters.chosen
-            ),
+            *sets.reasoning_candidates(non_challenging, first, exams, params.chosen),
             *sets.dialogue_candidates(empathetic_dialogues, systems),
             *sets.public_candidates(clean_public_samples, systems),
         ],
         hits=contamination_hits,
         repeated=repeated_examples,
-        parameters=parameters,
+        params=params,
         decontamination=decontamination,
         node="build_sft_set",
     )
@@ -494,7 +482,7 @@ def build_grpo_set(  # noqa: PLR0913 - the parts, what bars their rows, the prom
     exam_questions: pl.DataFrame,
     contamination_hits: pl.DataFrame,
     repeated_examples: pl.DataFrame,
-    parameters: SetParameters,
+    params: SetParameters,
     decontamination: DecontaminationParameters,
     exam_case: Prompt,
     exam_knowledge: Prompt,
@@ -507,7 +495,7 @@ def build_grpo_set(  # noqa: PLR0913 - the parts, what bars their rows, the prom
     Raises:
         ContaminationError: If a part loses more than ``most_lost`` to contamination.
 
-    Source: Section 2.4; Tables 3 and 4.
+    Source: §2.4; Tables 3 and 4.
     """
     exams = sets.ExamPrompts(exam_case, exam_knowledge)
     return _training_set(
@@ -518,7 +506,7 @@ def build_grpo_set(  # noqa: PLR0913 - the parts, what bars their rows, the prom
         ],
         hits=contamination_hits,
         repeated=repeated_examples,
-        parameters=parameters,
+        params=params,
         decontamination=decontamination,
         node="build_grpo_set",
     )
@@ -530,18 +518,18 @@ def _training_set(  # noqa: PLR0913 - what a set is made of
     *,
     hits: pl.DataFrame,
     repeated: pl.DataFrame,
-    parameters: SetParameters,
+    params: SetParameters,
     decontamination: DecontaminationParameters,
     node: str,
 ) -> TrainingSet:
     _require_losses_within(candidates, hits, decontamination)
-    variant = parameters.chosen
+    variant = params.chosen
     sifted = sets.sift(
         candidates,
         shares={**variant.sft, **variant.grpo},
         barred=_repeated(repeated) | _contaminated(hits, decontamination),
-        variant=_variant_name(parameters, decontamination),
-        parameters=parameters,
+        variant=_variant_name(params, decontamination),
+        params=params,
         node=node,
     )
     return TrainingSet(
@@ -550,10 +538,10 @@ def _training_set(  # noqa: PLR0913 - what a set is made of
 
 
 def _variant_name(
-    parameters: SetParameters, decontamination: DecontaminationParameters
+    params: SetParameters, decontamination: DecontaminationParameters
 ) -> str:
     kept = "" if decontamination.drop_hits else "-contaminated"
-    return parameters.variant + kept
+    return params.variant + kept
 
 
 def _first_rationales(rounds: pl.DataFrame) -> dict[str, str]:
@@ -597,26 +585,26 @@ def _repeated(repeated: pl.DataFrame) -> dict[tuple[str, str], sets.Bar]:
 
 
 def account_lengths(
-    sft_set: pl.DataFrame, grpo_set: pl.DataFrame, parameters: LengthParameters
+    sft_set: pl.DataFrame, grpo_set: pl.DataFrame, params: LengthParameters
 ) -> pl.DataFrame:
     """Return how long the examples of each part are.
 
     Args:
         sft_set: ``SftExamples``.
         grpo_set: ``GrpoExamples``.
-        parameters: ``selection.lengths``.
+        params: ``selection.lengths``.
 
     Returns:
         ``LengthAccount``.
     """
-    tokenizer = parameters.tokenizer
+    tokenizer = params.tokenizer
     accounts = [
         lengths.account(
             examples, column, set_name=name, limit=limit, tokenizer=tokenizer
         )
         for name, examples, column, limit in (
-            ("sft_set", sft_set, "messages", parameters.sft_limit),
-            ("grpo_set", grpo_set, "prompt", parameters.grpo_limit),
+            ("sft_set", sft_set, "messages", params.sft_limit),
+            ("grpo_set", grpo_set, "prompt", params.grpo_limit),
         )
     ]
     columns = list(tables.LengthAccount.to_schema().columns)
@@ -687,7 +675,7 @@ def write_release(
     grpo_set: pl.DataFrame,
     example_provenance: pl.DataFrame,
     contamination_hits: pl.DataFrame,
-    parameters: ReleaseParameters,
+    params: ReleaseParameters,
 ) -> Release:
     """Return what may leave the house, with its card, and what may not.
 
@@ -696,23 +684,21 @@ def write_release(
         grpo_set: ``GrpoExamples``.
         example_provenance: Source, models and de-identification of every example.
         contamination_hits: For the card's account.
-        parameters: ``selection.release``.
+        params: ``selection.release``.
 
     Returns:
         Parquet shards and ``README.md`` by path, and ``Rejections``; every example is
         in one of them.
     """
     judged = release.Judged(
-        release.judge_examples(sft_set, example_provenance, parameters),
-        release.judge_examples(grpo_set, example_provenance, parameters),
+        release.judge_examples(sft_set, example_provenance, params),
+        release.judge_examples(grpo_set, example_provenance, params),
     )
     variants = {*sft_set["variant"], *grpo_set["variant"]}
-    card = release.card(
-        judged, contamination_hits, ", ".join(sorted(variants)), parameters
-    )
+    card = release.card(judged, contamination_hits, ", ".join(sorted(variants)), params)
     files: dict[str, pl.DataFrame | str] = {
         "README.md": card,
-        **release.shards(judged, parameters.rows_per_shard),
+        **release.shards(judged, params.rows_per_shard),
     }
     return Release(files, frame(tables.WithheldExamples, _withheld(judged)))
 

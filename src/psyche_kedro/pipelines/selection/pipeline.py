@@ -3,7 +3,7 @@
 import polars as pl
 from kedro.pipeline import Node, Pipeline
 
-from psyche_kedro.accounts import (
+from psyche_kedro.pipelines.accounts import (
     account_node,
     beside,
     kept,
@@ -29,13 +29,13 @@ from psyche_kedro.pipelines.selection.nodes import (
 )
 
 EXAM = ("exam_case", "exam_knowledge")
-PUBLIC = ("empathetic_dialogues", "clean_public_samples", "exam_questions")
+_PUBLIC = ("empathetic_dialogues", "clean_public_samples", "exam_questions")
 
-PART = pl.col("detail").str.split(" ").list.first()
+_PART = pl.col("detail").str.split(" ").list.first()
 """A rejected example's ``detail`` begins with the part it was meant for."""
-BARRED = ("contamination_hits", "repeated_examples")
+_BARRED = ("contamination_hits", "repeated_examples")
 SETS = {
-    "parameters": "params:selection.sets",
+    "params": "params:selection.sets",
     "decontamination": "params:selection.decontamination",
 }
 
@@ -48,8 +48,8 @@ ACCOUNT = (
     written("student_answers"),
     kept("sft_set", by="part"),
     kept("grpo_set", by="part"),
-    rejected("rejected_sft_examples", of="sft_set", by=PART),
-    rejected("rejected_grpo_examples", of="grpo_set", by=PART),
+    rejected("rejected_sft_examples", of="sft_set", by=_PART),
+    rejected("rejected_grpo_examples", of="grpo_set", by=_PART),
     withheld("withheld_examples", by="detail"),
     beside(
         "answer_key_audit",
@@ -64,7 +64,7 @@ ACCOUNT = (
 
 
 def create_pipeline() -> Pipeline:
-    """Return Sections 2.2 (question selection) and 2.4 (data split)."""
+    """Return §2.2 (question selection) and §2.4 (data split)."""
     return Pipeline(
         [
             *_answers(),
@@ -93,7 +93,7 @@ def _answers() -> list[Node]:
                 "reasoning_samples": "reasoning_samples",
                 "prompt": "params:prompts.student",
                 "models": "student_models",
-                "parameters": "params:selection.students",
+                "params": "params:selection.students",
             },
             outputs="student_answers",
             name="answer_as_students",
@@ -105,7 +105,7 @@ def _answers() -> list[Node]:
                 "prompt": "params:prompts.screening",
                 "examples": "params:prompts.screening_examples",
                 "judge": "judge_model",
-                "parameters": "params:synthesis.deduplication",
+                "params": "params:synthesis.deduplication",
             },
             outputs=["exam_questions", "rejected_exam_questions"],
             name="refine_exam_questions",
@@ -118,15 +118,15 @@ def _overlap() -> list[Node]:
         Node(
             choose_exemplars,
             inputs=_named("clean_benchmark_items")
-            | {"parameters": "params:selection.exemplars"},
+            | {"params": "params:selection.exemplars"},
             outputs="exemplars",
             name="choose_exemplars",
         ),
         Node(
             decontaminate,
-            inputs=_named("reasoning_samples", *PUBLIC)
+            inputs=_named("reasoning_samples", *_PUBLIC)
             | _named("clean_benchmark_items", "exemplars")
-            | {"parameters": "params:selection.decontamination"},
+            | {"params": "params:selection.decontamination"},
             outputs="contamination_hits",
             name="decontaminate",
         ),
@@ -138,7 +138,7 @@ def _difficulty() -> list[Node]:
         Node(
             audit_answer_keys,
             inputs=_named("reasoning_samples", "student_answers")
-            | {"parameters": "params:selection.audit"},
+            | {"params": "params:selection.audit"},
             outputs="answer_key_audit",
             name="audit_answer_keys",
         ),
@@ -150,14 +150,14 @@ def _difficulty() -> list[Node]:
                 "contamination_hits",
                 "answer_key_audit",
             )
-            | {"parameters": "params:selection.difficulty"},
+            | {"params": "params:selection.difficulty"},
             outputs=["challenging", "non_challenging", "held_out_questions"],
             name="split_by_difficulty",
         ),
         Node(
             describe_difficulty,
             inputs=_named("challenging", "non_challenging", "student_answers")
-            | {"parameters": "params:selection.difficulty"},
+            | {"params": "params:selection.difficulty"},
             outputs=["difficulty_summary", "student_agreement"],
             name="describe_difficulty",
         ),
@@ -165,7 +165,7 @@ def _difficulty() -> list[Node]:
 
 
 def _sets() -> list[Node]:
-    parts = ("challenging", "non_challenging", *PUBLIC, "contamination_hits")
+    parts = ("challenging", "non_challenging", *_PUBLIC, "contamination_hits")
     return [
         Node(
             find_repeated_examples,
@@ -182,7 +182,7 @@ def _sets() -> list[Node]:
                 "rationale_rounds",
                 "empathetic_dialogues",
                 "clean_public_samples",
-                *BARRED,
+                *_BARRED,
             )
             | _prompts(*EXAM, "counselling", "knowledge")
             | SETS,
@@ -191,7 +191,7 @@ def _sets() -> list[Node]:
         ),
         Node(
             build_grpo_set,
-            inputs=_named("challenging", "exam_questions", *BARRED)
+            inputs=_named("challenging", "exam_questions", *_BARRED)
             | _prompts(*EXAM)
             | SETS,
             outputs=["grpo_set", "rejected_grpo_examples"],
@@ -205,7 +205,7 @@ def _release() -> list[Node]:
         Node(
             account_lengths,
             inputs=_named("sft_set", "grpo_set")
-            | {"parameters": "params:selection.lengths"},
+            | {"params": "params:selection.lengths"},
             outputs="length_account",
             name="account_lengths",
         ),
@@ -223,7 +223,7 @@ def _release() -> list[Node]:
                 "reasoning_samples",
                 "rationale_rounds",
                 "useful_posts",
-                *PUBLIC,
+                *_PUBLIC,
             ),
             outputs="example_provenance",
             name="trace_examples",
@@ -233,7 +233,7 @@ def _release() -> list[Node]:
             inputs=_named(
                 "sft_set", "grpo_set", "example_provenance", "contamination_hits"
             )
-            | {"parameters": "params:selection.release"},
+            | {"params": "params:selection.release"},
             outputs=["release", "withheld_examples"],
             name="write_release",
         ),

@@ -19,7 +19,7 @@ from psyche_kedro import __version__
 from psyche_kedro.pipelines.selection.parameters import Licence, ReleaseParameters
 from psyche_kedro.tables import content_id
 
-PROVENANCE = (
+_PROVENANCE = (
     "source",
     "origin",
     "chunk_id",
@@ -49,25 +49,25 @@ class Judged(NamedTuple):
 
 
 def judge_examples(
-    examples: pl.DataFrame, provenance: pl.DataFrame, parameters: ReleaseParameters
+    examples: pl.DataFrame, provenance: pl.DataFrame, params: ReleaseParameters
 ) -> pl.DataFrame:
     """Return the examples with their provenance, licence and reason to withhold.
 
     Args:
         examples: A set.
         provenance: ``ExampleProvenance``.
-        parameters: ``selection.release``.
+        params: ``selection.release``.
     """
     traced = examples.join(
         provenance.drop("part"), on="example_id", how="left", maintain_order="left"
     )
     licences = {
-        source: licence_of(source, parameters.licences)
+        source: licence_of(source, params.licences)
         for source in traced["source"].unique()
     }
     known = [licences[source] for source in traced["source"]]
     reasons = [
-        _reason(row, licence, parameters.force.names)
+        _reason(row, licence, params.force.names)
         for row, licence in zip(traced.iter_rows(named=True), known, strict=True)
     ]
     names = [licence.name if licence else "unknown" for licence in known]
@@ -120,7 +120,7 @@ def _by_split(rows: pl.DataFrame) -> Iterator[tuple[tuple[Any, ...], pl.DataFram
 
 
 def card(
-    judged: Judged, hits: pl.DataFrame, variant: str, parameters: ReleaseParameters
+    judged: Judged, hits: pl.DataFrame, variant: str, params: ReleaseParameters
 ) -> str:
     """Return the dataset card, in the Hub's format."""
     template = files(__package__) / "templates" / "dataset_card.md.jinja"
@@ -128,11 +128,11 @@ def card(
     out = every.filter(pl.col("withheld").is_null())
     withheld = every.filter(pl.col("withheld").is_not_null())
     return _JINJA.from_string(template.read_text(encoding="utf-8")).render(
-        name=parameters.name,
+        name=params.name,
         licence=_combined(out["licence"].unique().to_list()),
         configs=list(_configs(judged)),
         variant=variant,
-        forced=sorted(parameters.force.names),
+        forced=sorted(params.force.names),
         parts=_counts(out, "set", "part", "split"),
         sources=_counts(out, "part", "source", "licence"),
         withheld=_counts(
@@ -148,7 +148,7 @@ def card(
 
 def _described(judged: Judged) -> pl.DataFrame:
     """Return every example without its text: what a card counts."""
-    columns = ("example_id", "part", "split", *PROVENANCE, "withheld")
+    columns = ("example_id", "part", "split", *_PROVENANCE, "withheld")
     return pl.concat(
         examples.select(columns).with_columns(set=pl.lit(name))
         for name, examples in judged.items()

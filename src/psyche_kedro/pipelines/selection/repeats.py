@@ -50,7 +50,7 @@ from psyche_kedro.questions import key_fault
 from psyche_kedro.text.bare import bare_texts
 
 HELD_OUT = "held_out"
-PRECEDENCE = (HELD_OUT, "D_pc", "D_pr", "D_cp", "D_em", "D_ps")
+_PRECEDENCE = (HELD_OUT, "D_pc", "D_pr", "D_cp", "D_em", "D_ps")
 """Of twins, the first of these stands."""
 
 _MIN_CHARACTERS = 12  # ours: "总是失眠怎么办" is said by many
@@ -245,7 +245,7 @@ def _ranked(rows: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
     ``at`` numbers them, ``first`` is the first row that is exactly the same, and
     ``precedence`` falls.
     """
-    part = pl.col("part").cast(pl.Enum(PRECEDENCE))
+    part = pl.col("part").cast(pl.Enum(_PRECEDENCE))
     split = pl.col("split").cast(pl.Enum(["train", "validation"]))
     return (
         rows.sort(*({"part": part, "split": split}[name] for name in order), "row_id")

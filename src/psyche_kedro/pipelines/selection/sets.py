@@ -1,8 +1,8 @@
-"""The two sets as a composition of parts (Section 2.4; Tables 3 and 4).
+"""The two sets as a composition of parts (§2.4; Tables 3 and 4).
 
 D_sft = D_pr ∪ D_em ∪ D_ps and D_grpo = D_pc ∪ D_cp. A reasoning example has the exam
 prompt of the evaluation, then ``<think>rationale</think>`` and the letters (y = [r; a],
-Section 2.5). A dialogue opens with the counsellor's system message.
+§2.5). A dialogue opens with the counsellor's system message.
 
 A variant names the share of each part that enters and which rationale its reasoning
 examples show: ``none`` (+QA), ``first`` (+Rat., the verified first rationale) or
@@ -167,7 +167,7 @@ def sift(  # noqa: PLR0913 - what a set is made of
     shares: Mapping[Any, float],
     barred: Barred,
     variant: str,
-    parameters: SetParameters,
+    params: SetParameters,
     node: str,
 ) -> Sifted:
     """Return the examples and the rejections; every candidate is one of them.
@@ -177,7 +177,7 @@ def sift(  # noqa: PLR0913 - what a set is made of
         shares: Share of each part that enters; a part not named stays out.
         barred: Rows that enter no set.
         variant: What the composition is called.
-        parameters: ``selection.sets``.
+        params: ``selection.sets``.
         node: Who rejects.
     """
     reasons: list[Bar | None] = []
@@ -187,12 +187,12 @@ def sift(  # noqa: PLR0913 - what a set is made of
         reasons.append(_reason(candidate, barred, seen))
         seen.add(candidate.example["example_id"])
     sound = [c for c, reason in zip(candidates, reasons, strict=True) if reason is None]
-    drawn = _drawn(sound, shares, parameters.seed)
+    drawn = _drawn(sound, shares, params.seed)
     sifted = Sifted([], [])
     for candidate, reason in zip(candidates, reasons, strict=True):
         example = candidate.example
         if reason is None and example["example_id"] in drawn:
-            split = split_of(example["group_id"], parameters.validation_share)
+            split = split_of(example["group_id"], params.validation_share)
             sifted.kept.append(example | {"split": split, "variant": variant})
         else:
             why = reason or Bar("not_in_variant")

@@ -5,26 +5,26 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.answers import read_answer
+from psyche_kedro.answers import read_choice_of
 from psyche_kedro.llm import ChatRequest, Failure, Outcome, Reply
 from psyche_kedro.pipelines.selection.parameters import StudentParameters
 from psyche_kedro.prompts import Prompt, render_question
 
 
 def student_requests(
-    questions: pl.DataFrame, prompt: Prompt, parameters: StudentParameters
+    questions: pl.DataFrame, prompt: Prompt, params: StudentParameters
 ) -> Iterator[ChatRequest]:
     """Yield the requests, all samples of a question together.
 
     A request holds the question alone: no gold, no rationale, no explanation.
     """
     sampling = {
-        "temperature": parameters.temperature,
-        "max_tokens": parameters.max_tokens,
+        "temperature": params.temperature,
+        "max_tokens": params.max_tokens,
     }
     for question in questions.iter_rows(named=True):
         messages = prompt.render(question=render_question(question, prompt.words))
-        for sample in range(parameters.samples):
+        for sample in range(params.samples):
             yield ChatRequest(
                 messages, task="answer_as_students", sampling=sampling, sample=sample
             )
@@ -34,17 +34,17 @@ def student_answers(
     questions: pl.DataFrame,
     outcomes: Sequence[Outcome],
     prompt: Prompt,
-    parameters: StudentParameters,
+    params: StudentParameters,
 ) -> Iterator[dict[str, Any]]:
     """Yield one student's rows, in the order of ``student_requests``."""
     asked = (
         (question, sample)
         for question in questions.iter_rows(named=True)
-        for sample in range(parameters.samples)
+        for sample in range(params.samples)
     )
     for (question, sample), outcome in zip(asked, outcomes, strict=True):
         text = outcome.text if isinstance(outcome, Reply) else None
-        predicted = read_answer(text or "", question).labels
+        predicted = read_choice_of(text or "", question).labels
         yield {
             "question_id": question["question_id"],
             "sample": sample,

@@ -1,8 +1,14 @@
-"""Sections 2.2 and 2.3: questions, verified rationales, empathetic dialogues."""
+"""§2.2 and §2.3: questions, verified rationales, empathetic dialogues."""
 
 from kedro.pipeline import Pipeline
 
-from psyche_kedro.accounts import account_node, beside, kept, rejected, written
+from psyche_kedro.pipelines.accounts import (
+    account_node,
+    beside,
+    kept,
+    rejected,
+    written,
+)
 from psyche_kedro.pipelines.synthesis import costs, dialogues, questions, rationales
 
 ACCOUNT = (

@@ -27,6 +27,7 @@ _REFUSAL = re.compile(
     r"|^我?(?:无法|不能)(?:生成|提供|完成|满足|协助|回答|处理|改写)",
     re.IGNORECASE,
 )
+_INDEX = re.compile(r"\d{1,9}")
 _OPENING = 80
 """Characters in which a refusal says that it is one."""
 
@@ -54,6 +55,14 @@ def verdict_in(outcome: Outcome) -> dict[str, Any]:
         return {}
     verdicts = read_verdicts(outcome.text)
     return verdicts[0] if len(verdicts) == 1 else {}
+
+
+def as_index(said: Any, n: int) -> int | None:
+    """Return a judge's 1-based index as 0-based; ``None`` unless it is in ``1 … n``."""
+    text = str(said).strip()
+    if isinstance(said, bool) or not _INDEX.fullmatch(text):
+        return None
+    return int(text) - 1 if 1 <= int(text) <= n else None
 
 
 def is_refusal(text: str) -> bool:

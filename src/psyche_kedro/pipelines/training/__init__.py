@@ -1,4 +1,4 @@
-"""Section 2.5: supervised fine-tuning, then GRPO with the composite reward."""
+"""§2.5: supervised fine-tuning, then GRPO with the composite reward."""
 
 from psyche_kedro.pipelines.training.pipeline import create_pipeline
 

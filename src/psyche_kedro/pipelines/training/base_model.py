@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 from psyche_kedro.pipelines.training.parameters import TinyModelParameters
 
 # <think> is no special token: TRL strips those before the reward reads the completion.
-SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+_SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 # The words of Qwen2's own pre-tokenizer.
 _WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
@@ -28,12 +28,12 @@ _MAX_POSITIONS = 4096
 
 
 def write_tiny_model(
-    folder: Path, texts: Iterable[str], parameters: TinyModelParameters
+    folder: Path, texts: Iterable[str], params: TinyModelParameters
 ) -> None:
     """Write a random model and a tokenizer trained on ``texts`` into ``folder``."""
-    tokenizer = _tokenizer(texts, parameters.vocabulary)
+    tokenizer = _tokenizer(texts, params.vocabulary)
     tokenizer.save_pretrained(str(folder))
-    _model(tokenizer, parameters).save_pretrained(str(folder))
+    _model(tokenizer, params).save_pretrained(str(folder))
 
 
 def _tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
@@ -48,7 +48,7 @@ def _tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast
     tokenizer.decoder = decoders.ByteLevel()
     trainer = BpeTrainer(
         vocab_size=vocabulary,
-        special_tokens=list(SPECIAL_TOKENS),
+        special_tokens=list(_SPECIAL_TOKENS),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
@@ -67,16 +67,16 @@ def _tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast
 
 
 def _model(
-    tokenizer: PreTrainedTokenizerFast, parameters: TinyModelParameters
+    tokenizer: PreTrainedTokenizerFast, params: TinyModelParameters
 ) -> Qwen2ForCausalLM:
-    torch.manual_seed(parameters.seed)
+    torch.manual_seed(params.seed)
     shape: dict[str, Any] = {
         "vocab_size": len(tokenizer),
-        "hidden_size": parameters.hidden,
-        "intermediate_size": 2 * parameters.hidden,
-        "num_hidden_layers": parameters.layers,
-        "num_attention_heads": parameters.heads,
-        "num_key_value_heads": max(1, parameters.heads // 2),
+        "hidden_size": params.hidden,
+        "intermediate_size": 2 * params.hidden,
+        "num_hidden_layers": params.layers,
+        "num_attention_heads": params.heads,
+        "num_key_value_heads": max(1, params.heads // 2),
         "max_position_embeddings": _MAX_POSITIONS,
         "tie_word_embeddings": True,
     }

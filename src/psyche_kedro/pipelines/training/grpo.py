@@ -1,4 +1,4 @@
-"""Stage 2: GRPO with TRL (Section 2.5, Equation 2; Appendix C.3).
+"""Stage 2: GRPO with TRL (§2.5, Equation 2; Appendix C.3).
 
 The paper trained with VeRL, whose defaults differ from TRL's in four places that change
 the result: a constant learning rate, a KL term (k3, without TRL's bias correction), a
@@ -39,7 +39,7 @@ def run_grpo(spec: RunSpec) -> RunResult:
     Raises:
         TrainingFailedError: If there are fewer prompts than one rollout takes.
 
-    Source: Section 2.5, Equation 2.
+    Source: §2.5, Equation 2.
     """
     assert spec.grpo is not None  # noqa: S101 - for mypy; the specification is typed
     assert spec.reward is not None  # noqa: S101
@@ -57,39 +57,39 @@ def run_grpo(spec: RunSpec) -> RunResult:
     return train_to_the_end(trainer, spec, {"rows/train": len(rows)})
 
 
-def _check_enough(n: int, parameters: GrpoParameters) -> None:
-    if n < parameters.batch_size:
+def _check_enough(n: int, params: GrpoParameters) -> None:
+    if n < params.batch_size:
         raise TrainingFailedError(
             f"grpo_set has {n} training prompts within max_prompt_length = "
-            f"{parameters.max_prompt_length} tokens, but one rollout takes "
-            f"training.grpo.batch_size = {parameters.batch_size}: lower it, or add "
+            f"{params.max_prompt_length} tokens, but one rollout takes "
+            f"training.grpo.batch_size = {params.batch_size}: lower it, or add "
             "questions"
         )
 
 
-def grpo_options(parameters: GrpoParameters, folder: str) -> dict[str, Any]:
+def grpo_options(params: GrpoParameters, folder: str) -> dict[str, Any]:
     """Return the parameters by TRL's names; prompts become sequences.
 
     Source: Appendix C.3; VeRL's defaults where the paper is silent.
     """
-    accumulation = parameters.accumulation
-    return common_options(parameters, folder) | {
+    accumulation = params.accumulation
+    return common_options(params, folder) | {
         "gradient_accumulation_steps": accumulation,
-        "steps_per_generation": accumulation * parameters.steps_per_rollout,
-        "num_generations": parameters.group_size,
+        "steps_per_generation": accumulation * params.steps_per_rollout,
+        "num_generations": params.group_size,
         "num_iterations": 1,
-        "beta": parameters.beta,
+        "beta": params.beta,
         "use_bias_correction_kl": False,
-        "epsilon": parameters.epsilon,
-        "delta": parameters.delta,
-        "loss_type": parameters.loss,
+        "epsilon": params.epsilon,
+        "delta": params.delta,
+        "loss_type": params.loss,
         "scale_rewards": "group",
-        "temperature": parameters.temperature,
-        "top_p": parameters.top_p,
+        "temperature": params.temperature,
+        "top_p": params.top_p,
         "top_k": 0,
-        "warmup_steps": parameters.warmup_steps,
-        "max_completion_length": parameters.max_completion_length,
+        "warmup_steps": params.warmup_steps,
+        "max_completion_length": params.max_completion_length,
         # Rewards exist on generation steps only: other intervals leave holes.
-        "logging_steps": parameters.steps_per_rollout,
-        **parameters.trainer,
+        "logging_steps": params.steps_per_rollout,
+        **params.trainer,
     }

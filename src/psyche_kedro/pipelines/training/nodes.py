@@ -53,32 +53,32 @@ class Sieved(NamedTuple):
 
 
 def make_base_model(
-    sft_set: pl.DataFrame, grpo_set: pl.DataFrame, parameters: BaseModelParameters
+    sft_set: pl.DataFrame, grpo_set: pl.DataFrame, params: BaseModelParameters
 ) -> Checkpoint:
     """Return the model that SFT starts from.
 
     Args:
         sft_set: Its text teaches the tiny model's tokenizer.
         grpo_set: As ``sft_set``.
-        parameters: ``training.base_model``; with a ``path``, that model by reference.
+        params: ``training.base_model``; with a ``path``, that model by reference.
 
     Raises:
         TrainingFailedError: If ``path`` holds no model.
 
-    Source: Section 2.5, "initialize our backbone model with Qwen2.5-7B-Instruct".
+    Source: §2.5, "initialize our backbone model with Qwen2.5-7B-Instruct".
     """
-    if parameters.path is not None:
-        return _referenced(Path(parameters.path).absolute())
+    if params.path is not None:
+        return _referenced(Path(params.path).absolute())
     texts = [*_contents(sft_set["messages"]), *_contents(grpo_set["prompt"])]
     made_of = {
         "texts": digest_of(texts),
-        "method": parameters.tiny.model_dump(mode="json"),
+        "method": params.tiny.model_dump(mode="json"),
         "versions": library_versions(),
     }
-    runs = Path(parameters.runs).absolute()
+    runs = Path(params.runs).absolute()
     folder = runs / f"base-{digest_of(made_of)[:16]}"
     if not folder.exists():
-        _make_tiny(folder, texts, parameters)
+        _make_tiny(folder, texts, params)
     return Checkpoint(folder, {"stage": "base", **made_of, **_size(folder)})
 
 
@@ -92,8 +92,8 @@ def _referenced(path: Path) -> Checkpoint:
 
 
 def _size(folder: Path) -> dict[str, Any]:
-    weights, parameters = folder_digest(folder), count_parameters(folder)
-    return {"weights": weights, "parameters": parameters}
+    weights, params = folder_digest(folder), count_parameters(folder)
+    return {"weights": weights, "parameters": params}
 
 
 def _contents(conversations: pl.Series) -> Iterator[str]:
@@ -101,50 +101,50 @@ def _contents(conversations: pl.Series) -> Iterator[str]:
         yield "\n".join(f"{m['role']}\n{m['content']}" for m in messages)
 
 
-def _make_tiny(folder: Path, texts: list[str], parameters: BaseModelParameters) -> None:
+def _make_tiny(folder: Path, texts: list[str], params: BaseModelParameters) -> None:
     from psyche_kedro.pipelines.training.base_model import (  # noqa: PLC0415 - torch
         write_tiny_model,
     )
 
     with swapped_in(folder) as partial:
         partial.mkdir()
-        write_tiny_model(partial, texts, parameters.tiny)
+        write_tiny_model(partial, texts, params.tiny)
 
 
 def drop_long_sft_examples(
-    sft_set: pl.DataFrame, base_model: Checkpoint, parameters: SftParameters
+    sft_set: pl.DataFrame, base_model: Checkpoint, params: SftParameters
 ) -> Sieved:
     """Return the examples that SFT trains on whole, and those too long for it.
 
     Args:
         sft_set: ``SftExamples``.
         base_model: Its tokenizer counts.
-        parameters: ``training.sft``.
+        params: ``training.sft``.
     """
     from psyche_kedro.pipelines.training import tokens  # noqa: PLC0415 - torch
 
     tokenizer = tokens.read_tokenizer(base_model.path)
     conversations = sft_set["messages"].to_list()
     lengths = [tokens.conversation_length(m, tokenizer) for m in conversations]
-    return _sieve(sft_set, lengths, parameters.max_length, "drop_long_sft_examples")
+    return _sieve(sft_set, lengths, params.max_length, "drop_long_sft_examples")
 
 
 def drop_long_grpo_examples(
-    grpo_set: pl.DataFrame, base_model: Checkpoint, parameters: GrpoParameters
+    grpo_set: pl.DataFrame, base_model: Checkpoint, params: GrpoParameters
 ) -> Sieved:
     """Return the questions whose prompts leave room for an answer, and the others.
 
     Args:
         grpo_set: ``GrpoExamples``.
         base_model: Its tokenizer counts.
-        parameters: ``training.grpo``.
+        params: ``training.grpo``.
     """
     from psyche_kedro.pipelines.training import tokens  # noqa: PLC0415 - torch
 
     tokenizer = tokens.read_tokenizer(base_model.path)
     prompts = grpo_set["prompt"].to_list()
     lengths = [tokens.prompt_length(m, tokenizer) for m in prompts]
-    limit = parameters.max_prompt_length
+    limit = params.max_prompt_length
     return _sieve(grpo_set, lengths, limit, "drop_long_grpo_examples")
 
 
@@ -166,7 +166,7 @@ def _sieve(
 
 
 def train_sft(
-    base_model: Checkpoint, sft_examples: pl.DataFrame, parameters: SftParameters
+    base_model: Checkpoint, sft_examples: pl.DataFrame, params: SftParameters
 ) -> Trained:
     """Return the base model fine-tuned on the SFT set, and its log.
 
@@ -174,24 +174,22 @@ def train_sft(
         base_model: What to start from.
         sft_examples: ``SftExamples``, none too long; the loss is on the assistant's
             turns.
-        parameters: ``training.sft``.
+        params: ``training.sft``.
 
     Raises:
         TrainingFailedError: If training fails or is interrupted; its checkpoints stay,
             and the next run goes on from them.
 
-    Source: Section 2.5, stage 1.
+    Source: §2.5, stage 1.
     """
-    spec = open_run(
-        "sft", base=base_model, examples=sft_examples, parameters=parameters
-    )
-    return _train(spec, parameters)
+    spec = open_run("sft", base=base_model, examples=sft_examples, params=params)
+    return _train(spec, params)
 
 
 def train_grpo(
     sft_model: Checkpoint,
     grpo_examples: pl.DataFrame,
-    parameters: GrpoParameters,
+    params: GrpoParameters,
     reward: RewardParameters,
 ) -> Trained:
     """Return the SFT model after GRPO, and its log.
@@ -199,22 +197,22 @@ def train_grpo(
     Args:
         sft_model: The policy to start from, and the reference of the KL term.
         grpo_examples: ``GrpoExamples``, none too long.
-        parameters: ``training.grpo``.
+        params: ``training.grpo``.
         reward: ``training.reward``.
 
     Raises:
         TrainingFailedError: As ``train_sft``.
 
-    Source: Section 2.5, stage 2.
+    Source: §2.5, stage 2.
     """
     spec = open_run(
         "grpo",
         base=sft_model,
         examples=grpo_examples,
-        parameters=parameters,
+        params=params,
         reward=reward,
     )
-    return _train(spec, parameters)
+    return _train(spec, params)
 
 
 def list_trained_models(
@@ -242,15 +240,13 @@ def _described(role: str, model: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _train(spec: RunSpec, parameters: SftParameters | GrpoParameters) -> Trained:
+def _train(spec: RunSpec, params: SftParameters | GrpoParameters) -> Trained:
     result = completed(spec)
     if result is None:
-        result = launch(
-            spec, parameters.launcher, lambda entry: _to_mlflow(spec, entry)
-        )
+        result = launch(spec, params.launcher, lambda entry: _to_mlflow(spec, entry))
     if result.status != "complete":
         raise TrainingFailedError(_interruption(spec, result))
-    if not parameters.keep_checkpoints:
+    if not params.keep_checkpoints:
         drop_checkpoints(spec)
     return Trained(
         checkpoint_of(spec), frame(TrainingLog, log_rows(spec.stage, result.log))

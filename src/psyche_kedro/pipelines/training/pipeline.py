@@ -2,7 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from psyche_kedro.accounts import account_node, beside, kept, rejected
+from psyche_kedro.datasets.bundle_dataset import taking
+from psyche_kedro.pipelines.accounts import account_node, beside, kept, rejected
 from psyche_kedro.pipelines.training.nodes import (
     drop_long_grpo_examples,
     drop_long_sft_examples,
@@ -12,6 +13,7 @@ from psyche_kedro.pipelines.training.nodes import (
     train_sft,
 )
 
+MODELS = ("base_model", "sft_model", "grpo_model")
 ACCOUNT = (
     kept("sft_examples"),
     rejected("long_sft_examples", of="sft_examples"),
@@ -24,7 +26,7 @@ ACCOUNT = (
 
 
 def create_pipeline() -> Pipeline:
-    """Return Section 2.5."""
+    """Return §2.5."""
     return Pipeline([*_start(), *_stages(), account_node("training", ACCOUNT)])
 
 
@@ -35,27 +37,27 @@ def _start() -> list[Node]:
             inputs={
                 "sft_set": "sft_set",
                 "grpo_set": "grpo_set",
-                "parameters": "params:training.base_model",
+                "params": "params:training.base_model",
             },
-            outputs="base_model@checkpoint",
+            outputs="base_model",
             name="make_base_model",
         ),
         Node(
-            drop_long_sft_examples,
+            taking(drop_long_sft_examples, base_model="checkpoint"),
             inputs={
                 "sft_set": "sft_set",
-                "base_model": "base_model@checkpoint",
-                "parameters": "params:training.sft",
+                "base_model": "base_model",
+                "params": "params:training.sft",
             },
             outputs=["sft_examples", "long_sft_examples"],
             name="drop_long_sft_examples",
         ),
         Node(
-            drop_long_grpo_examples,
+            taking(drop_long_grpo_examples, base_model="checkpoint"),
             inputs={
                 "grpo_set": "grpo_set",
-                "base_model": "base_model@checkpoint",
-                "parameters": "params:training.grpo",
+                "base_model": "base_model",
+                "params": "params:training.grpo",
             },
             outputs=["grpo_examples", "long_grpo_examples"],
             name="drop_long_grpo_examples",
@@ -66,32 +68,29 @@ def _start() -> list[Node]:
 def _stages() -> list[Node]:
     return [
         Node(
-            train_sft,
+            taking(train_sft, base_model="checkpoint"),
             inputs={
-                "base_model": "base_model@checkpoint",
+                "base_model": "base_model",
                 "sft_examples": "sft_examples",
-                "parameters": "params:training.sft",
+                "params": "params:training.sft",
             },
-            outputs=["sft_model@checkpoint", "sft_log"],
+            outputs=["sft_model", "sft_log"],
             name="train_sft",
         ),
         Node(
-            train_grpo,
+            taking(train_grpo, sft_model="checkpoint"),
             inputs={
-                "sft_model": "sft_model@checkpoint",
+                "sft_model": "sft_model",
                 "grpo_examples": "grpo_examples",
-                "parameters": "params:training.grpo",
+                "params": "params:training.grpo",
                 "reward": "params:training.reward",
             },
-            outputs=["grpo_model@checkpoint", "grpo_log"],
+            outputs=["grpo_model", "grpo_log"],
             name="train_grpo",
         ),
         Node(
-            list_trained_models,
-            inputs={
-                name: f"{name}@checkpoint"
-                for name in ("base_model", "sft_model", "grpo_model")
-            },
+            taking(list_trained_models, **dict.fromkeys(MODELS, "checkpoint")),
+            inputs={name: name for name in MODELS},
             outputs="trained_models",
             name="list_trained_models",
         ),

@@ -35,7 +35,7 @@ from psyche_kedro.pipelines.training.parameters import (
 )
 from psyche_kedro.rewards import RewardParameters
 
-LIBRARIES = ("torch", "transformers", "trl")
+_LIBRARIES = ("torch", "transformers", "trl")
 # Timings, and what counts from the last resume instead of from the start.
 _NOT_LOGGED = (
     "runtime",
@@ -66,9 +66,9 @@ class RunSpec(BaseModel):
     @property
     def launcher(self) -> LauncherParameters:
         """Where the trainer runs."""
-        parameters = self.sft or self.grpo
-        assert parameters is not None  # noqa: S101 - for mypy; one is always there
-        return parameters.launcher
+        params = self.sft or self.grpo
+        assert params is not None  # noqa: S101 - for mypy; one is always there
+        return params.launcher
 
     @property
     def rows(self) -> Path:
@@ -97,7 +97,7 @@ def open_run(
     *,
     base: Checkpoint,
     examples: pl.DataFrame,
-    parameters: SftParameters | GrpoParameters,
+    params: SftParameters | GrpoParameters,
     reward: RewardParameters | None = None,
 ) -> RunSpec:
     """Return the specification of a run, its folder made and its rows written."""
@@ -105,19 +105,19 @@ def open_run(
         "variant": ", ".join(sorted(set(examples["variant"]))),
         "data": frame_digest(examples),
         "base": base.digest,
-        "method": parameters.method(),
+        "method": params.method(),
         "reward": reward.model_dump(mode="json") if reward else None,
         "versions": library_versions(),
     }
-    folder = Path(parameters.runs).absolute() / f"{stage}-{digest_of(made_of)[:16]}"
+    folder = Path(params.runs).absolute() / f"{stage}-{digest_of(made_of)[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
     spec = RunSpec(
         stage=stage,
         folder=str(folder),
         model=str(base.path.absolute()),
-        threads=parameters.launcher.threads,
+        threads=params.launcher.threads,
         reward=reward,
-        **{stage: parameters},
+        **{stage: params},
     )
     if not spec.rows.exists():
         _write_rows(spec, examples)
@@ -253,7 +253,7 @@ def log_rows(stage: str, log: Iterable[Mapping[str, Any]]) -> Iterator[dict[str,
 def library_versions() -> dict[str, str]:
     """Return the versions that may change a trained model."""
     ours = {"psyche-kedro": __version__}
-    return ours | {name: version(name) for name in LIBRARIES}
+    return ours | {name: version(name) for name in _LIBRARIES}
 
 
 def digest_of(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Stage 1: supervised fine-tuning with TRL (Section 2.5, Equation 1; Appendix C.3).
+"""Stage 1: supervised fine-tuning with TRL (§2.5, Equation 1; Appendix C.3).
 
 The loss is on every assistant turn and on nothing else. TRL 1.16 trains on the whole
 conversation by default, and its ``completion_only_loss`` does nothing for messages; so
@@ -52,7 +52,7 @@ def run_sft(spec: RunSpec) -> RunResult:
     Raises:
         TrainingFailedError: If there is no example, or one that TRL would cut.
 
-    Source: Section 2.5, Equation 1.
+    Source: §2.5, Equation 1.
     """
     assert spec.sft is not None  # noqa: S101 - for mypy; the specification is typed
     prepare_process(spec)
@@ -94,14 +94,14 @@ def _check_lengths(splits: Mapping[str, Dataset], limit: int) -> None:
         )
 
 
-def sft_options(parameters: SftParameters, folder: str) -> dict[str, Any]:
+def sft_options(params: SftParameters, folder: str) -> dict[str, Any]:
     """Return the parameters by TRL's names."""
-    return common_options(parameters, folder) | {
-        "gradient_accumulation_steps": parameters.accumulation,
-        "adam_epsilon": parameters.adam_epsilon,
-        "warmup_steps": parameters.warmup_ratio,  # below 1 it is a share of the steps
-        "max_length": parameters.max_length,
-        **parameters.trainer,
+    return common_options(params, folder) | {
+        "gradient_accumulation_steps": params.accumulation,
+        "adam_epsilon": params.adam_epsilon,
+        "warmup_steps": params.warmup_ratio,  # below 1 it is a share of the steps
+        "max_length": params.max_length,
+        **params.trainer,
     }
 
 
@@ -142,27 +142,27 @@ class EpochSampler(Sampler[int]):
         return iter(self._sampler)
 
 
-def common_options(parameters: StageParameters, folder: str) -> dict[str, Any]:
+def common_options(params: StageParameters, folder: str) -> dict[str, Any]:
     """Return what both stages tell TRL."""
     cuda = torch.cuda.is_available()
     return {
         "output_dir": folder,
-        "num_train_epochs": parameters.epochs,
-        "learning_rate": parameters.learning_rate,
-        "lr_scheduler_type": parameters.scheduler,
-        "per_device_train_batch_size": parameters.micro_batch_size,
-        "per_device_eval_batch_size": parameters.micro_batch_size,
-        "weight_decay": parameters.weight_decay,
-        "max_grad_norm": parameters.max_grad_norm,
-        "bf16": parameters.bf16,
+        "num_train_epochs": params.epochs,
+        "learning_rate": params.learning_rate,
+        "lr_scheduler_type": params.scheduler,
+        "per_device_train_batch_size": params.micro_batch_size,
+        "per_device_eval_batch_size": params.micro_batch_size,
+        "weight_decay": params.weight_decay,
+        "max_grad_norm": params.max_grad_norm,
+        "bf16": params.bf16,
         "gradient_checkpointing": cuda,
         "use_cpu": not cuda,
         "save_strategy": "steps",
-        "save_steps": parameters.save_steps,
+        "save_steps": params.save_steps,
         "save_total_limit": 2,
         "logging_strategy": "steps",
         "logging_steps": 1,
-        "seed": parameters.seed,
+        "seed": params.seed,
         "report_to": "none",  # the parent logs to its MLflow run
         "disable_tqdm": True,
         "push_to_hub": False,

@@ -13,7 +13,7 @@ from typing import Any
 from transformers import AutoTokenizer
 from trl.chat_template_utils import get_training_chat_template
 
-IGNORED = -100
+_IGNORED = -100
 """Label of a token without loss."""
 
 Messages = Sequence[dict[str, str]]
@@ -27,7 +27,7 @@ def read_tokenizer(model: Path) -> Any:
 def encode(messages: Messages, tokenizer: Any) -> dict[str, list[int]]:
     """Return ``input_ids`` and ``labels`` of a conversation, both ``[n_tokens]``.
 
-    Labels are the token where an assistant says it, ``IGNORED`` elsewhere.
+    Labels are the token where an assistant says it, ``_IGNORED`` elsewhere.
     """
     # The model's own template does not mark the assistant's tokens; TRL's twin does.
     template = get_training_chat_template(tokenizer) or tokenizer.chat_template
@@ -41,7 +41,7 @@ def encode(messages: Messages, tokenizer: Any) -> dict[str, list[int]]:
     said = zip(encoded["input_ids"], encoded["assistant_masks"], strict=True)
     return {
         "input_ids": encoded["input_ids"],
-        "labels": [token if mask else IGNORED for token, mask in said],
+        "labels": [token if mask else _IGNORED for token, mask in said],
     }
 
 

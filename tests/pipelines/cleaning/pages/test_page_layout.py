@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pipelines.cleaning.cleaning_parameters import PAGES
 from psyche_kedro import tables
 from psyche_kedro.pipelines.cleaning.nodes import clean_documents
+from psyche_kedro.pipelines.cleaning.pages.page_lines import HEADINGS, heading
 from psyche_kedro.tables import content_id
 
 BODY = "工作记忆是对信息进行暂时加工和储存的容量有限的记忆系统。"
@@ -149,3 +150,11 @@ def test_pages_in_are_pages_kept_and_rejected_and_no_character_is_lost(pages):
 
 def _characters(parts: list[str]) -> list[str]:
     return sorted("".join(parts).replace("#", "").replace(" ", "").replace("\n", ""))
+
+
+@pytest.mark.parametrize("example", HEADINGS)
+def test_a_heading_is_told_by_its_own_wording(example):
+    level, _ = HEADINGS[example]
+    told = [n for n, wording in HEADINGS.values() if wording.match(example)]
+    assert told == [level]
+    assert heading(example) == (level, example)

@@ -64,7 +64,7 @@ def scan(n_pages: int, name: str = "书.pdf") -> SourceFile:
     return SourceFile(name, data.getvalue)
 
 
-def read(script: Callable[[Ask], Answer], tmp_path, files=None, parameters=PARAMETERS):
+def read(script: Callable[[Ask], Answer], tmp_path, files=None, params=PARAMETERS):
     """Return the table of pages, that of files, and the server that was asked."""
     with FakeVlmServer(script) as server:
         model = OpenAIChatModel(
@@ -73,7 +73,7 @@ def read(script: Callable[[Ask], Answer], tmp_path, files=None, parameters=PARAM
             store=ReplyStore(tmp_path / "replies.sqlite"),
             patience=Patience(attempts=4),
         )
-        read = read_textbooks(files or [scan(3)], model, parameters)
+        read = read_textbooks(files or [scan(3)], model, params)
     return read.pages, read.unreadable, server
 
 
@@ -159,8 +159,8 @@ def test_the_one_page_of_61_that_always_fails_is_named_and_the_book_survives(
     def script(ask: Ask) -> Answer:
         return Answer("nonsense") if ask.picture == bad else good(ask)
 
-    parameters = PARAMETERS.model_copy(update={"olmocr": settings})
-    pages, unreadable, server = read(script, tmp_path, [book], parameters)
+    params = PARAMETERS.model_copy(update={"olmocr": settings})
+    pages, unreadable, server = read(script, tmp_path, [book], params)
     failed = pages.filter(pages["status"] != "ok")
     assert pages["page"].to_list() == list(range(1, 62))
     assert failed.select("source", "page", "status", "detail").rows() == [

@@ -76,8 +76,8 @@ def test_a_page_is_drawn_as_olmocr_s_tool_draws_it(tmp_path):
 @needs_poppler
 @pytest.mark.parametrize("renderer", ["olmocr", "pdfium"])
 def test_both_renderers_draw_one_size(renderer):
-    parameters = PARAMETERS.olmocr.model_copy(update={"renderer": renderer})
-    (drawing,) = draw([PageRef(scan(1), "pdf", 1)], parameters)
+    params = PARAMETERS.olmocr.model_copy(update={"renderer": renderer})
+    (drawing,) = draw([PageRef(scan(1), "pdf", 1)], params)
     with Image.open(io.BytesIO(drawing.png)) as picture:
         assert picture.size == (86, 128)
 

@@ -25,8 +25,8 @@ SENTENCE = "认知心理学是研究人的高级心理过程的科学。"
 LONG = SENTENCE * 4
 
 
-def read(*files: SourceFile, parameters=PARAMETERS):
-    return read_textbooks(list(files), None, parameters)
+def read(*files: SourceFile, params=PARAMETERS):
+    return read_textbooks(list(files), None, params)
 
 
 def pdf(*pages: str, **options) -> bytes:
@@ -232,8 +232,8 @@ def test_the_bundled_scan_is_read_here():
     local = PARAMETERS.local_ocr.model_copy(
         update={"engines": ("rapidocr",), "longest_side": 1800}
     )
-    parameters = PARAMETERS.model_copy(update={"local_ocr": local})
-    pages = read(SourceFile(book.name, book.read_bytes), parameters=parameters).pages
+    params = PARAMETERS.model_copy(update={"local_ocr": local})
+    pages = read(SourceFile(book.name, book.read_bytes), params=params).pages
     assert pages["status"].to_list() == ["ok"] * 3
     text = pages["text"][0].replace("\n", "")
     assert "判断心理是否异常，要看主观体验与客观现实是否统一" in text

@@ -5,7 +5,7 @@ from functools import cache
 from math import log
 from typing import Any, NamedTuple
 
-PROPER_TAGS = ("nr", "ns", "nt", "nz")
+_PROPER_TAGS = ("nr", "ns", "nt", "nz")
 """Persons, places, organisations, other proper nouns."""
 
 
@@ -21,7 +21,7 @@ class TaggedWord(NamedTuple):
 def is_common(word: str) -> bool:
     """Return whether a dictionary has the word, and not as a proper noun."""
     tag = _tagger().dt.word_tag_tab.get(word)
-    return tag is not None and not tag.startswith(PROPER_TAGS)
+    return tag is not None and not tag.startswith(_PROPER_TAGS)
 
 
 def is_known(word: str) -> bool:

@@ -26,7 +26,7 @@ from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
 from psyche_kedro.prompts import Prompt, render_dialogue
 
 Message = dict[str, str]
-SINGLE_HAN = 1
+_SINGLE_HAN = 1
 
 
 class NamedSpan(BaseModel):
@@ -90,7 +90,7 @@ def _pattern(text: str) -> re.Pattern[str] | None:
     if not text or PLACEHOLDER.search(text):
         return None
     titled = "(?=老师|医生|总|哥|姐|叔|姨|阿姨|先生|女士|主任|经理|同学)"
-    return re.compile(re.escape(text) + (titled if len(text) == SINGLE_HAN else ""))
+    return re.compile(re.escape(text) + (titled if len(text) == _SINGLE_HAN else ""))
 
 
 def _outside(text: str, pattern: re.Pattern[str], placeholder: str) -> str:

@@ -39,40 +39,40 @@ from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
     word_list,
 )
 
-CLAUSE = re.compile("[\u4e00-\u9fff]{2,}")
-LOG_NAME = -4.0
+_CLAUSE = re.compile("[\u4e00-\u9fff]{2,}")
+_LOG_NAME = -4.0
 """That a word is a full name: one in 55. Chosen, like the other figures, on the
 sentences made with the rules and for few false names in public dialogues."""
-LOG_PET_NAME = -8.0
-LOG_TITLED = -5.0
-LOG_LISTED = -6.0
+_LOG_PET_NAME = -8.0
+_LOG_TITLED = -5.0
+_LOG_LISTED = -6.0
 """That it is 小明, the 王 of 王老师, a word of our own lists."""
-NOT_BESIDE = -1.0
-BEGINS = 0.7
-AFTER_VERB = 1.2
-AFTER_KIN = 3.5
-BEFORE_TITLE = 3.0
-BEFORE_VERB = 0.7
+_NOT_BESIDE = -1.0
+_BEGINS = 0.7
+_AFTER_VERB = 1.2
+_AFTER_KIN = 3.5
+_BEFORE_TITLE = 3.0
+_BEFORE_VERB = 0.7
 """Added for what stands before and after a name, natural logarithms."""
-VERBS_BEFORE = frozenset("和跟与被把对叫给找问是像替帮让请爱恨追想骂见陪比看")
-VERBS_AFTER = frozenset(
+_VERBS_BEFORE = frozenset("和跟与被把对叫给找问是像替帮让请爱恨追想骂见陪比看")
+_VERBS_AFTER = frozenset(
     "说告问在是也和跟与的就把被对给让没不总又来去有还都却会要喝打走结"
 )
-RARE = -17.9
+_RARE = -17.9
 """Of a character that the dictionary lacks."""
-LONGEST_KIN = 4
-LONGEST_LISTED = 6
-LENGTHS = {1: 0.9, 2: 0.5}
+_LONGEST_KIN = 4
+_LONGEST_LISTED = 6
+_LENGTHS = {1: 0.9, 2: 0.5}
 """Taken off for a given name of one character, of two."""
-PARENTS = ("爸爸", "妈妈")
-DOUBTFUL = 4
+_PARENTS = ("爸爸", "妈妈")
+_DOUBTFUL = 4
 """Counted of a rare family name, where the commonest counts 200."""
-MOST = 60
+_MOST = 60
 LISTED = 40
 """Counted of a character of given names at most, and added for each time it stands in
 our list: the dictionary's persons are emperors and heroes of novels."""
-FULL_NAME = 3
-FAMOUS = -14.5
+_FULL_NAME = 3
+_FAMOUS = -14.5
 """Of three characters the dictionary's persons are names where they are rare; those it
 counts thirty times or more are emperors and 胡萝卜, and of two characters it calls 王子
 and 范畴 persons, too."""
@@ -96,7 +96,7 @@ class Step(NamedTuple):
 
 def find_names_by_model(text: str) -> Iterator[tuple[int, int]]:
     """Yield where names stand in the likeliest reading of each clause."""
-    for clause in CLAUSE.finditer(text):
+    for clause in _CLAUSE.finditer(text):
         names = {
             first: edges
             for first in _beginnings(clause[0])
@@ -112,7 +112,7 @@ def _read(clause: str, names: Mapping[int, list[Edge]]) -> Iterator[tuple[int, i
     """Yield the names on the way of the highest probability through a clause."""
     words = words_from(clause)
     for start, end in _listed(clause):
-        words[start].append(Word(end, LOG_LISTED))
+        words[start].append(Word(end, _LOG_LISTED))
     best = [0.0] * (len(clause) + 1)
     steps = [Step(0.0, 0, is_name=False)] * len(clause)
     for start in range(len(clause) - 1, -1, -1):
@@ -135,15 +135,15 @@ def _read(clause: str, names: Mapping[int, list[Edge]]) -> Iterator[tuple[int, i
 
 def _is_name(word: str, share: float, edges: Sequence[Edge]) -> bool:
     """Return whether what the dictionary has as a word is a rare full name."""
-    is_full = any(len(word) == FULL_NAME == edge.length for edge in edges)
-    return is_full and share < FAMOUS and is_person(word)
+    is_full = any(len(word) == _FULL_NAME == edge.length for edge in edges)
+    return is_full and share < _FAMOUS and is_person(word)
 
 
 def _listed(clause: str) -> Iterator[tuple[int, int]]:
     """Yield where words and persons of our lists stand: 舍曲林, 奥苏伯尔."""
     lists = word_list("no_names.txt"), word_list("known_persons.txt")
     for start in range(len(clause) - 1):
-        for end in range(start + 2, min(start + LONGEST_LISTED, len(clause)) + 1):
+        for end in range(start + 2, min(start + _LONGEST_LISTED, len(clause)) + 1):
             if any(clause[start:end] in words for words in lists):
                 yield start, end
 
@@ -171,7 +171,7 @@ def _may_beat_words(name: str, score: float) -> bool:
     This alone settles nine candidates in ten, without reading the clause.
     """
     shares = character_shares()
-    alone = [shares.get(character, RARE) for character in name]
+    alone = [shares.get(character, _RARE) for character in name]
     total = sum(alone)
     if score <= total:
         return False
@@ -203,14 +203,14 @@ def _full_names(clause: str, start: int) -> Iterator[tuple[int, float]]:
         if family is None:
             continue
         title = _title().match(clause, first)
-        if title and clause[start] not in NO_TITLED and title[0] not in PARENTS:
-            yield first, LOG_TITLED + family
-        score = LOG_NAME + family
+        if title and clause[start] not in NO_TITLED and title[0] not in _PARENTS:
+            yield first, _LOG_TITLED + family
+        score = _LOG_NAME + family
         for end in range(first + 1, min(first + 2, len(clause)) + 1):
             if clause[end - 1] not in shares.given:
                 break
             score += shares.given[clause[end - 1]]
-            yield end, score - LENGTHS[end - first]
+            yield end, score - _LENGTHS[end - first]
 
 
 def _pet_names(clause: str, start: int) -> Iterator[tuple[int, float]]:
@@ -219,24 +219,24 @@ def _pet_names(clause: str, start: int) -> Iterator[tuple[int, float]]:
     parts = {"老": [shares.surnames], "小": [shares.surnames, shares.given]}
     own = [p[name[1]] for p in parts.get(name[0], [shares.given]) if name[1:] in p]
     if own and name[0] in "小阿老":
-        yield start + 2, LOG_PET_NAME + max(own)
+        yield start + 2, _LOG_PET_NAME + max(own)
     elif own and name[0] in shares.given and clause[:start].endswith(_kin()):
-        yield start + 2, LOG_PET_NAME + shares.given[name[0]] + max(own)
+        yield start + 2, _LOG_PET_NAME + shares.given[name[0]] + max(own)
 
 
 def _before(clause: str, start: int) -> float:
     if start == 0:
-        return BEGINS
-    left = clause[max(0, start - LONGEST_KIN) : start]
+        return _BEGINS
+    left = clause[max(0, start - _LONGEST_KIN) : start]
     if left.endswith(_kin()):
-        return AFTER_KIN
-    return AFTER_VERB if left[-1] in VERBS_BEFORE else NOT_BESIDE
+        return _AFTER_KIN
+    return _AFTER_VERB if left[-1] in _VERBS_BEFORE else _NOT_BESIDE
 
 
 def _after(clause: str, end: int) -> float:
-    if end == len(clause) or clause[end] in VERBS_AFTER:
-        return BEFORE_VERB
-    return BEFORE_TITLE if _title().match(clause, end) else NOT_BESIDE
+    if end == len(clause) or clause[end] in _VERBS_AFTER:
+        return _BEFORE_VERB
+    return _BEFORE_TITLE if _title().match(clause, end) else _NOT_BESIDE
 
 
 # ---- shares ----------------------------------------------------------------------
@@ -253,11 +253,11 @@ class _Shares(NamedTuple):
 def _shares() -> _Shares:
     listed = surnames()
     family = {name: 2000 // (rank + 10) for rank, name in enumerate(listed.sure)}
-    family |= dict.fromkeys((*listed.doubtful, *listed.double), DOUBTFUL)
+    family |= dict.fromkeys((*listed.doubtful, *listed.double), _DOUBTFUL)
     counted = Counter("".join(_given_names({*listed.sure}, {*listed.double})))
     given = Counter(
         {
-            character: min(count, MOST)
+            character: min(count, _MOST)
             for character, count in counted.items()
             if character not in NO_NAME + NO_GIVEN_NAME
         }
@@ -271,7 +271,7 @@ def _given_names(single: Collection[str], double: Collection[str]) -> Iterator[s
     """Yield the given names of the dictionary's persons."""
     for name in persons():
         length = 2 if name[:2] in double else 1
-        if name[:length] in {*single, *double} and len(name) - length in LENGTHS:
+        if name[:length] in {*single, *double} and len(name) - length in _LENGTHS:
             yield name[length:]
 
 

@@ -31,17 +31,23 @@ from psyche_kedro.pipelines.cleaning.deidentification.name_model import (
 from psyche_kedro.pipelines.cleaning.deidentification.spans import Span
 
 _H = "[\u4e00-\u9fff]"
-FULL_NAME_CHARS = 3
-ENGLISH = re.compile(r"(?<![A-Za-z.·])[A-Z][a-z]{1,11}(?![A-Za-z.·])")
-DOT = "[·•‧・]"
-DOTTED = re.compile(
-    rf"(?:{KIN}|{MORE_KIN}|我叫|名叫|叫做|名字叫|我是)(?P<v>{_H}{{1,8}}(?:{DOT}{_H}{{1,12}})+)"
+_FULL_NAME_CHARS = 3
+_ENGLISH = re.compile(r"(?<![A-Za-z.·])[A-Z][a-z]{1,11}(?![A-Za-z.·])")
+_DOT = "[·•‧・]"
+_DOTTED = re.compile(
+    rf"(?:{KIN}|{MORE_KIN}|我叫|名叫|叫做|名字叫|我是)(?P<v>{_H}{{1,8}}(?:{_DOT}{_H}{{1,12}})+)"
 )
-LONGEST_PART = 6
-AFTER_PART = "的是在和跟被对把叫给也又就了说有来去让"
+_LONGEST_PART = 6
+_AFTER_PART = "的是在和跟被对把叫给也又就了说有来去让"
 """Said after a name with a dot; 不 and 都 are parts of such names."""
-NO_NAME_AT_ALL = "了想要说会能没吗呢吧怎么"
-BOOK = re.compile("(?:老师|先生|女士|教授|博士)?(?:写|著)?的?《")
+_NO_NAME_AT_ALL = "了想要说会能没吗呢吧怎么"
+_BOOK = re.compile("(?:老师|先生|女士|教授|博士)?(?:写|著)?的?《")
+
+_END = r"(?=[，。,.!！?？、；;：:\s（(）)…\[”\"]|$)"
+_NEXT = (
+    "[^\u4e00-\u9fff]"
+    "|[上今昨前说是在也和跟有总就都不很把被对要会又每为天最得住去从给已经]"
+)
 
 
 class _Surnames(NamedTuple):
@@ -60,56 +66,53 @@ def _surnames() -> _Surnames:
 
 
 @cache
-def _patterns() -> tuple[re.Pattern[str], ...]:
+def name_rules() -> dict[str, re.Pattern[str]]:
+    """Return what gives a name away, its group ``v``, by an example of it."""
     sure, surname = _surnames()
     characters = "".join(word_list("given_names.txt"))
     given = f"(?:(?![{NO_NAME}]){_H})"
-    end = r"(?=[，。,.!！?？、；;：:\s（(）)…\[”\"]|$)"
-    clause = (
-        "[^\u4e00-\u9fff]"
-        "|[上今昨前说是在也和跟有总就都不很把被对要会又每为天最得住去从给已经]"
-    )
-    patterns = (
-        # 我叫李婷，
-        rf"(?:我叫|名叫|叫做|名字是|名字叫|本名|真名|我是|全名|署名)"
-        rf"(?P<v>{surname}{given}{{1,2}})(?<!人){end}",
-        # 我前夫叫欧阳建国, 他叫周启明
-        rf"(?:{KIN}|[他她我人]|名字)叫(?P<v>{sure}{given}{{1,2}})",
-        # 我叫阿依古丽，
-        rf"(?:我叫|名叫|名字叫|[叫喊]我)(?P<v>(?![{NO_NAME}])[\u4e00-\u9fff·]{{2,6}}|[A-Z][a-z]{{1,12}}){end}",
-        # 王老师, 邻居陈素芬阿姨
-        rf"(?:(?<!{_H})|(?<=[找跟和问被叫是喊给对让向请由与等的位谢])|领导|医生|老师|上司|邻居|班主任|今天|昨天"
+    rules = {
+        "大家好，我叫<李婷>，二十岁": rf"(?:我叫|名叫|叫做|名字是|名字叫|本名|真名|我是"
+        rf"|全名|署名)"
+        rf"(?P<v>{surname}{given}{{1,2}})(?<!人){_END}",
+        "我前夫叫<欧阳建国>": rf"(?:{KIN}|[他她我人]|名字)叫"
+        rf"(?P<v>{sure}{given}{{1,2}})",
+        "大家都叫我<阿依古丽>，": rf"(?:我叫|名叫|名字叫|[叫喊]我)(?P<v>"
+        rf"(?![{NO_NAME}])[\u4e00-\u9fff·]{{2,6}}|[A-Z][a-z]{{1,12}}){_END}",
+        "邻居<陈素芬>阿姨来过": rf"(?:(?<!{_H})|"
+        rf"(?<=[找跟和问被叫是喊给对让向请由与等的位谢])|领导|医生|老师|上司|邻居|班主任|今天|昨天"
         rf"|刚才|今早|后来|我们|他们|那个)(?!谢谢|祝|(?<=谢)谢|[{NO_TITLED}])(?P<v>{sure}{given}{{0,2}}?)(?:{TITLES})(?![生们资])",
-        # 班主任方老师: a doubtful family name, but a full title
-        rf"(?:(?<!{_H})|班主任|领导|[找跟和问被给对向请由的])(?!谢谢|祝|[{NO_TITLED}])(?P<v>{surname})"
+        # A doubtful family name, but a full title.
+        "找班主任<方>老师谈": rf"(?:(?<!{_H})|班主任|领导|[找跟和问被给对向请由的])"
+        rf"(?!谢谢|祝|[{NO_TITLED}])(?P<v>{surname})"
         rf"(?:{FULL_TITLES})(?![生们资])",
-        # 我妈赵秀兰有, 男友陈浩然, 老板丁国栋拖
-        rf"(?:{KIN})(?P<v>{sure}[{characters}]{{2}})",
-        # 老李头
-        rf"(?<!{_H}{_H}长)(?P<v>老{sure})(?=头(?![发疼痛脑晕])|爷子|太太)",
-        # 思琪你好
-        rf"(?<!{_H})(?P<v>[小阿{characters}][{characters}])(?=[，,]?\s?[你您]好)",
-        # 我女儿朵朵
-        rf"(?:{KIN}|{MORE_KIN})(?P<v>(?P<c>[{characters}])(?P=c))",
-        # “雯雯，快起床”
-        rf"[“‘](?P<v>(?P<c>[{characters}])(?P=c)|[小阿][{characters}])(?=[，,！!])",
-        # 同事Tony, 阿May
-        rf"(?:{KIN}|{MORE_KIN}|我叫|名叫|叫我)(?P<v>[A-Z][a-z]{{2,11}})(?![A-Za-z])",
-        r"(?P<v>阿[A-Z][a-z]{1,8})(?![A-Za-z])",
-        rf"(?:{KIN})(?P<v>{sure}{given}{{1,2}}?)(?={clause})",
-        rf"(?<![百同老尊贵复])姓(?P<v>{surname})(?:(?![名氏])(?<=[师生他她我人都]姓.)|{end})",
-        rf"(?<!{_H})(?P<v>{sure}{given}{{1,2}})(?=（化名）|\(化名\)|同学|这个人|说[他她])",
-        # 小雅说, 我女儿小朵
-        rf"(?:(?<!{_H})|闺蜜|室友|女儿|儿子|同事|朋友|男友|女友|前任|对象|妹妹|弟弟|同桌)"
+        "我妈<赵秀兰>病了": rf"(?:{KIN})(?P<v>{sure}[{characters}]{{2}})",
+        "隔壁<老李>头又来了": rf"(?<!{_H}{_H}长)(?P<v>老{sure})(?=头(?![发疼痛脑晕])"
+        rf"|爷子|太太)",
+        "<思琪>你好": rf"(?<!{_H})(?P<v>[小阿{characters}][{characters}])"
+        rf"(?=[，,]?\s?[你您]好)",
+        "我女儿<朵朵>": rf"(?:{KIN}|{MORE_KIN})(?P<v>(?P<c>[{characters}])(?P=c))",
+        "“<雯雯>，快起床”": rf"[“‘](?P<v>(?P<c>[{characters}])(?P=c)"
+        rf"|[小阿][{characters}])(?=[，,！!])",
+        "同事<Tony>走了": rf"(?:{KIN}|{MORE_KIN}|我叫|名叫|叫我)"
+        rf"(?P<v>[A-Z][a-z]{{2,11}})(?![A-Za-z])",
+        "<阿May>说": r"(?P<v>阿[A-Z][a-z]{1,8})(?![A-Za-z])",
+        "男友<陈浩然>又迟到": rf"(?:{KIN})(?P<v>{sure}{given}{{1,2}}?)(?={_NEXT})",
+        "老师姓<李>，": rf"(?<![百同老尊贵复])姓(?P<v>{surname})(?:(?![名氏])"
+        rf"(?<=[师生他她我人都]姓.)|{_END})",
+        "<王建国>同学": rf"(?<!{_H})(?P<v>{sure}{given}{{1,2}})(?=（化名）|\(化名\)"
+        rf"|同学|这个人|说[他她])",
+        "<小雅>说没事": rf"(?:(?<!{_H})|闺蜜|室友|女儿|儿子|同事|朋友|男友|女友|前任"
+        rf"|对象|妹妹|弟弟|同桌)"
         rf"(?P<v>[小阿](?![{NO_NAME}时心学孩伙姐妹哥弟区型组事姨爸妈三年月镇声])"
         rf"{_H})(?=[说是在也和跟他她总，对把又没])",
-    )
-    return tuple(re.compile(pattern) for pattern in patterns)
+    }
+    return {example: re.compile(pattern) for example, pattern in rules.items()}
 
 
 def find_names_by_rule(text: str) -> Iterator[Span]:
     """Yield names that their context gives away: 我叫李婷, 王老师, 男友陈浩然."""
-    for pattern in _patterns():
+    for pattern in name_rules().values():
         for match in pattern.finditer(text):
             name = match["v"]
             # 乐乐 and 小雪 are words, and where these rules find them they are names.
@@ -120,7 +123,7 @@ def find_names_by_rule(text: str) -> Iterator[Span]:
 
 def find_english_names(text: str) -> Iterator[Span]:
     """Yield English given names: Emma, Tony."""
-    for match in ENGLISH.finditer(text):
+    for match in _ENGLISH.finditer(text):
         if match[0] in word_list("english_names.txt"):
             yield Span(*match.span(), "name")
 
@@ -137,10 +140,10 @@ def find_dotted_names(text: str) -> Iterator[Span]:
     Elsewhere such a name is nearly always an author's. Its end is told by the
     dictionary's words after it.
     """
-    for match in DOTTED.finditer(text):
-        last = re.split(DOT, match["v"])[-1]
+    for match in _DOTTED.finditer(text):
+        last = re.split(_DOT, match["v"])[-1]
         end = match.end() - len(last) + _name_length(last)
-        parts = re.split(DOT, text[match.start("v") : end])
+        parts = re.split(_DOT, text[match.start("v") : end])
         if not any(map(_is_listed, parts)):
             yield from _unlisted(Span(match.start("v"), end, "name"), text)
 
@@ -148,30 +151,30 @@ def find_dotted_names(text: str) -> Iterator[Span]:
 def _name_length(text: str) -> int:
     """Return how many characters of a clause belong to the name that it begins with."""
     ends = (n for n in range(2, len(text)) if _begins_with_any_word(text[n:]))
-    return min(next(ends, len(text)), LONGEST_PART)
+    return min(next(ends, len(text)), _LONGEST_PART)
 
 
 def _begins_with_any_word(text: str) -> bool:
     pairs = (text[:n] for n in (2, 3) if len(text) >= n)
-    return text[0] in AFTER_PART or any(map(is_common, pairs))
+    return text[0] in _AFTER_PART or any(map(is_common, pairs))
 
 
 def _unlisted(span: Span, text: str) -> Iterator[Span]:
     """Yield a name that is in no list and bears no book: 余华的《活着》."""
-    if not _is_listed(text[span.start : span.end]) and not BOOK.match(text, span.end):
+    if not _is_listed(text[span.start : span.end]) and not _BOOK.match(text, span.end):
         yield span
 
 
 def _begins_with_word(name: str) -> bool:
     """Return whether a supposed name is a word, or one and a character: 温柔御姐."""
-    return is_common(name) or (len(name) == FULL_NAME_CHARS and is_common(name[:2]))
+    return is_common(name) or (len(name) == _FULL_NAME_CHARS and is_common(name[:2]))
 
 
 def _is_phrase(name: str) -> bool:
     """Return whether what follows 叫我 is no name: 放松一点, 别想太多, 多运动."""
-    if _full_name().match(name) or re.search(DOT, name):
+    if _full_name().match(name) or re.search(_DOT, name):
         return False
-    return not set(name).isdisjoint(NO_NAME_AT_ALL) or any(
+    return not set(name).isdisjoint(_NO_NAME_AT_ALL) or any(
         is_common(name[n : n + 2]) for n in range(len(name) - 1)
     )
 
@@ -182,7 +185,7 @@ def find_known_names(text: str, names: Collection[str]) -> Iterator[Span]:
     罗一帆 of one message is 一帆 in the next, 欧阳思远 is 思远; a given name that is a
     word, too, is left.
     """
-    given = {name[1:] for name in names if len(name) == FULL_NAME_CHARS}
+    given = {name[1:] for name in names if len(name) == _FULL_NAME_CHARS}
     given |= {name[2:] for name in names if name[:2] in surnames().double}
     for name in {*names, *filter(_is_no_word, given)}:
         if len(name) > 1:

@@ -24,26 +24,26 @@ from psyche_kedro.pipelines.cleaning.pages.page_lines import (
 )
 from psyche_kedro.pipelines.cleaning.parameters import PageParameters
 
-PRINTED_ENGINES = frozenset({"text_layer", "rapidocr", "tesseract"})
+_PRINTED_ENGINES = frozenset({"text_layer", "rapidocr", "tesseract"})
 """Engines whose lines are the printed page's; the others give paragraphs."""
-EDGE_LINES = 2
-MAX_HEAD_CHARS = 40
-PAGE_NUMBER = re.compile(
+_EDGE_LINES = 2
+_MAX_HEAD_CHARS = 40
+_PAGE_NUMBER = re.compile(
     r"^[\s·•—–\-~～|]*(?:第\s*)?(?:\d{1,4}|[ivxlcIVXLC]{1,6})\s*(?:页)?"
     r"(?:\s*[/／]\s*\d{1,4}|\s*共\s*\d{1,4}\s*页)?[\s·•—–\-~～|]*$"
 )
-MARGIN_NUMBER = re.compile(r"^\d{1,4}\s*[(（][\dIVXⅠ-Ⅻ]{1,4}[)）]$")
-BESIDE_MARGIN_NUMBER = re.compile(
+_MARGIN_NUMBER = re.compile(r"^\d{1,4}\s*[(（][\dIVXⅠ-Ⅻ]{1,4}[)）]$")
+_BESIDE_MARGIN_NUMBER = re.compile(
     r"(?<=[\u4e00-\u9fff，。；])\s*\d{1,4}\s*[(（][\dIVXⅠ-Ⅻ]{1,4}[)）]$"
     r"|^\d{1,4}\s*[(（][IVXⅠ-Ⅻ]{1,4}[)）](?=\S)"
 )
-FIGURE = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)")
-CONTENTS_LINE = re.compile(r"(?:[.．…·•]\s*){3,}[(（]?\d{1,4}[)）]?\s*$")
-COPYRIGHT_MARKS = re.compile(
+_FIGURE = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)")
+_CONTENTS_LINE = re.compile(r"(?:[.．…·•]\s*){3,}[(（]?\d{1,4}[)）]?\s*$")
+_COPYRIGHT_MARKS = re.compile(
     r"ISBN|图书在版编目|版权所有|定价[:：]|责任编辑|开本[:：]|印张|CIP\s*数据|侵权必究"
 )
-MIN_COPYRIGHT_MARKS = 2
-MAX_IMPRINT_CHARS = 800
+_MIN_COPYRIGHT_MARKS = 2
+_MAX_IMPRINT_CHARS = 800
 NUMBERING = re.compile(r"^(?:第?[一二三四五六七八九十\d]+[章节、.．]?\s*)?(?:本章)?\s*")
 
 
@@ -72,19 +72,19 @@ class BookPage:
     @property
     def is_printed(self) -> bool:
         """Whether its lines are those of a printed page."""
-        return self.engine in PRINTED_ENGINES
+        return self.engine in _PRINTED_ENGINES
 
 
-def clean_book(pages: Sequence[BookPage], parameters: PageParameters) -> list[BookPage]:
+def clean_book(pages: Sequence[BookPage], params: PageParameters) -> list[BookPage]:
     """Return the pages of one book with their blocks and their ledger filled.
 
     Args:
         pages: In page order; this call owns them.
-        parameters: Thresholds and the headings of front and back matter.
+        params: Thresholds and the headings of front and back matter.
     """
-    _remove_running_heads([p for p in pages if len(pages) > 1], parameters)
-    has_margin = any(MARGIN_NUMBER.match(x.strip()) for p in pages for x in p.lines)
-    titles = {_bare(title) for names in parameters.matter.values() for title in names}
+    _remove_running_heads([p for p in pages if len(pages) > 1], params)
+    has_margin = any(_MARGIN_NUMBER.match(x.strip()) for p in pages for x in p.lines)
+    titles = {_bare(title) for names in params.matter.values() for title in names}
     for page in pages:
         _remove_figures(page)
         _remove_contents_lines(page)
@@ -94,7 +94,7 @@ def clean_book(pages: Sequence[BookPage], parameters: PageParameters) -> list[Bo
         if has_margin and page.is_printed:
             _remove_margin_numbers(page)
         page.blocks = _blocks(page)
-    _remove_matter(pages, parameters.matter)
+    _remove_matter(pages, params.matter)
     _join_across_pages(pages)
     return list(pages)
 
@@ -109,23 +109,21 @@ def _blocks(page: BookPage) -> list[str]:
 # ---- heads, numbers, figures -----------------------------------------------------
 
 
-def _remove_running_heads(
-    pages: Sequence[BookPage], parameters: PageParameters
-) -> None:
+def _remove_running_heads(pages: Sequence[BookPage], params: PageParameters) -> None:
     keys = [{_key(line) for line in _edge_lines(page)} - {""} for page in pages]
     for page in pages:
         edges = _edge_lines(page)
         for line in edges:
-            if PAGE_NUMBER.match(line):
+            if _PAGE_NUMBER.match(line):
                 _take_line(page, line, "page_number")
-            elif _is_running_head(line, keys, parameters):
+            elif _is_running_head(line, keys, params):
                 _take_line(page, line, "running_head")
 
 
 def _edge_lines(page: BookPage) -> list[str]:
     filled = [line for line in page.lines if line.strip()]
-    edges = filled[:EDGE_LINES] + filled[max(EDGE_LINES, len(filled) - EDGE_LINES) :]
-    return [line for line in edges if len(line.strip()) <= MAX_HEAD_CHARS]
+    edges = filled[:_EDGE_LINES] + filled[max(_EDGE_LINES, len(filled) - _EDGE_LINES) :]
+    return [line for line in edges if len(line.strip()) <= _MAX_HEAD_CHARS]
 
 
 def _key(line: str) -> str:
@@ -134,15 +132,15 @@ def _key(line: str) -> str:
 
 
 def _is_running_head(
-    line: str, keys: Sequence[set[str]], parameters: PageParameters
+    line: str, keys: Sequence[set[str]], params: PageParameters
 ) -> bool:
     key = _key(line)
     alike = sum(
-        any(fuzz.ratio(key, other) >= parameters.similarity for other in others)
+        any(fuzz.ratio(key, other) >= params.similarity for other in others)
         for others in keys
     )
     is_sentence = line.rstrip().endswith(("。", "！", "？"))
-    return bool(key) and not is_sentence and alike >= parameters.min_repeats
+    return bool(key) and not is_sentence and alike >= params.min_repeats
 
 
 def _take_line(page: BookPage, line: str, reason: str) -> None:
@@ -152,13 +150,13 @@ def _take_line(page: BookPage, line: str, reason: str) -> None:
 
 def _remove_figures(page: BookPage) -> None:
     for index, line in enumerate(page.lines):
-        for placeholder in FIGURE.findall(line):
+        for placeholder in _FIGURE.findall(line):
             page.remove("figure", placeholder)
-        page.lines[index] = FIGURE.sub("", line)
+        page.lines[index] = _FIGURE.sub("", line)
 
 
 def _remove_contents_lines(page: BookPage) -> None:
-    for line in [line for line in page.lines if CONTENTS_LINE.search(line)]:
+    for line in [line for line in page.lines if _CONTENTS_LINE.search(line)]:
         _take_line(page, line, "contents")
 
 
@@ -166,9 +164,9 @@ def _remove_margin_numbers(page: BookPage) -> None:
     """Take off ``14(1)``: pages of an earlier edition, alone or beside a line."""
     lines = []
     for line in page.lines:
-        if MARGIN_NUMBER.match(line.strip()):
+        if _MARGIN_NUMBER.match(line.strip()):
             page.remove("margin_number", line.strip())
-        elif match := BESIDE_MARGIN_NUMBER.search(line):
+        elif match := _BESIDE_MARGIN_NUMBER.search(line):
             page.remove("margin_number", match[0].strip())
             lines.append(line[: match.start()] + line[match.end() :])
         else:
@@ -212,8 +210,8 @@ def _remove_matter(
 
 def _is_imprint(text: str) -> bool:
     """Return whether a page or block is the imprint: short, with its usual words."""
-    marks = len(COPYRIGHT_MARKS.findall(text))
-    return len(text) <= MAX_IMPRINT_CHARS and marks >= MIN_COPYRIGHT_MARKS
+    marks = len(_COPYRIGHT_MARKS.findall(text))
+    return len(text) <= _MAX_IMPRINT_CHARS and marks >= _MIN_COPYRIGHT_MARKS
 
 
 class _Matter:

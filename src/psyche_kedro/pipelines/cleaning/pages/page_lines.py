@@ -7,38 +7,51 @@ from collections.abc import Sequence
 _NUMERAL = "[一二三四五六七八九十百零〇\\d]"
 FINAL = "。！？…!?.”’」』）)】"
 """What the last line of a paragraph ends with."""
-TERMINAL = "。！？；：…!?;:.”’」』）)】》>|"
-SENTENCE_END = re.compile(r"[。！？!?…]+[”’」』）)】]*")
-HEADINGS = (
-    (
+_TERMINAL = "。！？；：…!?;:.”’」』）)】》>|"
+_SENTENCE_END = re.compile(r"[。！？!?…]+[”’」』）)】]*")
+HEADINGS = {
+    "第三章 记忆": (
         1,
         re.compile(rf"^第\s*{_NUMERAL}+\s*[章编篇讲](?:\s|　|$|[^，。；的].{{0,30}}$)"),
     ),
-    (2, re.compile(rf"^第\s*{_NUMERAL}+\s*节(?:\s|　|$|[^，。；的].{{0,30}}$)")),
-    (3, re.compile(r"^[一二三四五六七八九十]+\s*、\s*[^，。；]{2,25}$")),
-    (2, re.compile(r"^\d{1,2}[.．]\d{1,2}[\s　]+[^，。；\d][^，。；]{1,24}$")),
-    (3, re.compile(r"^\d{1,2}(?:[.．]\d{1,2}){2}[\s　]+[^，。；\d][^，。；]{1,24}$")),
-)
-MARKDOWN_HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$")
-LIST_ITEM = re.compile(
+    "第 2 节 短时记忆": (
+        2,
+        re.compile(rf"^第\s*{_NUMERAL}+\s*节(?:\s|　|$|[^，。；的].{{0,30}}$)"),
+    ),
+    "三、记忆的种类": (
+        3,
+        re.compile(r"^[一二三四五六七八九十]+\s*、\s*[^，。；]{2,25}$"),
+    ),
+    "3.2 短时记忆": (
+        2,
+        re.compile(r"^\d{1,2}[.．]\d{1,2}[\s　]+[^，。；\d][^，。；]{1,24}$"),
+    ),
+    "3.2.1 组块的作用": (
+        3,
+        re.compile(r"^\d{1,2}(?:[.．]\d{1,2}){2}[\s　]+[^，。；\d][^，。；]{1,24}$"),
+    ),
+}
+"""Level and wording by an example."""
+_MARKDOWN_HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$")
+_LIST_ITEM = re.compile(
     r"^\s*(?:[-*•●▪]\s|\d{1,3}\s*[.．、)）]|[（(][一二三四五六七八九十\d]{1,3}[)）]"
     r"|[一二三四五六七八九十]{1,3}、|[A-H]\s*[.．、]|[①-⑳])"
 )
-NOTE = re.compile(r"^[(（\[]\s*\d{1,3}\s*[)）\]]|^[①-⑳※*]")
-BLOCK_START = re.compile(r"^\s*(?:[#|>]|<table|```|!\[)")
-SHORT_LINE = 0.9
+_NOTE = re.compile(r"^[(（\[]\s*\d{1,3}\s*[)）\]]|^[①-⑳※*]")
+_BLOCK_START = re.compile(r"^\s*(?:[#|>]|<table|```|!\[)")
+_SHORT_LINE = 0.9
 """Of the page's usual width: a line that ends a sentence before it ends a paragraph."""
-MAX_HEADING_CHARS = 40
+_MAX_HEADING_CHARS = 40
 
 
 def heading(line: str) -> tuple[int, str] | None:
     """Return ``(level, title)`` of a heading, marked by ``#`` or by its wording."""
-    if match := MARKDOWN_HEADING.match(line):
+    if match := _MARKDOWN_HEADING.match(line):
         return len(match[1]), match[2]
     plain = line.strip()
-    if len(plain) > MAX_HEADING_CHARS or plain.endswith(tuple("。；，,;？?")):
+    if len(plain) > _MAX_HEADING_CHARS or plain.endswith(tuple("。；，,;？?")):
         return None
-    return next(((n, plain) for n, p in HEADINGS if p.match(plain)), None)
+    return next(((n, plain) for n, p in HEADINGS.values() if p.match(plain)), None)
 
 
 def mark_heading(line: str) -> str:
@@ -73,11 +86,11 @@ def paragraphs(lines: Sequence[str]) -> list[str]:
 
 
 def _stands_alone(line: str) -> bool:
-    return bool(LIST_ITEM.match(line) or BLOCK_START.match(line) or heading(line))
+    return bool(_LIST_ITEM.match(line) or _BLOCK_START.match(line) or heading(line))
 
 
 def _ends_paragraph(line: str, usual: float) -> bool:
-    return line[-1] in FINAL and width(line) < SHORT_LINE * usual
+    return line[-1] in FINAL and width(line) < _SHORT_LINE * usual
 
 
 def usual_width(lines: Sequence[str]) -> float:
@@ -111,9 +124,9 @@ def continues(before: str, after: str) -> bool:
     return bool(
         before
         and after
-        and before[-1] not in TERMINAL
+        and before[-1] not in _TERMINAL
         and heading(before) is None
-        and not BLOCK_START.match(before)
+        and not _BLOCK_START.match(before)
         and not _stands_alone(after)
     )
 
@@ -124,13 +137,13 @@ def last_of_body(blocks: Sequence[str]) -> int:
     A sentence that the page break cuts stands above them; a list at the page's end is
     told from notes by the sentence before it, which is whole.
     """
-    notes = [n for n, block in enumerate(blocks) if n and NOTE.match(block)]
-    above = [n - 1 for n in notes if blocks[n - 1][-1] not in TERMINAL]
+    notes = [n for n, block in enumerate(blocks) if n and _NOTE.match(block)]
+    above = [n - 1 for n in notes if blocks[n - 1][-1] not in _TERMINAL]
     return above[0] if above else len(blocks) - 1
 
 
 def first_sentence(paragraph: str) -> tuple[str, str]:
     """Return a paragraph up to its first sentence end, and the rest."""
-    match = SENTENCE_END.search(paragraph)
+    match = _SENTENCE_END.search(paragraph)
     end = match.end() if match else len(paragraph)
     return paragraph[:end], paragraph[end:].lstrip()

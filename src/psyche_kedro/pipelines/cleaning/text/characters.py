@@ -10,19 +10,19 @@ the BMP.
 import re
 import unicodedata
 
-KANGXI = range(0x2F00, 0x2FD6)
-SUPPLEMENT = {
+_KANGXI = range(0x2F00, 0x2FD6)
+_SUPPLEMENT = {
     0x2E80: "々厂乛乚乙亻冂几刀刂卜㔾小小兀尣尢尣巳幺彑彐忄㣺扌攵",
     0x2E9B: "旡日月歺母民氵氺灬爫爫丬牛犭王疋罒示礻竹糹纟罓罒罒罒网羊羊羊耂肀聿月臼",
     0x2EBE: "艹艹艹虎衤覀西见角角讠贝足车辶辶辶邑钅長镸长门阜阝雨青韦页风飞食食飠饣首",
     0x2EE2: "马骨鬼鱼鸟卤麦黄黾斉齐歯齿竜龙龜亀龟",
 }
-RADICALS = {point: unicodedata.normalize("NFKC", chr(point)) for point in KANGXI} | {
+RADICALS = {point: unicodedata.normalize("NFKC", chr(point)) for point in _KANGXI} | {
     start + index: ideograph
-    for start, ideographs in SUPPLEMENT.items()
+    for start, ideographs in _SUPPLEMENT.items()
     for index, ideograph in enumerate(ideographs)
 }
-RADICAL = re.compile("[\u2e80-\u2fdf]")
+_RADICAL = re.compile("[\u2e80-\u2fdf]")
 
 _WIDE_RANGES = (("０", "９"), ("Ａ", "Ｚ"), ("ａ", "ｚ"))
 _WIDE = {
@@ -53,16 +53,16 @@ _INVISIBLE = dict.fromkeys(
         *range(0x7F, 0xA0),
     ]
 )
-FOLDED = str.maketrans(_WIDE | _ODD | _HALF) | _INVISIBLE
-FOLDABLE = re.compile(f"[{re.escape(''.join(map(chr, FOLDED)))}]")
+_FOLDED = str.maketrans(_WIDE | _ODD | _HALF) | _INVISIBLE
+_FOLDABLE = re.compile(f"[{re.escape(''.join(map(chr, _FOLDED)))}]")
 
 
 def replace_radicals(text: str) -> str:
     """Return ``text`` with radicals as the ideographs they stand for."""
-    return text.translate(RADICALS) if RADICAL.search(text) else text
+    return text.translate(RADICALS) if _RADICAL.search(text) else text
 
 
 def fold(text: str) -> str:
     """Return ``text`` in NFC, letters and digits narrow, nothing invisible."""
     text = unicodedata.normalize("NFC", text)
-    return text.translate(FOLDED) if FOLDABLE.search(text) else text
+    return text.translate(_FOLDED) if _FOLDABLE.search(text) else text

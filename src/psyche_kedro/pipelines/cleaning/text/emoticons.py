@@ -13,17 +13,17 @@ from psyche_kedro.pipelines.cleaning.text.punctuation import HAN
 from psyche_kedro.text.urls import DOMAIN, REST, SCHEME
 from psyche_kedro.text.words import word_list
 
-LINK = re.compile(
+_LINK = re.compile(
     rf"{SCHEME}{REST}|(?<![@A-Za-z0-9.])www\.{REST}"
     rf"|(?<![@#A-Za-z0-9.-])(?<![Tt][)\]）】]){DOMAIN}"
 )
-EMOJIS = (
+_EMOJIS = (
     "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\u3030\u303d\u3297"
     "\u3299\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f"
 )
-EMOJI = re.compile(f"[0-9#*]\ufe0f?\u20e3|[{EMOJIS}]+")
+_EMOJI = re.compile(f"[0-9#*]\ufe0f?\u20e3|[{_EMOJIS}]+")
 _NAMES = "|".join(sorted(word_list(__package__, "stickers.txt")))
-STICKER = re.compile(rf"\[(?:{_NAMES})\]|/::?[~)BD<$XZ'(@PO]|/:[a-z]{{2,12}}")
+_STICKER = re.compile(rf"\[(?:{_NAMES})\]|/::?[~)BD<$XZ'(@PO]|/:[a-z]{{2,12}}")
 _EDGE = "[^\\s\u4e00-\u9fffA-Za-z0-9，。！？、；：“”‘’（）()《》<>=+\\-.,%\\[\\]【】]"
 BRACKETED = re.compile(
     rf"(?:(?<![A-Za-z0-9])[oO])?{_EDGE}{{0,5}}[(（]([^()（）\n]{{1,16}})[)）](?:{_EDGE}{{0,6}}[oOaz]?(?![A-Za-z0-9]))?"
@@ -33,10 +33,10 @@ BARE = re.compile(
     r"|=[_]=|-[_]-(?:\|\||b)?|[눈ಠ◉][_﹏][눈ಠ◉]|[oO][_.][oO]\??|0v0|o[rt]z|O[rR]Z|OTZ|囧rz"
     r"|[xX]D|2333+|h{4,}|hiahia)(?![A-Za-z0-9=+*/^_])"
 )
-WESTERN = re.compile(
+_WESTERN = re.compile(
     rf"(?<![案选题项为A-Za-z0-9.])[:;=][-'o^]?[)(DPp|*](?=\s|$|[{HAN}，。！？])"
 )
-FACE = re.compile(
+_FACE = re.compile(
     r"[*~@]{0,2}\s?[\^><@TtQqUuoOxX\-=;~。]\s?[_.oOwWvV▽ω﹏\-]{1,3}"
     r"\s?[\^<>@TtQqUuoOxX\-=;~。][*~@|]{0,2}"
 )
@@ -45,25 +45,27 @@ PLAIN = frozenset(
     "αβγδεζηθικλμνξπρστυφχψωΑΒΓΔΘΛΞΠΣΦΨΩ“”‘’《》【】[]「」～"
 )
 WORDS = re.compile(rf"[{HAN}]{{2}}|[A-Za-z]{{3}}|[0-9]")
-FACE_CATEGORIES = frozenset(
+_FACE_CATEGORIES = frozenset(
     {"So", "Sk", "Lm", "Mn", "Lo", "Sm", "Po", "Pc", "Ll", "Lu"}
 )
-FACE_MARKS = "TQq＾^>=_눈ಠ◉oO囧xXh"
-MARKS = re.compile(f"[(（\\[/:;02{FACE_MARKS}{EMOJIS}](?:(?<![02])|(?<=2)333|(?<=0)v0)")
+_FACE_MARKS = "TQq＾^>=_눈ಠ◉oO囧xXh"
+MARKS = re.compile(
+    f"[(（\\[/:;02{_FACE_MARKS}{_EMOJIS}](?:(?<![02])|(?<=2)333|(?<=0)v0)"
+)
 """What every match holds; begun with a class of characters, to which ``re`` skips."""
 
 
 def strip_emoticons(text: str) -> str:
     """Return a post without links, emojis, kaomoji and stickers."""
     if "." in text or "://" in text:
-        text = LINK.sub("", text)
+        text = _LINK.sub("", text)
     marks = frozenset(MARKS.findall(text))
     if not marks:
         return text
     for held, pattern, replacement in STEPS:
         if marks & held:
             text = pattern.sub(replacement, text)
-    return EMOJI.sub("", text)
+    return _EMOJI.sub("", text)
 
 
 def is_face(inside: str) -> bool:
@@ -76,9 +78,9 @@ def is_face(inside: str) -> bool:
     if not inside or WORDS.search(inside):
         return False
     odd = [c for c in inside if not (c.isascii() or c in PLAIN or "一" <= c <= "鿿")]
-    if any(unicodedata.category(c) in FACE_CATEGORIES for c in odd):
+    if any(unicodedata.category(c) in _FACE_CATEGORIES for c in odd):
         return True
-    return FACE.fullmatch(inside) is not None
+    return _FACE.fullmatch(inside) is not None
 
 
 def _without_face(match: re.Match[str]) -> str:
@@ -86,9 +88,9 @@ def _without_face(match: re.Match[str]) -> str:
 
 
 STEPS = (
-    (frozenset("[/"), STICKER, ""),
+    (frozenset("[/"), _STICKER, ""),
     (frozenset("(（"), BRACKETED, _without_face),
-    (frozenset(FACE_MARKS) | {"2333", "0v0"}, BARE, ""),
-    (frozenset(":;="), WESTERN, ""),
+    (frozenset(_FACE_MARKS) | {"2333", "0v0"}, BARE, ""),
+    (frozenset(":;="), _WESTERN, ""),
 )
 """What a match of a pattern holds, the pattern, by what it is replaced."""

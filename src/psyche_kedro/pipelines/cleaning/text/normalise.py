@@ -22,26 +22,26 @@ from psyche_kedro.pipelines.cleaning.text.punctuation import (
     standardise,
 )
 
-MAX_ROUNDS = 200
+_MAX_ROUNDS = 200
 """Of rules; a run of marks beside Han, !!!!…, takes a round for each mark."""
 PLAIN = (
     "\n -#%-?A-[\\]^_a-~．，。！？；：、“”‘’（）《》〈〉【】「」『』…—～·℃"
     "′﹏￣‿ωД\ufe0f\u2190-\u22ff\u232b-\u23ff\u2460-\u27bf\U0001f300-\U0001faff"
 )
 """Characters beside Simplified Han that nothing but their context changes."""
-EDGES = Rule({" ": r"(?=\n|\Z)|(?<=\A )", "\n": r"(?=\n\n|\Z)|(?<=\A\n)"})
+_EDGES = Rule({" ": r"(?=\n|\Z)|(?<=\A )", "\n": r"(?=\n\n|\Z)|(?<=\A\n)"})
 """White space that ``trim`` takes away."""
-NAMED = Rule({"&": "(?=[#A-Za-z])"})
+_NAMED = Rule({"&": "(?=[#A-Za-z])"})
 """Where an entity may begin."""
-OPENED = Rule({":": "(?=//)", ".": "(?<=www.)", "!": r"(?=\[)", "<": "(?=[/A-Za-z])"})
+_OPENED = Rule({":": "(?=//)", ".": "(?<=www.)", "!": r"(?=\[)", "<": "(?=[/A-Za-z])"})
 """Where a protected span may begin; the other beginnings are not in ``PLAIN``."""
-ENTITY = re.compile(
+_ENTITY = re.compile(
     r"&(#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31})\s?[;；]"
     r"|&(amp|lt|gt|quot|nbsp)(?![A-Za-z0-9=])"
 )
 """``&gt;``; also ``&gt；``, whose mark someone made full width, and ``&gt`` without."""
-MOJIBAKE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0178\u2013-\u203a\u20ac]")
-MIN_TRADITIONAL = 2
+_MOJIBAKE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0178\u2013-\u203a\u20ac]")
+_MIN_TRADITIONAL = 2
 CJK = range(0x4E00, 0xA000)
 
 
@@ -72,7 +72,7 @@ def normalise(text: str) -> str:
 
 def normalise_by_rules(text: str) -> str:
     """Return ``text`` in its normal form by running the rules until none applies."""
-    for _ in range(MAX_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         before, text = text, _round(text)
         if text == before or _is_settled(text):
             break
@@ -86,7 +86,7 @@ def _is_settled(text: str) -> bool:
 
 @cache
 def _unsettled() -> re.Pattern[str]:
-    return marks_in_context([*RULES, EDGES, NAMED, OPENED])
+    return marks_in_context([*RULES, _EDGES, _NAMED, _OPENED])
 
 
 @cache
@@ -111,7 +111,7 @@ def _change(segment: str) -> str:
 
 def decode_entities(text: str) -> str:
     """Return ``text`` with HTML's names of characters as the characters."""
-    return ENTITY.sub(_character, text) if "&" in text else text
+    return _ENTITY.sub(_character, text) if "&" in text else text
 
 
 def _character(match: re.Match[str]) -> str:
@@ -123,7 +123,7 @@ def _character(match: re.Match[str]) -> str:
 
 def repair_mojibake(text: str) -> str:
     """Return ``text`` with UTF-8 that was read as Latin-1 put right."""
-    if not MOJIBAKE.search(text):
+    if not _MOJIBAKE.search(text):
         return text
     import ftfy  # noqa: PLC0415 - few texts need it
 
@@ -168,7 +168,7 @@ def _traditional(text: str) -> bool:
     """Return whether a text is Traditional: such characters outnumber Simplified."""
     scripts = _scripts()
     found = len(scripts.traditional.findall(text))
-    if found < MIN_TRADITIONAL:
+    if found < _MIN_TRADITIONAL:
         return False
     return found > len(scripts.simplified.findall(text))
 

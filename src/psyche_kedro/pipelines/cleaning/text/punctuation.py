@@ -19,10 +19,10 @@ from functools import cache, cached_property, lru_cache
 from psyche_kedro.text.urls import SCHEME
 
 HAN = "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0002fa1f"
-CLOSERS = "，。！？；：、）》】」』”’…—"
-OPENERS = "“‘（《【「『"
-WITHOUT_DOTS = CLOSERS.translate({ord("。"): "", ord("…"): ""})
-WITHOUT_DASH = CLOSERS.replace("—", "")
+_CLOSERS = "，。！？；：、）》】」』”’…—"
+_OPENERS = "“‘（《【「『"
+_WITHOUT_DOTS = _CLOSERS.translate({ord("。"): "", ord("…"): ""})
+_WITHOUT_DASH = _CLOSERS.replace("—", "")
 PROTECTED = re.compile(
     rf"(?:{SCHEME}|www\.)[!-~]*[A-Za-z0-9/=&#_~-]"
     r"|[A-Za-z0-9_.+-]+@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+"
@@ -33,11 +33,11 @@ PROTECTED = re.compile(
     r"|</?[A-Za-z][^<>\n]{0,200}>",
     re.DOTALL,
 )
-PROTECTED_MARKS = re.compile(r"://|www\.|@|\\[(\[]|\$|`|!\[|<[/A-Za-z]")
+_PROTECTED_MARKS = re.compile(r"://|www\.|@|\\[(\[]|\$|`|!\[|<[/A-Za-z]")
 
 Replacement = str | Callable[[re.Match[str]], str]
 _ASCII = {"，": ",", "。": ".", "；": ";", "：": ":", "？": "?", "！": "!"}
-_BESIDE = f"[{HAN}{CLOSERS}]"
+_BESIDE = f"[{HAN}{_CLOSERS}]"
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ RULES = (
     *(
         Rule(
             {mark: context},
-            rf"{_spaced(mark, f'[{HAN}{WITHOUT_DOTS}]')}[{mark}]{{{more},}}",
+            rf"{_spaced(mark, f'[{HAN}{_WITHOUT_DOTS}]')}[{mark}]{{{more},}}",
             "……",
         )
         for mark, more, context in (
@@ -115,7 +115,7 @@ RULES = (
     *(
         Rule(
             {mark: rf"(?:{context})(?=[ \t]*[{HAN}“])"},
-            rf"{_spaced(mark, f'[{HAN}{WITHOUT_DASH}]')}[{mark}]{{{more},}}"
+            rf"{_spaced(mark, f'[{HAN}{_WITHOUT_DASH}]')}[{mark}]{{{more},}}"
             rf"[ \t]*(?=[{HAN}“])",
             "——",
         )
@@ -132,14 +132,14 @@ RULES = (
         for narrow, wide in ((",", "，"), (";", "；"), ("?", "？"), ("!", "！"))
         for context, pattern in (
             (
-                rf"(?<=[{HAN}{CLOSERS} \t].)",
+                rf"(?<=[{HAN}{_CLOSERS} \t].)",
                 rf"{_spaced(narrow, _BESIDE)}[ \t]*",
             ),
             (rf"(?=[ \t]*[{HAN}])", rf"{_spaced(narrow)}[ \t]*(?=[{HAN}])"),
         )
     ),
     Rule(
-        {":": rf"(?<=[{HAN}{CLOSERS} \t].)"},
+        {":": rf"(?<=[{HAN}{_CLOSERS} \t].)"},
         rf"{_spaced(':', _BESIDE)}(?!//)[ \t]*",
         "：",
     ),
@@ -178,15 +178,15 @@ RULES = (
     Rule({"！": "(?=！)"}, r"！{2,}", "！"),
     Rule({"？": "(?=？)"}, r"？{2,}", "？"),
     # Spaces: none beside Chinese punctuation, none in spaced-out text.
-    _spaces(rf"(?=[{CLOSERS}])", rf"[ \t](?<![ \t].)[ \t]*(?=[{CLOSERS}])", ""),
+    _spaces(rf"(?=[{_CLOSERS}])", rf"[ \t](?<![ \t].)[ \t]*(?=[{_CLOSERS}])", ""),
     _spaces(
-        rf"(?<=[{CLOSERS}{OPENERS}].)(?=[ \t]*[^\s|])",
-        rf"[ \t](?<=[{CLOSERS}{OPENERS}].)[ \t]*(?=[^\s|])",
+        rf"(?<=[{_CLOSERS}{_OPENERS}].)(?=[ \t]*[^\s|])",
+        rf"[ \t](?<=[{_CLOSERS}{_OPENERS}].)[ \t]*(?=[^\s|])",
         "",
     ),
     _spaces(
-        rf"(?<=[{HAN} \t].)(?=[{OPENERS}])",
-        rf"[ \t](?<=[{HAN}].)[ \t]*(?=[{OPENERS}])",
+        rf"(?<=[{HAN} \t].)(?=[{_OPENERS}])",
+        rf"[ \t](?<=[{HAN}].)[ \t]*(?=[{_OPENERS}])",
         "",
     ),
     _spaces(
@@ -220,12 +220,12 @@ def marks_in_context(rules: Iterable[Rule]) -> re.Pattern[str]:
 QUIET = "，。；：？！、"
 """Marks that no rule touches before Han."""
 _COMMON = (
-    ("...", rf"\.(?<=[{HAN}{WITHOUT_DOTS}].)\.{{2,}}", "……"),
+    ("...", rf"\.(?<=[{HAN}{_WITHOUT_DOTS}].)\.{{2,}}", "……"),
     ('"', rf'"([^"\n{HAN}]*[{HAN}][^"\n]*)"', _within("“”")),
     ("(", rf"\((?:(?<=[{HAN}].)|(?=[^()\n]*[{HAN}]))([^()（）\n]*)\)", _within("（）")),
-    ("—", rf"—(?<=[{HAN}{WITHOUT_DASH}].)—* *(?=[{HAN}“])", "——"),
+    ("—", rf"—(?<=[{HAN}{_WITHOUT_DASH}].)—* *(?=[{HAN}“])", "——"),
     *(
-        (mark, rf"{re.escape(mark)}(?:(?<=[{HAN}{CLOSERS}].){or_else}) *", wide)
+        (mark, rf"{re.escape(mark)}(?:(?<=[{HAN}{_CLOSERS}].){or_else}) *", wide)
         for mark, or_else, wide in (
             (",", rf"|(?= *[{HAN}])", "，"),
             (";", rf"|(?= *[{HAN}])", "；"),
@@ -237,8 +237,8 @@ _COMMON = (
     (".", rf"\.(?<=[{HAN}）》”’].)(?=[{HAN}”’）]|$)", "。"),
     (
         " ",
-        rf" (?:(?<=[{HAN}{CLOSERS}{OPENERS}].) *(?=[{CLOSERS}])"
-        rf"|(?<=[{CLOSERS}{OPENERS}].) *(?=[^\s|A-Za-z]))",
+        rf" (?:(?<=[{HAN}{_CLOSERS}{_OPENERS}].) *(?=[{_CLOSERS}])"
+        rf"|(?<=[{_CLOSERS}{_OPENERS}].) *(?=[^\s|A-Za-z]))",
         "",
     ),
     ("  ", r" (?<=\S.) +(?=\S)", " "),
@@ -290,7 +290,7 @@ def _next(marks: frozenset[str], turn: int) -> int:
 
 def outside_protected(text: str, change: Callable[[str], str]) -> str:
     """Return ``text`` with ``change`` applied to all but the protected spans."""
-    if not PROTECTED_MARKS.search(text):
+    if not _PROTECTED_MARKS.search(text):
         return change(text)
     parts = []
     start = 0

@@ -9,13 +9,13 @@ from typing import Any
 
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.errors import UnreadableSource
-from psyche_kedro.pipelines.ingestion.banks.question_text import read_question_text
-from psyche_kedro.pipelines.ingestion.banks.questions import (
+from psyche_kedro.pipelines.ingestion.banks.fields import (
     field_name,
     looks_like_question,
     parse_question,
     type_of,
 )
+from psyche_kedro.pipelines.ingestion.banks.question_text import read_question_text
 from psyche_kedro.pipelines.ingestion.files import markup, records
 from psyche_kedro.pipelines.ingestion.files.encodings import decode
 from psyche_kedro.pipelines.ingestion.files.file_types import file_type
@@ -23,9 +23,9 @@ from psyche_kedro.pipelines.ingestion.files.sources import Row, read_bytes
 from psyche_kedro.tables import content_id
 
 Located = tuple[str, Mapping[str, Any]]
-MAX_LEVELS = 20
+_MAX_LEVELS = 20
 """Of a JSON file, below which no question is looked for."""
-GROUPS = ("questions_and_answers", "questions", "sub_questions", "items", "小题")
+_GROUPS = ("questions_and_answers", "questions", "sub_questions", "items", "小题")
 
 
 def read_bank(file: SourceFile) -> Iterator[Row | UnreadableSource]:
@@ -102,7 +102,7 @@ def flatten(items: Iterable[tuple[str, Any]]) -> Iterator[Located]:
 
 def _flat(locator: str, item: Any) -> Iterator[Located]:
     record = item if isinstance(item, Mapping) else {}
-    group = next((g for g in GROUPS if _is_group(record, g)), None)
+    group = next((g for g in _GROUPS if _is_group(record, g)), None)
     if group is not None:
         shared = {key: value for key, value in record.items() if key != group}
         for number, question in enumerate(record[group], 1):
@@ -128,7 +128,7 @@ def _children(item: Any) -> list[tuple[str, Any]]:
     return [(str(n), child) for n, child in enumerate(item, 1)]
 
 
-def _holds_question(item: Any, levels: int = MAX_LEVELS) -> bool:
+def _holds_question(item: Any, levels: int = _MAX_LEVELS) -> bool:
     if looks_like_question(item):
         return True
     children = _children(item) if levels and isinstance(item, Mapping | list) else []

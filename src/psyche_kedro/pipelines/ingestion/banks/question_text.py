@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from psyche_kedro.pipelines.ingestion.banks.questions import (
+from psyche_kedro.pipelines.ingestion.banks.fields import (
     TRUTHS,
     WIDE_LETTERS,
     split_options,
@@ -39,41 +39,41 @@ NUMBERED = re.compile(
 ANSWER = re.compile(
     r"^[【\[]?\s*(?:(?:参考|正确|标准)?答案\s*[】\]]?\s*[:：]?|答\s*[】\]]?\s*[:：])\s*(.+)$"
 )
-EXPLANATION = re.compile(
+_EXPLANATION = re.compile(
     r"^[【\[]?\s*(?:答案|试题)?(?:解析|分析|详解)\s*[】\]]?\s*[:：]?\s*(.*)$"
 )
-EXPLAINED = re.compile(
+_EXPLAINED = re.compile(
     r"\s*[【\[]?(?:答案|试题)?(?:解析|分析|详解)\s*[】\]]?\s*[:：]\s*"
 )
 """In one line with the answer: ``答案：B 解析：…``."""
-KEY_HEAD = re.compile(
+_KEY_HEAD = re.compile(
     rf"^(?:[{_NUMERAL}]+\s*[、.．])?\s*[【\[]?(?:参考|标准|正确)?答案(?:(?:与|及|和)?解析)?"
     r"[】\]]?\s*[:：]?$"
 )
-KEY_ITEM = re.compile(
+_KEY_ITEM = re.compile(
     rf"(\d{{1,4}})\s*[.．、:：]?\s*[【\[]?(?:(?:参考|正确)?答案\s*[】\]]?\s*[:：]?\s*)?"
     rf"([A-H]{{1,8}}|{_TRUTH})(?=\s|$|[,，;；。\d])"
 )
-KEY_RANGE = re.compile(
+_KEY_RANGE = re.compile(
     rf"(\d{{1,4}})\s*[-~～—]\s*(\d{{1,4}})\s*[:：.．]?\s*((?:[A-H]|{_TRUTH})"
     rf"(?:[\s,，]*(?:[A-H]|{_TRUTH}))+)"
 )
-ANSWER_IN_STEM = re.compile(rf"[（(]\s*([A-HＡ-Ｈ]{{1,8}}|{_TRUTH})\s*[)）]")
+_ANSWER_IN_STEM = re.compile(rf"[（(]\s*([A-HＡ-Ｈ]{{1,8}}|{_TRUTH})\s*[)）]")
 _SPAN = r"(?P<first>\d{1,4})\s*[-~～—至]\s*(?P<last>\d{1,4})\s*题?\s*"
 CASE = re.compile(
     rf"^[（(【\[]?\s*(?:案例\s*[{_NUMERAL}\d]*|(?:{_SPAN})?共用(?:题干|案例)"
     r"|根据以下.{0,12}?|一般资料)\s*[)）】\]]?\s*[:：]?\s*(?P<text>.*)$"
 )
-OPTIONS_AFTER_STEM = re.compile(r"\s+(?=[（(]?[AＡ][)）]?\s*[.．、:：])")
-MARKDOWN = re.compile(
+_OPTIONS_AFTER_STEM = re.compile(r"\s+(?=[（(]?[AＡ][)）]?\s*[.．、:：])")
+_MARKDOWN = re.compile(
     r"^\s{0,3}(?:#{1,6}\s+|[>*+-]\s+)|\*\*|^\s*(?:-{3,}|\*{3,}|_{3,})\s*$"
 )
-BUTTON = re.compile(
+_BUTTON = re.compile(
     r"(?:点击)?(?:查看|显示|展开|收起|隐藏)(?:参考|正确)?(?:答案|解析)(?:[与和及、/]?(?:答案|解析))?"
 )
 """What a page says where the answer is hidden until clicked."""
-MAX_SKIPPED_NUMBERS = 2
-LAST_NUMBER = 9999
+_MAX_SKIPPED_NUMBERS = 2
+_LAST_NUMBER = 9999
 
 
 @dataclass
@@ -109,13 +109,13 @@ def read_question_text(lines: Sequence[str]) -> list[tuple[str, dict[str, Any]]]
     """Return ``(locator, record)`` of every question in ``lines``."""
     reader = _Reader()
     for number, line in enumerate(lines, 1):
-        if (plain := _plain(line)) and not BUTTON.fullmatch(plain):
+        if (plain := _plain(line)) and not _BUTTON.fullmatch(plain):
             reader.take(number, plain)
     return [(f"line {item.line}", item.record()) for item in reader.items]
 
 
 def _plain(line: str) -> str:
-    line = MARKDOWN.sub("", line).replace("\u3000", " ").replace("\u00a0", " ")
+    line = _MARKDOWN.sub("", line).replace("\u3000", " ").replace("\u00a0", " ")
     return re.sub(r"[ \t]+", " ", line).strip()
 
 
@@ -126,14 +126,14 @@ class _Reader:
         self.items: list[_Item] = []
         self._section = ""
         self._case = ""
-        self._case_ends = LAST_NUMBER
+        self._case_ends = _LAST_NUMBER
         self._item: _Item | None = None
         self._field = ""
         self._in_key = False
         self._key_scope: list[_Item] = []
 
     def take(self, number: int, line: str) -> None:
-        if KEY_HEAD.match(line) and self._expects_key():
+        if _KEY_HEAD.match(line) and self._expects_key():
             self._in_key, self._item = True, None
             self._key_scope = [item for item in self.items if not item.answer]
         elif (match := SECTION.match(line)) and type_of(match[1]):
@@ -184,7 +184,7 @@ class _Reader:
             return
         if case := CASE.match(line):
             self._item, self._case, self._field = None, case["text"].strip(), "case"
-            self._case_ends = int(case["last"] or LAST_NUMBER)
+            self._case_ends = int(case["last"] or _LAST_NUMBER)
         elif match and self._starts_item(_number(match)):
             self._start_item(number, _number(match), match[4])
         elif self._field == "case":
@@ -196,8 +196,8 @@ class _Reader:
         """Take ``1-5 BACDA`` and ``答案：1.A 2.B``, a key in one line."""
         match = ANSWER.match(line)
         key = match[1] if match else line
-        several = match and KEY_ITEM.match(key) and len(dict(_key_answers(key))) > 1
-        if not (several or KEY_RANGE.match(key)):
+        several = match and _KEY_ITEM.match(key) and len(dict(_key_answers(key))) > 1
+        if not (several or _KEY_RANGE.match(key)):
             return False
         self._key_scope = self.items
         self._answer_from_key(dict(_key_answers(key)))
@@ -205,7 +205,7 @@ class _Reader:
 
     def _item_line(self, item: _Item, line: str) -> None:
         options = split_options(_spaced(line))
-        if match := EXPLANATION.match(line):
+        if match := _EXPLANATION.match(line):
             item.explanation, self._field = match[1], "explanation"
         elif match := ANSWER.match(line):
             self._take_answer(item, line, match[1])
@@ -217,7 +217,7 @@ class _Reader:
 
     def _take_answer(self, item: _Item, line: str, said: str) -> None:
         """Take an answer; one that differs from the first stands beside it: no gold."""
-        answer, *explanation = EXPLAINED.split(said, maxsplit=1)
+        answer, *explanation = _EXPLAINED.split(said, maxsplit=1)
         self._field = "answer"
         if not item.answer:
             item.answer = answer.strip()
@@ -231,16 +231,16 @@ class _Reader:
         if self._item is None:
             return True
         previous = self._item.number
-        follows = previous < number <= previous + 1 + MAX_SKIPPED_NUMBERS
+        follows = previous < number <= previous + 1 + _MAX_SKIPPED_NUMBERS
         return follows or (self._field in ("options", "key") and number == 1)
 
     def _start_item(self, line_number: int, number: int, stem: str) -> None:
         case = self._case if number <= self._case_ends else ""
         item = _Item(number, line_number, self._section, case, stem)
-        parts = OPTIONS_AFTER_STEM.split(stem, maxsplit=1)
+        parts = _OPTIONS_AFTER_STEM.split(stem, maxsplit=1)
         if len(parts) > 1 and len(options := split_options(parts[1])) > 1:
             item.stem, item.options = parts[0], options
-        if match := ANSWER_IN_STEM.search(item.stem):
+        if match := _ANSWER_IN_STEM.search(item.stem):
             item.answer = match[1].translate(WIDE_LETTERS)
             item.stem = f"{item.stem[: match.start()]}（ ）{item.stem[match.end() :]}"
         self.items.append(item)
@@ -257,11 +257,11 @@ def _number(match: re.Match[str]) -> int:
 
 
 def _key_answers(line: str) -> Iterator[tuple[int, str]]:
-    for first, last, letters in KEY_RANGE.findall(line):
+    for first, last, letters in _KEY_RANGE.findall(line):
         marks = re.findall(rf"[A-H]|{_TRUTH}", letters)
         if int(last) - int(first) + 1 == len(marks):
             yield from zip(range(int(first), int(last) + 1), marks, strict=True)
-    for number, letters in KEY_ITEM.findall(KEY_RANGE.sub(" ", line)):
+    for number, letters in _KEY_ITEM.findall(_KEY_RANGE.sub(" ", line)):
         yield int(number), letters
 
 

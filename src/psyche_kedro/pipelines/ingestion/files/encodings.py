@@ -17,12 +17,12 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-GUESSES = ("gb18030", "big5", "utf-16-le", "utf-16-be")
-MIN_COMMON = 0.1
+_GUESSES = ("gb18030", "big5", "utf-16-le", "utf-16-be")
+_MIN_COMMON = 0.1
 """Share of common characters below which a guessed encoding is a wrong one."""
-MAX_LOST = 0.001
+_MAX_LOST = 0.001
 REPLACEMENT = "\ufffd"
-COMMON = frozenset(
+_COMMON = frozenset(
     "的一是不了在人有我他这这個们們中来來上大为為和国國地到以说說时時要就出会會可也"
     "你对對生能而子那得于於着著下自之年过過发發后後作里裡用道行所然家种種事成方多经"
     "經么麼去法学學如都同现現当當没沒动動面起看定天分还還进進好小部其些主样樣理心她"
@@ -56,15 +56,15 @@ def _decode(data: bytes) -> str:
 
 def _guess(data: bytes) -> str:
     """Return the reading with the most common characters, or ''."""
-    readings = [text for e in GUESSES if (text := _strict(data, e)) is not None]
+    readings = [text for e in _GUESSES if (text := _strict(data, e)) is not None]
     best = max(readings, key=_commonness, default="")
-    return best if _commonness(best) >= MIN_COMMON else ""
+    return best if _commonness(best) >= _MIN_COMMON else ""
 
 
 def _lossy(data: bytes, encoding: str) -> str:
     readings = [data.decode(e, "replace") for e in (encoding, "gb18030")]
     best = min(readings, key=lambda text: text.count(REPLACEMENT))
-    if best.count(REPLACEMENT) > max(1, MAX_LOST * len(best)):
+    if best.count(REPLACEMENT) > max(1, _MAX_LOST * len(best)):
         raise UnreadableSource(
             "unknown_encoding",
             "Neither UTF-8, GB18030, Big5 nor UTF-16 reads it: save it as UTF-8.",
@@ -81,4 +81,4 @@ def _strict(data: bytes, encoding: str) -> str | None:
 
 def _commonness(text: str) -> float:
     wide = [c for c in text if ord(c) > 0x7F]  # noqa: PLR2004
-    return sum(c in COMMON for c in wide) / max(len(wide), 1)
+    return sum(c in _COMMON for c in wide) / max(len(wide), 1)

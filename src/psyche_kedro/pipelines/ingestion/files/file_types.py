@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from psyche_kedro.errors import UnreadableSource
 
-MAGIC = (
+_MAGIC = (
     (b"%PDF-", "pdf"),
     (b"\x89PNG\r\n\x1a\n", "png"),
     (b"\xff\xd8\xff", "jpeg"),
@@ -14,12 +14,12 @@ MAGIC = (
     (b"MM\x00*", "tiff"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole"),
 )
-ZIP_MARKS = (
+_ZIP_MARKS = (
     ("word/document.xml", "docx"),
     ("xl/workbook.xml", "xlsx"),
     ("META-INF/container.xml", "epub"),
 )
-SUFFIXES = {
+_SUFFIXES = {
     ".csv": "csv",
     ".htm": "html",
     ".html": "html",
@@ -33,8 +33,8 @@ SUFFIXES = {
     ".xhtml": "html",
 }
 IMAGE_TYPES = frozenset({"png", "jpeg", "tiff", "webp"})
-NOTHING = b"\x00\t\n\v\f\r "
-PDF_HEADER_WINDOW = 1024  # junk may stand before %PDF-, ISO 32000-1 Annex H.3.4.1
+_NOTHING = b"\x00\t\n\v\f\r "
+_PDF_HEADER_WINDOW = 1024  # junk may stand before %PDF-, ISO 32000-1 Annex H.3.4.1
 
 
 def file_type(name: str, data: bytes) -> str:
@@ -47,19 +47,19 @@ def file_type(name: str, data: bytes) -> str:
     Raises:
         UnreadableSource: If the file is empty, encrypted Office, or of no known type.
     """
-    if not data.strip(NOTHING):
+    if not data.strip(_NOTHING):
         raise UnreadableSource("empty_file", "The file holds no bytes: put it again.")
     return _binary_type(name, data) or _text_type(name, data)
 
 
 def _binary_type(name: str, data: bytes) -> str | None:
-    if b"%PDF-" in data[:PDF_HEADER_WINDOW]:
+    if b"%PDF-" in data[:_PDF_HEADER_WINDOW]:
         return "pdf"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
     if data[:4] == b"PK\x03\x04":
         return _zip_type(data)
-    kind = next((kind for magic, kind in MAGIC if data.startswith(magic)), None)
+    kind = next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
     return _ole_type(name, data) if kind == "ole" else kind
 
 
@@ -70,7 +70,7 @@ def _zip_type(data: bytes) -> str:
         raise UnreadableSource(
             "truncated", f"The archive is damaged ({error}): fetch the file again."
         ) from error
-    for mark, kind in ZIP_MARKS:
+    for mark, kind in _ZIP_MARKS:
         if mark in names:
             return kind
     raise UnreadableSource(
@@ -100,9 +100,9 @@ def _holds_workbook(data: bytes) -> bool:
 
 def _text_type(name: str, data: bytes) -> str:
     suffix = PurePosixPath(name).suffix.lower()
-    if suffix in SUFFIXES:
-        return SUFFIXES[suffix]
-    head = data[:PDF_HEADER_WINDOW].lstrip().lower()
+    if suffix in _SUFFIXES:
+        return _SUFFIXES[suffix]
+    head = data[:_PDF_HEADER_WINDOW].lstrip().lower()
     if head.startswith((b"<!doctype html", b"<html")):
         return "html"
     raise UnreadableSource(

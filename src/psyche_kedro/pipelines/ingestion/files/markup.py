@@ -31,8 +31,8 @@ HEADINGS = {f"h{level}": level for level in range(1, 7)}
 LINES = {"p", "div", "li", "dt", "dd", "blockquote", "section", "article", "br", "tr"}
 DROPPED = {"script", "style", "nav", "noscript", "template", "svg", "head"}
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-CONTAINER = "META-INF/container.xml"
-DAMAGE = (
+_CONTAINER = "META-INF/container.xml"
+_DAMAGE = (
     AttributeError,
     EOFError,
     KeyError,
@@ -173,7 +173,7 @@ def epub_pages(data: bytes) -> list[str | None]:
                     "encrypted", "The EPUB is protected: get a copy without it."
                 )
             pages = [_epub_page(book, path) for path in _spine(book)]
-    except (*DAMAGE, StopIteration) as error:
+    except (*_DAMAGE, StopIteration) as error:
         what = str(error) or type(error).__name__
         raise UnreadableSource(
             "damaged_book", f"The EPUB lacks a part ({what}): fetch the file again."
@@ -188,7 +188,7 @@ def epub_pages(data: bytes) -> list[str | None]:
 def _epub_page(book: zipfile.ZipFile, path: str) -> str | None:
     try:
         return decode(book.read(path))
-    except (*DAMAGE, UnreadableSource):
+    except (*_DAMAGE, UnreadableSource):
         return None
 
 
@@ -196,7 +196,7 @@ def _spine(book: zipfile.ZipFile) -> list[str]:
     """Return the path of every document, in reading order; '' for an unnamed one."""
     # No entity of the book's own making is expanded, none is fetched.
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    container = etree.fromstring(book.read(CONTAINER), parser)
+    container = etree.fromstring(book.read(_CONTAINER), parser)
     package = next(path for e in container.iter() if (path := e.get("full-path")))
     elements = list(etree.fromstring(book.read(package), parser).iter("{*}*"))
     hrefs = {e.get("id"): e.get("href") for e in elements if e.tag.endswith("}item")}
@@ -220,7 +220,7 @@ def docx_blocks(data: bytes) -> list[Block]:
     """
     try:
         return _docx_blocks(docx.Document(io.BytesIO(data)))
-    except DAMAGE as error:
+    except _DAMAGE as error:
         raise UnreadableSource(
             "damaged_document", "Word's file does not open: save it again as .docx."
         ) from error

@@ -15,8 +15,8 @@ from psyche_kedro.text.halves import HALF_ESCAPED, whole_values
 
 Record = Mapping[str, Any]
 Located = tuple[str, Record]
-HEADER_SEARCH_ROWS = 20
-MIN_HEADER_CELLS = 2
+_HEADER_SEARCH_ROWS = 20
+_MIN_HEADER_CELLS = 2
 
 
 def read_json(data: bytes) -> list[tuple[str, Any]]:
@@ -68,7 +68,7 @@ def _items(value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f"{key} {n}", item) for n, item in enumerate(items, 1))
 
 
-ENVELOPES = ("data", "rows", "records", "list", "items", "questions", "题目", "试题")
+_ENVELOPES = ("data", "rows", "records", "list", "items", "questions", "题目", "试题")
 
 
 def _record_lists(value: Any) -> dict[str, list[Any]]:
@@ -76,7 +76,7 @@ def _record_lists(value: Any) -> dict[str, list[Any]]:
         return {}
     return {
         key: value[key]
-        for key in ENVELOPES
+        for key in _ENVELOPES
         if isinstance(value.get(key), list)
         and all(isinstance(item, dict) for item in value[key])
     }
@@ -181,8 +181,8 @@ def table_records(
     if index is None:
         raise UnreadableSource(
             "no_header",
-            f"None of the first {HEADER_SEARCH_ROWS} rows names at least "
-            f"{MIN_HEADER_CELLS} known columns such as 题目 and 答案: add a header.",
+            f"None of the first {_HEADER_SEARCH_ROWS} rows names at least "
+            f"{_MIN_HEADER_CELLS} known columns such as 题目 and 答案: add a header.",
         )
     header = _spread_options(cells[index])
     body = enumerate(cells[index + 1 :], index + 2)
@@ -212,8 +212,8 @@ def header_row(
     cells: Sequence[Sequence[str]], name_of: Callable[[str], str | None]
 ) -> int | None:
     """Return the index of the first row with at least two known names, or None."""
-    for index, row in enumerate(cells[:HEADER_SEARCH_ROWS]):
-        if sum(name_of(cell) is not None for cell in row) >= MIN_HEADER_CELLS:
+    for index, row in enumerate(cells[:_HEADER_SEARCH_ROWS]):
+        if sum(name_of(cell) is not None for cell in row) >= _MIN_HEADER_CELLS:
             return index
     return None
 

@@ -28,9 +28,9 @@ from psyche_kedro.pipelines.ingestion.textbooks.reading_order import (
     to_text,
 )
 
-QUARTER_TURNS = (90, 270)
-TESSERACT_LANGUAGE = "chi_sim"
-TESSERACT_SECONDS = 300
+_QUARTER_TURNS = (90, 270)
+_TESSERACT_LANGUAGE = "chi_sim"
+_TESSERACT_SECONDS = 300
 WORD = "5"  # level of a row of tesseract's TSV
 
 
@@ -114,7 +114,7 @@ class Rapidocr:
         """
         boxes, scores = self._boxes(image)
         if boxes and is_sideways(boxes):
-            turned = [self._boxes(image.rotate(a, expand=True)) for a in QUARTER_TURNS]
+            turned = [self._boxes(image.rotate(a, expand=True)) for a in _QUARTER_TURNS]
             boxes, scores = max(turned, key=lambda f: sum(f[1]) / max(len(f[1]), 1))
         return OcrText(to_text(boxes), min(scores, default=None))
 
@@ -162,7 +162,7 @@ class Tesseract:
     def identity(self) -> str:
         """The binary's version, and its model."""
         version = _run(["--version"]).stdout.split()[1]
-        return f"{self.name}@{version}-{TESSERACT_LANGUAGE}"
+        return f"{self.name}@{version}-{_TESSERACT_LANGUAGE}"
 
     def lacks(self) -> str | None:
         """Return what is to be installed before it can read, or None."""
@@ -172,10 +172,10 @@ class Tesseract:
                 "tesseract-ocr-chi-sim`, `brew install tesseract tesseract-lang`)"
             )
         listed = _run(["--list-langs"]).stdout.split()
-        if TESSERACT_LANGUAGE in listed:
+        if _TESSERACT_LANGUAGE in listed:
             return None
         return (
-            f"tesseract lacks its model {TESSERACT_LANGUAGE} (`apt install "
+            f"tesseract lacks its model {_TESSERACT_LANGUAGE} (`apt install "
             "tesseract-ocr-chi-sim`, `brew install tesseract-lang`)"
         )
 
@@ -194,13 +194,13 @@ class Tesseract:
 
 
 def _recognise(page: Path, found: Path) -> None:
-    options = ["-l", TESSERACT_LANGUAGE, "--psm", "1"]  # 1: finds the page's rotation
+    options = ["-l", _TESSERACT_LANGUAGE, "--psm", "1"]  # 1: finds the page's rotation
     for output in ("txt", "tsv"):
         options += ["-c", f"tessedit_create_{output}=1"]
     try:
         done = _run([str(page), str(found), *options])
     except subprocess.TimeoutExpired as error:
-        raise OcrError(f"no end after {TESSERACT_SECONDS} s") from error
+        raise OcrError(f"no end after {_TESSERACT_SECONDS} s") from error
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise OcrError(said[-1] if said else f"exit code {done.returncode}")
@@ -215,7 +215,7 @@ def _run(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
         check=False,
         encoding="utf-8",
         errors="replace",
-        timeout=TESSERACT_SECONDS,
+        timeout=_TESSERACT_SECONDS,
         env=os.environ | {"OMP_THREAD_LIMIT": "1"},
     )
 

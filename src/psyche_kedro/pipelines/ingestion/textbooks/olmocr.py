@@ -35,17 +35,17 @@ from psyche_kedro.pipelines.ingestion.textbooks.olmocr_pictures import (
 )
 from psyche_kedro.pipelines.ingestion.textbooks.page_images import PageRef
 
-FENCE = re.compile(r"\A\s*```[a-z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
+_FENCE = re.compile(r"\A\s*```[a-z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
-WORTH_ANOTHER_TRY = frozenset(
+_WORTH_ANOTHER_TRY = frozenset(
     {"truncated", "empty_reply", "no_front_matter", "turned", "repeating_reply"}
 )
 """What another temperature may mend; the gateway has retried all else already."""
-MATTER = 1_000
+_MATTER = 1_000
 """Characters in which the front matter ends: a form of five lines has 130."""
-CIRCLE = range(4, 61)
+_CIRCLE = range(4, 61)
 """Characters of a stretch that ten copies of, in a row, are no reading."""
-COPIES = 10
+_COPIES = 10
 
 
 class OlmocrPage(NamedTuple):
@@ -68,7 +68,7 @@ class _Try(NamedTuple):
 
 
 def read_pages(
-    refs: Sequence[PageRef], model: ChatModel, parameters: OlmocrParameters
+    refs: Sequence[PageRef], model: ChatModel, params: OlmocrParameters
 ) -> dict[PageRef, OlmocrPage]:
     """Return what olmOCR made of every page.
 
@@ -78,16 +78,16 @@ def read_pages(
     Raises:
         ChatModelError: If the renderer is not installed, before any page is asked.
     """
-    require_renderer(refs, parameters)
+    require_renderer(refs, params)
     pages: dict[PageRef, OlmocrPage] = {}
     waiting = [_Try(ref) for ref in refs]
-    for attempt in range(len(parameters.temperatures)):
-        read = _ask(waiting, attempt, model, parameters)
+    for attempt in range(len(params.temperatures)):
+        read = _ask(waiting, attempt, model, params)
         pages |= {one.ref: page for one, page in read}
         waiting = [
             _Try(one.ref, (one.turn + page.turn) % 360)
             for one, page in read
-            if page.problem in WORTH_ANOTHER_TRY
+            if page.problem in _WORTH_ANOTHER_TRY
         ]
         if not waiting:
             break
@@ -95,26 +95,26 @@ def read_pages(
 
 
 def _ask(
-    tries: Sequence[_Try], attempt: int, model: ChatModel, parameters: OlmocrParameters
+    tries: Sequence[_Try], attempt: int, model: ChatModel, params: OlmocrParameters
 ) -> list[tuple[_Try, OlmocrPage]]:
     """Return what came of each try; a page that could not be drawn is not asked for."""
     asked: list[_Try] = []
     undrawn: list[tuple[_Try, OlmocrPage]] = []
 
     def requests() -> Iterator[ChatRequest]:
-        drawings = draw([one.ref for one in tries], parameters)
+        drawings = draw([one.ref for one in tries], params)
         for one, drawing in zip(tries, drawings, strict=True):
             if drawing.problem:
                 undrawn.append((one, OlmocrPage("", drawing.problem)))
                 continue
             asked.append(one)
-            yield _request(turn(drawing.png, one.turn), attempt, parameters)
+            yield _request(turn(drawing.png, one.turn), attempt, params)
 
     read = [read_reply(outcome) for outcome in model.complete(requests())]
     return [*undrawn, *zip(asked, read, strict=True)]
 
 
-def _request(png: bytes, attempt: int, parameters: OlmocrParameters) -> ChatRequest:
+def _request(png: bytes, attempt: int, params: OlmocrParameters) -> ChatRequest:
     # 0.2 s to import, and only a run with an endpoint needs it.
     from olmocr.prompts import build_no_anchoring_v4_yaml_prompt  # noqa: PLC0415
 
@@ -127,8 +127,8 @@ def _request(png: bytes, attempt: int, parameters: OlmocrParameters) -> ChatRequ
         messages=[{"role": "user", "content": content}],
         task="read_textbooks",
         sampling={
-            "temperature": parameters.temperatures[attempt],
-            "max_tokens": parameters.max_tokens,
+            "temperature": params.temperatures[attempt],
+            "max_tokens": params.max_tokens,
         },
         attempt=attempt,
     )
@@ -146,7 +146,7 @@ def read_reply(outcome: Outcome) -> OlmocrPage:
     if isinstance(outcome, Failure):
         return OlmocrPage("", outcome.reason)
     said = _bare(outcome.text)
-    if said.find("\n---", len("---"), MATTER) < 0:
+    if said.find("\n---", len("---"), _MATTER) < 0:
         return OlmocrPage("", "no_front_matter")
     parser = FrontMatterParser(front_matter_class=PageResponse)
     try:
@@ -167,9 +167,9 @@ def runs_in_a_circle(text: str) -> bool:
     """
     codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
     return any(
-        _longest_run(codes[size:] == codes[:-size]) >= (COPIES - 1) * size
-        for size in CIRCLE
-        if len(codes) >= COPIES * size
+        _longest_run(codes[size:] == codes[:-size]) >= (_COPIES - 1) * size
+        for size in _CIRCLE
+        if len(codes) >= _COPIES * size
     )
 
 
@@ -180,5 +180,5 @@ def _longest_run(same: NDArray[np.bool_]) -> int:
 
 def _bare(text: str) -> str:
     text = THOUGHT.sub("", text, count=1).lstrip()
-    fenced = FENCE.match(text)
+    fenced = _FENCE.match(text)
     return (fenced[1] if fenced else text).lstrip()

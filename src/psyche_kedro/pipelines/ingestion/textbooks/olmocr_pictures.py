@@ -31,9 +31,9 @@ from psyche_kedro.pipelines.ingestion.textbooks.page_images import (
     render,
 )
 
-PROGRAMS = ("pdfinfo", "pdftoppm")
-PAGES_AHEAD = 32
-WHOLE_DRAWING = 0.5
+_PROGRAMS = ("pdfinfo", "pdftoppm")
+_PAGES_AHEAD = 32
+_WHOLE_DRAWING = 0.5
 """Of pypdfium2's ink; on eight PDFs poppler's came to 0.85 to 1.27 of it."""
 
 
@@ -49,18 +49,18 @@ class Drawing(NamedTuple):
     problem: str | None = None
 
 
-NOT_DRAWN = Drawing(b"", "not_drawn")
+_NOT_DRAWN = Drawing(b"", "not_drawn")
 
 
-def require_renderer(refs: Iterable[PageRef], parameters: OlmocrParameters) -> None:
+def require_renderer(refs: Iterable[PageRef], params: OlmocrParameters) -> None:
     """Refuse to begin where olmOCR's renderer has pages to draw but no poppler.
 
     Raises:
         ChatModelError: If a program of it is missing.
     """
-    if parameters.renderer != "olmocr" or all(ref.kind != "pdf" for ref in refs):
+    if params.renderer != "olmocr" or all(ref.kind != "pdf" for ref in refs):
         return
-    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    missing = [name for name in _PROGRAMS if shutil.which(name) is None]
     if missing:
         raise ChatModelError(
             f"olmOCR's renderer calls poppler's {' and '.join(missing)}, not found on "
@@ -70,21 +70,21 @@ def require_renderer(refs: Iterable[PageRef], parameters: OlmocrParameters) -> N
         )
 
 
-def draw(refs: Iterable[PageRef], parameters: OlmocrParameters) -> Iterator[Drawing]:
+def draw(refs: Iterable[PageRef], params: OlmocrParameters) -> Iterator[Drawing]:
     """Yield one drawing per page.
 
     Args:
         refs: Pages; those of one book stand together.
-        parameters: Renderer and size.
+        params: Renderer and size.
     """
-    side = parameters.longest_side
+    side = params.longest_side
     for file, pages in groupby(refs, key=lambda ref: ref.file):
         refs_of_file = list(pages)
-        if parameters.renderer == "olmocr" and refs_of_file[0].kind == "pdf":
+        if params.renderer == "olmocr" and refs_of_file[0].kind == "pdf":
             yield from _draw_with_poppler(file, refs_of_file, side)
         else:
             pictures = render(refs_of_file, side)
-            yield from (NOT_DRAWN if p is None else Drawing(_png(p)) for p in pictures)
+            yield from (_NOT_DRAWN if p is None else Drawing(_png(p)) for p in pictures)
 
 
 def turn(png: bytes, degrees: int) -> bytes:
@@ -109,8 +109,8 @@ def _draw_with_poppler(
         path.write_bytes(file.read())
         drawn = partial(_poppler_png, str(path), longest_side)
         ours = render(refs, longest_side)
-        for start in range(0, len(refs), PAGES_AHEAD):
-            numbers = [ref.number for ref in refs[start : start + PAGES_AHEAD]]
+        for start in range(0, len(refs), _PAGES_AHEAD):
+            numbers = [ref.number for ref in refs[start : start + _PAGES_AHEAD]]
             # Not strict: `ours` goes on with the next pages.
             for png, picture in zip(pool.map(drawn, numbers), ours, strict=False):
                 yield _checked(png, picture)
@@ -128,11 +128,11 @@ def _poppler_png(path: str, longest_side: int, number: int) -> bytes:
 
 def _checked(png: bytes, ours: Image.Image | None) -> Drawing:
     if not png:
-        return NOT_DRAWN
+        return _NOT_DRAWN
     with Image.open(io.BytesIO(png)) as picture:
         share = ink_share(picture)
     if ours is None:
-        return Drawing(png) if share else NOT_DRAWN
-    if share < WHOLE_DRAWING * ink_share(ours):
+        return Drawing(png) if share else _NOT_DRAWN
+    if share < _WHOLE_DRAWING * ink_share(ours):
         return Drawing(b"", "drawn_without_its_text")
     return Drawing(png)

@@ -17,11 +17,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.errors import UnreadableSource
 
-DARK = 128
+_DARK = 128
 IMAGE_OBJECT = 3  # FPDF_PAGEOBJ_IMAGE
-PDF_PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
-BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-IMAGE_FAULTS = (
+_PDF_PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
+_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+_IMAGE_FAULTS = (
     EOFError,
     IndexError,
     KeyError,
@@ -69,7 +69,7 @@ def open_pdf(data: bytes) -> Iterator[Any]:
 
 
 def _unreadable_pdf(error: Any) -> UnreadableSource:
-    if getattr(error, "err_code", None) == PDF_PASSWORD_ERROR:
+    if getattr(error, "err_code", None) == _PDF_PASSWORD_ERROR:
         return UnreadableSource(
             "encrypted", "The PDF has a password: save a copy without it."
         )
@@ -93,13 +93,13 @@ def _open_image(data: bytes) -> Iterator[Image.Image]:
     try:
         with _bombs_refused(), Image.open(io.BytesIO(data)) as image:
             yield image
-    except BOMBS as error:
+    except _BOMBS as error:
         raise UnreadableSource(
             "too_large",
             f"The image has more than {Image.MAX_IMAGE_PIXELS:,} pixels: scan it at a "
             "lower resolution.",
         ) from error
-    except IMAGE_FAULTS as error:
+    except _IMAGE_FAULTS as error:
         raise UnreadableSource(
             "damaged_image", "The image does not open: scan it again."
         ) from error
@@ -175,4 +175,4 @@ def _scaled(image: Image.Image, longest_side: int) -> Image.Image:
 def ink_share(image: Image.Image) -> float:
     """Return the share of dark pixels, in [0, 1]."""
     histogram = image.convert("L").histogram()
-    return sum(histogram[:DARK]) / sum(histogram)
+    return sum(histogram[:_DARK]) / sum(histogram)

@@ -51,8 +51,8 @@ from psyche_kedro.pipelines.ingestion.textbooks.text_layer import (
 from psyche_kedro.tables import content_id
 
 _LOG = logging.getLogger(__name__)
-NO_ENGINE = "no_ocr_engine"
-DAMAGED = "damaged_page"
+_NO_ENGINE = "no_ocr_engine"
+_DAMAGED = "damaged_page"
 
 
 class PageText(NamedTuple):
@@ -100,9 +100,7 @@ class OpenedBooks(NamedTuple):
     inventory: list[Row]
 
 
-def open_books(
-    files: Sequence[SourceFile], parameters: TextbookParameters
-) -> OpenedBooks:
+def open_books(files: Sequence[SourceFile], params: TextbookParameters) -> OpenedBooks:
     """Return every file opened, its pages read as far as no picture is needed."""
     opened = OpenedBooks([], [], [])
     first: dict[str, str] = {}
@@ -115,7 +113,7 @@ def open_books(
                 raise UnreadableSource(
                     "duplicate_file", f"The file equals {first[digest]}, which is read."
                 )
-            pages = list(_pages(file, file_type(file.name, data), data, parameters))
+            pages = list(_pages(file, file_type(file.name, data), data, params))
             opened.books.append(Book(file, content_id(digest), pages))
             first[digest] = file.name
         except UnreadableSource as error:
@@ -147,10 +145,10 @@ def _inventory(file: SourceFile, data: bytes, pages: Sequence[Page]) -> Row:
 
 
 def _pages(
-    file: SourceFile, kind: str, data: bytes, parameters: TextbookParameters
+    file: SourceFile, kind: str, data: bytes, params: TextbookParameters
 ) -> Iterator[Page]:
     if kind == "pdf":
-        yield from _pdf_pages(file, data, parameters)
+        yield from _pdf_pages(file, data, params)
     elif kind in IMAGE_TYPES:
         frames = range(1, image_frames(data) + 1)
         yield from (Page(PageRef(file, "image", n), None) for n in frames)
@@ -162,7 +160,7 @@ def _pages(
 def _written(text: str | None, kind: str) -> PageText:
     """Return what became of a page that came as text; None is one that is damaged."""
     if text is None:
-        return PageText("", "failed", kind, detail=DAMAGED)
+        return PageText("", "failed", kind, detail=_DAMAGED)
     status = "ok" if text.strip() else "blank"
     detail = "undecodable_bytes" if REPLACEMENT in text else None
     return PageText(text.strip(), status, kind, detail=detail)
@@ -196,13 +194,13 @@ def _epub_text(page: str | None) -> str | None:
 
 
 def _pdf_pages(
-    file: SourceFile, data: bytes, parameters: TextbookParameters
+    file: SourceFile, data: bytes, params: TextbookParameters
 ) -> Iterator[Page]:
     with open_pdf(data) as document:
         for number in range(1, len(document) + 1):
             ref = PageRef(file, "pdf", number)
             try:
-                yield _pdf_page(ref, document, parameters.text_layer)
+                yield _pdf_page(ref, document, params.text_layer)
             except PdfiumError:
                 yield Page(ref, None)  # perhaps another program can draw it
 
@@ -223,7 +221,7 @@ def _pdf_page(ref: PageRef, document: Any, trust: TextLayerParameters) -> Page:
 def read_pictures(
     pages: Sequence[Page],
     model: ChatModel | None,
-    parameters: TextbookParameters,
+    params: TextbookParameters,
     page_store: ReplyStore | None,
 ) -> dict[PageRef, PageText]:
     """Return what became of the pages that must be looked at.
@@ -231,18 +229,18 @@ def read_pictures(
     Args:
         pages: Pages without trusted text; those of one book stand together.
         model: olmOCR's endpoint, or None.
-        parameters: Thresholds and engines.
+        params: Thresholds and engines.
         page_store: Keeps what this machine's engines read, or None.
     """
     refs = [page.ref for page in pages]
-    by_olmocr = olmocr.read_pages(refs, model, parameters.olmocr) if model else {}
+    by_olmocr = olmocr.read_pages(refs, model, params.olmocr) if model else {}
     rest = [page for page in pages if _needs_more(by_olmocr.get(page.ref))]
-    pictures = render((p.ref for p in rest), parameters.local_ocr.longest_side)
+    pictures = render((p.ref for p in rest), params.local_ocr.longest_side)
     read = {ref: _from_olmocr(page) for ref, page in by_olmocr.items()}
-    installed = _engines(parameters.local_ocr.engines, len(rest))
+    installed = _engines(params.local_ocr.engines, len(rest))
     with keeping(installed, page_store) as engines:
         for page, picture in zip(rest, pictures, strict=True):
-            local = _read_locally(page, picture, engines, parameters)
+            local = _read_locally(page, picture, engines, params)
             read[page.ref] = _after(by_olmocr.get(page.ref), local)
     return read
 
@@ -281,11 +279,11 @@ def _read_locally(
     page: Page,
     picture: Image | None,
     engines: Sequence[OcrEngine],
-    parameters: TextbookParameters,
+    params: TextbookParameters,
 ) -> PageText:
     if picture is None:
-        return _unread(page, DAMAGED)
-    if ink_share(picture) < parameters.blank_ink_share:
+        return _unread(page, _DAMAGED)
+    if ink_share(picture) < params.blank_ink_share:
         return PageText("", "blank", "none")
     faults = []
     for engine in engines:
@@ -295,11 +293,11 @@ def _read_locally(
             faults.append(f"{engine.name}: {error}")
             continue
         if found.text:
-            least = getattr(parameters.local_ocr.min_confidence, engine.name)
+            least = getattr(params.local_ocr.min_confidence, engine.name)
             detail = "low_confidence" if _is_below(found.confidence, least) else None
             return PageText(found.text, "ok", engine.name, found.confidence, detail)
     if page.layer or faults or not engines:
-        return _unread(page, "; ".join(faults) or NO_ENGINE)
+        return _unread(page, "; ".join(faults) or _NO_ENGINE)
     return PageText("", "blank", engines[-1].name, detail="no_text_found")
 
 

@@ -10,16 +10,16 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-INDENT = 1.2
+_INDENT = 1.2
 """In line heights: Chinese paragraphs start two characters in."""
-GAP = 1.9
+_GAP = 1.9
 """In line heights from top to top: more is a new paragraph."""
-MIN_COLUMN_LINES = 5
-LONG_LINE = 0.8
+_MIN_COLUMN_LINES = 5
+_LONG_LINE = 0.8
 """Of the widest: lines that show where the text's margins are."""
-MIN_LONG_LINES = 2
+_MIN_LONG_LINES = 2
 """Fewer are a caption or a label of a figure, and show no margin."""
-WORD_GAP = 0.3
+_WORD_GAP = 0.3
 """In line heights: a wider gap between boxes of one line is a space."""
 
 
@@ -65,8 +65,8 @@ def _body_and_margin(
     if not boxes:
         return [], []
     widest = max(box.right - box.left for box in boxes)
-    long = [box for box in boxes if box.right - box.left > widest * LONG_LINE]
-    if len(long) < MIN_LONG_LINES:
+    long = [box for box in boxes if box.right - box.left > widest * _LONG_LINE]
+    if len(long) < _MIN_LONG_LINES:
         return list(boxes), []
     left, right = min(b.left for b in long), max(b.right for b in long)
     margin = [box for box in boxes if box.right <= left or box.left >= right]
@@ -88,14 +88,14 @@ def _columns(boxes: Sequence[TextBox]) -> list[list[TextBox]]:
 
 
 def _gutter(boxes: Sequence[TextBox]) -> float | None:
-    if len(boxes) < 2 * MIN_COLUMN_LINES:
+    if len(boxes) < 2 * _MIN_COLUMN_LINES:
         return None
     left, right = min(b.left for b in boxes), max(b.right for b in boxes)
     candidates = [left + (right - left) * share / 100 for share in range(35, 66)]
     best = min(candidates, key=lambda x: sum(b.left < x < b.right for b in boxes))
     crossing = sum(b.left < best < b.right for b in boxes)
     sides = sum(b.right <= best for b in boxes), sum(b.left >= best for b in boxes)
-    is_gutter = min(sides) >= MIN_COLUMN_LINES and crossing * 8 <= len(boxes)
+    is_gutter = min(sides) >= _MIN_COLUMN_LINES and crossing * 8 <= len(boxes)
     return best if is_gutter else None
 
 
@@ -118,7 +118,7 @@ def _same_line(line: list[TextBox], box: TextBox) -> bool:
 def _joined(line: list[TextBox]) -> TextBox:
     text = line[0].text
     for before, box in pairwise(line):
-        wide = box.left - before.right > WORD_GAP * box.height
+        wide = box.left - before.right > _WORD_GAP * box.height
         text += (" " if wide else "") + box.text
     return TextBox(
         line[0].left,
@@ -136,8 +136,8 @@ def _paragraphs(lines: Sequence[TextBox]) -> str:
     margin = _left_margin(lines)
     text = lines[0].text
     for before, line in pairwise(lines):
-        indented = line.left - margin > INDENT * height
-        apart = line.top - before.top > GAP * height
+        indented = line.left - margin > _INDENT * height
+        apart = line.top - before.top > _GAP * height
         text += ("\n\n" if indented or apart else "\n") + line.text
     return text
 
@@ -145,5 +145,5 @@ def _paragraphs(lines: Sequence[TextBox]) -> str:
 def _left_margin(lines: Sequence[TextBox]) -> float:
     """Return where most long lines start; a margin number stands left of it."""
     widest = max(line.right - line.left for line in lines)
-    long = [b.left for b in lines if b.right - b.left > widest * LONG_LINE]
+    long = [b.left for b in lines if b.right - b.left > widest * _LONG_LINE]
     return median(long)

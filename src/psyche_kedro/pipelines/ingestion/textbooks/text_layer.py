@@ -7,16 +7,16 @@ from typing import Any
 from psyche_kedro.pipelines.ingestion.parameters import TextLayerParameters
 from psyche_kedro.pipelines.ingestion.textbooks.page_images import IMAGE_OBJECT
 
-SOFT_HYPHEN = re.compile("[\x02\u00ad\ufffe](?:\r?\n)?")
+_SOFT_HYPHEN = re.compile("[\x02\u00ad\ufffe](?:\r?\n)?")
 """pdfium puts U+0002 or U+FFFE where a word was divided at a line's end."""
-CID = re.compile(r"\(cid:\d+\)")
-ODD_CATEGORIES = frozenset({"Cc", "Cn", "Co", "Cs"})
+_CID = re.compile(r"\(cid:\d+\)")
+_ODD_CATEGORIES = frozenset({"Cc", "Cn", "Co", "Cs"})
 
 
 def read_text_layer(page: Any) -> str:
     """Return the text of a pypdfium2 page, lines as the page has them."""
     text = page.get_textpage().get_text_bounded()
-    return SOFT_HYPHEN.sub("", text).replace("\r\n", "\n").strip()
+    return _SOFT_HYPHEN.sub("", text).replace("\r\n", "\n").strip()
 
 
 def distrust(text: str, page: Any, trust: TextLayerParameters) -> str | None:
@@ -29,7 +29,7 @@ def distrust(text: str, page: Any, trust: TextLayerParameters) -> str | None:
     """
     if not text:
         return "no_text_layer"
-    if CID.search(text) or readable_share(text) < trust.min_readable_share:
+    if _CID.search(text) or readable_share(text) < trust.min_readable_share:
         return "unreadable_text_layer"
     image_share = largest_image_share(page)
     if image_share > trust.max_image_share:
@@ -42,7 +42,8 @@ def distrust(text: str, page: Any, trust: TextLayerParameters) -> str | None:
 def readable_share(text: str) -> float:
     """Return the share of characters that a font without a map would not give."""
     odd = sum(
-        c == "\ufffd" or (unicodedata.category(c) in ODD_CATEGORIES and not c.isspace())
+        c == "\ufffd"
+        or (unicodedata.category(c) in _ODD_CATEGORIES and not c.isspace())
         for c in text
     )
     return 1 - odd / len(text)

@@ -29,7 +29,7 @@ def estimate_costs(  # noqa: PLR0913 - the node's inputs
     chunks: pl.DataFrame,
     clean_bank_questions: pl.DataFrame,
     useful_posts: pl.DataFrame,
-    basis: dict[str, Any],
+    basis: Basis,
     prices: dict[str, Any],
     questions: QuestionParameters,
     distillation: DistillationParameters,
@@ -42,7 +42,7 @@ def estimate_costs(  # noqa: PLR0913 - the node's inputs
         chunks: ``Chunks``.
         clean_bank_questions: ``BankQuestions``.
         useful_posts: ``UsefulPosts``.
-        basis: Fields of ``Basis``.
+        basis: What was known before the run; a hook sets it.
         prices: Fields of ``Price`` by model id.
         questions: ``synthesis.questions``.
         distillation: ``synthesis.distillation``.
@@ -58,9 +58,8 @@ def estimate_costs(  # noqa: PLR0913 - the node's inputs
         "useful_posts": useful_posts,
     }
     settings = Settings(questions, distillation, rationales, dialogues)
-    known = Basis(**basis)
-    rows = estimate(inputs, settings, known)
-    return frame(CostEstimate, (_row(row, known, prices) for row in rows))
+    rows = estimate(inputs, settings, basis)
+    return frame(CostEstimate, (_row(row, basis, prices) for row in rows))
 
 
 def _row(row: NodeEstimate, basis: Basis, prices: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 estimate_costs,
                 inputs={name: name for name in tables}
-                | {"basis": "estimate_basis", "prices": "params:prices"}
+                | {"basis": "params:estimate_basis", "prices": "params:prices"}
                 | {part: f"params:synthesis.{part}" for part in PARTS},
                 outputs="cost_estimate",
                 name="estimate_costs",

@@ -1,4 +1,4 @@
-"""Section 2.3, empathetic dialogue synthesis."""
+"""§2.3, empathetic dialogue synthesis."""
 
 from psyche_kedro.pipelines.synthesis.dialogues.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""Whether a rewritten account says more than its source: ours, Section 2.3 has none.
+"""Whether a rewritten account says more than its source: ours, §2.3 has none.
 
 The rewriter is told to add nothing; a model adds all the same. Five kinds of fact can
 be compared without understanding: numbers, durations, names of people, places,
@@ -18,6 +18,7 @@ from psyche_kedro.pipelines.synthesis.dialogues.quantities import (
     invented_numbers,
 )
 from psyche_kedro.text.bare import nfkc
+from psyche_kedro.text.words import word_lists
 
 
 def invented_facts(source: str, text: str) -> list[str]:
@@ -51,10 +52,8 @@ _PLACEHOLDERS = {  # in whatever brackets a model puts it
     kind: re.compile(rf"[\[【<〈(]({PLACEHOLDERS[kind]}\d*)[\]】>〉)]")
     for kind in ("name", "place")
 }
-_SURNAMES = (
-    "王李张刘陈杨赵黄周吴徐孙胡朱林何郭马罗梁宋郑韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁"
-    "魏薛叶阎余潘杜戴夏钟汪田姜范石姚谭廖邹熊金陆郝孔崔邱秦江史顾侯邵孟龙段雷钱汤尹黎易常武乔贺赖龚文"
-)
+_SAID = word_lists(__package__, "said.yml")
+(_SURNAMES,) = _SAID["names"]["familiar"]
 # What the finders of de-identification pass over, because alone they are often no name.
 _FAMILIAR = re.compile(
     rf"[小老阿][{_SURNAMES}](?![一-鿿]?[的是了])"
@@ -79,41 +78,12 @@ def _named(text: str, kind: str) -> Iterator[str]:
 
 _SEVERITY = "[轻中重]度"
 _TOLD = r"(?:确诊|诊断|诊出|查出|患有?|得了|判定)[^,。;!?，；！？]{0,8}?"
-_CONDITIONS = {
-    "抑郁": rf"(?<!产后)抑郁(?:症|障碍|发作)|{_SEVERITY}的?抑郁|{_TOLD}抑郁|重郁",
-    "焦虑": rf"焦虑(?:症|障碍)|{_SEVERITY}的?焦虑|{_TOLD}焦虑|广泛性焦虑",
-    "失眠": rf"失眠症|睡眠障碍|{_SEVERITY}的?失眠|嗜睡症",
-    "双相": "双相|躁郁",
-    "躁狂": "躁狂",
-    "强迫": rf"强迫(?:症|性?障碍)|{_TOLD}强迫",
-    "惊恐": "惊恐(?:障碍|发作)|恐慌症",
-    "社交恐惧": "社交(?:焦虑|恐惧|恐怖)(?:障碍|症)|社交恐惧|社恐",
-    "恐惧症": "(?<!社交)(?:恐惧症|恐怖症)",
-    "精神病": "精神分裂|精分|精神病(?!院)|妄想症",
-    "癔症": "癔症|解离|分离性(?:身份)?障碍|多重人格",
-    "创伤后": "创伤后应激|PTSD|应激障碍",
-    "适应障碍": "适应障碍",
-    "人格障碍": "人格障碍",
-    "进食": "厌食症|贪食症|暴食症|进食障碍",
-    "多动": "多动症|ADHD|注意缺陷",
-    "自闭": "自闭症|孤独症|阿斯伯格",
-    "躯体": "躯体(?:化|形式)障碍|疑病症",
-    "神经症": "神经衰弱|神经症",
-    "产后抑郁": "产后抑郁",
-    "更年期": "更年期综合征",
-    "成瘾": "成瘾",
-    "抽动": "抽动症",
-    "发育": "读写障碍|学习障碍|智力障碍|发育迟缓",
-    "性别": "性别焦虑",
-    "痴呆": "痴呆|阿尔茨海默",
-    "癌": "癌|肿瘤",
-    "甲状腺": "甲亢|甲减",
-    "高血压": "高血压",
-    "糖尿病": "糖尿病",
-    "心脏病": "心脏病",
-    "癫痫": "癫痫",
+_DIAGNOSES = {
+    name: re.compile(
+        "|".join(words).replace("GRADED", f"{_SEVERITY}的?").replace("TOLD", _TOLD)
+    )
+    for name, words in _SAID["conditions"].items()
 }
-_DIAGNOSES = {name: re.compile(pattern) for name, pattern in _CONDITIONS.items()}
 _OF_PERSONALITY = re.compile("(边缘|回避|依赖|偏执|表演|自恋|反社会|强迫)型?(?=人格)")
 _GRADES = re.compile(rf"({_SEVERITY})的?(?=抑郁|焦虑|失眠|躁狂|强迫|双相|障碍)")
 

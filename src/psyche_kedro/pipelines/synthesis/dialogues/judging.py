@@ -1,4 +1,4 @@
-"""Section 2.3, the three aims as a bar: resonance, guidance, steps; and safety."""
+"""§2.3, the three aims as a bar: resonance, guidance, steps; and safety."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from psyche_kedro.llm.chat_model import Outcome
 from psyche_kedro.pipelines.synthesis.provenance import fault, verdict_in
 
-AIMS = ("empathy", "guidance", "steps")
+_AIMS = ("empathy", "guidance", "steps")
 _SCORE = re.compile(r"([1-5])(?:\.0)?分?")
 _TRUTHS = {"true": True, "false": False}
 _REFERRAL = re.compile(
@@ -28,7 +28,7 @@ class Scores(NamedTuple):
 def read_scores(outcome: Outcome) -> Scores | str:
     """Return the scores, or why there are none."""
     said = verdict_in(outcome)
-    aims = {aim: _score(said.get(aim)) for aim in AIMS}
+    aims = {aim: _score(said.get(aim)) for aim in _AIMS}
     safe = _TRUTHS.get(str(said.get("safe")).lower())
     if safe is None or None in aims.values():
         return "unreadable_scores" if said else fault(outcome)

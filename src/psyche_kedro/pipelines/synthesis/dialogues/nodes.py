@@ -1,4 +1,4 @@
-"""Section 2.3: useful posts → empathetic dialogues (~73k in the paper).
+"""§2.3: useful posts → empathetic dialogues (~73k in the paper).
 
 The post is retold in the first person, clearly; each reply is refined towards the three
 aims; a judge scores the result. Turns stay turns: a thread of eight turns keeps eight,

@@ -14,7 +14,7 @@ from psyche_kedro.text.numerals import DIGITS
 Fact = tuple[float | str, str | None]
 """A value and what it counts; ``几`` where the value is vague, ``None`` where bare."""
 
-VAGUE = "几"
+_VAGUE = "几"
 
 _POWERS = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
 _CHINESE = "[零〇一二三四五六七八九十百千万亿两俩仨]"
@@ -91,7 +91,7 @@ def durations(text: str) -> Iterator[Duration]:
 
 def _timed(value: float | str, unit: str, more: float) -> Fact:
     if isinstance(value, str):
-        return VAGUE, unit
+        return _VAGUE, unit
     base, size = _TIMES[unit]
     return (value + more) * size, base
 
@@ -104,9 +104,9 @@ def invented_durations(source: str, text: str) -> set[Fact]:
     stated = list(durations(source))
     known = {fact for duration in stated for fact in duration.facts}
     known |= {(_ABOUT[n], unit) for n, unit in known if unit == "天" and n in _ABOUT}
-    known |= {(VAGUE, duration.unit) for duration in stated}
+    known |= {(_VAGUE, duration.unit) for duration in stated}
     if _LATELY.search(source):
-        known.add((VAGUE, "天"))
+        known.add((_VAGUE, "天"))
     return {f for d in durations(_IDIOMS.sub(" ", text)) for f in d.facts} - known
 
 
@@ -180,13 +180,13 @@ def invented_numbers(source: str, text: str) -> set[Fact]:
 
 
 def values(numeral: str) -> frozenset[float | str]:
-    """Return the value of a numeral, the two of ``四五``, or ``VAGUE``."""
+    """Return the value of a numeral, the two of ``四五``, or ``_VAGUE``."""
     if not numeral:
         return frozenset()
     if numeral == "半":
         return frozenset({0.5})
     if numeral[0] in "几数好多":
-        return frozenset({VAGUE})
+        return frozenset({_VAGUE})
     if re.fullmatch("[一二三四五六七八九两]{2}", numeral):
         low, high = (DIGITS[char] for char in numeral)
         if high == low + 1:

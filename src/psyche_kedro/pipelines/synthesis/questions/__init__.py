@@ -1,4 +1,4 @@
-"""Section 2.2, question generation and control."""
+"""§2.2, question generation and control."""
 
 from psyche_kedro.pipelines.synthesis.questions.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""Section 2.2: books into passages, each with as much of the domain as fits.
+"""§2.2: books into passages, each with as much of the domain as fits.
 
 "The source material is first segmented into multiple textual chunks, with each chunk
 designed to encapsulate the maximum amount of domain-specific content." What we make of

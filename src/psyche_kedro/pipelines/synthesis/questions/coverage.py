@@ -1,6 +1,6 @@
 """Which subfields of psychology have too few questions, and how many are missing.
 
-Section 2.2 distils questions "to supplement psychological subfields that are
+§2.2 distils questions "to supplement psychological subfields that are
 underrepresented" (Type III). It names more than nineteen subfields and no number; the
 taxonomy and the target are ours, in ``synthesis.distillation``.
 """

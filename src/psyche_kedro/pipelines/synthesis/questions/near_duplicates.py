@@ -1,4 +1,4 @@
-"""Clusters of near-duplicate texts, exactly verified (Section 2.2, "min-hash LSH").
+"""Clusters of near-duplicate texts, exactly verified (§2.2, "min-hash LSH").
 
 The usual recipe joins whatever shares an LSH bucket and takes connected components; at
 200k questions one pair in a thousand of its clusters is right, because buckets are
@@ -44,8 +44,8 @@ from psyche_kedro.pipelines.synthesis.questions.minhash import (
 )
 from psyche_kedro.text.bare import bare_texts
 
-BUCKET = 16  # ours: up to here every pair of a bucket is a candidate
-PIVOTS = 4  # ours: beyond, each member meets so many spread members and its neighbour
+_BUCKET = 16  # ours: up to here every pair of a bucket is a candidate
+_PIVOTS = 4  # ours: beyond, each member meets so many spread members and its neighbour
 _BITS = 512  # of the map that bounds a pair's similarity before it is computed
 _CHUNK = 16_384  # texts per task: their characters fit in memory at any corpus size
 _PAIRS = 1 << 14
@@ -265,13 +265,13 @@ def _candidates(index: Index, block: U64, band: int, *, threshold: float) -> U64
     return possible
 
 
-def bucket_pairs(keys: U64, rows: I64, *, bucket: int = BUCKET) -> U64:
+def bucket_pairs(keys: U64, rows: I64, *, bucket: int = _BUCKET) -> U64:
     """Return the pairs of rows that share a key, as ``first << 32 | second``, sorted.
 
     Args:
         keys: ``[n]`` keys of one band.
         rows: Which of the ``n`` take part, ascending.
-        bucket: In a larger bucket a row meets ``PIVOTS`` spread rows, the first of
+        bucket: In a larger bucket a row meets ``_PIVOTS`` spread rows, the first of
             them, and its neighbour: linear, where all pairs of 50,000 copies of one
             template would be a thousand million.
     """
@@ -295,7 +295,7 @@ def bucket_pairs(keys: U64, rows: I64, *, bucket: int = BUCKET) -> U64:
 
 def _pivot_pairs(members: U64) -> U64:
     """Return a linear number of pairs among ascending ``members``."""
-    at = np.linspace(0, len(members) - 1, PIVOTS).astype(np.int64)
+    at = np.linspace(0, len(members) - 1, _PIVOTS).astype(np.int64)
     pivots = [
         _pack(np.minimum(m, members), np.maximum(m, members)) for m in members[at]
     ]

@@ -1,4 +1,4 @@
-"""Section 2.2, question generation and control: a page to a question worth asking.
+"""§2.2, question generation and control: a page to a question worth asking.
 
     clean_documents → chunks → generated_questions ┐
     subfields that lack questions → distilled_questions ┼→ question_pool (~210k)
@@ -367,7 +367,7 @@ def _out_of_pool(row: Row, reason: str) -> Row:
 def cluster_questions(
     question_pool: pl.DataFrame, params: DeduplicationParameters
 ) -> pl.DataFrame:
-    """Return which questions ask the same (Section 2.2, MinHash LSH).
+    """Return which questions ask the same (§2.2, MinHash LSH).
 
     Args:
         question_pool: ``QuestionPool``.

@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.synthesis.questions.nodes import (
     cluster_questions,
     distil_questions,
@@ -138,8 +139,8 @@ def _review() -> list[Node]:
             name="export_review_batch",
         ),
         Node(
-            read_review_verdicts,
-            inputs={"review_files": "review_files"},
+            taking(read_review_verdicts, review_files="reviews"),
+            inputs={"review_files": "raw_files"},
             outputs="review_verdicts",
             name="read_review_verdicts",
         ),

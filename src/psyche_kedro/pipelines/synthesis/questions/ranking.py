@@ -1,6 +1,6 @@
 """Which question of a cluster stays.
 
-Section 2.2: "cluster similar questions and select the optimal one through LLM-based
+§2.2: "cluster similar questions and select the optimal one through LLM-based
 ranking". Members are shown in an order that depends on ids alone, not on quality; a
 verdict that cannot be read falls back to the written rule of ``priority``.
 """
@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome
-from psyche_kedro.pipelines.synthesis.provenance import verdict_in
-from psyche_kedro.pipelines.synthesis.verdicts import as_index
+from psyche_kedro.pipelines.synthesis.provenance import as_index, verdict_in
 from psyche_kedro.prompts import Prompt, render_question
 from psyche_kedro.tables import content_id
 
-MAX_RANKED = 10  # ours: more candidates than this in one prompt are not compared well
+_MAX_RANKED = 10  # ours: more candidates than this in one prompt are not compared well
 _ORIGINS = {"bank": 2, "textbook": 1, "distilled": 0}
 
 Row = dict[str, Any]
@@ -28,7 +27,7 @@ class Cluster(NamedTuple):
     """Also the id of the member that wins by the written rule."""
     shown: list[Row]
     others: list[Row]
-    """Members beyond ``MAX_RANKED``: out by the written rule."""
+    """Members beyond ``_MAX_RANKED``: out by the written rule."""
 
 
 class Winner(NamedTuple):
@@ -78,6 +77,6 @@ def _cluster(cluster_id: str, rows: list[Row]) -> Cluster:
 
     best = sorted(rows, key=by_rule)
     shown = sorted(
-        best[:MAX_RANKED], key=lambda row: content_id(cluster_id, row["question_id"])
+        best[:_MAX_RANKED], key=lambda row: content_id(cluster_id, row["question_id"])
     )
-    return Cluster(cluster_id, shown, best[MAX_RANKED:])
+    return Cluster(cluster_id, shown, best[_MAX_RANKED:])

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.llm.chat_model import ChatModel
 from psyche_kedro.pipelines.synthesis.questions.screening import (
     REASONABLE,
@@ -20,7 +21,7 @@ from psyche_kedro.pipelines.synthesis.questions.screening import (
 )
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.questions import read_options
-from psyche_kedro.review.agreement import krippendorff_alpha
+from psyche_kedro.review.krippendorff import krippendorff_alpha
 
 
 class Agreement(NamedTuple):
@@ -64,7 +65,16 @@ def measure_agreement(
         prompt: ``screening``.
         examples: Few-shot examples, as in the run.
         judge: Model that screens.
+
+    Raises:
+        ConfigurationError: If a label has another verdict than those two.
     """
+    for label in labels:
+        if label["verdict"] not in (REASONABLE, UNREASONABLE):
+            raise ConfigurationError(
+                f"A label has the verdict '{label['verdict']}': write"
+                f" {REASONABLE} or {UNREASONABLE}."
+            )
     shown = render_examples(examples, prompt.words)
     outcomes = judge.complete(
         screening_request(labelled_question(label), prompt, shown) for label in labels

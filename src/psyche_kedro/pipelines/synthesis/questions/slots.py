@@ -16,7 +16,7 @@ from typing import Any
 
 from psyche_kedro.answers import (
     has_placeholder,
-    read_answer,
+    read_choice_of,
     read_json,
     read_objects,
 )
@@ -30,9 +30,9 @@ from psyche_kedro.text.bare import bare
 Slot = dict[str, Any] | str
 """Columns of ``tables.Question``, or the reason why there is no question."""
 
-MIN_STEM = 6  # ours: characters; "正确的是（）" asks nothing
-MIN_QUOTED = 3  # ours: a shorter gold text stands in many a stem by chance
-LONG_STEM = 100  # ours: a stem this long brings its own material
+_MIN_STEM = 6  # ours: characters; "正确的是（）" asks nothing
+_MIN_QUOTED = 3  # ours: a shorter gold text stands in many a stem by chance
+_LONG_STEM = 100  # ours: a stem this long brings its own material
 
 _SIGNS = ({*"对√✓是真T", "TRUE"}, {*"错×✗否假F", "FALSE"})
 """What says, beside the words asked for, that a statement is right, or wrong."""
@@ -75,7 +75,7 @@ def read_question(item: Mapping[str, Any], kind: str, words: Words) -> Slot:
     unsaid = words.true_false if kind == "true_false" else ()
     options = read_options(item.get("options") or unsaid)
     answer = _answer_text(item.get("answer"), kind, words)
-    gold = sorted(read_answer(answer, {"options": options}).labels)
+    gold = sorted(read_choice_of(answer, {"options": options}).labels)
     fields = {
         "type": kind,
         "case_text": case,
@@ -116,9 +116,9 @@ def _fault_of_stem(fields: Mapping[str, Any]) -> str | None:
     stem = fields["stem"]
     if not stem:
         return "empty_stem"
-    if len(bare(stem)) < MIN_STEM:
+    if len(bare(stem)) < _MIN_STEM:
         return "stem_too_short"
-    brings_material = fields["case_text"] or len(stem) >= LONG_STEM
+    brings_material = fields["case_text"] or len(stem) >= _LONG_STEM
     if _PASSAGE.search(stem) and not brings_material:
         return "refers_to_passage"
     return None
@@ -144,5 +144,5 @@ def _fault_of_answer(fields: Mapping[str, Any], answer: str) -> str | None:
     if fields["type"] == "true_false":
         return None
     stem = bare(fields["stem"])
-    quoted = [len(t) >= MIN_QUOTED and t in stem for t in gold_texts(fields)]
+    quoted = [len(t) >= _MIN_QUOTED and t in stem for t in gold_texts(fields)]
     return "answer_in_stem" if all(quoted) else None

@@ -1,4 +1,4 @@
-"""Section 2.2, rationale generation, refinement and choice."""
+"""§2.2, rationale generation, refinement and choice."""
 
 from psyche_kedro.pipelines.synthesis.rationales.pipeline import create_pipeline
 

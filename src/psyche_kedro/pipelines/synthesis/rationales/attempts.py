@@ -1,6 +1,6 @@
 """One try at a question: what a reply that reasons and predicts is worth.
 
-Section 2.2 keeps a rationale if its prediction equals the gold. Right by luck is caught
+§2.2 keeps a rationale if its prediction equals the gold. Right by luck is caught
 where it can be (ours): a rationale that argues for another option than it predicts,
 that touches no option, or that is too short to reason is ``weak``, a failed attempt.
 

@@ -1,4 +1,4 @@
-"""Section 2.2: of the rationales of all rounds, the best one is kept.
+"""§2.2: of the rationales of all rounds, the best one is kept.
 
 Candidates are round 0 and every accepted round; they are shown in an order that depends
 on ids alone, because a judge prefers positions. A lone candidate needs no call. A
@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome
-from psyche_kedro.pipelines.synthesis.provenance import verdict_in
-from psyche_kedro.pipelines.synthesis.verdicts import as_index
+from psyche_kedro.pipelines.synthesis.provenance import as_index, verdict_in
 from psyche_kedro.prompts import Prompt, render_question
 from psyche_kedro.tables import content_id
 

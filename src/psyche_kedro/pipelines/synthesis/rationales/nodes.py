@@ -1,4 +1,4 @@
-"""Section 2.2, rationale generation: ~90k questions → ~75k with a verified rationale.
+"""§2.2, rationale generation: ~90k questions → ~75k with a verified rationale.
 
     reviewed_questions → rationales (attempt 0 and up to T more) → rationale_rounds
     (round 0 … R) → reasoning_samples

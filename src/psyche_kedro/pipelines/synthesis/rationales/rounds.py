@@ -1,4 +1,4 @@
-"""Section 2.2: prompt and rationale improve each other, R rounds.
+"""§2.2: prompt and rationale improve each other, R rounds.
 
 ``P* ← LLM(P, q, r)``, then ``(r*, â*) ← LLM(P*, q)``. If ``â* = a`` the pair
 ``(P*, r*)`` becomes current, else the previous pair stays. Two things are ours: a

@@ -1,6 +1,6 @@
 """What each round was worth: the numbers with which a user decides whether R = 3 pays.
 
-Section 2.2 sets R = 3 without saying what a round costs. Money is at list price
+§2.2 sets R = 3 without saying what a round costs. Money is at list price
 (``conf/base/prices.yml``); a batch discount is not taken off.
 
 Example row::

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from psyche_kedro.accounts import (
+from psyche_kedro.pipelines.accounts import (
     account_node,
     beside,
     count_rows,
@@ -116,4 +116,4 @@ def test_a_table_may_be_divided_in_two_ways():
 def test_the_node_reads_each_table_of_the_list_and_writes_the_account():
     node = account_node("cleaning", [kept("a"), rejected("b", of="a"), written("a")])
     assert (node.name, node.inputs) == ("account_for_cleaning", ["a", "b"])
-    assert node.outputs == ["cleaning_account@table"]
+    assert node.outputs == ["cleaning_account"]

@@ -1,5 +1,6 @@
 """Cards: what they may say, and what is refused with the place and the reason."""
 
+import re
 from copy import deepcopy
 from typing import get_args
 
@@ -8,8 +9,9 @@ import yaml
 from pydantic import ValidationError
 
 from cards import CARDS
-from psyche_kedro import benchmarks
-from psyche_kedro.benchmarks import Benchmarks
+from prompt_set import WORDS
+from psyche_kedro.pipelines import benchmarks
+from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.evaluation.protocols import PROTOCOLS
 from psyche_kedro.pipelines.evaluation.scoring import METRICS
 from whole_run import ROOT
@@ -79,9 +81,10 @@ def test_exams_stand_in_the_order_of_the_papers_tables_and_others_behind():
     assert order == ["pceb", "cpsyexam", "counselling", "a"]
 
 
-def test_another_word_on_a_card_is_another_digest():
-    said = {cards(choice__note=note).root["arc"].digest for note in ("a", "b")}
-    assert len(said) == 2
+def test_cards_are_recorded_by_their_digests_which_every_word_is_part_of():
+    one, other = str(cards(choice__note="a")), str(cards(choice__note="b"))
+    assert re.fullmatch("arc@[0-9a-f]{16}", one)
+    assert one != other
 
 
 # ---- what the code knows -------------------------------------------------------------
@@ -96,9 +99,7 @@ def test_every_protocol_and_every_metric_that_a_card_may_name_is_there():
 
 
 def test_the_judge_scores_the_dimensions_that_a_card_shows():
-    from pipelines.evaluation.exam_rows import settings
-
-    judged = {d["name"] for d in settings()["judging"]["dimensions"]}
+    judged = {dimension.name for dimension in WORDS.dimensions}
     assert set(CARDS.root["counselling"].judged.metrics) <= judged
 
 

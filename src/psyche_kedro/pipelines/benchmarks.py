@@ -240,7 +240,7 @@ class JudgedExam(_Exam):
 
     protocols: dict[JudgedProtocol, str] = Field(min_length=1)
     metrics: dict[str, str] = Field(min_length=1)
-    """Dimensions of ``evaluation.judging``, each with its column."""
+    """Dimensions, as the prompts' ``words.yml`` names them, each with its column."""
 
 
 Exam = ChoiceExam | OpenExam | JudgedExam
@@ -292,6 +292,10 @@ class Benchmarks(RootModel[dict[str, Benchmark]]):
     """``benchmarks``: the cards by name, which is the folder of the files as well."""
 
     model_config = ConfigDict(frozen=True)
+
+    def __str__(self) -> str:
+        """Return every card with its digest, as MLflow records them."""
+        return ", ".join(f"{name}@{card.digest}" for name, card in self.root.items())
 
     def exam_of(self, item: Mapping[str, Any]) -> Exam | None:
         """Return the exam that an item is of; None where no card tells of it.

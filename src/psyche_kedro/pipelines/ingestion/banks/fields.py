@@ -23,44 +23,46 @@ Fields = dict[str, Any]
 Option = dict[str, str]
 
 NAMES = word_lists("psyche_kedro.pipelines.ingestion", "names.yml")
-NAME_OF = name_of_word(NAMES["fields"])
-OPTION_NAME = re.compile(
+_NAME_OF = name_of_word(NAMES["fields"])
+_OPTION_NAME = re.compile(
     r"^(?:选项|選項|option[_ ]?)?\s*([A-Ja-jＡ-Ｊ])\s*(?:选项|選項)?$", re.IGNORECASE
 )
-OPTION_NUMBER = re.compile(r"^(?:选项|選項|option[_ ]?)\s*([1-9])$", re.IGNORECASE)
+_OPTION_NUMBER = re.compile(r"^(?:选项|選項|option[_ ]?)\s*([1-9])$", re.IGNORECASE)
 
 TRUTHS = name_of_word(NAMES["truths"])
-TRUE_FALSE_OPTIONS = [{"label": "A", "text": "正确"}, {"label": "B", "text": "错误"}]
+_TRUE_FALSE_OPTIONS = [{"label": "A", "text": "正确"}, {"label": "B", "text": "错误"}]
 WIDE_LETTERS = str.maketrans({chr(0xFF21 + n): chr(0x41 + n) for n in range(26)})
-INLINE_OPTION = re.compile(
+_INLINE_OPTION = re.compile(
     r"[（(]([A-HＡ-Ｈ])[)）]\s*[.．、:：]?\s*"
     r"|(?:^|(?<=[\s;；。]))([A-HＡ-Ｈ])[)）]?\s*[.．、:：)）]\s*"
 )
-LETTERS_ONLY = re.compile(r"[A-H](?:[\s,，、;；/|+&.．和与]*[A-H])*")
-LABELLED_ANSWER = re.compile(
+_LETTERS_ONLY = re.compile(r"[A-H](?:[\s,，、;；/|+&.．和与]*[A-H])*")
+_LABELLED_ANSWER = re.compile(
     r"^\s*([A-H])\s*[、.．:：]\s*([^A-H\s,，、].*)$", re.DOTALL
 )
-ANSWER_WRAPPING = re.compile(
+_ANSWER_WRAPPING = re.compile(
     r"^[\s【\[(（“]*(?:(?:正确|参考|标准)?(?:答案|选项))?[】\])）]?(?:是|为|选)?[\s:：]*"
 )
-ANSWER_ENDS = string.whitespace + "\u3000\xa0\u2002\u2003\u2009\u202f。.)）】]”,，、;；"
-TRUTH_WRAPPING = " \t()（）【】[]。.．"
-BESIDE_TRUTH = re.compile(
+_ANSWER_ENDS = (
+    f"{string.whitespace}\u3000\xa0\u2002\u2003\u2009\u202f。.)）】]”,，、;；"
+)
+_TRUTH_WRAPPING = " \t()（）【】[]。.．"
+_BESIDE_TRUTH = re.compile(
     r"^\s*([ABＡＢ])\s*[、.．:：(（]\s*([^()（）]*[^()（）\s])[)）]?\s*$"
 )
-BETWEEN_TEXTS = re.compile(r"[、,，;；|\n]+")
-MAX_OPTIONS = 8
-MIN_OPTIONS = 2
+_BETWEEN_TEXTS = re.compile(r"[、,，;；|\n]+")
+_MAX_OPTIONS = 8
+_MIN_OPTIONS = 2
 
 
 def field_name(text: str) -> str | None:
     """Return the canonical name of a column or key, an option's letter, or None."""
     name = text.strip().strip("*：:").lower()
-    if match := OPTION_NAME.match(text.strip()):
+    if match := _OPTION_NAME.match(text.strip()):
         return match[1].translate(WIDE_LETTERS).upper()
-    if match := OPTION_NUMBER.match(text.strip()):
+    if match := _OPTION_NUMBER.match(text.strip()):
         return chr(ord("A") - 1 + int(match[1]))
-    return NAME_OF.get(name)
+    return _NAME_OF.get(name)
 
 
 def looks_like_question(record: Any) -> bool:
@@ -111,7 +113,7 @@ def _canonical(record: Mapping[str, Any]) -> Fields:
 
 def _lettered(answer: Any, record: Mapping[str, Any]) -> Any:
     """Return the answer ``1,3`` as ``A,C`` where the options are 选项1, 选项2 …."""
-    if not any(OPTION_NUMBER.match(str(key).strip()) for key in record):
+    if not any(_OPTION_NUMBER.match(str(key).strip()) for key in record):
         return answer
     return _word(answer).translate(str.maketrans("123456789", "ABCDEFGHI"))
 
@@ -181,7 +183,7 @@ def _listed_option(index: int, item: Any) -> tuple[str, str]:
         label = next(filter(None, labels), chr(ord("A") + index))
         return label, next(filter(None, texts), "")
     text = _word(item)
-    match = INLINE_OPTION.match(text)
+    match = _INLINE_OPTION.match(text)
     if match is None:
         return chr(ord("A") + index), text
     return match[1] or match[2], text[match.end() :]
@@ -210,20 +212,20 @@ def _label(mark: re.Match[str]) -> str:
 def _marks_in_sequence(text: str) -> Iterator[re.Match[str]]:
     """Yield the marks that follow one another; the C of 维生素(C) is none of them."""
     expected = None
-    for mark in INLINE_OPTION.finditer(text):
+    for mark in _INLINE_OPTION.finditer(text):
         if expected is None or _label(mark) == expected:
             yield mark
             expected = chr(ord(_label(mark)) + 1)
 
 
 def _guessed_type(options: list[Option], answer: Any, stem: Any) -> str:
-    if len(options) == len(TRUE_FALSE_OPTIONS) and _truths_of(options):
+    if len(options) == len(_TRUE_FALSE_OPTIONS) and _truths_of(options):
         return "true_false"
     if options:
         return "multiple" if len(read_labels(answer, options)) > 1 else "single"
     if _truth(answer) is not None and not str(answer).strip().isdigit():
         return "true_false"
-    if LETTERS_ONLY.fullmatch(_letters(answer)):
+    if _LETTERS_ONLY.fullmatch(_letters(answer)):
         several = len(set(re.findall("[A-H]", _letters(answer)))) > 1
         return "multiple" if several else "single"
     return "fill_in" if re.search(r"_{2,}|[（(]\s*[)）]", str(stem)) else "short_answer"
@@ -237,15 +239,15 @@ def _letters(answer: Any) -> str:
 
 def _unwrapped(answer: str) -> str:
     """Return an answer without what stands around it: ``答案：B项。`` is ``B``."""
-    said = ANSWER_WRAPPING.sub("", answer)
-    return said.rstrip(ANSWER_ENDS).removesuffix("项")
+    said = _ANSWER_WRAPPING.sub("", answer)
+    return said.rstrip(_ANSWER_ENDS).removesuffix("项")
 
 
 def _answer(kind: str, options: list[Option], answer: Any) -> Fields:
     if kind == "true_false":
         label = _true_false_label(options, answer)
         gold = [label] if label else []
-        return {"options": TRUE_FALSE_OPTIONS, "gold": gold}
+        return {"options": _TRUE_FALSE_OPTIONS, "gold": gold}
     if kind in CHOICE_TYPES:
         named = read_labels(answer, options)
         return {"gold": named if _are_options(named, options) else []}
@@ -258,7 +260,7 @@ def _are_options(labels: list[str], options: list[Option]) -> bool:
 
 def _truth(value: Any) -> str | None:
     word = _word(value).lower()
-    either = word.strip(TRUTH_WRAPPING), _unwrapped(word)
+    either = word.strip(_TRUTH_WRAPPING), _unwrapped(word)
     return next((TRUTHS[w] for w in either if w in TRUTHS), None)
 
 
@@ -271,7 +273,7 @@ def _truths_of(options: list[Option]) -> dict[str, str]:
 def _true_false_label(options: list[Option], answer: Any) -> str | None:
     """Return A for true, B for false; None where label and word say different."""
     word = _word(answer)
-    if match := BESIDE_TRUTH.match(word):
+    if match := _BESIDE_TRUTH.match(word):
         letter, told = (_plain_truth(options, part) for part in match.groups())
         return letter if letter == told else None
     return _plain_truth(options, word)
@@ -299,11 +301,11 @@ def read_labels(answer: Any, options: list[Option]) -> list[str]:
     by_text = [o["label"] for o in options if o["text"] == text]
     if by_text:
         return by_text
-    labelled = LABELLED_ANSWER.match(text)
+    labelled = _LABELLED_ANSWER.match(text)
     if labelled and _is_text_of_another(labelled, options):
         return []
     letters = labelled[1] if labelled else _letters(text)
-    if not LETTERS_ONLY.fullmatch(letters):
+    if not _LETTERS_ONLY.fullmatch(letters):
         return _labels_of_texts(text, options)
     return sorted(set(re.findall("[A-H]", letters)))
 
@@ -316,7 +318,7 @@ def _is_text_of_another(labelled: re.Match[str], options: list[Option]) -> bool:
 def _labels_of_texts(text: str, options: list[Option]) -> list[str]:
     """Return the labels of ``心理现象、物质``; none unless each part is an option."""
     label_of = {option["text"]: option["label"] for option in options}
-    parts = {part.strip() for part in BETWEEN_TEXTS.split(text)}
+    parts = {part.strip() for part in _BETWEEN_TEXTS.split(text)}
     return sorted(label_of[part] for part in parts) if parts <= set(label_of) else []
 
 
@@ -335,10 +337,10 @@ def question_errors(question: Mapping[str, Any], answer: Any) -> list[str]:
 
 def _option_errors(question: Mapping[str, Any]) -> list[str]:
     labels = [option["label"] for option in question["options"]]
-    if len(labels) > MAX_OPTIONS:
+    if len(labels) > _MAX_OPTIONS:
         return ["too_many_options"]
     expected = [chr(ord("A") + n) for n in range(len(labels))]
-    complete = len(labels) >= MIN_OPTIONS and labels == expected
+    complete = len(labels) >= _MIN_OPTIONS and labels == expected
     return [] if complete else ["options_missing"]
 
 

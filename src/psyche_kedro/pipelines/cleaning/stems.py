@@ -19,9 +19,11 @@ NUMBERING = re.compile(
     r"|\d{1,4}[,，]\s*(?=[\u4e00-\u9fff])"
     r"|第\s*\d{1,4}\s*题\s*(?=[^\s中所的是和与及、，到至为]))?"
 )
-BELOW_CASE = re.compile(rf"(?<=\S)\s*{_KIND}\s*[：:]\s*[\dl]{{1,4}}\s*[.．、]\s*(?=\S)")
+_BELOW_CASE = re.compile(
+    rf"(?<=\S)\s*{_KIND}\s*[：:]\s*[\dl]{{1,4}}\s*[.．、]\s*(?=\S)"
+)
 """Kind and number of a question that follows its case; they leave a new line."""
-TYPE_TAIL = re.compile(r"(?:[(（]?(?:单选|多选)(?:[：:]\s*\d{1,4})?[)）]?)\s*$")
+_TYPE_TAIL = re.compile(r"(?:[(（]?(?:单选|多选)(?:[：:]\s*\d{1,4})?[)）]?)\s*$")
 _IN_BOOK = r"(?:参见|详见|见|教材|课本|书)[^（()）【】\[\]\n]{0,12}"
 _PAGES = (
     # 3P65, 5Pl05, and what a scan makes of it: 6PⅢ, 5P埘.
@@ -32,25 +34,25 @@ _PAGES = (
     rf"(?:{_IN_BOOK})?(?:第\s*)?\d{{1,4}}\s*(?:[-~～—–]\s*\d{{1,4}}\s*)?页",
 )
 _PAGE = rf"[（(【\[]\s*(?:{'|'.join(_PAGES)})\s*[)）】\]]"
-PAGE_HEAD = re.compile(rf"^{_PAGE}\s*(?=\S)")
-PAGE_TAIL = re.compile(rf"(?<=\S)\s*{_PAGE}(?=[。.？?]?\s*$)")
-PAGE_AFTER_BLANK = re.compile(
+_PAGE_HEAD = re.compile(rf"^{_PAGE}\s*(?=\S)")
+_PAGE_TAIL = re.compile(rf"(?<=\S)\s*{_PAGE}(?=[。.？?]?\s*$)")
+_PAGE_AFTER_BLANK = re.compile(
     r"(?:(?<=[)）】\]])|(?<=[)）】\]][。？?]))\s*"
     r"[A-H]{0,8}\d{1,3}-\d{1,4}(?:[/／、]\d{1,4})*\s*$"
 )
 """``（）5-153/154``: chapter and pages; of ``（）。BCD245-3/3`` the key as well."""
-BUTTON_TAIL = re.compile(
+_BUTTON_TAIL = re.compile(
     r"(?<=[)）】\]。？?])\s*(?:点击)?(?:确认|查看|显示|提交)(?:参考|正确)?答案\s*$"
 )
-OF_THE_BOOK = (
+_OF_THE_BOOK = (
     NUMBERING,
-    TYPE_TAIL,
-    PAGE_HEAD,
-    PAGE_TAIL,
-    PAGE_AFTER_BLANK,
-    BUTTON_TAIL,
+    _TYPE_TAIL,
+    _PAGE_HEAD,
+    _PAGE_TAIL,
+    _PAGE_AFTER_BLANK,
+    _BUTTON_TAIL,
 )
-BLANK = re.compile(r"[（(]\s*[)）]")
+_BLANK = re.compile(r"[（(]\s*[)）]")
 
 
 def normal_question(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,9 +78,9 @@ def clean_stem(stem: str) -> str:
 
 
 def _shorter(stem: str) -> str:
-    for pattern in OF_THE_BOOK:
+    for pattern in _OF_THE_BOOK:
         stem = pattern.sub("", stem)
-    return normalise(BLANK.sub("（）", BELOW_CASE.sub("\n", stem)))
+    return normalise(_BLANK.sub("（）", _BELOW_CASE.sub("\n", stem)))
 
 
 def _normal(text: str | None) -> str | None:

@@ -22,7 +22,7 @@ from kedro.pipeline import Node
 
 from psyche_kedro.tables import ChapterAccount, frame
 
-KEYS = [name for name in ChapterAccount.to_schema().columns if name != "rows"]
+_KEYS = [name for name in ChapterAccount.to_schema().columns if name != "rows"]
 
 Kind = Literal["kept", "rejected", "withheld", "written", "beside"]
 By = str | pl.Expr
@@ -123,7 +123,7 @@ def account_node(chapter: str, lines: Sequence[Line]) -> Node:
     return Node(
         _account_for(lines),
         inputs={line.table: line.table for line in lines},
-        outputs=f"{chapter}_account@table",
+        outputs=f"{chapter}_account",
         name=f"account_for_{chapter}",
     )
 
@@ -157,8 +157,8 @@ def _count(line: Line, table: pl.DataFrame) -> pl.DataFrame:
     rows = table.drop_nulls("model") if line.kind == "written" else table
     if rows.is_empty():
         return _nothing(line)
-    said = {key: line.columns.get(key, pl.lit(None)).cast(pl.String) for key in KEYS}
-    counts = rows.with_columns(**said).group_by(KEYS, maintain_order=True)
+    said = {key: line.columns.get(key, pl.lit(None)).cast(pl.String) for key in _KEYS}
+    counts = rows.with_columns(**said).group_by(_KEYS, maintain_order=True)
     return counts.agg(rows=pl.len().cast(pl.Int64))
 
 
