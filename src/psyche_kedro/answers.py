@@ -15,16 +15,15 @@ Example::
     (['C', 'D'], 'declared')
 """
 
-import ast
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from psyche_kedro.questions import option_texts
+from psyche_kedro.questions import LABELS, option_texts
 from psyche_kedro.text.bare import nfkc
+from psyche_kedro.text.embedded_json import Found, find_json
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -163,10 +162,17 @@ def read_field(
     parts = (
         value if isinstance(value, list | tuple) else re.split("[;；\n]", str(value))
     )
-    read = [_read_part(str(part), labels, texts) for part in parts if str(part).strip()]
+    said = dict.fromkeys(str(part) for part in parts if str(part).strip())
+    if len(said) > _MOST_PARTS:
+        return UNREAD
+    read = [_read_part(part, labels, texts) for part in said]
     if not read or UNREAD in read:
         return UNREAD
     return Choice(frozenset().union(*(part.labels for part in read)), read[0].rule)
+
+
+_MOST_PARTS = 16
+"""Of a field: eight options, each by its letter and by its text."""
 
 
 def _read_part(
@@ -185,12 +191,7 @@ def read_objects(text: str) -> list[dict[str, Any]]:
     >>> read_objects('题目：[{"stem": "甲"}, {"stem": "乙"}]')
     [{'stem': '甲'}, {'stem': '乙'}]
     """
-    return [
-        item
-        for value in _reply_values(text)
-        for item in (value if isinstance(value, list) else [value])
-        if isinstance(item, dict)
-    ]
+    return _objects_in(found.value for found in _located_values(text))
 
 
 def read_filled(text: str) -> list[dict[str, Any]]:
@@ -228,22 +229,39 @@ def has_placeholder(said: object) -> bool:
     return isinstance(said, str) and _PLACEHOLDER.fullmatch(said.strip()) is not None
 
 
-def read_record(text: str, kind: type[Record]) -> Record | None:
-    """Return the one JSON object of a reply as ``kind``.
+SEVERAL_VERDICTS = "several_verdicts"
+"""Reason of a row whose judge gave more than one."""
 
-    ``None`` where there is none, more than one, or one that is not of that kind; a copy
-    of the prompt's example is none.
 
-    >>> class Score(BaseModel):
-    ...     score: int
-    >>> read_record("评分：{'score': 3,}", Score)
-    Score(score=3)
+def read_verdicts(text: str) -> list[dict[str, Any]]:
+    """Return the different verdicts of a judge's reply: none, one, or several.
+
+    Several that disagree are none that counts: one of them may be quoted from what was
+    judged. Those that differ in their grounds only are one, the last of them. One that
+    stands in a sentence or between quotation marks is a quotation and no verdict.
     """
-    objects = read_filled(text)
-    if len(objects) != 1:
+    said = [
+        (verdict, _is_quoted(text, found))
+        for found in _located_values(text)
+        for verdict in _objects_in([found.value])
+        if not has_placeholder(verdict)
+    ]
+    different = {_told_by(verdict): verdict for verdict, _ in said}
+    if all(quoted for _, quoted in said) and len(different) == 1:
+        return []
+    return list(different.values())
+
+
+def read_record(text: str, kind: type[Record]) -> Record | None:
+    """Return the one verdict of a reply as ``kind``; ``None`` where there is none.
+
+    None, too, where there are several, or where it is not of that kind.
+    """
+    verdicts = read_verdicts(text)
+    if len(verdicts) != 1:
         return None
     try:
-        return kind.model_validate(objects[0])
+        return kind.model_validate(verdicts[0])
     except ValidationError:
         return None
 
@@ -253,14 +271,53 @@ def read_json(text: str) -> object | None:
 
     Code fences, text around it, single quotes, trailing commas, ``//`` comments, raw
     line breaks and a cut-off array (its whole objects are kept) are tolerated.
-
-    >>> read_json('[{"stem": "甲"}, {"stem": "乙"}, {"st')
-    [{'stem': '甲'}, {'stem': '乙'}]
     """
-    values = _reply_values(text)
+    values = [found.value for found in _located_values(text)]
     if len(values) > 1:
         return values
     return values[0] if values else None
+
+
+def _located_values(text: str) -> list[Found]:
+    """Return the values after a leading thought; a JSON string may quote the tags."""
+    if text.lstrip().startswith(_OPEN):
+        # As long as it was, so that what is found stands where it stood.
+        thought, close, _ = text.partition(_CLOSE)
+        text = " " * len(thought + close) + text[len(thought + close) :]
+    return find_json(text)
+
+
+def _objects_in(values: Iterable[object]) -> list[dict[str, Any]]:
+    return [
+        item
+        for value in values
+        for item in (value if isinstance(value, list) else [value])
+        if isinstance(item, dict)
+    ]
+
+
+_GROUNDS = frozenset({"reason", "analysis"})
+"""What a judge says beside its verdict."""
+_GOES_ON = "，,、；;”\"’'」』》)）]】}"
+_AROUND = 40
+"""Characters on either side that tell whether an object stands in a sentence."""
+
+
+def _told_by(verdict: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """Return what a verdict comes to: ``4`` and ``"4"`` are the same."""
+    return frozenset(
+        (name, str(said).strip().casefold())
+        for name, said in verdict.items()
+        if name not in _GROUNDS
+    )
+
+
+def _is_quoted(text: str, found: Found) -> bool:
+    before = text[max(0, found.start - _AROUND) : found.start].rpartition("\n")[2]
+    after = text[found.end : found.end + _AROUND].partition("\n")[0]
+    rest = after.strip(" \t\r`*。.")
+    in_a_sentence = bool(rest and before.strip(" \t`*"))
+    return found.is_part or in_a_sentence or rest[:1] in tuple(_GOES_ON)
 
 
 # ---- the reply as text -----------------------------------------------------------
@@ -290,7 +347,15 @@ def plain_text(text: str) -> str:
 def _undecorated(text: str) -> str:
     if "\\" in text:
         text = _LATEX_TEXT.sub(r"\1", text)
-    return _DECORATION.sub("", text).strip()
+    return _LONG_BLANK.sub(_shorter, _DECORATION.sub("", text)).strip()
+
+
+_LONG_BLANK = re.compile(r"\s{4,}")
+"""No rule tells four blanks from forty; several of them together would try each."""
+
+
+def _shorter(blank: re.Match[str]) -> str:
+    return "\n\n" if "\n" in blank[0] else "   "
 
 
 def _resolve(declared: list[_Declared]) -> frozenset[str]:
@@ -314,7 +379,7 @@ _TAG = r"(?:\s*选?项)?"
 # What makes a letter after a comma the start of a new clause: 答案是C，B项错误.
 _CLAUSE = rf"(?!{_TAG}\s*(?:[是为则也都均虽指属的不错有说表描:]|正确|对|符合))"
 _ITEM = rf"(?:选项)?\s*(?:\(\s*{_RUN}\s*\)|\[\s*{_RUN}\s*\]|{_RUN}){{clause}}{_TAG}"
-_COMMA = r"(?:\s*(?:[、,;/&+|]|以及|还有|和|与|及|跟|and)\s*)+|[ \t]+|(?<=[)\]])"
+_COMMA = r"\s*(?:(?:[、,;/&+|]|以及|还有|和|与|及|跟|and)\s*)+|[ \t]+|(?<=[)\]])"
 # A、C符合题意 has no clause between its letters.
 _JOINT = rf"\s*[、和与及]\s*(?={_RUN}{_TAG}(?:都|均|才)?(?:正确|对|符合))"
 _FIRST = _ITEM.format(clause="")
@@ -360,12 +425,19 @@ _LISTED = re.compile(r"(?:^|(?<=[、,;\s]))([A-Z])\s*[.:)、]\s*(?![A-Z]\b)")
 _WRONG = re.compile(r"错|不正确|不对|不符|不选|有误|×|✗|✘")
 
 
+_MOST_ANCHORS = 1_000
+"""A reply that declares more often runs in a circle, and has no answer."""
+
+
 def _anchored(
     anchor: re.Pattern[str], text: str, question: _Question
 ) -> Iterator[_Declared]:
     """Yield what follows each ``anchor``: 答案是…, 故选…."""
     end = 0
-    for match in anchor.finditer(text):
+    for n, match in enumerate(anchor.finditer(text)):
+        if n == _MOST_ANCHORS:
+            yield _Declared(frozenset(), final=True)
+            return
         if _NEGATED.search(text[max(0, match.start() - 4) : match.start()]):
             continue
         between = text[max(end, match.start() - 24) : match.end()]
@@ -407,15 +479,17 @@ def _small_letter(text: str, start: int) -> str | None:
 
 
 _MORE = re.compile(r"\s*[.:)、]\s*\S")
+_LIST = 800
+"""Characters in which the further labels of a list are looked for."""
 
 
 def _listed_after(text: str, start: int, end: int) -> str:
     """Return the further labels of ``A. 焦虑、C. 强迫`` or of a list by lines."""
     if not _MORE.match(text, end):
         return ""
-    line, *rest = text[end:].split("\n")
+    line, *rest = text[end : end + _LIST].split("\n")[: len(LABELS) + 1]
     found = _LISTED.findall(re.split("[。;]", line)[0])
-    if text[:start].endswith("\n"):
+    if text[start - 1 : start] == "\n":
         for line in rest:
             item = _LISTED.match(line)
             if item is None or _WRONG.search(line):
@@ -494,18 +568,20 @@ def _leading_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
             yield _Declared(_within(letters, question), False)
 
 
-_IS_RIGHT = re.compile(
-    rf"({_FIRST}(?:(?:{_COMMA}){_FIRST}){{0,15}})\s*(?:都|均|才)*(?:是|为)?\s*(?:正确|最佳|最合适|最符合)"
-)
+_FIRST_GROUP = re.compile(rf"{_FIRST}(?:(?:{_COMMA}){_FIRST})*")
+_RIGHT_WORD = "(?:正确|最佳|最合适|最符合)"
+_IS_RIGHT = re.compile(rf"\s*(?:都|均|才)*(?:是|为)?\s*{_RIGHT_WORD}")
 
 
 def _is_right_rule(said: _Said, question: _Question) -> Iterator[_Declared]:
     """Yield ``只有B正确``, ``选项B和选项C是正确的``; silent on option-by-option."""
     text = said.plain
-    if _verdicts(text).keys() >= question.labels:
+    if not re.search(_RIGHT_WORD, text) or _verdicts(text).keys() >= question.labels:
         return
-    for match in _IS_RIGHT.finditer(text):
-        letters = "".join(re.findall("[A-Z]", match[1]))
+    for match in _FIRST_GROUP.finditer(text):
+        if not _IS_RIGHT.match(text, match.end()):
+            continue
+        letters = "".join(re.findall("[A-Z]", match[0]))
         if not set(letters) - set("ABCDEFGH"):
             yield _Declared(_within(letters, question), False)
 
@@ -609,73 +685,3 @@ _PLACEHOLDER = re.compile(
 )
 _BLANK_VALUE = re.compile(r"[\"'][ \t]*:[ \t]*<[^<>\n]{1,40}>")
 """A value that the prompt leaves blank, as in ``"score": <0到3的整数>``: no JSON."""
-
-
-# ---- JSON ------------------------------------------------------------------------
-
-
-_BRACKET = re.compile(r"[\[{]")
-_DECODER = json.JSONDecoder(strict=False)
-
-
-def _reply_values(text: str) -> list[object]:
-    """Return the values after a leading thought; a JSON string may quote the tags."""
-    if text.lstrip().startswith(_OPEN):
-        text = text.partition(_CLOSE)[2]
-    return list(_json_values(text))
-
-
-def _json_values(text: str) -> Iterator[object]:
-    """Yield the top-level objects and arrays of ``text``."""
-    at = 0
-    while match := _BRACKET.search(text, at):
-        value, at = _json_at(text, match.start())
-        if value is not None:
-            yield value
-
-
-def _json_at(text: str, start: int) -> tuple[object | None, int]:
-    """Return the value that begins at ``start``, and where to read on."""
-    try:
-        return _DECODER.raw_decode(text, start)
-    except json.JSONDecodeError:
-        pass
-    end = _closing(text, start)
-    if end is None:
-        return None, start + 1
-    value = _mended(text[start:end])
-    return value, start + 1 if value is None else end
-
-
-def _closing(text: str, start: int) -> int | None:
-    """Return the end of the bracketed text at ``start``, strings skipped."""
-    depth, quote, at = 0, "", start
-    while at < len(text):
-        char = text[at]
-        if quote:
-            at += char == "\\"
-            quote = "" if char == quote else quote
-        elif char in "\"'":
-            quote = char
-        else:
-            depth += (char in "[{") - (char in "]}")
-            if depth == 0:
-                return at + 1
-        at += 1
-    return None
-
-
-def _mended(raw: str) -> object | None:
-    """Return ``raw`` read with its usual slips mended, or ``None``."""
-    mended = re.sub(r"([\"\d\]}el,])[ \t]*//[^\"\n]*$", r"\1", raw, flags=re.MULTILINE)
-    mended = re.sub(r",(\s*[\]}])", r"\1", mended)
-    mended = re.sub(r'\\(?![\\"/bfnrtu])', r"\\\\", mended)
-    try:
-        return json.loads(mended, strict=False)  # type: ignore[no-any-return]
-    except json.JSONDecodeError:
-        pass
-    try:
-        value = ast.literal_eval(raw)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return None
-    return value if isinstance(value, dict | list) else None

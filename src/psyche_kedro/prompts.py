@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from psyche_kedro.errors import PromptError
 from psyche_kedro.questions import option_lines
 from psyche_kedro.tables import QUESTION_TYPES, content_id
+from psyche_kedro.text.delimiters import tags_of, without_heads, without_tags
 
 # StrictUndefined: a misspelt variable is an error, never an empty string in a prompt.
 # autoescape is off because the output is a prompt, not HTML.
@@ -171,12 +172,17 @@ class Prompt(BaseModel):
                 f" node gives {sorted(values)}: mend the names in its file below"
                 " conf/*/prompts."
             )
+        values = {n: without_tags(value, self._tags) for n, value in values.items()}
         parts = {"system": self.system, "user": self.user}
         return [
             {"role": role, "content": _fill_in(template, values)}
             for role, template in parts.items()
             if template
         ]
+
+    @cached_property
+    def _tags(self) -> frozenset[str]:
+        return tags_of(self.system, self.user)
 
 
 def render_question(question: Mapping[str, Any], words: Words) -> str:
@@ -187,12 +193,16 @@ def render_question(question: Mapping[str, Any], words: Words) -> str:
         words: Of the prompt that it is for.
     """
     heads = words.headings
+
+    def own(text: str) -> str:
+        return without_heads(text, heads.values())
+
     lines = [f"{heads['type']}{words.types[question['type']]}"]
     if question["case_text"]:
-        lines.append(f"{heads['case']}{question['case_text']}")
-    lines.append(f"{heads['stem']}{question['stem']}")
+        lines.append(f"{heads['case']}{own(question['case_text'])}")
+    lines.append(f"{heads['stem']}{own(question['stem'])}")
     if question["options"]:
-        lines += [heads["options"], *option_lines(question)]
+        lines += [heads["options"], *map(own, option_lines(question))]
     return "\n".join(lines)
 
 
@@ -204,7 +214,7 @@ def render_dialogue(messages: Iterable[Mapping[str, str]], words: Words) -> str:
         words: Of the prompt that it is for.
     """
     return "\n".join(
-        f"{words.speakers[m['role']]}{m['content']}"
+        words.speakers[m["role"]] + without_heads(m["content"], words.speakers.values())
         for m in messages
         if m["role"] in words.speakers
     )

@@ -18,6 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from psyche_kedro.text.halves import whole
+
 Message = Mapping[str, Any]
 """``{"role": "system" | "user" | "assistant", "content": …}``."""
 
@@ -75,6 +77,8 @@ class Usage:
 class Reply:
     """A completion.
 
+    Every reply becomes one, fresh or stored: here halves of characters are mended.
+
     Attributes:
         text: The answer channel, without the reasoning.
         model: Identity of the model that wrote it, e.g. ``offline-teacher-1@3f2a…``.
@@ -90,6 +94,10 @@ class Reply:
     reasoning: str = ""
     finish_reason: str = "stop"
     usage: Usage = Usage()
+
+    def __post_init__(self) -> None:
+        for name in ("text", "reasoning", "finish_reason"):
+            object.__setattr__(self, name, whole(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,9 @@ class Failure:
     detail: str
     key: str
     model: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", whole(self.detail))
 
 
 Outcome = Reply | Failure

@@ -11,6 +11,12 @@ from string import ascii_lowercase, ascii_uppercase
 import polars as pl
 
 _MARKS = {mark: unicodedata.normalize("NFKC", mark) for mark in "，：；？！（）…"}
+_ACCENTS = re.compile(
+    r"([^\w\s\0-\u02ff\u2000-\u206f\u20f1-\u3029\u3030-\ua66e\ua6f2-\ua801\uac00-\ufb1d"
+    r"\ufb1f-\ufe1f\ufe30-\U000101fc\U0001f000-\U0001ffff]{30})[^\w\s]+"
+)
+"""More than thirty marks on one letter, which Unicode's stream-safe form (UAX #15) cuts
+as well: putting n of them in order takes n² steps."""
 _NOT_TEXT = re.compile(r"[\W_]+")
 _SLICE = 16_384
 
@@ -23,7 +29,9 @@ def nfkc(text: str) -> str:
     """
     for mark, plain in _MARKS.items():
         text = text.replace(mark, plain)
-    return unicodedata.normalize("NFKC", text)
+    if unicodedata.is_normalized("NFKC", text):
+        return text
+    return unicodedata.normalize("NFKC", _ACCENTS.sub(r"\1", text))
 
 
 def bare(text: str) -> str:

@@ -75,7 +75,8 @@ def test_each_dimension_brings_its_own_definition_and_levels():
     [
         ('{"analysis": "好", "score": 0}', 0.0),
         ('{"analysis": "好", "score": "3"}', 3.0),
-        ('{"score": 1} 改为 {"score": 2}', 2.0),
+        ('{"score": 1} 改为 {"score": 2}', None),
+        ('{"score": 2}\n{"score": "2", "analysis": "好"}', 2.0),
         ('{"score": 4}', None),
         ('{"score": -1}', None),
         ('{"score": 2.5}', None),

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from psyche_kedro.llm.chat_model import Message, Usage
 from psyche_kedro.llm.engine import Answer, Call, Fault
+from psyche_kedro.text.halves import whole
 from psyche_kedro.text.tokens import CountTokens, estimate_from_characters
 
 _BODY_KEPT: Final = 4_000
@@ -19,7 +20,6 @@ _CONTEXT = re.compile(r"context.{0,3}(length|window)|max_model_len|too long", re
 _FILTER = re.compile(r"content_filter|data_inspection|content management policy", re.I)
 _REVISION = re.compile(r"[-@:_](latest|v?\d[\w.@-]*)")
 _THINKING = re.compile(r"\A\s*(?:<think>)?(.*?)</think>\s*", re.DOTALL)
-_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 _MOST_TOKENS: Final = 2**31
 _UNUSABLE_FINISH: Final = {
     "length": "truncated",
@@ -96,11 +96,11 @@ def _said(completion: Any) -> _Said:
     choices = completion["choices"]
     message = choices[0]["message"] if choices else {}
     finish_reason = choices[0].get("finish_reason") if choices else None
-    text, reasoning = map(_whole, _split_reasoning(message))
+    text, reasoning = map(whole, _split_reasoning(message))
     return _Said(
         text,
         reasoning,
-        finish_reason=_whole(str(finish_reason or "stop")),
+        finish_reason=whole(str(finish_reason or "stop")),
         model=str(completion.get("model") or ""),
         usage=_reported(completion.get("usage")),
     )
@@ -122,15 +122,6 @@ def _text(content: str | Sequence[Mapping[str, Any]] | None) -> str:
     if isinstance(content, str):
         return content
     return "".join(part.get("text", "") for part in content or ())
-
-
-def _whole(text: str) -> str:
-    """Return ``text`` with U+FFFD for halves of characters: no table can hold them."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return _HALF_CHARACTER.sub("\ufffd", text)
-    return text
 
 
 def _is_model(said: str, name: str) -> bool:

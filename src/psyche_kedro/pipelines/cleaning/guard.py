@@ -12,6 +12,7 @@ Example of a verdict::
 import re
 from collections.abc import Mapping, Sequence
 
+from psyche_kedro.answers import SEVERAL_VERDICTS
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome
 
 _SAFETY = re.compile(r"Safety:\s*(Safe|Controversial|Unsafe)", re.IGNORECASE)
@@ -32,14 +33,15 @@ def guard_request(messages: Sequence[Mapping[str, str]]) -> ChatRequest:
 def guard_reason(outcome: Outcome) -> str | None:
     """Return why a guard rejects a reply, as a slug, or None.
 
-    An answer that is no verdict is for a person: ``needs_review``.
+    An answer that is no verdict is for a person: ``needs_review``; so is one with two
+    that differ, ``several_verdicts``.
     """
     if isinstance(outcome, Failure):
         return "needs_review"
-    safety = _SAFETY.search(outcome.text)
-    if safety is None:
-        return "needs_review"
-    if safety[1].lower() in _HARMLESS:
+    safety = {word.lower() for word in _SAFETY.findall(outcome.text)}
+    if len(safety) != 1:
+        return SEVERAL_VERDICTS if safety else "needs_review"
+    if safety <= _HARMLESS:
         return None
     named = _CATEGORIES.search(outcome.text)
     words = re.findall(r"[a-z]+", named[1].lower()) if named else []

@@ -108,7 +108,7 @@ def verdict_reason(
     """
     verdict = read_verdict(outcome)
     if verdict is None:
-        return "needs_review"
+        return _unread(outcome)
     in_danger = row["risk"] == "crisis"
     faults = {
         f"harm:{_category(verdict.harm)}": verdict.harm != "none",
@@ -118,6 +118,12 @@ def verdict_reason(
         "crisis_without_referral": in_danger and not _refers(row, verdict, params),
     }
     return next((reason for reason, is_fault in faults.items() if is_fault), None)
+
+
+def _unread(outcome: Outcome) -> str:
+    said = "" if isinstance(outcome, Failure) else outcome.text
+    several = len(answers.read_verdicts(said)) > 1
+    return answers.SEVERAL_VERDICTS if several else "needs_review"
 
 
 def _category(harm: str) -> str:

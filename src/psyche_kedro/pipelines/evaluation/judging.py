@@ -9,16 +9,19 @@ The judge sees conversation, reference and reply, never which model wrote the re
 verdict that cannot be read is null, never 0: it says nothing about the reply.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from psyche_kedro.answers import read_filled
+from psyche_kedro.answers import read_verdicts
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
 from psyche_kedro.pipelines.benchmarks import JUDGED_PROTOCOLS
 from psyche_kedro.pipelines.evaluation.parameters import JudgingParameters
 from psyche_kedro.prompts import Dimension, Prompt, render_dialogue
 
 Row = Mapping[str, Any]
+
+_WHOLE = re.compile(r"\d{1,9}")
 
 
 class Case(NamedTuple):
@@ -93,11 +96,11 @@ def judgement(case: Case, outcome: Outcome | None, prompt: Prompt) -> dict[str, 
 
 
 def read_score(outcome: Outcome | None, *, n_levels: int) -> float | None:
-    """Return the last whole score in range that a verdict gives, else ``None``."""
-    if not isinstance(outcome, Reply):
+    """Return the whole score in range that the one verdict gives, else ``None``."""
+    verdicts = read_verdicts(outcome.text) if isinstance(outcome, Reply) else []
+    if len(verdicts) != 1:
         return None
-    for verdict in reversed(read_filled(outcome.text)):
-        score = str(verdict.get("score", "")).strip()
-        if score.isdecimal() and int(score) < n_levels:
-            return float(score)
-    return None
+    score = str(verdicts[0].get("score", "")).strip()
+    if not _WHOLE.fullmatch(score) or int(score) >= n_levels:
+        return None
+    return float(score)

@@ -2,14 +2,15 @@
 
 Why an outcome gave nothing to use is said in one set of words, whoever asked and over
 whatever transport: the engine's own reasons (``timeout``, ``content_filter``,
-``truncated`` …) and four that reading adds: ``empty_reply``, ``copied_example``,
-``refusal`` and ``unreadable_reply``. ``docs/operations.md`` lists them all.
+``truncated`` …) and five that reading adds: ``empty_reply``, ``copied_example``,
+``several_verdicts``, ``refusal`` and ``unreadable_reply``. ``docs/operations.md`` lists
+them all.
 """
 
 import re
 from typing import Any
 
-from psyche_kedro.answers import copies_example, read_filled
+from psyche_kedro.answers import SEVERAL_VERDICTS, copies_example, read_verdicts
 from psyche_kedro.llm.chat_model import Outcome, Reply
 from psyche_kedro.prompts import Prompt
 
@@ -26,6 +27,7 @@ _REFUSAL = re.compile(
     r"|^我?(?:无法|不能)(?:生成|提供|完成|满足|协助|回答|处理|改写)",
     re.IGNORECASE,
 )
+_INDEX = re.compile(r"\d{1,9}")
 _OPENING = 80
 """Characters in which a refusal says that it is one."""
 
@@ -47,23 +49,20 @@ def tokens_of(outcome: Outcome) -> dict[str, int | None]:
     return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
 
 
-def first_object(outcome: Outcome) -> dict[str, Any]:
-    """Return the first JSON object of a reply; empty where there is none.
-
-    A copy of the prompt's example says nothing of what was asked, and counts as none.
-    """
+def verdict_in(outcome: Outcome) -> dict[str, Any]:
+    """Return the one verdict of a judge's reply; empty where ``fault`` says why."""
     if not isinstance(outcome, Reply):
         return {}
-    objects = read_filled(outcome.text)
-    return objects[0] if objects else {}
+    verdicts = read_verdicts(outcome.text)
+    return verdicts[0] if len(verdicts) == 1 else {}
 
 
 def as_index(said: Any, n: int) -> int | None:
     """Return a judge's 1-based index as 0-based; ``None`` unless it is in ``1 … n``."""
     text = str(said).strip()
-    if isinstance(said, bool) or not text.isdecimal() or not 1 <= int(text) <= n:
+    if isinstance(said, bool) or not _INDEX.fullmatch(text):
         return None
-    return int(text) - 1
+    return int(text) - 1 if 1 <= int(text) <= n else None
 
 
 def is_refusal(text: str) -> bool:
@@ -89,4 +88,6 @@ def fault(outcome: Outcome) -> str:
         return "empty_reply"
     if copies_example(outcome.text):
         return "copied_example"
+    if len(read_verdicts(outcome.text)) > 1:
+        return SEVERAL_VERDICTS
     return "refusal" if is_refusal(outcome.text) else "unreadable_reply"

@@ -1,13 +1,16 @@
 """A bank reads the same whatever it is written in; what is wrong with it is named."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from pipelines.ingestion import bank_files as banks
 from psyche_kedro import tables
+from psyche_kedro.pipelines.ingestion.banks.question_banks import bank_row
 from psyche_kedro.pipelines.ingestion.nodes import read_question_banks
+from psyche_kedro.questions import bare_stem, read_options
 
 EXPECTED = [
     (
@@ -421,3 +424,14 @@ def test_ids_do_not_change_from_run_to_run_and_differ_within_a_bank():
     assert first.equals(second)
     assert first["question_id"].n_unique() == first.height
     tables.BankQuestions.validate(first)
+
+
+@pytest.mark.parametrize("name", ["题目", "答案", "选项", "A", "解析"])
+@pytest.mark.parametrize("filling", [" ", "\n", ";", ")", "A. "])
+def test_a_cell_with_thirty_thousand_of_anything_is_read_at_once(name, filling):
+    cells = {"题目": "x", "类型": "判断", "答案": "A", name: f"x{filling * 30_000}y"}
+    started = time.process_time()
+    bank_row(cells, source="s", locator="1")
+    read_options(cells[name])
+    bare_stem(cells[name])
+    assert time.process_time() - started < 1

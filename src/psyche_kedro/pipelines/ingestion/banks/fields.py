@@ -12,6 +12,7 @@ Example::
 """
 
 import re
+import string
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -41,10 +42,14 @@ _LABELLED_ANSWER = re.compile(
 )
 _ANSWER_WRAPPING = re.compile(
     r"^[\s【\[(（“]*(?:(?:正确|参考|标准)?(?:答案|选项))?[】\])）]?(?:是|为|选)?[\s:：]*"
-    r"|项?[\s。.)）】\]”,，、;；]+$|项$"
+)
+_ANSWER_ENDS = (
+    f"{string.whitespace}\u3000\xa0\u2002\u2003\u2009\u202f。.)）】]”,，、;；"
 )
 _TRUTH_WRAPPING = " \t()（）【】[]。.．"
-_BESIDE_TRUTH = re.compile(r"^\s*([ABＡＢ])\s*[、.．:：(（]\s*([^()（）]+?)[)）]?\s*$")
+_BESIDE_TRUTH = re.compile(
+    r"^\s*([ABＡＢ])\s*[、.．:：(（]\s*([^()（）]*[^()（）\s])[)）]?\s*$"
+)
 _BETWEEN_TEXTS = re.compile(r"[、,，;；|\n]+")
 _MAX_OPTIONS = 8
 _MIN_OPTIONS = 2
@@ -229,7 +234,13 @@ def _guessed_type(options: list[Option], answer: Any, stem: Any) -> str:
 def _letters(answer: Any) -> str:
     parts = answer if isinstance(answer, list) else [answer]
     text = "".join(map(_word, parts))
-    return _ANSWER_WRAPPING.sub("", text.translate(WIDE_LETTERS)).upper()
+    return _unwrapped(text.translate(WIDE_LETTERS)).upper()
+
+
+def _unwrapped(answer: str) -> str:
+    """Return an answer without what stands around it: ``答案：B项。`` is ``B``."""
+    said = _ANSWER_WRAPPING.sub("", answer)
+    return said.rstrip(_ANSWER_ENDS).removesuffix("项")
 
 
 def _answer(kind: str, options: list[Option], answer: Any) -> Fields:
@@ -249,7 +260,7 @@ def _are_options(labels: list[str], options: list[Option]) -> bool:
 
 def _truth(value: Any) -> str | None:
     word = _word(value).lower()
-    either = word.strip(_TRUTH_WRAPPING), _ANSWER_WRAPPING.sub("", word)
+    either = word.strip(_TRUTH_WRAPPING), _unwrapped(word)
     return next((TRUTHS[w] for w in either if w in TRUTHS), None)
 
 
@@ -263,8 +274,12 @@ def _true_false_label(options: list[Option], answer: Any) -> str | None:
     """Return A for true, B for false; None where label and word say different."""
     word = _word(answer)
     if match := _BESIDE_TRUTH.match(word):
-        said = [_true_false_label(options, part) for part in match.groups()]
-        return said[0] if said[0] == said[1] else None
+        letter, told = (_plain_truth(options, part) for part in match.groups())
+        return letter if letter == told else None
+    return _plain_truth(options, word)
+
+
+def _plain_truth(options: list[Option], word: str) -> str | None:
     letters = _letters(word)
     return (
         _truths_of(options).get(letters)

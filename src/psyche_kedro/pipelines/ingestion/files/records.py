@@ -11,12 +11,12 @@ import fastexcel
 
 from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.ingestion.files.encodings import decode
+from psyche_kedro.text.halves import HALF_ESCAPED, whole_values
 
 Record = Mapping[str, Any]
 Located = tuple[str, Record]
 _HEADER_SEARCH_ROWS = 20
 _MIN_HEADER_CELLS = 2
-_HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def read_json(data: bytes) -> list[tuple[str, Any]]:
@@ -43,26 +43,18 @@ def read_json(data: bytes) -> list[tuple[str, Any]]:
                 f"{error.colno} ({error.msg}): mend that line.",
             ) from error
         return lines
+    except ValueError as error:
+        raise UnreadableSource(
+            "invalid_json",
+            f"A number in it has more digits than can be read ({error}): put quotation"
+            " marks around it.",
+        ) from error
 
 
 def _loads(text: str) -> Any:
     # NaN is what pandas writes for a missing value.
     value = json.loads(text, parse_constant=lambda _: None)
-    return _whole(value) if _HALF_CHARACTER.search(text) else value
-
-
-def _whole(value: Any) -> Any:
-    """Return ``value`` with U+FFFD for each half of a character.
-
-    A text cut at a length may end in half an emoji, which no table can hold.
-    """
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_whole(item) for item in value]
-    if isinstance(value, dict):
-        return {_whole(key): _whole(item) for key, item in value.items()}
-    return value
+    return whole_values(value) if HALF_ESCAPED.search(text) else value
 
 
 def _items(value: Any) -> Iterator[tuple[str, Any]]:
@@ -101,7 +93,7 @@ def _json_lines(text: str) -> list[tuple[str, Any]] | None:
 def _json_or_text(line: str) -> Any:
     try:
         return _loads(line)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return line
 
 

@@ -23,6 +23,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome
 from psyche_kedro.pipelines.ingestion.parameters import OlmocrParameters
 from psyche_kedro.pipelines.ingestion.textbooks.olmocr_pictures import (
@@ -38,8 +41,11 @@ _WORTH_ANOTHER_TRY = frozenset(
     {"truncated", "empty_reply", "no_front_matter", "turned", "repeating_reply"}
 )
 """What another temperature may mend; the gateway has retried all else already."""
-_REPEATED = re.compile(r"(.{4,60}?)\1{9,}", re.DOTALL)
-"""A reading that runs in a circle: a known failure of vision models."""
+_MATTER = 1_000
+"""Characters in which the front matter ends: a form of five lines has 130."""
+_CIRCLE = range(4, 61)
+"""Characters of a stretch that ten copies of, in a row, are no reading."""
+_COPIES = 10
 
 
 class OlmocrPage(NamedTuple):
@@ -139,17 +145,37 @@ def read_reply(outcome: Outcome) -> OlmocrPage:
 
     if isinstance(outcome, Failure):
         return OlmocrPage("", outcome.reason)
+    said = _bare(outcome.text)
+    if said.find("\n---", len("---"), _MATTER) < 0:
+        return OlmocrPage("", "no_front_matter")
     parser = FrontMatterParser(front_matter_class=PageResponse)
     try:
-        matter, text = parser._extract_front_matter_and_text(_bare(outcome.text))
-        page = parser._parse_front_matter(matter, text)
-    except (ValueError, TypeError):
+        page = parser._parse_front_matter(*parser._extract_front_matter_and_text(said))
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return OlmocrPage("", "no_front_matter")
     if not page.is_rotation_valid and page.rotation_correction:
         return OlmocrPage(page.natural_text or "", "turned", page.rotation_correction)
-    if page.natural_text and _REPEATED.search(page.natural_text):
+    if page.natural_text and runs_in_a_circle(page.natural_text):
         return OlmocrPage("", "repeating_reply")
     return OlmocrPage(page.natural_text or "")
+
+
+def runs_in_a_circle(text: str) -> bool:
+    """Return whether a stretch is written ten times in a row.
+
+    A known failure of vision models. Text of period p equals itself p characters on.
+    """
+    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    return any(
+        _longest_run(codes[size:] == codes[:-size]) >= (_COPIES - 1) * size
+        for size in _CIRCLE
+        if len(codes) >= _COPIES * size
+    )
+
+
+def _longest_run(same: NDArray[np.bool_]) -> int:
+    breaks = np.flatnonzero(~same)
+    return int(np.diff(breaks, prepend=-1, append=len(same)).max()) - 1
 
 
 def _bare(text: str) -> str:

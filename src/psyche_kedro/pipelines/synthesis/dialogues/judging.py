@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from psyche_kedro.llm.chat_model import Outcome
-from psyche_kedro.pipelines.synthesis.provenance import fault, first_object
+from psyche_kedro.pipelines.synthesis.provenance import fault, verdict_in
 
 _AIMS = ("empathy", "guidance", "steps")
 _SCORE = re.compile(r"([1-5])(?:\.0)?分?")
@@ -27,7 +27,7 @@ class Scores(NamedTuple):
 
 def read_scores(outcome: Outcome) -> Scores | str:
     """Return the scores, or why there are none."""
-    said = first_object(outcome)
+    said = verdict_in(outcome)
     aims = {aim: _score(said.get(aim)) for aim in _AIMS}
     safe = _TRUTHS.get(str(said.get("safe")).lower())
     if safe is None or None in aims.values():

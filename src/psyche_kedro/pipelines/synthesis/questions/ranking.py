@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome
-from psyche_kedro.pipelines.synthesis.provenance import as_index, first_object
+from psyche_kedro.pipelines.synthesis.provenance import as_index, verdict_in
 from psyche_kedro.prompts import Prompt, render_question
 from psyche_kedro.tables import content_id
 
@@ -64,7 +64,7 @@ def ranking_request(cluster: Cluster, prompt: Prompt) -> ChatRequest:
 
 def read_winner(cluster: Cluster, outcome: Outcome) -> Winner:
     """Return the judge's choice; the written rule's where it cannot be read."""
-    index = as_index(first_object(outcome).get("best_index"), len(cluster.shown))
+    index = as_index(verdict_in(outcome).get("best_index"), len(cluster.shown))
     if index is None:
         return Winner(cluster.cluster_id, "written_rule")
     return Winner(cluster.shown[index]["question_id"], "judged")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
-from psyche_kedro.pipelines.synthesis.provenance import fault, first_object
+from psyche_kedro.pipelines.synthesis.provenance import fault, verdict_in
 from psyche_kedro.prompts import Prompt, Words, render_question
 
 REASONABLE, UNREASONABLE = "reasonable", "unreasonable"
@@ -37,7 +37,7 @@ def screening_request(
 
 def read_verdict(outcome: Outcome, words: Words) -> Verdict:
     """Return the verdict; its bare word counts, as Appendix D asks for it."""
-    said = first_object(outcome)
+    said = verdict_in(outcome)
     text = outcome.text.strip() if isinstance(outcome, Reply) else ""
     word = str(said.get("verdict", text)).strip(" 。.\"'“”").casefold()
     for verdict, called in words.verdicts.items():

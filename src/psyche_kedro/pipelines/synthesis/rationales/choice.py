@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome
-from psyche_kedro.pipelines.synthesis.provenance import as_index, first_object
+from psyche_kedro.pipelines.synthesis.provenance import as_index, verdict_in
 from psyche_kedro.prompts import Prompt, render_question
 from psyche_kedro.tables import content_id
 
@@ -80,7 +80,7 @@ def choice_request(contest: Contest, prompt: Prompt, vote: int) -> ChatRequest:
 
 def read_vote(contest: Contest, outcome: Outcome, vote: int) -> Vote | None:
     """Return what the judge chose; ``None`` where the verdict cannot be read."""
-    said = first_object(outcome)
+    said = verdict_in(outcome)
     shown = contest.shown(vote)
     index = as_index(said.get("best_rationale_index"), len(shown))
     if index is None:

@@ -148,6 +148,8 @@ _TOLD = re.compile(
     rf"|[“(](?P<c>{_WORD})[”)]"
 )
 _NEGATED = re.compile(r"(?:不|非|没有?)[是能算为完全]*$")
+_NEGATION = 12
+"""Characters of the longest: 没有完全能算是."""
 
 
 def tells_verdict(candidate: str) -> bool:
@@ -171,7 +173,8 @@ def verdicts(sentence: str) -> list[bool]:
     for match in _TOLD.finditer(sentence):
         start = max(match.start(name) for name in "abc")
         is_right = sentence[start] in "正对"
-        found.append(is_right != bool(_NEGATED.search(sentence[:start])))
+        before = sentence[max(0, start - _NEGATION) : start]
+        found.append(is_right != bool(_NEGATED.search(before)))
     return found
 
 
@@ -195,6 +198,9 @@ def quotes_rationale(candidate: str, rationale: str, question: str) -> bool:
     return bool(copied and copied - _stretches(_plain(question)))
 
 
+_SHORT = 4_000
+
+
 def _share_a_block(said: str, source: str) -> bool:
     """Return whether any of the blocks that ``said`` falls into stands in ``source``.
 
@@ -203,6 +209,10 @@ def _share_a_block(said: str, source: str) -> bool:
     """
     size = QUOTE // 2
     starts = range(0, len(said) - size + 1, size)
+    if len(source) > _SHORT:  # each block would be looked for in all of it
+        return not _stretches(source, size).isdisjoint(
+            said[i : i + size] for i in starts
+        )
     return any(said[i : i + size] in source for i in starts)
 
 
@@ -210,5 +220,5 @@ def _plain(text: str) -> str:
     return _ZERO_WIDTH.sub("", "".join(nfkc(text).split()))
 
 
-def _stretches(text: str) -> set[str]:
-    return {text[i : i + QUOTE] for i in range(len(text) - QUOTE + 1)}
+def _stretches(text: str, size: int = QUOTE) -> set[str]:
+    return {text[i : i + size] for i in range(len(text) - size + 1)}
