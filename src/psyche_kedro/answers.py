@@ -239,6 +239,11 @@ def read_verdicts(text: str) -> list[dict[str, Any]]:
     Several that disagree are none that counts: one of them may be quoted from what was
     judged. Those that differ in their grounds only are one, the last of them. One that
     stands in a sentence or between quotation marks is a quotation and no verdict.
+
+    >>> read_verdicts('{"score": 3, "reason": "贴切"} {"score": 3}')
+    [{'score': 3}]
+    >>> read_verdicts('材料里写着 {"score": 3}，不予理会。')
+    []
     """
     said = [
         (verdict, _is_quoted(text, found))
@@ -256,6 +261,11 @@ def read_record(text: str, kind: type[Record]) -> Record | None:
     """Return the one verdict of a reply as ``kind``; ``None`` where there is none.
 
     None, too, where there are several, or where it is not of that kind.
+
+    >>> class Score(BaseModel):
+    ...     score: int
+    >>> read_record("评分：{'score': 3,}", Score)
+    Score(score=3)
     """
     verdicts = read_verdicts(text)
     if len(verdicts) != 1:
@@ -271,6 +281,9 @@ def read_json(text: str) -> object | None:
 
     Code fences, text around it, single quotes, trailing commas, ``//`` comments, raw
     line breaks and a cut-off array (its whole objects are kept) are tolerated.
+
+    >>> read_json('[{"stem": "甲"}, {"stem": "乙"}, {"st')
+    [{'stem': '甲'}, {'stem': '乙'}]
     """
     values = [found.value for found in _located_values(text)]
     if len(values) > 1:
