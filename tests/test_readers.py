@@ -118,22 +118,22 @@ def test_what_once_stopped_a_run_is_an_outcome(text):
 
 
 @given(MONSTERS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_readers_are_total(text):
     read_by_all(text)
 
 
 @pytest.mark.slow
 @given(MONSTERS)
-@settings(max_examples=100_000, deadline=None)
-def test_readers_are_total_on_100_000_monsters(text):
+@settings(max_examples=10_000)  # by all readers: some 290,000 readings
+def test_readers_are_total_on_10_000_monsters_each(text):
     read_by_all(text)
 
 
 @given(
     st.binary(max_size=300) | MONSTERS.map(lambda t: t.encode(errors="surrogatepass"))
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_body_of_any_bytes_is_an_answer_or_a_fault(body):
     read_completion(body, [])
 
