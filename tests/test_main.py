@@ -1,0 +1,34 @@
+"""``python -m psyche_kedro`` is ``kedro run``."""
+
+import os
+import subprocess
+import sys
+
+from whole_run import ROOT, tracking
+
+
+def run_package(*arguments: str, data) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "psyche_kedro", *arguments],
+        cwd=ROOT,
+        env=os.environ | tracking(data) | {"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def test_the_package_runs_a_pipeline(tmp_path):
+    data = f"--params=data={tmp_path}/data"
+    done = run_package("--pipeline=reporting", data, data=tmp_path)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert (tmp_path / "data/08_reporting/report.html").exists()
+    assert "deprecated" not in done.stdout + done.stderr
+
+
+def test_what_is_not_there_is_one_sentence(tmp_path):
+    done = run_package("--pipeline=reportin", data=tmp_path)
+    assert done.returncode == 1
+    assert "There is no pipeline 'reportin': choose of " in done.stderr
+    assert "Traceback" not in done.stderr
