@@ -4,14 +4,22 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from whole_run import ROOT, tracking
 
+OURS = {"PYTHONPATH": str(ROOT / "src")}
+# Python would take UTF-8 in its place.
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
-def run_package(*arguments: str, data) -> subprocess.CompletedProcess[str]:
+
+def run_package(
+    *arguments: str, data, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "psyche_kedro", *arguments],
         cwd=ROOT,
-        env=os.environ | tracking(data) | {"PYTHONPATH": str(ROOT / "src")},
+        env=os.environ | tracking(data) | OURS | environment,
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -19,11 +27,13 @@ def run_package(*arguments: str, data) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_package_runs_a_pipeline(tmp_path):
+@pytest.mark.parametrize("locale", [{}, ASCII], ids=["own", "C"])
+def test_the_package_runs_a_pipeline_in_any_locale(locale, tmp_path):
     data = f"--params=data={tmp_path}/data"
-    done = run_package("--pipeline=reporting", data, data=tmp_path)
+    done = run_package("--pipeline=reporting", data, data=tmp_path, **locale)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert (tmp_path / "data/08_reporting/report.html").exists()
+    report = (tmp_path / "data/08_reporting/report.html").read_text("utf-8")
+    assert "§" in report
     assert "deprecated" not in done.stdout + done.stderr
 
 
