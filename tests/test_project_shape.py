@@ -10,7 +10,7 @@ from typing import get_type_hints
 
 import pytest
 from kedro.config import OmegaConfigLoader
-from kedro.io import DataCatalog
+from kedro.io import AbstractDataset, DataCatalog
 from kedro.utils import load_obj
 
 from psyche_kedro.datasets.bundle_dataset import parts_taken
@@ -220,7 +220,7 @@ def test_no_node_calls_its_parameters_otherwise_than_params():
 
 
 def test_one_way_to_cite_and_to_log():
-    texts = {p: p.read_text() for p in (ROOT / "src").rglob("*.py")}
+    texts = {p: p.read_text("utf-8") for p in (ROOT / "src").rglob("*.py")}
     other = re.compile(r"\bSections? \d|^(?!_LOG)\w+ = logging.getLogger", re.MULTILINE)
     outside = {p for p in texts if "offline" not in p.parts}
     assert not [str(p) for p in outside if other.search(texts[p])]
@@ -332,3 +332,81 @@ def test_a_function_can_be_seen_whole():
         and node.name != "create_pipeline"
     }
     assert not long
+
+
+# ---- text is UTF-8 on every machine ----------------------------------------------
+
+TEXT_MODE = re.compile(r"[rwax]t?\+?t?")
+
+
+def test_no_file_is_opened_in_the_machines_own_encoding():
+    assert not [
+        f"{path.name}:{node.lineno}"
+        for path in (ROOT / "src").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and _leaves_encoding_open(node)
+    ]
+
+
+def _leaves_encoding_open(call: ast.Call) -> bool:
+    """Whether a call reads or writes text and does not say in which encoding."""
+    named = {keyword.arg: keyword.value for keyword in call.keywords}
+    if "encoding" in named:
+        return False
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    if name in {"read_text", "write_text"}:
+        return len(call.args) < (1 if name == "read_text" else 2)
+    if name == "open":
+        modes = [a.value for a in [*call.args, *named.values()] if _is_text(a)]
+        return any(TEXT_MODE.fullmatch(mode) for mode in modes)
+    # What a process says would be decoded.
+    return ast.unparse(named.get("text", ast.Constant(value=False))) == "True"
+
+
+def _is_text(node) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+@pytest.mark.parametrize(
+    ("code", "left_open"),
+    [
+        ("path.read_text()", True),
+        ("path.read_text('utf-8')", False),
+        ("path.write_text(words)", True),
+        ("path.write_text(words, encoding='utf-8')", False),
+        ("path.open('a')", True),
+        ("fs.open(path, mode='w')", True),
+        ("fs.open(path, 'wb')", False),
+        ("store.open()", False),
+        ("run(command, text=True)", True),
+        ("run(command, text=True, encoding='utf-8')", False),
+    ],
+)
+def test_which_calls_leave_the_encoding_open(code, left_open):
+    assert _leaves_encoding_open(ast.parse(code, mode="eval").body) is left_open
+
+
+def kedro_datasets_in(entry) -> list[dict]:
+    """Every entry of a file in Kedro's own types, parts of other entries too."""
+    if not isinstance(entry, dict):
+        return []
+    inner = [found for value in entry.values() for found in kedro_datasets_in(value)]
+    own = entry.get("type", "psyche_kedro").startswith("psyche_kedro")
+    return inner if own or "filepath" not in entry else [entry, *inner]
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_every_dataset_of_text_is_utf_8(env):
+    loader = OmegaConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    opened = [
+        (entry["filepath"], arguments.get("encoding"))
+        for entry in kedro_datasets_in(dict(loader["catalog"]))
+        for arguments in _opened_with(AbstractDataset.from_config("one", entry))
+        if "b" not in arguments.get("mode", "rb")
+    ]
+    assert len(opened) > 8
+    assert not [path for path, encoding in opened if encoding != "utf-8"]
+
+
+def _opened_with(dataset) -> list[dict]:
+    return [dataset._fs_open_args_load, dataset._fs_open_args_save]

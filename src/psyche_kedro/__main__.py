@@ -1,17 +1,17 @@
 """``python -m psyche_kedro`` runs the project as ``kedro run`` does."""
 
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from kedro.framework.cli.utils import find_run_command
 from kedro.framework.project import configure_project
 
+from psyche_kedro.commands.run import run
 
-def main() -> None:
-    """Run the default pipeline with the command line's arguments."""
-    package = Path(__file__).parent.name
-    configure_project(package)
-    find_run_command(package)(sys.argv[1:])
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run as ``kedro run`` does, with the command line's arguments or those given."""
+    configure_project(Path(__file__).parent.name)
+    run.main(arguments, prog_name="python -m psyche_kedro")
 
 
 if __name__ == "__main__":

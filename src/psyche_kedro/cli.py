@@ -1,11 +1,6 @@
 """The project's own commands; each module is imported when its command is called."""
 
-import warnings
-
 from kedro.framework.cli.utils import LazyGroup
-
-# Kedro 1.7 deprecates `--pipeline`, which the field's habit and our README keep.
-warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
 
 cli = LazyGroup(
     name="psyche_kedro",

@@ -16,8 +16,15 @@ from psyche_kedro.hooks.run_record import RunRecord
 from psyche_kedro.hooks.run_summary import RunSummary
 
 # No library of the chain may report usage: the data are people's most private words.
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-os.environ.setdefault("DO_NOT_TRACK", "1")
+# MLflow does not know "1" for DO_NOT_TRACK and onnxruntime knows no DO_NOT_TRACK: each
+# reads its own name, as it is imported.
+for _switch in (
+    "DO_NOT_TRACK",
+    "HF_HUB_DISABLE_TELEMETRY",
+    "MLFLOW_DISABLE_TELEMETRY",
+    "ORT_DISABLE_TELEMETRY",
+):
+    os.environ.setdefault(_switch, "1")
 
 # omegaconf 2.4 renamed the function that Kedro 1.7 calls.
 warnings.filterwarnings("ignore", message="register_new_resolver")

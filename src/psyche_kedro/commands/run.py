@@ -1,5 +1,6 @@
 """``kedro run`` that ends in one sentence where the user can mend the cause."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ from kedro.pipeline import Pipeline
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
 from psyche_kedro.errors import ConfigurationError
+
+# Kedro 1.7 deprecates `--pipeline`, which the field's habit and our README keep.
+warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
 
 _FILTERS = (
     "tags",

@@ -96,7 +96,9 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
                 )
             manifest = partial / MANIFEST
             manifest.unlink(missing_ok=True)  # a link: writing would change the run's
-            manifest.write_text(json.dumps(dict(data.manifest), ensure_ascii=False))
+            manifest.write_text(
+                json.dumps(dict(data.manifest), ensure_ascii=False), encoding="utf-8"
+            )
 
     def _exists(self) -> bool:
         return (self._filepath / MANIFEST).exists()
@@ -195,7 +197,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         DatasetError: If there is none, or its reference is gone.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
     except FileNotFoundError as error:
         raise DatasetError(
             f"There is no model at {folder}: run `kedro run --pipeline=training` first."

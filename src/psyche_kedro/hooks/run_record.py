@@ -102,6 +102,7 @@ def _git_commit() -> str:
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,
+        encoding="utf-8",
         check=False,
     )
     return result.stdout.strip() or "not a git checkout"

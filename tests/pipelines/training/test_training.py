@@ -396,6 +396,18 @@ def test_a_failing_child_says_why_in_one_sentence(base, tmp_path):
         launcher._run_child(spec, [sys.executable, "-c", program], print)
 
 
+def test_a_child_opens_text_as_utf_8_in_any_locale(base, tmp_path, monkeypatch):
+    # TRL reads the template of its model card so, which has accents.
+    for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0"}.items():
+        monkeypatch.setenv(name, value)
+    params = sft_parameters(str(tmp_path), launcher=CHILD)
+    spec = open_run("sft", base=base, examples=sft_set(), params=params)
+    note = f"{spec.folder}/error-0.txt"
+    program = f"open({note!r}, 'w').write('ValueError: 没有这个模型'); exit(1)"
+    with pytest.raises(TrainingFailedError, match="ValueError: 没有这个模型"):
+        launcher._run_child(spec, [sys.executable, "-c", program], print)
+
+
 def test_the_childs_log_is_handed_on_line_by_line(base, tmp_path):
     params = sft_parameters(str(tmp_path), launcher=CHILD)
     spec = open_run("sft", base=base, examples=sft_set(), params=params)

@@ -34,13 +34,13 @@ def train(spec: RunSpec) -> RunResult:
 
 def main(folder: str) -> None:
     """Train the run in ``folder``; on failure say why in ``error-<rank>.txt``."""
-    spec = RunSpec.model_validate_json(Path(folder, "spec.json").read_text())
+    spec = RunSpec.model_validate_json(Path(folder, "spec.json").read_text("utf-8"))
     try:
         train(spec)
     except BaseException as error:
         # A launcher's own tail hides which rank failed and why.
         note = Path(folder, f"error-{os.environ.get('RANK', '0')}.txt")
-        note.write_text(f"{type(error).__name__}: {error}")
+        note.write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
         raise
 
 

@@ -50,7 +50,9 @@ def launch(spec: RunSpec, launcher: LauncherParameters, on_log: OnLog) -> RunRes
         train(spec)
     else:
         _run_child(spec, _command(spec, launcher), on_log)
-    return RunResult.model_validate_json(Path(spec.folder, "result.json").read_text())
+    return RunResult.model_validate_json(
+        Path(spec.folder, "result.json").read_text("utf-8")
+    )
 
 
 def _command(spec: RunSpec, launcher: LauncherParameters) -> list[str]:
@@ -90,7 +92,8 @@ def _environment(spec: RunSpec) -> dict[str, str]:
     paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
     threads = {"OMP_NUM_THREADS": str(spec.threads)} if spec.threads else {}
-    return environment | threads | {"PYTHONUNBUFFERED": "1"}
+    # Its libraries open their own files, which are UTF-8, in the machine's encoding.
+    return environment | threads | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
 
 
 def _die_with_parent() -> None:
@@ -104,7 +107,7 @@ def _follow(process: subprocess.Popen[bytes], log: Path, on_log: OnLog) -> None:
     read = 0
     while True:
         ended = process.poll() is not None
-        lines = log.read_text().splitlines(keepends=True) if log.exists() else []
+        lines = log.read_text("utf-8").splitlines(keepends=True) if log.exists() else []
         for line in lines[read:]:
             if line.endswith("\n"):
                 on_log(json.loads(line))
@@ -131,7 +134,7 @@ def _errors(folder: Path) -> Iterator[str]:
 
 def _failure(spec: RunSpec, code: int) -> str:
     folder = Path(spec.folder)
-    said = [(folder / name).read_text() for name in _errors(folder)]
+    said = [(folder / name).read_text("utf-8") for name in _errors(folder)]
     why = said[0] if said else f"its process ended with {code}"
     return (
         f"Training of {spec.stage} failed: {why} (all of it in {folder}/train.log); "

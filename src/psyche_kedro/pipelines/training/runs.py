@@ -121,8 +121,10 @@ def open_run(
     )
     if not spec.rows.exists():
         _write_rows(spec, examples)
-    (folder / "spec.json").write_text(spec.model_dump_json(indent=1))
-    (folder / "made_of.json").write_text(json.dumps(made_of, indent=1))
+    (folder / "spec.json").write_text(spec.model_dump_json(indent=1), encoding="utf-8")
+    (folder / "made_of.json").write_text(
+        json.dumps(made_of, indent=1), encoding="utf-8"
+    )
     return spec
 
 
@@ -136,12 +138,12 @@ def completed(spec: RunSpec) -> RunResult | None:
     path = Path(spec.folder, "result.json")
     if not path.exists():
         return None
-    result = RunResult.model_validate_json(path.read_text())
+    result = RunResult.model_validate_json(path.read_text("utf-8"))
     final = final_folder(spec)
     manifest = final / MANIFEST
     if result.status != "complete" or not manifest.exists():
         return None
-    weights = json.loads(manifest.read_text())["weights"]
+    weights = json.loads(manifest.read_text("utf-8"))["weights"]
     return result if weights == folder_digest(final) else None
 
 
@@ -153,17 +155,17 @@ def finish(spec: RunSpec, result: RunResult) -> None:
         "run": Path(spec.folder).name,
         "steps": result.steps,
         "seconds": result.seconds,
-        **json.loads(Path(spec.folder, "made_of.json").read_text()),
+        **json.loads(Path(spec.folder, "made_of.json").read_text("utf-8")),
         "weights": folder_digest(final),
     }
-    (final / MANIFEST).write_text(json.dumps(manifest, indent=1))
+    (final / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     write_result(spec, result)
 
 
 def write_result(spec: RunSpec, result: RunResult) -> None:
     """Write ``result.json`` in one move."""
     with swapped_in(Path(spec.folder, "result.json")) as partial:
-        partial.write_text(result.model_dump_json())
+        partial.write_text(result.model_dump_json(), encoding="utf-8")
 
 
 def drop_checkpoints(spec: RunSpec) -> None:
@@ -184,7 +186,7 @@ def final_folder(spec: RunSpec) -> Path:
 def checkpoint_of(spec: RunSpec) -> Checkpoint:
     """Return the trained model of a completed run."""
     final = final_folder(spec)
-    manifest = json.loads((final / MANIFEST).read_text())
+    manifest = json.loads((final / MANIFEST).read_text("utf-8"))
     return Checkpoint(final, manifest | {"parameters": count_parameters(final)})
 
 
@@ -226,7 +228,7 @@ def _is_whole(checkpoint: Path, processes: int) -> bool:
     if processes == 1:
         names = ["rng_state.pth"]
     try:
-        json.loads((checkpoint / "trainer_state.json").read_text())
+        json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
     except (FileNotFoundError, ValueError):
         return False
     if (checkpoint / "checkpoint-is-incomplete.txt").exists():

@@ -299,5 +299,5 @@ class LogFile(TrainerCallback):
     ) -> None:
         """Append the newest entry."""
         if state.is_world_process_zero:
-            with self._path.open("a") as file:
+            with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(state.log_history[-1]) + "\n")
