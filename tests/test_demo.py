@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import stat
 
 import polars as pl
 import pytest
@@ -225,6 +226,18 @@ def again(demo):
         result = run_kedro("run", f"--pipeline={chapter}", *where, data=demo.data)
         assert result.returncode == 0, chapter + result.stdout[-3000:] + result.stderr
     return tables, replies
+
+
+def test_no_one_but_its_user_may_read_what_a_run_wrote(demo):
+    modes = {
+        path.relative_to(demo.data).as_posix(): oct(stat.S_IMODE(path.lstat().st_mode))
+        for path in demo.data.rglob("*")
+    }
+    folders = {name for name in modes if (demo.data / name).is_dir()}
+    for kind in (".parquet", ".sqlite", ".db", ".xlsx", ".json", ".html", "tensors"):
+        assert any(name.endswith(kind) for name in modes), f"no {kind} was written"
+    assert {n: m for n, m in modes.items() if n in folders and m != "0o700"} == {}
+    assert {n: m for n, m in modes.items() if n not in folders and m != "0o600"} == {}
 
 
 def test_a_second_run_chapter_by_chapter_asks_no_model(demo, again):

@@ -27,6 +27,7 @@ def run_kedro(*arguments: str, data: Path, **environment: str):
         capture_output=True,
         text=True,
         check=False,
+        umask=0o022,  # a login's usual one, whatever that of this process
     )
 
 

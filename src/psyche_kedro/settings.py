@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf.resolvers import oc
 
+from psyche_kedro.files.umask import read_umask
 from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.hooks.configuration_check import ConfigurationCheck
 from psyche_kedro.hooks.heap_aside import HeapAside
@@ -25,6 +26,10 @@ for _switch in (
     "ORT_DISABLE_TELEMETRY",
 ):
     os.environ.setdefault(_switch, "1")
+
+# What the process and its children write is for its user alone, for the same reason.
+# Set here, before any library has written a file; a group that shares its data says so.
+os.umask(read_umask(os.environ.get("PSYCHE_KEDRO_UMASK", "077")))
 
 # omegaconf 2.4 renamed the function that Kedro 1.7 calls.
 warnings.filterwarnings("ignore", message="register_new_resolver")

@@ -6,6 +6,8 @@ import fsspec
 import polars as pl
 from kedro.io import AbstractDataset, DatasetError
 
+from psyche_kedro.files.swap import swapped_in_on
+
 _WIDE = 60
 _NARROW = 14
 
@@ -59,8 +61,9 @@ class ReviewWorkbookDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         """Write the sheet; a column of ``choices`` gets its drop-down in every row."""
         from xlsxwriter import Workbook  # noqa: PLC0415 - only to write
 
+        fs, path = fsspec.url_to_fs(self._filepath)
         with (
-            fsspec.open(self._filepath, "wb") as file,
+            swapped_in_on(fs, path) as file,
             Workbook(file, {"strings_to_formulas": False}) as book,
         ):
             sheet = book.add_worksheet("review")
