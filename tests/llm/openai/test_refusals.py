@@ -203,6 +203,24 @@ def test_a_403_before_any_answer_stops_with_the_servers_words(
     assert server.total == 1
 
 
+def test_a_403_that_overtakes_the_first_answer_waits_for_it(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    late = Behaviour(until=lambda: server.seen["bad#0"] > 0, latency=0.2)
+    forbids = _forbids("bad#0")
+    server.script = lambda seen: forbids(seen) if seen.content == "bad#0" else late
+    model = OpenAIChatModel("m", endpoints=[Endpoint(base_url=server.url)], store=store)
+    assert _reasons(model.complete([ask("bad"), ask("good")])) == ["content_filter", ""]
+
+
+def test_an_unknown_model_stops_the_run_whatever_the_status(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    server.script = lambda _: Refusal(503, "…", "model_not_found").behaviour()
+    with pytest.raises(ChatModelError, match=r"HTTP 503, model_not_found.*model's id"):
+        _model(server, store).complete([ask("q")])
+
+
 def test_a_403_for_all_from_some_moment_on_stops_the_run(
     server: LoopbackServer, store: ReplyStore
 ) -> None:

@@ -6,6 +6,7 @@ instead of ``chat.completions.create``, which skips building pydantic models tha
 reads. Its own retries are off, because they sleep on the slot.
 """
 
+import asyncio
 import contextlib
 import email.utils
 import functools
@@ -48,6 +49,7 @@ _BODY_KEPT: Final = 4_000
 
 _FORBIDDEN: Final = 403
 _FORBIDDEN_IN_ROW: Final = 32
+_LOOK_SECONDS: Final = 0.02
 _STOPPING: Final = {401, _FORBIDDEN, 404}
 _STOPPING_CODES: Final = {"model_not_found"}
 
@@ -268,6 +270,7 @@ class _Client:
         self._strangers = 0
         self._no_completions = 0
         self._forbidden_in_row = 0
+        self._in_flight = 0
 
     @property
     def _known(self) -> bool:
@@ -285,10 +288,10 @@ class _Client:
 
     async def _post(self, body: Mapping[str, Any], call: Call) -> Answer | Fault:
         try:
-            response = await self._client.post(
-                self._url, body=body, cast_to=httpx2.Response, options=self._options
-            )
+            response = await self._send(body)
         except openai.APIStatusError as error:
+            if error.status_code == _FORBIDDEN:
+                await self._first_answer()
             return self._refused(error, call)
         # The aiohttp transport lets some of aiohttp's own errors through.
         except (openai.APIError, aiohttp.ClientError, httpx2.HTTPError) as error:
@@ -305,6 +308,20 @@ class _Client:
             words = server_words(answer.body, call.request.messages)
             raise self._no_money(f"HTTP {response.status_code}{words}")
         return self._recognised(answer)
+
+    async def _send(self, body: Mapping[str, Any]) -> httpx2.Response:
+        self._in_flight += 1
+        try:
+            return await self._client.post(
+                self._url, body=body, cast_to=httpx2.Response, options=self._options
+            )
+        finally:
+            self._in_flight -= 1
+
+    async def _first_answer(self) -> None:
+        """Wait for what is in flight to show whether the endpoint answers others."""
+        while self._in_flight and not self._known:
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _recognised(self, answer: Answer | Fault) -> Answer | Fault:
         """Stop where the endpoint never was what was asked for: retries cost money."""
@@ -335,12 +352,12 @@ class _Client:
         status, body = error.status_code, error.response.text
         detail = f"HTTP {status}{f', {code}' if code else ''}"
         kind = kind_of_refusal(status, body)
-        whole = status in _STOPPING or code in _STOPPING_CODES
-        if kind == "no_money" or (kind == "bad_request" and whole):
-            said = f"{detail}{server_words(body, call.request.messages)}"
-            if kind == "no_money":
-                raise self._no_money(said) from error
-            self._stop_unless_one(status, said)
+        words = functools.partial(server_words, body, call.request.messages)
+        if kind == "no_money":
+            raise self._no_money(f"{detail}{words()}") from error
+        unnamed = kind == "bad_request" and status in _STOPPING
+        if unnamed or code in _STOPPING_CODES:
+            self._stop_unless_one(status, f"{detail}{words()}")
             kind = "content_filter"
         return Fault(
             kind,
@@ -359,16 +376,12 @@ class _Client:
         alone = self._known and self._forbidden_in_row < _FORBIDDEN_IN_ROW
         if status == _FORBIDDEN and alone:
             return
-        again = (
-            " What was refused meanwhile is remembered as `content_filter`: `kedro"
-            " replies retry --reason content_filter` asks it again."
-            if self._forbidden_in_row > 1 and self._known
-            else ""
-        )
+        again = " What was refused meanwhile is remembered as `content_filter`: `kedro"
+        again += " replies retry --reason content_filter` asks it again."
         raise ChatModelError(
             f"The endpoint {self._base_url} refused model '{self._names[0]}' ({said}):"
             " check the api_key of its credentials, the balance of the account, the"
-            f" model's id and the base_url.{again}"
+            f" model's id and the base_url.{again if self._known else ''}"
         )
 
     def _no_money(self, said: str) -> ChatModelError:
