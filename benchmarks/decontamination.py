@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import polars as pl
+import yaml
 from exam_cards import read_cards
 from sections import put
 
@@ -27,6 +28,9 @@ from psyche_kedro.pipelines.selection.contamination import (
     find_hits,
     question_texts,
 )
+from psyche_kedro.pipelines.selection.parameters import DecontaminationParameters
+
+SETTINGS = Path(__file__).parents[1] / "conf/base/parameters/selection.yml"
 
 
 def files(root: Path, folder: str, name: str) -> list[SourceFile]:
@@ -58,6 +62,12 @@ def rows_like(questions: pl.DataFrame, n: int) -> pl.DataFrame:
     return pl.DataFrame(copies, schema_overrides={"case_text": pl.String})
 
 
+def configured() -> DecontaminationParameters:
+    """Return what ``conf/base`` says, as a run takes it."""
+    said = yaml.safe_load(SETTINGS.read_text(encoding="utf-8"))
+    return DecontaminationParameters(**said["selection"]["decontamination"])
+
+
 def main(folder: str, n: int = 100_000) -> None:
     root = Path(folder)
     train = files(root, "cpsyexam/mcq/train", "exam_questions")
@@ -70,8 +80,7 @@ def main(folder: str, n: int = 100_000) -> None:
     hits = find_hits(
         question_texts(rows, "question_id"),
         benchmark_texts(items).unique("id", maintain_order=True),
-        threshold=0.65,
-        min_case_chars=40,
+        configured(),
     )
     spent = time.process_time() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -125,8 +125,8 @@ def test_readers_are_total(text):
 
 @pytest.mark.slow
 @given(MONSTERS)
-@settings(max_examples=10_000)  # by all readers: some 290,000 readings
-def test_readers_are_total_on_10_000_monsters_each(text):
+@settings(max_examples=100_000)
+def test_readers_are_total_on_100_000_monsters(text):
     read_by_all(text)
 
 

@@ -12,6 +12,7 @@ from psyche_kedro.answers import split_thought
 from psyche_kedro.errors import ContaminationError
 from psyche_kedro.pipelines.selection.contamination import (
     near_pairs,
+    question_texts,
 )
 from psyche_kedro.pipelines.selection.nodes import (
     account_lengths,
@@ -1289,3 +1290,14 @@ def test_exam_questions_are_refined_and_every_row_is_accounted_for():
         "near_duplicate",
         "unreasonable",
     ]
+
+
+def test_options_are_compared_whatever_their_order_and_an_open_question_has_none():
+    def texts(*options):
+        row = question("工作记忆是指（）。")
+        listed = [{"label": k, "text": v} for k, v in zip("ABC", options, strict=False)]
+        return row | {"options": listed}
+
+    rows = [texts("7±2 个", "长时。"), texts(), texts("长时", "7±2个")]
+    compared = question_texts(tables.frame(tables.QuestionPool, rows), "question_id")
+    assert compared["options"].to_list() == ["72个长时", "", "72个长时"]

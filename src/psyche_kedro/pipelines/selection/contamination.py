@@ -63,6 +63,20 @@ def _without_number(stem: pl.Expr) -> pl.Expr:
     return stem.map_elements(bare_stem, return_dtype=pl.String)
 
 
+def _option_texts(options: pl.Series) -> pl.Series:
+    """Return the options of each question as one text, whatever their order.
+
+    Normalised all at once: within ``list.eval`` it would be row by row.
+    """
+    texts = options.list.eval(pl.element().struct.field("text"))
+    listed = pl.DataFrame({"text": texts}).with_row_index("row")
+    rows = listed.explode("text", empty_as_null=True)
+    # Sorted as they are compared: a scan's 7+2 stands where the book's 7±2 does.
+    plain = rows.select("row", plain=normalised(pl.col("text"))).sort("row", "plain")
+    joined = plain.group_by("row", maintain_order=True)
+    return joined.agg(pl.col("plain").str.join("")).get_column("plain")
+
+
 def question_texts(questions: pl.DataFrame, id_column: str) -> pl.DataFrame:
     """Return what of each question is compared.
 
@@ -77,10 +91,9 @@ def question_texts(questions: pl.DataFrame, id_column: str) -> pl.DataFrame:
     """
     stem = _without_number(pl.col("stem"))
     bare = stem.str.replace(_TRAILING_TAG, "").str.strip_chars()
-    texts = pl.element().struct.field("text")
-    # Sorted as they are compared: a scan's 7+2 stands where the book's 7±2 does.
-    options = pl.col("options").list.eval(normalised(texts)).list.sort().list.join("")
-    parts = questions.select(id_column, "case_text", bare=bare, options=options)
+    parts = questions.select(
+        id_column, "case_text", bare=bare, options=_option_texts(questions["options"])
+    )
     is_long = pl.col("bare").str.len_chars() > _LONG_STEM
     split = parts.with_columns(
         before=pl.when(is_long).then(pl.col("bare").str.extract(_LAST_SENTENCE, 1)),
