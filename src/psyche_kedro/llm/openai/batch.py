@@ -27,10 +27,10 @@ from psyche_kedro.llm.chat_model import ChatRequest, Usage
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Fault
 from psyche_kedro.llm.openai.completions import (
     count_prompt,
-    kind_of_refusal,
     read_completion,
     wire_body,
 )
+from psyche_kedro.llm.openai.refusals import kind_of_refusal
 from psyche_kedro.llm.openai.structured import schema_fields
 from psyche_kedro.llm.store.submissions import Submissions, Submitted
 from psyche_kedro.text.tokens import CountTokens

@@ -6,6 +6,7 @@ instead of ``chat.completions.create``, which skips building pydantic models tha
 reads. Its own retries are off, because they sleep on the slot.
 """
 
+import asyncio
 import contextlib
 import email.utils
 import functools
@@ -26,15 +27,12 @@ from psyche_kedro.llm.chat_model import ChatRequest, Outcome
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
 from psyche_kedro.llm.event_loop import run_to_end
 from psyche_kedro.llm.openai.batch import BatchSender, BatchState
-from psyche_kedro.llm.openai.completions import (
-    kind_of_refusal,
-    read_completion,
-    wire_body,
-)
+from psyche_kedro.llm.openai.completions import read_completion, wire_body
 from psyche_kedro.llm.openai.dispatch import Dispatcher
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.openai.lanes import Lane
 from psyche_kedro.llm.openai.patience import Patience
+from psyche_kedro.llm.openai.refusals import kind_of_refusal, server_words
 from psyche_kedro.llm.openai.structured import SchemaSupport
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.llm.store.submissions import Submissions
@@ -49,8 +47,14 @@ _CODE: Final = re.compile(r"[\w.:-]{1,80}")
 _BATCH_RETRIES: Final = 8
 _BODY_KEPT: Final = 4_000
 
-_STOPPING: Final = {401, 402, 403, 404}
-_STOPPING_CODES: Final = {"Arrearage", "insufficient_quota", "model_not_found"}
+_FORBIDDEN: Final = 403
+_FORBIDDEN_IN_ROW: Final = 32
+_LOOK_SECONDS: Final = 0.02
+_STOPPING: Final = {401, _FORBIDDEN, 404}
+_STOPPING_CODES: Final = {"model_not_found"}
+
+_ANSWERED: Final[set[tuple[Endpoint, tuple[str, ...]]]] = set()
+"""Endpoints that were once right about a model, for all that this process asks."""
 
 
 class OpenAIChatModel:
@@ -135,7 +139,7 @@ class _OnlineTransport:
             lanes = []
             for endpoint in self.endpoints:
                 client = await stack.enter_async_context(open_client(endpoint))
-                lanes.append(Lane(endpoint, self._asker(client, endpoint.base_url)))
+                lanes.append(Lane(endpoint, self._asker(client, endpoint)))
             await Dispatcher(
                 lanes=lanes,
                 patience=self.patience,
@@ -145,12 +149,12 @@ class _OnlineTransport:
                 account=self.account,
             ).run()
 
-    def _asker(self, client: openai.AsyncOpenAI, base_url: str) -> "_Client":
-        support = SchemaSupport(self.store, base_url, self.names[0])
+    def _asker(self, client: openai.AsyncOpenAI, endpoint: Endpoint) -> "_Client":
+        support = SchemaSupport(self.store, endpoint.base_url, self.names[0])
         return _Client(
             client,
             names=self.names,
-            base_url=base_url,
+            endpoint=endpoint,
             support=support,
             count_tokens=self.count_tokens,
         )
@@ -244,7 +248,7 @@ class _Client:
         client: openai.AsyncOpenAI,
         *,
         names: Sequence[str],
-        base_url: str,
+        endpoint: Endpoint,
         support: SchemaSupport,
         count_tokens: CountTokens,
     ) -> None:
@@ -259,12 +263,18 @@ class _Client:
             "timeout": client.timeout,
         }
         self._names = names
-        self._base_url = base_url
+        self._base_url = endpoint.base_url
+        self._acquaintance = endpoint, tuple(names)
         self._support = support
         self._count_tokens = count_tokens
-        self._known = False
         self._strangers = 0
         self._no_completions = 0
+        self._forbidden_in_row = 0
+        self._in_flight = 0
+
+    @property
+    def _known(self) -> bool:
+        return self._acquaintance in _ANSWERED
 
     async def ask(self, call: Call) -> Answer | Fault:
         if call.request.schema is None:
@@ -278,11 +288,11 @@ class _Client:
 
     async def _post(self, body: Mapping[str, Any], call: Call) -> Answer | Fault:
         try:
-            response = await self._client.post(
-                self._url, body=body, cast_to=httpx2.Response, options=self._options
-            )
+            response = await self._send(body)
         except openai.APIStatusError as error:
-            return self._refused(error)
+            if error.status_code == _FORBIDDEN:
+                await self._first_answer()
+            return self._refused(error, call)
         # The aiohttp transport lets some of aiohttp's own errors through.
         except (openai.APIError, aiohttp.ClientError, httpx2.HTTPError) as error:
             return Fault("connection", type(error.__cause__ or error).__name__)
@@ -294,12 +304,30 @@ class _Client:
             names=self._names,
             count_tokens=self._count_tokens,
         )
+        if isinstance(answer, Fault) and answer.reason == "no_money":
+            words = server_words(answer.body, call.request.messages)
+            raise self._no_money(f"HTTP {response.status_code}{words}")
         return self._recognised(answer)
+
+    async def _send(self, body: Mapping[str, Any]) -> httpx2.Response:
+        self._in_flight += 1
+        try:
+            return await self._client.post(
+                self._url, body=body, cast_to=httpx2.Response, options=self._options
+            )
+        finally:
+            self._in_flight -= 1
+
+    async def _first_answer(self) -> None:
+        """Wait for what is in flight to show whether the endpoint answers others."""
+        while self._in_flight and not self._known:
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _recognised(self, answer: Answer | Fault) -> Answer | Fault:
         """Stop where the endpoint never was what was asked for: retries cost money."""
         if isinstance(answer, Answer):
-            self._known = True
+            _ANSWERED.add(self._acquaintance)
+            self._forbidden_in_row = 0
             return answer
         self._strangers += answer.reason == "wrong_model"
         if self._strangers >= _STRANGERS and not self._known:
@@ -318,22 +346,49 @@ class _Client:
             )
         return answer
 
-    def _refused(self, error: openai.APIStatusError) -> Fault:
+    def _refused(self, error: openai.APIStatusError, call: Call) -> Fault:
         # A code is a slug; a sentence in its place might quote the request.
         code = str(error.code) if _CODE.fullmatch(str(error.code or "")) else ""
-        status = error.status_code
-        if status in _STOPPING or code in _STOPPING_CODES:
-            raise ChatModelError(
-                f"The endpoint {self._base_url} refused model '{self._names[0]}'"
-                f" (HTTP {status}{f', {code}' if code else ''}): check the api_key of"
-                " its credentials, the balance of the account, the model's id and the"
-                " base_url."
-            ) from error
+        status, body = error.status_code, error.response.text
+        detail = f"HTTP {status}{f', {code}' if code else ''}"
+        kind = kind_of_refusal(status, body)
+        words = functools.partial(server_words, body, call.request.messages)
+        if kind == "no_money":
+            raise self._no_money(f"{detail}{words()}") from error
+        unnamed = kind == "bad_request" and status in _STOPPING
+        if unnamed or code in _STOPPING_CODES:
+            self._stop_unless_one(status, f"{detail}{words()}")
+            kind = "content_filter"
         return Fault(
-            kind_of_refusal(status, f"{code} {error.response.text}"),
-            f"HTTP {status}{f', {code}' if code else ''}",
-            body=error.response.text[:_BODY_KEPT],
+            kind,
+            detail,
+            body=body[:_BODY_KEPT],
             retry_after=_retry_after(error.response.headers),
+        )
+
+    def _stop_unless_one(self, status: int, said: str) -> None:
+        """Stop at a refusal of the whole model; one request's alone is no reason.
+
+        Some gateways send 403 where a filter stopped the prompt. What has answered
+        before, and goes on answering others, knows the key and the model.
+        """
+        self._forbidden_in_row += 1
+        alone = self._known and self._forbidden_in_row < _FORBIDDEN_IN_ROW
+        if status == _FORBIDDEN and alone:
+            return
+        again = " What was refused meanwhile is remembered as `content_filter`: `kedro"
+        again += " replies retry --reason content_filter` asks it again."
+        raise ChatModelError(
+            f"The endpoint {self._base_url} refused model '{self._names[0]}' ({said}):"
+            " check the api_key of its credentials, the balance of the account, the"
+            f" model's id and the base_url.{again if self._known else ''}"
+        )
+
+    def _no_money(self, said: str) -> ChatModelError:
+        return ChatModelError(
+            f"The endpoint {self._base_url} says that the account has no money left for"
+            f" model '{self._names[0]}' ({said}): top it up, then run the same command"
+            " again; what was answered is stored."
         )
 
 

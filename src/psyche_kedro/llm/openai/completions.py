@@ -10,14 +10,12 @@ from typing import Any, Final, NamedTuple
 
 from psyche_kedro.llm.chat_model import Message, Usage
 from psyche_kedro.llm.engine import Answer, Call, Fault
+from psyche_kedro.llm.openai.refusals import kind_of_refusal
 from psyche_kedro.text.halves import whole
 from psyche_kedro.text.tokens import CountTokens, estimate_from_characters
 
 _BODY_KEPT: Final = 4_000
 _BAD_REQUEST: Final = 400
-_SERVER_ERROR: Final = 500
-_CONTEXT = re.compile(r"context.{0,3}(length|window)|max_model_len|too long", re.I)
-_FILTER = re.compile(r"content_filter|data_inspection|content management policy", re.I)
 _REVISION = re.compile(r"[-@:_](latest|v?\d[\w.@-]*)")
 _THINKING = re.compile(r"\A\s*(?:<think>)?(.*?)</think>\s*", re.DOTALL)
 _MOST_TOKENS: Final = 2**31
@@ -74,7 +72,8 @@ def read_completion(
     Returns:
         A fault of kind ``bad_body`` (not a completion), ``wrong_model`` (another one
         says it answered), ``truncated`` (the token limit cut it), ``content_filter``,
-        ``server_error`` (the server broke off) or ``empty_reply``, with what it cost.
+        ``server_error`` (the server broke off) or ``empty_reply``, with what it cost;
+        or the kind of an error that was sent as a success.
     """
     kept = body[:_BODY_KEPT].decode(errors="replace")
     try:
@@ -185,20 +184,3 @@ def wire_body(model: str, call: Call) -> dict[str, Any]:
     if call.request.seed:
         body["seed"] = call.sampling.get("seed", 0) + call.request.seed
     return body
-
-
-def kind_of_refusal(status: int, said: str) -> str:
-    """Return the kind of fault that an HTTP error is.
-
-    Args:
-        status: HTTP status, 0 where there was none.
-        said: Code and body of the error.
-    """
-    known = {408: "timeout", 409: "server_error", 429: "rate_limited"}
-    if status in known:
-        return known[status]
-    if status >= _SERVER_ERROR or not status:
-        return "server_error"
-    if _CONTEXT.search(said):
-        return "context_length"
-    return "content_filter" if _FILTER.search(said) else "bad_request"

@@ -10,7 +10,8 @@ What is retried, and what not:
   model's name: with exponential back-off and jitter, ``Retry-After`` obeyed;
 - 400, context length, content filter, truncation: the same request would meet them
   again, so they are failures at once;
-- 401, 403, an unknown model, an empty account: no request can succeed, the run stops.
+- 401, an unknown model, an empty account, 403 before the first answer: no request can
+  succeed, the run stops. A 403 after it is one request's content filter.
 
 A request may be hedged, where ``hedge_after_seconds`` asks for it: in flight for
 longer, it is sent once more, on another endpoint where one is free. The first answer is
