@@ -8,7 +8,6 @@ live or that no lock can tell of (a file system without locks).
 """
 
 import errno
-import fcntl
 import glob
 import os
 import shutil
@@ -17,7 +16,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from fsspec.implementations.local import LocalFileSystem
 
@@ -71,9 +70,9 @@ def _workplace(target: Path) -> Iterator[Path]:
     """Yield a new folder beside ``target``, locked until it is deleted at the end."""
     folder = Path(tempfile.mkdtemp(_SUFFIX, f"{target.name}.", target.parent))
     try:
-        with (folder / "unlocked").open("w") as lock:
+        with (folder / "unlocked").open("w", encoding="utf-8") as lock:
             with suppress(OSError):  # no locks here: then no one sweeps it either
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(lock)
             # Only now does it bear the name by which a sweep looks for it.
             Path(lock.name).rename(folder / _LOCK)
             yield folder
@@ -85,9 +84,18 @@ def _sweep(target: Path) -> None:
     """Delete what killed writers of ``target`` left."""
     left = f"{glob.escape(target.name)}.*{_SUFFIX}"
     for lock in target.parent.glob(f"{left}/{_LOCK}"):
-        with suppress(OSError), lock.open("r+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with suppress(OSError), lock.open("r+", encoding="utf-8") as file:
+            _lock(file)
             shutil.rmtree(lock.parent, ignore_errors=True)
+
+
+def _lock(file: IO[str]) -> None:
+    """Lock an open file, or raise OSError where another has, or where none can."""
+    try:
+        import fcntl  # noqa: PLC0415 - Windows has none
+    except ImportError as error:
+        raise OSError("no file locks on this system") from error
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _replace_folder(made: Path, target: Path, aside: Path) -> None:
@@ -111,6 +119,8 @@ def _flush(made: Path) -> None:
 
 
 def _flush_entry(path: Path) -> None:
+    if os.name == "nt":  # which flushes nothing that is open to be read
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
