@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import fsspec
 import polars as pl
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset
 from kedro_datasets.partitions import PartitionedDataset
 
-from psyche_kedro.datasets.table_dataset import TableDataset
+from psyche_kedro.datasets.table_dataset import TableDataset, no_table_at
 from psyche_kedro.files.swap import swapped_in_on
 
 _INDEX = "parts.json"
@@ -70,10 +70,7 @@ class PartitionedTableDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
             DatasetError: If no run has written it yet.
         """
         if not self._exists():
-            raise DatasetError(
-                f"There is no table at {self._path}: run the chapter that writes it"
-                " first (`kedro registry describe` lists who writes what)."
-            )
+            raise no_table_at(self._path)
         saved = self._saved()
         return pl.concat(saved[name] for name in self._index())
 

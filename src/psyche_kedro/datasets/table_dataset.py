@@ -58,10 +58,7 @@ class TableDataset(EagerPolarsDataset):
             DatasetError: If no run has written it yet.
         """
         if not self._exists():
-            raise DatasetError(
-                f"There is no table at {self._filepath}: run the chapter that writes "
-                "it first (`kedro registry describe` lists who writes what)."
-            )
+            raise no_table_at(self._filepath)
         table: pl.DataFrame = super().load()
         return table
 
@@ -88,3 +85,11 @@ def _cell(value: Any) -> str | int | float | None:
         return value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _PREVIEW_CHARS else f"{text[: _PREVIEW_CHARS - 1]}…"
+
+
+def no_table_at(path: object) -> DatasetError:
+    """Return what to raise where no run has written a table yet."""
+    return DatasetError(
+        f"There is no table at {path}: run the chapter that writes it first (`kedro"
+        " registry describe` lists who writes what)."
+    )

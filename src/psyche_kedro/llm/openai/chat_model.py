@@ -376,8 +376,10 @@ class _Client:
         alone = self._known and self._forbidden_in_row < _FORBIDDEN_IN_ROW
         if status == _FORBIDDEN and alone:
             return
-        again = " What was refused meanwhile is remembered as `content_filter`: `kedro"
-        again += " replies retry --reason content_filter` asks it again."
+        again = (
+            " What was refused meanwhile is remembered as `content_filter`: `kedro"
+            " replies retry --reason content_filter` asks it again."
+        )
         raise ChatModelError(
             f"The endpoint {self._base_url} refused model '{self._names[0]}' ({said}):"
             " check the api_key of its credentials, the balance of the account, the"
