@@ -183,7 +183,7 @@ def answer_in_stem(stem: str, labels: set[str]) -> tuple[str, str]:
 
 
 def _inside(blank: re.Match[str]) -> str:
-    return next(filter(None, blank.groups()))
+    return str(next(filter(None, blank.groups())))
 
 
 def truth_in_stem(stem: str) -> tuple[str, str]:

@@ -51,8 +51,8 @@ _MIN_WRAP = 24
 _MIN_REPEATED = 3
 """Times that a running head or foot stands in a file."""
 _ENTRY = re.compile(
-    r"^[（(]?\s*([A-ZＡ-Ｚ](?:[ 、,，/;；]*[A-ZＡ-Ｚ])*(?![A-Za-z])|√|×|对|错|正确|错误)"
-    r"\s*[)）]?(?:$|[\s。.；;,，:：]+(.*)$)"
+    r"^[（(]?\s*([A-ZＡ-Ｚ](?:[ 、,，/;；]*[A-ZＡ-Ｚ])*(?![A-Za-z])"
+    r"|√|×|对|错|正确|错误)\s*[)）]?(?:$|[\s。.；;,，:：]+(.*)$)"
 )
 
 
@@ -125,6 +125,7 @@ class _Reader:
         self._item: _Item | None = None
         self._field = ""
         self._loose: list[Token] = []
+        self._has_bare_numbers = False
         self._key: list[KeyPart] | None = None
         self._scope = 0
         self._unused: list[KeyEntry] = []
@@ -253,10 +254,11 @@ class _Reader:
         """Tell a stem from a list inside a stem, answer or explanation."""
         has_own = self._has_own_mark(index, token)
         item = self._item
+        is_sure = has_own or not token.is_weak or self._is_numbered_so(token)
         if item is None:
-            return has_own or not token.is_weak
+            return is_sure
         expected = item.number + 1
-        if token.is_weak and not (has_own and token.number in (expected, 1)):
+        if token.is_weak and not (is_sure and token.number in (expected, 1)):
             return False
         if self._field == "stem":
             return self._ends_stem(index, token, has_own)
@@ -264,6 +266,10 @@ class _Reader:
             return self._ends_explanation(index, token, has_own)
         follows = expected <= token.number <= expected + _MAX_SKIPPED_NUMBERS
         return follows or token.number == 1 or has_own
+
+    def _is_numbered_so(self, token: Token) -> bool:
+        """Return whether ``1 下列…`` is how this paper numbers its questions."""
+        return self._has_bare_numbers and not token.body[:1].isdigit()
 
     def _ends_stem(self, index: int, token: Token, has_own: bool) -> bool:
         item = self._item
@@ -328,7 +334,7 @@ class _Reader:
         item = self._item
         if item is not None and token.number == item.inner + 1:
             item.inner = token.number
-        elif not token.is_weak:
+        elif not token.is_weak or (token.body and not token.body[0].isdigit()):
             self._strange["numbers"].append(token.line)
 
     def _start_item(self, token: Token) -> None:
@@ -339,6 +345,7 @@ class _Reader:
         item = _Item(token.number, token.line, self._chapter, kind, case, token.body)
         item.options, item.shared = list(token.options), shared
         self.items.append(item)
+        self._has_bare_numbers |= token.is_weak and not token.body[:1].isdigit()
         self._item, self._loose = item, []
         self._field = "options" if item.options else "stem"
 
