@@ -8,8 +8,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-TOPICS = "感觉 知觉 记忆 思维 言语 情绪 动机 人格 能力 意志 注意 学习".split()
-WORDS = "组块 强化 消退 泛化 投射 升华 退行 移情 阻抗 共情 宣泄 暗示 模仿 顿悟".split()
+TOPICS = ["感觉", "知觉", "记忆", "思维", "言语", "情绪", "动机", "人格"]
+WORDS = ["组块", "强化", "消退", "泛化", "投射", "升华", "退行", "移情", "阻抗", "顿悟"]
 NUMERALS = "一二三四五六七八九十"
 
 
@@ -64,11 +64,17 @@ OPTIONS = {
     "A ": lambda o: [f"{c} {t}" for c, t in zip("ABCDE", o, strict=False)],
     "A": lambda o: [f"{c}{t}" for c, t in zip("ABCDE", o, strict=False)],
     "（A）": lambda o: [f"（{c}）{t}" for c, t in zip("ABCDE", o, strict=False)],
-    "(A) (B)": lambda o: [" ".join(f"({c}) {t}" for c, t in zip("ABCDE", o, strict=False))],
-    "A. B.": lambda o: [" ".join(f"{c}. {t}" for c, t in zip("ABCDE", o, strict=False))],
+    "(A) (B)": lambda o: [
+        " ".join(f"({c}) {t}" for c, t in zip("ABCDE", o, strict=False))
+    ],
+    "A. B.": lambda o: [
+        " ".join(f"{c}. {t}" for c, t in zip("ABCDE", o, strict=False))
+    ],
     "A.B.": lambda o: ["".join(f"{c}.{t}" for c, t in zip("ABCDE", o, strict=False))],
     "A. B.\nC. D.": lambda o: [
-        "  ".join(f"{c}. {t}" for c, t in list(zip("ABCDE", o, strict=False))[n : n + 2])
+        "  ".join(
+            f"{c}. {t}" for c, t in list(zip("ABCDE", o, strict=False))[n : n + 2]
+        )
         for n in range(0, len(o), 2)
     ],
     "A. C.\nB. D.": lambda o: [
@@ -114,7 +120,10 @@ def draw(seed: int) -> tuple[str, list[Drawn], Style]:
     dice = random.Random(seed)
     style = _style(dice)
     chapters = [
-        [_question(dice, f"{seed}甲{c}乙{n}", _kind(dice, style, c)) for n in range(dice.randint(2, 6))]
+        [
+            _question(dice, f"{seed}甲{c}乙{n}", _kind(dice, style, c))
+            for n in range(dice.randint(2, 6))
+        ]
         for c in range(dice.randint(1, 4))
     ]
     number = 0
@@ -127,7 +136,10 @@ def draw(seed: int) -> tuple[str, list[Drawn], Style]:
 
 
 def _style(dice: random.Random) -> Style:
-    names = [dice.choice(list(choices)) for choices in (NUMBERINGS, OPTIONS, ANSWERS, HEADINGS)]
+    names = [
+        dice.choice(list(choices))
+        for choices in (NUMBERINGS, OPTIONS, ANSWERS, HEADINGS)
+    ]
     numbering, options, answers, heading = names
     return Style(
         NUMBERINGS[numbering],
@@ -152,7 +164,13 @@ def _question(dice: random.Random, mark: str, kind: str) -> Drawn:
     n = dice.choice([3, 4, 4, 4, 5])
     options = dice.sample(WORDS, n)
     size = 1 if kind == "single" else dice.randint(2, n)
-    return Drawn(mark, kind, options, "".join(sorted(dice.sample("ABCDE"[:n], size))), _explanation(dice))
+    return Drawn(
+        mark,
+        kind,
+        options,
+        "".join(sorted(dice.sample("ABCDE"[:n], size))),
+        _explanation(dice),
+    )
 
 
 def _explanation(dice: random.Random) -> list[str]:
@@ -195,7 +213,10 @@ def _lines(style: Style, question: Drawn) -> list[str]:
             f"{t}（正确答案）" if c in question.gold else t
             for c, t in zip("ABCDE", options, strict=False)
         ]
-    lines = [style.number(question) + stem, *(style.options(options) if options else [])]
+    lines = [
+        style.number(question) + stem,
+        *(style.options(options) if options else []),
+    ]
     if style.answers in ("marked", "in stem") or style.answers.startswith("key"):
         needs_line = style.answers == "marked" and not options
         lines += [f"答案：{question.gold}"] if needs_line else []
