@@ -15,8 +15,10 @@ from psyche_kedro.pipelines.ingestion.banks.fields import (
     parse_question,
     type_of,
 )
+from psyche_kedro.pipelines.ingestion.banks.keys import key_of_table
 from psyche_kedro.pipelines.ingestion.banks.question_text import read_question_text
-from psyche_kedro.pipelines.ingestion.files import markup, records
+from psyche_kedro.pipelines.ingestion.banks.right_options import right_options_marked
+from psyche_kedro.pipelines.ingestion.files import markup, records, word
 from psyche_kedro.pipelines.ingestion.files.encodings import decode
 from psyche_kedro.pipelines.ingestion.files.file_types import file_type
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_bytes
@@ -84,9 +86,9 @@ def bank_records(name: str, data: bytes) -> Iterable[Located | UnreadableSource]
         case "xls" | "xlsx":
             return _sheets(records.read_excel(data))
         case "docx":
-            return _mixed(markup.docx_blocks(data))
+            return _mixed(word.emphasised_docx_blocks(data))
         case "html":
-            return _mixed(markup.html_blocks(decode(data)))
+            return _mixed(markup.emphasised_html_blocks(decode(data)))
         case "text" | "markdown":
             return _text_questions(decode(data).split("\n"))
         case other:
@@ -99,7 +101,7 @@ def bank_records(name: str, data: bytes) -> Iterable[Located | UnreadableSource]
 
 def _text_questions(lines: Sequence[str]) -> list[Located | UnreadableSource]:
     """Return the questions of a text; what looks like one and is none is listed."""
-    read = read_question_text(lines)
+    read = read_question_text(right_options_marked(lines))
     lost = [UnreadableSource("unclear_text", sentence) for sentence in read.lost]
     return [*read.records, *lost]
 
@@ -183,6 +185,8 @@ def _mixed(blocks: Iterable[markup.Block]) -> Iterator[Located | UnreadableSourc
     for block in blocks:
         if isinstance(block, str):
             lines.append(block)
+        elif key := key_of_table(block):
+            lines += ["参考答案", *key]
         elif records.header_row(block, field_name) is None:
             lines += ["  ".join(row) for row in block]
         else:
