@@ -122,8 +122,8 @@ def read_labels(answer: Any, options: list[Option]) -> list[str]:
 def _labels_beside_texts(text: str, options: list[Option]) -> list[str] | None:
     """Return the labels of an answer that has texts too, where those are the labels'.
 
-    Of ``B、华生``, ``A（马斯洛）``, ``A:心境低落;B:兴趣减退``, ``AB:心境低落;兴趣减退``;
-    None of an answer without texts.
+    Of ``B、华生``, ``A（马斯洛）``, ``A:心境低落;B:兴趣减退`` and the same as
+    ``AB:心境低落;兴趣减退``. None of an answer without texts.
     """
     said = {option["label"]: option["text"] for option in options}
     if several := _several_labelled(text):
