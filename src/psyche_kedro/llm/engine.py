@@ -31,7 +31,13 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
-from psyche_kedro.llm.accounts import Account, Tally, stop_for_budget
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm.accounts import (
+    Account,
+    Tally,
+    stop_as_hopeless,
+    stop_for_budget,
+)
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome, Reply, Usage
 from psyche_kedro.llm.heap import heap_set_aside
 from psyche_kedro.llm.progress import Progress
@@ -193,7 +199,8 @@ class _Batch:
         self._account = account
         self._progress = progress
         self._board = _Board()
-        self._spent = ""
+        self._stop: ChatModelError | None = None
+        self._failed: dict[str, Failure] = {}
         self._remembered = 0
         self.hits: Counter[str] = Counter()
 
@@ -203,22 +210,28 @@ class _Batch:
         stored: StoreSession,
         await_room: Callable[[], None],
     ) -> Iterator[Call]:
-        """Yield what the store cannot answer, until a budget is spent."""
+        """Yield what the store cannot answer, until a budget, or all hope, is gone."""
         while chunk := _take_chunk(calls):
             fresh = self._board.expect(chunk)
             found = stored.look_up([call.key for call in fresh])
-            self._remembered += sum(isinstance(o, Failure) for o in found.values())
             self._board.settle(found)
             self._recall(chunk, fresh, found)
             for call in fresh:
                 if call.key in found:
                     continue
                 await_room()
-                if spent := self._account.spent():
-                    self._spent = spent
+                if self._stops(call.request.task):
                     return
                 self._account.asked(call.request.task)
                 yield call
+
+    def _stops(self, task: str) -> bool:
+        """Return whether no further call may go out."""
+        if spent := self._account.spent():
+            self._stop = stop_for_budget(spent)
+        elif task in self._failed and self._account.hopeless(task):
+            self._stop = stop_as_hopeless(task, self._name, self._failed[task])
+        return self._stop is not None
 
     def _recall(
         self,
@@ -237,7 +250,12 @@ class _Batch:
         usage = Usage(
             sum(u.input_tokens for u in used), sum(u.output_tokens for u in used)
         )
-        self._account.recalled(chunk[0].request.task, count, usage)
+        failed = [said for said in found.values() if isinstance(said, Failure)]
+        task = chunk[0].request.task
+        if failed:
+            self._failed[task] = failed[-1]
+        self._remembered += len(failed)
+        self._account.recalled(task, count, usage, remembered=len(failed))
         self._progress.move(Tally(stored=count))
 
     def settle(self, group: Sequence[_Delivery], session: StoreSession) -> None:
@@ -247,8 +265,10 @@ class _Batch:
         by_task: dict[str, list[tuple[Outcome, int]]] = {}
         for delivery in group:
             record = delivery.record
-            counted = settled[record.outcome.key], delivery.attempts
-            by_task.setdefault(record.task, []).append(counted)
+            outcome = settled[record.outcome.key]
+            if isinstance(outcome, Failure):
+                self._failed[record.task] = outcome
+            by_task.setdefault(record.task, []).append((outcome, delivery.attempts))
         for task, outcomes in by_task.items():
             self._progress.move(self._account.settled(task, outcomes))
 
@@ -266,10 +286,14 @@ class _Batch:
         """Return the outcomes in the order of the requests.
 
         Raises:
-            ChatModelError: If a budget was spent before the last request.
+            ChatModelError: If no request of a task can succeed, or a budget was spent
+                before the last.
         """
-        if self._spent:
-            raise stop_for_budget(self._spent)
+        if self._stop:
+            raise self._stop
+        for task, failure in self._failed.items():
+            if self._account.in_vain(task):
+                raise stop_as_hopeless(task, self._name, failure)
         return self._board.outcomes()
 
 

@@ -350,14 +350,14 @@ class _Client:
         # A code is a slug; a sentence in its place might quote the request.
         code = str(error.code) if _CODE.fullmatch(str(error.code or "")) else ""
         status, body = error.status_code, error.response.text
-        detail = f"HTTP {status}{f', {code}' if code else ''}"
+        words = server_words(body, call.request.messages)
+        detail = f"HTTP {status}{f', {code}' if code else ''}{words}"
         kind = kind_of_refusal(status, body)
-        words = functools.partial(server_words, body, call.request.messages)
         if kind == "no_money":
-            raise self._no_money(f"{detail}{words()}") from error
+            raise self._no_money(detail) from error
         unnamed = kind == "bad_request" and status in _STOPPING
         if unnamed or code in _STOPPING_CODES:
-            self._stop_unless_one(status, f"{detail}{words()}")
+            self._stop_unless_one(status, detail)
             kind = "content_filter"
         return Fault(
             kind,

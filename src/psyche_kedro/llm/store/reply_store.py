@@ -7,7 +7,7 @@ nothing but what was in flight, a second endpoint serves the first one's replies
 regeneration never replays the answer that it is meant to replace.
 
 Failures stand in a table of their own. Those that would fail again in the same way
-(``_KEPT_REASONS``) are remembered and not asked again until someone forgets them
+(``OWN_REASONS``) are remembered and not asked again until someone forgets them
 (``kedro replies retry``); all others are asked again by the next run.
 """
 
@@ -27,7 +27,15 @@ from typing import Any, Final
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome, Reply, Usage
 
-_KEPT_REASONS: Final = frozenset({"truncated", "context_length", "content_filter"})
+OWN_REASONS: Final = frozenset(
+    {
+        "content_filter",
+        "context_length",
+        "only_reasoning",
+        "truncated",
+        "unknown_finish",
+    }
+)
 """Failures that the same request would meet again, some of them at full price.
 
 Not ``bad_request``: a server started with the wrong model or options says 400 to what
@@ -317,8 +325,8 @@ class StoreSession:
 
     def _failures(self, keys: Sequence[bytes]) -> dict[str, Outcome]:
         rows = self._db.execute(
-            _SELECT_FAILURES % (_marks(keys), _marks(_KEPT_REASONS)),
-            [*keys, *_KEPT_REASONS],
+            _SELECT_FAILURES % (_marks(keys), _marks(OWN_REASONS)),
+            [*keys, *OWN_REASONS],
         )
         return {
             key.hex(): Failure(reason=reason, detail=detail, key=key.hex(), model=model)
