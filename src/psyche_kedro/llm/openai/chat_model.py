@@ -34,6 +34,7 @@ from psyche_kedro.llm.openai.lanes import Lane
 from psyche_kedro.llm.openai.patience import Patience
 from psyche_kedro.llm.openai.refusals import kind_of_refusal, server_words
 from psyche_kedro.llm.openai.structured import SchemaSupport
+from psyche_kedro.llm.store.leases import SharedLeases
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.llm.store.submissions import Submissions
 from psyche_kedro.text.tokens import CountTokens, estimate_from_characters
@@ -108,6 +109,7 @@ class OpenAIChatModel:
                 (model, *aliases), endpoints, patience, store, account, count_tokens
             ),
             account=account,
+            leases=lambda: SharedLeases(store.path),
         )
 
     @property

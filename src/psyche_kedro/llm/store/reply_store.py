@@ -230,7 +230,7 @@ class ReplyStore:
         Raises:
             ChatModelError: If the file cannot be made, read or understood.
         """
-        with _explained(self.path):
+        with explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(
                 self.path,
@@ -239,13 +239,13 @@ class ReplyStore:
                 check_same_thread=False,
             )
         with contextlib.closing(connection):
-            with _explained(self.path):
+            with explained(self.path):
                 _prepare(connection, self.path)
             yield StoreSession(connection, self.path)
 
 
 @contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """Turn what SQLite or the file system says into one sentence with a mend."""
     try:
         yield
@@ -264,7 +264,7 @@ class StoreSession:
 
     def look_up(self, keys: Sequence[str]) -> dict[str, Outcome]:
         """Return the stored reply, or remembered failure, of each key that has one."""
-        with _explained(self._path):
+        with explained(self._path):
             return self._found([bytes.fromhex(key) for key in keys])
 
     def commit(self, records: Sequence[Record]) -> dict[str, Outcome]:
@@ -290,23 +290,23 @@ class StoreSession:
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """Return the rows of a query."""
-        with _explained(self._path):
+        with explained(self._path):
             return self._db.execute(query, values).fetchall()
 
     def each(self, query: str) -> Iterator[Any]:
         """Yield the rows of a query one by one, for what does not fit in memory."""
-        with _explained(self._path):
+        with explained(self._path):
             yield from self._db.execute(query)
 
     def write(self, statement: str, rows: Iterable[Sequence[Any]] = ((),)) -> int:
         """Run a statement for each row of values; return how many rows it changed."""
-        with _explained(self._path):
+        with explained(self._path):
             return self._db.executemany(statement, rows).rowcount
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Write all or nothing of what is written inside."""
-        with _explained(self._path):
+        with explained(self._path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
