@@ -1,5 +1,7 @@
 """What a run's model calls came to."""
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,6 +28,7 @@ class ModelAccounts:
         self._context: KedroContext | None = None
         self._counted: dict[tuple[str, str], Tally] = {}
         self._sums: dict[tuple[str, str, str], Tally] = {}
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -33,10 +36,15 @@ class ModelAccounts:
         self._context = context
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
         """Begin at zero: a session may run twice in one process."""
         RUN_LEDGER.clear()
         self._counted, self._sums = {}, {}
+        if "Parallel" in str(run_params.get("runner")):
+            self._folder = tempfile.TemporaryDirectory(prefix="psyche-kedro-")
+            RUN_LEDGER.share(Path(self._folder.name) / "ledger.sqlite")
         if _BASIS in pipeline.inputs() and self._context:
             from psyche_kedro.hooks.estimate_basis import read_basis  # noqa: PLC0415
 
@@ -63,11 +71,13 @@ class ModelAccounts:
         self._report()
 
     def _account(self, node: Node, catalog: DataCatalog) -> None:
-        if "model_calls" not in catalog:
-            return
-        table = catalog.get("model_calls")
-        if self._count(node.namespace or "") or not table.exists():
-            self._write(table)
+        # Alone: other processes of the run write the same table.
+        with RUN_LEDGER.alone():
+            if "model_calls" not in catalog:
+                return
+            table = catalog.get("model_calls")
+            if self._count(node.namespace or "") or not table.exists():
+                self._write(table)
 
     def _count(self, chapter: str) -> bool:
         """Put what is new in the ledger to ``chapter``; return whether there was any.
@@ -101,6 +111,9 @@ class ModelAccounts:
     def _report(self) -> None:
         import mlflow  # noqa: PLC0415 - dear to import
 
+        RUN_LEDGER.gather()
+        if self._folder:
+            self._folder.cleanup()
         metrics = RUN_LEDGER.metrics()
         if not metrics:
             return
