@@ -30,7 +30,7 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
     teacher_model:
       type: psyche_kedro.datasets.OfflineChatModelDataset
       role: teacher
-      store: ${globals:data}/replies.sqlite
+      store: ${root:store}
     ```
 
     Args:
@@ -93,10 +93,10 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
       model: gpt-4o-2024-05-13
       base_url: https://api.openai.com/v1
       credentials: judge
-      store: ${globals:data}/replies.sqlite
+      store: ${root:store}
       sampling: {temperature: 0.0, max_tokens: 1024}
       limits: {requests_per_minute: 5000, tokens_per_minute: 800000}
-      prices: conf/base/prices.yml
+      prices: ${conf:base/prices.yml}
       budget: {money: 50}
 
     teacher_model:
@@ -106,7 +106,7 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
       endpoints:
         - {base_url: "http://gpu-1:8000/v1", weight: 2}
         - {base_url: "http://gpu-2:8000/v1", concurrency: 64}
-      store: ${globals:data}/replies.sqlite
+      store: ${root:store}
     ```
 
     Leave ``credentials`` out for a server that asks for no key.

@@ -10,6 +10,7 @@ import polars as pl
 from psyche_kedro.datasets.checkpoint_dataset import Checkpoint
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.files.swap import swapped_in
+from psyche_kedro.pipelines.recording import recorded
 from psyche_kedro.pipelines.training.checkpoints import drop_checkpoints
 from psyche_kedro.pipelines.training.launcher import launch
 from psyche_kedro.pipelines.training.parameters import (
@@ -264,6 +265,7 @@ def _interruption(spec: RunSpec, result: RunResult) -> str:
     )
 
 
+@recorded
 def _to_mlflow(spec: RunSpec, entry: dict[str, Any]) -> None:
     """Log one entry to the active MLflow run, if there is one."""
     import mlflow  # noqa: PLC0415 - dear to import
