@@ -18,13 +18,37 @@ from psyche_kedro.text.tokens import CountTokens, estimate_from_characters
 _BODY_KEPT: Final = 4_000
 _BAD_REQUEST: Final = 400
 _REVISION = re.compile(r"[-@:_](latest|v?\d[\w.@-]*)")
+_SLUG: Final = re.compile(r"[\w.:-]{1,40}", re.ASCII)
 _MOST_TOKENS: Final = 2**31
+_WHOLE: Final = frozenset(
+    {
+        "stop",
+        "eos",
+        "eos_token",  # TGI
+        "end_turn",  # Anthropic
+        "stop_sequence",
+        "stop_token",
+        "complete",  # Cohere
+        "finish_reason_stop",  # Gemini
+    }
+)
+"""Ends of a whole reply; what ends in any other way may be a part of one."""
 _UNUSABLE_FINISH: Final = {
     "length": "truncated",
     "model_length": "truncated",  # Mistral
     "max_tokens": "truncated",  # Gemini, in capitals
+    "max_output_tokens": "truncated",
+    "model_context_window_exceeded": "truncated",  # Anthropic
     "content_filter": "content_filter",
+    "content_filtered": "content_filter",  # Bedrock
+    "guardrail_intervened": "content_filter",
     "sensitive": "content_filter",  # Zhipu
+    "refusal": "content_filter",  # Anthropic
+    "safety": "content_filter",  # Gemini, this and the next
+    "recitation": "content_filter",
+    "blocklist": "content_filter",
+    "prohibited_content": "content_filter",
+    "spii": "content_filter",
     # Cut off by the server's own trouble, with whatever was written until then.
     "abort": "server_error",  # vLLM, SGLang
     "error": "server_error",  # vLLM, Mistral, OpenRouter
@@ -52,6 +76,8 @@ class _Said(NamedTuple):
     model: str
     usage: Usage | None
     """What the endpoint counted."""
+    only_reasoning: bool
+    """Whether the field for it holds all that was said."""
 
 
 def read_completion(
@@ -72,8 +98,9 @@ def read_completion(
     Returns:
         A fault of kind ``bad_body`` (not a completion), ``wrong_model`` (another one
         says it answered), ``truncated`` (the token limit cut it), ``content_filter``,
-        ``server_error`` (the server broke off) or ``empty_reply``, with what it cost;
-        or the kind of an error that was sent as a success.
+        ``server_error`` (the server broke off), ``unknown_finish`` (it may be a part),
+        ``only_reasoning`` (all of it stands in that field) or ``empty_reply``, with
+        what it cost; or the kind of an error that was sent as a success.
     """
     kept = body[:_BODY_KEPT].decode(errors="replace")
     try:
@@ -85,9 +112,8 @@ def read_completion(
     if names and said.model and not any(_is_model(said.model, name) for name in names):
         detail = f"the endpoint says it is {said.model!r}"
         return Fault("wrong_model", detail, body=kept, usage=usage)
-    if reason := _unusable(said.finish_reason, said.text):
-        detail = f"finish_reason={said.finish_reason}"
-        return Fault(reason, detail, body=kept, usage=usage)
+    if reason := _unusable(said):
+        return Fault(reason, _how(reason, said), body=kept, usage=usage)
     return Answer(said.text, said.reasoning, said.finish_reason, usage)
 
 
@@ -99,9 +125,10 @@ def _said(completion: Any) -> _Said:
     return _Said(
         text,
         reasoning,
-        finish_reason=whole(str(finish_reason or "stop")),
+        finish_reason=whole(_end(finish_reason)),
         model=str(completion.get("model") or ""),
         usage=_reported(completion.get("usage")),
+        only_reasoning=bool(reasoning) and not _text(message.get("content")),
     )
 
 
@@ -134,9 +161,30 @@ def _is_model(said: str, name: str) -> bool:
     )
 
 
-def _unusable(finish_reason: str, text: str) -> str:
-    reason = _UNUSABLE_FINISH.get(finish_reason.lower(), "")
-    return reason or ("" if text else "empty_reply")
+def _end(finish_reason: Any) -> str:
+    """Return how a reply ended; SGLang's own form is an object with a type."""
+    if isinstance(finish_reason, Mapping):
+        finish_reason = finish_reason.get("type")
+    return str(finish_reason or "stop")
+
+
+def _how(reason: str, said: _Said) -> str:
+    if reason == "only_reasoning":
+        return (
+            "all text is in the reasoning field: start the server without its reasoning"
+            " parser, or let the model think"
+        )
+    end = said.finish_reason
+    return f"finish_reason={end if _SLUG.fullmatch(end) else 'no word'}"
+
+
+def _unusable(said: _Said) -> str:
+    end = said.finish_reason.lower()
+    if reason := _UNUSABLE_FINISH.get(end):
+        return reason
+    if not said.text:
+        return "only_reasoning" if said.only_reasoning else "empty_reply"
+    return "" if end in _WHOLE else "unknown_finish"
 
 
 def _split_reasoning(message: Mapping[str, Any]) -> tuple[str, str]:
