@@ -238,7 +238,8 @@ class _Nursery:
         """End it; it may be called twice, and in a fork it does nothing."""
         if self.owner == os.getpid():
             with suppress(OSError):
-                self._control.shutdown(socket.SHUT_RDWR)
+                self._control.shutdown(socket.SHUT_RDWR)  # in its forks as well
+            self._control.close()
             self._process.wait()
 
 
