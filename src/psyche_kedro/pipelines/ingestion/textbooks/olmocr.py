@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome
+from psyche_kedro.pipelines.ingestion.files.sources import Bounded
 from psyche_kedro.pipelines.ingestion.parameters import OlmocrParameters
 from psyche_kedro.pipelines.ingestion.textbooks.olmocr_pictures import (
     draw,
@@ -67,7 +68,7 @@ class _Try(NamedTuple):
 
 
 def read_pages(
-    refs: Sequence[PageRef], model: ChatModel, params: OlmocrParameters
+    refs: Sequence[PageRef], model: ChatModel, params: OlmocrParameters, hand: Bounded
 ) -> dict[PageRef, OlmocrPage]:
     """Return what olmOCR made of every page.
 
@@ -81,7 +82,7 @@ def read_pages(
     pages: dict[PageRef, OlmocrPage] = {}
     waiting = [_Try(ref) for ref in refs]
     for attempt in range(len(params.temperatures)):
-        read = _ask(waiting, attempt, model, params)
+        read = _ask(waiting, attempt, model, params, hand)
         pages |= {one.ref: page for one, page in read}
         waiting = [
             _Try(one.ref, (one.turn + page.turn) % 360)
@@ -94,14 +95,18 @@ def read_pages(
 
 
 def _ask(
-    tries: Sequence[_Try], attempt: int, model: ChatModel, params: OlmocrParameters
+    tries: Sequence[_Try],
+    attempt: int,
+    model: ChatModel,
+    params: OlmocrParameters,
+    hand: Bounded,
 ) -> list[tuple[_Try, OlmocrPage]]:
     """Return what came of each try; a page that could not be drawn is not asked for."""
     asked: list[_Try] = []
     undrawn: list[tuple[_Try, OlmocrPage]] = []
 
     def requests() -> Iterator[ChatRequest]:
-        drawings = draw([one.ref for one in tries], params)
+        drawings = draw([one.ref for one in tries], params, hand)
         for one, drawing in zip(tries, drawings, strict=True):
             if drawing.problem:
                 undrawn.append((one, OlmocrPage("", drawing.problem)))
