@@ -86,6 +86,7 @@ class Reply:
         reasoning: The reasoning channel (``reasoning_content`` or ``<think>``).
         finish_reason: As the endpoint says it.
         usage: Tokens of the call.
+        seconds: How long the call took; ``None`` where nobody measured it.
     """
 
     text: str
@@ -94,6 +95,7 @@ class Reply:
     reasoning: str = ""
     finish_reason: str = "stop"
     usage: Usage = Usage()
+    seconds: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("text", "reasoning", "finish_reason"):
@@ -110,12 +112,14 @@ class Failure:
         detail: What the endpoint said, free of the request's own text.
         key: Content address of the request.
         model: Identity of the model that was asked.
+        partial: What was said until the token limit cut it, of a ``truncated`` one.
     """
 
     reason: str
     detail: str
     key: str
     model: str
+    partial: Reply | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "detail", whole(self.detail))

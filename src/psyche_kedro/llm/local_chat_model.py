@@ -28,6 +28,7 @@ in memory while a batch of requests is answered, and one model's at a time.
 import itertools
 import json
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -230,14 +231,16 @@ def _kind(prompt: _Prompt) -> tuple[str, bool]:
 
 
 def _answers(batch: Sequence[_Prompt], loaded: _Loaded) -> list[Answer | Fault]:
+    begun = time.monotonic()
     padded = _pad([p.tokens for p in batch], loaded.model.device)
     first = batch[0].call
     torch.manual_seed(first.sampling.get("seed", 0) + first.request.seed)
     with torch.inference_mode():
         outputs = loaded.model.generate(**padded, **_generation(first.sampling))
     made = outputs[:, padded["input_ids"].shape[1] :]
+    each = (time.monotonic() - begun) / len(batch)
     return [
-        _answer(prompt, tokens.tolist(), loaded)
+        _answer(prompt, tokens.tolist(), loaded).timed(each)
         for prompt, tokens in zip(batch, made, strict=True)
     ]
 

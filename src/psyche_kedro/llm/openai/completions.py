@@ -71,7 +71,8 @@ def read_completion(
 
     Returns:
         A fault of kind ``bad_body`` (not a completion), ``wrong_model`` (another one
-        says it answered), ``truncated`` (the token limit cut it), ``content_filter``,
+        says it answered), ``truncated`` (the token limit cut it; what was said until
+        then is its ``partial``), ``content_filter``,
         ``server_error`` (the server broke off) or ``empty_reply``, with what it cost;
         or the kind of an error that was sent as a success.
     """
@@ -85,10 +86,12 @@ def read_completion(
     if names and said.model and not any(_is_model(said.model, name) for name in names):
         detail = f"the endpoint says it is {said.model!r}"
         return Fault("wrong_model", detail, body=kept, usage=usage)
+    answer = Answer(said.text, said.reasoning, said.finish_reason, usage)
     if reason := _unusable(said.finish_reason, said.text):
         detail = f"finish_reason={said.finish_reason}"
-        return Fault(reason, detail, body=kept, usage=usage)
-    return Answer(said.text, said.reasoning, said.finish_reason, usage)
+        partial = answer if reason == "truncated" else None
+        return Fault(reason, detail, body=kept, usage=usage, partial=partial)
+    return answer
 
 
 def _said(completion: Any) -> _Said:
