@@ -2,7 +2,7 @@
 
 For the models that training makes: small ones on a CPU, a 7B one on a GPU. For anything
 larger serve the checkpoint (``vllm serve data/06_models/grpo_model``) and point its
-role at the endpoint.
+role at the endpoint, with the folder as its ``checkpoint``.
 
 Prompts of like length share a batch, as many as fit in a budget of padded tokens:
 ``n_prompts * (longest prompt + new tokens)``. Padding is masked and holds no position,

@@ -18,6 +18,7 @@ from jinja2 import (
     select_autoescape,
 )
 
+from psyche_kedro.llm.identity import NOT_PINNED
 from psyche_kedro.pipelines.benchmarks import Benchmarks, ChoiceExam
 from psyche_kedro.pipelines.reporting import (
     corpus,
@@ -87,6 +88,7 @@ def render_report(findings: Findings) -> Report:
             for note in (
                 missing_line(findings.missing),
                 limit_line(findings.scores),
+                unpinned_line(findings.answers),
                 failed_line(findings.answers),
                 unread_line(findings.answers),
                 toy_line(findings),
@@ -141,6 +143,18 @@ def limit_line(scores: pl.DataFrame) -> str:
     return (
         f"A quick look: evaluation.limit had {', '.join(named)} asked. No figure of "
         "these exams is a result; their rows say what they are limited to."
+    )
+
+
+def unpinned_line(answers: pl.DataFrame) -> str:
+    """Return which models' weights nothing pins, or nothing."""
+    unpinned = answers.filter(pl.col("model").str.contains(f"@{NOT_PINNED}"))
+    if unpinned.is_empty():
+        return ""
+    named = ", ".join(unpinned["role"].unique(maintain_order=True))
+    return (
+        f"Not pinned: {named}. Nothing says which weights the server ran under that "
+        "name; `revision` or `checkpoint` in the catalog entry does."
     )
 
 
