@@ -186,8 +186,7 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         self._sampling = sampling or {}
         self._mode = mode
         self._revision = revision
-        folder = in_project(checkpoints)
-        self._checkpoint = folder / checkpoint if checkpoint else None
+        self._checkpoint = checkpoint and in_project(checkpoints) / checkpoint
         self._identity = identity
         self._aliases = aliases
         self._role = role or model
@@ -197,10 +196,7 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         served = _served(model, base_url, endpoints)
         self._keys = [each.get("credentials", credentials) for each in served]
         _refuse_texts(model, self._keys)
-        self._endpoints = [
-            self._read(Endpoint, {**(limits or {}), **_with_key(each, key)})
-            for each, key in zip(served, self._keys, strict=True)
-        ]
+        self._endpoints = list(self._read_endpoints(served, limits or {}))
         self._patience = self._read(Patience, patience or {})
         self._budget = self._read(Budget, budget) if budget else None
         self._run_budget = self._read(Budget, run_budget) if run_budget else None
@@ -307,6 +303,12 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
             " remove `credentials` from its catalog entry if the server asks for none."
         )
 
+    def _read_endpoints(
+        self, served: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]
+    ) -> Iterator[Endpoint]:
+        for each, key in zip(served, self._keys, strict=True):
+            yield self._read(Endpoint, {**limits, **_with_key(each, key)})
+
     def _read(self, kind: type[Settings], given: Mapping[str, Any]) -> Settings:
         try:
             return kind(**given)
@@ -322,7 +324,7 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         return {
             "model": self._model,
             "revision": self._revision,
-            "checkpoint": str(self._checkpoint) if self._checkpoint else None,
+            "checkpoint": str(self._checkpoint or ""),
             "endpoints": [endpoint.base_url for endpoint in self._endpoints],
             "mode": self._mode,
             "sampling": self._sampling,

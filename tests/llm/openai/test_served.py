@@ -58,7 +58,8 @@ def asked_after(server: LoopbackServer, model: ChatModel) -> int:
 def test_a_retrained_model_under_the_same_served_name_is_asked_anew(
     server: LoopbackServer, entry: dict[str, Any], tmp_path: Path
 ) -> None:
-    entry["checkpoint"] = checkpoint(tmp_path / "grpo_model", "1f" * 32)
+    checkpoint(tmp_path / "grpo_model", "1f" * 32)
+    entry |= {"checkpoint": "grpo_model", "checkpoints": str(tmp_path)}
     assert under_test(entry).name == "m@1f1f1f1f1f1f"
     assert asked_after(server, under_test(entry)) == 1
     assert asked_after(server, under_test(entry)) == 1
@@ -97,7 +98,7 @@ def test_a_clock_in_the_place_of_a_start_is_no_restart(
     server: LoopbackServer, entry: dict[str, Any]
 ) -> None:
     ticks = itertools.count(1_700_000_000)
-    server.models = lambda: says(created=next(ticks))()
+    server.models = lambda: [{"id": "m", "created": next(ticks)}]
     assert asked_after(server, under_test(entry)) == 1
     assert asked_after(server, under_test(entry)) == 1
 
@@ -137,9 +138,8 @@ def test_a_revision_beside_a_checkpoint_is_refused(
     entry: dict[str, Any], tmp_path: Path
 ) -> None:
     folder = checkpoint(tmp_path / "m", "1f" * 32)
-    both = ChatModelsDataset(
-        models={"a": entry | {"revision": "r", "checkpoint": folder}}
-    )
+    said = {"revision": "r", "checkpoint": folder}
+    both = ChatModelsDataset(models={"a": entry | said})
     with pytest.raises(ChatModelError, match="leave one out"):
         both.check()
 
