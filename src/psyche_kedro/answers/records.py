@@ -7,10 +7,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from psyche_kedro.text.embedded_json import Found, find_json
+from psyche_kedro.text.thoughts import blot_thought
 
 Record = TypeVar("Record", bound=BaseModel)
-
-_OPEN, _CLOSE = "<think>", "</think>"
 
 
 def read_objects(text: str) -> list[dict[str, Any]]:
@@ -120,12 +119,7 @@ def read_json(text: str) -> object | None:
 
 
 def _located_values(text: str) -> list[Found]:
-    """Return the values after a leading thought; a JSON string may quote the tags."""
-    if text.lstrip().startswith(_OPEN):
-        # As long as it was, so that what is found stands where it stood.
-        thought, close, _ = text.partition(_CLOSE)
-        text = " " * len(thought + close) + text[len(thought + close) :]
-    return find_json(text)
+    return find_json(blot_thought(text))
 
 
 def _objects_in(values: Iterable[object]) -> list[dict[str, Any]]:

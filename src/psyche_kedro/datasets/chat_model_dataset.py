@@ -186,7 +186,7 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         self._sampling = sampling or {}
         self._mode = mode
         self._revision = revision
-        self._checkpoint = checkpoint and in_project(checkpoints) / checkpoint
+        self._checkpoint = in_project(checkpoints) / checkpoint if checkpoint else None
         self._identity = identity
         self._aliases = aliases
         self._role = role or model

@@ -61,7 +61,7 @@ def test_a_case_question_is_asked_with_its_case_and_room_to_reason():
     assert "<think>" in asked
     row = predictions.row(0, named=True)
     assert row["protocol"] == "reasoned"
-    assert row["text"] == "<think>先看 B</think>B"
+    assert (row["reasoning"], row["text"]) == ("先看 B", "B")
     assert row["prompt_digest"] == prompts()["exam_case"].digest
 
 

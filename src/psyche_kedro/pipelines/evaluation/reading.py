@@ -25,6 +25,7 @@ from typing import Any
 from psyche_kedro.answers import READERS, Reader, Reading, read_cut_off
 from psyche_kedro.pipelines.evaluation.parameters import ReadingParameters
 from psyche_kedro.tables import CHOICE_TYPES
+from psyche_kedro.text.thoughts import part_thought
 
 Row = Mapping[str, Any]
 
@@ -80,7 +81,7 @@ def _read(prediction: Row, item: Row, reader: Reader) -> Reading:
 
 
 def _text(prediction: Row, item: Row, reader: Reader) -> dict[str, Any]:
-    said = (prediction["text"] or "").strip()
+    said = part_thought(prediction["text"] or "").answer.strip()
     outcome = _outcome(prediction, is_read=bool(said))
     return {
         "labels": [],
