@@ -97,10 +97,11 @@ def read_completion(
 
     Returns:
         A fault of kind ``bad_body`` (not a completion), ``wrong_model`` (another one
-        says it answered), ``truncated`` (the token limit cut it), ``content_filter``,
-        ``server_error`` (the server broke off), ``unknown_finish`` (it may be a part),
-        ``only_reasoning`` (all of it stands in that field) or ``empty_reply``, with
-        what it cost; or the kind of an error that was sent as a success.
+        says it answered), ``truncated`` (the token limit cut it; what was said until
+        then is its ``partial``), ``content_filter``, ``server_error`` (the server broke
+        off), ``unknown_finish`` (it may be a part), ``only_reasoning`` (all of it
+        stands in that field) or ``empty_reply``, with what it cost; or the kind of an
+        error that was sent as a success.
     """
     kept = body[:_BODY_KEPT].decode(errors="replace")
     try:
@@ -112,9 +113,13 @@ def read_completion(
     if names and said.model and not any(_is_model(said.model, name) for name in names):
         detail = f"the endpoint says it is {said.model!r}"
         return Fault("wrong_model", detail, body=kept, usage=usage)
+    answer = Answer(said.text, said.reasoning, said.finish_reason, usage)
     if reason := _unusable(said):
-        return Fault(reason, _how(reason, said), body=kept, usage=usage)
-    return Answer(said.text, said.reasoning, said.finish_reason, usage)
+        partial = answer if reason == "truncated" else None
+        return Fault(
+            reason, _how(reason, said), body=kept, usage=usage, partial=partial
+        )
+    return answer
 
 
 def _said(completion: Any) -> _Said:
