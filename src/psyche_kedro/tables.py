@@ -774,6 +774,22 @@ class TrainingLog(_Table):
     value: float
 
 
+class SampledCompletions(_Table):
+    """One row per completion of a rollout that was kept for people to read."""
+
+    step: int
+    sample: int
+    prompt: str
+    """The question, as the policy was asked it."""
+    completion: str
+    gold: pl.List = _list_of(pl.String)
+    answered: pl.List = _list_of(pl.String)
+    """Labels that were read; empty where none could be."""
+    format: float
+    accuracy: float
+    """Both terms of the reward (Equation 2)."""
+
+
 class TrainedModels(_Table):
     """One row per model that training starts from or makes."""
 
@@ -789,6 +805,8 @@ class TrainedModels(_Table):
     seconds: float = _nullable()
     """Of training, what came before a resume included; null where nothing was trained
     or nobody counted."""
+    alarms: str = _nullable()
+    """Each with the step it began at and what was seen; null where there was none."""
 
 
 class Predictions(Provenance):
