@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from psyche_kedro.llm.chat_model import Message, Usage
 from psyche_kedro.llm.engine import Answer, Call, Fault
 from psyche_kedro.llm.openai.refusals import kind_of_refusal
+from psyche_kedro.llm.pictures import count_picture_tokens
 from psyche_kedro.text.halves import whole
 from psyche_kedro.text.thoughts import part_thought
 from psyche_kedro.text.tokens import CountTokens, estimate_from_characters
@@ -149,7 +150,7 @@ def _kind_of_no_completion(body: bytes) -> str:
 
 
 def _text(content: str | Sequence[Mapping[str, Any]] | None) -> str:
-    """Return the text of a message; an image beside it is not counted."""
+    """Return the text of a message; an image beside it has none."""
     if isinstance(content, str):
         return content
     return "".join(part.get("text", "") for part in content or ())
@@ -219,8 +220,9 @@ def _estimated(messages: Sequence[Message], made: str, count: CountTokens) -> Us
 
 
 def count_prompt(messages: Sequence[Message], count: CountTokens) -> int:
-    """Return about how many tokens ``messages`` make."""
-    return count("".join(_text(message["content"]) for message in messages))
+    """Return about how many tokens ``messages`` make, pictures included."""
+    words = count("".join(_text(message["content"]) for message in messages))
+    return words + sum(map(count_picture_tokens, messages))
 
 
 def wire_body(model: str, call: Call) -> dict[str, Any]:

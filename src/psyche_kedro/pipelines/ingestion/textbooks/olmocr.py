@@ -18,7 +18,6 @@ A reply is YAML front matter, then the page in Markdown::
     # 第一章 …
 """
 
-import base64
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -27,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome
+from psyche_kedro.llm.pictures import user_message
 from psyche_kedro.pipelines.ingestion.files.sources import Bounded
 from psyche_kedro.pipelines.ingestion.parameters import OlmocrParameters
 from psyche_kedro.pipelines.ingestion.textbooks.olmocr_pictures import (
@@ -122,13 +122,8 @@ def _request(png: bytes, attempt: int, params: OlmocrParameters) -> ChatRequest:
     # 0.2 s to import, and only a run with an endpoint needs it.
     from olmocr.prompts import build_no_anchoring_v4_yaml_prompt  # noqa: PLC0415
 
-    url = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-    content = [
-        {"type": "text", "text": build_no_anchoring_v4_yaml_prompt()},
-        {"type": "image_url", "image_url": {"url": url}},
-    ]
     return ChatRequest(
-        messages=[{"role": "user", "content": content}],
+        messages=[user_message(build_no_anchoring_v4_yaml_prompt(), png, "png")],
         task="read_textbooks",
         sampling={
             "temperature": params.temperatures[attempt],
