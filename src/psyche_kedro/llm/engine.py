@@ -26,7 +26,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
@@ -82,13 +82,18 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a transport got for a call."""
+    """What a transport got for a call, and in how many seconds."""
 
     text: str
     reasoning: str = ""
     finish_reason: str = "stop"
     usage: Usage = field(default_factory=Usage)
     attempts: int = 1
+    seconds: float | None = field(default=None, compare=False)
+
+    def timed(self, seconds: float) -> "Answer":
+        """Return it with the time it took."""
+        return replace(self, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,7 @@ class Fault:
         body: What came back last, as it came.
         retry_after: Seconds that the other side asks to wait.
         usage: Tokens of a completion that is of no use, and is billed all the same.
+        partial: What was said until the token limit cut it.
     """
 
     reason: str
@@ -110,6 +116,11 @@ class Fault:
     body: str = ""
     retry_after: float = 0.0
     usage: Usage | None = None
+    partial: Answer | None = None
+
+    def timed(self, seconds: float) -> "Fault":
+        """Return it with the time that what was said took."""
+        return replace(self, partial=self.partial and self.partial.timed(seconds))
 
 
 Deliver = Callable[[Call, Answer | Fault], None]
@@ -363,21 +374,26 @@ def _take_chunk(calls: Iterator[Call]) -> list[Call]:
 
 def _record(name: str, call: Call, answer: Answer | Fault) -> Record:
     if isinstance(answer, Answer):
-        reply = Reply(
-            text=answer.text,
-            model=name,
-            key=call.key,
-            reasoning=answer.reasoning,
-            finish_reason=answer.finish_reason,
-            usage=answer.usage,
-        )
-        return ReplyRecord(reply, call.request.task)
+        return ReplyRecord(_reply(name, call, answer), call.request.task)
+    partial = _reply(name, call, answer.partial) if answer.partial else None
     return FailureRecord(
-        Failure(answer.reason, answer.detail, call.key, name),
+        Failure(answer.reason, answer.detail, call.key, name, partial),
         task=call.request.task,
         request=_without_pictures(_as_json(call)),
         attempts=answer.attempts,
         body=_without_pictures(answer.body),
+    )
+
+
+def _reply(name: str, call: Call, answer: Answer) -> Reply:
+    return Reply(
+        text=answer.text,
+        model=name,
+        key=call.key,
+        reasoning=answer.reasoning,
+        finish_reason=answer.finish_reason,
+        usage=answer.usage,
+        seconds=answer.seconds,
     )
 
 

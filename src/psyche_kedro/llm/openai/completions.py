@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from psyche_kedro.llm.chat_model import Message, Usage
 from psyche_kedro.llm.engine import Answer, Call, Fault
 from psyche_kedro.llm.openai.refusals import kind_of_refusal
+from psyche_kedro.llm.pictures import count_picture_tokens
 from psyche_kedro.text.halves import whole
 from psyche_kedro.text.thoughts import part_thought
 from psyche_kedro.text.tokens import CountTokens, estimate_from_characters
@@ -97,10 +98,11 @@ def read_completion(
 
     Returns:
         A fault of kind ``bad_body`` (not a completion), ``wrong_model`` (another one
-        says it answered), ``truncated`` (the token limit cut it), ``content_filter``,
-        ``server_error`` (the server broke off), ``unknown_finish`` (it may be a part),
-        ``only_reasoning`` (all of it stands in that field) or ``empty_reply``, with
-        what it cost; or the kind of an error that was sent as a success.
+        says it answered), ``truncated`` (the token limit cut it; what was said until
+        then is its ``partial``), ``content_filter``, ``server_error`` (the server broke
+        off), ``unknown_finish`` (it may be a part), ``only_reasoning`` (all of it
+        stands in that field) or ``empty_reply``, with what it cost; or the kind of an
+        error that was sent as a success.
     """
     kept = body[:_BODY_KEPT].decode(errors="replace")
     try:
@@ -112,9 +114,13 @@ def read_completion(
     if names and said.model and not any(_is_model(said.model, name) for name in names):
         detail = f"the endpoint says it is {said.model!r}"
         return Fault("wrong_model", detail, body=kept, usage=usage)
+    answer = Answer(said.text, said.reasoning, said.finish_reason, usage)
     if reason := _unusable(said):
-        return Fault(reason, _how(reason, said), body=kept, usage=usage)
-    return Answer(said.text, said.reasoning, said.finish_reason, usage)
+        partial = answer if reason == "truncated" else None
+        return Fault(
+            reason, _how(reason, said), body=kept, usage=usage, partial=partial
+        )
+    return answer
 
 
 def _said(completion: Any) -> _Said:
@@ -144,7 +150,7 @@ def _kind_of_no_completion(body: bytes) -> str:
 
 
 def _text(content: str | Sequence[Mapping[str, Any]] | None) -> str:
-    """Return the text of a message; an image beside it is not counted."""
+    """Return the text of a message; an image beside it has none."""
     if isinstance(content, str):
         return content
     return "".join(part.get("text", "") for part in content or ())
@@ -214,8 +220,9 @@ def _estimated(messages: Sequence[Message], made: str, count: CountTokens) -> Us
 
 
 def count_prompt(messages: Sequence[Message], count: CountTokens) -> int:
-    """Return about how many tokens ``messages`` make."""
-    return count("".join(_text(message["content"]) for message in messages))
+    """Return about how many tokens ``messages`` make, pictures included."""
+    words = count("".join(_text(message["content"]) for message in messages))
+    return words + sum(map(count_picture_tokens, messages))
 
 
 def wire_body(model: str, call: Call) -> dict[str, Any]:

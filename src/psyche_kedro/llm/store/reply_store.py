@@ -20,7 +20,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,20 +51,22 @@ _BUSY_SECONDS: Final = 60.0
 _BUSY_PAUSE: Final = 0.01
 _SELECT_REPLIES: Final = (
     "SELECT key, model, text, reasoning, finish_reason, input_tokens, output_tokens,"
-    " estimated FROM replies WHERE key IN (%s)"
+    " estimated, seconds FROM replies WHERE key IN (%s)"
 )
 _SELECT_FAILURES: Final = (
-    "SELECT key, model, reason, detail FROM failures"
+    "SELECT key, model, reason, detail, partial FROM failures"
     " WHERE key IN (%s) AND reason IN (%s)"
 )
 _INSERT_REPLIES: Final = (
     "INSERT OR IGNORE INTO replies (key, model, task, text, reasoning, finish_reason,"
-    " input_tokens, output_tokens, estimated, stored_at) VALUES %s"
+    " input_tokens, output_tokens, estimated, stored_at, seconds) VALUES %s"
 )
 _ADD_HITS: Final = (
     "INSERT INTO hits VALUES (?, ?, ?)"
     " ON CONFLICT DO UPDATE SET hits = hits + excluded.hits"
 )
+_PARTIAL: Final = ("text", "reasoning", "finish_reason", "seconds")
+"""What is kept of a reply that was cut, beside its usage."""
 _DELETE_FAILURES: Final = "DELETE FROM failures WHERE key IN (%s)"
 _MENDS: Final = {
     "disk is full|No space": "free some space on its disk and run the same command"
@@ -127,6 +129,10 @@ _MIGRATIONS: Final = (
         hits INTEGER NOT NULL,
         PRIMARY KEY (model, task)
     );
+    """,
+    """
+    ALTER TABLE replies ADD COLUMN seconds REAL;
+    ALTER TABLE failures ADD COLUMN partial BLOB NOT NULL DEFAULT x'';
     """,
 )
 
@@ -329,8 +335,10 @@ class StoreSession:
             [*keys, *OWN_REASONS],
         )
         return {
-            key.hex(): Failure(reason=reason, detail=detail, key=key.hex(), model=model)
-            for key, model, reason, detail in rows
+            key.hex(): Failure(
+                reason, detail, key.hex(), model, _partial(partial, key.hex(), model)
+            )
+            for key, model, reason, detail, partial in rows
         }
 
     def _insert(self, records: Iterable[ReplyRecord]) -> None:
@@ -351,7 +359,7 @@ class StoreSession:
     def _insert_failures(self, records: Sequence[FailureRecord]) -> None:
         now = int(time.time())
         self._db.executemany(
-            "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [_failure_row(record, now) for record in records],
         )
 
@@ -372,6 +380,7 @@ def _row(record: ReplyRecord, now: int) -> tuple[Any, ...]:
         reply.usage.output_tokens,
         reply.usage.estimated,
         now,
+        reply.seconds,
     )
 
 
@@ -387,11 +396,12 @@ def _failure_row(record: FailureRecord, now: int) -> tuple[Any, ...]:
         pack(record.request),
         pack(record.body),
         now,
+        _pack_partial(failure.partial),
     )
 
 
 def _reply(row: tuple[Any, ...]) -> Reply:
-    key, model, text, reasoning, finish_reason, given, made, estimated = row
+    key, model, text, reasoning, finish_reason, given, made, estimated, seconds = row
     return Reply(
         text=unpack(text),
         model=model,
@@ -399,7 +409,23 @@ def _reply(row: tuple[Any, ...]) -> Reply:
         reasoning=unpack(reasoning),
         finish_reason=finish_reason,
         usage=Usage(given, made, bool(estimated)),
+        seconds=seconds,
     )
+
+
+def _pack_partial(partial: Reply | None) -> bytes:
+    if partial is None:
+        return b""
+    said = {name: getattr(partial, name) for name in _PARTIAL}
+    return pack(json.dumps(said | {"usage": astuple(partial.usage)}))
+
+
+def _partial(packed: bytes, key: str, model: str) -> Reply | None:
+    """Return what was kept of a reply that the token limit cut."""
+    if not packed:
+        return None
+    said = json.loads(unpack(packed))
+    return Reply(key=key, model=model, **said | {"usage": Usage(*said["usage"])})
 
 
 def pack(text: str) -> bytes:
