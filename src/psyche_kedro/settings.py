@@ -13,6 +13,7 @@ from psyche_kedro.files.roots import is_remote
 from psyche_kedro.files.umask import read_umask
 from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.hooks.configuration_check import ConfigurationCheck
+from psyche_kedro.hooks.fuller_tables import FullerTables
 from psyche_kedro.hooks.heap_aside import HeapAside
 from psyche_kedro.hooks.model_accounts import ModelAccounts
 from psyche_kedro.hooks.row_counts import RowCounts
@@ -63,6 +64,7 @@ HOOKS = (
     RowCounts(),
     ModelAccounts(),
     HeapAside(),
+    FullerTables(),
     RunSummary(),
     MlflowRecord(),
 )
