@@ -50,7 +50,7 @@ warnings.filterwarnings("ignore", message="register_new_resolver")
 # kedro-mlflow 2.0's model class has no type hints; mlflow 3 says so as it is imported,
 # past any filter (it sets its own in front). Imported here, it is heard by no one.
 with warnings.catch_warnings(record=True, action="ignore"):
-    from psyche_kedro.hooks.mlflow_hook import MlflowRecord
+    from psyche_kedro.hooks.mlflow_hook import MlflowRecord, artifact_root
 
 # What a library made on import stays: the collector need not go through it again.
 gc.freeze()
@@ -76,11 +76,7 @@ CONFIG_LOADER_ARGS = {
     "custom_resolvers": {
         # Kedro resolves oc.env in credentials only; endpoints stand in the catalog.
         "oc.env": oc.env,
-        # A server keeps artifacts where it says: a path of ours is no one else's.
-        "artifacts": lambda uri: (
-            os.environ.get("MLFLOW_ARTIFACT_ROOT")
-            or ("data/mlartifacts" if uri.startswith("sqlite:") else None)
-        ),
+        "artifacts": artifact_root,
         # MLflow's store must not move with the folder that a command is typed in.
         "project": lambda path: (
             path if is_remote(path) else in_project(path).as_posix()

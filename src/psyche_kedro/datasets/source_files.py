@@ -109,12 +109,18 @@ def _read(fs: Any, path: str) -> bytes:
 def _utf8(name: str) -> str:
     r"""Return a file name with ``\xc4`` for a byte that is not UTF-8, as old ZIPs have.
 
-    Python keeps such bytes as half characters, which no table can hold.
+    Python keeps such bytes as half characters, which no table can hold. Control
+    characters are written so, too: a terminal would obey them wherever the name is
+    printed.
     """
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 NOTES = re.compile(r"(?:readme|licen[cs]e)(?![a-z])(?:.*\.(?:md|txt|rst)|[^.]*)", re.I)
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 _OF_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
 
 

@@ -17,10 +17,10 @@ from psyche_kedro.pipelines.ingestion.banks.fields import (
 )
 from psyche_kedro.pipelines.ingestion.banks.question_text import read_question_text
 from psyche_kedro.pipelines.ingestion.files import markup, records
-from psyche_kedro.pipelines.ingestion.files.encodings import decode
 from psyche_kedro.pipelines.ingestion.files.file_types import file_type
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_bytes
 from psyche_kedro.tables import content_id
+from psyche_kedro.text.encodings import decode
 
 Located = tuple[str, Mapping[str, Any]]
 _MAX_LEVELS = 20

@@ -21,7 +21,7 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from psyche_kedro.errors import UnreadableSource
-from psyche_kedro.pipelines.ingestion.files.encodings import decode
+from psyche_kedro.text.encodings import decode
 from psyche_kedro.text.numerals import to_numeral
 
 Cells = list[list[str]]

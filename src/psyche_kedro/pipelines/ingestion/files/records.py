@@ -10,7 +10,7 @@ from typing import Any
 import fastexcel
 
 from psyche_kedro.errors import UnreadableSource
-from psyche_kedro.pipelines.ingestion.files.encodings import decode
+from psyche_kedro.text.encodings import decode
 from psyche_kedro.text.halves import HALF_ESCAPED, whole_values
 
 Record = Mapping[str, Any]

@@ -20,7 +20,6 @@ from psyche_kedro.errors import OcrError, UnreadableSource
 from psyche_kedro.llm.chat_model import ChatModel
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.pipelines.ingestion.files import markup
-from psyche_kedro.pipelines.ingestion.files.encodings import REPLACEMENT, decode
 from psyche_kedro.pipelines.ingestion.files.file_types import IMAGE_TYPES, file_type
 from psyche_kedro.pipelines.ingestion.files.sizes import refuse_many
 from psyche_kedro.pipelines.ingestion.files.sources import (
@@ -58,6 +57,7 @@ from psyche_kedro.pipelines.ingestion.textbooks.text_layer import (
     read_text_layer,
 )
 from psyche_kedro.tables import content_id
+from psyche_kedro.text.encodings import REPLACEMENT, decode
 from psyche_kedro.workers.tasks import Lost, Task
 from psyche_kedro.workers.worker import Worker, hired
 
