@@ -12,6 +12,7 @@ from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.hooks.configuration_check import ConfigurationCheck
 from psyche_kedro.hooks.heap_aside import HeapAside
 from psyche_kedro.hooks.model_accounts import ModelAccounts
+from psyche_kedro.hooks.one_writer import OneWriter
 from psyche_kedro.hooks.row_counts import RowCounts
 from psyche_kedro.hooks.run_record import RunRecord
 from psyche_kedro.hooks.run_summary import RunSummary
@@ -46,6 +47,7 @@ gc.freeze()
 _ROOT = Path(__file__).parents[2]
 
 HOOKS = (
+    OneWriter(),  # after the check, which comes first whichever is named last
     ConfigurationCheck(),
     RunRecord(),
     RowCounts(),
