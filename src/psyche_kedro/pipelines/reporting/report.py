@@ -20,6 +20,9 @@ from jinja2 import (
 
 from psyche_kedro.llm.identity import NOT_PINNED
 from psyche_kedro.pipelines.benchmarks import Benchmarks, ChoiceExam
+from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
+    has_model_read,
+)
 from psyche_kedro.pipelines.reporting import (
     corpus,
     exams,
@@ -222,12 +225,13 @@ def privacy_line(findings: Findings) -> str:
     levels = sorted(findings.counts("clean_posts", kind="kept"))
     if not levels:
         return "De-identification: there were no posts in this run."
-    if "rules_only" in levels:
-        return (
-            "De-identification: rules_only. Rules find numbers, handles and marked "
-            "names, not every name: nothing made from these posts is for release."
-        )
-    return f"De-identification: {', '.join(levels)}."
+    said = f"De-identification: {', '.join(levels)}."
+    if all(map(has_model_read, levels)):
+        return said
+    return (
+        f"{said} No chat model has read the posts, and some names are left: nothing "
+        "made from them is for release."
+    )
 
 
 def summarise(findings: Findings) -> str:
