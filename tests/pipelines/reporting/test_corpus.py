@@ -26,6 +26,7 @@ from psyche_kedro.tables import (
     Scores,
     SetSummary,
     TrainedModels,
+    TrainingPlan,
     WriterCounts,
     frame,
 )
@@ -41,6 +42,7 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         writers=frame(WriterCounts, []),
         exams=frame(ExamSummary, []),
         trained_models=frame(TrainedModels, []),
+        training_plan=frame(TrainingPlan, []),
         completions=frame(SampledCompletions, []),
         toys=(),
         charts=(),
