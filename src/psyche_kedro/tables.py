@@ -779,6 +779,16 @@ class LengthAccount(_Table):
 # ---- training and evaluation -----------------------------------------------------
 
 
+class TrainingPlan(_Table):
+    """One row per (stage, item) that training was reckoned to take before it began."""
+
+    stage: str = _enum("sft", "grpo")
+    item: str
+    """``weights``, ``gradients`` …, sums ``while training``; ``disk``."""
+    gib: float
+    """Of one device's memory, or of the disk."""
+
+
 class TrainingLog(_Table):
     """One row per (step, metric) that a trainer logged."""
 

@@ -34,6 +34,7 @@ from psyche_kedro.tables import (
     Scores,
     TrainedModels,
     TrainingLog,
+    TrainingPlan,
     WriterCounts,
     frame,
 )
@@ -139,6 +140,7 @@ def tables(
             "sft_log": log("sft", "loss", 2.5, 1.5, float("nan"), 0.75),
             "grpo_log": log("grpo", "reward", -1, 0.5, 2),
             "trained_models": frame(TrainedModels, TRAINED),
+            "training_plan": frame(TrainingPlan, []),
             "sampled_completions": frame(SampledCompletions, []),
         },
         "evaluation": {

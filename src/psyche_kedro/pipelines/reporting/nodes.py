@@ -101,6 +101,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         difficulty=difficulty,
         toys=_toys(training["trained_models"], params.toy_below),
         trained_models=training["trained_models"],
+        training_plan=training["training_plan"],
         completions=training["sampled_completions"],
         charts=figures.training_charts(_log(training), params.curves),
         benchmarks=benchmarks,

@@ -82,6 +82,8 @@ class Findings(NamedTuple):
     """What other readers make of them."""
     summaries: Summaries
     trained_models: pl.DataFrame
+    training_plan: pl.DataFrame
+    """What both stages were reckoned to take."""
     completions: pl.DataFrame
     """What GRPO's policy wrote on the way."""
     difficulty: DifficultyParameters
@@ -124,9 +126,22 @@ def training(findings: Findings) -> Section:
         "Training",
         "Loss of supervised fine-tuning; reward, accuracy and format of GRPO, by step. "
         "An alarm is a sign that a training did not go where it should.",
-        [Table([*columns, "Alarms"], rows, n_names=3), _completions(findings)],
+        [
+            Table([*columns, "Alarms"], rows, n_names=3),
+            _plan(findings),
+            _completions(findings),
+        ],
         charts=findings.charts,
     )
+
+
+def _plan(findings: Findings) -> Table:
+    """Return what training was reckoned to take of a device, and of the disk."""
+    rows = [
+        plain(need["stage"], need["item"], f"{need['gib']:.3g}")
+        for need in findings.training_plan.iter_rows(named=True)
+    ]
+    return Table(["Stage", "What", "GiB"], rows, folded="training_plan")
 
 
 def _completions(findings: Findings) -> Table:
