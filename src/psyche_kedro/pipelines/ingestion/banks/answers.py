@@ -97,7 +97,9 @@ def named_letters(letters: str) -> list[str]:
     return sorted(set(re.findall("[A-Z]", letters)))
 
 
-def read_labels(answer: Any, options: list[Option]) -> list[str]:
+def read_labels(  # noqa: PLR0911 - one return a form of answer
+    answer: Any, options: list[Option]
+) -> list[str]:
     """Return the labels named, sorted: of ``AC``, ``A,C``, a list, an option's text.
 
     None of ``B、华生`` where 华生 is option C: letter and text say different.
