@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome
 from psyche_kedro.llm.pictures import user_message
+from psyche_kedro.pipelines.ingestion.files.sources import Bounded
 from psyche_kedro.pipelines.ingestion.parameters import OlmocrParameters
 from psyche_kedro.pipelines.ingestion.textbooks.olmocr_pictures import (
     draw,
@@ -36,7 +37,6 @@ from psyche_kedro.pipelines.ingestion.textbooks.olmocr_pictures import (
 from psyche_kedro.pipelines.ingestion.textbooks.page_images import PageRef
 
 _FENCE = re.compile(r"\A\s*```[a-z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
-THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _WORTH_ANOTHER_TRY = frozenset(
     {"truncated", "empty_reply", "no_front_matter", "turned", "repeating_reply"}
 )
@@ -68,7 +68,7 @@ class _Try(NamedTuple):
 
 
 def read_pages(
-    refs: Sequence[PageRef], model: ChatModel, params: OlmocrParameters
+    refs: Sequence[PageRef], model: ChatModel, params: OlmocrParameters, hand: Bounded
 ) -> dict[PageRef, OlmocrPage]:
     """Return what olmOCR made of every page.
 
@@ -82,7 +82,7 @@ def read_pages(
     pages: dict[PageRef, OlmocrPage] = {}
     waiting = [_Try(ref) for ref in refs]
     for attempt in range(len(params.temperatures)):
-        read = _ask(waiting, attempt, model, params)
+        read = _ask(waiting, attempt, model, params, hand)
         pages |= {one.ref: page for one, page in read}
         waiting = [
             _Try(one.ref, (one.turn + page.turn) % 360)
@@ -95,14 +95,18 @@ def read_pages(
 
 
 def _ask(
-    tries: Sequence[_Try], attempt: int, model: ChatModel, params: OlmocrParameters
+    tries: Sequence[_Try],
+    attempt: int,
+    model: ChatModel,
+    params: OlmocrParameters,
+    hand: Bounded,
 ) -> list[tuple[_Try, OlmocrPage]]:
     """Return what came of each try; a page that could not be drawn is not asked for."""
     asked: list[_Try] = []
     undrawn: list[tuple[_Try, OlmocrPage]] = []
 
     def requests() -> Iterator[ChatRequest]:
-        drawings = draw([one.ref for one in tries], params)
+        drawings = draw([one.ref for one in tries], params, hand)
         for one, drawing in zip(tries, drawings, strict=True):
             if drawing.problem:
                 undrawn.append((one, OlmocrPage("", drawing.problem)))
@@ -174,6 +178,5 @@ def _longest_run(same: NDArray[np.bool_]) -> int:
 
 
 def _bare(text: str) -> str:
-    text = THOUGHT.sub("", text, count=1).lstrip()
     fenced = _FENCE.match(text)
     return (fenced[1] if fenced else text).lstrip()
