@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-FOLDER = Path(__file__).parent / "01_raw/sample/cedar/scenarios/pictures"
+FOLDER = Path(__file__).parent / "01_raw/sample/cedar/scenarios/sample_pictures"
 SIZE = (480, 360)
 
 

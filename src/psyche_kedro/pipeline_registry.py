@@ -18,7 +18,7 @@ from psyche_kedro.pipelines import (
     synthesis,
     training,
 )
-from psyche_kedro.pipelines.cedar import isolation
+from psyche_kedro.pipelines.cedar import annotation, isolation
 
 CHAPTERS = {
     "ingestion": ingestion,
@@ -32,6 +32,7 @@ CHAPTERS = {
 
 CEDAR = {
     "cedar_isolation": isolation,
+    "cedar_annotation": annotation,
 }
 
 _EXAMS = (

@@ -28,6 +28,14 @@ from psyche_kedro.pipelines.cedar.parameters import (
     IsolationParameters,
     LabellingParameters,
 )
+from psyche_kedro.pipelines.cedar.permutations import (
+    BATCH,
+    Draw,
+    Tested,
+    count_reached,
+    divergence_bits,
+    permutation_test,
+)
 from psyche_kedro.pipelines.cedar.tables import (
     CedarRejections,
     Divergence,
@@ -38,8 +46,6 @@ from psyche_kedro.tables import frame, rejection
 Row = dict[str, Any]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
-_SAME = 1e-9
-"""Sums of the same numbers in another order differ by less."""
 
 
 class Shares(NamedTuple):
@@ -52,14 +58,6 @@ class Shares(NamedTuple):
 
     counts: I64
     asked: I64
-
-
-class Tested(NamedTuple):
-    """``[scenarios]`` values; NaN where too little was read."""
-
-    statistic: F64
-    p: F64
-    q: F64
 
 
 def measure_divergence(
@@ -85,14 +83,32 @@ def measure_divergence(
     ids = scenarios["scenario_id"].to_list()
     said = count_labels(provisional_labels, ids, list(packs), emotions)
     usable = _usable(said, labelling)
-    tested = permutation_test(said.counts, usable, params)
+    measured = _tested(said, usable, params)
     rows = (
         _row(scenario, said.counts[n][usable[n]], list(packs), emotions)
-        | _measured(tested, n)
+        | measured.get(n, dict.fromkeys(Tested._fields))
         | {"n_read": int(said.counts[n].sum()), "is_asked": bool(said.asked[n].any())}
         for n, scenario in enumerate(ids)
     )
     return frame(Divergence, (_judged(row, params) for row in rows))
+
+
+def _tested(
+    said: Shares, usable: NDArray[np.bool_], params: IsolationParameters
+) -> dict[int, Row]:
+    """Return statistic, p and q of the scenarios of which enough was read."""
+    measured = np.flatnonzero(usable.any(1))
+    tested = permutation_test(
+        [draw_of(said.counts[n][usable[n]]) for n in measured],
+        permutations=params.permutations,
+        fdr=params.fdr,
+        seed=params.seed,
+    )
+    values = zip(*(column.tolist() for column in tested), strict=True)
+    return {
+        int(n): Tested._make(value)._asdict()
+        for n, value in zip(measured, values, strict=True)
+    }
 
 
 def count_labels(
@@ -143,85 +159,32 @@ def _usable(said: Shares, params: LabellingParameters) -> NDArray[np.bool_]:
 # ---- tested ----------------------------------------------------------------------
 
 
-def permutation_test(
-    counts: I64, usable: NDArray[np.bool_], params: IsolationParameters
-) -> Tested:
-    """Return statistic, p and q of every scenario.
-
-    Where p stands at its floor and the floor is too high for Benjamini-Hochberg, those
-    scenarios alone are permuted on.
+def draw_of(counts: I64) -> Draw:
+    """Return the test of one scenario: cultures permuted within each labeller.
 
     Args:
-        counts: ``[scenarios, labellers, cultures, emotions]``.
-        usable: ``[scenarios, labellers]``.
-        params: ``cedar.isolation``.
+        counts: ``[labellers, cultures, emotions]``.
     """
-    n = len(counts)
-    statistic, p, q = (np.full(n, np.nan) for _ in range(3))
-    measured = np.flatnonzero(usable.any(1))
-    exceed, drawn = np.zeros(n), np.full(n, params.permutations)
-    shares = {i: _shares_of(counts[i][usable[i]]) for i in measured}
-    for i in measured:
-        statistic[i], exceed[i] = _permuted(shares[i], params.permutations, params.seed)
-    needed = int(np.ceil(len(measured) / params.fdr))
-    at_floor = [i for i in measured if exceed[i] == 0]
-    if at_floor and needed > len(at_floor) * (1 + params.permutations):
-        for i in at_floor:
-            exceed[i] = _permuted(shares[i], needed, params.seed + 1)[1]
-            drawn[i] = needed
-    p[measured] = ((1 + exceed) / (1 + drawn))[measured]
-    q[measured] = benjamini_hochberg(p[measured])
-    return Tested(statistic, p, q)
+    shares = _shares_of(counts)
+    labellers, cultures, _ = shares.shape
+    rows = np.arange(labellers)[:, None]
 
+    def draw(permutations: int, seed: int) -> tuple[float, int]:
+        observed = float(divergence_bits(shares.mean(0)))
+        rng = np.random.default_rng(seed)
+        reached = 0
+        for start in range(0, permutations, BATCH):
+            size = (min(BATCH, permutations - start), labellers, cultures)
+            order = rng.random(size).argsort(-1)
+            null = divergence_bits(shares[rows, order].mean(1))
+            reached += count_reached(null, observed)
+        return observed, reached
 
-def benjamini_hochberg(p: F64) -> F64:
-    """Return the false discovery rate at which each of ``[n]`` p values passes."""
-    from scipy.stats import false_discovery_control  # noqa: PLC0415 - dear to import
-
-    return np.asarray(false_discovery_control(p)) if len(p) else p
-
-
-def divergence_bits(shares: F64) -> F64:
-    """Return the Jensen-Shannon divergence of distributions, in bits.
-
-    Args:
-        shares: ``[…, cultures, emotions]``.
-    """
-    return np.asarray(_entropy(shares.mean(-2)) - _entropy(shares).mean(-1))
+    return draw
 
 
 def _shares_of(counts: I64) -> F64:
     return np.asarray(counts / counts.sum(-1, keepdims=True))
-
-
-def _entropy(shares: F64) -> F64:
-    logs = np.log2(shares, where=shares > 0, out=np.zeros_like(shares))
-    return np.asarray(-(shares * logs).sum(-1))
-
-
-def _permuted(shares: F64, permutations: int, seed: int) -> tuple[float, int]:
-    """Return the statistic of a scenario, and how many permutations reach it.
-
-    Args:
-        shares: ``[labellers, cultures, emotions]``.
-        permutations: How many to draw; the same for every scenario of a shape.
-        seed: Of the draws.
-    """
-    observed = float(divergence_bits(shares.mean(0)))
-    reached = 0
-    rng = np.random.default_rng(seed)
-    labellers, cultures, _ = shares.shape
-    rows = np.arange(labellers)[:, None]
-    for start in range(0, permutations, _BATCH):
-        size = (min(_BATCH, permutations - start), labellers, cultures)
-        order = rng.random(size).argsort(-1)
-        null = divergence_bits(shares[rows, order].mean(1))
-        reached += int((null >= observed - _SAME).sum())
-    return observed, reached
-
-
-_BATCH = 1_024
-"""Permutations at a time: 5 labellers, 7 cultures and 14 emotions are 4 MB."""
 
 
 # ---- told ------------------------------------------------------------------------
@@ -254,11 +217,6 @@ def _row(
         "universal_label": emotions[most],
         "universal_share": everywhere,
     }
-
-
-def _measured(tested: Tested, n: int) -> Row:
-    values = {name: float(getattr(tested, name)[n]) for name in tested._fields}
-    return {name: None if np.isnan(v) else v for name, v in values.items()}
 
 
 def _judged(row: Row, params: IsolationParameters) -> Row:

@@ -73,38 +73,50 @@ def read_scenarios(
     Returns:
         ``Scenarios``, ``GivenTexts`` and ``CedarRejections``.
     """
-    shown = {
+    lost: list[Row] = []
+    drafts = _drafts(scenario_files, packs, lost)
+    rows = _askable(drafts, _by_path(pictures), packs, params, lost)
+    for scenario, of in list(_near_duplicates(list(rows.values()), deduplication)):
+        lost.append(_rejected(rows.pop(scenario), "near_duplicate", of))
+    texts = [
+        {"scenario_id": row["scenario_id"], "language": code, **text._asdict()}
+        for row in rows.values()
+        for code, text in row.pop("texts").items()
+    ]
+    rejections = frame(CedarRejections, lost)
+    return frame(Scenarios, rows.values()), frame(GivenTexts, texts), rejections
+
+
+def _by_path(pictures: pl.DataFrame) -> dict[str, str]:
+    """Return the picture of every path, with its ending and without."""
+    return {
         path: picture
         for picture, names in pictures.select("picture_id", "sources").iter_rows()
         for name in names
         for path in (name, posixpath.splitext(name)[0])
     }
+
+
+def _askable(
+    drafts: Iterator[_Draft],
+    shown: Mapping[str, str],
+    packs: Packs,
+    params: ScenarioParameters,
+    lost: list[Row],
+) -> dict[str, Row]:
+    """Return the scenarios by id; those that may not be asked are added to ``lost``."""
     rows: dict[str, Row] = {}
-    lost: list[Row] = []
-    for draft in _drafts(scenario_files, packs, lost):
+    for draft in drafts:
         row = _row(draft, shown)
-        reason = _fault(draft, row, packs, params)
-        if reason is None and row["scenario_id"] in rows:
-            reason = "duplicate"
+        is_known = row["scenario_id"] in rows
+        reason = _fault(draft, row, packs, params) or (
+            "duplicate" if is_known else None
+        )
         if reason:
             lost.append(_rejected(row, reason))
         else:
             rows[row["scenario_id"]] = row
-    near = list(_near_duplicates(list(rows.values()), deduplication))
-    lost += [
-        _rejected(rows.pop(scenario), "near_duplicate", of) for scenario, of in near
-    ]
-    texts = [
-        {"scenario_id": row["scenario_id"], "language": code, **text._asdict()}
-        for row in rows.values()
-        for code, text in row["texts"].items()
-    ]
-    kept = [{k: v for k, v in row.items() if k != "texts"} for row in rows.values()]
-    return (
-        frame(Scenarios, kept),
-        frame(GivenTexts, texts),
-        frame(CedarRejections, lost),
-    )
+    return rows
 
 
 # ---- files to drafts -------------------------------------------------------------
