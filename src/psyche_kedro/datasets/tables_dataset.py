@@ -75,7 +75,7 @@ class TablesDataset(AbstractDataset[pl.DataFrame, dict[str, pl.DataFrame]]):
 
 def _dataset(entry: Mapping[str, Any]) -> TableDataset:
     given = {key: entry[key] for key in entry.keys() - {"type", "validator"}}
-    return TableDataset(**given)
+    return TableDataset(**given, model=entry["validator"])
 
 
 def _table(name: str, entry: Mapping[str, Any]) -> pl.DataFrame:

@@ -21,6 +21,7 @@ _FAULTS = (AttributeError, OSError, OmegaConfBaseException, ValueError, yaml.YAM
 _CARDS = "benchmarks/*.yml"
 _BESIDE = {"parameters": ("prices.yml", "prompts/*/*.yml", _CARDS)}
 """Files that a kind takes in beside those that Kedro knows of."""
+_TABLE = "psyche_kedro.datasets.TableDataset"
 _MEND = (
     "indent with spaces, alike on one level, and quote a value that holds a `: ` or"
     " begins with a mark"
@@ -58,6 +59,8 @@ class ConfigLoader(OmegaConfigLoader):
         """
         try:
             found: dict[str, Any] = super().__getitem__(key)
+            if key == "catalog":
+                return {name: _with_model(entry) for name, entry in found.items()}
             if key != "parameters":
                 return found
             return _with_words(_over(self._beside(), found))
@@ -117,6 +120,18 @@ class ConfigLoader(OmegaConfigLoader):
                     fault := _fault(path)
                 ):
                     yield f"{path} cannot be read{fault}."
+
+
+def _with_model(entry: Any) -> Any:
+    """Return a table's entry with its validator as its model too.
+
+    Kedro takes the ``validator`` away before it makes the dataset.
+    """
+    if not isinstance(entry, dict) or entry.get("type") != _TABLE:
+        return entry
+    validator = entry.get("validator")
+    path = validator["class"] if isinstance(validator, dict) else validator
+    return {"model": path, **entry}
 
 
 def _with_words(parameters: dict[str, Any]) -> dict[str, Any]:
