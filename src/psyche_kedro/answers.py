@@ -5,8 +5,8 @@ the benchmark metrics call ``read_choice``, so they never disagree about an answ
 
 Precision comes first. The rules stand in the order of ``_RULES``; the first that
 recognises a declaration decides, and a reply that declares two different answers
-without taking one back has no answer. Nothing is read inside an unclosed ``<think>``,
-and the letters of ``ABC理论``, ``A型人格`` or ``DSM-5`` are not options.
+without taking one back has no answer. Nothing is read inside a thought, whatever its
+form, and the letters of ``ABC理论``, ``A型人格`` or ``DSM-5`` are not options.
 
 Example::
 
@@ -24,6 +24,7 @@ from pydantic import BaseModel, ValidationError
 from psyche_kedro.questions import LABELS, option_texts
 from psyche_kedro.text.bare import nfkc
 from psyche_kedro.text.embedded_json import Found, find_json
+from psyche_kedro.text.thoughts import blot_thought, part_thought
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -117,7 +118,7 @@ def read_choice(
     True
     """
     question = _Question(frozenset(labels), texts or {})
-    answer = _after_thought(nfkc(text))
+    answer = part_thought(nfkc(text)).answer
     said = _Said(answer, _undecorated(answer))
     rules = _RULES if _LETTER.search(answer) else _RULES_WITHOUT_LETTERS
     for name, rule in rules.items():
@@ -292,12 +293,7 @@ def read_json(text: str) -> object | None:
 
 
 def _located_values(text: str) -> list[Found]:
-    """Return the values after a leading thought; a JSON string may quote the tags."""
-    if text.lstrip().startswith(_OPEN):
-        # As long as it was, so that what is found stands where it stood.
-        thought, close, _ = text.partition(_CLOSE)
-        text = " " * len(thought + close) + text[len(thought + close) :]
-    return find_json(text)
+    return find_json(blot_thought(text))
 
 
 def _objects_in(values: Iterable[object]) -> list[dict[str, Any]]:
@@ -334,14 +330,6 @@ def _is_quoted(text: str, found: Found) -> bool:
 
 
 # ---- the reply as text -----------------------------------------------------------
-
-
-def _after_thought(text: str) -> str:
-    """Return the answer channel; nothing of a thought that was cut off."""
-    before, _, after = text.rpartition(_CLOSE)
-    if before or text.startswith(_CLOSE):
-        return after
-    return "" if _OPEN in text else text
 
 
 _DECORATION = re.compile("[*`#_$\"'“”‘’「」『』《》\u200b\u200c\u200d\u2060\ufeff]+")

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from psyche_kedro.text.halves import whole
+from psyche_kedro.text.thoughts import part_thought
 
 Message = Mapping[str, Any]
 """``{"role": "system" | "user" | "assistant", "content": …}``."""
@@ -77,13 +78,14 @@ class Usage:
 class Reply:
     """A completion.
 
-    Every reply becomes one, fresh or stored: here halves of characters are mended.
+    Every reply becomes one, fresh or stored: here halves of characters are mended and
+    a thought that was left in the text is told from the answer.
 
     Attributes:
         text: The answer channel, without the reasoning.
         model: Identity of the model that wrote it, e.g. ``offline-teacher-1@3f2a…``.
         key: Content address in the reply store; a row's link to what was paid for.
-        reasoning: The reasoning channel (``reasoning_content`` or ``<think>``).
+        reasoning: The reasoning channel: the field of its own, and what the text held.
         finish_reason: As the endpoint says it.
         usage: Tokens of the call.
     """
@@ -96,8 +98,11 @@ class Reply:
     usage: Usage = Usage()
 
     def __post_init__(self) -> None:
-        for name in ("text", "reasoning", "finish_reason"):
-            object.__setattr__(self, name, whole(getattr(self, name)))
+        thought, answer = part_thought(whole(self.text))
+        reasoning = "\n\n".join(filter(None, (whole(self.reasoning), thought)))
+        object.__setattr__(self, "text", answer)
+        object.__setattr__(self, "reasoning", reasoning)
+        object.__setattr__(self, "finish_reason", whole(self.finish_reason))
 
 
 @dataclass(frozen=True, slots=True)

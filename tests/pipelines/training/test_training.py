@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -26,6 +25,11 @@ from transformers import AutoModelForCausalLM
 from psyche_kedro.datasets.checkpoint_dataset import CheckpointDataset
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training import launcher
+from psyche_kedro.pipelines.training.checkpoints import (
+    Layout,
+    last_checkpoint,
+    seal,
+)
 from psyche_kedro.pipelines.training.nodes import (
     drop_long_grpo_examples,
     drop_long_sft_examples,
@@ -38,7 +42,6 @@ from psyche_kedro.pipelines.training.parameters import BaseModelParameters
 from psyche_kedro.pipelines.training.runs import (
     completed,
     folder_digest,
-    last_checkpoint,
     open_run,
 )
 from psyche_kedro.tables import Rejections
@@ -252,41 +255,6 @@ def test_a_run_whose_weights_were_touched_is_not_used_again(runs, base, sft, tmp
         weights.write_bytes(kept)
 
 
-def checkpoint(folder, step, state='{"global_step": 1}', random_states=(0,)):
-    """Write what a checkpoint is known by."""
-    path = Path(folder, f"checkpoint-{step}")
-    path.mkdir()
-    (path / "trainer_state.json").write_text(state)
-    for i in random_states:
-        name = "rng_state.pth" if len(random_states) == 1 else f"rng_state_{i}.pth"
-        with zipfile.ZipFile(path / name, "w") as file:
-            file.writestr("data.pkl", b"")
-    return path
-
-
-def test_the_last_checkpoint_is_the_newest_not_the_first_by_name(tmp_path):
-    steps = [checkpoint(tmp_path, step) for step in (20, 80, 100)]
-    assert last_checkpoint(tmp_path) == steps[-1]
-
-
-@pytest.mark.parametrize(
-    "cut",
-    [
-        lambda path: (path / "trainer_state.json").unlink(),
-        lambda path: (path / "trainer_state.json").write_text(""),
-        lambda path: (path / "trainer_state.json").write_text('{"global_st'),
-        lambda path: (path / "checkpoint-is-incomplete.txt").touch(),
-        lambda path: (path / "rng_state_1.pth").unlink(),
-        lambda path: (path / "rng_state_1.pth").write_bytes(b"PK"),
-    ],
-    ids=["no_state", "empty", "cut", "marked", "no_random_state", "half_random_state"],
-)
-def test_a_half_written_checkpoint_is_passed_over(tmp_path, cut):
-    whole = checkpoint(tmp_path, 20, random_states=(0, 1))
-    cut(checkpoint(tmp_path, 40, random_states=(0, 1)))
-    assert last_checkpoint(tmp_path, processes=2) == whole
-
-
 def test_a_run_resumed_within_an_epoch_goes_on_to_the_same_weights(base, tmp_path):
     # transformers restores the random state after it has drawn this sampler's order.
     trainer = {"train_sampling_strategy": "group_by_length", "save_total_limit": None}
@@ -303,6 +271,7 @@ def test_a_run_resumed_within_an_epoch_goes_on_to_the_same_weights(base, tmp_pat
     kept = tmp_path / "again" / run.name / "checkpoint-8"  # of 5 steps an epoch
     shutil.copytree(run / kept.name, kept)
     pretend_seconds(kept, 5000)
+    seal(kept, Layout("plain", 1, 8))
     resumed = train(tmp_path / "again")
     result = json.loads((kept.parent / "result.json").read_text())
     assert result["resumed_from"] == 8
@@ -348,6 +317,7 @@ def test_a_run_of_before_seconds_were_counted_is_used_again(runs, base, sft):
 
 def start_and_kill(spec, where):
     """Start a child as the launcher does and SIGKILL it after its first checkpoint."""
+    Path(spec.folder, "spec.json").write_text(spec.model_dump_json())
     process = subprocess.Popen(
         launcher._command(spec, where),
         env=launcher._environment(spec),
@@ -433,6 +403,7 @@ def test_no_trainer_survives_its_parent(runs, base, tmp_path):
     )
     params = sft_parameters(str(tmp_path), launcher=CHILD)
     spec = open_run("sft", base=base, examples=sft_set(), params=params)
+    Path(spec.folder, "spec.json").write_text(spec.model_dump_json())
     parent = subprocess.Popen(
         [sys.executable, "-c", program, f"{spec.folder}/spec.json"],
         env={**os.environ, "PYTHONPATH": "src"},

@@ -12,12 +12,12 @@ from psyche_kedro.llm.chat_model import Message, Usage
 from psyche_kedro.llm.engine import Answer, Call, Fault
 from psyche_kedro.llm.openai.refusals import kind_of_refusal
 from psyche_kedro.text.halves import whole
+from psyche_kedro.text.thoughts import part_thought
 from psyche_kedro.text.tokens import CountTokens, estimate_from_characters
 
 _BODY_KEPT: Final = 4_000
 _BAD_REQUEST: Final = 400
 _REVISION = re.compile(r"[-@:_](latest|v?\d[\w.@-]*)")
-_THINKING = re.compile(r"\A\s*(?:<think>)?(.*?)</think>\s*", re.DOTALL)
 _MOST_TOKENS: Final = 2**31
 _UNUSABLE_FINISH: Final = {
     "length": "truncated",
@@ -140,19 +140,15 @@ def _unusable(finish_reason: str, text: str) -> str:
 
 
 def _split_reasoning(message: Mapping[str, Any]) -> tuple[str, str]:
-    """Return answer and reasoning: a field of its own, or ``<think>`` in the text.
+    """Return answer and reasoning: from a field of its own, from the text, or both.
 
-    Chat templates that open ``<think>`` themselves leave only the closing tag in the
-    text, so the opening one may be missing. A model that declines in the field made for
-    it has said so in words.
+    A model that declines in the field made for it has said so in words.
     """
     text = _text(message.get("content")) or message.get("refusal") or ""
     reasoning = message.get("reasoning_content") or message.get("reasoning") or ""
-    if not reasoning and (match := _THINKING.match(text)):
-        return text[match.end() :].strip(), match.group(1).strip()
-    if not reasoning and text.lstrip().startswith("<think>"):
-        return "", text.lstrip().removeprefix("<think>").strip()
-    return text.strip(), reasoning.strip()
+    parted = part_thought(text)
+    thoughts = dict.fromkeys((reasoning.strip(), parted.thought))
+    return parted.answer.strip(), "\n\n".join(filter(None, thoughts))
 
 
 def _reported(usage: Any) -> Usage | None:

@@ -1,6 +1,7 @@
 """Train: base model, then SFT, then GRPO. Importable without torch."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,12 +10,14 @@ import polars as pl
 from psyche_kedro.datasets.checkpoint_dataset import Checkpoint
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.files.swap import swapped_in
+from psyche_kedro.pipelines.training.checkpoints import drop_checkpoints
 from psyche_kedro.pipelines.training.launcher import launch
 from psyche_kedro.pipelines.training.parameters import (
     BaseModelParameters,
     GrpoParameters,
     SftParameters,
 )
+from psyche_kedro.pipelines.training.presence import only_run
 from psyche_kedro.pipelines.training.runs import (
     RunResult,
     RunSpec,
@@ -22,7 +25,6 @@ from psyche_kedro.pipelines.training.runs import (
     completed,
     count_parameters,
     digest_of,
-    drop_checkpoints,
     folder_digest,
     library_versions,
     log_rows,
@@ -106,9 +108,9 @@ def _make_tiny(folder: Path, texts: list[str], params: BaseModelParameters) -> N
         write_tiny_model,
     )
 
-    with swapped_in(folder) as partial:
-        partial.mkdir()
-        write_tiny_model(partial, texts, params.tiny)
+    with swapped_in(folder) as made:
+        made.mkdir()
+        write_tiny_model(made, texts, params.tiny)
 
 
 def drop_long_sft_examples(
@@ -241,13 +243,14 @@ def _described(role: str, model: Checkpoint) -> dict[str, Any]:
 
 
 def _train(spec: RunSpec, params: SftParameters | GrpoParameters) -> Trained:
-    result = completed(spec)
-    if result is None:
-        result = launch(spec, params.launcher, lambda entry: _to_mlflow(spec, entry))
-    if result.status != "complete":
-        raise TrainingFailedError(_interruption(spec, result))
-    if not params.keep_checkpoints:
-        drop_checkpoints(spec)
+    with only_run(Path(spec.folder)):
+        result = completed(spec)
+        if result is None:
+            result = launch(spec, params.launcher, partial(_to_mlflow, spec))
+        if result.status != "complete":
+            raise TrainingFailedError(_interruption(spec, result))
+        if not params.keep_checkpoints:
+            drop_checkpoints(Path(spec.folder))
     return Trained(
         checkpoint_of(spec), frame(TrainingLog, log_rows(spec.stage, result.log))
     )

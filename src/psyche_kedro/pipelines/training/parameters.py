@@ -1,10 +1,25 @@
 """Typed view of ``conf/base/parameters/training.yml``; the reasons stand there."""
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from psyche_kedro.parameters import Parameters
+
+_COMPUTED = ("launcher", "micro_batch_size", "save_steps", "keep_checkpoints")
+"""Parameters of a stage that say how it is computed, not what."""
+
+# TRL's options of that kind; its others are a method's.
+_HOW = re.compile(
+    r"gradient_checkpointing|activation_offloading|use_vllm$|vllm_(?!importance)"
+    r"|dataloader_(?!drop_last)|ddp_|fsdp|deepspeed|torch_|use_liger|logging_|log_"
+    r"|num_completions_to_print|ds3_|skip_memory_metrics|include_num_input"
+)
+
+
+def _is_how(option: str) -> bool:
+    return _HOW.match(option) is not None
 
 
 class TinyModelParameters(Parameters):
@@ -71,10 +86,17 @@ class StageParameters(Parameters):
     """Further options of TRL's own configuration class, by its names."""
 
     def method(self) -> dict[str, Any]:
-        """Return what determines the trained model: all but where and how it runs."""
-        elsewhere = {"runs", "launcher", "keep_checkpoints"}
-        return self.model_dump(mode="json", exclude=elsewhere) | {
-            "processes": self.launcher.processes
+        """Return what determines the trained model by intent."""
+        values = self.model_dump(mode="json", exclude=set(_COMPUTED) | {"runs"})
+        return values | {
+            "trainer": {k: v for k, v in self.trainer.items() if not _is_how(k)}
+        }
+
+    def computed(self) -> dict[str, Any]:
+        """Return how it is computed: a run goes on when any of it changes."""
+        values = self.model_dump(mode="json", include=set(_COMPUTED))
+        return values | {
+            "trainer": {k: v for k, v in self.trainer.items() if _is_how(k)}
         }
 
 

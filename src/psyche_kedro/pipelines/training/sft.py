@@ -29,12 +29,18 @@ from transformers import (
 from trl import SFTConfig, SFTTrainer
 
 from psyche_kedro.errors import TrainingFailedError
+from psyche_kedro.pipelines.training.checkpoints import (
+    Layout,
+    check_layout,
+    last_checkpoint,
+    seal,
+    step_of,
+)
 from psyche_kedro.pipelines.training.parameters import SftParameters, StageParameters
 from psyche_kedro.pipelines.training.runs import (
     RunResult,
     RunSpec,
     final_folder,
-    last_checkpoint,
 )
 from psyche_kedro.pipelines.training.tokens import encode
 
@@ -198,10 +204,13 @@ def train_to_the_end(
         TrainingFailedError: If other processes train than were asked for.
     """
     _check_processes(trainer.args.world_size, spec)
-    checkpoint = last_checkpoint(Path(spec.folder), trainer.args.world_size)
+    checkpoint = last_checkpoint(Path(spec.folder))
+    if checkpoint:
+        check_layout(checkpoint, _layout(trainer))
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Clock())  # before what writes the entries that it stamps
     trainer.add_callback(LogFile(Path(spec.folder, "log.jsonl")))
+    trainer.add_callback(Seal(trainer))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     status = _status(trainer)
     if status == "complete":
@@ -212,7 +221,7 @@ def train_to_the_end(
         status=status,
         steps=trainer.state.global_step,
         max_steps=trainer.state.max_steps,
-        resumed_from=int(checkpoint.name.split("-")[1]) if checkpoint else None,
+        resumed_from=step_of(checkpoint) if checkpoint else None,
         log=[{"step": 0, **counts}, *trainer.state.log_history],
         seconds=_seconds(trainer.state),
     )
@@ -227,6 +236,21 @@ def _check_processes(n: int, spec: RunSpec) -> None:
             f"training.{spec.stage}.launcher.processes is {asked}, but the launcher "
             f"made a group of {n}: correct the number or the launcher's configuration"
         )
+
+
+def _layout(trainer: Trainer) -> Layout:
+    args = trainer.args
+    return Layout(
+        kind="fsdp"
+        if trainer.is_fsdp_enabled
+        else "deepspeed"
+        if trainer.is_deepspeed_enabled
+        else "plain",
+        processes=args.world_size,
+        sequences=args.per_device_train_batch_size
+        * args.gradient_accumulation_steps
+        * args.world_size,
+    )
 
 
 def _status(trainer: Trainer) -> Literal["complete", "interrupted"]:
@@ -301,3 +325,23 @@ class LogFile(TrainerCallback):
         if state.is_world_process_zero:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(state.log_history[-1]) + "\n")
+
+
+class Seal(TrainerCallback):
+    """Seals each checkpoint when every process has written its part of it."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+
+    def on_save(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **_: Any,
+    ) -> None:
+        """Seal the newest checkpoint."""
+        self._trainer.accelerator.wait_for_everyone()
+        if state.is_world_process_zero:
+            folder = Path(str(args.output_dir), f"checkpoint-{state.global_step}")
+            seal(folder, _layout(self._trainer))

@@ -36,7 +36,6 @@ from psyche_kedro.pipelines.ingestion.textbooks.olmocr_pictures import (
 from psyche_kedro.pipelines.ingestion.textbooks.page_images import PageRef
 
 _FENCE = re.compile(r"\A\s*```[a-z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
-THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _WORTH_ANOTHER_TRY = frozenset(
     {"truncated", "empty_reply", "no_front_matter", "turned", "repeating_reply"}
 )
@@ -179,6 +178,5 @@ def _longest_run(same: NDArray[np.bool_]) -> int:
 
 
 def _bare(text: str) -> str:
-    text = THOUGHT.sub("", text, count=1).lstrip()
     fenced = _FENCE.match(text)
     return (fenced[1] if fenced else text).lstrip()
