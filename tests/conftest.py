@@ -18,6 +18,7 @@ WHOLE_CHAIN = {
     "test_by_yaml_alone.py",
     "test_demo.py",
     "test_kill.py",
+    "test_mixed_runs.py",
     "test_notebooks.py",
     "test_tables.py",
 }

@@ -11,6 +11,7 @@ from psyche_kedro.files.umask import read_umask
 from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.hooks.configuration_check import ConfigurationCheck
 from psyche_kedro.hooks.heap_aside import HeapAside
+from psyche_kedro.hooks.lineage_check import LineageCheck
 from psyche_kedro.hooks.model_accounts import ModelAccounts
 from psyche_kedro.hooks.row_counts import RowCounts
 from psyche_kedro.hooks.run_record import RunRecord
@@ -47,6 +48,7 @@ _ROOT = Path(__file__).parents[2]
 
 HOOKS = (
     ConfigurationCheck(),
+    LineageCheck(),
     RunRecord(),
     RowCounts(),
     ModelAccounts(),

@@ -35,6 +35,7 @@ class TableDataset(EagerPolarsDataset):
 
     Args:
         filepath: The file.
+        file_format: ``parquet``, ``csv`` or ``ndjson``, where the suffix does not say.
         model: Dotted path of the table's model: CSV and JSON lines have no dtypes of
             their own. In a catalog it is the entry's ``validator``.
         credentials: For the filesystem.
@@ -46,10 +47,11 @@ class TableDataset(EagerPolarsDataset):
             none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the keys of a catalog entry
         self,
         *,
         filepath: str,
+        file_format: str | None = None,
         model: str | None = None,
         credentials: dict[str, Any] | None = None,
         fs_args: dict[str, Any] | None = None,
@@ -57,12 +59,17 @@ class TableDataset(EagerPolarsDataset):
     ) -> None:
         super().__init__(
             filepath=filepath,
-            file_format=_format(filepath, model),
+            file_format=file_format or _format(filepath),
             credentials=credentials,
             fs_args=fs_args,
             metadata=metadata,
         )
         self._model = model
+        if self._file_format != "parquet" and model is None:
+            raise DatasetError(
+                f"{filepath} has no dtypes of its own: give the entry the table's model"
+                " as `validator: psyche_kedro.tables.…`."
+            )
 
     def load(self) -> pl.DataFrame:
         """Return the table.
@@ -106,17 +113,11 @@ class TableDataset(EagerPolarsDataset):
         )
 
 
-def _format(filepath: str, model: str | None) -> str:
+def _format(filepath: str) -> str:
     try:
-        file_format = format_of(filepath)
+        return format_of(filepath)
     except ValueError as error:
         raise DatasetError(str(error)) from None
-    if file_format != "parquet" and model is None:
-        raise DatasetError(
-            f"{filepath} has no dtypes of its own: give the entry the table's model as"
-            " `validator: psyche_kedro.tables.…`."
-        )
-    return file_format
 
 
 def _cell(value: Any) -> str | int | float | None:

@@ -63,7 +63,7 @@ class ConfigLoader(OmegaConfigLoader):
                 return {name: _with_model(entry) for name, entry in found.items()}
             if key != "parameters":
                 return found
-            return _with_words(_over(self._beside(), found))
+            return _with_words(over(self._beside(), found))
         except _FAULTS as error:
             said = next(self._broken(key), None) or _unresolved(key, error)
             # A traceback would show the cause, which may quote a key.
@@ -166,12 +166,12 @@ def _check_words(words: Any) -> None:
         ) from error
 
 
-def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """Return ``below`` with what ``above`` says put over it, key by key."""
     merged = {**below, **above}
     for key in below.keys() & above.keys():
         if isinstance(below[key], dict) and isinstance(above[key], dict):
-            merged[key] = _over(below[key], above[key])
+            merged[key] = over(below[key], above[key])
     return merged
 
 
