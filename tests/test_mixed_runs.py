@@ -25,7 +25,8 @@ def mixed(demo, tmp_path_factory):
 
 def test_a_report_of_one_run_says_which_and_accuses_nothing(demo):
     report = (demo.data / "08_reporting/report.md").read_text(encoding="utf-8")
-    assert f"into {demo.data}. Settings that are not those of conf/base: none." in report
+    told = f"into {demo.data}. Settings that are not those of conf/base: none."
+    assert told in report
     assert "mixes runs" not in report
 
 

@@ -18,10 +18,13 @@ from cards import CARDS
 from psyche_kedro.pipelines.reporting import corpus
 from psyche_kedro.pipelines.reporting.sections import Findings, Summaries
 from psyche_kedro.tables import (
+    AnswerSummary,
     ContaminationSummary,
     ExamSummary,
     Funnel,
+    ReaderAgreement,
     RejectionCounts,
+    SampledCompletions,
     Scores,
     SetSummary,
     TrainedModels,
@@ -39,7 +42,10 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         rejections=frame(RejectionCounts, rejections),
         writers=frame(WriterCounts, []),
         exams=frame(ExamSummary, []),
+        answers=frame(AnswerSummary, []),
+        readers=frame(ReaderAgreement, []),
         trained_models=frame(TrainedModels, []),
+        completions=frame(SampledCompletions, []),
         toys=(),
         charts=(),
         benchmarks=CARDS,

@@ -1,5 +1,4 @@
 import json
-import os
 import re
 import shutil
 import signal
@@ -389,37 +388,6 @@ def test_the_childs_log_is_handed_on_line_by_line(base, tmp_path):
     entries = []
     launcher._run_child(spec, [sys.executable, "-c", program], entries.append)
     assert entries == [{"step": 1}, {"step": 2}]
-
-
-def test_no_trainer_survives_its_parent(runs, base, tmp_path):
-    program = (
-        "import sys; from pathlib import Path\n"
-        "from psyche_kedro.pipelines.training import launcher\n"
-        "from psyche_kedro.pipelines.training.runs import RunSpec\n"
-        "spec = RunSpec.model_validate_json(Path(sys.argv[1]).read_text())\n"
-        "command = [sys.executable, '-c', 'import os, time; print(os.getpid(), "
-        "flush=True); time.sleep(60)']\n"
-        "launcher._run_child(spec, command, print)\n"
-    )
-    params = sft_parameters(str(tmp_path), launcher=CHILD)
-    spec = open_run("sft", base=base, examples=sft_set(), params=params)
-    Path(spec.folder, "spec.json").write_text(spec.model_dump_json())
-    parent = subprocess.Popen(
-        [sys.executable, "-c", program, f"{spec.folder}/spec.json"],
-        env={**os.environ, "PYTHONPATH": "src"},
-    )
-    log = Path(spec.folder, "train.log")
-    while not (log.exists() and log.read_text().strip()):
-        time.sleep(0.02)
-    child = int(log.read_text())
-    parent.kill()
-    parent.wait()
-    deadline = time.monotonic() + 300
-    while Path(f"/proc/{child}/cmdline").exists() and time.monotonic() < deadline:
-        if not Path(f"/proc/{child}/cmdline").read_bytes():
-            break  # ended, not yet reaped by init
-        time.sleep(0.02)
-    assert time.monotonic() < deadline
 
 
 # ---- parameters and base model ---------------------------------------------------

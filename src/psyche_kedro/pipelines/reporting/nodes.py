@@ -84,9 +84,9 @@ def write_report(  # noqa: PLR0913 - the node's inputs
     """Return the report: one self-contained page, in Markdown, and for the terminal.
 
     Of ``synthesis`` and ``selection`` it takes the chapter's summaries, of ``training``
-    the logs and what was trained, of ``evaluation`` the scores and the exams they are
-    of; ``run_facts`` say which run it is, ``benchmarks`` which exams there are and what
-    the paper prints of them.
+    the logs, what was trained and what it wrote, of ``evaluation`` the scores and the
+    exams they are of; ``run_facts`` say which run it is, ``benchmarks`` which exams
+    there are and what the paper prints of them.
     """
     findings = Findings(
         accounts=accounts,
@@ -96,10 +96,13 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         writers=writers,
         scores=evaluation["scores"],
         exams=evaluation["exam_summary"],
+        answers=evaluation["answer_summary"],
+        readers=evaluation["reader_agreement"],
         summaries=_summaries(synthesis | selection | {"model_calls": model_calls}),
         difficulty=difficulty,
         toys=_toys(training["trained_models"], params.toy_below),
         trained_models=training["trained_models"],
+        completions=training["sampled_completions"],
         charts=figures.training_charts(_log(training), params.curves),
         benchmarks=benchmarks,
         run=run_facts,

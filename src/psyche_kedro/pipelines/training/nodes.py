@@ -1,5 +1,6 @@
 """Train: base model, then SFT, then GRPO. Importable without torch."""
 
+import logging
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,9 @@ import polars as pl
 from psyche_kedro.datasets.checkpoint_dataset import Checkpoint
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.files.swap import swapped_in
+from psyche_kedro.pipelines.recording import recorded
 from psyche_kedro.pipelines.training.checkpoints import drop_checkpoints
+from psyche_kedro.pipelines.training.health import alarms_of
 from psyche_kedro.pipelines.training.launcher import launch
 from psyche_kedro.pipelines.training.parameters import (
     BaseModelParameters,
@@ -29,15 +32,19 @@ from psyche_kedro.pipelines.training.runs import (
     library_versions,
     log_rows,
     open_run,
+    sampled,
 )
 from psyche_kedro.rewards import RewardParameters
 from psyche_kedro.tables import (
     Rejections,
+    SampledCompletions,
     TrainedModels,
     TrainingLog,
     frame,
     rejection,
 )
+
+_LOG = logging.getLogger(__name__)
 
 
 class Trained(NamedTuple):
@@ -45,6 +52,14 @@ class Trained(NamedTuple):
 
     checkpoint: Checkpoint
     log: pl.DataFrame
+
+
+class TrainedPolicy(NamedTuple):
+    """GRPO's model, its curves, and what the policy wrote on the way."""
+
+    checkpoint: Checkpoint
+    log: pl.DataFrame
+    completions: pl.DataFrame
 
 
 class Sieved(NamedTuple):
@@ -168,7 +183,9 @@ def _sieve(
 
 
 def train_sft(
-    base_model: Checkpoint, sft_examples: pl.DataFrame, params: SftParameters
+    base_model: Checkpoint,
+    sft_examples: pl.DataFrame,
+    params: SftParameters,
 ) -> Trained:
     """Return the base model fine-tuned on the SFT set, and its log.
 
@@ -179,13 +196,13 @@ def train_sft(
         params: ``training.sft``.
 
     Raises:
-        TrainingFailedError: If training fails or is interrupted; its checkpoints stay,
-            and the next run goes on from them.
+        TrainingFailedError: If training fails, diverges or is interrupted; its
+            checkpoints stay, and the next run goes on from them.
 
     Source: §2.5, stage 1.
     """
     spec = open_run("sft", base=base_model, examples=sft_examples, params=params)
-    return _train(spec, params)
+    return _train(spec)
 
 
 def train_grpo(
@@ -193,8 +210,8 @@ def train_grpo(
     grpo_examples: pl.DataFrame,
     params: GrpoParameters,
     reward: RewardParameters,
-) -> Trained:
-    """Return the SFT model after GRPO, and its log.
+) -> TrainedPolicy:
+    """Return the SFT model after GRPO, its log, and some of what it wrote.
 
     Args:
         sft_model: The policy to start from, and the reference of the KL term.
@@ -203,7 +220,7 @@ def train_grpo(
         reward: ``training.reward``.
 
     Raises:
-        TrainingFailedError: As ``train_sft``.
+        TrainingFailedError: As ``train_sft``, and if no rollout taught anything.
 
     Source: §2.5, stage 2.
     """
@@ -214,7 +231,7 @@ def train_grpo(
         params=params,
         reward=reward,
     )
-    return _train(spec, params)
+    return TrainedPolicy(*_train(spec), frame(SampledCompletions, sampled(spec)))
 
 
 def list_trained_models(
@@ -238,18 +255,19 @@ def _described(role: str, model: Checkpoint) -> dict[str, Any]:
         "role": role,
         "weights": model.digest,
         "made_from": Path(path).name if path else base,
+        "alarms": "; ".join(manifest.get("alarms", ())) or None,
         **{name: manifest.get(name) for name in ("parameters", "steps", "seconds")},
     }
 
 
-def _train(spec: RunSpec, params: SftParameters | GrpoParameters) -> Trained:
+def _train(spec: RunSpec) -> Trained:
     with only_run(Path(spec.folder)):
         result = completed(spec)
         if result is None:
-            result = launch(spec, params.launcher, partial(_to_mlflow, spec))
+            result = launch(spec, partial(_tell, spec))
         if result.status != "complete":
             raise TrainingFailedError(_interruption(spec, result))
-        if not params.keep_checkpoints:
+        if not spec.params.keep_checkpoints:
             drop_checkpoints(Path(spec.folder))
     return Trained(
         checkpoint_of(spec), frame(TrainingLog, log_rows(spec.stage, result.log))
@@ -264,6 +282,14 @@ def _interruption(spec: RunSpec, result: RunResult) -> str:
     )
 
 
+def _tell(spec: RunSpec, entry: dict[str, Any]) -> None:
+    """Show one entry's alarms, and log it."""
+    for alarm in alarms_of([entry]):
+        _LOG.warning("Training of %s: %s", spec.stage, alarm)
+    _to_mlflow(spec, entry)
+
+
+@recorded
 def _to_mlflow(spec: RunSpec, entry: dict[str, Any]) -> None:
     """Log one entry to the active MLflow run, if there is one."""
     import mlflow  # noqa: PLC0415 - dear to import

@@ -22,6 +22,7 @@ ACCOUNT = (
     beside("trained_models"),
     beside("sft_log", by="metric"),
     beside("grpo_log", by="metric"),
+    beside("sampled_completions"),
 )
 
 
@@ -85,7 +86,7 @@ def _stages() -> list[Node]:
                 "params": "params:training.grpo",
                 "reward": "params:training.reward",
             },
-            outputs=["grpo_model", "grpo_log"],
+            outputs=["grpo_model", "grpo_log", "sampled_completions"],
             name="train_grpo",
         ),
         Node(
