@@ -47,3 +47,21 @@ def test_a_run_that_refuses_stale_tables_stops_before_its_first_node(mixed):
     assert "made from an earlier clean_bank_questions" in run.stderr
     assert "or set `freshness: warn`" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_the_status_says_what_stands_and_what_is_overtaken(mixed):
+    said = run_kedro("status", f"--params=data={mixed}", data=mixed).stdout
+    state = {
+        line.split()[0]: next(w for w in line.split() if w in ("fresh", "stale"))
+        for line in said.splitlines()
+        if line.startswith("  ")
+    }
+    assert state["posts"] == "fresh"
+    assert state["exam_questions"] == state["sft_set"] == "stale"
+    assert "to make anew: kedro run --pipelines=" in said
+
+
+def test_the_status_of_an_empty_root_names_what_is_missing(tmp_path):
+    said = run_kedro("status", f"--params=data={tmp_path}", data=tmp_path).stdout
+    assert said.count(" missing") > 50
+    assert " fresh" not in said

@@ -84,6 +84,13 @@ class TableDataset(EagerPolarsDataset):
         )
         return table
 
+    def height(self) -> int:
+        """Return the number of rows; of Parquet it reads the footer alone."""
+        if self._file_format != "parquet":
+            return self.load().height
+        with self._fs.open(str(self._get_load_path()), "rb") as file:
+            return int(pl.scan_parquet(file).select(pl.len()).collect().item())
+
     def save(self, data: pl.DataFrame) -> None:
         """Write beside the file, then move: a kill never leaves half a table."""
         with swapped_in_on(self._fs, str(self._get_save_path())) as file:

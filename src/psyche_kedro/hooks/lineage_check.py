@@ -54,7 +54,7 @@ class LineageCheck:
         if _LEDGER not in catalog or self._context is None:
             return
         ledger = read_ledger(catalog)
-        lineage = Lineage(catalog, _configured(self._context), ledger)
+        lineage = Lineage(catalog, configured(self._context), ledger)
         stale = lineage.stale(pipeline.inputs())
         _tell(stale, catalog.load("params:freshness"))
         self._lineage = lineage, ledger
@@ -111,8 +111,11 @@ def _tell(stale: list[str], freshness: str) -> None:
         _LOG.warning("stale: %s", sentence)
 
 
-def _configured(context: KedroContext) -> dict[str, Any]:
-    # `context.params` holds models in place of what its own run's nodes take.
+def configured(context: KedroContext) -> dict[str, Any]:
+    """Return the parameters as configured, those of the command line included.
+
+    ``context.params`` holds models in place of what the nodes of its own run take.
+    """
     loader = context.config_loader
     return over(loader["parameters"], loader.runtime_params)
 
