@@ -21,6 +21,7 @@ WHOLE_CHAIN = {
     "test_mixed_runs.py",
     "test_notebooks.py",
     "test_tables.py",
+    "test_trace.py",
 }
 """Modules that share one run of the chain, and so one worker."""
 

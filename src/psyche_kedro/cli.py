@@ -10,5 +10,6 @@ cli = LazyGroup(
         "replies": "psyche_kedro.commands.replies.replies",
         "run": "psyche_kedro.commands.run.run",
         "status": "psyche_kedro.commands.status.status",
+        "trace": "psyche_kedro.commands.trace.trace",
     },
 )

@@ -84,12 +84,19 @@ class TableDataset(EagerPolarsDataset):
         )
         return table
 
+    def scan(self) -> pl.LazyFrame:
+        """Return the table, of which only what is asked for is read, if it is Parquet.
+
+        Raises:
+            DatasetError: As ``load``.
+        """
+        if self._file_format != "parquet" or self._protocol != "file":
+            return self.load().lazy()
+        return pl.scan_parquet(str(self._get_load_path()))
+
     def height(self) -> int:
-        """Return the number of rows; of Parquet it reads the footer alone."""
-        if self._file_format != "parquet":
-            return self.load().height
-        with self._fs.open(str(self._get_load_path()), "rb") as file:
-            return int(pl.scan_parquet(file).select(pl.len()).collect().item())
+        """Return the number of rows; of a local Parquet file from its footer."""
+        return int(self.scan().select(pl.len()).collect().item())
 
     def save(self, data: pl.DataFrame) -> None:
         """Write beside the file, then move: a kill never leaves half a table."""
