@@ -30,6 +30,7 @@ from psyche_kedro.pipelines.reporting import (
     rounds_and_costs,
     sections,
 )
+from psyche_kedro.pipelines.reporting.parameters import RunFacts
 from psyche_kedro.pipelines.reporting.sections import (
     ABSENT,
     OFFLINE,
@@ -89,6 +90,7 @@ def render_report(findings: Findings) -> Report:
         "notes": [
             note
             for note in (
+                run_line(findings.run),
                 missing_line(findings.missing),
                 limit_line(findings.scores),
                 unpinned_line(findings.answers),
@@ -99,6 +101,7 @@ def render_report(findings: Findings) -> Report:
             )
             if note
         ],
+        "stale": findings.run.stale,
         "is_offline": bool(_stand_ins(findings)),
         "sections": [_told(findings, *section) for section in _sections(findings)],
         "chart_size": figures.SIZE,
@@ -119,6 +122,18 @@ def first_line(findings: Findings) -> str:
         f"No language model was involved where {', '.join(stand_ins)} is named: an "
         "extractive stand-in without weights wrote in its place, so that the figures "
         "show that the chain works and not what a model can do."
+    )
+
+
+def run_line(run: RunFacts) -> str:
+    """Return which run this is, or nothing where no hook said it."""
+    if not run.run:
+        return ""
+    changed = ", ".join(f"{key} = {value}" for key, value in run.changed)
+    return (
+        f"Run {run.run}, begun {run.began}, of {', '.join(run.pipelines)} in the "
+        f"environment {run.environment}, commit {run.commit}; from {run.raw} into "
+        f"{run.data}. Settings that are not those of conf/base: {changed or 'none'}."
     )
 
 
