@@ -119,10 +119,11 @@ def read_labels(  # noqa: PLR0911 - one return a form of answer
     beside = _LABELLED_ANSWER.match(text) or _NOTED_ANSWER.match(text)
     if beside and _is_text_of_another(beside, options):
         return []
-    if several := _LETTERS_BESIDE_TEXTS.match(text):
-        texts = {part.strip() for part in _BETWEEN_TEXTS.split(several[2])} - {""}
-        same = {o["text"] for o in options if o["label"] in several[1]} == texts
-        return named_letters(several[1]) if same else []
+    if letters_first := _LETTERS_BESIDE_TEXTS.match(text):
+        named, words = letters_first.groups()
+        texts = {part.strip() for part in _BETWEEN_TEXTS.split(words)} - {""}
+        same = {o["text"] for o in options if o["label"] in named} == texts
+        return named_letters(named) if same else []
     letters = beside[1] if beside else letters_of(text)
     if LETTERS_ONLY.fullmatch(letters):
         return named_letters(letters)
