@@ -28,12 +28,12 @@ from psyche_kedro.pipelines.ingestion.banks.keys import key_of_table
 from psyche_kedro.pipelines.ingestion.banks.question_text import read_question_text
 from psyche_kedro.pipelines.ingestion.banks.right_options import right_options_marked
 from psyche_kedro.pipelines.ingestion.files import markup, records, word
-from psyche_kedro.pipelines.ingestion.files.encodings import decode
 from psyche_kedro.pipelines.ingestion.files.file_types import file_type
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_bytes
 from psyche_kedro.pipelines.ingestion.textbooks.page_images import open_pdf
 from psyche_kedro.pipelines.ingestion.textbooks.text_layer import read_text_layer
 from psyche_kedro.tables import content_id
+from psyche_kedro.text.encodings import decode
 
 Located = tuple[str, Mapping[str, Any]]
 _MAX_LEVELS = 20

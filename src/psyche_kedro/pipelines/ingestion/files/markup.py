@@ -20,9 +20,9 @@ from psyche_kedro.pipelines.ingestion.files.emphasis import (
     END,
     without_marks,
 )
-from psyche_kedro.pipelines.ingestion.files.encodings import decode
 from psyche_kedro.pipelines.ingestion.files.formulas import formula_text
 from psyche_kedro.pipelines.ingestion.files.plain_text import PICTURE, lowered, raised
+from psyche_kedro.text.encodings import decode
 from psyche_kedro.text.numerals import to_numeral
 
 Cells = list[list[str]]
@@ -232,7 +232,8 @@ def epub_pages(data: bytes) -> list[str | None]:
                 raise UnreadableSource(
                     "encrypted", "The EPUB is protected: get a copy without it."
                 )
-            pages = [_epub_page(book, path) for path in _spine(book)]
+            # Named a second time, a document is no second one.
+            pages = [_epub_page(book, path) for path in dict.fromkeys(_spine(book))]
     except (*DAMAGE, StopIteration) as error:
         what = str(error) or type(error).__name__
         raise UnreadableSource(
