@@ -64,7 +64,7 @@ _BLANK_LETTERS = re.compile(
 
 _TRUTH = "|".join(sorted((w for w in TRUTHS if not w.isdigit()), key=len, reverse=True))
 _TRUTH_BEHIND = re.compile(
-    rf"[（(]\s*({_TRUTH})\s*[)）](?=\s*[。.]?\s*$)|(?<=[。.\s])([√×✓✗])\s*$",
+    rf"[（(]\s*({_TRUTH})\s*[)）](?=\s*[。.]?\s*$)|(?<=[。.\s])([√×✓✗]|(?<=\s)(?:对|错|正确|错误))\s*$",
     re.IGNORECASE,
 )
 

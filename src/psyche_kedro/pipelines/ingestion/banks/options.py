@@ -68,10 +68,21 @@ def _pairs(text: str, starts: list[_Start]) -> list[Pair]:
     if len(longer) > len(chain) or not chain or chain[0] != starts[0]:
         chain = longer
     ends = [mark.start for mark in chain[1:]] + [len(text)]
-    return [
+    pairs = [
         (mark.label, text[mark.end : end].strip())
         for mark, end in zip(chain, ends, strict=True)
     ]
+    return pairs + _second_group(starts, chain)
+
+
+def _second_group(starts: Sequence[_Start], chain: Sequence[_Start]) -> list[Pair]:
+    """Return the letters that come again: ``A.一B.二A.三B.四`` is two groups."""
+    again = [
+        mark for mark in starts if mark.start > chain[0].start and mark.label == "A"
+    ]
+    follows = {mark.label for mark in starts if again and mark.start > again[0].start}
+    is_second = again and again[0] not in chain and again[0].start > chain[-1].start
+    return [("A", "…")] if is_second and "B" in follows else []
 
 
 def _starts(text: str, pattern: re.Pattern[str]) -> Iterator[_Start]:
@@ -116,7 +127,8 @@ def options_after(stem: str) -> tuple[str, list[Pair]]:
     for mark in islice(_A_MARK.finditer(stem, 1), _TRIED):
         pairs = split_options(stem[mark.start() :])
         labels = [label for label, _ in pairs]
-        if labels[:2] == ["A", "B"] and all(text for _, text in pairs):
+        is_group = labels[:2] == ["A", "B"] and all(text for _, text in pairs)
+        if is_group and not _A_MARK.search(pairs[0][1]):
             return stem[: mark.start()].rstrip(), pairs
     return stem, []
 
