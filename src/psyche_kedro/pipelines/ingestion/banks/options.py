@@ -24,6 +24,7 @@ _A_MARK = re.compile(
     r"[（(【\[][ \t]*[AＡ][ \t]*[)）】\]]"
     r"|[AＡ](?<![A-Za-z0-9Ａ-Ｚ].)[ \t]*[.．、:：)）]"
 )
+_ENDS_WITH_MARK = re.compile(r"(?<![A-Za-z])[A-Z][ \t]*[.．、]$")
 _TRIED = 5
 """Places of a line at which its options may begin."""
 _SMALL_MARK = re.compile(r"()([a-j])(?<![A-Za-z0-9].)[ \t]*[.．、)）]\s*")
@@ -123,14 +124,26 @@ def _bare_options(text: str) -> list[Pair]:
 
 
 def options_after(stem: str) -> tuple[str, list[Pair]]:
-    """Return a stem and the options that follow it in its line: at least A and B."""
+    """Return a stem and the options that follow it in its line: at least A and B.
+
+    Of several places at which they may begin the last that gives the most: the A of
+    ``(R. A. Likert)`` begins none.
+    """
+    found: tuple[str, list[Pair]] = stem, []
     for mark in islice(_A_MARK.finditer(stem, 1), _TRIED):
-        pairs = split_options(stem[mark.start() :])
-        labels = [label for label, _ in pairs]
-        is_group = labels[:2] == ["A", "B"] and all(text for _, text in pairs)
-        if is_group and not _A_MARK.search(pairs[0][1]):
-            return stem[: mark.start()].rstrip(), pairs
-    return stem, []
+        before, pairs = (
+            stem[: mark.start()].rstrip(),
+            split_options(stem[mark.start() :]),
+        )
+        is_group = [label for label, _ in pairs[:2]] == ["A", "B"]
+        is_whole = is_group and all(text for _, text in pairs)
+        if (
+            is_whole
+            and len(pairs) >= len(found[1])
+            and not _ENDS_WITH_MARK.search(before)
+        ):
+            found = before, pairs
+    return found
 
 
 def unmarked(pairs: Sequence[Pair]) -> tuple[list[Pair], list[str]]:
