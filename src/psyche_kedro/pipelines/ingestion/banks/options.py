@@ -38,6 +38,7 @@ _RIGHT = re.compile(
 _WRONG = re.compile(r"[（(【\[]\s*(?:错误|錯誤|×|✗|✘)\s*[)）】\]]$|[×✗✘]$")
 MARKED = re.compile(r"^[√✓✔☑★*＊]\s*(?=[（(]?[A-ZＡ-Ｚ][)）]?\s*[.．、:：)）\s])")
 """A mark before the letter: ``*B. 7±2``."""
+_MARK_ENDS = frozenset(")）】]√✓✔☑←×✗✘;；。")
 _RIGHT_NOTE = "（正确答案）"
 
 
@@ -148,6 +149,10 @@ def options_after(stem: str) -> tuple[str, list[Pair]]:
 
 def unmarked(pairs: Sequence[Pair]) -> tuple[list[Pair], list[str]]:
     """Return the options without the mark of the right ones, and those ones' labels."""
+    if not any(
+        text and (text[-1] in _MARK_ENDS or text[0] in "√✓✔☑") for _, text in pairs
+    ):
+        return list(pairs), []
     plain = [(label, _RIGHT.sub("", text).strip() or text) for label, text in pairs]
     right = [
         label
