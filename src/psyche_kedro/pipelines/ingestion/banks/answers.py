@@ -112,11 +112,11 @@ def read_labels(answer: Any, options: list[Option]) -> list[str]:
     if by_text:
         return by_text
     letters = letters_of(text)
-    beside = None if letters == text else _labels_beside_texts(text, options)
-    if beside is not None:
-        return beside
     if LETTERS_ONLY.fullmatch(letters):
         return named_letters(letters)
+    beside = _labels_beside_texts(text, options)
+    if beside is not None:
+        return beside
     return _labels_of_words(text, letters, options)
 
 
