@@ -15,6 +15,8 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, DatasetError
 
+from psyche_kedro.files.versions import Place
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
@@ -73,6 +75,11 @@ class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
         """Refuse: raw files are the user's."""
         raise DatasetError(f"{self._path} is read-only: raw files are never written.")
 
+    def places(self) -> list[Place]:
+        """Return the files."""
+        fs, root = fsspec.url_to_fs(self._path)
+        return [(fs, posixpath.join(root, file.name)) for file in self._files()]
+
     def _files(self) -> list[SourceFile]:
         fs, root = fsspec.url_to_fs(self._path)
         if not fs.exists(root):
@@ -109,12 +116,18 @@ def _read(fs: Any, path: str) -> bytes:
 def _utf8(name: str) -> str:
     r"""Return a file name with ``\xc4`` for a byte that is not UTF-8, as old ZIPs have.
 
-    Python keeps such bytes as half characters, which no table can hold.
+    Python keeps such bytes as half characters, which no table can hold. Control
+    characters are written so, too: a terminal would obey them wherever the name is
+    printed.
     """
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 NOTES = re.compile(r"(?:readme|licen[cs]e)(?![a-z])(?:.*\.(?:md|txt|rst)|[^.]*)", re.I)
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 _OF_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
@@ -49,7 +49,7 @@ class ModelAccounts:
         if _BASIS in pipeline.inputs() and self._context:
             from psyche_kedro.hooks.estimate_basis import read_basis  # noqa: PLC0415
 
-            catalog[_BASIS] = MemoryDataset(read_basis(self._context))
+            catalog.get(_BASIS).save(read_basis(self._context))
 
     @hook_impl
     def after_node_run(self, node: Node, catalog: DataCatalog) -> None:
