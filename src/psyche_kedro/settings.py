@@ -15,7 +15,9 @@ from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.hooks.configuration_check import ConfigurationCheck
 from psyche_kedro.hooks.fuller_tables import FullerTables
 from psyche_kedro.hooks.heap_aside import HeapAside
+from psyche_kedro.hooks.lineage_check import LineageCheck
 from psyche_kedro.hooks.model_accounts import ModelAccounts
+from psyche_kedro.hooks.one_writer import OneWriter
 from psyche_kedro.hooks.row_counts import RowCounts
 from psyche_kedro.hooks.run_record import RunRecord
 from psyche_kedro.hooks.run_summary import RunSummary
@@ -58,8 +60,10 @@ gc.freeze()
 # MlflowRecord is the plugin's hook.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow", "kedro_mlflow")
 HOOKS = (
+    OneWriter(),  # after the check, which comes first whichever is named last
     ConfigurationCheck(),
     StoreCopy(),
+    LineageCheck(),
     RunRecord(),
     RowCounts(),
     ModelAccounts(),

@@ -110,9 +110,13 @@ class BundleDataset(AbstractDataset[Any, Parts]):
             )
         return self.parts[name]
 
+    def written(self) -> list[Any]:
+        """Return the datasets of the parts that a save writes."""
+        names = [self._writes] if self._writes else self.parts
+        return [self.parts[name] for name in names]
+
     def _exists(self) -> bool:
-        parts = [self._writes] if self._writes else self.parts
-        return all(self.parts[name].exists() for name in parts)
+        return all(part.exists() for part in self.written())
 
     def _describe(self) -> dict[str, Any]:
         return {"parts": list(self.parts)}

@@ -40,7 +40,7 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
     Args:
         role: The part it plays, e.g. ``teacher``, ``judge``, ``student-a``.
         store: SQLite file that keeps every reply.
-        prompts: The language that it is asked in; it understands ``zh``.
+        prompts: The language that it is asked in; Psyche-R1's roles understand ``zh``.
         metadata: Ignored by Kedro, read by Kedro-Viz.
     """
 
@@ -60,11 +60,11 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
     def load(self) -> ChatModel:
         """Return the model."""
         self.check()
-        from psyche_kedro.offline import OfflineBrain  # noqa: PLC0415 - jieba
+        from psyche_kedro.offline import brain_of  # noqa: PLC0415 - jieba
         from psyche_kedro.offline.chat_model import OfflineChatModel  # noqa: PLC0415
 
         return OfflineChatModel(
-            OfflineBrain(self._role), ReplyStore(self._store), Account(self._role)
+            brain_of(self._role), ReplyStore(self._store), Account(self._role)
         )
 
     def save(self, data: None) -> NoReturn:

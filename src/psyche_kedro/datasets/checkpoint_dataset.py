@@ -27,11 +27,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, DatasetError
 
 from psyche_kedro.files.project import in_project
 from psyche_kedro.files.roots import local_path
 from psyche_kedro.files.swap import swapped_in
+from psyche_kedro.files.versions import Place
 from psyche_kedro.llm import ChatModel
 
 MANIFEST = "manifest.json"
@@ -109,6 +111,10 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
             manifest.write_text(
                 json.dumps(dict(data.manifest), ensure_ascii=False), encoding="utf-8"
             )
+
+    def places(self) -> list[Place]:
+        """Return the manifest, which holds the weights' digest."""
+        return [(LocalFileSystem(), str(self._filepath / MANIFEST))]
 
     def _exists(self) -> bool:
         return (self._filepath / MANIFEST).exists()

@@ -1,4 +1,4 @@
-"""A folder of Parquet files and texts, written as one."""
+"""A folder of Parquet files, texts and other files, written as one."""
 
 import posixpath
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from psyche_kedro.files.swap import swapped_in
 
 _README = "README.md"
 
-Files = Mapping[str, pl.DataFrame | str]
-"""Tables and texts by POSIX path below the folder."""
+Files = Mapping[str, pl.DataFrame | str | bytes]
+"""Tables, texts and the bytes of other files by POSIX path below the folder."""
 
 
 class ReleaseDataset(AbstractDataset[Files, dict[str, str]]):
@@ -75,6 +75,8 @@ def _write(files: Files, folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, str):
-            path.write_text(content, encoding="utf-8")
+            path.write_bytes(content.encode())
+        elif isinstance(content, bytes):
+            path.write_bytes(content)
         else:
             content.write_parquet(path)

@@ -15,6 +15,8 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, DatasetError
 
+from psyche_kedro.files.versions import Place
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
@@ -82,6 +84,11 @@ class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
     def save(self, data: None) -> NoReturn:
         """Refuse: raw files are the user's."""
         raise DatasetError(f"{self._path} is read-only: raw files are never written.")
+
+    def places(self) -> list[Place]:
+        """Return the files."""
+        fs, root = fsspec.url_to_fs(self._path)
+        return [(fs, posixpath.join(root, file.name)) for file in self._files()]
 
     def _files(self) -> list[SourceFile]:
         fs, root = fsspec.url_to_fs(self._path)

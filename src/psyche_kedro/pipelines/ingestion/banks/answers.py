@@ -8,7 +8,11 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-from psyche_kedro.pipelines.ingestion.banks.options import WIDE_LETTERS
+from psyche_kedro.pipelines.ingestion.banks.options import (
+    WIDE_LETTERS,
+    Pair,
+    split_options,
+)
 from psyche_kedro.text.words import name_of_word, word_lists
 
 Option = dict[str, str]
@@ -29,6 +33,8 @@ _NOTED_ANSWER = re.compile(
     rf"^\s*([A-Z](?:{_BETWEEN_LETTERS}[A-Z])*)\s*[（(]([^A-Z（()）]+)[)）]\s*[。.]?\s*$"
 )
 """``A（马斯洛）``: letters, and the option's text beside them."""
+_LETTERS_BESIDE_TEXTS = re.compile(r"^\s*([A-Z]{2,8})\s*[:：]\s*(\S.*)$", re.DOTALL)
+"""``AB:心境低落;兴趣减退``: as 学习通 exports it."""
 _ANSWER_WRAPPING = re.compile(
     r"^[\s【\[(（“]*(?:(?:正确|参考|标准|正確|參考|標準)?(?:答案|选项|選項))?[】\])）]?"
     r"(?:是|为|為|选|選)?[\s:：]*"
@@ -91,7 +97,9 @@ def named_letters(letters: str) -> list[str]:
     return sorted(set(re.findall("[A-Z]", letters)))
 
 
-def read_labels(answer: Any, options: list[Option]) -> list[str]:
+def read_labels(  # noqa: PLR0911 - one return a form of answer
+    answer: Any, options: list[Option]
+) -> list[str]:
     """Return the labels named, sorted: of ``AC``, ``A,C``, a list, an option's text.
 
     None of ``B、华生`` where 华生 is option C: letter and text say different.
@@ -104,13 +112,28 @@ def read_labels(answer: Any, options: list[Option]) -> list[str]:
     by_text = [o["label"] for o in options if o["text"] == text]
     if by_text:
         return by_text
+    if several := _several_labelled(text):
+        said = {o["label"]: o["text"] for o in options}
+        same = all(said.get(label) == words for label, words in several)
+        return sorted({label for label, _ in several}) if same else []
     beside = _LABELLED_ANSWER.match(text) or _NOTED_ANSWER.match(text)
     if beside and _is_text_of_another(beside, options):
         return []
+    if letters_first := _LETTERS_BESIDE_TEXTS.match(text):
+        named, words = letters_first.groups()
+        texts = {part.strip() for part in _BETWEEN_TEXTS.split(words)} - {""}
+        same = {o["text"] for o in options if o["label"] in named} == texts
+        return named_letters(named) if same else []
     letters = beside[1] if beside else letters_of(text)
     if LETTERS_ONLY.fullmatch(letters):
         return named_letters(letters)
     return _labels_of_words(text, letters, options)
+
+
+def _several_labelled(text: str) -> list[Pair]:
+    """Return letters and texts of ``A:心境低落;B:兴趣减退``; none of ``A、B``."""
+    pairs = [(label, words.strip("；;，,。 ")) for label, words in split_options(text)]
+    return pairs if len(pairs) > 1 and all(words for _, words in pairs) else []
 
 
 def _labels_of_words(text: str, said: str, options: list[Option]) -> list[str]:

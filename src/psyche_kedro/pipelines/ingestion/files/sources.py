@@ -148,11 +148,16 @@ def read_each(
     return read
 
 
+_NO_RECORDS = UnreadableSource(
+    "no_records", "The file was read but holds no record: fill it, or take it out."
+)
+
+
 def _read_file(
     reader: Reader, limits: FileLimits, file: SourceFile
 ) -> list[Row | UnreadableSource]:
     try:
-        return list(reader(admitted(file, limits)))
+        return list(reader(admitted(file, limits))) or [_NO_RECORDS]
     except UnreadableSource as error:
         return [error]
 
