@@ -1,4 +1,4 @@
-"""Contacts are masked however they are disguised, and what only looks like one stays."""
+"""Contacts are masked however disguised they are; what only looks like one stays."""
 
 import re
 from difflib import SequenceMatcher
