@@ -16,9 +16,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from fsspec.implementations.local import LocalFileSystem
+
+from psyche_kedro.files.lock import lock_now
 
 _SUFFIX = ".partial"
 _LOCK = "lock"
@@ -72,7 +74,7 @@ def _workplace(target: Path) -> Iterator[Path]:
     try:
         with (folder / "unlocked").open("w", encoding="utf-8") as lock:
             with suppress(OSError):  # no locks here: then no one sweeps it either
-                _lock(lock)
+                lock_now(lock)
             # Only now does it bear the name by which a sweep looks for it.
             Path(lock.name).rename(folder / _LOCK)
             yield folder
@@ -85,17 +87,8 @@ def _sweep(target: Path) -> None:
     left = f"{glob.escape(target.name)}.*{_SUFFIX}"
     for lock in target.parent.glob(f"{left}/{_LOCK}"):
         with suppress(OSError), lock.open("r+", encoding="utf-8") as file:
-            _lock(file)
+            lock_now(file)
             shutil.rmtree(lock.parent, ignore_errors=True)
-
-
-def _lock(file: IO[str]) -> None:
-    """Lock an open file, or raise OSError where another has, or where none can."""
-    try:
-        import fcntl  # noqa: PLC0415 - Windows has none
-    except ImportError as error:
-        raise OSError("no file locks on this system") from error
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _replace_folder(made: Path, target: Path, aside: Path) -> None:

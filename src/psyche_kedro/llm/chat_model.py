@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from psyche_kedro.text.halves import whole
+from psyche_kedro.text.thoughts import part_thought
 
 Message = Mapping[str, Any]
 """``{"role": "system" | "user" | "assistant", "content": …}``."""
@@ -77,15 +78,17 @@ class Usage:
 class Reply:
     """A completion.
 
-    Every reply becomes one, fresh or stored: here halves of characters are mended.
+    Every reply becomes one, fresh or stored: here halves of characters are mended and
+    a thought that was left in the text is told from the answer.
 
     Attributes:
         text: The answer channel, without the reasoning.
         model: Identity of the model that wrote it, e.g. ``offline-teacher-1@3f2a…``.
         key: Content address in the reply store; a row's link to what was paid for.
-        reasoning: The reasoning channel (``reasoning_content`` or ``<think>``).
+        reasoning: The reasoning channel: the field of its own, and what the text held.
         finish_reason: As the endpoint says it.
         usage: Tokens of the call.
+        seconds: How long the call took; ``None`` where nobody measured it.
     """
 
     text: str
@@ -94,10 +97,14 @@ class Reply:
     reasoning: str = ""
     finish_reason: str = "stop"
     usage: Usage = Usage()
+    seconds: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("text", "reasoning", "finish_reason"):
-            object.__setattr__(self, name, whole(getattr(self, name)))
+        thought, answer = part_thought(whole(self.text))
+        reasoning = "\n\n".join(filter(None, (whole(self.reasoning), thought)))
+        object.__setattr__(self, "text", answer)
+        object.__setattr__(self, "reasoning", reasoning)
+        object.__setattr__(self, "finish_reason", whole(self.finish_reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +117,14 @@ class Failure:
         detail: What the endpoint said, free of the request's own text.
         key: Content address of the request.
         model: Identity of the model that was asked.
+        partial: What was said until the token limit cut it, of a ``truncated`` one.
     """
 
     reason: str
     detail: str
     key: str
     model: str
+    partial: Reply | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "detail", whole(self.detail))

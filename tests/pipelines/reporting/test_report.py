@@ -23,21 +23,30 @@ from psyche_kedro.pipelines.reporting.nodes import (
     draw_training,
     write_report,
 )
-from psyche_kedro.pipelines.reporting.parameters import ReportParameters
+from psyche_kedro.pipelines.reporting.parameters import ReportParameters, RunFacts
 from psyche_kedro.tables import (
+    AnswerSummary,
     ExamSummary,
     Funnel,
+    ReaderAgreement,
     RejectionCounts,
+    SampledCompletions,
     Scores,
     TrainedModels,
     TrainingLog,
+    TrainingPlan,
     WriterCounts,
     frame,
 )
 
 CONF = ROOT / "conf/base/parameters/reporting.yml"
 PARAMS = ReportParameters(**yaml.safe_load(CONF.read_text("utf-8"))["reporting"])
-SETTINGS = {"benchmarks": CARDS, "params": PARAMS, "difficulty": DIFFICULTY}
+SETTINGS = {
+    "benchmarks": CARDS,
+    "params": PARAMS,
+    "run_facts": RunFacts(),
+    "difficulty": DIFFICULTY,
+}
 OFFLINE, REAL = "offline-teacher-1@3f2a", "qwen2.5-72b-instruct"
 EXAM = [
     {"benchmark": "cpsyexam", "form": "choice", "split": split}
@@ -61,6 +70,9 @@ def score(**changes):
         "high": 52.0,
         "n": 20,
         "n_missing": 1,
+        "n_refused": 0,
+        "n_truncated": 0,
+        "n_failed": 0,
         "n_left_out": 0,
         **changes,
     }
@@ -81,7 +93,30 @@ def ran(*chapters, level="rules_only"):
     return account(*rows, *([*ACCOUNT, posts] if len(chapters) > 4 else []))
 
 
-def tables(*, scores=None, model=OFFLINE, level="rules_only", chapters=CHAPTERS):
+def ended(**changes):
+    """How the replies of a model to an exam ended."""
+    counts = {f"n_{name}": 0 for name in ("unread", "refused", "truncated", "failed")}
+    names = ("role", "model", "benchmark", "split", "protocol")
+    return {
+        **{name: score()[name] for name in names},
+        "n": 60,
+        "n_read": 60,
+        **counts,
+        "n_truncated_read": 0,
+        "reasons": [],
+        "shapes": [],
+        **changes,
+    }
+
+
+def tables(
+    *,
+    scores=None,
+    answers=(),
+    model=OFFLINE,
+    level="rules_only",
+    chapters=CHAPTERS,
+):
     if scores is None:
         scores = [
             score(model=model),
@@ -110,10 +145,14 @@ def tables(*, scores=None, model=OFFLINE, level="rules_only", chapters=CHAPTERS)
             "sft_log": log("sft", "loss", 2.5, 1.5, float("nan"), 0.75),
             "grpo_log": log("grpo", "reward", -1, 0.5, 2),
             "trained_models": frame(TrainedModels, TRAINED),
+            "training_plan": frame(TrainingPlan, []),
+            "sampled_completions": frame(SampledCompletions, []),
         },
         "evaluation": {
             "scores": frame(Scores, scores),
             "exam_summary": frame(ExamSummary, EXAM),
+            "answer_summary": frame(AnswerSummary, answers),
+            "reader_agreement": frame(ReaderAgreement, []),
         },
     }
 
@@ -203,9 +242,38 @@ def test_the_report_says_what_was_trained_and_for_how_long():
     base, sft, grpo = (
         [r for r in rows if r[:1] == [n]] for n in ("base", "sft", "grpo")
     )
-    assert base[0][2:] == ["made by this run", "155,712", "–", "–"]
-    assert sft[0][3:] == ["155,712", "200", "74 s"]
+    assert base[0][2:] == ["made by this run", "155,712", "–", "–", "–"]
+    assert sft[0][3:] == ["155,712", "200", "74 s", "–"]
     assert grpo[0][5] == "2.2 h"
+
+
+def test_the_report_names_the_alarms_and_shows_what_the_policy_wrote():
+    alarm = "kl from step 40: KL is 1.20 over 20 rollouts"
+    data = tables()
+    data["training"]["trained_models"] = frame(
+        TrainedModels, [trained("grpo", alarms=alarm)]
+    )
+    data["training"]["sampled_completions"] = frame(
+        SampledCompletions, [sampled(step) for step in (1, 20, 40)]
+    )
+    rows = [cells for _, cells in Page(write_report(**data, **SETTINGS).html).rows]
+    assert next(r[-1] for r in rows if r[:1] == ["grpo"]) == alarm
+    shown = [r for r in rows if r[1:2] == ["何为移情？"]]
+    assert [r[0] for r in shown] == ["1", "40"]
+    assert shown[0][2:] == ["<think>想</think>A", "AC", "A", "1.25", "0.50"]
+
+
+def sampled(step):
+    return {
+        "step": step,
+        "sample": 0,
+        "prompt": "何为移情？",
+        "completion": "<think>想</think>A",
+        "gold": ["A", "C"],
+        "answered": ["A"],
+        "format": 1.25,
+        "accuracy": 0.5,
+    }
 
 
 def test_the_page_is_whole_and_asks_nothing_of_the_network():
@@ -412,3 +480,48 @@ def test_figures_for_kedro_viz_hold_the_same_numbers():
     training = draw_training(data["training"], PARAMS)
     assert [line.name for line in training.data] == ["SFT loss", "GRPO reward"]
     assert list(training.data[0].y) == [2.5, 1.5, 0.75]
+
+
+# ---- how replies ended -----------------------------------------------------------
+
+
+def test_a_model_that_could_mostly_not_be_read_is_named_on_top_with_its_shapes():
+    shapes = ["[w]X<w> (30)", "w…w (2)"]
+    made = report(answers=[ended(n_read=40, n_unread=20, shapes=shapes), ended()])
+    top = made.markdown.partition("## ")[0]
+    assert "teacher 20 of 60 of pceb reasoned" in top
+    assert "[w]X<w> (30) or w…w (2)" in top
+    assert "&lt;w&gt; (30)" in made.html
+
+
+def test_a_fifth_unread_is_not_many():
+    made = report(answers=[ended(n_read=48, n_unread=12)])
+    assert "most often of the shape" not in made.markdown
+
+
+def test_failed_calls_are_named_on_top_and_no_average_is_printed():
+    scores = [
+        score(n_failed=3),
+        score(cell="micro_average", value=None, low=None, high=None, n_failed=3),
+    ]
+    answers = [ended(n_read=57, n_failed=3, reasons=["timeout (3)"])]
+    made = report(scores=scores, answers=answers)
+    top = made.markdown.partition("## ")[0]
+    assert "teacher 3 of 60 of pceb reasoned (timeout (3))" in top
+    assert "teacher (calls failed: no average)" in made.markdown
+    assert "3 failed" in made.summary
+
+
+def test_every_ending_has_its_column():
+    counts = {"n_read": 1, "n_unread": 2, "n_refused": 3, "n_truncated": 4}
+    row = ended(**counts, n_truncated_read=5, n_failed=6, reasons=["timeout (6)"])
+    made = report(answers=[row])
+    cells = "teacher | pceb | reasoned | 60 | 1 | 2 | 3 | 4 | 5 | 6 | timeout (6)"
+    assert cells in made.markdown
+
+
+def test_a_run_is_named_with_what_is_not_as_usual():
+    facts = RunFacts(run="r7", began="then", raw="here", changed=(("limit", "3"),))
+    made = write_report(**tables(), **SETTINGS | {"run_facts": facts})
+    assert "Run r7, begun then" in made.markdown
+    assert "not those of conf/base: limit = 3." in made.html

@@ -73,7 +73,7 @@ def test_the_object_that_answers_is_the_reply() -> None:
         read(f'{{"rationale": "……", "prediction": "……"}}\n{answer}').rationale == STEPS
     )
     assert read(f"<think>选A</think>{answer}").outcome == "right"
-    assert read(f"<think>{answer}</think>").reason == "unreadable_reply"
+    assert read(f"<think>{answer}</think>").reason == "empty_reply"
 
 
 def test_json_with_comments_and_fences_is_read() -> None:

@@ -1,12 +1,10 @@
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 from toy import (
     CHILD,
+    PLAN,
     REWARD,
     base_model,
     grpo_parameters,
@@ -26,6 +25,11 @@ from transformers import AutoModelForCausalLM
 from psyche_kedro.datasets.checkpoint_dataset import CheckpointDataset
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training import launcher
+from psyche_kedro.pipelines.training.checkpoints import (
+    Layout,
+    last_checkpoint,
+    seal,
+)
 from psyche_kedro.pipelines.training.nodes import (
     drop_long_grpo_examples,
     drop_long_sft_examples,
@@ -38,7 +42,6 @@ from psyche_kedro.pipelines.training.parameters import BaseModelParameters
 from psyche_kedro.pipelines.training.runs import (
     completed,
     folder_digest,
-    last_checkpoint,
     open_run,
 )
 from psyche_kedro.tables import Rejections
@@ -162,14 +165,14 @@ def test_trl_is_never_given_a_row_that_it_would_cut(runs, base):
     with pytest.raises(
         TrainingFailedError, match=r"has \d{3} tokens, more than .* 128"
     ):
-        train_sft(base, examples, sft_parameters(runs))
+        train_sft(base, examples, PLAN, sft_parameters(runs))
 
 
 def test_sft_without_an_example_says_what_to_change(runs, base):
     params = sft_parameters(runs, max_length=8)
     kept, _ = drop_long_sft_examples(sft_set(), base, params)
     with pytest.raises(TrainingFailedError, match=r"training\.sft\.max_length = 8"):
-        train_sft(base, kept, params)
+        train_sft(base, kept, PLAN, params)
 
 
 def test_grpo_with_too_few_prompts_says_what_to_change(runs, base):
@@ -190,7 +193,7 @@ def test_fewer_processes_than_asked_for_are_refused(base, tmp_path):
 def test_an_option_that_trl_does_not_know_is_named(runs, base):
     params = sft_parameters(runs, trainer={"warmup_ratio": 0.1})
     with pytest.raises(TrainingFailedError, match=r"no option \['warmup_ratio'\]"):
-        train_sft(base, sft_set(), params)
+        train_sft(base, sft_set(), PLAN, params)
 
 
 # ---- runs: used again, resumed, never stale --------------------------------------
@@ -198,7 +201,7 @@ def test_an_option_that_trl_does_not_know_is_named(runs, base):
 
 def test_an_unchanged_run_is_used_again(runs, base, sft):
     written = [p.stat().st_mtime_ns for p in sft.checkpoint.path.iterdir()]
-    again = train_sft(base, sft_set(), sft_parameters(runs))
+    again = train_sft(base, sft_set(), PLAN, sft_parameters(runs))
     assert again.checkpoint.digest == sft.checkpoint.digest
     assert again.log.equals(sft.log)
     assert [p.stat().st_mtime_ns for p in again.checkpoint.path.iterdir()] == written
@@ -213,13 +216,13 @@ def test_a_finished_run_keeps_its_final_weights_and_no_checkpoint(sft):
 def test_checkpoints_are_kept_where_a_setting_says_so(base, tmp_path):
     steps = {"epochs": 2, "save_steps": 2}
     asked = sft_parameters(str(tmp_path), keep_checkpoints=True, **steps)
-    run = train_sft(base, sft_set(), asked).checkpoint.path.parent
+    run = train_sft(base, sft_set(), PLAN, asked).checkpoint.path.parent
     assert {path.name for path in run.glob("checkpoint-*")} == {
         "checkpoint-2",
         "checkpoint-4",
     }
     changed = asked.model_copy(update={"keep_checkpoints": False})
-    again = train_sft(base, sft_set(), changed).checkpoint.path
+    again = train_sft(base, sft_set(), PLAN, changed).checkpoint.path
     assert again == run / "final"  # the same run: the setting is no part of its key
     assert not list(run.glob("checkpoint-*"))
 
@@ -252,41 +255,6 @@ def test_a_run_whose_weights_were_touched_is_not_used_again(runs, base, sft, tmp
         weights.write_bytes(kept)
 
 
-def checkpoint(folder, step, state='{"global_step": 1}', random_states=(0,)):
-    """Write what a checkpoint is known by."""
-    path = Path(folder, f"checkpoint-{step}")
-    path.mkdir()
-    (path / "trainer_state.json").write_text(state)
-    for i in random_states:
-        name = "rng_state.pth" if len(random_states) == 1 else f"rng_state_{i}.pth"
-        with zipfile.ZipFile(path / name, "w") as file:
-            file.writestr("data.pkl", b"")
-    return path
-
-
-def test_the_last_checkpoint_is_the_newest_not_the_first_by_name(tmp_path):
-    steps = [checkpoint(tmp_path, step) for step in (20, 80, 100)]
-    assert last_checkpoint(tmp_path) == steps[-1]
-
-
-@pytest.mark.parametrize(
-    "cut",
-    [
-        lambda path: (path / "trainer_state.json").unlink(),
-        lambda path: (path / "trainer_state.json").write_text(""),
-        lambda path: (path / "trainer_state.json").write_text('{"global_st'),
-        lambda path: (path / "checkpoint-is-incomplete.txt").touch(),
-        lambda path: (path / "rng_state_1.pth").unlink(),
-        lambda path: (path / "rng_state_1.pth").write_bytes(b"PK"),
-    ],
-    ids=["no_state", "empty", "cut", "marked", "no_random_state", "half_random_state"],
-)
-def test_a_half_written_checkpoint_is_passed_over(tmp_path, cut):
-    whole = checkpoint(tmp_path, 20, random_states=(0, 1))
-    cut(checkpoint(tmp_path, 40, random_states=(0, 1)))
-    assert last_checkpoint(tmp_path, processes=2) == whole
-
-
 def test_a_run_resumed_within_an_epoch_goes_on_to_the_same_weights(base, tmp_path):
     # transformers restores the random state after it has drawn this sampler's order.
     trainer = {"train_sampling_strategy": "group_by_length", "save_total_limit": None}
@@ -296,13 +264,14 @@ def test_a_run_resumed_within_an_epoch_goes_on_to_the_same_weights(base, tmp_pat
         params = sft_parameters(
             str(runs), trainer=trainer, keep_checkpoints=True, **sizes
         )
-        return train_sft(base, sft_set(), params)
+        return train_sft(base, sft_set(), PLAN, params)
 
     whole = train(tmp_path / "whole")
     run = whole.checkpoint.path.parent
     kept = tmp_path / "again" / run.name / "checkpoint-8"  # of 5 steps an epoch
     shutil.copytree(run / kept.name, kept)
     pretend_seconds(kept, 5000)
+    seal(kept, Layout("plain", 1, 8))
     resumed = train(tmp_path / "again")
     result = json.loads((kept.parent / "result.json").read_text())
     assert result["resumed_from"] == 8
@@ -348,6 +317,7 @@ def test_a_run_of_before_seconds_were_counted_is_used_again(runs, base, sft):
 
 def start_and_kill(spec, where):
     """Start a child as the launcher does and SIGKILL it after its first checkpoint."""
+    Path(spec.folder, "spec.json").write_text(spec.model_dump_json())
     process = subprocess.Popen(
         launcher._command(spec, where),
         env=launcher._environment(spec),
@@ -372,7 +342,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(stage, sft, grpo, base, tmp_pa
         inputs = {"base": base, "examples": sft_set()}
         spec = open_run("sft", params=sft_parameters(runs, launcher=CHILD), **inputs)
         start_and_kill(spec, spec.sft.launcher)
-        resumed, whole = train_sft(base, sft_set(), sft_parameters(runs)), sft
+        resumed, whole = train_sft(base, sft_set(), PLAN, sft_parameters(runs)), sft
     else:
         inputs = {"base": sft.checkpoint, "examples": grpo_set(), "reward": REWARD}
         params = grpo_parameters(runs, launcher=CHILD)
@@ -419,36 +389,6 @@ def test_the_childs_log_is_handed_on_line_by_line(base, tmp_path):
     entries = []
     launcher._run_child(spec, [sys.executable, "-c", program], entries.append)
     assert entries == [{"step": 1}, {"step": 2}]
-
-
-def test_no_trainer_survives_its_parent(runs, base, tmp_path):
-    program = (
-        "import sys; from pathlib import Path\n"
-        "from psyche_kedro.pipelines.training import launcher\n"
-        "from psyche_kedro.pipelines.training.runs import RunSpec\n"
-        "spec = RunSpec.model_validate_json(Path(sys.argv[1]).read_text())\n"
-        "command = [sys.executable, '-c', 'import os, time; print(os.getpid(), "
-        "flush=True); time.sleep(60)']\n"
-        "launcher._run_child(spec, command, print)\n"
-    )
-    params = sft_parameters(str(tmp_path), launcher=CHILD)
-    spec = open_run("sft", base=base, examples=sft_set(), params=params)
-    parent = subprocess.Popen(
-        [sys.executable, "-c", program, f"{spec.folder}/spec.json"],
-        env={**os.environ, "PYTHONPATH": "src"},
-    )
-    log = Path(spec.folder, "train.log")
-    while not (log.exists() and log.read_text().strip()):
-        time.sleep(0.02)
-    child = int(log.read_text())
-    parent.kill()
-    parent.wait()
-    deadline = time.monotonic() + 300
-    while Path(f"/proc/{child}/cmdline").exists() and time.monotonic() < deadline:
-        if not Path(f"/proc/{child}/cmdline").read_bytes():
-            break  # ended, not yet reaped by init
-        time.sleep(0.02)
-    assert time.monotonic() < deadline
 
 
 # ---- parameters and base model ---------------------------------------------------

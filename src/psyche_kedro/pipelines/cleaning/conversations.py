@@ -17,7 +17,10 @@ from psyche_kedro.pipelines.cleaning.deidentification.tagged_names import (
 )
 from psyche_kedro.pipelines.cleaning.parameters import PolicyRule, PostParameters
 from psyche_kedro.pipelines.cleaning.safety import matched_rules
-from psyche_kedro.pipelines.cleaning.text.emoticons import strip_emoticons
+from psyche_kedro.pipelines.cleaning.text.emoticons import (
+    strip_emoticons,
+    strip_western_faces,
+)
 from psyche_kedro.pipelines.cleaning.text.normalise import normalise
 from psyche_kedro.text.taggers import Tagger
 
@@ -49,7 +52,7 @@ def is_complete(messages: Sequence[Mapping[str, str]]) -> bool:
 
 def clean_text(text: str) -> str:
     """Return a post in normal form, without links, emojis and kaomoji."""
-    text = normalise(text)
+    text = normalise(strip_western_faces(text))
     while (shorter := strip_emoticons(text)) != text:
         text = normalise(shorter)
     return text
@@ -106,7 +109,7 @@ class PostCleaner:
         persons = tagged(clean, self._tagger)
         for row, messages in zip(rows, clean, strict=True):
             masked = masked_messages(messages, self.hotlines, persons)
-            if reason := self._reason(masked):
+            if reason := self._reason(masked, row["kind"]):
                 yield row, reason
             else:
                 yield {**row, **self._columns(messages, masked, persons)}, None
@@ -130,8 +133,8 @@ class PostCleaner:
             "risk_categories": crises + others,
         }
 
-    def _reason(self, messages: Sequence[Message]) -> str | None:
-        if not messages or messages[0]["role"] != "user":
+    def _reason(self, messages: Sequence[Message], kind: str) -> str | None:
+        if not _has_post(messages, kind):
             return "no_post"
         if not is_complete(messages):
             return "no_reply"
@@ -140,6 +143,12 @@ class PostCleaner:
         return next(matched_rules(messages, self._policy, "drop_row"), None) or (
             CONTACT_LEFT if holds_contact(messages, self.hotlines) else None
         )
+
+
+def _has_post(messages: Sequence[Message], kind: str) -> bool:
+    """Return whether someone asks; a counsellor may open a dialogue with a greeting."""
+    askers = messages if kind == "dialogue" else messages[:1]
+    return any(message["role"] == "user" for message in askers)
 
 
 def check(rows: Iterable[Row], key: str, hotlines: frozenset[str]) -> None:

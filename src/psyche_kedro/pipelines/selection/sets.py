@@ -21,6 +21,7 @@ from psyche_kedro.pipelines.selection.parameters import SetParameters, Variant
 from psyche_kedro.prompts import Prompt, render_question
 from psyche_kedro.questions import key_fault, option_texts
 from psyche_kedro.tables import content_id, rejection
+from psyche_kedro.text.thoughts import has_thought_mark
 
 Row = dict[str, Any]
 Messages = list[dict[str, str]]
@@ -100,7 +101,7 @@ def reasoning_candidates(
             {"role": "assistant", "content": answer},
         ]
         fault = key_fault(question)
-        if fault is None and "think>" in rationale:
+        if fault is None and has_thought_mark(rationale):
             fault = "think_tag_in_rationale"
         example = _example("D_pr", question["question_id"], group)
         yield Candidate(example | {"messages": messages}, question["source"], fault)

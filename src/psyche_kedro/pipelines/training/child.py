@@ -1,5 +1,6 @@
 """What runs a trainer: ``python -m psyche_kedro.pipelines.training.child FOLDER``."""
 
+import contextlib
 import os
 import sys
 import warnings
@@ -12,6 +13,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
+from psyche_kedro.pipelines.training.presence import (
+    die_with_parent,
+    heartbeat,
+    is_orphan,
+)
 from psyche_kedro.pipelines.training.runs import (
     RunResult,
     RunSpec,
@@ -27,20 +33,29 @@ def train(spec: RunSpec) -> RunResult:
     else:
         from psyche_kedro.pipelines.training.grpo import run_grpo as run  # noqa: PLC0415
     result = run(spec)
-    if os.environ.get("RANK", "0") == "0":
+    if _rank() == "0":
         (finish if result.status == "complete" else write_result)(spec, result)
     return result
 
 
+def _rank() -> str:
+    return os.environ.get("RANK", "0")
+
+
 def main(folder: str) -> None:
     """Train the run in ``folder``; on failure say why in ``error-<rank>.txt``."""
+    die_with_parent()
+    if is_orphan():
+        sys.exit(f"who asked for a trainer in {folder} has ended")
     spec = RunSpec.model_validate_json(Path(folder, "spec.json").read_text("utf-8"))
     try:
-        train(spec)
+        with heartbeat(Path(folder), _rank()):
+            train(spec)
     except BaseException as error:
         # A launcher's own tail hides which rank failed and why.
-        note = Path(folder, f"error-{os.environ.get('RANK', '0')}.txt")
-        note.write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+        note = Path(folder, f"error-{_rank()}.txt")
+        with contextlib.suppress(OSError):  # a full disk: the parent sees that, too
+            note.write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
         raise
 
 

@@ -6,9 +6,10 @@ In-process is for tests. Both run the same function on the same specification.
 """
 
 import contextlib
-import ctypes
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,37 +20,51 @@ from typing import Any
 
 import psyche_kedro
 from psyche_kedro.errors import TrainingFailedError
+from psyche_kedro.pipelines.training.checkpoints import (
+    clear_damaged,
+    last_checkpoint,
+    step_of,
+)
 from psyche_kedro.pipelines.training.parameters import LauncherParameters
-from psyche_kedro.pipelines.training.runs import RunResult, RunSpec
+from psyche_kedro.pipelines.training.presence import (
+    asked_by,
+    die_with_parent,
+    end_trainers,
+)
+from psyche_kedro.pipelines.training.runs import RunResult, RunSpec, note_start
 
 _CHILD = "psyche_kedro.pipelines.training.child"
 _RANK = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _GRACE_SECONDS = 30.0
 _POLL_SECONDS = 0.2
-_PR_SET_PDEATHSIG = 1
+_FULL = re.compile(r"No space left|file write failed|quota exceeded|Errno 28", re.I)
+_CHECKPOINT_PER_MODEL = 3
+"""A checkpoint's size: AdamW keeps two numbers beside each of the weights."""
 
 OnLog = Callable[[dict[str, Any]], None]
 
 
-def launch(spec: RunSpec, launcher: LauncherParameters, on_log: OnLog) -> RunResult:
-    """Train, and return what was reached.
+def launch(spec: RunSpec, on_log: OnLog) -> RunResult:
+    """Train where the run's parameters say, and return what was reached.
 
     Args:
         spec: The run.
-        launcher: Where it runs.
         on_log: Called with each entry of the trainer's log as it comes.
 
     Raises:
         TrainingFailedError: If the trainer failed, with its own message.
     """
-    if launcher.kind == "in_process":
+    clear_damaged(Path(spec.folder))
+    checkpoint = last_checkpoint(Path(spec.folder))
+    note_start(spec, step_of(checkpoint) if checkpoint else 0)
+    if spec.launcher.kind == "in_process":
         from psyche_kedro.pipelines.training.child import (  # noqa: PLC0415 - torch
             train,
         )
 
         train(spec)
     else:
-        _run_child(spec, _command(spec, launcher), on_log)
+        _run_child(spec, _command(spec, spec.launcher), on_log)
     return RunResult.model_validate_json(
         Path(spec.folder, "result.json").read_text("utf-8")
     )
@@ -57,17 +72,20 @@ def launch(spec: RunSpec, launcher: LauncherParameters, on_log: OnLog) -> RunRes
 
 def _command(spec: RunSpec, launcher: LauncherParameters) -> list[str]:
     if launcher.kind == "child":
-        return [sys.executable, "-m", _CHILD, spec.folder]
+        return [*launcher.prefix, sys.executable, "-m", _CHILD, spec.folder]
     accelerate = [sys.executable, "-m", "accelerate.commands.launch"]
     config = ["--config_file", launcher.config_file] if launcher.config_file else []
     count = ["--num_processes", str(launcher.processes)]
-    return [*accelerate, *config, *count, "-m", _CHILD, spec.folder]
+    options = [*config, *count, *launcher.arguments]
+    return [*launcher.prefix, *accelerate, *options, "-m", _CHILD, spec.folder]
 
 
 def _run_child(spec: RunSpec, command: list[str], on_log: OnLog) -> None:
     folder = Path(spec.folder)
     for old in ("result.json", "log.jsonl", *_errors(folder)):
         (folder / old).unlink(missing_ok=True)
+    # Here, where the run's folder is this run's alone.
+    (folder / "spec.json").write_text(spec.model_dump_json(indent=1), encoding="utf-8")
     with (folder / "train.log").open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own module
             command,
@@ -75,18 +93,19 @@ def _run_child(spec: RunSpec, command: list[str], on_log: OnLog) -> None:
             stderr=subprocess.STDOUT,
             env=_environment(spec),
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call
         )
         try:
             _follow(process, folder / "log.jsonl", on_log)
         finally:
             _end(process)
+            end_trainers(folder)
     if process.returncode or not (folder / "result.json").exists():
         raise TrainingFailedError(_failure(spec, process.returncode))
 
 
 def _environment(spec: RunSpec) -> dict[str, str]:
-    environment = {k: v for k, v in os.environ.items() if k not in _RANK}
+    environment = {k: v for k, v in os.environ.items() if k not in _RANK} | asked_by()
     # Kedro puts the package on sys.path without installing it.
     source = str(Path(psyche_kedro.__file__).parents[1])
     paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -94,12 +113,6 @@ def _environment(spec: RunSpec) -> dict[str, str]:
     threads = {"OMP_NUM_THREADS": str(spec.threads)} if spec.threads else {}
     # Its libraries open their own files, which are UTF-8, in the machine's encoding.
     return environment | threads | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to end this child with its parent: a killed Kedro frees its GPUs."""
-    with contextlib.suppress(OSError):  # other systems have no libc.so.6
-        ctypes.CDLL("libc.so.6").prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _follow(process: subprocess.Popen[bytes], log: Path, on_log: OnLog) -> None:
@@ -134,10 +147,42 @@ def _errors(folder: Path) -> Iterator[str]:
 
 def _failure(spec: RunSpec, code: int) -> str:
     folder = Path(spec.folder)
-    said = [(folder / name).read_text("utf-8") for name in _errors(folder)]
-    why = said[0] if said else f"its process ended with {code}"
+    clear_damaged(folder)  # half a checkpoint may be what fills the disk
+    said = [text for name in _errors(folder) if (text := _read(folder / name))]
+    why = said[0] if said else _said_by(code)
+    if _FULL.search(why) or (not said and _room(spec) < 0):
+        why = f"{why}, and the disk of {folder} is full: {_said_of_disk(spec)}"
+    if "out of memory" in why.lower():
+        why = f"{why}, lower training.{spec.stage}.micro_batch_size"
     return (
         f"Training of {spec.stage} failed: {why} (all of it in {folder}/train.log); "
         "mend the cause and run the same command again, it goes on from the last "
         "checkpoint."
+    )
+
+
+def _read(path: Path) -> str:
+    return path.read_text("utf-8", errors="replace").strip()
+
+
+def _said_by(code: int) -> str:
+    if code < 0:
+        return f"its process was ended by {signal.Signals(-code).name}"
+    return f"its process ended with {code}"
+
+
+def _checkpoint_bytes(spec: RunSpec) -> int:
+    weights = Path(spec.model).glob("*.safetensors")
+    return _CHECKPOINT_PER_MODEL * sum(path.stat().st_size for path in weights)
+
+
+def _room(spec: RunSpec) -> int:
+    """Return the bytes that are free when one more checkpoint is written."""
+    return shutil.disk_usage(spec.folder).free - _checkpoint_bytes(spec)
+
+
+def _said_of_disk(spec: RunSpec) -> str:
+    free, needed = shutil.disk_usage(spec.folder).free, _checkpoint_bytes(spec)
+    return (
+        f"{free / 1e6:,.0f} MB are free, a checkpoint takes about {needed / 1e6:,.0f}"
     )

@@ -1,13 +1,18 @@
-"""A training run: a folder keyed by all that determines its result.
+"""A training run: a folder keyed by what determines its weights by intent.
 
-The key is a digest of data, parameters, base weights and library versions. A completed
-run with the same key *is* the wanted model and is used again; an unfinished one is
-resumed from its last whole checkpoint; anything else trains. So an unchanged re-run
-costs nothing and a changed one can never be served an older model.
+The key is a digest of data, base weights, the method's parameters and seeds. A
+completed run with the same key *is* the wanted model and is used again; an unfinished
+one is resumed from its last whole checkpoint; anything else trains. So an unchanged
+re-run costs nothing and a changed one can never be served an older model.
+
+How a run is computed (micro batches, devices, launcher, memory, save interval, library
+versions) is no part of its key: mending an out-of-memory goes on where it failed. Each
+start adds to ``history.jsonl``, which ends up in the model's manifest.
 
 A run's folder::
 
-    sft-3f2a…/  spec.json  rows.parquet  checkpoint-20/  final/  log.jsonl  result.json
+    sft-3f2a…/  spec.json  rows.parquet  checkpoint-20/  final/  history.jsonl
+                log.jsonl  result.json
 
 Nothing here imports torch: the specification crosses a process border as JSON.
 """
@@ -15,19 +20,21 @@ Nothing here imports torch: the specification crosses a process border as JSON.
 import hashlib
 import json
 import math
-import shutil
-import zipfile
+import socket
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from psyche_kedro import __version__
 from psyche_kedro.datasets.checkpoint_dataset import MANIFEST, Checkpoint
 from psyche_kedro.files.swap import swapped_in
+from psyche_kedro.pipelines.training.checkpoints import file_digest
+from psyche_kedro.pipelines.training.health import alarms_of
 from psyche_kedro.pipelines.training.parameters import (
     GrpoParameters,
     LauncherParameters,
@@ -64,16 +71,26 @@ class RunSpec(BaseModel):
     reward: RewardParameters | None = None
 
     @property
-    def launcher(self) -> LauncherParameters:
-        """Where the trainer runs."""
+    def params(self) -> SftParameters | GrpoParameters:
+        """The stage's parameters."""
         params = self.sft or self.grpo
         assert params is not None  # noqa: S101 - for mypy; one is always there
-        return params.launcher
+        return params
+
+    @property
+    def launcher(self) -> LauncherParameters:
+        """Where the trainer runs."""
+        return self.params.launcher
 
     @property
     def rows(self) -> Path:
         """Parquet file of the examples."""
         return Path(self.folder, "rows.parquet")
+
+    @property
+    def samples(self) -> Path:
+        """Lines of sampled completions."""
+        return Path(self.folder, "samples.jsonl")
 
 
 class RunResult(BaseModel):
@@ -107,10 +124,8 @@ def open_run(
         "base": base.digest,
         "method": params.method(),
         "reward": reward.model_dump(mode="json") if reward else None,
-        "versions": library_versions(),
     }
     folder = Path(params.runs).absolute() / f"{stage}-{digest_of(made_of)[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
     spec = RunSpec(
         stage=stage,
         folder=str(folder),
@@ -119,18 +134,36 @@ def open_run(
         reward=reward,
         **{stage: params},
     )
-    if not spec.rows.exists():
-        _write_rows(spec, examples)
-    (folder / "spec.json").write_text(spec.model_dump_json(indent=1), encoding="utf-8")
-    (folder / "made_of.json").write_text(
-        json.dumps(made_of, indent=1), encoding="utf-8"
-    )
+    folder.mkdir(parents=True, exist_ok=True)
+    with swapped_in(spec.rows) as partial:
+        examples.write_parquet(partial)
+    with swapped_in(folder / "made_of.json") as partial:
+        partial.write_text(json.dumps(made_of, indent=1), encoding="utf-8")
     return spec
 
 
-def _write_rows(spec: RunSpec, examples: pl.DataFrame) -> None:
-    with swapped_in(spec.rows) as partial:
-        examples.write_parquet(partial)
+def note_start(spec: RunSpec, step: int) -> None:
+    """Add to the run's history how it is computed from ``step`` on."""
+    entry = {
+        "from_step": step,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "host": socket.gethostname(),
+        "versions": library_versions(),
+        **spec.params.computed(),
+    }
+    with Path(spec.folder, "history.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry) + "\n")
+
+
+def sampled(spec: RunSpec) -> list[dict[str, Any]]:
+    """Return the completions that were kept, the later of two of one step."""
+    lines = _lines(spec.samples)
+    return list({(line["step"], line["sample"]): line for line in lines}.values())
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
 
 
 def completed(spec: RunSpec) -> RunResult | None:
@@ -138,13 +171,14 @@ def completed(spec: RunSpec) -> RunResult | None:
     path = Path(spec.folder, "result.json")
     if not path.exists():
         return None
-    result = RunResult.model_validate_json(path.read_text("utf-8"))
     final = final_folder(spec)
-    manifest = final / MANIFEST
-    if result.status != "complete" or not manifest.exists():
+    try:
+        result = RunResult.model_validate_json(path.read_text("utf-8"))
+        weights = json.loads((final / MANIFEST).read_text("utf-8"))["weights"]
+    except (FileNotFoundError, ValidationError, ValueError, KeyError):
         return None
-    weights = json.loads(manifest.read_text("utf-8"))["weights"]
-    return result if weights == folder_digest(final) else None
+    whole = result.status == "complete" and weights == folder_digest(final)
+    return result if whole else None
 
 
 def finish(spec: RunSpec, result: RunResult) -> None:
@@ -156,6 +190,8 @@ def finish(spec: RunSpec, result: RunResult) -> None:
         "steps": result.steps,
         "seconds": result.seconds,
         **json.loads(Path(spec.folder, "made_of.json").read_text("utf-8")),
+        "history": _lines(Path(spec.folder, "history.jsonl")),
+        "alarms": list(alarms_of(result.log)),
         "weights": folder_digest(final),
     }
     (final / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
@@ -166,16 +202,6 @@ def write_result(spec: RunSpec, result: RunResult) -> None:
     """Write ``result.json`` in one move."""
     with swapped_in(Path(spec.folder, "result.json")) as partial:
         partial.write_text(result.model_dump_json(), encoding="utf-8")
-
-
-def drop_checkpoints(spec: RunSpec) -> None:
-    """Delete the checkpoints of a completed run; its final weights stay.
-
-    Nothing could go on from them: a longer training is another run, by its key. With
-    the optimizer's state, each is three times the size of the model.
-    """
-    for checkpoint in Path(spec.folder).glob("checkpoint-*"):
-        shutil.rmtree(checkpoint)
 
 
 def final_folder(spec: RunSpec) -> Path:
@@ -200,40 +226,6 @@ def count_parameters(folder: Path) -> int | None:
             shapes = (weights.get_slice(name).get_shape() for name in weights.keys())  # noqa: SIM118
             total += sum(map(math.prod, shapes))
     return total or None
-
-
-def last_checkpoint(folder: Path, processes: int = 1) -> Path | None:
-    """Return the newest whole checkpoint of a run.
-
-    A kill while saving leaves part of one; ``transformers.get_last_checkpoint`` would
-    take it.
-
-    Args:
-        folder: The run's.
-        processes: That train: each writes a file of its own.
-    """
-    checkpoints = folder.glob("checkpoint-*")
-    whole = [path for path in checkpoints if _is_whole(path, processes)]
-    return max(whole, key=lambda path: int(path.name.split("-")[1]), default=None)
-
-
-def _is_whole(checkpoint: Path, processes: int) -> bool:
-    """Tell whether all was written, to the end.
-
-    The first process writes ``trainer_state.json`` last: opened, then filled, and a
-    kill in between leaves it empty (seen on a loaded machine). Other processes may
-    still be at their random states, without which TRL goes on with others, silently.
-    """
-    names = [f"rng_state_{i}.pth" for i in range(processes)]
-    if processes == 1:
-        names = ["rng_state.pth"]
-    try:
-        json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
-        return False
-    if (checkpoint / "checkpoint-is-incomplete.txt").exists():
-        return False
-    return all(zipfile.is_zipfile(checkpoint / name) for name in names)
 
 
 def log_rows(stage: str, log: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -277,13 +269,8 @@ def folder_digest(folder: Path) -> str:
     skipped = {MANIFEST, "training_args.bin"}
     files = [p for p in sorted(folder.rglob("*")) if p.is_file()]
     parts = [
-        (path.relative_to(folder).as_posix(), _file_digest(path))
+        (path.relative_to(folder).as_posix(), file_digest(path))
         for path in files
         if path.name not in skipped
     ]
     return digest_of(parts)
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

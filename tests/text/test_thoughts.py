@@ -1,0 +1,140 @@
+"""Each form in which models write their thoughts, with the models that write it."""
+
+import json
+import time
+
+import pytest
+
+from psyche_kedro.answers import read_choice, read_json, read_verdicts
+from psyche_kedro.llm import Reply
+from psyche_kedro.llm.openai.completions import read_completion
+from psyche_kedro.text.thoughts import blot_thought, has_thought_mark, part_thought
+
+THOUGHT, ANSWER = "A说反了，{'score': 1}，也许选C？", "选B"
+HARMONY = (
+    "<|channel|>analysis<|message|>{}<|end|>"
+    "<|start|>assistant<|channel|>final<|message|>{}"
+)
+FORMS = {
+    "DeepSeek-R1, Qwen3, QwQ, GLM-4.5, MiniMax-M2, Phi-4-reasoning, Psyche-R1": (
+        "<think>\n{}\n</think>\n\n{}"
+    ),
+    "R1 and Qwen3-Thinking-2507, whose templates open the thought": "{}</think>\n{}",
+    "Hunyuan-A13B": "<think>\n{}\n</think>\n<answer>\n{}\n</answer>",
+    "GLM-4.1V-Thinking": (
+        "<think>{}</think><answer><|begin_of_box|>{}<|end_of_box|></answer>"
+    ),
+    "Claude by prompt, Reflection": "<thinking>{}</thinking><output>{}</output>",
+    "EXAONE Deep, Gemini's OpenAI-compatible endpoint": "<thought>{}</thought>{}",
+    "Marco-o1": "<Thought>{}</Thought>\n<Output>{}</Output>",
+    "fine-tunes with GRPO after the tutorials": (
+        "<reasoning>\n{}\n</reasoning>\n<answer>\n{}\n</answer>"
+    ),
+    "Seed-OSS": "<seed:think>{}</seed:think>{}",
+    "LongCat-Flash-Thinking": "<longcat_think>{}</longcat_think>{}",
+    "Magistral, Ministral": "[THINK]{}[/THINK]{}",
+    "Kimi-VL-Thinking": "◁think▷{}◁/think▷{}",
+    "Sky-T1, OpenThinker": (
+        "<|begin_of_thought|>{}<|end_of_thought|>"
+        "<|begin_of_solution|>{}<|end_of_solution|>"
+    ),
+    "Command A Reasoning": (
+        "<|START_THINKING|>{}<|END_THINKING|><|START_RESPONSE|>{}<|END_RESPONSE|>"
+    ),
+    "Apertus": "<|inner_prefix|>{}<|inner_suffix|>{}",
+    "MedGemma": "<unused94>thought\n{}<unused95>{}",
+    "Gemma 4": "<|channel>thought\n{}<channel|>{}",
+    "gpt-oss": HARMONY,
+    "gpt-oss, its end included": HARMONY + "<|return|>",
+    "gpt-oss with an answer of a shape": HARMONY.replace(
+        "final<", "final <|constrain|>json<"
+    ),
+    "gpt-oss behind a server that drops special tokens": "analysis{}assistantfinal{}",
+    "Granite 3.2": "Here is my thought process:\n{}\nHere is my response:\n{}",
+    "Apriel": (
+        "Here are my reasoning steps:\n{}\n[BEGIN FINAL RESPONSE]\n{}\n"
+        "[END FINAL RESPONSE]"
+    ),
+}
+SIGNED = {"Apriel": "Here are my reasoning steps:\n"}
+"""What counts as part of the thought."""
+
+
+@pytest.mark.parametrize("models", FORMS)
+def test_every_form_is_parted(models):
+    text = FORMS[models].format(THOUGHT, ANSWER)
+    assert part_thought(text) == (SIGNED.get(models, "") + THOUGHT, ANSWER)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_every_reader_reads_the_answer_alone(form):
+    assert read_choice(form.format(THOUGHT, ANSWER), "ABC").labels == {"B"}
+    reply = Reply(form.format(THOUGHT, '{"score": 3}'), "m", "k")
+    assert read_verdicts(reply.text) == [{"score": 3}]
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_thought_that_was_cut_off_has_no_answer(form):
+    text = form.partition("{}")[0] + "只有A。答案是A"
+    if has_thought_mark(text) or text.startswith(("analysis", "Here is")):
+        assert part_thought(text).answer == ""
+        assert not read_choice(text, "ABC").labels
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_tags_beside_a_field_are_parted_too(field):
+    said = {"content": "<think>二</think>B", field: "一"}
+    answer = read_completion(_body(said), [])
+    assert (answer.text, answer.reasoning) == ("B", "一\n\n二")
+
+
+def _body(message):
+    return json.dumps({"choices": [{"message": message}]}).encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "先说结论。<think>再想想，选A。</think>选B",
+        "<think>选A</think>选C<think>不对</think>选B",
+        "<think>她写了 [THINK] 和 <thinking>，选A</think>选B",
+        "</think>选B",
+    ],
+    ids=["in the middle", "two", "one that quotes others", "closed at once"],
+)
+def test_the_answer_stands_behind_the_last_thought(text):
+    assert part_thought(text).answer == "选B"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " 选B\n",
+        '{"rationale": "<think>想</think>B"}',
+        '```json\n[{"rationale": "先写</think>再写"}]\n```',
+        "analysis of variance（方差分析）",
+        "Analysis: 选B",
+        "[思考] 我会先深呼吸",
+        "他说<3 <b>好</b>",
+        "",
+    ],
+)
+def test_what_is_no_thought_stays_as_it_came(text):
+    assert part_thought(text) == ("", text)
+
+
+def test_blots_keep_every_character_in_its_place():
+    text = '<think>{"a": 0}</think>{"a": 1}'
+    assert blot_thought(text) == " " * 23 + '{"a": 1}'
+    assert read_json(text) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["<think>", "</think>", "[THINK]", "<|channel|>final", "analysis", " ", "<", "[{"],
+)
+def test_time_grows_with_the_length(unit):
+    started = time.process_time()
+    part_thought(unit * (100_000 // len(unit)))
+    part_thought("analysis" + unit * (100_000 // len(unit)))
+    assert time.process_time() - started < 0.2
