@@ -147,19 +147,17 @@ def peers(python: str, n: int) -> dict[str, list[str]]:
 
 
 def pages() -> Iterator[str]:
+    import pypdfium2
+
     from psyche_kedro.datasets.source_files import SourceFile
     from psyche_kedro.pipelines.ingestion.textbooks.ocr import installed_engines
-    from psyche_kedro.pipelines.ingestion.textbooks.page_images import (
-        PageRef,
-        open_pdf,
-        render,
-    )
+    from psyche_kedro.pipelines.ingestion.textbooks.page_images import PageRef, render
     from psyche_kedro.pipelines.ingestion.textbooks.text_layer import read_text_layer
 
     born = SAMPLE / "textbooks/社会与健康心理学.pdf"
     start, count = time.process_time(), 0
     for _ in range(20):
-        with open_pdf(born.read_bytes()) as document:
+        with pypdfium2.PdfDocument(born.read_bytes()) as document:
             count += sum(bool(read_text_layer(page)) for page in document)
     yield f"| text layer | {count / (time.process_time() - start):,.0f} |"
     scan = SAMPLE / "textbooks/变态与咨询心理学_扫描.pdf"
@@ -217,6 +215,7 @@ def million(n: int) -> None:
         ReplyParameters,
     )
     from psyche_kedro.prompts import Prompt, Words
+    from psyche_kedro.text.taggers import LacTagger
 
     file = ROOT / "conf/base/parameters/cleaning.yml"
     values = yaml.safe_load(file.read_text("utf-8"))["cleaning"]
@@ -228,10 +227,11 @@ def million(n: int) -> None:
     start = time.process_time()
     cleaned = clean_posts(
         posts,
-        prompt,
-        None,
-        PostParameters.model_validate(values["posts"]),
-        ReplyParameters.model_validate(values["replies"]),
+        tagger=LacTagger(),
+        deidentification_prompt=prompt,
+        privacy_model=None,
+        params=PostParameters.model_validate(values["posts"]),
+        replies_parameters=ReplyParameters.model_validate(values["replies"]),
     )
     if cleaned.kept.height + cleaned.rejected.height != n:
         raise SystemExit("rows were lost")
@@ -244,8 +244,8 @@ def million_row(n: int) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     seconds, peak = done.stdout.split()[-2:]
     return (
-        f"{n:,} short posts, each with a reply, cleaned and de-identified by rules: "
-        f"{seconds} CPU seconds, peak {peak} GB."
+        f"{n:,} short posts, each with a reply, cleaned and de-identified by rules and "
+        f"tagger: {seconds} CPU seconds, peak {peak} GB."
     )
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
-from kedro.config import OmegaConfigLoader
 from kedro.io import AbstractDataset, DataCatalog
 from kedro.utils import load_obj
 
+from psyche_kedro import pipeline_registry
 from psyche_kedro.datasets.bundle_dataset import parts_taken
 from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.pipeline_registry import register_pipelines
@@ -21,17 +21,20 @@ from psyche_kedro.settings import CONFIG_LOADER_ARGS
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = ["local", "endpoint", "paper"]
 PIPELINES = register_pipelines()
-CHAPTERS = {k: v for k, v in PIPELINES.items() if k != "__default__"}
-NODES = PIPELINES["__default__"].nodes
+CHAPTERS = {name: PIPELINES[name] for name in pipeline_registry.CHAPTERS}
+CEDAR = {name: PIPELINES[name] for name in pipeline_registry.CEDAR}
+SYSTEMS = PIPELINES["__default__"] + PIPELINES["cedar"]
+NODES = SYSTEMS.nodes
 # A registered chapter may take nodes of an earlier one along; these are its own.
 OWN = {k: PIPELINES["__default__"].only_nodes_with_namespaces([k]) for k in CHAPTERS}
+BOTH = OWN | {k: PIPELINES["cedar"].only_nodes_with_namespaces([k]) for k in CEDAR}
 # Libraries that a command which trains nothing and calls nothing must not pay for.
 HEAVY = {"torch", "trl", "transformers", "openai", "ray", "datasets", "datasketch"}
 
 
 def models() -> dict[str, type]:
     """The model of every table, by the table's name."""
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
+    loader = ConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
     entries = loader["catalog"].items()
     return {n: load_obj(e["validator"]) for n, e in entries if "validator" in e}
 
@@ -40,13 +43,13 @@ MODELS = models()
 
 
 def catalog_of(env: str) -> DataCatalog:
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    loader = ConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
     credentials = loader["credentials"] if env != "local" else {}
     return DataCatalog.from_config(loader["catalog"], credentials=credentials)
 
 
 def datasets() -> set[str]:
-    names = {d for p in CHAPTERS.values() for d in p.datasets()}
+    names = {d for p in (CHAPTERS | CEDAR).values() for d in p.datasets()}
     return {n for n in names if not n.startswith("params:")}
 
 
@@ -63,9 +66,9 @@ def test_a_misspelt_dataset_is_refused():
 
 
 def test_every_catalog_entry_is_used_by_the_graph():
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
+    loader = ConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
     names = {n for n in loader["catalog"] if "{" not in n and not n.startswith("_")}
-    assert not names - datasets()
+    assert not names - datasets() - {"lineage"}, "lineage is a hook's"
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
@@ -77,7 +80,7 @@ def test_every_prompt_of_the_graph_is_a_file_and_every_file_a_prompt_of_it(env):
 
 
 def test_every_table_is_checked_against_its_model():
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
+    loader = ConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
     tables = {
         name: entry
         for name, entry in loader["catalog"].items()
@@ -118,7 +121,7 @@ def _arguments(node) -> dict[str, str]:
 
 
 def test_no_chapter_reads_what_a_later_chapter_writes():
-    chapters = list(OWN.items())
+    chapters = list(BOTH.items())
     for i, (name, pipeline) in enumerate(chapters):
         for later, other in chapters[i + 1 :]:
             read = pipeline.inputs() & other.all_outputs()
@@ -135,6 +138,14 @@ def test_chapters_are_the_papers_and_the_report_in_reading_order():
         "evaluation",
         "reporting",
     ]
+    assert list(CEDAR) == ["cedar_isolation", "cedar_annotation"]
+
+
+def test_the_two_systems_share_no_table():
+    written = PIPELINES["__default__"].all_outputs()
+    assert not written & PIPELINES["cedar"].all_outputs()
+    read = {n for n in PIPELINES["cedar"].inputs() if not n.startswith("params:")}
+    assert not written & read
 
 
 def test_evaluation_takes_along_what_reads_and_cleans_the_benchmarks():
@@ -152,19 +163,19 @@ def test_evaluation_takes_along_what_reads_and_cleans_the_benchmarks():
 NO_ROWS = {"removed_text"}
 
 
-@pytest.mark.parametrize("chapter", [c for c in OWN if c != "reporting"])
+@pytest.mark.parametrize("chapter", [c for c in BOTH if c != "reporting"])
 def test_every_table_of_rejected_rows_is_in_its_chapters_account(chapter):
     (account,) = (
-        n for n in OWN[chapter].nodes if n.short_name == f"account_for_{chapter}"
+        n for n in BOTH[chapter].nodes if n.short_name == f"account_for_{chapter}"
     )
     # What another node reads in order to list it again is listed there.
     read = {
         name
-        for node in OWN[chapter].nodes
+        for node in BOTH[chapter].nodes
         if node.short_name.startswith(("account_for_", "list_"))
         for name in node.inputs
     }
-    written = {d for d in OWN[chapter].all_outputs() if d in MODELS}
+    written = {d for d in BOTH[chapter].all_outputs() if d in MODELS}
     gone = {name for name in written if _says_why(MODELS[name])}
     assert not gone - read - NO_ROWS
     assert {n for n in account.inputs if n in gone} or chapter == "evaluation"
@@ -209,7 +220,7 @@ def test_a_command_starts_without_a_warning():
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_selection_reckons_with_the_groups_that_training_makes(env):
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    loader = ConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
     chapters = loader["parameters"]
     foreseen = chapters["selection"]["difficulty"]["group_size"]
     assert foreseen == chapters["training"]["grpo"]["group_size"]
@@ -319,7 +330,9 @@ def test_few_files_stand_outside_a_room():
 
 def test_the_catalog_can_be_read_in_one_sitting():
     files = (ROOT / "conf/base/catalog").glob("*.yml")
-    assert sum(len(f.read_text("utf-8").splitlines()) for f in files) <= 560
+    lines = {f.stem: len(f.read_text("utf-8").splitlines()) for f in files}
+    assert lines.pop("cedar") <= 200
+    assert sum(lines.values()) <= 560
 
 
 def test_a_function_can_be_seen_whole():
@@ -397,7 +410,7 @@ def kedro_datasets_in(entry) -> list[dict]:
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_every_dataset_of_text_is_utf_8(env):
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    loader = ConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
     opened = [
         (entry["filepath"], arguments.get("encoding"))
         for entry in kedro_datasets_in(dict(loader["catalog"]))

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psyche_kedro.rewards import (
+    RELATIONS,
     AccuracyReward,
     FormatReward,
     RewardParameters,
@@ -14,19 +15,26 @@ from psyche_kedro.rewards import (
 )
 
 PAPER = RewardParameters(
-    parsable=1.25, unparsable=-1, right=1, wrong=-1, empty=-1, partial_credit=True
+    parsable=1.25,
+    unparsable=-1,
+    right=1,
+    wrong=-1,
+    empty=-1,
+    format_needs="answer",
+    partial_credit=True,
 )
+LITERAL = PAPER.model_copy(update={"empty": 0, "format_needs": "thought"})
 THOUGHT = "<think>因为……</think>"
 SETS = st.frozensets(st.sampled_from("ABCD"))
 
 
-def rewards(completion, gold):
+def rewards(completion, gold, params=PAPER):
     batch = {
         "completions": [[{"role": "assistant", "content": completion}]],
         "gold": [list(gold)],
         "option_labels": [list("ABCD")],
     }
-    return FormatReward(PAPER)(**batch)[0], AccuracyReward(PAPER)(**batch)[0]
+    return FormatReward(params)(**batch)[0], AccuracyReward(params)(**batch)[0]
 
 
 @pytest.mark.parametrize(
@@ -94,19 +102,33 @@ def test_credit_grows_with_every_right_option(gold):
     assert credits == sorted(credits)
 
 
+def test_to_the_letter_an_abstention_is_worth_more_than_a_wrong_answer():
+    abstains, wrong = THOUGHT + "不知道", THOUGHT + "B"
+    assert rewards(abstains, "A", LITERAL) == (1.25, 0)
+    assert rewards(wrong, "A", LITERAL) == (1.25, -1)
+    assert sum(rewards(abstains, "A")) < sum(rewards(wrong, "A"))
+
+
+def test_to_the_letter_the_form_is_still_one_thought_and_something_after_it():
+    assert rewards("A", "A", LITERAL) == (-1, 0)
+    assert rewards("<think>答案：A</think>", "A", LITERAL) == (-1, 0)
+
+
 def test_logs_how_answers_miss():
-    sets = [("A", "A"), ("A", "AB"), ("AC", "AB"), ("", "A")]
-    pairs = [(frozenset(a), frozenset(g)) for a, g in sets]
-    assert answer_shares(pairs) == {
-        "exact": 0.25,
-        "under": 0.25,
-        "over": 0.25,
-        "empty": 0.25,
+    said = {
+        THOUGHT + "A": "A",
+        THOUGHT + "C": "CD",
+        THOUGHT + "ABC": "AB",
+        THOUGHT + "D": "A",
+        THOUGHT + "不知道": "A",
+        "答案：A": "A",
     }
+    pairs = [(read_answer(t, "ABCD"), frozenset(g)) for t, g in said.items()]
+    assert answer_shares(pairs) == pytest.approx(dict.fromkeys(RELATIONS, 1 / 6))
 
 
 def test_reads_nothing_without_the_think_tags():
-    assert read_answer("答案：A", "ABCD") == frozenset()
+    assert read_answer("答案：A", "ABCD").answered == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@
     ├── ChatModelError         no request to a model can succeed
     ├── ReviewError            what reviewers gave back cannot be read
     ├── LeakError              text that should carry no contact does
+    ├── RootInUseError         another run writes where this one would
     ├── ContaminationError     most of a training set's part stands in a benchmark
     ├── TrainingFailedError    a trainer ended without a model
     ├── OcrError               an engine failed on a page; the page's row says so
@@ -43,6 +44,10 @@ class LeakError(PsycheError):
     """Text that should carry no contact does; nothing of it may be saved."""
 
 
+class RootInUseError(PsycheError):
+    """Another run writes below the root that this one would write below."""
+
+
 class ContaminationError(PsycheError):
     """So much of a part is in a benchmark that a file must be on both sides."""
 
@@ -64,6 +69,9 @@ class UnreadableSource(PsycheError):
     """
 
     def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
+        super().__init__(reason, detail)  # what it is made anew from elsewhere
         self.reason = reason
         self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"

@@ -14,6 +14,9 @@ What differs here, and why:
 - "Structurally parsable" includes an answer that can be read, for the same reason.
 - A completion that declares two different answers has none (``answers.read_choice``).
 
+The first two are settings: ``empty: 0`` and ``format_needs: thought`` are the formula
+to the letter.
+
 Example, two of three right labels::
 
     >>> paper = RewardParameters(
@@ -22,20 +25,22 @@ Example, two of three right labels::
     ...     right=1,
     ...     wrong=-1,
     ...     empty=-1,
+    ...     format_needs="answer",
     ...     partial_credit=True,
     ... )
-    >>> answered = read_answer("<think>B说反了。</think>AC", "ABCD")
-    >>> format_reward(answered, paper)
+    >>> reading = read_answer("<think>B说反了。</think>AC", "ABCD")
+    >>> format_reward(reading, paper)
     1.25
-    >>> round(accuracy_reward(answered, frozenset("ACD"), paper), 3)
+    >>> round(accuracy_reward(reading.answered, frozenset("ACD"), paper), 3)
     0.667
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import fmean
-from typing import Any, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
-from psyche_kedro.answers import read_choice, split_thought
+from psyche_kedro.answers import Thought, read_choice, split_thought
 from psyche_kedro.parameters import Parameters
 
 
@@ -47,8 +52,15 @@ class RewardParameters(Parameters):
     right: float
     wrong: float
     empty: float
+    format_needs: Literal["answer", "thought"]
+    """Whether R_fmt asks for an answer that can be read, or only for one thought with
+    something after it."""
     partial_credit: bool
     """Whether a proper subset of the gold earns its share of it."""
+
+
+RELATIONS = ("exact", "subset", "superset", "other", "empty", "unread")
+"""How an answer may stand to the gold."""
 
 
 class LogMetric(Protocol):
@@ -59,26 +71,45 @@ class LogMetric(Protocol):
         ...
 
 
-def read_answer(completion: str, labels: Sequence[str]) -> frozenset[str]:
-    """Return the labels answered after one well-formed thought; else none.
+class LogExtra(Protocol):
+    """TRL's callback for a column beside the completions of a batch."""
+
+    def __call__(self, column: str, values: list[Any]) -> None:
+        """Keep ``[batch]`` values under a name."""
+        ...
+
+
+class Reading(NamedTuple):
+    """What a completion says: its one thought, and the labels answered after it."""
+
+    thought: Thought | None
+    answered: frozenset[str]
+    """Empty without a thought, or where no answer can be read."""
+
+
+def read_answer(completion: str, labels: Sequence[str]) -> Reading:
+    """Return what a completion says.
 
     Args:
         completion: What the policy wrote.
         labels: Labels of the question's options.
 
     >>> read_answer("答案：A", "ABCD")  # right or wrong: there is no thought
-    frozenset()
+    Reading(thought=None, answered=frozenset())
     """
     thought = split_thought(completion)
-    return read_choice(thought.answer, labels).labels if thought else frozenset()
+    if thought is None:
+        return Reading(None, frozenset())
+    return Reading(thought, read_choice(thought.answer, labels).labels)
 
 
-def format_reward(answered: frozenset[str], params: RewardParameters) -> float:
-    """Return R_fmt of a completion from which ``read_answer`` read ``answered``.
+def format_reward(reading: Reading, params: RewardParameters) -> float:
+    """Return R_fmt.
 
     Source: §2.5.
     """
-    return params.parsable if answered else params.unparsable
+    needed = reading.thought if params.format_needs == "thought" else reading.answered
+    return params.parsable if needed else params.unparsable
 
 
 def accuracy_reward(
@@ -127,14 +158,21 @@ class FormatReward:
             option_labels: ``[batch][label]``, a column of the GRPO set.
             log_metric: Takes the batch's means.
         """
-        texts = [turns[0]["content"] for turns in completions]
-        thoughts = [len(t.reasoning) for t in map(split_thought, texts) if t]
-        if log_metric and thoughts:
-            log_metric("psyche/thought_chars", fmean(thoughts))
-        return [
-            format_reward(read_answer(text, labels), self.parameters)
-            for text, labels in zip(texts, option_labels, strict=True)
+        readings = [
+            read_answer(turns[0]["content"], labels)
+            for turns, labels in zip(completions, option_labels, strict=True)
         ]
+        rewards = [format_reward(reading, self.parameters) for reading in readings]
+        if log_metric:
+            in_form = [reward == self.parameters.parsable for reward in rewards]
+            log_metric("psyche/format", fmean(in_form))
+        thoughts = [r.thought for r in readings if r.thought]
+        if log_metric and thoughts:
+            log_metric(
+                "psyche/thought_chars", fmean(len(t.reasoning) for t in thoughts)
+            )
+            log_metric("psyche/answer_chars", fmean(len(t.answer) for t in thoughts))
+        return rewards
 
 
 class AccuracyReward:
@@ -151,6 +189,7 @@ class AccuracyReward:
         gold: list[list[str]],
         option_labels: list[list[str]],
         log_metric: LogMetric | None = None,
+        log_extra: LogExtra | None = None,
         **_: Any,
     ) -> list[float]:
         """Return ``[batch]`` rewards; see ``FormatReward``.
@@ -167,29 +206,38 @@ class AccuracyReward:
         if log_metric:
             for name, value in answer_shares(pairs).items():
                 log_metric(f"psyche/{name}", value)
-        return [accuracy_reward(a, g, self.parameters) for a, g in pairs]
+        if log_extra:
+            log_extra("gold", [sorted(gold) for _, gold in pairs])
+            log_extra("answered", [sorted(reading.answered) for reading, _ in pairs])
+        return [accuracy_reward(r.answered, g, self.parameters) for r, g in pairs]
 
 
-def answer_shares(
-    pairs: Iterable[tuple[frozenset[str], frozenset[str]]],
-) -> dict[str, float]:
-    """Return how answers relate to gold, as shares of all pairs.
+def answer_shares(pairs: Iterable[tuple[Reading, frozenset[str]]]) -> dict[str, float]:
+    """Return how answers relate to gold, as shares of all pairs; they add up to 1.
 
     Args:
-        pairs: ``[n]`` of (answered, gold), n > 0.
+        pairs: ``[n]`` of (reading, gold), n > 0.
 
     Returns:
-        ``exact``; ``under`` (a proper subset); ``over`` (an option too many);
-        ``empty``.
+        ``exact``; ``subset`` and ``superset``, both proper; ``other``; ``empty``, a
+        thought without an answer that can be read; ``unread``, no such form at all.
 
-    >>> answers = ["AC", "A", "ABC", ""]
-    >>> answer_shares([(frozenset(a), frozenset("AC")) for a in answers])
-    {'exact': 0.25, 'under': 0.25, 'over': 0.25, 'empty': 0.25}
+    >>> texts = ["AC", "A", "ABC", "不知道", "B"]
+    >>> readings = [read_answer(f"<think>想</think>{t}", "ABC") for t in texts]
+    >>> shares = answer_shares((r, frozenset("AC")) for r in readings)
+    >>> {name for name, share in shares.items() if not share}
+    {'unread'}
     """
-    pairs = list(pairs)
-    return {
-        "exact": fmean(a == g for a, g in pairs),
-        "under": fmean(bool(a) and a < g for a, g in pairs),
-        "over": fmean(bool(a - g) for a, g in pairs),
-        "empty": fmean(not a for a, _ in pairs),
-    }
+    counts = Counter(_relation(reading, gold) for reading, gold in pairs)
+    return {name: counts[name] / counts.total() for name in RELATIONS}
+
+
+def _relation(reading: Reading, gold: frozenset[str]) -> str:
+    answered = reading.answered
+    if not answered:
+        return "empty" if reading.thought else "unread"
+    if answered == gold:
+        return "exact"
+    if answered < gold:
+        return "subset"
+    return "superset" if answered > gold else "other"

@@ -46,3 +46,10 @@ def test_a_name_that_is_not_utf_8_can_stand_in_a_table(tmp_path):
     (file,) = SourceFilesDataset(path=str(tmp_path)).load()
     assert file.name == r"\xc4\xe3.txt"
     assert file.read() == "好".encode()
+
+
+def test_a_terminal_obeys_no_file_name(tmp_path):
+    (tmp_path / "bad\x1b[31mRED\u202e.csv").write_bytes(b"a")
+    (file,) = SourceFilesDataset(path=str(tmp_path)).load()
+    assert file.name == r"bad\x1b[31mRED\x202e.csv"
+    assert file.read() == b"a"

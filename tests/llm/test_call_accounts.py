@@ -59,7 +59,7 @@ def test_a_sum_of_money_says_whose_it_lacks() -> None:
 def test_retries_and_failures_are_counted() -> None:
     ledger = Ledger()
     account = Account("teacher", ledger=ledger)
-    account.asked("task")
+    account.ask("task")
     account.settled("task", [(Failure("timeout", "", "00", "m"), 6)])
     total = ledger.total()
     assert (total.calls, total.failures, total.attempts) == (1, 1, 6)

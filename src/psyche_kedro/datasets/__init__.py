@@ -10,6 +10,7 @@ _MODULES = {
     "BundleDataset": "bundle_dataset",
     "ChatModelsDataset": "chat_models_dataset",
     "CheckpointDataset": "checkpoint_dataset",
+    "LanguagePacksDataset": "language_packs",
     "LocalChatModelDataset": "checkpoint_dataset",
     "OfflineChatModelDataset": "chat_model_dataset",
     "OpenAIChatModelDataset": "chat_model_dataset",
@@ -21,6 +22,7 @@ _MODULES = {
     "SourceFilesDataset": "source_files",
     "TableDataset": "table_dataset",
     "TablesDataset": "tables_dataset",
+    "TaggerDataset": "tagger_dataset",
 }
 
 __all__ = sorted(_MODULES)  # noqa: PLE0605 - one list of names, not two

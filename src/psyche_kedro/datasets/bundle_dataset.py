@@ -91,6 +91,12 @@ class BundleDataset(AbstractDataset[Any, Parts]):
         for name, part in self.parts.items():
             part.save(given[name])
 
+    def check_save(self) -> None:
+        """Stop a run that could not save a part, before its first node."""
+        for name in [self._writes] if self._writes else self.parts:
+            if hasattr(self.parts[name], "check_save"):
+                self.parts[name].check_save()
+
     def part(self, name: str) -> Any:
         """Return the dataset of a part.
 
@@ -104,9 +110,13 @@ class BundleDataset(AbstractDataset[Any, Parts]):
             )
         return self.parts[name]
 
+    def written(self) -> list[Any]:
+        """Return the datasets of the parts that a save writes."""
+        names = [self._writes] if self._writes else self.parts
+        return [self.parts[name] for name in names]
+
     def _exists(self) -> bool:
-        parts = [self._writes] if self._writes else self.parts
-        return all(self.parts[name].exists() for name in parts)
+        return all(part.exists() for part in self.written())
 
     def _describe(self) -> dict[str, Any]:
         return {"parts": list(self.parts)}

@@ -34,13 +34,13 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
     teacher_model:
       type: psyche_kedro.datasets.OfflineChatModelDataset
       role: teacher
-      store: ${globals:data}/replies.sqlite
+      store: ${root:store}
     ```
 
     Args:
         role: The part it plays, e.g. ``teacher``, ``judge``, ``student-a``.
         store: SQLite file that keeps every reply.
-        prompts: The language that it is asked in; it understands ``zh``.
+        prompts: The language that it is asked in; Psyche-R1's roles understand ``zh``.
         metadata: Ignored by Kedro, read by Kedro-Viz.
     """
 
@@ -60,11 +60,11 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
     def load(self) -> ChatModel:
         """Return the model."""
         self.check()
-        from psyche_kedro.offline import OfflineBrain  # noqa: PLC0415 - jieba
+        from psyche_kedro.offline import brain_of  # noqa: PLC0415 - jieba
         from psyche_kedro.offline.chat_model import OfflineChatModel  # noqa: PLC0415
 
         return OfflineChatModel(
-            OfflineBrain(self._role), ReplyStore(self._store), Account(self._role)
+            brain_of(self._role), ReplyStore(self._store), Account(self._role)
         )
 
     def save(self, data: None) -> NoReturn:
@@ -97,10 +97,10 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
       model: gpt-4o-2024-05-13
       base_url: https://api.openai.com/v1
       credentials: judge
-      store: ${globals:data}/replies.sqlite
+      store: ${root:store}
       sampling: {temperature: 0.0, max_tokens: 1024}
       limits: {requests_per_minute: 5000, tokens_per_minute: 800000}
-      prices: conf/base/prices.yml
+      prices: ${conf:base/prices.yml}
       budget: {money: 50}
 
     teacher_model:
@@ -110,7 +110,7 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
       endpoints:
         - {base_url: "http://gpu-1:8000/v1", weight: 2}
         - {base_url: "http://gpu-2:8000/v1", concurrency: 64}
-      store: ${globals:data}/replies.sqlite
+      store: ${root:store}
     ```
 
     Leave ``credentials`` out for a server that asks for no key. A checkpoint of this
@@ -122,9 +122,9 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
       type: psyche_kedro.datasets.OpenAIChatModelDataset
       model: grpo_model
       checkpoint: grpo_model
-      checkpoints: ${globals:data}/06_models
+      checkpoints: ${root:data}/06_models
       base_url: http://127.0.0.1:8000/v1
-      store: ${globals:data}/replies.sqlite
+      store: ${root:store}
     ```
 
     Args:

@@ -26,11 +26,11 @@ class ChatModelsDataset(AbstractDataset[None, dict[str, ChatModel]]):
           model: Qwen/Qwen2.5-7B-Instruct
           base_url: http://127.0.0.1:8001/v1
           credentials: students
-          store: ${globals:data}/replies.sqlite
+          store: ${root:store}
         b:
           type: psyche_kedro.datasets.OfflineChatModelDataset
           role: student-b
-          store: ${globals:data}/replies.sqlite
+          store: ${root:store}
     ```
 
     Args:

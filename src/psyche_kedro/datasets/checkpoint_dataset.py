@@ -7,11 +7,11 @@ grpo_model:
   parts:
     checkpoint:
       type: psyche_kedro.datasets.CheckpointDataset
-      filepath: ${globals:data}/06_models/grpo_model
+      filepath: ${root:data}/06_models/grpo_model
     chat:
       type: psyche_kedro.datasets.LocalChatModelDataset
-      filepath: ${globals:data}/06_models/grpo_model
-      store: ${globals:data}/replies.sqlite
+      filepath: ${root:data}/06_models/grpo_model
+      store: ${root:store}
 ```
 
 The two are one entry, so Kedro runs what writes the weights before what asks the model:
@@ -27,10 +27,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, DatasetError
 
 from psyche_kedro.files.project import in_project
+from psyche_kedro.files.roots import local_path
 from psyche_kedro.files.swap import swapped_in
+from psyche_kedro.files.versions import Place
 from psyche_kedro.llm import ChatModel
 
 MANIFEST = "manifest.json"
@@ -71,8 +74,17 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
     def __init__(
         self, *, filepath: str, metadata: dict[str, Any] | None = None
     ) -> None:
+        self._url = filepath
         self._filepath = Path(filepath)
         self.metadata = metadata
+
+    def check_save(self) -> None:
+        """Stop a run that would write weights elsewhere than on this machine.
+
+        Raises:
+            ConfigurationError: If the folder is a URL.
+        """
+        local_path(self._url, "Training")
 
     def load(self) -> Checkpoint:
         """Return the checkpoint.
@@ -99,6 +111,10 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
             manifest.write_text(
                 json.dumps(dict(data.manifest), ensure_ascii=False), encoding="utf-8"
             )
+
+    def places(self) -> list[Place]:
+        """Return the manifest, which holds the weights' digest."""
+        return [(LocalFileSystem(), str(self._filepath / MANIFEST))]
 
     def _exists(self) -> bool:
         return (self._filepath / MANIFEST).exists()

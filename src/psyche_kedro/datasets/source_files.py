@@ -1,15 +1,21 @@
 """The user's raw files, whatever their format."""
 
+import errno
 import os
 import posixpath
 import re
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, DatasetError
+
+from psyche_kedro.files.versions import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +26,12 @@ class SourceFile:
         name: POSIX path below the folder it was found in, e.g.
             ``theory/single/second/1.json``.
         read: Returns the bytes.
+        size: How many there are, as far as is known before they are read.
     """
 
     name: str
     read: Callable[[], bytes] = field(compare=False, repr=False)
+    size: int = field(default=0, compare=False, repr=False)
 
 
 class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
@@ -67,14 +75,22 @@ class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
         """Refuse: raw files are the user's."""
         raise DatasetError(f"{self._path} is read-only: raw files are never written.")
 
+    def places(self) -> list[Place]:
+        """Return the files."""
+        fs, root = fsspec.url_to_fs(self._path)
+        return [(fs, posixpath.join(root, file.name)) for file in self._files()]
+
     def _files(self) -> list[SourceFile]:
         fs, root = fsspec.url_to_fs(self._path)
         if not fs.exists(root):
             return []
-        names = (posixpath.relpath(path, root) for path in fs.find(root))
+        found = {
+            posixpath.relpath(path, root): (path, about)
+            for path, about in fs.find(root, detail=True).items()
+        }
         return [
-            SourceFile(_utf8(name), partial(fs.cat_file, posixpath.join(root, name)))
-            for name in sorted(names)
+            SourceFile(_utf8(name), partial(_read, fs, path), about.get("size") or 0)
+            for name, (path, about) in sorted(found.items())
             if not _is_aside(name)
         ]
 
@@ -85,15 +101,33 @@ class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
         return {"path": self._path, "required": self._required}
 
 
+def _read(fs: Any, path: str) -> bytes:
+    """Return a file's bytes; a pipe or a device, which may never end, has none.
+
+    Raises:
+        OSError: If it is no regular file, or cannot be opened.
+    """
+    if isinstance(fs, LocalFileSystem) and not stat.S_ISREG(Path(path).stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
+    data: bytes = fs.cat_file(path)
+    return data
+
+
 def _utf8(name: str) -> str:
     r"""Return a file name with ``\xc4`` for a byte that is not UTF-8, as old ZIPs have.
 
-    Python keeps such bytes as half characters, which no table can hold.
+    Python keeps such bytes as half characters, which no table can hold. Control
+    characters are written so, too: a terminal would obey them wherever the name is
+    printed.
     """
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 NOTES = re.compile(r"(?:readme|licen[cs]e)(?![a-z])(?:.*\.(?:md|txt|rst)|[^.]*)", re.I)
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 _OF_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
 
 

@@ -5,20 +5,27 @@ list (``conf/base/prices.yml``); a model without a price costs nothing and is li
 unpriced, never guessed.
 """
 
+import functools
+import os
 import re
 import shlex
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
 from psyche_kedro.errors import ChatModelError
-from psyche_kedro.llm.chat_model import Outcome, Reply, Usage
+from psyche_kedro.llm.chat_model import Failure, Outcome, Reply, Usage
+from psyche_kedro.llm.ledger_file import LedgerFile, Sum
 from psyche_kedro.llm.prices import Budget, Price
+from psyche_kedro.llm.store.reply_store import OWN_REASONS
 
 _PRICED_TOKENS: Final = 1_000_000
+_HOPELESS: Final = 32
+_UNPRICED: Final = "unpriced"
 
 
 @dataclass(slots=True)
@@ -32,7 +39,9 @@ class Tally:
         attempts: How often they were sent, retries included, hedges not.
         replies: Those that got a reply.
         failures: Those that got none.
+        unserved: Those of the failures that are no fault of the request's own.
         stored: Requests that the store answered.
+        remembered: Those of them that failed in an earlier run and were not asked.
         input_tokens: Of the replies, of completions that are of no use (cut off, empty,
             another model's) and of copies that a hedge outran.
         output_tokens: Likewise.
@@ -47,13 +56,20 @@ class Tally:
     attempts: int = 0
     replies: int = 0
     failures: int = 0
+    unserved: int = 0
     stored: int = 0
+    remembered: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     estimated_tokens: int = 0
     stored_input_tokens: int = 0
     stored_output_tokens: int = 0
     money: float = 0.0
+
+    @property
+    def answered(self) -> int:
+        """Requests that got a reply, now or in an earlier run."""
+        return self.replies + self.stored - self.remembered
 
     @property
     def tokens(self) -> int:
@@ -88,14 +104,94 @@ class Tally:
 class Ledger:
     """Tallies by role and task; one for the whole process, so for the run.
 
+    Where the run has several processes, they share a file that an environment variable
+    names, which those that are started inherit.
+
+    Args:
+        variable: The variable; without one the sums are this process's alone.
+
     Attributes:
         unpriced: Roles that paid for replies of a model without a price.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, variable: str = "") -> None:
         self.unpriced: set[str] = set()
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._lock = threading.Lock()
+        self._variable = variable
+        self._handed_over: dict[tuple[str, str], Tally] = {}
+
+    def share(self, path: Path) -> None:
+        """Count together with the processes that are started from now on."""
+        os.environ[self._variable] = str(path)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes of the run from counting; what each counted is known."""
+        file = self._file()
+        if file is None:
+            yield
+            return
+        with file.alone():
+            self._hand_over(file)
+            yield
+            self._hand_over(file)
+
+    def gather(self) -> None:
+        """Take over what all processes counted, and share no more."""
+        with self.alone():
+            file = self._file()
+            sums = file.sums() if file else []
+        if file is None:
+            return
+        os.environ.pop(self._variable)
+        file.close()
+        with self._lock:
+            self._tallies.clear()
+            for each in sums:
+                self._take(each)
+
+    def total_of_all(self, role: str | None) -> Tally:
+        """Return the sums of one role, or of the run, in all its processes."""
+        sums = self.total(role)
+        if file := self._file():
+            with self._lock:
+                for (owner, _), tally in self._handed_over.items():
+                    if role in (None, owner):
+                        sums = sums.since(tally)
+            for each in file.sums():
+                if role in (None, each.role) and each.column in Tally.__slots__:
+                    sums.add(Tally(**{each.column: each.value}))  # type: ignore[arg-type]
+        return sums
+
+    def _file(self) -> LedgerFile | None:
+        path = os.environ.get(self._variable) if self._variable else None
+        return _ledger_file(path, os.getpid()) if path else None
+
+    def _hand_over(self, file: LedgerFile) -> None:
+        """Add to the file what was counted since the last time."""
+        with self._lock:
+            news = {
+                key: tally.since(self._handed_over.get(key, Tally()))
+                for key, tally in self._tallies.items()
+                if tally != self._handed_over.get(key)
+            }
+            self._handed_over |= {key: replace(self._tallies[key]) for key in news}
+        file.add(
+            Sum(*key, field.name, value)
+            for key, tally in news.items()
+            for field in fields(tally)
+            if (value := getattr(tally, field.name))
+        )
+        file.add(Sum(role, "", _UNPRICED, 1) for role in self.unpriced)
+
+    def _take(self, each: Sum) -> None:
+        if each.column == _UNPRICED:
+            self.unpriced.add(each.role)
+            return
+        kind = type(getattr(Tally(), each.column))
+        one = Tally(**{each.column: kind(each.value)})
+        self._tallies.setdefault((each.role, each.task), Tally()).add(one)
 
     def add(self, role: str, task: str, tally: Tally) -> None:
         """Add ``tally`` to those of ``role`` and ``task``."""
@@ -106,6 +202,11 @@ class Ledger:
         """Add one call."""
         with self._lock:
             self._tallies.setdefault((role, task), Tally()).calls += 1
+
+    def of(self, role: str, task: str) -> Tally:
+        """Return the sums of ``role`` and ``task``, as they are now."""
+        with self._lock:
+            return replace(self._tallies.get((role, task), Tally()))
 
     def tallies(self) -> dict[tuple[str, str], Tally]:
         """Return the sums by role and task, as they are now."""
@@ -154,11 +255,18 @@ class Ledger:
         """Forget everything, at the beginning of a run."""
         with self._lock:
             self._tallies.clear()
+            self._handed_over.clear()
             self.unpriced.clear()
 
 
-RUN_LEDGER: Final = Ledger()
-"""What this process spent; hooks read it at the end of a run."""
+@functools.cache
+def _ledger_file(path: str, process: int) -> LedgerFile:
+    """Return the file as ``process`` has it open: a connection does not bear a fork."""
+    return LedgerFile(Path(path))
+
+
+RUN_LEDGER: Final = Ledger("PSYCHE_KEDRO_LEDGER")
+"""What this run spent; hooks read it at its end."""
 
 
 class Account:
@@ -170,6 +278,8 @@ class Account:
         budget: Of this role.
         run_budget: Of all roles together.
         batch: Whether the calls go through the Batch API, at its discount.
+        hopeless_after: Failures of a task, none of its requests answered, that stop
+            the run; none do where a model is free and its failures are a finding.
         ledger: Where the sums go.
 
     Attributes:
@@ -184,6 +294,7 @@ class Account:
         budget: Budget | None = None,
         run_budget: Budget | None = None,
         batch: bool = False,
+        hopeless_after: float = _HOPELESS,
         ledger: Ledger = RUN_LEDGER,
     ) -> None:
         self.role = role
@@ -194,6 +305,7 @@ class Account:
             ("the run", None, run_budget or Budget()),
         ]
         self.bounded = budget is not None or run_budget is not None
+        self._hopeless_after = hopeless_after
         self._ledger = ledger
 
     @property
@@ -201,18 +313,26 @@ class Account:
         """Whether a price is known."""
         return self._price is not None
 
-    def asked(self, task: str) -> None:
-        """Count one request about to be sent."""
-        self._ledger.count_call(self.role, task)
+    def ask(self, task: str) -> str:
+        """Count one request about to be sent; return which budget is spent instead."""
+        if not self.bounded:
+            self._ledger.count_call(self.role, task)
+            return ""
+        with self._ledger.alone():
+            if spent := self.spent():
+                return spent
+            self._ledger.count_call(self.role, task)
+        return ""
 
     def hedge(self, task: str) -> bool:
         """Return whether a second copy of a request may be sent; it is counted then.
 
         False once a budget is spent: the first copy is still waited for.
         """
-        if self.spent():
-            return False
-        self._ledger.add(self.role, task, Tally(calls=1, hedges=1))
+        with self._ledger.alone():
+            if self.spent():
+                return False
+            self._ledger.add(self.role, task, Tally(calls=1, hedges=1))
         return True
 
     def outran(self, task: str, usage: Usage) -> None:
@@ -245,10 +365,13 @@ class Account:
             money=self._cost(given, made),
         )
 
-    def recalled(self, task: str, count: int, usage: Usage) -> None:
+    def recalled(
+        self, task: str, count: int, usage: Usage, *, remembered: int = 0
+    ) -> None:
         """Count requests that the store answered, and the tokens of their replies."""
         tally = Tally(
             stored=count,
+            remembered=remembered,
             stored_input_tokens=usage.input_tokens,
             stored_output_tokens=usage.output_tokens,
         )
@@ -269,6 +392,7 @@ class Account:
             tally.attempts += attempts
             if not isinstance(outcome, Reply):
                 tally.failures += 1
+                tally.unserved += outcome.reason not in OWN_REASONS
                 continue
             usage = outcome.usage
             tally.replies += 1
@@ -282,12 +406,26 @@ class Account:
         self._ledger.add(self.role, task, tally)
         return tally
 
+    def hopeless(self, task: str) -> bool:
+        """Return whether dozens of a task's requests failed now, and none ever did not.
+
+        A reply that an earlier run paid for is an answer, too.
+        """
+        tally = self._ledger.of(self.role, task)
+        return tally.failures >= self._hopeless_after and not tally.answered
+
+    def in_vain(self, task: str) -> bool:
+        """Return the same at the end, the failures that are remembered included."""
+        tally = self._ledger.of(self.role, task)
+        failed = tally.failures + tally.remembered
+        return failed >= self._hopeless_after and not tally.answered
+
     def spent(self) -> str:
         """Return which budget is spent, or nothing while none is."""
         if not self.bounded:
             return ""
         for whose, role, budget in self._budgets:
-            tally = self._ledger.total(role)
+            tally = self._ledger.total_of_all(role)
             for unit in ("calls", "tokens", "money"):
                 limit = getattr(budget, unit)
                 if limit is not None and getattr(tally, unit) >= limit:
@@ -307,6 +445,21 @@ def stop_for_budget(which: str) -> ChatModelError:
         f"{which}, is spent; everything answered is stored and nothing is lost: run"
         f" {_this_command()} again to go on with as much once more, or raise `budget`"
         " in the catalog."
+    )
+
+
+def stop_as_hopeless(task: str, model: str, last: Failure) -> ChatModelError:
+    """Return the error that ends a run in which a task gets no answer at all."""
+    forget = (
+        f" `kedro replies retry --reason {last.reason}` has those asked again that it"
+        " remembers;"
+        if last.reason in OWN_REASONS
+        else ""
+    )
+    return ChatModelError(
+        f"No request of '{task}' to model '{model}' was answered, and dozens failed,"
+        f" the last as {last.reason} ({last.detail}): mend that, then run"
+        f" the same command again;{forget} the tables of earlier runs stay as they are."
     )
 
 

@@ -27,6 +27,7 @@ in memory while a batch of requests is answered, and one model's at a time.
 
 import itertools
 import json
+import math
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm.accounts import Account
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
 from psyche_kedro.llm.openai.completions import read_completion
@@ -89,6 +91,7 @@ class LocalChatModel:
             sampling=dict(sampling or {}),
             store=store,
             transport=_GenerationTransport(path, batch_tokens, device, threads),
+            account=Account(name, hopeless_after=math.inf),
         )
 
     @property

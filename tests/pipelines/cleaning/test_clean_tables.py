@@ -236,8 +236,19 @@ def posts(*rows: dict) -> pl.DataFrame:
     return tables.frame(tables.Posts, rows)
 
 
-def clean(*rows: dict, model=None):
-    return clean_posts(posts(*rows), SPANS, model, POSTS, REPLIES)
+def clean(*rows: dict, model=None, tagger=None):
+    return cleaned(posts(*rows), model, tagger)
+
+
+def cleaned(posts: pl.DataFrame, model=None, tagger=None):
+    return clean_posts(
+        posts,
+        tagger=tagger,
+        deidentification_prompt=SPANS,
+        privacy_model=model,
+        params=POSTS,
+        replies_parameters=REPLIES,
+    )
 
 
 ASKING = "我最近总是失眠，怎么办😭(╥﹏╥)"
@@ -363,14 +374,12 @@ def test_an_answer_that_cannot_be_read_leaves_rules_only(said):
 
 def test_cleaning_clean_posts_again_changes_nothing():
     once = clean(post(1, ASKING + "我叫李婷，住在杭州市西湖区", ADVICE)).kept
-    again = clean_posts(once.select(posts().columns), SPANS, None, POSTS, REPLIES).kept
+    again = cleaned(once.select(posts().columns)).kept
     assert again["messages"].to_list() == once["messages"].to_list()
 
 
 def test_masking_that_forgets_a_number_stops_the_run(monkeypatch):
-    monkeypatch.setattr(
-        conversations, "mask_conversation", lambda texts, allowed: texts
-    )
+    monkeypatch.setattr(conversations, "mask_conversation", lambda texts, *_: texts)
     with pytest.raises(LeakError, match="'phone'"):
         clean(post(1, "打我电话13812345678", ADVICE))
 
@@ -532,7 +541,7 @@ def test_public_sets_are_cleaned_like_the_others():
         ],
     )
     broken = question(2, parse_errors=["no_gold"], parse_status="malformed")
-    cleaned = clean_public_sets(samples, bank(question(1), broken), POSTS)
+    cleaned = clean_public_sets(samples, bank(question(1), broken), None, POSTS)
     assert [[m["content"] for m in ms] for ms in cleaned.samples["messages"]] == [
         ["我叫[人名1]，电话[电话]", "[人名1]你好"],
         ["心理学家艾利斯（Ellis）提出了什么？", "ABC理论。"],

@@ -23,23 +23,30 @@ from psyche_kedro.pipelines.reporting.nodes import (
     draw_training,
     write_report,
 )
-from psyche_kedro.pipelines.reporting.parameters import ReportParameters
+from psyche_kedro.pipelines.reporting.parameters import ReportParameters, RunFacts
 from psyche_kedro.tables import (
     AnswerSummary,
     ExamSummary,
     Funnel,
     ReaderAgreement,
     RejectionCounts,
+    SampledCompletions,
     Scores,
     TrainedModels,
     TrainingLog,
+    TrainingPlan,
     WriterCounts,
     frame,
 )
 
 CONF = ROOT / "conf/base/parameters/reporting.yml"
 PARAMS = ReportParameters(**yaml.safe_load(CONF.read_text("utf-8"))["reporting"])
-SETTINGS = {"benchmarks": CARDS, "params": PARAMS, "difficulty": DIFFICULTY}
+SETTINGS = {
+    "benchmarks": CARDS,
+    "params": PARAMS,
+    "run_facts": RunFacts(),
+    "difficulty": DIFFICULTY,
+}
 OFFLINE, REAL = "offline-teacher-1@3f2a", "qwen2.5-72b-instruct"
 EXAM = [
     {"benchmark": "cpsyexam", "form": "choice", "split": split}
@@ -138,6 +145,8 @@ def tables(
             "sft_log": log("sft", "loss", 2.5, 1.5, float("nan"), 0.75),
             "grpo_log": log("grpo", "reward", -1, 0.5, 2),
             "trained_models": frame(TrainedModels, TRAINED),
+            "training_plan": frame(TrainingPlan, []),
+            "sampled_completions": frame(SampledCompletions, []),
         },
         "evaluation": {
             "scores": frame(Scores, scores),
@@ -233,9 +242,38 @@ def test_the_report_says_what_was_trained_and_for_how_long():
     base, sft, grpo = (
         [r for r in rows if r[:1] == [n]] for n in ("base", "sft", "grpo")
     )
-    assert base[0][2:] == ["made by this run", "155,712", "–", "–"]
-    assert sft[0][3:] == ["155,712", "200", "74 s"]
+    assert base[0][2:] == ["made by this run", "155,712", "–", "–", "–"]
+    assert sft[0][3:] == ["155,712", "200", "74 s", "–"]
     assert grpo[0][5] == "2.2 h"
+
+
+def test_the_report_names_the_alarms_and_shows_what_the_policy_wrote():
+    alarm = "kl from step 40: KL is 1.20 over 20 rollouts"
+    data = tables()
+    data["training"]["trained_models"] = frame(
+        TrainedModels, [trained("grpo", alarms=alarm)]
+    )
+    data["training"]["sampled_completions"] = frame(
+        SampledCompletions, [sampled(step) for step in (1, 20, 40)]
+    )
+    rows = [cells for _, cells in Page(write_report(**data, **SETTINGS).html).rows]
+    assert next(r[-1] for r in rows if r[:1] == ["grpo"]) == alarm
+    shown = [r for r in rows if r[1:2] == ["何为移情？"]]
+    assert [r[0] for r in shown] == ["1", "40"]
+    assert shown[0][2:] == ["<think>想</think>A", "AC", "A", "1.25", "0.50"]
+
+
+def sampled(step):
+    return {
+        "step": step,
+        "sample": 0,
+        "prompt": "何为移情？",
+        "completion": "<think>想</think>A",
+        "gold": ["A", "C"],
+        "answered": ["A"],
+        "format": 1.25,
+        "accuracy": 0.5,
+    }
 
 
 def test_the_page_is_whole_and_asks_nothing_of_the_network():
@@ -480,3 +518,10 @@ def test_every_ending_has_its_column():
     made = report(answers=[row])
     cells = "teacher | pceb | reasoned | 60 | 1 | 2 | 3 | 4 | 5 | 6 | timeout (6)"
     assert cells in made.markdown
+
+
+def test_a_run_is_named_with_what_is_not_as_usual():
+    facts = RunFacts(run="r7", began="then", raw="here", changed=(("limit", "3"),))
+    made = write_report(**tables(), **SETTINGS | {"run_facts": facts})
+    assert "Run r7, begun then" in made.markdown
+    assert "not those of conf/base: limit = 3." in made.html

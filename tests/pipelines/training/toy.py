@@ -15,10 +15,23 @@ from psyche_kedro.rewards import RewardParameters
 
 GOLD = {"保密": ["A"], "移情": ["A", "C"]}
 LETTERS = ["A", "B", "C", "D", "AC"]
-IN_PROCESS = {"kind": "in_process", "processes": 1, "config_file": None, "threads": 1}
+IN_PROCESS = {
+    "kind": "in_process",
+    "processes": 1,
+    "config_file": None,
+    "prefix": [],
+    "arguments": [],
+    "threads": 1,
+}
 CHILD = IN_PROCESS | {"kind": "child"}
 REWARD = RewardParameters(
-    parsable=1.25, unparsable=-1, right=1, wrong=-1, empty=-1, partial_credit=True
+    parsable=1.25,
+    unparsable=-1,
+    right=1,
+    wrong=-1,
+    empty=-1,
+    format_needs="answer",
+    partial_credit=True,
 )
 
 
@@ -75,8 +88,23 @@ def base_model(runs: str) -> Checkpoint:
     )
 
 
+HEALTH = {
+    "window": 20,
+    "readable": 0.9,
+    "zero_variance": 0.8,
+    "clipped": 0.5,
+    "kl": 1.0,
+    "entropy": 0.1,
+    "stop_on": ["no_signal"],
+}
 STAGE: dict[str, Any] = {
     "launcher": IN_PROCESS,
+    "health": HEALTH,
+    "evaluate_steps": None,
+    "keep": "last",
+    "patience": None,
+    "lora": None,
+    "export": "float32",
     "weight_decay": 0.0,
     "max_grad_norm": 1.0,
     "bf16": False,
@@ -126,8 +154,12 @@ def grpo_parameters(runs: str, **changes: Any) -> GrpoParameters:
             "top_p": 1.0,
             "max_prompt_length": 64,
             "max_completion_length": 16,
+            "samples": 4,
             "save_steps": 8,
             "trainer": {"adam_beta2": 0.99},
         }
         | changes
     )
+
+
+PLAN = tables.frame(tables.TrainingPlan, [])

@@ -7,7 +7,7 @@ nothing but what was in flight, a second endpoint serves the first one's replies
 regeneration never replays the answer that it is meant to replace.
 
 Failures stand in a table of their own. Those that would fail again in the same way
-(``_KEPT_REASONS``) are remembered and not asked again until someone forgets them
+(``OWN_REASONS``) are remembered and not asked again until someone forgets them
 (``kedro replies retry``); all others are asked again by the next run.
 """
 
@@ -27,7 +27,15 @@ from typing import Any, Final
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome, Reply, Usage
 
-_KEPT_REASONS: Final = frozenset({"truncated", "context_length", "content_filter"})
+OWN_REASONS: Final = frozenset(
+    {
+        "content_filter",
+        "context_length",
+        "only_reasoning",
+        "truncated",
+        "unknown_finish",
+    }
+)
 """Failures that the same request would meet again, some of them at full price.
 
 Not ``bad_request``: a server started with the wrong model or options says 400 to what
@@ -228,7 +236,7 @@ class ReplyStore:
         Raises:
             ChatModelError: If the file cannot be made, read or understood.
         """
-        with _explained(self.path):
+        with explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(
                 self.path,
@@ -237,13 +245,13 @@ class ReplyStore:
                 check_same_thread=False,
             )
         with contextlib.closing(connection):
-            with _explained(self.path):
+            with explained(self.path):
                 _prepare(connection, self.path)
             yield StoreSession(connection, self.path)
 
 
 @contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """Turn what SQLite or the file system says into one sentence with a mend."""
     try:
         yield
@@ -262,7 +270,7 @@ class StoreSession:
 
     def look_up(self, keys: Sequence[str]) -> dict[str, Outcome]:
         """Return the stored reply, or remembered failure, of each key that has one."""
-        with _explained(self._path):
+        with explained(self._path):
             return self._found([bytes.fromhex(key) for key in keys])
 
     def commit(self, records: Sequence[Record]) -> dict[str, Outcome]:
@@ -288,23 +296,23 @@ class StoreSession:
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """Return the rows of a query."""
-        with _explained(self._path):
+        with explained(self._path):
             return self._db.execute(query, values).fetchall()
 
     def each(self, query: str) -> Iterator[Any]:
         """Yield the rows of a query one by one, for what does not fit in memory."""
-        with _explained(self._path):
+        with explained(self._path):
             yield from self._db.execute(query)
 
     def write(self, statement: str, rows: Iterable[Sequence[Any]] = ((),)) -> int:
         """Run a statement for each row of values; return how many rows it changed."""
-        with _explained(self._path):
+        with explained(self._path):
             return self._db.executemany(statement, rows).rowcount
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Write all or nothing of what is written inside."""
-        with _explained(self._path):
+        with explained(self._path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -323,8 +331,8 @@ class StoreSession:
 
     def _failures(self, keys: Sequence[bytes]) -> dict[str, Outcome]:
         rows = self._db.execute(
-            _SELECT_FAILURES % (_marks(keys), _marks(_KEPT_REASONS)),
-            [*keys, *_KEPT_REASONS],
+            _SELECT_FAILURES % (_marks(keys), _marks(OWN_REASONS)),
+            [*keys, *OWN_REASONS],
         )
         return {
             key.hex(): Failure(

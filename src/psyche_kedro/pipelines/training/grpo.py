@@ -2,27 +2,27 @@
 
 The paper trained with VeRL, whose defaults differ from TRL's in four places that change
 the result: a constant learning rate, a KL term (k3, without TRL's bias correction), a
-dual clip, and batches counted in prompts. ``grpo_options`` translates.
+dual clip, and batches counted in prompts. ``trl_options`` translates.
 """
 
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import torch
 from datasets import Dataset
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOTrainer
 
 from psyche_kedro.errors import TrainingFailedError
-from psyche_kedro.pipelines.training.parameters import GrpoParameters
-from psyche_kedro.pipelines.training.runs import RunResult, RunSpec
-from psyche_kedro.pipelines.training.sft import (
+from psyche_kedro.pipelines.training.loop import (
     EpochSampler,
-    common_options,
-    options,
     prepare_process,
     train_to_the_end,
 )
+from psyche_kedro.pipelines.training.parameters import GrpoParameters
+from psyche_kedro.pipelines.training.runs import RunResult, RunSpec
 from psyche_kedro.pipelines.training.tokens import read_tokenizer
+from psyche_kedro.pipelines.training.trl_options import grpo_config
 from psyche_kedro.rewards import AccuracyReward, FormatReward
 
 
@@ -31,6 +31,12 @@ class ResumableGRPOTrainer(GRPOTrainer):
 
     def _get_train_sampler(self, dataset: Any = None) -> EpochSampler:
         return EpochSampler(super()._get_train_sampler(dataset), self)
+
+    def evaluate(self, *args: Any, **named: Any) -> dict[str, float]:
+        """Look at held-out questions; what training draws next is as without it."""
+        with torch.random.fork_rng():
+            torch.manual_seed(self.args.seed)
+            return dict(super().evaluate(*args, **named))
 
 
 def run_grpo(spec: RunSpec) -> RunResult:
@@ -44,17 +50,25 @@ def run_grpo(spec: RunSpec) -> RunResult:
     assert spec.grpo is not None  # noqa: S101 - for mypy; the specification is typed
     assert spec.reward is not None  # noqa: S101
     prepare_process(spec)
-    examples = pl.read_parquet(spec.rows).filter(split="train")
-    _check_enough(examples.height, spec.grpo)
-    rows = examples.select("prompt", "gold", "option_labels").to_dicts()
+    examples = pl.read_parquet(spec.rows)
+    rows = {split: _rows(examples, split) for split in ("train", "validation")}
+    _check_enough(len(rows["train"]), spec.grpo)
+    looks = spec.grpo.evaluate_steps and rows["validation"]
     trainer = ResumableGRPOTrainer(
         spec.model,
         reward_funcs=[FormatReward(spec.reward), AccuracyReward(spec.reward)],
-        args=options(GRPOConfig, grpo_options(spec.grpo, spec.folder)),
-        train_dataset=Dataset.from_list(rows),
+        args=grpo_config(spec.grpo, spec.folder),
+        train_dataset=Dataset.from_list(rows["train"]),
+        eval_dataset=Dataset.from_list(rows["validation"]) if looks else None,
         processing_class=read_tokenizer(Path(spec.model)),
     )
-    return train_to_the_end(trainer, spec, {"rows/train": len(rows)})
+    counts = {f"rows/{split}": len(part) for split, part in rows.items()}
+    return train_to_the_end(trainer, spec, counts)
+
+
+def _rows(examples: pl.DataFrame, split: str) -> list[dict[str, Any]]:
+    wanted = examples.filter(split=split).select("prompt", "gold", "option_labels")
+    return wanted.to_dicts()
 
 
 def _check_enough(n: int, params: GrpoParameters) -> None:
@@ -65,31 +79,3 @@ def _check_enough(n: int, params: GrpoParameters) -> None:
             f"training.grpo.batch_size = {params.batch_size}: lower it, or add "
             "questions"
         )
-
-
-def grpo_options(params: GrpoParameters, folder: str) -> dict[str, Any]:
-    """Return the parameters by TRL's names; prompts become sequences.
-
-    Source: Appendix C.3; VeRL's defaults where the paper is silent.
-    """
-    accumulation = params.accumulation
-    return common_options(params, folder) | {
-        "gradient_accumulation_steps": accumulation,
-        "steps_per_generation": accumulation * params.steps_per_rollout,
-        "num_generations": params.group_size,
-        "num_iterations": 1,
-        "beta": params.beta,
-        "use_bias_correction_kl": False,
-        "epsilon": params.epsilon,
-        "delta": params.delta,
-        "loss_type": params.loss,
-        "scale_rewards": "group",
-        "temperature": params.temperature,
-        "top_p": params.top_p,
-        "top_k": 0,
-        "warmup_steps": params.warmup_steps,
-        "max_completion_length": params.max_completion_length,
-        # Rewards exist on generation steps only: other intervals leave holes.
-        "logging_steps": params.steps_per_rollout,
-        **params.trainer,
-    }

@@ -44,12 +44,11 @@ _CHECKPOINT_PER_MODEL = 3
 OnLog = Callable[[dict[str, Any]], None]
 
 
-def launch(spec: RunSpec, launcher: LauncherParameters, on_log: OnLog) -> RunResult:
-    """Train, and return what was reached.
+def launch(spec: RunSpec, on_log: OnLog) -> RunResult:
+    """Train where the run's parameters say, and return what was reached.
 
     Args:
         spec: The run.
-        launcher: Where it runs.
         on_log: Called with each entry of the trainer's log as it comes.
 
     Raises:
@@ -58,14 +57,14 @@ def launch(spec: RunSpec, launcher: LauncherParameters, on_log: OnLog) -> RunRes
     clear_damaged(Path(spec.folder))
     checkpoint = last_checkpoint(Path(spec.folder))
     note_start(spec, step_of(checkpoint) if checkpoint else 0)
-    if launcher.kind == "in_process":
+    if spec.launcher.kind == "in_process":
         from psyche_kedro.pipelines.training.child import (  # noqa: PLC0415 - torch
             train,
         )
 
         train(spec)
     else:
-        _run_child(spec, _command(spec, launcher), on_log)
+        _run_child(spec, _command(spec, spec.launcher), on_log)
     return RunResult.model_validate_json(
         Path(spec.folder, "result.json").read_text("utf-8")
     )
@@ -73,11 +72,12 @@ def launch(spec: RunSpec, launcher: LauncherParameters, on_log: OnLog) -> RunRes
 
 def _command(spec: RunSpec, launcher: LauncherParameters) -> list[str]:
     if launcher.kind == "child":
-        return [sys.executable, "-m", _CHILD, spec.folder]
+        return [*launcher.prefix, sys.executable, "-m", _CHILD, spec.folder]
     accelerate = [sys.executable, "-m", "accelerate.commands.launch"]
     config = ["--config_file", launcher.config_file] if launcher.config_file else []
     count = ["--num_processes", str(launcher.processes)]
-    return [*accelerate, *config, *count, "-m", _CHILD, spec.folder]
+    options = [*config, *count, *launcher.arguments]
+    return [*launcher.prefix, *accelerate, *options, "-m", _CHILD, spec.folder]
 
 
 def _run_child(spec: RunSpec, command: list[str], on_log: OnLog) -> None:

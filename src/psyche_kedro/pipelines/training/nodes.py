@@ -1,5 +1,6 @@
 """Train: base model, then SFT, then GRPO. Importable without torch."""
 
+import logging
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,9 @@ import polars as pl
 from psyche_kedro.datasets.checkpoint_dataset import Checkpoint
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.files.swap import swapped_in
+from psyche_kedro.pipelines.recording import recorded
 from psyche_kedro.pipelines.training.checkpoints import drop_checkpoints
+from psyche_kedro.pipelines.training.health import alarms_of
 from psyche_kedro.pipelines.training.launcher import launch
 from psyche_kedro.pipelines.training.parameters import (
     BaseModelParameters,
@@ -29,15 +32,20 @@ from psyche_kedro.pipelines.training.runs import (
     library_versions,
     log_rows,
     open_run,
+    sampled,
 )
 from psyche_kedro.rewards import RewardParameters
 from psyche_kedro.tables import (
     Rejections,
+    SampledCompletions,
     TrainedModels,
     TrainingLog,
+    TrainingPlan,
     frame,
     rejection,
 )
+
+_LOG = logging.getLogger(__name__)
 
 
 class Trained(NamedTuple):
@@ -45,6 +53,14 @@ class Trained(NamedTuple):
 
     checkpoint: Checkpoint
     log: pl.DataFrame
+
+
+class TrainedPolicy(NamedTuple):
+    """GRPO's model, its curves, and what the policy wrote on the way."""
+
+    checkpoint: Checkpoint
+    log: pl.DataFrame
+    completions: pl.DataFrame
 
 
 class Sieved(NamedTuple):
@@ -167,8 +183,49 @@ def _sieve(
     return Sieved(counted.filter(fits).drop("n_tokens"), frame(Rejections, rejected))
 
 
+def plan_training(
+    base_model: Checkpoint,
+    sft_examples: pl.DataFrame,
+    grpo_examples: pl.DataFrame,
+    sft: SftParameters,
+    grpo: GrpoParameters,
+) -> pl.DataFrame:
+    """Return what both stages will take, once it is sure that both can run.
+
+    Args:
+        base_model: Its shape is reckoned with.
+        sft_examples: ``SftExamples``, none too long.
+        grpo_examples: ``GrpoExamples``, none too long.
+        sft: ``training.sft``.
+        grpo: ``training.grpo``.
+
+    Raises:
+        TrainingFailedError: With every fault that was found.
+    """
+    from psyche_kedro.pipelines.training import plan  # noqa: PLC0415 - torch
+    from psyche_kedro.pipelines.training.trl_options import (  # noqa: PLC0415
+        check_options,
+    )
+
+    n_parameters = int(base_model.manifest["parameters"] or 0)
+    shape = plan.read_shape(base_model.path, n_parameters)
+    found = plan.needs(shape, sft, grpo)
+    check_options(sft, grpo)
+    faults = [
+        *plan.few_examples("sft", sft_examples, sft, at_least=1),
+        *plan.few_examples("grpo", grpo_examples, grpo, at_least=grpo.batch_size),
+        *plan.faults(found, sft, grpo),
+    ]
+    if faults:
+        raise TrainingFailedError(f"Training would fail: {'; '.join(faults)}.")
+    return frame(TrainingPlan, (need._asdict() for need in found))
+
+
 def train_sft(
-    base_model: Checkpoint, sft_examples: pl.DataFrame, params: SftParameters
+    base_model: Checkpoint,
+    sft_examples: pl.DataFrame,
+    plan: pl.DataFrame,
+    params: SftParameters,
 ) -> Trained:
     """Return the base model fine-tuned on the SFT set, and its log.
 
@@ -176,16 +233,17 @@ def train_sft(
         base_model: What to start from.
         sft_examples: ``SftExamples``, none too long; the loss is on the assistant's
             turns.
+        plan: ``TrainingPlan``: that it is there says that GRPO can follow.
         params: ``training.sft``.
 
     Raises:
-        TrainingFailedError: If training fails or is interrupted; its checkpoints stay,
-            and the next run goes on from them.
+        TrainingFailedError: If training fails, diverges or is interrupted; its
+            checkpoints stay, and the next run goes on from them.
 
     Source: §2.5, stage 1.
     """
     spec = open_run("sft", base=base_model, examples=sft_examples, params=params)
-    return _train(spec, params)
+    return _train(spec)
 
 
 def train_grpo(
@@ -193,8 +251,8 @@ def train_grpo(
     grpo_examples: pl.DataFrame,
     params: GrpoParameters,
     reward: RewardParameters,
-) -> Trained:
-    """Return the SFT model after GRPO, and its log.
+) -> TrainedPolicy:
+    """Return the SFT model after GRPO, its log, and some of what it wrote.
 
     Args:
         sft_model: The policy to start from, and the reference of the KL term.
@@ -203,7 +261,7 @@ def train_grpo(
         reward: ``training.reward``.
 
     Raises:
-        TrainingFailedError: As ``train_sft``.
+        TrainingFailedError: As ``train_sft``, and if no rollout taught anything.
 
     Source: §2.5, stage 2.
     """
@@ -214,7 +272,7 @@ def train_grpo(
         params=params,
         reward=reward,
     )
-    return _train(spec, params)
+    return TrainedPolicy(*_train(spec), frame(SampledCompletions, sampled(spec)))
 
 
 def list_trained_models(
@@ -238,18 +296,19 @@ def _described(role: str, model: Checkpoint) -> dict[str, Any]:
         "role": role,
         "weights": model.digest,
         "made_from": Path(path).name if path else base,
+        "alarms": "; ".join(manifest.get("alarms", ())) or None,
         **{name: manifest.get(name) for name in ("parameters", "steps", "seconds")},
     }
 
 
-def _train(spec: RunSpec, params: SftParameters | GrpoParameters) -> Trained:
+def _train(spec: RunSpec) -> Trained:
     with only_run(Path(spec.folder)):
         result = completed(spec)
         if result is None:
-            result = launch(spec, params.launcher, partial(_to_mlflow, spec))
+            result = launch(spec, partial(_tell, spec))
         if result.status != "complete":
             raise TrainingFailedError(_interruption(spec, result))
-        if not params.keep_checkpoints:
+        if not spec.params.keep_checkpoints:
             drop_checkpoints(Path(spec.folder))
     return Trained(
         checkpoint_of(spec), frame(TrainingLog, log_rows(spec.stage, result.log))
@@ -264,6 +323,14 @@ def _interruption(spec: RunSpec, result: RunResult) -> str:
     )
 
 
+def _tell(spec: RunSpec, entry: dict[str, Any]) -> None:
+    """Show one entry's alarms, and log it."""
+    for alarm in alarms_of([entry]):
+        _LOG.warning("Training of %s: %s", spec.stage, alarm)
+    _to_mlflow(spec, entry)
+
+
+@recorded
 def _to_mlflow(spec: RunSpec, entry: dict[str, Any]) -> None:
     """Log one entry to the active MLflow run, if there is one."""
     import mlflow  # noqa: PLC0415 - dear to import

@@ -3,19 +3,88 @@
 import re
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from psyche_kedro.parameters import Parameters
+from psyche_kedro.pipelines.training.health import HealthParameters
 
-_COMPUTED = ("launcher", "micro_batch_size", "save_steps", "keep_checkpoints")
+_COMPUTED = (
+    "launcher",
+    "micro_batch_size",
+    "save_steps",
+    "keep_checkpoints",
+    "samples",
+    "health",
+)
 """Parameters of a stage that say how it is computed, not what."""
 
 # TRL's options of that kind; its others are a method's.
 _HOW = re.compile(
     r"gradient_checkpointing|activation_offloading|use_vllm$|vllm_(?!importance)"
-    r"|dataloader_(?!drop_last)|ddp_|fsdp|deepspeed|torch_|use_liger|logging_|log_"
-    r"|num_completions_to_print|ds3_|skip_memory_metrics|include_num_input"
+    r"|dataloader_(?!drop_last)|ddp_|fsdp|deepspeed|torch_|log_|save_total_limit"
+    r"|num_completions_to_print|ds3_|skip_memory_metrics|include_num_input|optim_target"
 )
+
+_NEVER = "nothing: this project never does"
+_BATCH = "micro_batch_size, launcher.processes and the batch sizes"
+_SET = {
+    "output_dir": "runs",
+    "num_train_epochs": "epochs",
+    "max_steps": "epochs",
+    "learning_rate": "learning_rate",
+    "lr_scheduler_type": "scheduler",
+    "warmup_steps": "warmup_ratio or warmup_steps",
+    "adam_epsilon": "adam_epsilon",
+    "weight_decay": "weight_decay",
+    "max_grad_norm": "max_grad_norm",
+    "bf16": "bf16",
+    "fp16": "bf16",
+    "seed": "seed",
+    "data_seed": "seed",
+    "max_length": "max_length",
+    "save_steps": "save_steps",
+    "save_strategy": "save_steps",
+    "per_device_train_batch_size": _BATCH,
+    "per_device_eval_batch_size": _BATCH,
+    "gradient_accumulation_steps": _BATCH,
+    "auto_find_batch_size": _BATCH,
+    "steps_per_generation": _BATCH,
+    "generation_batch_size": _BATCH,
+    "num_generations": "group_size",
+    "num_generations_eval": "evaluate_steps",
+    "num_iterations": "nothing: a run with another than 1 resumes to other weights",
+    "beta": "beta",
+    "epsilon": "epsilon",
+    "delta": "delta",
+    "loss_type": "loss",
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "max_completion_length": "max_completion_length",
+    "eval_strategy": "evaluate_steps",
+    "eval_steps": "evaluate_steps",
+    "do_eval": "evaluate_steps",
+    "load_best_model_at_end": "keep",
+    "metric_for_best_model": "keep",
+    "greater_is_better": "keep",
+    "logging_steps": "nothing: every rollout is logged",
+    "logging_strategy": "nothing: every rollout is logged",
+    "logging_nan_inf_filter": "health",
+    "log_completions": "samples",
+    "report_to": "nothing: the run's MLflow gets all that is logged",
+    "use_cpu": "launcher",
+    "resume_from_checkpoint": "nothing: a run goes on by itself",
+    "ignore_data_skip": "nothing: a run goes on where it was",
+    "save_only_model": "keep_checkpoints",
+    "assistant_only_loss": "base_model.chat_template: its span carries the loss",
+    "completion_only_loss": "base_model.chat_template: its span carries the loss",
+    "chat_template_path": "base_model.chat_template",
+    "push_to_hub": _NEVER,
+    "log_completions_hub_repo": _NEVER,
+    "hub_model_id": _NEVER,
+    "hub_strategy": _NEVER,
+    "hub_token": _NEVER,
+}
+"""TRL's options that the project sets, and what to use instead."""
 
 
 def _is_how(option: str) -> bool:
@@ -49,6 +118,10 @@ class LauncherParameters(Parameters):
     processes: int = Field(ge=1)
     config_file: str | None
     """``accelerate``'s own configuration, for that kind."""
+    prefix: tuple[str, ...]
+    """A command that starts the launcher, once on every node."""
+    arguments: tuple[str, ...]
+    """Further arguments of ``accelerate launch``."""
     threads: int | None
     """CPU threads of each process; null leaves it to torch."""
 
@@ -60,6 +133,16 @@ class LauncherParameters(Parameters):
                 f" not {self.kind}"
             )
         return self
+
+
+class LoraParameters(Parameters):
+    """Low-rank adapters in place of all weights; merged before the model is saved."""
+
+    r: int = Field(ge=1)
+    alpha: int = Field(ge=1)
+    dropout: float = Field(ge=0, lt=1)
+    target_modules: str | tuple[str, ...]
+    """Names of linear layers, or ``all-linear``."""
 
 
 class StageParameters(Parameters):
@@ -81,9 +164,39 @@ class StageParameters(Parameters):
     keep_checkpoints: bool
     """Whether a finished run keeps what it would have gone on from; its final weights
     stay in any case."""
+    evaluate_steps: int | None
+    """Optimizer steps between two looks at the validation rows; null for none."""
+    keep: Literal["last", "best"]
+    """Whether the final weights are the last, or those of the best look."""
+    patience: int | None
+    """Looks without a better one that end the training; null trains to the end."""
+    health: HealthParameters
+    lora: LoraParameters | None
+    export: Literal["float32", "bfloat16"]
+    """Type of the final model's weights; training is in float32 whatever it is."""
     seed: int
     trainer: dict[str, Any]
     """Further options of TRL's own configuration class, by its names."""
+
+    @field_validator("trainer")
+    @classmethod
+    def _leaves_the_project_its_own(cls, trainer: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(set(trainer) & set(_SET)):
+            instead = "; ".join(f"{name}: use {_SET[name]}" for name in taken)
+            raise ValueError(f"trainer may not name what the project sets ({instead})")
+        return trainer
+
+    @model_validator(mode="after")
+    def _keeps_what_it_looks_at(self) -> "StageParameters":
+        looks = self.evaluate_steps
+        if self.patience is not None and self.keep != "best":
+            raise ValueError("patience counts looks without a better one: keep: best")
+        if self.keep == "best" and (looks is None or self.save_steps % looks):
+            raise ValueError(
+                "keep: best takes a save_steps that is a multiple of evaluate_steps, "
+                f"not {self.save_steps} and {looks}"
+            )
+        return self
 
     def method(self) -> dict[str, Any]:
         """Return what determines the trained model by intent."""
@@ -147,6 +260,8 @@ class GrpoParameters(StageParameters):
     max_prompt_length: int = Field(ge=8)
     """Tokens; longer prompts are rejected as ``over_long``."""
     max_completion_length: int = Field(ge=1)
+    samples: int = Field(ge=0)
+    """Completions of each rollout that are kept for people to read."""
 
     @property
     def accumulation(self) -> int:

@@ -34,6 +34,7 @@ from psyche_kedro import __version__
 from psyche_kedro.datasets.checkpoint_dataset import MANIFEST, Checkpoint
 from psyche_kedro.files.swap import swapped_in
 from psyche_kedro.pipelines.training.checkpoints import file_digest
+from psyche_kedro.pipelines.training.health import alarms_of
 from psyche_kedro.pipelines.training.parameters import (
     GrpoParameters,
     LauncherParameters,
@@ -70,16 +71,26 @@ class RunSpec(BaseModel):
     reward: RewardParameters | None = None
 
     @property
-    def launcher(self) -> LauncherParameters:
-        """Where the trainer runs."""
+    def params(self) -> SftParameters | GrpoParameters:
+        """The stage's parameters."""
         params = self.sft or self.grpo
         assert params is not None  # noqa: S101 - for mypy; one is always there
-        return params.launcher
+        return params
+
+    @property
+    def launcher(self) -> LauncherParameters:
+        """Where the trainer runs."""
+        return self.params.launcher
 
     @property
     def rows(self) -> Path:
         """Parquet file of the examples."""
         return Path(self.folder, "rows.parquet")
+
+    @property
+    def samples(self) -> Path:
+        """Lines of sampled completions."""
+        return Path(self.folder, "samples.jsonl")
 
 
 class RunResult(BaseModel):
@@ -133,21 +144,24 @@ def open_run(
 
 def note_start(spec: RunSpec, step: int) -> None:
     """Add to the run's history how it is computed from ``step`` on."""
-    params = spec.sft or spec.grpo
-    assert params is not None  # noqa: S101 - for mypy; one is always there
     entry = {
         "from_step": step,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": socket.gethostname(),
         "versions": library_versions(),
-        **params.computed(),
+        **spec.params.computed(),
     }
     with Path(spec.folder, "history.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")
 
 
-def _history(spec: RunSpec) -> list[dict[str, Any]]:
-    path = Path(spec.folder, "history.jsonl")
+def sampled(spec: RunSpec) -> list[dict[str, Any]]:
+    """Return the completions that were kept, the later of two of one step."""
+    lines = _lines(spec.samples)
+    return list({(line["step"], line["sample"]): line for line in lines}.values())
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     return [json.loads(line) for line in lines]
 
@@ -176,7 +190,8 @@ def finish(spec: RunSpec, result: RunResult) -> None:
         "steps": result.steps,
         "seconds": result.seconds,
         **json.loads(Path(spec.folder, "made_of.json").read_text("utf-8")),
-        "history": _history(spec),
+        "history": _lines(Path(spec.folder, "history.jsonl")),
+        "alarms": list(alarms_of(result.log)),
         "weights": folder_digest(final),
     }
     (final / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")

@@ -10,13 +10,15 @@ from typing import Any
 import fastexcel
 
 from psyche_kedro.errors import UnreadableSource
-from psyche_kedro.pipelines.ingestion.files.encodings import decode
+from psyche_kedro.pipelines.ingestion.files.cell_formats import shown_cells
+from psyche_kedro.text.encodings import decode
 from psyche_kedro.text.halves import HALF_ESCAPED, whole_values
 
 Record = Mapping[str, Any]
 Located = tuple[str, Record]
 _HEADER_SEARCH_ROWS = 20
 _MIN_HEADER_CELLS = 2
+_FIELD_CHARS = 10_000_000
 
 
 def read_json(data: bytes) -> list[tuple[str, Any]]:
@@ -106,8 +108,15 @@ def read_csv(data: bytes) -> list[list[str]]:
     text = decode(data)
     first = text.split("\n", 1)[0]
     delimiter = max(",\t;，", key=first.count)
-    csv.field_size_limit(10_000_000)
-    cells = list(csv.reader(io.StringIO(text), delimiter=delimiter))
+    csv.field_size_limit(_FIELD_CHARS)
+    try:
+        cells = list(csv.reader(io.StringIO(text), delimiter=delimiter))
+    except csv.Error as error:
+        raise UnreadableSource(
+            "invalid_csv",
+            f"A field has more than {_FIELD_CHARS:,} characters, or a mark where none "
+            "can stand: close its quotation marks.",
+        ) from error
     _refuse_open_quote(text, cells)
     return cells
 
@@ -124,15 +133,19 @@ def _refuse_open_quote(text: str, cells: Sequence[Sequence[str]]) -> None:
 
 
 def read_excel(data: bytes) -> dict[str, list[list[str]]]:
-    """Return the cells of every sheet of an XLS or XLSX file.
+    """Return the cells of every sheet of an XLS or XLSX file, as it shows them.
 
     Raises:
         UnreadableSource: If the workbook is damaged.
     """
     try:
         book = fastexcel.read_excel(data)
+        shown = shown_cells(data)
         return {
-            name: _cells(book.load_sheet(name, header_row=None, dtypes="string"))
+            name: _cells(
+                book.load_sheet(name, header_row=None, dtypes="string"),
+                shown.get(name, {}),
+            )
             for name in book.sheet_names
         }
     except BaseException as error:
@@ -150,9 +163,13 @@ def _is_panic(error: BaseException) -> bool:
     return type(error).__name__ == "PanicException"
 
 
-def _cells(sheet: Any) -> list[list[str]]:
+def _cells(sheet: Any, shown: Mapping[tuple[int, int], str]) -> list[list[str]]:
     rows = sheet.to_polars().fill_null("").rows()
-    return [[_plain_number(cell) for cell in row] for row in rows]
+    cells = [[_plain_number(cell) for cell in row] for row in rows]
+    for (row, column), text in shown.items():
+        if row < len(cells) and column < len(cells[row]):
+            cells[row][column] = text
+    return cells
 
 
 def _plain_number(cell: str) -> str:

@@ -1,0 +1,184 @@
+"""What both trainers share: the order of the rows, and the way to the end."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch.utils.data import Sampler
+from transformers import PrinterCallback, Trainer
+
+from psyche_kedro.errors import TrainingFailedError
+from psyche_kedro.pipelines.training.callbacks import (
+    Clock,
+    EarlyStop,
+    Health,
+    LogFile,
+    Samples,
+    Seal,
+    seconds,
+)
+from psyche_kedro.pipelines.training.checkpoints import (
+    Layout,
+    check_layout,
+    last_checkpoint,
+    step_of,
+)
+from psyche_kedro.pipelines.training.health import Watch
+from psyche_kedro.pipelines.training.runs import RunResult, RunSpec, final_folder
+
+
+def prepare_process(spec: RunSpec) -> None:
+    """Set the threads of this process."""
+    if spec.threads:
+        torch.set_num_threads(spec.threads)
+
+
+class EpochSampler(Sampler[int]):
+    """A sampler whose order is a function of (seed, epoch).
+
+    TRL 1.16's for GRPO restarts its generator with the process: a run resumed in the
+    second epoch sees the first one's order, of 16 prompts 4 twice and 4 never
+    (measured). transformers 5.23's for ``group_by_length`` draws from the process's
+    own generator, which is restored only after the order is drawn. The epoch is read
+    from the trainer's state: accelerate hands ``set_epoch`` through to the sampler of
+    one process, not of several.
+    """
+
+    def __init__(self, sampler: Any, trainer: Trainer) -> None:
+        self._sampler = sampler
+        self._trainer = trainer
+        if getattr(sampler, "generator", self) is None:
+            sampler.generator = torch.Generator()
+
+    def __len__(self) -> int:
+        return len(self._sampler)
+
+    def __iter__(self) -> Iterator[int]:
+        if hasattr(self._sampler, "generator"):
+            epoch = int(self._trainer.state.epoch or 0)
+            seed = self._trainer.args.seed * 100_003 + epoch
+            self._sampler.generator.manual_seed(seed)
+        return iter(self._sampler)
+
+
+def train_to_the_end(
+    trainer: Trainer, spec: RunSpec, counts: dict[str, int]
+) -> RunResult:
+    """Train, save the final model if it is done, return what was reached.
+
+    Args:
+        trainer: Ready to train.
+        spec: Its run.
+        counts: Rows of each split; they stand at step 0 of the log.
+
+    Raises:
+        TrainingFailedError: If other processes train than were asked for.
+    """
+    _check_processes(trainer.args.world_size, spec)
+    if trainer.is_fsdp_enabled:
+        sum_gradients_in_float32(trainer.accelerator.state.fsdp_plugin)
+    checkpoint = last_checkpoint(Path(spec.folder))
+    if checkpoint:
+        check_layout(checkpoint, _layout(trainer))
+    health = Health(Watch(spec.params.health), spec.stage)
+    stop = EarlyStop(spec.params.patience or 1)
+    _add_callbacks(trainer, spec, health)
+    if spec.params.patience:
+        trainer.add_callback(stop)
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except RuntimeError as error:
+        if "probability tensor contains" not in str(error):
+            raise
+        raise TrainingFailedError(health.diverged("a rollout's logits")) from error
+    status = "complete" if stop.stopped else _status(trainer)
+    if status == "complete":
+        health.check_end(trainer.model)
+        save_final(trainer, spec)
+        if trainer.eval_dataset is not None and spec.stage == "sft":
+            trainer.evaluate()
+    return RunResult(
+        status=status,
+        steps=trainer.state.global_step,
+        max_steps=trainer.state.max_steps,
+        resumed_from=step_of(checkpoint) if checkpoint else None,
+        log=[{"step": 0, **counts}, *trainer.state.log_history],
+        seconds=seconds(trainer.state),
+    )
+
+
+def sum_gradients_in_float32(plugin: Any) -> None:
+    """Have FSDP sum the devices' gradients in float32; accelerate would in bfloat16.
+
+    Args:
+        plugin: accelerate's, before it has wrapped the model.
+    """
+    policy = plugin.mixed_precision_policy
+    if policy is not None:
+        changed = replace(policy, reduce_dtype=torch.float32)
+        plugin.mixed_precision_policy = changed
+
+
+def _add_callbacks(trainer: Trainer, spec: RunSpec, health: Health) -> None:
+    """Add them in their order: who writes an entry comes after who adds to it."""
+    folder = Path(spec.folder)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Clock())
+    trainer.add_callback(health)
+    trainer.add_callback(LogFile(folder / "log.jsonl"))
+    if spec.grpo and spec.grpo.samples:
+        trainer.add_callback(Samples(trainer, spec.samples, spec.grpo.samples))
+    trainer.add_callback(Seal(trainer, _layout(trainer)))
+
+
+def _check_processes(n: int, spec: RunSpec) -> None:
+    # accelerate starts one process where its configuration names no GPUs, and batches
+    # are divided among them: with fewer, each step would be a smaller one, silently.
+    asked = spec.launcher.processes
+    if n != asked:
+        raise TrainingFailedError(
+            f"training.{spec.stage}.launcher.processes is {asked}, but the launcher "
+            f"made a group of {n}: correct the number or the launcher's configuration"
+        )
+
+
+def _layout(trainer: Trainer) -> Layout:
+    args = trainer.args
+    return Layout(
+        kind="fsdp"
+        if trainer.is_fsdp_enabled
+        else "deepspeed"
+        if trainer.is_deepspeed_enabled
+        else "plain",
+        processes=args.world_size,
+        sequences=args.per_device_train_batch_size
+        * args.gradient_accumulation_steps
+        * args.world_size,
+    )
+
+
+def _status(trainer: Trainer) -> Literal["complete", "interrupted"]:
+    # `train` returns normally after SIGTERM too: only the steps tell.
+    done = trainer.state.global_step >= trainer.state.max_steps
+    return "complete" if done else "interrupted"
+
+
+def save_final(trainer: Trainer, spec: RunSpec) -> None:
+    """Write the trained model, whole, whatever shards the trainer keeps.
+
+    Raises:
+        TrainingFailedError: If no weights were written.
+    """
+    final = final_folder(spec)
+    if trainer.is_fsdp_enabled:
+        # With sharded state (FSDP2's default) save_model writes no weights, silently.
+        plugin = trainer.accelerator.state.fsdp_plugin
+        plugin.set_state_dict_type("FULL_STATE_DICT")
+    trainer.save_model(str(final))
+    if trainer.accelerator.is_main_process:
+        trainer.processing_class.save_pretrained(str(final))
+        (final / "training_args.bin").unlink(missing_ok=True)  # a pickle, with paths
+        if not list(final.glob("*.safetensors")):
+            raise TrainingFailedError(f"{final} holds no weights after saving")

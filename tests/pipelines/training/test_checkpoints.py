@@ -1,0 +1,160 @@
+"""A run goes on from what was written, and from nothing else."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from toy import PLAN, REWARD, grpo_parameters, grpo_set, sft_parameters, sft_set
+
+from psyche_kedro.errors import TrainingFailedError
+from psyche_kedro.pipelines.training.checkpoints import (
+    Layout,
+    check_layout,
+    clear_damaged,
+    last_checkpoint,
+    seal,
+)
+from psyche_kedro.pipelines.training.nodes import train_grpo, train_sft
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:torch"),
+    pytest.mark.filterwarnings("ignore::UserWarning:transformers"),
+]
+PLAIN = Layout("plain", 1, 20)
+
+
+def checkpoint(folder, step):
+    path = Path(folder, f"checkpoint-{step}")
+    path.mkdir()
+    (path / "model.safetensors").write_bytes(b"weights")
+    (path / "optimizer.pt").write_bytes(b"moments")
+    seal(path, PLAIN)
+    return path
+
+
+def test_the_last_is_the_newest_and_not_the_first_by_name(tmp_path):
+    steps = [checkpoint(tmp_path, step) for step in (20, 80, 100)]
+    assert last_checkpoint(tmp_path) == steps[-1]
+
+
+def test_what_a_kill_left_of_a_save_is_deleted(tmp_path, caplog):
+    whole, half = checkpoint(tmp_path, 20), checkpoint(tmp_path, 40)
+    (half / "digests.json").unlink()
+    assert last_checkpoint(tmp_path) == whole
+    clear_damaged(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["checkpoint-20"]
+    assert "checkpoint-40 was not written to its end" in caplog.text
+
+
+def half(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGES = {"half": half, "gone": Path.unlink, "bit": flip}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_one_is_set_aside_and_named(tmp_path, caplog, damage):
+    whole, damaged = checkpoint(tmp_path, 20), checkpoint(tmp_path, 40)
+    damage(damaged / "optimizer.pt")
+    clear_damaged(tmp_path)
+    assert last_checkpoint(tmp_path) == whole
+    assert (tmp_path / "damaged-40").is_dir()
+    assert "checkpoint-40 is damaged, optimizer.pt is" in caplog.text
+
+
+def test_a_seal_that_cannot_be_read_is_damage(tmp_path):
+    half(checkpoint(tmp_path, 40) / "digests.json")
+    clear_damaged(tmp_path)
+    assert last_checkpoint(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("layout", "reason"),
+    [
+        (Layout("plain", 2, 40), "20 sequences an optimizer step, and this run has 40"),
+        (Layout("fsdp", 2, 20), r"by 1 processes \(plain\), and 2 \(fsdp\)"),
+        (Layout("plain", 2, 20), None),
+    ],
+)
+def test_other_batches_or_other_files_are_refused(tmp_path, layout, reason):
+    path = checkpoint(tmp_path, 20)
+    if reason is None:
+        check_layout(path, layout)
+        return
+    with pytest.raises(TrainingFailedError, match=reason):
+        check_layout(path, layout)
+
+
+# ---- whole runs ------------------------------------------------------------------
+
+FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth")
+
+
+@pytest.fixture(scope="module")
+def kept(base, tmp_path_factory):
+    """A finished run that still has its last two checkpoints."""
+    runs = tmp_path_factory.mktemp("kept")
+    return train_sft(base, sft_set(), PLAN, sft_parameters(str(runs), **KEEPING))
+
+
+KEEPING = {"epochs": 3, "save_steps": 2, "keep_checkpoints": True}
+
+
+def as_if_killed(trained, runs):
+    """Copy a finished run to where it looks as if it had been killed at its end."""
+    run = trained.checkpoint.path.parent
+    copy = Path(runs, run.name)
+    shutil.copytree(run, copy)
+    shutil.rmtree(copy / "final")
+    (copy / "result.json").unlink()
+    return copy
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_sft_falls_back_to_the_whole_one_and_to_the_same_weights(
+    kept, base, tmp_path, damage, name
+):
+    run = as_if_killed(kept, tmp_path)
+    damage(run / "checkpoint-6" / name)
+    again = train_sft(base, sft_set(), PLAN, sft_parameters(str(tmp_path), **KEEPING))
+    assert again.checkpoint.digest == kept.checkpoint.digest
+    result = json.loads((run / "result.json").read_text("utf-8"))
+    assert result["resumed_from"] == 4
+
+
+def test_grpo_falls_back_to_the_same_weights(sft, tmp_path):
+    keeping = {"epochs": 2, "save_steps": 2, "keep_checkpoints": True}
+
+    def train(runs):
+        params = grpo_parameters(str(runs), **keeping)
+        return train_grpo(sft.checkpoint, grpo_set(), params, REWARD)
+
+    whole = train(tmp_path / "whole")
+    run = as_if_killed(whole, tmp_path / "again")
+    flip(run / "checkpoint-8" / "rng_state.pth")
+    assert train(tmp_path / "again").checkpoint.digest == whole.checkpoint.digest
+    assert json.loads((run / "result.json").read_text("utf-8"))["resumed_from"] == 6
+
+
+def test_mending_an_oom_by_a_smaller_micro_batch_goes_on(kept, base, tmp_path):
+    run = as_if_killed(kept, tmp_path)
+    for change in ({"micro_batch_size": 5}, {"trainer": {"dataloader_num_workers": 0}}):
+        params = sft_parameters(str(tmp_path), **KEEPING | {"save_steps": 3} | change)
+        again = train_sft(base, sft_set(), PLAN, params).checkpoint
+    history = again.manifest["history"]
+    assert again.path.parent == run
+    assert [(h["from_step"], h["micro_batch_size"]) for h in history] == [
+        (0, 20),
+        (6, 5),
+    ]
