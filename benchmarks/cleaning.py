@@ -147,19 +147,17 @@ def peers(python: str, n: int) -> dict[str, list[str]]:
 
 
 def pages() -> Iterator[str]:
+    import pypdfium2
+
     from psyche_kedro.datasets.source_files import SourceFile
     from psyche_kedro.pipelines.ingestion.textbooks.ocr import installed_engines
-    from psyche_kedro.pipelines.ingestion.textbooks.page_images import (
-        PageRef,
-        open_pdf,
-        render,
-    )
+    from psyche_kedro.pipelines.ingestion.textbooks.page_images import PageRef, render
     from psyche_kedro.pipelines.ingestion.textbooks.text_layer import read_text_layer
 
     born = SAMPLE / "textbooks/社会与健康心理学.pdf"
     start, count = time.process_time(), 0
     for _ in range(20):
-        with open_pdf(born.read_bytes()) as document:
+        with pypdfium2.PdfDocument(born.read_bytes()) as document:
             count += sum(bool(read_text_layer(page)) for page in document)
     yield f"| text layer | {count / (time.process_time() - start):,.0f} |"
     scan = SAMPLE / "textbooks/变态与咨询心理学_扫描.pdf"

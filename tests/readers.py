@@ -8,7 +8,6 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,6 +15,7 @@ from pydantic import BaseModel
 import psyche_kedro
 from prompt_set import WORDS
 from psyche_kedro import answers, rewards
+from psyche_kedro.answers import readers
 from psyche_kedro.llm.chat_model import Reply
 from psyche_kedro.pipelines.cleaning import guard, usefulness
 from psyche_kedro.pipelines.cleaning.deidentification import model_pass
@@ -52,8 +52,6 @@ MESSAGES = [
 POST = {"risk": "none", "messages": MESSAGES}
 SHOWN = [{"question_id": name, "round": n} for n, name in enumerate("ab")]
 
-ASKED = SimpleNamespace(item=QUESTION)
-
 
 class Mark(BaseModel):
     score: int
@@ -62,6 +60,10 @@ class Mark(BaseModel):
 def _masked(reply: Reply) -> object:
     spans = model_pass.read_spans(reply)
     return spans and model_pass.mask_spans(MESSAGES, spans, frozenset())
+
+
+def _reading(read: readers.Reader, reply: Reply) -> readers.Reading:
+    return read(reply.text, QUESTION)
 
 
 def _slots(reply: Reply) -> list[slots.Slot]:
@@ -86,6 +88,12 @@ READERS: Mapping[str, Callable[[Reply], Any]] = {
     "answers.copies_example": lambda r: answers.copies_example(r.text),
     "answers.read_choice_of": lambda r: answers.read_choice_of(r.text, QUESTION),
     "answers.read_choice": lambda r: answers.read_choice(r.text, "ABCD", texts=TEXTS),
+    "answers.read_by_default": partial(_reading, readers.read_by_default),
+    "answers.read_as_psycollm": partial(_reading, readers.read_as_psycollm),
+    "answers.read_as_cpsyexam": partial(_reading, readers.read_as_cpsyexam),
+    "answers.read_cut_off": lambda r: readers.read_cut_off(
+        r.text, QUESTION, readers.read_by_default
+    ),
     "answers.read_field": lambda r: answers.read_field(r.text, "ABCD", texts=TEXTS),
     "answers.read_filled": lambda r: answers.read_filled(r.text),
     "answers.read_json": lambda r: answers.read_json(r.text),
@@ -101,7 +109,7 @@ READERS: Mapping[str, Callable[[Reply], Any]] = {
     "cleaning.usefulness._unread": usefulness._unread,
     "cleaning.deidentification.model_pass.read_spans": _masked,
     "evaluation.judging.read_score": partial(counselling.read_score, n_levels=4),
-    "evaluation.nodes._answer": lambda r: evaluation._answer(ASKED, r),
+    "evaluation.nodes._said": evaluation._said,
     "ingestion.textbooks.olmocr.read_reply": olmocr.read_reply,
     "synthesis.provenance.fault": provenance.fault,
     "synthesis.provenance.verdict_in": provenance.verdict_in,
@@ -128,8 +136,9 @@ READERS: Mapping[str, Callable[[Reply], Any]] = {
 
 def readers_in_source() -> Iterator[str]:
     """Yield what reads a reply: its text is looked at, or its name says so."""
-    for path in (*PACKAGE.rglob("pipelines/**/*.py"), PACKAGE / "answers.py"):
+    for path in (*PACKAGE.rglob("pipelines/**/*.py"), *PACKAGE.glob("answers/*.py")):
         module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        module = "answers" if module.startswith("answers.") else module
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef) and _reads(node, module):
                 yield f"{module.removeprefix('pipelines.')}.{node.name}"

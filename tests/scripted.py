@@ -33,7 +33,7 @@ def text_of(request: ChatRequest) -> str:
     return "\n".join(message["content"] for message in request.messages)
 
 
-Answer = str | Fail | Reply
+Answer = str | Fail | Reply | Failure
 Rule = tuple[str, Answer | Callable[[ChatRequest], Answer]]
 
 
@@ -62,7 +62,7 @@ class ScriptedChatModel:
                 said = answer(request) if callable(answer) else answer
                 if isinstance(said, Fail):
                     return Failure(said.reason, "scripted", key, self.name)
-                if isinstance(said, Reply):
+                if isinstance(said, Reply | Failure):
                     return said
                 return Reply(said, self.name, key)
         return Failure("no_script", "no rule matches", key, self.name)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from english_set import write_english_set
-from pipelines.evaluation.exam_rows import counselling_case, item, items
+from pipelines.evaluation.exam_rows import READING, counselling_case, item, items
 from pipelines.synthesis.questions_made import pooled, post, question, reviewed, useful
 from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.pipelines.benchmarks import Benchmarks
@@ -257,12 +257,13 @@ def test_models_sit_the_exams(
     options = [{"label": k, "text": v} for k, v in zip("ABCD", TEXTS, strict=True)]
     choice = {"cell": "knowledge_single", "benchmark": "cpsyexam", "options": options}
     params = ProtocolParameters(**configured["evaluation"]["protocols"])
+    exam = items(
+        item(STEM, gold="B", **choice),
+        item(STEM, cell="theory_single", gold="B", options=options),
+        counselling_case("I cannot sleep."),
+    )
     papers = evaluation.write_exam_papers(
-        benchmark_items=items(
-            item(STEM, gold="B", **choice),
-            item(STEM, cell="theory_single", gold="B", options=options),
-            counselling_case("I cannot sleep."),
-        ),
+        benchmark_items=exam,
         exemplars=items(item("Other ( ).", gold="C", split="exemplar", **choice)),
         params=params,
         limit=LimitParameters(per_cell=None, seed=1),
@@ -277,8 +278,9 @@ def test_models_sit_the_exams(
     predictions = evaluation.answer_benchmarks(
         exam_papers=papers, models={"model": model}, params=params
     )
-    read = dict(predictions.select("protocol", "prediction").rows())
-    assert read == {
+    answers = evaluation.read_answers(predictions, exam, READING)
+    together = predictions.join(answers, on="prediction_id")
+    assert dict(together.select("protocol", "labels").rows()) == {
         "reasoned": ["B"],
         "zero_shot": ["B"],
         "five_shot": ["B"],
@@ -290,10 +292,12 @@ def test_models_sit_the_exams(
 
     judge = says(as_json(analysis="It meets the feeling.", score=2))
     judged = evaluation.judge_counselling(
-        predictions,
-        items(counselling_case("I cannot sleep.")),
+        predictions=predictions,
+        answers=answers,
+        benchmark_items=exam,
         prompt=prompts["counselling_judge"],
         judge=judge,
+        reading=READING,
         params=JudgingParameters(**configured["evaluation"]["judging"]),
     )
     assert judged.select("dimension", "score").rows() == [("EmoE", 2.0)]

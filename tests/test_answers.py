@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
-from psyche_kedro import answers
 from psyche_kedro.answers import (
     UNREAD,
+    choices,
     read_choice,
     read_json,
     read_objects,
@@ -320,8 +320,8 @@ PIECES = [
 @given(st.lists(st.sampled_from([*PIECES, "\n"]), max_size=12).map("".join))
 def test_a_reply_without_a_letter_is_read_as_by_all_rules(reply):
     texts = {"A": "焦虑", "B": "抑郁", "C": "以上都是"}
-    said = answers._Said(reply, answers._undecorated(reply))
-    question = answers._Question(frozenset("ABC"), texts)
-    yielding = [n for n, rule in answers._RULES.items() if list(rule(said, question))]
+    said = choices._Said(reply, choices._undecorated(reply))
+    question = choices._Question(frozenset("ABC"), texts)
+    yielding = [n for n, rule in choices._RULES.items() if list(rule(said, question))]
     assert read_choice(reply, "ABC", texts=texts).rule in (*yielding[:1], "unread")
-    assert set(yielding) <= answers._RULES_WITHOUT_LETTERS.keys()
+    assert set(yielding) <= choices._RULES_WITHOUT_LETTERS.keys()

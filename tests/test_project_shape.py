@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
-from kedro.config import OmegaConfigLoader
 from kedro.io import AbstractDataset, DataCatalog
 from kedro.utils import load_obj
 
@@ -31,7 +30,7 @@ HEAVY = {"torch", "trl", "transformers", "openai", "ray", "datasets", "datasketc
 
 def models() -> dict[str, type]:
     """The model of every table, by the table's name."""
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
+    loader = ConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
     entries = loader["catalog"].items()
     return {n: load_obj(e["validator"]) for n, e in entries if "validator" in e}
 
@@ -40,7 +39,7 @@ MODELS = models()
 
 
 def catalog_of(env: str) -> DataCatalog:
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    loader = ConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
     credentials = loader["credentials"] if env != "local" else {}
     return DataCatalog.from_config(loader["catalog"], credentials=credentials)
 
@@ -63,7 +62,7 @@ def test_a_misspelt_dataset_is_refused():
 
 
 def test_every_catalog_entry_is_used_by_the_graph():
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
+    loader = ConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
     names = {n for n in loader["catalog"] if "{" not in n and not n.startswith("_")}
     assert not names - datasets()
 
@@ -77,7 +76,7 @@ def test_every_prompt_of_the_graph_is_a_file_and_every_file_a_prompt_of_it(env):
 
 
 def test_every_table_is_checked_against_its_model():
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
+    loader = ConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
     tables = {
         name: entry
         for name, entry in loader["catalog"].items()
@@ -209,7 +208,7 @@ def test_a_command_starts_without_a_warning():
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_selection_reckons_with_the_groups_that_training_makes(env):
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    loader = ConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
     chapters = loader["parameters"]
     foreseen = chapters["selection"]["difficulty"]["group_size"]
     assert foreseen == chapters["training"]["grpo"]["group_size"]
@@ -397,7 +396,7 @@ def kedro_datasets_in(entry) -> list[dict]:
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_every_dataset_of_text_is_utf_8(env):
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    loader = ConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
     opened = [
         (entry["filepath"], arguments.get("encoding"))
         for entry in kedro_datasets_in(dict(loader["catalog"]))

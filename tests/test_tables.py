@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 from kedro.utils import load_obj
 
+from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.settings import CONFIG_LOADER_ARGS
 from psyche_kedro.tables import Posts, QuestionPool, content_id, frame
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def entries() -> dict[str, dict]:
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
+    loader = ConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
     return {n: e for n, e in loader["catalog"].items() if "validator" in e}
 
 

@@ -47,13 +47,14 @@ def _constant(template: str) -> str:
     return _compiled(template).render()
 
 
-def _fill_in(template: str, values: Mapping[str, Any]) -> str:
+def fill_in(template: str, values: Mapping[str, Any]) -> str:
+    """Return a Jinja template with ``values`` in it."""
     if _variables(template):
         return _compiled(template).render(values)
     return _constant(template)
 
 
-def _takes(*names: str) -> AfterValidator:
+def takes(*names: str) -> AfterValidator:
     """Return a check that a template takes these variables and no other."""
 
     def check(template: str) -> str:
@@ -68,7 +69,7 @@ def _takes(*names: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _names(*keys: str) -> AfterValidator:
+def keyed(*keys: str) -> AfterValidator:
     """Return a check that a mapping has these keys and no other."""
 
     def check(named: dict[str, Any]) -> dict[str, Any]:
@@ -98,28 +99,28 @@ class Words(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    types: Annotated[dict[str, str], _names(*QUESTION_TYPES)]
-    headings: Annotated[dict[str, str], _names("type", "case", "stem", "options")]
+    types: Annotated[dict[str, str], keyed(*QUESTION_TYPES)]
+    headings: Annotated[dict[str, str], keyed("type", "case", "stem", "options")]
     """What stands before each part of a question."""
     true_false: tuple[str, str]
     """Options of a statement to judge: it is right, it is wrong."""
     unnamed_subject: str
-    answer: Annotated[str, _takes("letters")]
+    answer: Annotated[str, takes("letters")]
     """How a solved exemplar answers."""
-    speakers: Annotated[dict[str, str], _names("user", "assistant")]
+    speakers: Annotated[dict[str, str], keyed("user", "assistant")]
     """What stands before a turn."""
     first_person: tuple[str, ...] = Field(min_length=1)
     third_person: tuple[str, ...] = Field(min_length=1)
     """What others call a client, who never says so of themselves."""
-    example: Annotated[str, _takes("question", "verdict", "reason")]
+    example: Annotated[str, takes("question", "verdict", "reason")]
     """How an example of the screening is shown."""
-    verdicts: Annotated[dict[str, str], _names("reasonable", "unreasonable")]
+    verdicts: Annotated[dict[str, str], keyed("reasonable", "unreasonable")]
     reasons: Annotated[
         dict[str, tuple[str, ...]],
-        _names("incomplete", "confused", "unclear"),
+        keyed("incomplete", "confused", "unclear"),
     ]
     """What in a judge's reason tells its kind."""
-    level: Annotated[str, _takes("score", "text")]
+    level: Annotated[str, takes("score", "text")]
     """How the judge of counselling is told what earns a score."""
     dimensions: tuple[Dimension, ...] = Field(min_length=1)
 
@@ -130,7 +131,7 @@ class Words(BaseModel):
 
     def say(self, template: str, **values: Any) -> str:
         """Return one of the templates, e.g. ``answer``, with ``values`` filled in."""
-        return _fill_in(getattr(self, template), values)
+        return fill_in(getattr(self, template), values)
 
 
 class Prompt(BaseModel):
@@ -175,7 +176,7 @@ class Prompt(BaseModel):
         values = {n: without_tags(value, self._tags) for n, value in values.items()}
         parts = {"system": self.system, "user": self.user}
         return [
-            {"role": role, "content": _fill_in(template, values)}
+            {"role": role, "content": fill_in(template, values)}
             for role, template in parts.items()
             if template
         ]

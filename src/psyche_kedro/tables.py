@@ -820,8 +820,9 @@ class TrainedModels(_Table):
 
 
 class Predictions(Provenance):
-    """One row per (model, item, protocol, sample)."""
+    """One row per (model, item, protocol, sample): what came back, not yet read."""
 
+    prediction_id: str = _id("predictions.prediction_id", unique=True)
     item_id: str = _id("benchmark_items.item_id")
     benchmark: str
     cell: str
@@ -831,10 +832,74 @@ class Predictions(Provenance):
     protocol: str
     sample: int
     text: str = _nullable()
-    """The reply, stripped of its reasoning; null where the call failed."""
+    """The reply beside its reasoning, cut off or not; null where the call failed."""
     reasoning: str = _nullable()
-    prediction: pl.List = _list_of(pl.String)
-    outcome: str = _enum("read", "unread", "failed", "open")
+    finish_reason: str = _nullable()
+    """As the endpoint says it: ``stop``, ``length`` …"""
+    reason: str = _nullable()
+    """Why the call failed, e.g. ``truncated`` or ``timeout``; null where it did not."""
+    input_tokens: int = _nullable()
+    output_tokens: int = _nullable()
+    seconds: float = _nullable()
+    weights: str = _nullable()
+    """What pins the weights: a checkpoint's digest or a revision; null where nothing
+    does."""
+
+
+class Answers(_Table):
+    """One row per (prediction, reader): what a reader makes of it; asks no model."""
+
+    prediction_id: str = _id("predictions.prediction_id")
+    role: str
+    reader: str
+    """``default``, ``official_psycollm`` …"""
+    rule: str = _nullable()
+    """Rule that read the labels; null where none did."""
+    labels: pl.List = _list_of(pl.String)
+    """Empty where none were read, and of an open item."""
+    text: str = _nullable()
+    """What is scored of an open item's reply; null of a choice item's."""
+    outcome: str = _enum("read", "unread", "refused", "truncated", "failed")
+    """``truncated``: cut off by the token limit, whether an answer stands in it or not;
+    ``failed``: no score until it is asked again."""
+
+
+class AnswerSummary(_Table):
+    """One row per (model, benchmark, split, protocol): how its replies ended."""
+
+    role: str
+    model: str
+    benchmark: str
+    split: str
+    protocol: str
+    n: int
+    n_read: int
+    n_unread: int
+    n_refused: int
+    n_truncated: int
+    n_truncated_read: int
+    """Those of them in which an answer was read."""
+    n_failed: int
+    reasons: pl.List = _list_of(pl.String)
+    """Why calls failed, each with its count, the most frequent first."""
+    shapes: pl.List = _list_of(pl.String)
+    """Commonest shapes of what could not be read, letters and words masked."""
+
+
+class ReaderAgreement(_Table):
+    """One row per (model, benchmark, protocol, reader beside the one that counts)."""
+
+    role: str
+    benchmark: str
+    protocol: str
+    reader: str
+    n: int
+    n_same: int
+    n_other: int
+    """Both read it, differently."""
+    n_only_scored: int
+    """Read by the reader that counts alone."""
+    n_only_reader: int
 
 
 class Judgements(Provenance):
@@ -863,8 +928,14 @@ class Scores(_Table):
     high: float = _nullable()
     """95 % interval."""
     n: int
+    """Items that count: those whose call failed are not among them."""
     n_missing: int
-    """Items without a readable answer; they count as wrong."""
+    """Items without a readable answer, for any reason; they count as wrong."""
+    n_refused: int
+    n_truncated: int
+    """Items whose reply was cut off, with or without an answer."""
+    n_failed: int
+    """Items whose call failed: above 0, no average has a value."""
     n_left_out: int
     """Items of the exam that ``evaluation.limit`` left out: above 0, no result."""
 

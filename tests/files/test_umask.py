@@ -68,3 +68,17 @@ def test_a_group_that_shares_its_data_may_read_it_where_it_says_so(tmp_path):
 def test_what_is_no_umask_is_refused(octal):
     with pytest.raises(ConfigurationError, match="three octal digits"):
         read_umask(octal)
+
+
+@pytest.mark.parametrize("command", ["kedro registry list", "psyche_kedro"])
+def test_a_wrong_one_is_one_sentence_and_no_traceback(command):
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split()],
+        env=os.environ | {"PSYCHE_KEDRO_UMASK": "zz"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: PSYCHE_KEDRO_UMASK is 'zz', where three")
+    assert len(done.stderr.splitlines()) == 1

@@ -75,12 +75,14 @@ class LoopbackServer:
         bodies: Every request's body, in order.
         keys: Every Authorization header seen.
         hosts: Every Host header seen.
+        models: What it says of its models, where it is asked.
     """
 
     def __init__(
         self, script: Script = well_behaved, tls: ssl.SSLContext | None = None
     ) -> None:
         self.script = script
+        self.models: Callable[[], list[dict[str, Any]]] | None = None
         self.tls = tls
         self.seen: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
@@ -132,6 +134,13 @@ class LoopbackServer:
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post("/v1/chat/completions", self._complete)
+        app.router.add_get("/v1/models", self._list_models)
+
+    async def _list_models(self, request: web.Request) -> web.Response:
+        """Say what ``models`` has: nothing, as a server without this route."""
+        if not self.models:
+            return web.Response(status=404)
+        return web.json_response({"data": self.models()})
 
     def take(self, body: Mapping[str, Any]) -> Ask:
         content = f"{body['messages'][-1]['content']}#{body.get('seed', 0)}"

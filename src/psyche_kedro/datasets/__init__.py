@@ -10,6 +10,7 @@ _MODULES = {
     "BundleDataset": "bundle_dataset",
     "ChatModelsDataset": "chat_models_dataset",
     "CheckpointDataset": "checkpoint_dataset",
+    "LanguagePacksDataset": "language_packs",
     "LocalChatModelDataset": "checkpoint_dataset",
     "OfflineChatModelDataset": "chat_model_dataset",
     "OpenAIChatModelDataset": "chat_model_dataset",

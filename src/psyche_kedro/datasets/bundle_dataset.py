@@ -91,6 +91,12 @@ class BundleDataset(AbstractDataset[Any, Parts]):
         for name, part in self.parts.items():
             part.save(given[name])
 
+    def check_save(self) -> None:
+        """Stop a run that could not save a part, before its first node."""
+        for name in [self._writes] if self._writes else self.parts:
+            if hasattr(self.parts[name], "check_save"):
+                self.parts[name].check_save()
+
     def part(self, name: str) -> Any:
         """Return the dataset of a part.
 

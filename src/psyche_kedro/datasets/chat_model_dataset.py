@@ -6,6 +6,7 @@ from typing import Any, Literal, NoReturn, TypeVar
 from kedro.io import AbstractDataset, DatasetError
 from pydantic import BaseModel, ValidationError
 
+from psyche_kedro.datasets.checkpoint_dataset import read_checkpoint
 from psyche_kedro.errors import ChatModelError, ConfigurationError
 from psyche_kedro.files.project import in_project
 from psyche_kedro.llm import ChatModel
@@ -22,6 +23,9 @@ from psyche_kedro.text.tokens import (
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
+Identity = Literal["name", "weights"]
+"""What a model is known by."""
+
 
 class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
     """The embedded offline model in one role: no weights, no key, no network.
@@ -30,7 +34,7 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
     teacher_model:
       type: psyche_kedro.datasets.OfflineChatModelDataset
       role: teacher
-      store: ${globals:data}/replies.sqlite
+      store: ${root:store}
     ```
 
     Args:
@@ -93,10 +97,10 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
       model: gpt-4o-2024-05-13
       base_url: https://api.openai.com/v1
       credentials: judge
-      store: ${globals:data}/replies.sqlite
+      store: ${root:store}
       sampling: {temperature: 0.0, max_tokens: 1024}
       limits: {requests_per_minute: 5000, tokens_per_minute: 800000}
-      prices: conf/base/prices.yml
+      prices: ${conf:base/prices.yml}
       budget: {money: 50}
 
     teacher_model:
@@ -106,10 +110,22 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
       endpoints:
         - {base_url: "http://gpu-1:8000/v1", weight: 2}
         - {base_url: "http://gpu-2:8000/v1", concurrency: 64}
-      store: ${globals:data}/replies.sqlite
+      store: ${root:store}
     ```
 
-    Leave ``credentials`` out for a server that asks for no key.
+    Leave ``credentials`` out for a server that asks for no key. A checkpoint of this
+    project that is served is named by its folder: its digest, and not the name under
+    which it is served, tells which model's the replies are.
+
+    ```yaml
+    grpo:
+      type: psyche_kedro.datasets.OpenAIChatModelDataset
+      model: grpo_model
+      checkpoint: grpo_model
+      checkpoints: ${globals:data}/06_models
+      base_url: http://127.0.0.1:8000/v1
+      store: ${globals:data}/replies.sqlite
+    ```
 
     Args:
         model: Id as the endpoints know it.
@@ -125,6 +141,12 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         mode: ``online``, or ``batch`` for the provider's Batch API: up to a day later,
             at half the price, from the same store.
         revision: Which weights stand behind the id; part of the model's identity.
+        checkpoint: Folder of the weights behind the id, whose digest its manifest has;
+            in place of a ``revision``.
+        checkpoints: Folder in which ``checkpoint`` is sought.
+        identity: ``name``, or ``weights`` for a model under test: where neither
+            ``revision`` nor ``checkpoint`` is given, where it is served and what the
+            server says of itself are part of the model's identity.
         aliases: Other names under which an endpoint may say it answered.
         role: Under which the calls are counted; the model's id if none is given.
         tokenizer: ``tokenizer.json`` that estimates the tokens of a reply where the
@@ -148,6 +170,9 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         patience: dict[str, Any] | None = None,
         mode: Literal["online", "batch"] = "online",
         revision: str | None = None,
+        checkpoint: str | None = None,
+        checkpoints: str = ".",
+        identity: Identity = "name",
         aliases: Sequence[str] = (),
         role: str | None = None,
         tokenizer: str | None = None,
@@ -161,6 +186,8 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         self._sampling = sampling or {}
         self._mode = mode
         self._revision = revision
+        self._checkpoint = in_project(checkpoints) / checkpoint if checkpoint else None
+        self._identity = identity
         self._aliases = aliases
         self._role = role or model
         self._tokenizer = in_project(tokenizer) if tokenizer else None
@@ -169,25 +196,37 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         served = _served(model, base_url, endpoints)
         self._keys = [each.get("credentials", credentials) for each in served]
         _refuse_texts(model, self._keys)
-        self._endpoints = [
-            self._read(Endpoint, {**(limits or {}), **_with_key(each, key)})
-            for each, key in zip(served, self._keys, strict=True)
-        ]
+        self._endpoints = list(self._read_endpoints(served, limits or {}))
         self._patience = self._read(Patience, patience or {})
         self._budget = self._read(Budget, budget) if budget else None
         self._run_budget = self._read(Budget, run_budget) if run_budget else None
 
     def load(self) -> ChatModel:
         """Return the model; nothing is sent before a node asks."""
+        self.check()
+        revision = self._pinned_by()
+        if revision or self._identity == "name":
+            return self._pinned_as(revision)
+        from psyche_kedro.llm.openai.served import ServedChatModel  # noqa: PLC0415
+
+        return ServedChatModel(
+            self._model, endpoints=self._endpoints, pinned_as=self._pinned_as
+        )
+
+    def _pinned_by(self) -> str | None:
+        if self._checkpoint is None:
+            return self._revision
+        return read_checkpoint(self._checkpoint).digest[:12]
+
+    def _pinned_as(self, revision: str | None) -> ChatModel:
         from psyche_kedro.llm.openai.chat_model import OpenAIChatModel  # noqa: PLC0415
 
-        self.check()
         return OpenAIChatModel(
             self._model,
             endpoints=self._endpoints,
             store=ReplyStore(self._store),
             sampling=self._sampling,
-            revision=self._revision,
+            revision=revision,
             patience=self._patience,
             account=self._account(),
             aliases=self._aliases,
@@ -206,10 +245,12 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
             ChatModelError: With each of: credentials that hold no key, a URL without a
                 scheme, a budget in money but no price, an unknown mode, an unreadable
                 tokenizer.
+            DatasetError: If there is no checkpoint in its folder.
         """
         if faults := list(self._faults()):
             raise ChatModelError(" ".join(faults))
         self._count_tokens()
+        self._pinned_by()
 
     def _faults(self) -> Iterator[str]:
         for endpoint, key in zip(self._endpoints, self._keys, strict=True):
@@ -220,6 +261,11 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
                     f"The base_url '{endpoint.base_url}' of model '{self._model}' needs"
                     " http:// or https:// in front, as in http://127.0.0.1:8000/v1."
                 )
+        if self._checkpoint and self._revision:
+            yield (
+                f"The catalog entry of model '{self._model}' has both revision and"
+                " checkpoint, which say the same: leave one out."
+            )
         if self._mode not in ("online", "batch"):
             yield (
                 f"The catalog entry of model '{self._model}' has mode"
@@ -257,6 +303,12 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
             " remove `credentials` from its catalog entry if the server asks for none."
         )
 
+    def _read_endpoints(
+        self, served: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]
+    ) -> Iterator[Endpoint]:
+        for each, key in zip(served, self._keys, strict=True):
+            yield self._read(Endpoint, {**limits, **_with_key(each, key)})
+
     def _read(self, kind: type[Settings], given: Mapping[str, Any]) -> Settings:
         try:
             return kind(**given)
@@ -272,6 +324,7 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         return {
             "model": self._model,
             "revision": self._revision,
+            "checkpoint": str(self._checkpoint or ""),
             "endpoints": [endpoint.base_url for endpoint in self._endpoints],
             "mode": self._mode,
             "sampling": self._sampling,

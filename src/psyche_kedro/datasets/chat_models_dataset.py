@@ -1,11 +1,13 @@
 """Several chat models as one catalog entry, by name; loading it asks nothing."""
 
 from collections.abc import Iterator, Mapping
+from inspect import signature
 from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 from kedro.io.core import parse_dataset_definition
 
+from psyche_kedro.datasets.chat_model_dataset import Identity
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm import ChatModel
 
@@ -24,23 +26,32 @@ class ChatModelsDataset(AbstractDataset[None, dict[str, ChatModel]]):
           model: Qwen/Qwen2.5-7B-Instruct
           base_url: http://127.0.0.1:8001/v1
           credentials: students
-          store: ${globals:data}/replies.sqlite
+          store: ${root:store}
         b:
           type: psyche_kedro.datasets.OfflineChatModelDataset
           role: student-b
-          store: ${globals:data}/replies.sqlite
+          store: ${root:store}
     ```
 
     Args:
         models: Catalog entries of chat models by name; the name stands in every table
             that they fill.
+        identity: ``weights`` for models under test: an endpoint's model is then known
+            by its weights, or by the server as it is now, and not by its name alone.
+        checkpoints: Folder in which a served model's ``checkpoint`` is sought.
         metadata: Ignored by Kedro, read by Kedro-Viz.
     """
 
     def __init__(
-        self, *, models: Mapping[str, Entry], metadata: dict[str, Any] | None = None
+        self,
+        *,
+        models: Mapping[str, Entry],
+        identity: Identity = "name",
+        checkpoints: str = ".",
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         self._models = models
+        self._known_by = {"identity": identity, "checkpoints": checkpoints}
         self.metadata = metadata
 
     def load(self) -> dict[str, ChatModel]:
@@ -51,7 +62,8 @@ class ChatModelsDataset(AbstractDataset[None, dict[str, ChatModel]]):
         """
         self.check()
         return {
-            str(name): _dataset(entry).load() for name, entry in self._models.items()
+            str(name): self._dataset(entry).load()
+            for name, entry in self._models.items()
         }
 
     def save(self, data: None) -> NoReturn:
@@ -74,7 +86,7 @@ class ChatModelsDataset(AbstractDataset[None, dict[str, ChatModel]]):
             return
         for name, entry in self._models.items():
             try:
-                model = _dataset(entry)
+                model = self._dataset(entry)
                 if hasattr(model, "check"):
                     model.check()
             except ChatModelError as error:
@@ -86,17 +98,22 @@ class ChatModelsDataset(AbstractDataset[None, dict[str, ChatModel]]):
     def _describe(self) -> dict[str, Any]:
         return {"models": sorted(map(str, self._models))}
 
+    def _dataset(self, entry: Entry) -> Any:
+        """Return the dataset of one model; ``from_config`` would take four lines.
 
-def _dataset(entry: Entry) -> Any:
-    """Return the dataset of one model; ``from_config`` would take four lines to refuse.
+        Raises:
+            DatasetError: If it names no catalog type, or the type refuses a value.
+            TypeError: If the type does not take a key.
+        """
+        if not isinstance(entry, Mapping) or "type" not in entry:
+            raise DatasetError(
+                "it has no `type`, such as"
+                " `psyche_kedro.datasets.OpenAIChatModelDataset`"
+            )
+        kind, fields = parse_dataset_definition(dict(entry))
+        known_by = self._known_by if _is_served(kind) else {}
+        return kind(**known_by | fields)
 
-    Raises:
-        DatasetError: If it names no catalog type, or the type refuses a value.
-        TypeError: If the type does not take a key.
-    """
-    if not isinstance(entry, Mapping) or "type" not in entry:
-        raise DatasetError(
-            "it has no `type`, such as `psyche_kedro.datasets.OpenAIChatModelDataset`"
-        )
-    kind, fields = parse_dataset_definition(dict(entry))
-    return kind(**fields)
+
+def _is_served(kind: type) -> bool:
+    return "identity" in signature(kind).parameters

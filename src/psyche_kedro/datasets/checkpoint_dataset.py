@@ -7,11 +7,11 @@ grpo_model:
   parts:
     checkpoint:
       type: psyche_kedro.datasets.CheckpointDataset
-      filepath: ${globals:data}/06_models/grpo_model
+      filepath: ${root:data}/06_models/grpo_model
     chat:
       type: psyche_kedro.datasets.LocalChatModelDataset
-      filepath: ${globals:data}/06_models/grpo_model
-      store: ${globals:data}/replies.sqlite
+      filepath: ${root:data}/06_models/grpo_model
+      store: ${root:store}
 ```
 
 The two are one entry, so Kedro runs what writes the weights before what asks the model:
@@ -30,6 +30,7 @@ from typing import Any, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 
 from psyche_kedro.files.project import in_project
+from psyche_kedro.files.roots import local_path
 from psyche_kedro.files.swap import swapped_in
 from psyche_kedro.llm import ChatModel
 
@@ -71,8 +72,17 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
     def __init__(
         self, *, filepath: str, metadata: dict[str, Any] | None = None
     ) -> None:
+        self._url = filepath
         self._filepath = Path(filepath)
         self.metadata = metadata
+
+    def check_save(self) -> None:
+        """Stop a run that would write weights elsewhere than on this machine.
+
+        Raises:
+            ConfigurationError: If the folder is a URL.
+        """
+        local_path(self._url, "Training")
 
     def load(self) -> Checkpoint:
         """Return the checkpoint.

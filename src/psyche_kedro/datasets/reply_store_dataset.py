@@ -14,7 +14,7 @@ class ReplyStoreDataset(AbstractDataset[None, ReplyStore]):
     ```yaml
     page_store:
       type: psyche_kedro.datasets.ReplyStoreDataset
-      store: ${globals:data}/replies.sqlite
+      store: ${root:store}
     ```
 
     Args:

@@ -1,14 +1,18 @@
 """The user's raw files, whatever their format."""
 
+import errno
 import os
 import posixpath
 import re
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, DatasetError
 
 
@@ -20,10 +24,12 @@ class SourceFile:
         name: POSIX path below the folder it was found in, e.g.
             ``theory/single/second/1.json``.
         read: Returns the bytes.
+        size: How many there are, as far as is known before they are read.
     """
 
     name: str
     read: Callable[[], bytes] = field(compare=False, repr=False)
+    size: int = field(default=0, compare=False, repr=False)
 
 
 class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
@@ -71,10 +77,13 @@ class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
         fs, root = fsspec.url_to_fs(self._path)
         if not fs.exists(root):
             return []
-        names = (posixpath.relpath(path, root) for path in fs.find(root))
+        found = {
+            posixpath.relpath(path, root): (path, about)
+            for path, about in fs.find(root, detail=True).items()
+        }
         return [
-            SourceFile(_utf8(name), partial(fs.cat_file, posixpath.join(root, name)))
-            for name in sorted(names)
+            SourceFile(_utf8(name), partial(_read, fs, path), about.get("size") or 0)
+            for name, (path, about) in sorted(found.items())
             if not _is_aside(name)
         ]
 
@@ -83,6 +92,18 @@ class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
 
     def _describe(self) -> dict[str, Any]:
         return {"path": self._path, "required": self._required}
+
+
+def _read(fs: Any, path: str) -> bytes:
+    """Return a file's bytes; a pipe or a device, which may never end, has none.
+
+    Raises:
+        OSError: If it is no regular file, or cannot be opened.
+    """
+    if isinstance(fs, LocalFileSystem) and not stat.S_ISREG(Path(path).stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
+    data: bytes = fs.cat_file(path)
+    return data
 
 
 def _utf8(name: str) -> str:

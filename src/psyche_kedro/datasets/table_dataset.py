@@ -83,6 +83,8 @@ class TableDataset(EagerPolarsDataset):
 def _cell(value: Any) -> str | int | float | None:
     if value is None or isinstance(value, int | float):
         return value
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _PREVIEW_CHARS else f"{text[: _PREVIEW_CHARS - 1]}…"
 

@@ -4,12 +4,22 @@ from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
+from psyche_kedro.files.roots import local_path
+
 
 def project_root() -> Path:
-    """Return the project's root; outside of any project, the working directory."""
+    """Return the project's root; outside of any project, the working directory.
+
+    So does Kedro: what an installed package writes stands where it was started, and
+    nothing beside its code.
+    """
     return find_kedro_project(Path.cwd()) or Path.cwd()
 
 
 def in_project(path: str | Path) -> Path:
-    """Return ``path`` below the project's root; Kedro does it for ``filepath`` only."""
-    return project_root() / path
+    """Return ``path`` below the project's root; Kedro does it for ``filepath`` only.
+
+    Raises:
+        ConfigurationError: If it is a URL.
+    """
+    return project_root() / local_path(path, "What is read and written in place")

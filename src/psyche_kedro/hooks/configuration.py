@@ -4,6 +4,7 @@ No sentence quotes a file's text: the broken file may be the one that holds the 
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 from pydantic import ValidationError
 
-from psyche_kedro.errors import ConfigurationError
+from psyche_kedro.errors import ConfigurationError, PsycheError
+from psyche_kedro.files.conf_source import as_folder
+from psyche_kedro.files.roots import read_roots
 from psyche_kedro.prompts import Words
 
 # A file that is a list ends in an AttributeError, one that is a number in an OSError.
@@ -30,7 +33,10 @@ _MEND = (
 class ConfigLoader(OmegaConfigLoader):
     """Kedro's loader, where an environment must be there and a broken file is named.
 
-    Kedro counts lines from zero, and for half of the faults names no file.
+    Kedro counts lines from zero, and for half of the faults names no file. Two
+    resolvers know what the loader was given: ``${root:data}`` is a root of this run,
+    ``${conf:base/prices.yml}`` a file of the configuration that was named, packed or
+    not.
     """
 
     def __init__(
@@ -41,14 +47,27 @@ class ConfigLoader(OmegaConfigLoader):
         Raises:
             ConfigurationError: If they cannot be read, or there is no ``env``.
         """
-        super().__init__(conf_source, env, **options)
-        conf, wanted = Path(conf_source), env or self.default_run_env
-        # A remote or packed source is no folder.
-        if conf.is_dir() and not (conf / wanted).is_dir():
+        conf = Path(as_folder(str(conf_source), options["base_env"]))
+        self._own_resolvers = {
+            "root": lambda name: self.roots[name],
+            "conf": lambda path: (conf / path).as_posix(),
+        }
+        super().__init__(str(conf), env, **options)
+        wanted = env or self.default_run_env
+        if not (conf / wanted).is_dir():
             there = ", ".join(sorted(path.name for path in conf.glob("*/")))
             raise ConfigurationError(
                 f"There is no environment '{wanted}': {conf} has {there}."
             )
+
+    @cached_property
+    def roots(self) -> dict[str, str | None]:
+        """Where this run reads and writes.
+
+        Raises:
+            ConfigurationError: If one of them can be no such place.
+        """
+        return read_roots({**self["globals"], **(self.runtime_params or {})})
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Return what all files of a kind say, e.g. of ``catalog``.
@@ -56,12 +75,16 @@ class ConfigLoader(OmegaConfigLoader):
         Raises:
             ConfigurationError: If a file cannot be read, or a value not resolved.
         """
+        # Resolvers are of the process: another loader may have put its own.
+        self._register_new_resolvers(self._own_resolvers)
         try:
             found: dict[str, Any] = super().__getitem__(key)
             if key != "parameters":
                 return found
             return _with_words(_over(self._beside(), found))
         except _FAULTS as error:
+            if own := _own_error(error):
+                raise own from None
             said = next(self._broken(key), None) or _unresolved(key, error)
             # A traceback would show the cause, which may quote a key.
             cause = None if key == "credentials" else error
@@ -117,6 +140,15 @@ class ConfigLoader(OmegaConfigLoader):
                     fault := _fault(path)
                 ):
                     yield f"{path} cannot be read{fault}."
+
+
+def _own_error(error: BaseException | None) -> PsycheError | None:
+    """Return what a resolver of ours said, which OmegaConf wraps."""
+    while error:
+        if isinstance(error, PsycheError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _with_words(parameters: dict[str, Any]) -> dict[str, Any]:

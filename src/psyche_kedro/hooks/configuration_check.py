@@ -38,7 +38,11 @@ class ConfigurationCheck:
     # First: what stops here shall leave no run in MLflow, which would call it finished.
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Ask every free input that can tell whether it is usable."""
+        """Ask every dataset that can tell whether it can be read, or written."""
+        for name in sorted(pipeline.all_outputs()):
+            written = catalog.get(name)
+            if hasattr(written, "check_save"):
+                written.check_save()
         # One model may stand in several entries, and several may say the same.
         if faults := dict.fromkeys(_unusable(pipeline, catalog)):
             raise ConfigurationError(" ".join(faults))

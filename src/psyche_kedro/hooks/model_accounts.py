@@ -10,6 +10,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from psyche_kedro.llm.accounts import RUN_LEDGER, Tally
+from psyche_kedro.pipelines.recording import recorded
 
 _BASIS = "params:estimate_basis"
 
@@ -99,14 +100,17 @@ class ModelAccounts:
         table.save(rows.sort(keys))
 
     def _report(self) -> None:
-        import mlflow  # noqa: PLC0415 - dear to import
+        if metrics := RUN_LEDGER.metrics():
+            _log(metrics)
+            click.echo(f"model calls\n{RUN_LEDGER.summary()}", err=True)
 
-        metrics = RUN_LEDGER.metrics()
-        if not metrics:
-            return
-        if mlflow.active_run() is not None:
-            mlflow.log_metrics(metrics)
-        click.echo(f"model calls\n{RUN_LEDGER.summary()}", err=True)
+
+@recorded
+def _log(metrics: dict[str, float]) -> None:
+    import mlflow  # noqa: PLC0415 - dear to import
+
+    if mlflow.active_run() is not None:
+        mlflow.log_metrics(metrics)
 
 
 def _calls(key: tuple[str, str, str], tally: Tally) -> dict[str, Any]:

@@ -1,11 +1,17 @@
 """The size of every table, where Kedro-Viz shows it."""
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
+
+from psyche_kedro.files.project import in_project
+from psyche_kedro.files.swap import swapped_in
+
+_LOG = logging.getLogger(__name__)
 
 
 class RowCounts:
@@ -28,8 +34,31 @@ class RowCounts:
     @hook_impl(hookwrapper=True)
     def after_pipeline_run(self) -> Iterator[None]:
         """Write the sizes, those of earlier runs kept."""
-        path = Path(".viz/stats.json")
-        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        path = in_project(".viz/stats.json")
+        known = _read(path)
         yield
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(known | self._shapes, indent=1), encoding="utf-8")
+        try:
+            with swapped_in(path) as made:
+                made.write_text(json.dumps(known | self._shapes), encoding="utf-8")
+        except OSError as error:
+            _LOG.warning(
+                "%s cannot be written (%s): Kedro-Viz will not show this run's rows.",
+                path,
+                error.strerror,
+            )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the sizes of earlier runs; nothing where they cannot be read."""
+    try:
+        known = json.loads(path.read_bytes())
+        if isinstance(known, dict):
+            return known
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError):
+        pass
+    _LOG.warning(
+        "%s cannot be read: Kedro-Viz will show the rows of this run alone.", path
+    )
+    return {}

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
+from psyche_kedro.pipelines.recording import recorded
 from psyche_kedro.prompts import Prompt, Words
 
 _MLFLOW_VALUE_CHARS = 500
@@ -29,9 +31,15 @@ class RunRecord:
     """
 
     def __init__(self) -> None:
-        self._ended = False
+        self._ended = True
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> None:
+        """End the run that Ctrl-C left open in a notebook: the next is another."""
+        self._close()
 
     @hook_impl(trylast=True)
+    @recorded
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> None:
@@ -55,6 +63,7 @@ class RunRecord:
         mlflow.log_params(_prompt_digests(pipeline, catalog))
 
     @hook_impl
+    @recorded
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
         """Log the rows of a table, and what the scores say."""
         import mlflow  # noqa: PLC0415 - dear to import
@@ -67,6 +76,7 @@ class RunRecord:
             mlflow.log_metrics(_score_metrics(data))
 
     @hook_impl(tryfirst=True)
+    @recorded
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Log the report, and say that the run completed."""
         import mlflow  # noqa: PLC0415 - dear to import
@@ -76,10 +86,10 @@ class RunRecord:
             return
         mlflow.set_tag("outcome", "completed")
         if "report" in pipeline.all_outputs():
-            for name in ("html", "markdown"):
-                mlflow.log_artifact(str(catalog.get("report").parts[name]._filepath))
+            _keep_report(catalog.get("report").parts)
 
     @hook_impl(tryfirst=True)
+    @recorded
     def on_pipeline_error(self, error: Exception) -> None:
         """Say that the run failed; the error's class only, it may quote a row."""
         import mlflow  # noqa: PLC0415 - dear to import
@@ -88,12 +98,31 @@ class RunRecord:
         if mlflow.active_run() is not None:
             mlflow.set_tags({"outcome": "failed", "error": type(error).__name__})
 
+    @recorded
     def _close(self) -> None:
+        if self._ended:
+            return
         import mlflow  # noqa: PLC0415 - dear to import
 
         # A bare set_terminated is overwritten by MLflow's own atexit (tried).
-        while not self._ended and mlflow.active_run() is not None:
+        while mlflow.active_run() is not None:
             mlflow.end_run("KILLED")
+        self._ended = True
+
+
+def _keep_report(parts: Mapping[str, Any]) -> None:
+    """Log the report; where artifacts cannot be kept, the rest of the record is."""
+    import mlflow  # noqa: PLC0415 - dear to import
+
+    try:
+        for name in ("html", "markdown"):
+            mlflow.log_text(parts[name].load(), parts[name]._filepath.name)
+    except Exception as error:
+        _LOG.warning(
+            "The report is not among the run's artifacts in MLflow (%s): it is at %s.",
+            type(error).__name__,
+            parts["html"]._filepath,
+        )
 
 
 def _git_commit() -> str:

@@ -1,5 +1,6 @@
 """Language models behind one protocol; only ``llm.openai`` imports ``openai``."""
 
+from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.chat_model import (
     ChatModel,
     ChatRequest,
@@ -12,6 +13,7 @@ from psyche_kedro.llm.chat_model import (
 
 __all__ = [
     "ChatModel",
+    "ChatModelError",
     "ChatRequest",
     "Failure",
     "Message",

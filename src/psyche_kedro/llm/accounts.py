@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from psyche_kedro.errors import ChatModelError
-from psyche_kedro.llm.chat_model import Outcome, Reply, Usage
+from psyche_kedro.llm.chat_model import Failure, Outcome, Reply, Usage
 from psyche_kedro.llm.prices import Budget, Price
+from psyche_kedro.llm.store.reply_store import OWN_REASONS
 
 _PRICED_TOKENS: Final = 1_000_000
+_HOPELESS: Final = 32
 
 
 @dataclass(slots=True)
@@ -32,7 +34,9 @@ class Tally:
         attempts: How often they were sent, retries included, hedges not.
         replies: Those that got a reply.
         failures: Those that got none.
+        unserved: Those of the failures that are no fault of the request's own.
         stored: Requests that the store answered.
+        remembered: Those of them that failed in an earlier run and were not asked.
         input_tokens: Of the replies, of completions that are of no use (cut off, empty,
             another model's) and of copies that a hedge outran.
         output_tokens: Likewise.
@@ -47,13 +51,20 @@ class Tally:
     attempts: int = 0
     replies: int = 0
     failures: int = 0
+    unserved: int = 0
     stored: int = 0
+    remembered: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     estimated_tokens: int = 0
     stored_input_tokens: int = 0
     stored_output_tokens: int = 0
     money: float = 0.0
+
+    @property
+    def answered(self) -> int:
+        """Requests that got a reply, now or in an earlier run."""
+        return self.replies + self.stored - self.remembered
 
     @property
     def tokens(self) -> int:
@@ -106,6 +117,11 @@ class Ledger:
         """Add one call."""
         with self._lock:
             self._tallies.setdefault((role, task), Tally()).calls += 1
+
+    def of(self, role: str, task: str) -> Tally:
+        """Return the sums of ``role`` and ``task``, as they are now."""
+        with self._lock:
+            return replace(self._tallies.get((role, task), Tally()))
 
     def tallies(self) -> dict[tuple[str, str], Tally]:
         """Return the sums by role and task, as they are now."""
@@ -170,6 +186,8 @@ class Account:
         budget: Of this role.
         run_budget: Of all roles together.
         batch: Whether the calls go through the Batch API, at its discount.
+        hopeless_after: Failures of a task, none of its requests answered, that stop
+            the run; none do where a model is free and its failures are a finding.
         ledger: Where the sums go.
 
     Attributes:
@@ -184,6 +202,7 @@ class Account:
         budget: Budget | None = None,
         run_budget: Budget | None = None,
         batch: bool = False,
+        hopeless_after: float = _HOPELESS,
         ledger: Ledger = RUN_LEDGER,
     ) -> None:
         self.role = role
@@ -194,6 +213,7 @@ class Account:
             ("the run", None, run_budget or Budget()),
         ]
         self.bounded = budget is not None or run_budget is not None
+        self._hopeless_after = hopeless_after
         self._ledger = ledger
 
     @property
@@ -245,10 +265,13 @@ class Account:
             money=self._cost(given, made),
         )
 
-    def recalled(self, task: str, count: int, usage: Usage) -> None:
+    def recalled(
+        self, task: str, count: int, usage: Usage, *, remembered: int = 0
+    ) -> None:
         """Count requests that the store answered, and the tokens of their replies."""
         tally = Tally(
             stored=count,
+            remembered=remembered,
             stored_input_tokens=usage.input_tokens,
             stored_output_tokens=usage.output_tokens,
         )
@@ -269,6 +292,7 @@ class Account:
             tally.attempts += attempts
             if not isinstance(outcome, Reply):
                 tally.failures += 1
+                tally.unserved += outcome.reason not in OWN_REASONS
                 continue
             usage = outcome.usage
             tally.replies += 1
@@ -281,6 +305,20 @@ class Account:
             self._ledger.unpriced.add(self.role)
         self._ledger.add(self.role, task, tally)
         return tally
+
+    def hopeless(self, task: str) -> bool:
+        """Return whether dozens of a task's requests failed now, and none ever did not.
+
+        A reply that an earlier run paid for is an answer, too.
+        """
+        tally = self._ledger.of(self.role, task)
+        return tally.failures >= self._hopeless_after and not tally.answered
+
+    def in_vain(self, task: str) -> bool:
+        """Return the same at the end, the failures that are remembered included."""
+        tally = self._ledger.of(self.role, task)
+        failed = tally.failures + tally.remembered
+        return failed >= self._hopeless_after and not tally.answered
 
     def spent(self) -> str:
         """Return which budget is spent, or nothing while none is."""
@@ -307,6 +345,21 @@ def stop_for_budget(which: str) -> ChatModelError:
         f"{which}, is spent; everything answered is stored and nothing is lost: run"
         f" {_this_command()} again to go on with as much once more, or raise `budget`"
         " in the catalog."
+    )
+
+
+def stop_as_hopeless(task: str, model: str, last: Failure) -> ChatModelError:
+    """Return the error that ends a run in which a task gets no answer at all."""
+    forget = (
+        f" `kedro replies retry --reason {last.reason}` has those asked again that it"
+        " remembers;"
+        if last.reason in OWN_REASONS
+        else ""
+    )
+    return ChatModelError(
+        f"No request of '{task}' to model '{model}' was answered, and dozens failed,"
+        f" the last as {last.reason} ({last.detail}): mend that, then run"
+        f" the same command again;{forget} the tables of earlier runs stay as they are."
     )
 
 

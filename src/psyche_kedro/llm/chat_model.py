@@ -88,6 +88,7 @@ class Reply:
         reasoning: The reasoning channel: the field of its own, and what the text held.
         finish_reason: As the endpoint says it.
         usage: Tokens of the call.
+        seconds: How long the call took; ``None`` where nobody measured it.
     """
 
     text: str
@@ -96,6 +97,7 @@ class Reply:
     reasoning: str = ""
     finish_reason: str = "stop"
     usage: Usage = Usage()
+    seconds: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         thought, answer = part_thought(whole(self.text))
@@ -115,12 +117,14 @@ class Failure:
         detail: What the endpoint said, free of the request's own text.
         key: Content address of the request.
         model: Identity of the model that was asked.
+        partial: What was said until the token limit cut it, of a ``truncated`` one.
     """
 
     reason: str
     detail: str
     key: str
     model: str
+    partial: Reply | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "detail", whole(self.detail))

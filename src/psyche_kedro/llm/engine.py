@@ -26,15 +26,22 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
-from psyche_kedro.llm.accounts import Account, Tally, stop_for_budget
+from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm.accounts import (
+    Account,
+    Tally,
+    stop_as_hopeless,
+    stop_for_budget,
+)
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome, Reply, Usage
 from psyche_kedro.llm.heap import heap_set_aside
 from psyche_kedro.llm.progress import Progress
+from psyche_kedro.llm.store.leases import Leases, Unshared
 from psyche_kedro.llm.store.reply_store import (
     FailureRecord,
     Record,
@@ -48,6 +55,7 @@ _LOG = logging.getLogger(__name__)
 _PICTURE: Final = re.compile(r"data:([\w/+.-]+);base64,([A-Za-z0-9+/]*={0,2})")
 _CHUNK: Final = 256
 _CHUNK_SECONDS: Final = 0.05
+_LOOK_SECONDS: Final = 0.2
 _GROUP: Final = 1024
 _BACKLOG: Final = 4096
 # A slow stream of replies shall not wake the disk for each, and a kill not cost many.
@@ -74,13 +82,18 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a transport got for a call."""
+    """What a transport got for a call, and in how many seconds."""
 
     text: str
     reasoning: str = ""
     finish_reason: str = "stop"
     usage: Usage = field(default_factory=Usage)
     attempts: int = 1
+    seconds: float | None = field(default=None, compare=False)
+
+    def timed(self, seconds: float) -> "Answer":
+        """Return it with the time it took."""
+        return replace(self, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +107,7 @@ class Fault:
         body: What came back last, as it came.
         retry_after: Seconds that the other side asks to wait.
         usage: Tokens of a completion that is of no use, and is billed all the same.
+        partial: What was said until the token limit cut it.
     """
 
     reason: str
@@ -102,6 +116,11 @@ class Fault:
     body: str = ""
     retry_after: float = 0.0
     usage: Usage | None = None
+    partial: Answer | None = None
+
+    def timed(self, seconds: float) -> "Fault":
+        """Return it with the time that what was said took."""
+        return replace(self, partial=self.partial and self.partial.timed(seconds))
 
 
 Deliver = Callable[[Call, Answer | Fault], None]
@@ -128,9 +147,10 @@ class Engine:
         store: Where replies are kept.
         transport: What answers the rest.
         account: What counts and limits; ``None`` counts under the model's name.
+        leases: Makes what tells other processes which requests are under way.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it stands between
         self,
         name: str,
         *,
@@ -138,23 +158,28 @@ class Engine:
         store: ReplyStore,
         transport: Transport,
         account: Account | None = None,
+        leases: Callable[[], Leases] = Unshared,
     ) -> None:
         self.name = name
         self._sampling = dict(sampling)
         self._store = store
         self._transport = transport
         self._account = account or Account(name)
+        self._leases = leases
 
     def complete(self, requests: Iterable[ChatRequest]) -> list[Outcome]:
         """Answer every request; see ``ChatModel.complete``."""
         total = len(requests) if isinstance(requests, Sized) else None
         progress = Progress(self.name, total)
-        batch = _Batch(self.name, self._account, progress)
-        with heap_set_aside(), self._store.open() as stored:
+        with heap_set_aside(), self._store.open() as stored, self._leases() as leases:
+            batch = _Batch(self.name, self._account, progress, stored, leases)
             with _Committer(self._store, batch.settle) as committer:
-                calls = map(self._address, requests)
-                missing = batch.missing(calls, stored, committer.await_room)
-                self._transport.send(missing, partial(self._deliver, committer))
+                send = partial(
+                    self._transport.send, deliver=partial(self._deliver, committer)
+                )
+                send(batch.missing(map(self._address, requests), committer.await_room))
+                while left := batch.left_by_others():
+                    send(batch.allowed(left, committer.await_room))
             stored.add_hits(self.name, batch.hits)
         progress.end()
         batch.say_remembered()
@@ -188,67 +213,124 @@ class _Batch:
         hits: How many replies of earlier runs each task was given.
     """
 
-    def __init__(self, name: str, account: Account, progress: Progress) -> None:
+    def __init__(
+        self,
+        name: str,
+        account: Account,
+        progress: Progress,
+        stored: StoreSession,
+        leases: Leases,
+    ) -> None:
         self._name = name
         self._account = account
         self._progress = progress
+        self._stored = stored
+        self._leases = leases
         self._board = _Board()
-        self._spent = ""
+        self._asked_by_others: list[Call] = []
+        self._stop: ChatModelError | None = None
+        self._failed: dict[str, Failure] = {}
         self._remembered = 0
         self.hits: Counter[str] = Counter()
 
     def missing(
-        self,
-        calls: Iterator[Call],
-        stored: StoreSession,
-        await_room: Callable[[], None],
+        self, calls: Iterator[Call], await_room: Callable[[], None]
     ) -> Iterator[Call]:
-        """Yield what the store cannot answer, until a budget is spent."""
-        while chunk := _take_chunk(calls):
+        """Yield what neither the store can answer nor another process asks for."""
+        while self._stop is None and (chunk := _take_chunk(calls)):
             fresh = self._board.expect(chunk)
-            found = stored.look_up([call.key for call in fresh])
-            self._remembered += sum(isinstance(o, Failure) for o in found.values())
-            self._board.settle(found)
-            self._recall(chunk, fresh, found)
-            for call in fresh:
-                if call.key in found:
-                    continue
-                await_room()
-                if spent := self._account.spent():
-                    self._spent = spent
-                    return
-                self._account.asked(call.request.task)
-                yield call
+            self._recall(chunk[0].request.task, len(chunk) - len(fresh), {})
+            mine = self._claim(self._take_stored(fresh))
+            yield from self.allowed(mine, await_room)
 
-    def _recall(
-        self,
-        chunk: Sequence[Call],
-        fresh: Sequence[Call],
-        found: Mapping[str, Outcome],
-    ) -> None:
-        count = len(chunk) - len(fresh) + len(found)
-        used = [said.usage for said in found.values() if isinstance(said, Reply)]
-        if used:
-            self.hits.update(
-                call.request.task
-                for call in fresh
-                if isinstance(found.get(call.key), Reply)
+    def allowed(
+        self, calls: Iterable[Call], await_room: Callable[[], None]
+    ) -> Iterator[Call]:
+        """Yield ``calls``, until a budget, or all hope, is gone."""
+        for call in calls:
+            await_room()
+            if self._stops(call.request.task):
+                return
+            self._account.asked(call.request.task)
+            yield call
+
+    def left_by_others(self) -> Sequence[Call]:
+        """Wait for what other processes ask for; return what they did not get.
+
+        Nothing, once all is answered. Those that ask release what failed.
+        """
+        if self._asked_by_others and self._stop is None:
+            _LOG.info(
+                "%s: waiting for %d replies that another run has asked for.",
+                self._name,
+                len(self._asked_by_others),
             )
+        while self._asked_by_others and self._stop is None:
+            waited = self._asked_by_others[:_CHUNK]
+            self._asked_by_others = self._asked_by_others[_CHUNK:]
+            if mine := self._claim(self._take_stored(waited)):
+                return mine
+            if self._asked_by_others:
+                time.sleep(_LOOK_SECONDS)
+        return ()
+
+    def _claim(self, calls: Sequence[Call]) -> Sequence[Call]:
+        """Return the calls to send; keep those that another process has sent."""
+        if not calls:
+            return ()
+        claimed = self._leases.claim([call.key for call in calls])
+        self._asked_by_others += [call for call in calls if call.key not in claimed]
+        # What was released just before the claim is in the store by now.
+        mine = [call for call in calls if call.key in claimed]
+        return self._take_stored(mine) if self._leases.shared else mine
+
+    def _take_stored(self, calls: Sequence[Call]) -> list[Call]:
+        """Settle the calls that the store can answer; return the others."""
+        found = self._stored.look_up([call.key for call in calls])
+        self._board.settle(found)
+        for task, some in itertools.groupby(calls, lambda call: call.request.task):
+            keys = [call.key for call in some]
+            self._recall(task, 0, {k: found[k] for k in keys if k in found})
+        return [call for call in calls if call.key not in found]
+
+    def _stops(self, task: str) -> bool:
+        """Return whether no further call may go out."""
+        if spent := self._account.spent():
+            self._stop = stop_for_budget(spent)
+        elif task in self._failed and self._account.hopeless(task):
+            self._stop = stop_as_hopeless(task, self._name, self._failed[task])
+        return self._stop is not None
+
+    def _recall(self, task: str, again: int, found: Mapping[str, Outcome]) -> None:
+        """Count what the store answered, and requests that are waited for already."""
+        count = again + len(found)
+        if not count:
+            return
+        used = [said.usage for said in found.values() if isinstance(said, Reply)]
+        failed = [said for said in found.values() if isinstance(said, Failure)]
+        if used:
+            self.hits[task] += len(used)
+        if failed:
+            self._failed[task] = failed[-1]
+        self._remembered += len(failed)
         usage = Usage(
             sum(u.input_tokens for u in used), sum(u.output_tokens for u in used)
         )
-        self._account.recalled(chunk[0].request.task, count, usage)
+        self._account.recalled(task, count, usage, remembered=len(failed))
         self._progress.move(Tally(stored=count))
 
     def settle(self, group: Sequence[_Delivery], session: StoreSession) -> None:
         """Store a group of deliveries, then count them as done."""
         settled = session.commit([delivery.record for delivery in group])
+        self._leases.release(settled)
         self._board.settle(settled)
         by_task: dict[str, list[tuple[Outcome, int]]] = {}
         for delivery in group:
             record = delivery.record
-            counted = settled[record.outcome.key], delivery.attempts
-            by_task.setdefault(record.task, []).append(counted)
+            outcome = settled[record.outcome.key]
+            if isinstance(outcome, Failure):
+                self._failed[record.task] = outcome
+            by_task.setdefault(record.task, []).append((outcome, delivery.attempts))
         for task, outcomes in by_task.items():
             self._progress.move(self._account.settled(task, outcomes))
 
@@ -266,10 +348,14 @@ class _Batch:
         """Return the outcomes in the order of the requests.
 
         Raises:
-            ChatModelError: If a budget was spent before the last request.
+            ChatModelError: If no request of a task can succeed, or a budget was spent
+                before the last.
         """
-        if self._spent:
-            raise stop_for_budget(self._spent)
+        if self._stop:
+            raise self._stop
+        for task, failure in self._failed.items():
+            if self._account.in_vain(task):
+                raise stop_as_hopeless(task, self._name, failure)
         return self._board.outcomes()
 
 
@@ -289,21 +375,26 @@ def _take_chunk(calls: Iterator[Call]) -> list[Call]:
 
 def _record(name: str, call: Call, answer: Answer | Fault) -> Record:
     if isinstance(answer, Answer):
-        reply = Reply(
-            text=answer.text,
-            model=name,
-            key=call.key,
-            reasoning=answer.reasoning,
-            finish_reason=answer.finish_reason,
-            usage=answer.usage,
-        )
-        return ReplyRecord(reply, call.request.task)
+        return ReplyRecord(_reply(name, call, answer), call.request.task)
+    partial = _reply(name, call, answer.partial) if answer.partial else None
     return FailureRecord(
-        Failure(answer.reason, answer.detail, call.key, name),
+        Failure(answer.reason, answer.detail, call.key, name, partial),
         task=call.request.task,
         request=_without_pictures(_as_json(call)),
         attempts=answer.attempts,
         body=_without_pictures(answer.body),
+    )
+
+
+def _reply(name: str, call: Call, answer: Answer) -> Reply:
+    return Reply(
+        text=answer.text,
+        model=name,
+        key=call.key,
+        reasoning=answer.reasoning,
+        finish_reason=answer.finish_reason,
+        usage=answer.usage,
+        seconds=answer.seconds,
     )
 
 

@@ -2,7 +2,7 @@
 
 For the models that training makes: small ones on a CPU, a 7B one on a GPU. For anything
 larger serve the checkpoint (``vllm serve data/06_models/grpo_model``) and point its
-role at the endpoint.
+role at the endpoint, with the folder as its ``checkpoint``.
 
 Prompts of like length share a batch, as many as fit in a budget of padded tokens:
 ``n_prompts * (longest prompt + new tokens)``. Padding is masked and holds no position,
@@ -27,7 +27,9 @@ in memory while a batch of requests is answered, and one model's at a time.
 
 import itertools
 import json
+import math
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -37,6 +39,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from psyche_kedro.errors import ChatModelError
+from psyche_kedro.llm.accounts import Account
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
 from psyche_kedro.llm.openai.completions import read_completion
@@ -88,6 +91,7 @@ class LocalChatModel:
             sampling=dict(sampling or {}),
             store=store,
             transport=_GenerationTransport(path, batch_tokens, device, threads),
+            account=Account(name, hopeless_after=math.inf),
         )
 
     @property
@@ -230,14 +234,16 @@ def _kind(prompt: _Prompt) -> tuple[str, bool]:
 
 
 def _answers(batch: Sequence[_Prompt], loaded: _Loaded) -> list[Answer | Fault]:
+    begun = time.monotonic()
     padded = _pad([p.tokens for p in batch], loaded.model.device)
     first = batch[0].call
     torch.manual_seed(first.sampling.get("seed", 0) + first.request.seed)
     with torch.inference_mode():
         outputs = loaded.model.generate(**padded, **_generation(first.sampling))
     made = outputs[:, padded["input_ids"].shape[1] :]
+    each = (time.monotonic() - begun) / len(batch)
     return [
-        _answer(prompt, tokens.tolist(), loaded)
+        _answer(prompt, tokens.tolist(), loaded).timed(each)
         for prompt, tokens in zip(batch, made, strict=True)
     ]
 

@@ -81,6 +81,10 @@ def test_a_count_is_taken_as_number_or_text(usage: Any) -> None:
         ("model_length", "truncated"),
         ("MAX_TOKENS", "truncated"),
         ("sensitive", "content_filter"),
+        ("model_context_window_exceeded", "truncated"),
+        ("SAFETY", "content_filter"),
+        ("RECITATION", "content_filter"),
+        ("refusal", "content_filter"),
         ("abort", "server_error"),
         ("error", "server_error"),
         ("insufficient_system_resource", "server_error"),
@@ -93,11 +97,31 @@ def test_a_reply_that_was_cut_off_is_no_answer(finish_reason: str, reason: str) 
     assert (fault.reason, fault.usage) == (reason, Usage(3, 4))
 
 
-@pytest.mark.parametrize("finish_reason", [None, 3, {"type": "stop"}])
-def test_an_odd_finish_reason_does_not_cost_the_answer(finish_reason: Any) -> None:
-    answer = _read(_body(finish_reason=finish_reason))
-    assert isinstance(answer, Answer)
-    assert answer.finish_reason == str(finish_reason or "stop")
+@pytest.mark.parametrize(
+    "finish_reason",
+    [None, "", "stop", "STOP", "eos_token", "end_turn", {"type": "stop"}],
+)
+def test_a_whole_reply_may_end_under_any_known_name(finish_reason: Any) -> None:
+    assert isinstance(_read(_body(finish_reason=finish_reason)), Answer)
+
+
+@pytest.mark.parametrize(
+    "finish_reason", [3, "OTHER", "LANGUAGE", "我理解你", ["stop"]]
+)
+def test_a_reply_that_ends_in_an_unknown_way_may_be_a_part(finish_reason: Any) -> None:
+    fault = _read(_body("half of", finish_reason))
+    assert isinstance(fault, Fault)
+    assert (fault.reason, fault.usage) == ("unknown_finish", Usage(3, 4))
+    assert "我理解你" not in fault.detail
+
+
+@pytest.mark.parametrize("content", [None, "", []])
+def test_an_answer_in_the_field_for_reasoning_is_none(content: Any) -> None:
+    message = {"content": content, "reasoning_content": '{"a": "x"}'}
+    fault = _read(_body(choices=[{"message": message, "finish_reason": "stop"}]))
+    assert isinstance(fault, Fault)
+    assert fault.reason == "only_reasoning"
+    assert "reasoning parser" in fault.detail
 
 
 @pytest.mark.parametrize("model", [5, ["m"], {"id": "m"}, "another"])

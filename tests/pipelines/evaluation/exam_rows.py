@@ -8,6 +8,7 @@ import yaml
 
 from prompt_set import shipped
 from psyche_kedro.pipelines.evaluation import parameters
+from psyche_kedro.pipelines.evaluation.nodes import read_answers
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import BenchmarkItems, content_id, frame
 
@@ -28,6 +29,30 @@ def settings() -> dict[str, Any]:
 def protocol_parameters(*enabled: str) -> parameters.ProtocolParameters:
     fields = settings()["protocols"]
     return parameters.ProtocolParameters(**fields | {"enabled": enabled})
+
+
+READING = parameters.ReadingParameters(scored="default", compared=())
+
+
+def read(predictions: pl.DataFrame, *rows: dict[str, Any]) -> pl.DataFrame:
+    return read_answers(predictions, items(*rows), READING)
+
+
+def answered(asked: dict[str, Any], said: str | None, **changes: Any) -> dict[str, Any]:
+    """Return a row of ``predictions``."""
+    row = {
+        **{name: asked[name] for name in ("item_id", "benchmark", "cell", "split")},
+        "role": "sft",
+        "protocol": "reasoned",
+        "sample": 0,
+        "text": said,
+        "finish_reason": None if said is None else "stop",
+        "reason": "timeout" if said is None else None,
+        "model": "local-sft",
+        **changes,
+    }
+    place = (row["role"], row["item_id"], row["protocol"])
+    return row | {"prediction_id": content_id(*place)}
 
 
 def item(stem: str, *, cell: str, gold: str = "", **changes: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What the judge sees, and what becomes of a verdict."""
 
 import pytest
-from exam_rows import counselling_case, items, settings
+from exam_rows import READING, answered, counselling_case, items, read, settings
 
 from prompt_set import WORDS, shipped
 from psyche_kedro.pipelines.evaluation.nodes import judge_counselling
@@ -15,29 +15,20 @@ CASE = counselling_case("我睡不着。", "多久了？", "一个月。", refer
 
 
 def prediction(role="grpo", text="听起来很累。", **changes):
-    return {
-        "item_id": CASE["item_id"],
-        "benchmark": "counselling",
-        "cell": "counselling",
-        "role": role,
-        "split": "test",
-        "protocol": "counselling",
-        "sample": 0,
-        "text": text,
-        "prediction": [],
-        "outcome": "open",
-        "model": f"model-of-{role}",
-        **changes,
-    }
+    asked = {"role": role, "protocol": "counselling", "model": f"model-of-{role}"}
+    return answered(CASE, text, **asked | changes)
 
 
 def judge(*predictions, rules=TWO):
     model = ScriptedChatModel(list(rules))
+    predicted = frame(Predictions, predictions)
     table = judge_counselling(
-        frame(Predictions, predictions),
-        items(CASE),
+        predictions=predicted,
+        answers=read(predicted, CASE),
+        benchmark_items=items(CASE),
         prompt=shipped("counselling_judge"),
         judge=model,
+        reading=READING,
         params=PARAMS,
     )
     return model, table

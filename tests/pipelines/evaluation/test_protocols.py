@@ -5,7 +5,7 @@ from exam_rows import counselling_case, item, items, prompts, protocol_parameter
 
 from cards import CARDS
 from psyche_kedro.errors import ConfigurationError
-from psyche_kedro.llm.chat_model import Reply
+from psyche_kedro.llm.chat_model import Failure, Reply, Usage
 from psyche_kedro.pipelines.evaluation.nodes import answer_benchmarks, write_exam_papers
 from psyche_kedro.pipelines.evaluation.parameters import LimitParameters
 from psyche_kedro.pipelines.selection.nodes import choose_exemplars
@@ -61,7 +61,7 @@ def test_a_case_question_is_asked_with_its_case_and_room_to_reason():
     assert "<think>" in asked
     row = predictions.row(0, named=True)
     assert row["protocol"] == "reasoned"
-    assert row["prediction"] == ["B"]
+    assert (row["reasoning"], row["text"]) == ("先看 B", "B")
     assert row["prompt_digest"] == prompts()["exam_case"].digest
 
 
@@ -106,7 +106,6 @@ def test_counselling_puts_our_system_prompt_before_the_conversation():
     roles = [m["role"] for m in model.requests[0].messages]
     assert roles == ["system", "user", "assistant", "user"]
     assert "你辛苦了" not in text_of(model.requests[0])
-    assert predictions.row(0, named=True)["outcome"] == "open"
     assert predictions["text"].item() == "听起来很累。"
 
 
@@ -136,28 +135,28 @@ def test_only_the_enabled_protocols_are_asked():
     assert predictions["protocol"].to_list() == ["zero_shot"]
 
 
-def test_every_outcome_is_a_row_and_says_what_it_is():
+def test_every_reply_is_kept_as_it_came_and_a_failure_with_its_reason():
+    cut = Failure(
+        "truncated",
+        "finish_reason=length",
+        key="k",
+        model="m",
+        partial=Reply("答案：A", "m", "k", finish_reason="length", seconds=2.5),
+    )
+    said = Reply("很难说", "qwen@3f2a", "k", usage=Usage(9, 3), seconds=0.5)
     _, predictions = sit(
-        item("读得出", cell="theory_single", gold="A"),
-        item("读不出", cell="theory_single", gold="A"),
+        item("说完", cell="theory_single", gold="A"),
+        item("说到一半", cell="theory_single", gold="A"),
         item("没答上", cell="theory_single", gold="A"),
-        rules=[("读得出", "答案：A"), ("读不出", "很难说"), (".", fail("timeout"))],
+        rules=[("说完", said), ("说到一半", cut), (".", fail("timeout"))],
     )
-    outcomes = dict(
-        zip(("read", "unread", "failed"), predictions["outcome"], strict=True)
-    )
-    assert outcomes == {name: name for name in outcomes}
-    assert predictions["prediction"].to_list() == [["A"], [], []]
-    assert predictions["text"].to_list() == ["答案：A", "很难说", None]
-    assert predictions["role"].unique().to_list() == ["qwen"]
-
-
-def test_nothing_is_read_inside_an_unfinished_thought():
-    _, predictions = sit(
-        item("题", cell="theory_single", gold="A"),
-        rules=[(".", "<think>答案是A吗")],
-    )
-    assert predictions["outcome"].item() == "unread"
+    told = ("text", "finish_reason", "reason", "output_tokens", "seconds", "weights")
+    assert predictions.select(told).rows() == [
+        ("很难说", "stop", None, 3, 0.5, "3f2a"),
+        ("答案：A", "length", "truncated", 0, 2.5, None),
+        (None, None, "timeout", None, None, None),
+    ]
+    assert predictions["prediction_id"].n_unique() == 3
 
 
 def test_the_reasoning_channel_is_kept_apart():

@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from exam_rows import counselling_case, item, items, settings
+from exam_rows import READING, answered, counselling_case, item, items, read, settings
 
 from cards import CARDS
 from psyche_kedro.pipelines.evaluation.nodes import score_predictions
@@ -16,30 +16,16 @@ def params(**changes):
     return ScoringParameters(**settings()["scores"] | {"n_resamples": 200} | changes)
 
 
-def answered(asked, said, *, role="sft", protocol="reasoned", outcome="read"):
-    is_open = asked["type"] == "short_answer"
-    return {
-        "item_id": asked["item_id"],
-        "benchmark": asked["benchmark"],
-        "cell": asked["cell"],
-        "split": asked["split"],
-        "role": role,
-        "protocol": protocol,
-        "sample": 0,
-        "text": said,
-        "prediction": [] if is_open or said is None else sorted(said),
-        "outcome": "open" if is_open else outcome,
-        "model": "local-sft",
-    }
-
-
 def score(rows, predictions, judgements=()):
+    predicted = frame(Predictions, predictions)
     return score_predictions(
-        frame(Predictions, predictions),
-        frame(Judgements, judgements),
-        items(*rows),
-        CARDS,
-        params(),
+        predictions=predicted,
+        answers=read(predicted, *rows),
+        judgements=frame(Judgements, judgements),
+        benchmark_items=items(*rows),
+        benchmarks=CARDS,
+        reading=READING,
+        params=params(),
     )
 
 
@@ -47,22 +33,37 @@ def value(scores, cell, metric="standard_accuracy", **where):
     return scores.filter(cell=cell, metric=metric, **where)["value"].item()
 
 
-def test_unread_and_failed_answers_count_as_wrong_and_are_told():
-    exam = [item(f"第{n}题", cell="moral_multiple", gold="AB") for n in range(4)]
+def test_unread_refused_and_cut_off_answers_count_as_wrong_and_are_told_apart():
+    exam = [item(f"第{n}题", cell="moral_multiple", gold="AB") for n in range(5)]
+    cut = {"finish_reason": "length", "reason": "truncated"}
     scores = score(
         exam,
         [
             answered(exam[0], "BA"),
-            answered(exam[1], "A"),
-            answered(exam[2], "", outcome="unread"),
-            answered(exam[3], None, outcome="failed"),
+            answered(exam[1], "答案：A\n解析：因为", **cut),
+            answered(exam[2], "很难说"),
+            answered(exam[3], "抱歉，我无法回答。"),
+            answered(exam[4], "先看A项，", **cut),
         ],
     )
-    assert value(scores, "moral_multiple") == 25
-    assert value(scores, "moral_multiple", "elastic_accuracy") == 37.5
+    assert value(scores, "moral_multiple") == 20
+    assert value(scores, "moral_multiple", "elastic_accuracy") == 30
     row = scores.filter(cell="moral_multiple", metric="standard_accuracy")
-    assert row.select("n", "n_missing").row(0) == (4, 2)
-    assert row.select("low", "high").row(0) == pytest.approx((4.56, 69.94), abs=0.01)
+    counts = ("n", "n_missing", "n_refused", "n_truncated", "n_failed")
+    assert row.select(counts).row(0) == (5, 3, 1, 2, 0)
+    assert row.select("low", "high").row(0) == pytest.approx((3.62, 62.45), abs=0.01)
+
+
+def test_a_failed_call_has_no_score_and_its_exam_no_average():
+    exam = full_exam()
+    answers = [answered(one, "A") for one in exam[1:]]
+    scores = score(exam, [answered(exam[0], None), *answers])
+    assert value(scores, CELLS[0]) is None
+    assert value(scores, CELLS[-1]) == 100
+    averages = scores.filter(pl.col("cell").str.ends_with("average"))
+    assert averages["value"].to_list() == [None] * averages.height
+    assert averages["low"].to_list() == [None] * averages.height
+    assert averages.select("n", "n_failed", "n_left_out").unique().rows() == [(8, 1, 0)]
 
 
 @pytest.mark.parametrize("gold", ["", "T"])
@@ -233,11 +234,7 @@ def test_a_model_that_always_says_b_is_found_out():
         for n in range(40)
     ]
     said = ["B"] * 38 + ["A", ""]
-    marked = zip(exam, said, strict=True)
-    outcomes = {"": "unread"}
-    scores = score(
-        exam, [answered(e, s, outcome=outcomes.get(s, "read")) for e, s in marked]
-    )
+    scores = score(exam, list(map(answered, exam, said)))
     assert value(scores, "theory_single") == 35
     assert value(scores, "theory_single", "commonest_key") == 35
     assert value(scores, "theory_single", "commonest_answer") == 95
@@ -245,7 +242,7 @@ def test_a_model_that_always_says_b_is_found_out():
 
 def test_answers_that_nobody_could_read_are_no_common_answer():
     exam = [item(f"第{n}题", cell="theory_single", gold="B") for n in range(4)]
-    scores = score(exam, [answered(one, "", outcome="unread") for one in exam])
+    scores = score(exam, [answered(one, "") for one in exam])
     assert value(scores, "theory_single", "commonest_answer") == 0
 
 

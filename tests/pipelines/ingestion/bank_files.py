@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from functools import partial
 
 import docx
 import xlsxwriter
@@ -50,7 +51,7 @@ def rows() -> list[list[str]]:
 
 
 def file(name: str, data: bytes) -> SourceFile:
-    return SourceFile(name, lambda: data)
+    return SourceFile(name, partial(bytes, data), len(data))
 
 
 def records() -> list[dict[str, object]]:

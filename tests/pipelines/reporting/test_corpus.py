@@ -18,9 +18,11 @@ from cards import CARDS
 from psyche_kedro.pipelines.reporting import corpus
 from psyche_kedro.pipelines.reporting.sections import Findings, Summaries
 from psyche_kedro.tables import (
+    AnswerSummary,
     ContaminationSummary,
     ExamSummary,
     Funnel,
+    ReaderAgreement,
     RejectionCounts,
     SampledCompletions,
     Scores,
@@ -41,6 +43,8 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         rejections=frame(RejectionCounts, rejections),
         writers=frame(WriterCounts, []),
         exams=frame(ExamSummary, []),
+        answers=frame(AnswerSummary, []),
+        readers=frame(ReaderAgreement, []),
         trained_models=frame(TrainedModels, []),
         training_plan=frame(TrainingPlan, []),
         completions=frame(SampledCompletions, []),

@@ -25,8 +25,10 @@ from psyche_kedro.pipelines.reporting.nodes import (
 )
 from psyche_kedro.pipelines.reporting.parameters import ReportParameters
 from psyche_kedro.tables import (
+    AnswerSummary,
     ExamSummary,
     Funnel,
+    ReaderAgreement,
     RejectionCounts,
     SampledCompletions,
     Scores,
@@ -63,6 +65,9 @@ def score(**changes):
         "high": 52.0,
         "n": 20,
         "n_missing": 1,
+        "n_refused": 0,
+        "n_truncated": 0,
+        "n_failed": 0,
         "n_left_out": 0,
         **changes,
     }
@@ -83,7 +88,30 @@ def ran(*chapters, level="rules_only"):
     return account(*rows, *([*ACCOUNT, posts] if len(chapters) > 4 else []))
 
 
-def tables(*, scores=None, model=OFFLINE, level="rules_only", chapters=CHAPTERS):
+def ended(**changes):
+    """How the replies of a model to an exam ended."""
+    counts = {f"n_{name}": 0 for name in ("unread", "refused", "truncated", "failed")}
+    names = ("role", "model", "benchmark", "split", "protocol")
+    return {
+        **{name: score()[name] for name in names},
+        "n": 60,
+        "n_read": 60,
+        **counts,
+        "n_truncated_read": 0,
+        "reasons": [],
+        "shapes": [],
+        **changes,
+    }
+
+
+def tables(
+    *,
+    scores=None,
+    answers=(),
+    model=OFFLINE,
+    level="rules_only",
+    chapters=CHAPTERS,
+):
     if scores is None:
         scores = [
             score(model=model),
@@ -118,6 +146,8 @@ def tables(*, scores=None, model=OFFLINE, level="rules_only", chapters=CHAPTERS)
         "evaluation": {
             "scores": frame(Scores, scores),
             "exam_summary": frame(ExamSummary, EXAM),
+            "answer_summary": frame(AnswerSummary, answers),
+            "reader_agreement": frame(ReaderAgreement, []),
         },
     }
 
@@ -445,3 +475,41 @@ def test_figures_for_kedro_viz_hold_the_same_numbers():
     training = draw_training(data["training"], PARAMS)
     assert [line.name for line in training.data] == ["SFT loss", "GRPO reward"]
     assert list(training.data[0].y) == [2.5, 1.5, 0.75]
+
+
+# ---- how replies ended -----------------------------------------------------------
+
+
+def test_a_model_that_could_mostly_not_be_read_is_named_on_top_with_its_shapes():
+    shapes = ["[w]X<w> (30)", "w…w (2)"]
+    made = report(answers=[ended(n_read=40, n_unread=20, shapes=shapes), ended()])
+    top = made.markdown.partition("## ")[0]
+    assert "teacher 20 of 60 of pceb reasoned" in top
+    assert "[w]X<w> (30) or w…w (2)" in top
+    assert "&lt;w&gt; (30)" in made.html
+
+
+def test_a_fifth_unread_is_not_many():
+    made = report(answers=[ended(n_read=48, n_unread=12)])
+    assert "most often of the shape" not in made.markdown
+
+
+def test_failed_calls_are_named_on_top_and_no_average_is_printed():
+    scores = [
+        score(n_failed=3),
+        score(cell="micro_average", value=None, low=None, high=None, n_failed=3),
+    ]
+    answers = [ended(n_read=57, n_failed=3, reasons=["timeout (3)"])]
+    made = report(scores=scores, answers=answers)
+    top = made.markdown.partition("## ")[0]
+    assert "teacher 3 of 60 of pceb reasoned (timeout (3))" in top
+    assert "teacher (calls failed: no average)" in made.markdown
+    assert "3 failed" in made.summary
+
+
+def test_every_ending_has_its_column():
+    counts = {"n_read": 1, "n_unread": 2, "n_refused": 3, "n_truncated": 4}
+    row = ended(**counts, n_truncated_read=5, n_failed=6, reasons=["timeout (6)"])
+    made = report(answers=[row])
+    cells = "teacher | pceb | reasoned | 60 | 1 | 2 | 3 | 4 | 5 | 6 | timeout (6)"
+    assert cells in made.markdown

@@ -34,6 +34,7 @@ from psyche_kedro.llm.openai.lanes import Lane
 from psyche_kedro.llm.openai.patience import Patience
 from psyche_kedro.llm.openai.refusals import kind_of_refusal, server_words
 from psyche_kedro.llm.openai.structured import SchemaSupport
+from psyche_kedro.llm.store.leases import SharedLeases
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.llm.store.submissions import Submissions
 from psyche_kedro.text.tokens import CountTokens, estimate_from_characters
@@ -108,6 +109,7 @@ class OpenAIChatModel:
                 (model, *aliases), endpoints, patience, store, account, count_tokens
             ),
             account=account,
+            leases=lambda: SharedLeases(store.path),
         )
 
     @property
@@ -350,14 +352,14 @@ class _Client:
         # A code is a slug; a sentence in its place might quote the request.
         code = str(error.code) if _CODE.fullmatch(str(error.code or "")) else ""
         status, body = error.status_code, error.response.text
-        detail = f"HTTP {status}{f', {code}' if code else ''}"
+        words = server_words(body, call.request.messages)
+        detail = f"HTTP {status}{f', {code}' if code else ''}{words}"
         kind = kind_of_refusal(status, body)
-        words = functools.partial(server_words, body, call.request.messages)
         if kind == "no_money":
-            raise self._no_money(f"{detail}{words()}") from error
+            raise self._no_money(detail) from error
         unnamed = kind == "bad_request" and status in _STOPPING
         if unnamed or code in _STOPPING_CODES:
-            self._stop_unless_one(status, f"{detail}{words()}")
+            self._stop_unless_one(status, detail)
             kind = "content_filter"
         return Fault(
             kind,

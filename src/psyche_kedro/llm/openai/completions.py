@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from psyche_kedro.llm.chat_model import Message, Usage
 from psyche_kedro.llm.engine import Answer, Call, Fault
 from psyche_kedro.llm.openai.refusals import kind_of_refusal
+from psyche_kedro.llm.pictures import count_picture_tokens
 from psyche_kedro.text.halves import whole
 from psyche_kedro.text.thoughts import part_thought
 from psyche_kedro.text.tokens import CountTokens, estimate_from_characters
@@ -18,13 +19,37 @@ from psyche_kedro.text.tokens import CountTokens, estimate_from_characters
 _BODY_KEPT: Final = 4_000
 _BAD_REQUEST: Final = 400
 _REVISION = re.compile(r"[-@:_](latest|v?\d[\w.@-]*)")
+_SLUG: Final = re.compile(r"[\w.:-]{1,40}", re.ASCII)
 _MOST_TOKENS: Final = 2**31
+_WHOLE: Final = frozenset(
+    {
+        "stop",
+        "eos",
+        "eos_token",  # TGI
+        "end_turn",  # Anthropic
+        "stop_sequence",
+        "stop_token",
+        "complete",  # Cohere
+        "finish_reason_stop",  # Gemini
+    }
+)
+"""Ends of a whole reply; what ends in any other way may be a part of one."""
 _UNUSABLE_FINISH: Final = {
     "length": "truncated",
     "model_length": "truncated",  # Mistral
     "max_tokens": "truncated",  # Gemini, in capitals
+    "max_output_tokens": "truncated",
+    "model_context_window_exceeded": "truncated",  # Anthropic
     "content_filter": "content_filter",
+    "content_filtered": "content_filter",  # Bedrock
+    "guardrail_intervened": "content_filter",
     "sensitive": "content_filter",  # Zhipu
+    "refusal": "content_filter",  # Anthropic
+    "safety": "content_filter",  # Gemini, this and the next
+    "recitation": "content_filter",
+    "blocklist": "content_filter",
+    "prohibited_content": "content_filter",
+    "spii": "content_filter",
     # Cut off by the server's own trouble, with whatever was written until then.
     "abort": "server_error",  # vLLM, SGLang
     "error": "server_error",  # vLLM, Mistral, OpenRouter
@@ -52,6 +77,8 @@ class _Said(NamedTuple):
     model: str
     usage: Usage | None
     """What the endpoint counted."""
+    only_reasoning: bool
+    """Whether the field for it holds all that was said."""
 
 
 def read_completion(
@@ -71,9 +98,11 @@ def read_completion(
 
     Returns:
         A fault of kind ``bad_body`` (not a completion), ``wrong_model`` (another one
-        says it answered), ``truncated`` (the token limit cut it), ``content_filter``,
-        ``server_error`` (the server broke off) or ``empty_reply``, with what it cost;
-        or the kind of an error that was sent as a success.
+        says it answered), ``truncated`` (the token limit cut it; what was said until
+        then is its ``partial``), ``content_filter``, ``server_error`` (the server broke
+        off), ``unknown_finish`` (it may be a part), ``only_reasoning`` (all of it
+        stands in that field) or ``empty_reply``, with what it cost; or the kind of an
+        error that was sent as a success.
     """
     kept = body[:_BODY_KEPT].decode(errors="replace")
     try:
@@ -85,10 +114,13 @@ def read_completion(
     if names and said.model and not any(_is_model(said.model, name) for name in names):
         detail = f"the endpoint says it is {said.model!r}"
         return Fault("wrong_model", detail, body=kept, usage=usage)
-    if reason := _unusable(said.finish_reason, said.text):
-        detail = f"finish_reason={said.finish_reason}"
-        return Fault(reason, detail, body=kept, usage=usage)
-    return Answer(said.text, said.reasoning, said.finish_reason, usage)
+    answer = Answer(said.text, said.reasoning, said.finish_reason, usage)
+    if reason := _unusable(said):
+        partial = answer if reason == "truncated" else None
+        return Fault(
+            reason, _how(reason, said), body=kept, usage=usage, partial=partial
+        )
+    return answer
 
 
 def _said(completion: Any) -> _Said:
@@ -99,9 +131,10 @@ def _said(completion: Any) -> _Said:
     return _Said(
         text,
         reasoning,
-        finish_reason=whole(str(finish_reason or "stop")),
+        finish_reason=whole(_end(finish_reason)),
         model=str(completion.get("model") or ""),
         usage=_reported(completion.get("usage")),
+        only_reasoning=bool(reasoning) and not _text(message.get("content")),
     )
 
 
@@ -117,7 +150,7 @@ def _kind_of_no_completion(body: bytes) -> str:
 
 
 def _text(content: str | Sequence[Mapping[str, Any]] | None) -> str:
-    """Return the text of a message; an image beside it is not counted."""
+    """Return the text of a message; an image beside it has none."""
     if isinstance(content, str):
         return content
     return "".join(part.get("text", "") for part in content or ())
@@ -134,9 +167,30 @@ def _is_model(said: str, name: str) -> bool:
     )
 
 
-def _unusable(finish_reason: str, text: str) -> str:
-    reason = _UNUSABLE_FINISH.get(finish_reason.lower(), "")
-    return reason or ("" if text else "empty_reply")
+def _end(finish_reason: Any) -> str:
+    """Return how a reply ended; SGLang's own form is an object with a type."""
+    if isinstance(finish_reason, Mapping):
+        finish_reason = finish_reason.get("type")
+    return str(finish_reason or "stop")
+
+
+def _how(reason: str, said: _Said) -> str:
+    if reason == "only_reasoning":
+        return (
+            "all text is in the reasoning field: start the server without its reasoning"
+            " parser, or let the model think"
+        )
+    end = said.finish_reason
+    return f"finish_reason={end if _SLUG.fullmatch(end) else 'no word'}"
+
+
+def _unusable(said: _Said) -> str:
+    end = said.finish_reason.lower()
+    if reason := _UNUSABLE_FINISH.get(end):
+        return reason
+    if not said.text:
+        return "only_reasoning" if said.only_reasoning else "empty_reply"
+    return "" if end in _WHOLE else "unknown_finish"
 
 
 def _split_reasoning(message: Mapping[str, Any]) -> tuple[str, str]:
@@ -166,8 +220,9 @@ def _estimated(messages: Sequence[Message], made: str, count: CountTokens) -> Us
 
 
 def count_prompt(messages: Sequence[Message], count: CountTokens) -> int:
-    """Return about how many tokens ``messages`` make."""
-    return count("".join(_text(message["content"]) for message in messages))
+    """Return about how many tokens ``messages`` make, pictures included."""
+    words = count("".join(_text(message["content"]) for message in messages))
+    return words + sum(map(count_picture_tokens, messages))
 
 
 def wire_body(model: str, call: Call) -> dict[str, Any]:

@@ -220,6 +220,7 @@ class Dispatcher:
             lane.in_flight -= 1
             self._land(job)
         now = _now()
+        answer = answer.timed(now - begun.at)
         away = lane.failing or not self._answered
         lane.note(answer, now, begun)
         if isinstance(answer, Answer):

@@ -18,7 +18,11 @@ from psyche_kedro.text.halves import whole
 
 _PAYMENT: Final = frozenset({402, 403, 429})
 _CODE: Final = re.compile(r'"(?:code|type|error_code)": "?([\w.-]+)')
-_SECRET: Final = re.compile(r"\bsk-\S+|[\w*.-]{20,}", re.ASCII)
+# A parameter's name, as in enable_thinking.for_this, is no key however long.
+_NAME: Final = r"[a-z]+(?:[._][a-z]+)+(?![\w*.-])"
+_SECRET: Final = re.compile(
+    rf"\bsk-\S+|(?<![\w*.-])(?!{_NAME})[\w*.-]{{20,}}", re.ASCII
+)
 _WORDS_KEPT: Final = 200
 _QUOTE: Final = 15  # bytes in a row, five of 汉字, are no coincidence
 _TIMEOUT, _CONFLICT, _TOO_MANY, _SERVER_ERROR = 408, 409, 429, 500

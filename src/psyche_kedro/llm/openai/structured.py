@@ -4,7 +4,7 @@ OpenAI and new vLLM take ``response_format: json_schema``, older vLLM ``guided_j
 others only ``json_object``, some nothing at all. The first request with a schema tries
 them in this order while the others wait, and the store remembers what worked for an
 endpoint and model, which the next run tries first. Where nothing works the prompt alone
-asks for JSON, and the reader of replies (``answers.py``) is tolerant anyway.
+asks for JSON, and the reader of replies (``answers``) is tolerant anyway.
 """
 
 import asyncio

@@ -7,7 +7,7 @@ nothing but what was in flight, a second endpoint serves the first one's replies
 regeneration never replays the answer that it is meant to replace.
 
 Failures stand in a table of their own. Those that would fail again in the same way
-(``_KEPT_REASONS``) are remembered and not asked again until someone forgets them
+(``OWN_REASONS``) are remembered and not asked again until someone forgets them
 (``kedro replies retry``); all others are asked again by the next run.
 """
 
@@ -20,14 +20,22 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome, Reply, Usage
 
-_KEPT_REASONS: Final = frozenset({"truncated", "context_length", "content_filter"})
+OWN_REASONS: Final = frozenset(
+    {
+        "content_filter",
+        "context_length",
+        "only_reasoning",
+        "truncated",
+        "unknown_finish",
+    }
+)
 """Failures that the same request would meet again, some of them at full price.
 
 Not ``bad_request``: a server started with the wrong model or options says 400 to what
@@ -43,20 +51,22 @@ _BUSY_SECONDS: Final = 60.0
 _BUSY_PAUSE: Final = 0.01
 _SELECT_REPLIES: Final = (
     "SELECT key, model, text, reasoning, finish_reason, input_tokens, output_tokens,"
-    " estimated FROM replies WHERE key IN (%s)"
+    " estimated, seconds FROM replies WHERE key IN (%s)"
 )
 _SELECT_FAILURES: Final = (
-    "SELECT key, model, reason, detail FROM failures"
+    "SELECT key, model, reason, detail, partial FROM failures"
     " WHERE key IN (%s) AND reason IN (%s)"
 )
 _INSERT_REPLIES: Final = (
     "INSERT OR IGNORE INTO replies (key, model, task, text, reasoning, finish_reason,"
-    " input_tokens, output_tokens, estimated, stored_at) VALUES %s"
+    " input_tokens, output_tokens, estimated, stored_at, seconds) VALUES %s"
 )
 _ADD_HITS: Final = (
     "INSERT INTO hits VALUES (?, ?, ?)"
     " ON CONFLICT DO UPDATE SET hits = hits + excluded.hits"
 )
+_PARTIAL: Final = ("text", "reasoning", "finish_reason", "seconds")
+"""What is kept of a reply that was cut, beside its usage."""
 _DELETE_FAILURES: Final = "DELETE FROM failures WHERE key IN (%s)"
 _MENDS: Final = {
     "disk is full|No space": "free some space on its disk and run the same command"
@@ -119,6 +129,10 @@ _MIGRATIONS: Final = (
         hits INTEGER NOT NULL,
         PRIMARY KEY (model, task)
     );
+    """,
+    """
+    ALTER TABLE replies ADD COLUMN seconds REAL;
+    ALTER TABLE failures ADD COLUMN partial BLOB NOT NULL DEFAULT x'';
     """,
 )
 
@@ -222,7 +236,7 @@ class ReplyStore:
         Raises:
             ChatModelError: If the file cannot be made, read or understood.
         """
-        with _explained(self.path):
+        with explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(
                 self.path,
@@ -231,13 +245,13 @@ class ReplyStore:
                 check_same_thread=False,
             )
         with contextlib.closing(connection):
-            with _explained(self.path):
+            with explained(self.path):
                 _prepare(connection, self.path)
             yield StoreSession(connection, self.path)
 
 
 @contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """Turn what SQLite or the file system says into one sentence with a mend."""
     try:
         yield
@@ -256,7 +270,7 @@ class StoreSession:
 
     def look_up(self, keys: Sequence[str]) -> dict[str, Outcome]:
         """Return the stored reply, or remembered failure, of each key that has one."""
-        with _explained(self._path):
+        with explained(self._path):
             return self._found([bytes.fromhex(key) for key in keys])
 
     def commit(self, records: Sequence[Record]) -> dict[str, Outcome]:
@@ -282,23 +296,23 @@ class StoreSession:
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """Return the rows of a query."""
-        with _explained(self._path):
+        with explained(self._path):
             return self._db.execute(query, values).fetchall()
 
     def each(self, query: str) -> Iterator[Any]:
         """Yield the rows of a query one by one, for what does not fit in memory."""
-        with _explained(self._path):
+        with explained(self._path):
             yield from self._db.execute(query)
 
     def write(self, statement: str, rows: Iterable[Sequence[Any]] = ((),)) -> int:
         """Run a statement for each row of values; return how many rows it changed."""
-        with _explained(self._path):
+        with explained(self._path):
             return self._db.executemany(statement, rows).rowcount
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Write all or nothing of what is written inside."""
-        with _explained(self._path):
+        with explained(self._path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -317,12 +331,14 @@ class StoreSession:
 
     def _failures(self, keys: Sequence[bytes]) -> dict[str, Outcome]:
         rows = self._db.execute(
-            _SELECT_FAILURES % (_marks(keys), _marks(_KEPT_REASONS)),
-            [*keys, *_KEPT_REASONS],
+            _SELECT_FAILURES % (_marks(keys), _marks(OWN_REASONS)),
+            [*keys, *OWN_REASONS],
         )
         return {
-            key.hex(): Failure(reason=reason, detail=detail, key=key.hex(), model=model)
-            for key, model, reason, detail in rows
+            key.hex(): Failure(
+                reason, detail, key.hex(), model, _partial(partial, key.hex(), model)
+            )
+            for key, model, reason, detail, partial in rows
         }
 
     def _insert(self, records: Iterable[ReplyRecord]) -> None:
@@ -343,7 +359,7 @@ class StoreSession:
     def _insert_failures(self, records: Sequence[FailureRecord]) -> None:
         now = int(time.time())
         self._db.executemany(
-            "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [_failure_row(record, now) for record in records],
         )
 
@@ -364,6 +380,7 @@ def _row(record: ReplyRecord, now: int) -> tuple[Any, ...]:
         reply.usage.output_tokens,
         reply.usage.estimated,
         now,
+        reply.seconds,
     )
 
 
@@ -379,11 +396,12 @@ def _failure_row(record: FailureRecord, now: int) -> tuple[Any, ...]:
         pack(record.request),
         pack(record.body),
         now,
+        _pack_partial(failure.partial),
     )
 
 
 def _reply(row: tuple[Any, ...]) -> Reply:
-    key, model, text, reasoning, finish_reason, given, made, estimated = row
+    key, model, text, reasoning, finish_reason, given, made, estimated, seconds = row
     return Reply(
         text=unpack(text),
         model=model,
@@ -391,7 +409,23 @@ def _reply(row: tuple[Any, ...]) -> Reply:
         reasoning=unpack(reasoning),
         finish_reason=finish_reason,
         usage=Usage(given, made, bool(estimated)),
+        seconds=seconds,
     )
+
+
+def _pack_partial(partial: Reply | None) -> bytes:
+    if partial is None:
+        return b""
+    said = {name: getattr(partial, name) for name in _PARTIAL}
+    return pack(json.dumps(said | {"usage": astuple(partial.usage)}))
+
+
+def _partial(packed: bytes, key: str, model: str) -> Reply | None:
+    """Return what was kept of a reply that the token limit cut."""
+    if not packed:
+        return None
+    said = json.loads(unpack(packed))
+    return Reply(key=key, model=model, **said | {"usage": Usage(*said["usage"])})
 
 
 def pack(text: str) -> bytes:

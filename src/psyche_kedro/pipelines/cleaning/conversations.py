@@ -9,7 +9,10 @@ from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
 )
 from psyche_kedro.pipelines.cleaning.parameters import PolicyRule, PostParameters
 from psyche_kedro.pipelines.cleaning.safety import matched_rules
-from psyche_kedro.pipelines.cleaning.text.emoticons import strip_emoticons
+from psyche_kedro.pipelines.cleaning.text.emoticons import (
+    strip_emoticons,
+    strip_western_faces,
+)
 from psyche_kedro.pipelines.cleaning.text.normalise import normalise
 
 Message = dict[str, str]
@@ -29,7 +32,7 @@ def is_complete(messages: Sequence[Mapping[str, str]]) -> bool:
 
 def clean_text(text: str) -> str:
     """Return a post in normal form, without links, emojis and kaomoji."""
-    text = normalise(text)
+    text = normalise(strip_western_faces(text))
     while (shorter := strip_emoticons(text)) != text:
         text = normalise(shorter)
     return text
@@ -56,7 +59,7 @@ class PostCleaner:
     def clean(self, row: Mapping[str, Any]) -> tuple[Row, str | None]:
         """Return the row as ``CleanPosts`` has it, and why it is rejected, or None."""
         masked = masked_messages(row["messages"], self.hotlines)
-        if reason := self._reason(masked):
+        if reason := self._reason(masked, row["kind"]):
             return {}, reason
         clean = {"messages": masked, "deid_level": "rules_only", **self._risk(masked)}
         return {**row, **clean}, None
@@ -69,14 +72,20 @@ class PostCleaner:
             "risk_categories": crises + others,
         }
 
-    def _reason(self, messages: Sequence[Message]) -> str | None:
-        if not messages or messages[0]["role"] != "user":
+    def _reason(self, messages: Sequence[Message], kind: str) -> str | None:
+        if not _has_post(messages, kind):
             return "no_post"
         if not is_complete(messages):
             return "no_reply"
         if sum(len(message["content"]) for message in messages) > self._max_chars:
             return "too_long"
         return next(matched_rules(messages, self._policy, "drop_row"), None)
+
+
+def _has_post(messages: Sequence[Message], kind: str) -> bool:
+    """Return whether someone asks; a counsellor may open a dialogue with a greeting."""
+    askers = messages if kind == "dialogue" else messages[:1]
+    return any(message["role"] == "user" for message in askers)
 
 
 def check(rows: Iterable[Row], key: str, hotlines: frozenset[str]) -> None:

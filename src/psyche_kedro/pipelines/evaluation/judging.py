@@ -40,7 +40,7 @@ def cases_to_judge(
     """Return every prediction that is judged, with every dimension.
 
     Args:
-        predictions: Rows of ``predictions``.
+        predictions: Rows of ``predictions``, each with its answer.
         items: Rows of ``benchmark_items`` by id.
         dimensions: What the judge's words name.
     """

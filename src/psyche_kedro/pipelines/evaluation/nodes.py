@@ -3,11 +3,11 @@
 The paper (§3) evaluates on PCEB (3,863 choice and 100 case questions), on CPsyExam's
 test set zero-shot and five-shot, and on 200 counselling conversations of PsyDT that
 GPT-4o judges. It does not say which ROUGE it computes, what happens to an unread answer
-or which exemplars it shows. Here generation and scoring are apart, so that every score
-can be computed again from the kept predictions.
+or which exemplars it shows. Here asking, reading and scoring are apart, so that every
+score can be computed again from the kept predictions.
 
 Example row of ``predictions``: ``{"role": "grpo", "item_id": "5d0c…", "protocol":
-"reasoned", "text": "AC", "prediction": ["A", "C"], "outcome": "read", …}``.
+"reasoned", "text": "AC", "finish_reason": "stop", "output_tokens": 212, …}``.
 """
 
 import logging
@@ -16,17 +16,19 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.answers import read_choice_of
 from psyche_kedro.errors import ConfigurationError
-from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome, Reply
+from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome
+from psyche_kedro.llm.identity import weights_in
 from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.evaluation import judging
+from psyche_kedro.pipelines.evaluation import reading as replies
 from psyche_kedro.pipelines.evaluation.limit import limit_items
 from psyche_kedro.pipelines.evaluation.parameters import (
     JudgingParameters,
     LimitParameters,
     ProtocolParameters,
+    ReadingParameters,
     ScoringParameters,
 )
 from psyche_kedro.pipelines.evaluation.protocols import (
@@ -38,11 +40,14 @@ from psyche_kedro.pipelines.evaluation.scoring import score_exams, score_judged
 from psyche_kedro.pipelines.selection.exams import count_exams, exam_items, has_key
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import (
-    CHOICE_TYPES,
+    Answers,
+    AnswerSummary,
     ExamSummary,
     Judgements,
     Predictions,
+    ReaderAgreement,
     Scores,
+    content_id,
     frame,
 )
 
@@ -167,7 +172,9 @@ def _requests(
 
 
 def _prediction(role: str, asked: Asked, outcome: Outcome) -> dict[str, Any]:
+    place = role, asked.item["item_id"], asked.protocol
     return {
+        "prediction_id": content_id(*place, "0"),
         "item_id": asked.item["item_id"],
         "benchmark": asked.item["benchmark"],
         "cell": asked.item["cell"],
@@ -176,44 +183,98 @@ def _prediction(role: str, asked: Asked, outcome: Outcome) -> dict[str, Any]:
         "protocol": asked.protocol,
         "sample": 0,
         "model": outcome.model,
+        "weights": weights_in(outcome.model),
         "reply_key": outcome.key,
         "prompt_digest": asked.prompt.digest,
-        **_answer(asked, outcome),
+        **_said(outcome),
     }
 
 
-def _answer(asked: Asked, outcome: Outcome) -> dict[str, Any]:
-    if not isinstance(outcome, Reply):
-        return {"text": None, "reasoning": None, "prediction": [], "outcome": "failed"}
-    said = {"text": outcome.text, "reasoning": outcome.reasoning or None}
-    if asked.item["type"] not in CHOICE_TYPES:
-        return said | {"prediction": [], "outcome": "open"}
-    choice = read_choice_of(outcome.text, asked.item)
-    read = "read" if choice.labels else "unread"
-    return said | {"prediction": sorted(choice.labels), "outcome": read}
+def _said(outcome: Outcome) -> dict[str, Any]:
+    reason = outcome.reason if isinstance(outcome, Failure) else None
+    reply = outcome.partial if isinstance(outcome, Failure) else outcome
+    if reply is None:
+        return {"text": None, "reasoning": None, "reason": reason}
+    return {
+        "text": reply.text,
+        "reasoning": reply.reasoning or None,
+        "finish_reason": reply.finish_reason,
+        "reason": reason,
+        "input_tokens": reply.usage.input_tokens,
+        "output_tokens": reply.usage.output_tokens,
+        "seconds": reply.seconds,
+    }
 
 
-def judge_counselling(
-    predictions: pl.DataFrame,
-    benchmark_items: pl.DataFrame,
+def read_answers(
+    predictions: pl.DataFrame, benchmark_items: pl.DataFrame, params: ReadingParameters
+) -> pl.DataFrame:
+    """Return what every reader makes of every prediction: ``Answers``.
+
+    Args:
+        predictions: What came back.
+        benchmark_items: The items, whose options an answer may name.
+        params: ``evaluation.reading``.
+    """
+    items = _by_id(benchmark_items)
+    return frame(Answers, replies.read_all(_rows(predictions), items, params))
+
+
+def summarise_answers(
+    predictions: pl.DataFrame, answers: pl.DataFrame, params: ReadingParameters
+) -> pl.DataFrame:
+    """Return how the replies of every model ended, exam by exam.
+
+    Args:
+        predictions: What came back.
+        answers: What the readers make of it.
+        params: ``evaluation.reading``.
+    """
+    scored = _by_prediction(answers, params)
+    return frame(AnswerSummary, replies.summarise(_rows(predictions), scored))
+
+
+def compare_readers(
+    predictions: pl.DataFrame, answers: pl.DataFrame, params: ReadingParameters
+) -> pl.DataFrame:
+    """Return how often each reader reads what the one that counts does.
+
+    Args:
+        predictions: What came back.
+        answers: What the readers make of it.
+        params: ``evaluation.reading``.
+    """
+    compared = replies.compare_readers(_rows(predictions), _rows(answers), params)
+    return frame(ReaderAgreement, compared)
+
+
+def judge_counselling(  # noqa: PLR0913 - the node's inputs
     *,
+    predictions: pl.DataFrame,
+    answers: pl.DataFrame,
+    benchmark_items: pl.DataFrame,
     prompt: Prompt,
     judge: ChatModel,
+    reading: ReadingParameters,
     params: JudgingParameters,
 ) -> pl.DataFrame:
     """Return one judgement per (counselling reply, dimension).
 
     Args:
         predictions: Those of counselling cases are judged.
+        answers: What of each reply is judged.
         benchmark_items: The cases, with the reference reply where there is one.
         prompt: The judge's; it names no model.
         judge: The model that judges.
+        reading: ``evaluation.reading``.
         params: ``evaluation.judging``.
 
     Source: §3.4, Table 5.
     """
     cases = judging.cases_to_judge(
-        predictions.to_dicts(), _by_id(benchmark_items), prompt.words.dimensions
+        _read(predictions, answers, reading),
+        _by_id(benchmark_items),
+        prompt.words.dimensions,
     )
     verdicts = iter(
         judge.complete(
@@ -233,23 +294,28 @@ def judge_counselling(
     )
 
 
-def score_predictions(
+def score_predictions(  # noqa: PLR0913 - the node's inputs
+    *,
     predictions: pl.DataFrame,
+    answers: pl.DataFrame,
     judgements: pl.DataFrame,
     benchmark_items: pl.DataFrame,
     benchmarks: Benchmarks,
+    reading: ReadingParameters,
     params: ScoringParameters,
 ) -> pl.DataFrame:
     """Return every score with its 95 % interval; no model is asked.
 
     Args:
         predictions: One per (role, item, protocol).
+        answers: What the readers make of them.
         judgements: One per (counselling reply, dimension).
         benchmark_items: The items; those of an exam that have a key are scored.
         benchmarks: The cards, which say what is computed of each exam.
+        reading: ``evaluation.reading``.
         params: ``evaluation.scores``.
     """
-    rows = predictions.to_dicts()
+    rows = _read(predictions, answers, reading)
     keyed = _by_id(exam_items(benchmark_items).filter(has_key()))
     exams = score_exams(rows, keyed, benchmarks, params)
     judged = score_judged(judgements.to_dicts(), rows, keyed, params)
@@ -263,6 +329,26 @@ def summarise_exams(benchmark_items: pl.DataFrame) -> pl.DataFrame:
         benchmark_items: Every item, of every split.
     """
     return frame(ExamSummary, count_exams(benchmark_items).iter_rows(named=True))
+
+
+def _rows(table: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    return table.iter_rows(named=True)
+
+
+def _by_prediction(
+    answers: pl.DataFrame, params: ReadingParameters
+) -> dict[str, dict[str, Any]]:
+    """Return the answers of the reader that counts."""
+    scored = answers.filter(reader=params.scored)
+    return {answer["prediction_id"]: answer for answer in _rows(scored)}
+
+
+def _read(
+    predictions: pl.DataFrame, answers: pl.DataFrame, params: ReadingParameters
+) -> list[dict[str, Any]]:
+    """Return every prediction with the answer in it: the seam of what is scored."""
+    scored = _by_prediction(answers, params)
+    return [p | scored[p["prediction_id"]] for p in _rows(predictions)]
 
 
 def _by_id(items: pl.DataFrame) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field, PositiveInt
 
+from psyche_kedro.answers import ReaderName
 from psyche_kedro.parameters import Parameters
 from psyche_kedro.pipelines.benchmarks import ProtocolName
 
@@ -42,6 +43,20 @@ class LimitParameters(Parameters):
     per_cell: PositiveInt | None
     """Items asked of each cell of a benchmark; null asks all."""
     seed: int
+
+
+class ReadingParameters(Parameters):
+    """``evaluation.reading``."""
+
+    scored: ReaderName
+    """The reader whose answers are marked."""
+    compared: tuple[ReaderName, ...]
+    """Readers beside it, for the report."""
+
+    @property
+    def readers(self) -> tuple[ReaderName, ...]:
+        """All of them, each once."""
+        return tuple(dict.fromkeys((self.scored, *self.compared)))
 
 
 class JudgingParameters(Parameters):

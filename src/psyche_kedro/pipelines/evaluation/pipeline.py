@@ -1,4 +1,4 @@
-"""benchmark_items + models → predictions → judgements → scores.
+"""benchmark_items + models → predictions → answers → judgements → scores.
 
 Of ``base``, ``sft`` and ``grpo`` it asks the chat model; training writes the
 checkpoint. They are one entry, and so an edge of the graph: as a free input, Kedro
@@ -12,8 +12,11 @@ from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.accounts import account_node, beside, written
 from psyche_kedro.pipelines.evaluation.nodes import (
     answer_benchmarks,
+    compare_readers,
     judge_counselling,
+    read_answers,
     score_predictions,
+    summarise_answers,
     summarise_exams,
     write_exam_papers,
 )
@@ -23,6 +26,9 @@ ACCOUNT = (
     written("predictions"),
     written("judgements"),
     beside("exemplars", by=pl.format("{}/{}", "benchmark", "cell")),
+    beside("answers", by=pl.format("{}/{}", "reader", "outcome")),
+    beside("answer_summary"),
+    beside("reader_agreement"),
     beside("exam_summary"),
     beside("scores"),
 )
@@ -31,7 +37,8 @@ PROMPTS = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counselling")
 
 def create_pipeline() -> Pipeline:
     """Wire evaluation."""
-    return Pipeline([*_exams(), *_scores(), account_node("evaluation", ACCOUNT)])
+    account = account_node("evaluation", ACCOUNT)
+    return Pipeline([*_exams(), *_answers(), *_scores(), account])
 
 
 def _exams() -> list[Node]:
@@ -69,15 +76,46 @@ def _exams() -> list[Node]:
     ]
 
 
+def _answers() -> list[Node]:
+    read = {name: name for name in ("predictions", "answers")}
+    params = {"params": "params:evaluation.reading"}
+    return [
+        Node(
+            read_answers,
+            inputs={
+                "predictions": "predictions",
+                "benchmark_items": "clean_benchmark_items",
+                **params,
+            },
+            outputs="answers",
+            name="read_answers",
+        ),
+        Node(
+            summarise_answers,
+            inputs=read | params,
+            outputs="answer_summary",
+            name="summarise_answers",
+        ),
+        Node(
+            compare_readers,
+            inputs=read | params,
+            outputs="reader_agreement",
+            name="compare_readers",
+        ),
+    ]
+
+
 def _scores() -> list[Node]:
     return [
         Node(
             judge_counselling,
             inputs={
                 "predictions": "predictions",
+                "answers": "answers",
                 "benchmark_items": "clean_benchmark_items",
                 "prompt": "params:prompts.counselling_judge",
                 "judge": "judge_model",
+                "reading": "params:evaluation.reading",
                 "params": "params:evaluation.judging",
             },
             outputs="judgements",
@@ -87,7 +125,9 @@ def _scores() -> list[Node]:
             score_predictions,
             inputs={
                 "predictions": "predictions",
+                "answers": "answers",
                 "judgements": "judgements",
+                "reading": "params:evaluation.reading",
                 "benchmark_items": "clean_benchmark_items",
                 "benchmarks": "params:benchmarks",
                 "params": "params:evaluation.scores",

@@ -1,8 +1,10 @@
 """Predictions and judgements → scores, purely: nothing is generated again.
 
-Every item with a key counts in the denominator. The public evaluation code drops
-unread answers, which raised one of its models from 15.87 to 18.96 %; here they count as
-wrong, and ``n_missing`` says how many there were.
+Every item with a key that a model was asked counts in the denominator. The public
+evaluation code drops unread answers, which raised one of its models from 15.87 to
+18.96 %; here they count as wrong, and ``n_missing`` says how many there were. A call
+that failed says nothing of the model: its item has no score until it is asked again,
+``n_failed`` counts it, and there is no average over what is not whole.
 
 ``macro_average`` is the "Avg." of the paper's Table 1, the unweighted mean of the
 cells, and stands only where every cell was scored; ``micro_average`` weighs every item
@@ -21,6 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 from psyche_kedro import metrics
 from psyche_kedro.metrics import Interval
 from psyche_kedro.pipelines.benchmarks import (
+    AVERAGES,
     JUDGED_PROTOCOLS,
     Benchmarks,
     ChoiceExam,
@@ -33,7 +36,7 @@ T = TypeVar("T")
 
 
 class Marked(NamedTuple):
-    """A prediction beside the item it answers."""
+    """A prediction, with the answer read in it, beside the item it answers."""
 
     prediction: Row
     item: Row
@@ -46,7 +49,7 @@ Marking = Callable[[list[Marked]], list[float]]
 
 def _of_labels(credit: Callable[[set[str], set[str]], float]) -> Marking:
     return lambda cell: [
-        credit(set(m.prediction["prediction"]), set(m.item["gold"])) for m in cell
+        credit(set(m.prediction["labels"]), set(m.item["gold"])) for m in cell
     ]
 
 
@@ -75,7 +78,7 @@ METRICS: dict[str, Marking] = {
     # model is to doing just that: an accuracy like the first with a share near 100 is
     # no knowledge.
     "commonest_key": _commonest(lambda m: m.item["gold"]),
-    "commonest_answer": _commonest(lambda m: m.prediction["prediction"]),
+    "commonest_answer": _commonest(lambda m: m.prediction["labels"]),
     "rouge_1_pltrdy": _of_texts(lambda *pair: metrics.rouge_pltrdy(*pair).rouge_1),
     "rouge_l_pltrdy": _of_texts(lambda *pair: metrics.rouge_pltrdy(*pair).rouge_l),
     "rouge_1_zh": _of_texts(lambda *pair: metrics.rouge_zh(*pair).rouge_1),
@@ -93,7 +96,8 @@ def score_exams(
     """Yield accuracies and overlaps, in percent, of every exam that has keys.
 
     Args:
-        predictions: Rows of ``predictions``; those that are judged are no part of it.
+        predictions: Rows of ``predictions``, each with its answer; those that are
+            judged are no part of it.
         items: Rows of ``benchmark_items`` by id, with their keys; no other is scored.
         benchmarks: The cards, which say what is computed of an exam and averaged.
         params: ``evaluation.scores``.
@@ -109,18 +113,18 @@ def score_exams(
         if exam is None:
             continue
         for name, cells in _with_averages(sitting, exam):
+            asked = [m for cell in cells for m in cell]
+            counts = _counts([m.prediction for m in asked], whole)
+            has_value = name not in AVERAGES or not counts["n_failed"]
+            answered = [list(filter(_has_answer, cell)) for cell in cells]
             for metric in exam.metrics:
-                marks = [METRICS[metric](cell) for cell in cells]
-                sat = {_cell(m.item) for cell in cells for m in cell}
-                n = sum(map(len, cells))
+                marks = [METRICS[metric](cell) for cell in answered]
                 yield {
                     **_identity(sitting[0].prediction),
                     "cell": name,
                     "metric": metric,
-                    **_percent(metric, marks, params),
-                    "n": n,
-                    "n_missing": sum(_is_missing(m) for cell in cells for m in cell),
-                    "n_left_out": sum(whole[cell] for cell in sat) - n,
+                    **(_percent(metric, marks, params) if has_value else _NO_VALUE),
+                    **counts,
                 }
 
 
@@ -150,8 +154,9 @@ def score_judged(
     ]
     whole = Counter(map(_cell, items.values()))
     for group in _grouped(judged, _dimension).values():
+        asked = [reply for _, reply in group]
         scores = [j["score"] for j, _ in group if j["score"] is not None]
-        reply, interval = group[0][1], _bootstrap([scores], params)
+        reply, interval = asked[0], _bootstrap([scores], params)
         yield {
             **_identity(reply),
             "cell": reply["cell"],
@@ -159,9 +164,8 @@ def score_judged(
             "value": fmean(scores) if scores else None,
             "low": interval.low,
             "high": interval.high,
-            "n": len(group),
-            "n_missing": len(group) - len(scores),
-            "n_left_out": whole[_cell(reply)] - len(group),
+            **(counts := _counts(asked, whole)),
+            "n_missing": counts["n"] - len(scores),
         }
 
 
@@ -192,10 +196,15 @@ def _with_averages(sitting: list[Marked], exam: Exam) -> Iterator[tuple[str, Cel
         yield "macro_average", [cells[name] for name in exam.cells]
 
 
+_NO_VALUE: dict[str, float | None] = {"value": None, "low": None, "high": None}
+
+
 def _percent(
     metric: str, marks: list[list[float]], params: ScoringParameters
 ) -> dict[str, float | None]:
     """Return value, low and high of the unweighted mean over cells, in percent."""
+    if not all(marks):
+        return _NO_VALUE
     if metric == "standard_accuracy" and len(marks) == 1:
         interval = metrics.wilson_interval(int(sum(marks[0])), len(marks[0]))
     else:
@@ -210,10 +219,21 @@ def _bootstrap(cells: list[list[float]], params: ScoringParameters) -> Interval:
     )
 
 
-def _is_missing(marked: Marked) -> bool:
-    prediction = marked.prediction
-    blank = prediction["outcome"] == "open" and not (prediction["text"] or "").strip()
-    return blank or prediction["outcome"] in {"unread", "failed"}
+def _has_answer(marked: Marked) -> bool:
+    return bool(marked.prediction["outcome"] != "failed")
+
+
+def _counts(asked: Iterable[Row], whole: Mapping[tuple[str, ...], int]) -> Row:
+    """Return how many items count, how their replies ended, and how many are left."""
+    asked = list(asked)
+    ended = Counter(p["outcome"] for p in asked)
+    answered = [p for p in asked if p["outcome"] != "failed"]
+    return {
+        "n": len(answered),
+        "n_missing": sum(not (p["labels"] or p["text"]) for p in answered),
+        **{f"n_{name}": ended[name] for name in ("refused", "truncated", "failed")},
+        "n_left_out": sum(whole[cell] for cell in set(map(_cell, asked))) - len(asked),
+    }
 
 
 def _identity(prediction: Row) -> dict[str, str]:

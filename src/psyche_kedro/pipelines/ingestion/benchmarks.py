@@ -86,7 +86,11 @@ def _said_by(
 def _questions(
     file: SourceFile, layout: Questions, said: Mapping[str, str | None]
 ) -> Iterator[Row | UnreadableSource]:
-    for locator, record in bank_records(file.name, read_bytes(file)):
+    for item in bank_records(file.name, read_bytes(file)):
+        if isinstance(item, UnreadableSource):
+            yield item
+            continue
+        locator, record = item
         if looks_like_question(record):
             yield _question(record, layout, said, file.name, locator)
         else:

@@ -24,7 +24,11 @@ from psyche_kedro.pipelines.ingestion import posts, public_sets
 from psyche_kedro.pipelines.ingestion.banks import question_banks
 from psyche_kedro.pipelines.ingestion.benchmarks import read_benchmark_file
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_each
-from psyche_kedro.pipelines.ingestion.parameters import TextbookParameters
+from psyche_kedro.pipelines.ingestion.parameters import (
+    UNLIMITED,
+    FileLimits,
+    TextbookParameters,
+)
 from psyche_kedro.pipelines.ingestion.textbooks import reading
 
 
@@ -56,6 +60,7 @@ def read_textbooks(
     ocr_model: ChatModel | None,
     params: TextbookParameters,
     page_store: ReplyStore | None = None,
+    limits: FileLimits = UNLIMITED,
 ) -> ReadTextbooks:
     """Return one row per page of every readable book, and what every file is.
 
@@ -67,10 +72,11 @@ def read_textbooks(
         params: Thresholds and engines.
         page_store: Keeps what this machine's engines read, so that a page is read once;
             None keeps nothing.
+        limits: What reading one file, or one page, may take.
     """
-    opened = reading.open_books(textbook_files, params)
+    opened = reading.open_books(textbook_files, params, limits)
     waiting = [p for book in opened.books for p in book.pages if p.read is None]
-    pictures = reading.read_pictures(waiting, ocr_model, params, page_store)
+    pictures = reading.read_pictures(waiting, ocr_model, params, page_store, limits)
     pages = [row for b in opened.books for row in reading.page_rows(b, pictures)]
     return ReadTextbooks(
         tables.frame(tables.Documents, pages),
@@ -79,24 +85,31 @@ def read_textbooks(
     )
 
 
-def read_question_banks(question_bank_files: list[SourceFile]) -> ReadTable:
+def read_question_banks(
+    question_bank_files: list[SourceFile], limits: FileLimits = UNLIMITED
+) -> ReadTable:
     """Return one row per question of every bank, parsed or not (Type II)."""
-    read = read_each(question_bank_files, "question_banks", question_banks.read_bank)
+    reader = question_banks.read_bank
+    read = read_each(question_bank_files, "question_banks", reader, limits)
     return _tables(tables.BankQuestions, read.rows, read.unreadable)
 
 
-def read_posts(post_files: list[SourceFile]) -> ReadTable:
+def read_posts(
+    post_files: list[SourceFile], limits: FileLimits = UNLIMITED
+) -> ReadTable:
     """Return one row per candidate conversation (Type IV)."""
-    read = read_each(post_files, "posts", posts.read_post_file)
+    read = read_each(post_files, "posts", posts.read_post_file, limits)
     return _tables(tables.Posts, read.rows, read.unreadable)
 
 
-def read_public_sets(public_files: list[SourceFile]) -> ReadPublicSets:
+def read_public_sets(
+    public_files: list[SourceFile], limits: FileLimits = UNLIMITED
+) -> ReadPublicSets:
     """Return the public dialogues and knowledge QA (D_ps) and exam questions (D_cp)."""
     exams = [f for f in public_files if public_sets.folder_of(f) == "exam_questions"]
     others = [f for f in public_files if f not in exams]
-    samples = read_each(others, "public", public_sets.read_sample_file)
-    questions = read_each(exams, "public", question_banks.read_bank)
+    samples = read_each(others, "public", public_sets.read_sample_file, limits)
+    questions = read_each(exams, "public", question_banks.read_bank, limits)
     return ReadPublicSets(
         tables.frame(tables.PublicSamples, samples.rows),
         tables.frame(tables.BankQuestions, questions.rows),
@@ -105,16 +118,19 @@ def read_public_sets(public_files: list[SourceFile]) -> ReadPublicSets:
 
 
 def read_benchmarks(
-    benchmark_files: list[SourceFile], benchmarks: Benchmarks
+    benchmark_files: list[SourceFile],
+    benchmarks: Benchmarks,
+    limits: FileLimits = UNLIMITED,
 ) -> ReadTable:
     """Return one row per benchmark item, flagged where something is wrong with it.
 
     Args:
         benchmark_files: Files whose first folder is the name of a benchmark.
         benchmarks: The cards: how each is laid out.
+        limits: What reading one file may take.
     """
     reader = partial(read_benchmark_file, benchmarks=benchmarks)
-    read = read_each(benchmark_files, "benchmarks", reader)
+    read = read_each(benchmark_files, "benchmarks", reader, limits)
     return _tables(tables.BenchmarkItems, read.rows, read.unreadable)
 
 

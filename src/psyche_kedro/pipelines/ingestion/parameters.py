@@ -5,9 +5,60 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from psyche_kedro.parameters import Parameters
+from psyche_kedro.workers.tasks import Limits
+from psyche_kedro.workers.worker import WorkerKind
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
 LocalEngine = Literal["rapidocr", "tesseract"]
+
+
+_MB = 1_000_000
+
+
+class FileLimits(Parameters):
+    """What reading one file may take; one that takes more is listed as unreadable.
+
+    A book is opened, and each page of it read and drawn, within these limits anew.
+    """
+
+    read_in: WorkerKind
+    """``in_process`` is for a debugger: files can then take all there is."""
+    seconds: Positive
+    seconds_per_mb: Positive
+    """For each megabyte of the file, beside ``seconds``."""
+    memory_mb: Positive
+    """Beyond what the reading process takes when idle."""
+    memory_per_mb: Positive
+    """For each megabyte of the file, beside ``memory_mb``."""
+    file_mb: Positive
+    unpacked_mb: Positive
+    """Of all parts of an archive, as XLSX, DOCX and EPUB are."""
+    pages: Count
+    """Of a PDF, an EPUB or a TIFF."""
+    cells: Count
+    """Of one sheet, from its first cell to its farthest."""
+    lost_pages: Count
+    """Pages of one book that end the reader; those after them are not tried."""
+    depth: Count
+    """Calls in one another: how deep what a file holds may nest."""
+
+    def of(self, n_bytes: int) -> Limits:
+        """Return what reading a file of ``n_bytes`` may take."""
+        n_mb = min(n_bytes / _MB, self.file_mb)  # a larger one is not read
+        return Limits(
+            self.seconds + self.seconds_per_mb * n_mb,
+            int(_MB * (self.memory_mb + self.memory_per_mb * n_mb)),
+            self.depth,
+        )
+
+
+_NEVER_REACHED = 10**12
+UNLIMITED = FileLimits.model_validate(
+    dict.fromkeys(FileLimits.model_fields, _NEVER_REACHED) | {"read_in": "in_process"}
+)
+"""For files that are trusted, as those of tests are."""
 
 
 class TextLayerParameters(Parameters):
@@ -47,6 +98,14 @@ class LocalOcrParameters(Parameters):
     longest_side: Annotated[int, Field(ge=64)]
     min_confidence: LineConfidence
     """A page with a line below it is flagged ``low_confidence``."""
+    seconds: Positive
+    """For one page; an engine that takes longer has failed on it."""
+    memory_mb: Positive
+    """For an engine with its models and a page's picture."""
+
+    def limits(self, depth: int) -> Limits:
+        """Return what reading one page may take."""
+        return Limits(self.seconds, int(_MB * self.memory_mb), depth)
 
 
 class TextbookParameters(Parameters):

@@ -6,6 +6,7 @@ from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.accounts import account_node, beside, kept, rejected
 from psyche_kedro.pipelines.ingestion import nodes
 
+LIMITS = "params:ingestion.limits"
 ACCOUNT = (
     kept("documents"),
     kept("bank_questions"),
@@ -44,19 +45,20 @@ def _sources() -> list[Node]:
                 "ocr_model": "optional_tools",
                 "page_store": "optional_tools",
                 "params": "params:ingestion.textbooks",
+                "limits": LIMITS,
             },
             outputs=["documents", "unreadable_textbooks", "textbook_inventory"],
             name="read_textbooks",
         ),
         Node(
             taking(nodes.read_question_banks, question_bank_files="question_banks"),
-            inputs={"question_bank_files": "raw_files"},
+            inputs={"question_bank_files": "raw_files", "limits": LIMITS},
             outputs=["bank_questions", "unreadable_question_banks"],
             name="read_question_banks",
         ),
         Node(
             taking(nodes.read_posts, post_files="posts"),
-            inputs={"post_files": "raw_files"},
+            inputs={"post_files": "raw_files", "limits": LIMITS},
             outputs=["posts", "unreadable_posts"],
             name="read_posts",
         ),
@@ -67,7 +69,7 @@ def _public_sources() -> list[Node]:
     return [
         Node(
             taking(nodes.read_public_sets, public_files="public"),
-            inputs={"public_files": "raw_files"},
+            inputs={"public_files": "raw_files", "limits": LIMITS},
             outputs=[
                 "public_samples",
                 "public_questions",
@@ -80,6 +82,7 @@ def _public_sources() -> list[Node]:
             inputs={
                 "benchmark_files": "raw_files",
                 "benchmarks": "params:benchmarks",
+                "limits": LIMITS,
             },
             outputs=["benchmark_items", "unreadable_benchmarks"],
             name="read_benchmarks",

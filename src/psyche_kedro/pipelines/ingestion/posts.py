@@ -12,11 +12,13 @@ Layouts, by their fields:
 - ``{messages: [{role, content}]}``, ``{conversations: [{from, value}]}``
 - ``{conversation: [{system, input, output}]}``, or one such triple
 - ``{text: "来访者：…"}``, or a list of such lines, or a text file of them
+- efaqa: ``{chats: [{sender, value}]}``; PsychEval: sessions, each with its turns
+- ``{instruction, input, output, history}``
 - CSV and Excel with a post and a reply per row
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from psyche_kedro.datasets.source_files import SourceFile
@@ -24,19 +26,48 @@ from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.ingestion.files import records
 from psyche_kedro.pipelines.ingestion.files.encodings import decode
 from psyche_kedro.pipelines.ingestion.files.file_types import file_type
+from psyche_kedro.pipelines.ingestion.files.plain_text import plain
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_bytes
+from psyche_kedro.pipelines.ingestion.speakers import ROLES, spoken_lines
 from psyche_kedro.tables import content_id
 from psyche_kedro.text.words import name_of_word, word_lists
 
 Message = dict[str, str]
 
-_NAMES = word_lists(__package__, "names.yml")
-ROLES = name_of_word(_NAMES["roles"])
-_SPEAKERS = sorted((n for n in ROLES if not n.isascii()), key=len, reverse=True)
-_SPEAKER = re.compile(rf"^\s*({'|'.join(_SPEAKERS)})\s*[:：]\s*")
-_POST_COLUMN_OF = name_of_word(_NAMES["columns"])
-_TURN_LISTS = ("turns", "messages", "dialog", "dialogue", "conversations")
-_SAID = ("content", "value", "text", "utterance")
+_POST_COLUMN_OF = name_of_word(word_lists(__package__, "names.yml")["columns"])
+_TURN_LISTS = (
+    "turns",
+    "messages",
+    "dialog",
+    "dialogue",
+    "conversations",
+    "chats",
+    "session_dialogue",
+)
+_SAID = ("content", "value", "text", "utterance", "sentence", "message")
+_SPOKEN_BY = ("role", "from", "speaker", "sender")
+_AUTHORS = (
+    "author_id",
+    "author",
+    "user_id",
+    "uid",
+    "user_name",
+    "username",
+    "nickname",
+)
+_IS_AUTHOR = ("is_author", "is_op", "is_owner", "is_lz", "is_poster")
+_PERSONA = re.compile(
+    r"^(?:你(?:现在)?是|现在你是|假[如设]你是|作为一[名位个]|扮演|请你?(?:扮演|作为)"
+    r"|You are\b)"
+)
+"""An instruction that tells a model who it is, and no one's words."""
+_MAX_LEVELS = 6
+"""Of a record, below which no dialogue is looked for."""
+_REPLY_WORDS = ("answer_text", "content", "text")
+_FOLLOW_UP = re.compile(
+    r"^\s*[【\[（(]?(?:楼主|题主|作者|提问者)(?:回复|补充|追问)?[】\])）]?\s*[:：]"
+)
+"""How an author's own reply begins."""
 _REPLY_LISTS = ("answers", "answers_info", "replies", "comments")
 _UNKNOWN_LAYOUT = (
     "No known layout of posts or dialogues: expected `question` and `answers`, "
@@ -106,8 +137,10 @@ def _threads(cells: Sequence[Sequence[str]], where: str) -> list[tuple[str, Any]
         last |= {thread: key} if thread else {}
         post = {"question": words[0], "description": words[1], "answers": []}
         _, record = threads.setdefault(key, (locator, post))
+        record.setdefault("author", fields.get("author"))
         if fields.get("reply"):
-            record["answers"].append({"answer_text": fields["reply"]})
+            answer = {"answer_text": fields["reply"], "author": fields.get("replier")}
+            record["answers"].append(answer)
     return list(threads.values())
 
 
@@ -125,12 +158,13 @@ def _text_dialogues(text: str) -> list[tuple[str, Any]]:
 # ---- layouts ---------------------------------------------------------------------
 
 
-def _rows(record: Any, source: str, locator: str) -> Iterator[Row]:
+def _rows(record: Any, source: str, locator: str) -> Iterator[Row | UnreadableSource]:
     thread = content_id(source, locator)
     conversations = [without_system(talk) for talk in conversations_of(record)]
     kind = "dialogue" if is_dialogue(record) else "community"
+    part = "session" if kind == "dialogue" else "reply"
     for number, messages in enumerate(conversations, 1):
-        place = locator if len(conversations) == 1 else f"{locator} reply {number}"
+        place = locator if len(conversations) == 1 else f"{locator} {part} {number}"
         words = [m["content"] for m in messages]
         yield {
             "post_id": content_id(source, place, *words),
@@ -140,6 +174,11 @@ def _rows(record: Any, source: str, locator: str) -> Iterator[Row]:
             "kind": kind,
             "messages": messages,
         }
+    if n_own := sum(map(_of_author(record), _answers(record))):
+        yield UnreadableSource(
+            "author_follow_up",
+            f"{locator}: {n_own} replies are by the post's author and answer nothing.",
+        )
 
 
 def is_dialogue(record: Any) -> bool:
@@ -157,22 +196,77 @@ def conversations_of(record: Any) -> list[list[Message]]:
     """
     if not is_dialogue(record):
         return _replies(record)
-    return [dialogue_of(record)]
+    nested = [] if _has_turns(record) else list(_nested_turns(record))
+    return [dialogue_of({"turns": turns}) for turns in nested] or [dialogue_of(record)]
+
+
+def _has_turns(record: Any) -> bool:
+    """Return whether a record is one dialogue by its own fields."""
+    if not isinstance(record, Mapping):
+        return True
+    names = ("text", "conversation", "input", "instruction", *_TURN_LISTS)
+    return any(name in record for name in names)
+
+
+def _nested_turns(value: Any, levels: int = _MAX_LEVELS) -> Iterator[list[Any]]:
+    """Yield the lists of turns somewhere below a record: one session after another."""
+    if isinstance(value, list) and value and all(map(_is_spoken, value)):
+        yield value
+    elif levels and isinstance(value, Mapping | list):
+        below = value.values() if isinstance(value, Mapping) else value
+        for child in below:
+            yield from _nested_turns(child, levels - 1)
+
+
+def _is_spoken(turn: Any) -> bool:
+    return (
+        isinstance(turn, Mapping)
+        and any(name in turn for name in _SPOKEN_BY)
+        and any(name in turn for name in _SAID)
+    )
 
 
 def _replies(record: Mapping[str, Any]) -> list[list[Message]]:
     post = _post_text(record)
     if not post:
         raise UnreadableSource("empty_post", "The post has no words.")
-    name = next(name for name in _REPLY_LISTS if name in record)
-    answers = record[name] or []
-    if not isinstance(answers, list):
-        raise UnreadableSource("unknown_layout", f"`{name}` should be a list.")
-    replies = [_reply_text(answer) for answer in answers]
+    of_author = _of_author(record)
+    replies = [_reply_text(a) for a in _answers(record) if not of_author(a)]
     opening = {"role": "user", "content": post}
     if not replies:
         return [[opening]]
     return [[opening, {"role": "assistant", "content": reply}] for reply in replies]
+
+
+def _answers(record: Any) -> list[Any]:
+    if is_dialogue(record):
+        return []
+    name = next(name for name in _REPLY_LISTS if name in record)
+    answers = record[name] or []
+    if not isinstance(answers, list):
+        raise UnreadableSource("unknown_layout", f"`{name}` should be a list.")
+    return answers
+
+
+def _of_author(record: Any) -> Callable[[Any], bool]:
+    """Return what tells a follow-up of the post's author from an answer to it."""
+    info = record.get("ques_info") if isinstance(record, Mapping) else None
+    post = info if isinstance(info, Mapping) else record
+
+    def is_own(answer: Any) -> bool:
+        if isinstance(answer, str):
+            return _FOLLOW_UP.match(answer) is not None
+        if not isinstance(answer, Mapping) or not isinstance(post, Mapping):
+            return False
+        same = any(
+            answer.get(name) not in (None, "") and answer.get(name) == post.get(name)
+            for name in _AUTHORS
+        )
+        flagged = any(answer.get(name) in (True, 1, "1", "true") for name in _IS_AUTHOR)
+        words = next(filter(None, (answer.get(n) for n in _REPLY_WORDS)), "")
+        return same or flagged or _FOLLOW_UP.match(str(words)) is not None
+
+    return is_own
 
 
 def _post_text(record: Mapping[str, Any]) -> str:
@@ -185,11 +279,10 @@ def _post_text(record: Mapping[str, Any]) -> str:
 
 def _reply_text(answer: Any) -> str:
     if isinstance(answer, str):
-        return answer.strip()
+        return plain(answer).strip()
     if not isinstance(answer, Mapping):
         raise UnreadableSource("unknown_layout", "A reply should be text or a record.")
-    names = ("answer_text", "content", "text")
-    return next(filter(None, (_said(answer.get(name)) for name in names)), "")
+    return next(filter(None, (_said(answer.get(name)) for name in _REPLY_WORDS)), "")
 
 
 def _said(value: Any) -> str:
@@ -202,7 +295,7 @@ def _said(value: Any) -> str:
         raise UnreadableSource(
             "unknown_layout", "Words came as a list or record: give them as text."
         )
-    return "" if value is None else str(value).strip()
+    return "" if value is None else plain(str(value)).strip()
 
 
 def without_system(messages: list[Message]) -> list[Message]:
@@ -233,14 +326,16 @@ def dialogue_of(record: Any) -> list[Message]:
 
 def _turns(record: Any) -> Iterator[tuple[str, str]]:
     if isinstance(record, list):
-        yield from _spoken_lines([str(line) for line in record])
+        yield from spoken_lines([str(line) for line in record])
     elif not isinstance(record, Mapping):
         raise UnreadableSource("unknown_layout", _UNKNOWN_LAYOUT)
     elif isinstance(record.get("text"), str):
-        yield from _spoken_lines(record["text"].split("\n"))
+        yield from spoken_lines(plain(record["text"]).split("\n"))
     elif isinstance(record.get("conversation"), list):
         yield from _triples(record["conversation"])
-    elif {"input", "output"} <= record.keys() and "instruction" not in record:
+    elif {"instruction", "output"} <= record.keys():
+        yield from _instructed(record)
+    elif {"input", "output"} <= record.keys():
         yield from _triples([record])
     else:
         name = next((k for k in _TURN_LISTS if isinstance(record.get(k), list)), "")
@@ -268,8 +363,21 @@ def _triples(turns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
         yield "assistant", _said(turn.get("output"))
 
 
+def _instructed(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield alpaca's turns; an instruction that sets a persona is no one's words."""
+    for pair in record.get("history") or []:
+        if not isinstance(pair, list | tuple) or len(pair) != 2:  # noqa: PLR2004
+            raise UnreadableSource("unknown_layout", _UNKNOWN_LAYOUT)
+        yield from zip(("user", "assistant"), map(_said, pair), strict=True)
+    yield "system", _said(record.get("system"))
+    told, asked = _said(record.get("instruction")), _said(record.get("input"))
+    yield ("system" if asked and _PERSONA.match(told) else "user"), told
+    yield "user", asked
+    yield "assistant", _said(record.get("output"))
+
+
 def _role(turn: Mapping[str, Any]) -> str:
-    names = (turn.get(name) for name in ("role", "from", "speaker"))
+    names = (turn.get(name) for name in _SPOKEN_BY)
     name = str(next(filter(None, names), "")).strip().lower()
     if name not in ROLES:
         raise UnreadableSource(
@@ -277,16 +385,3 @@ def _role(turn: Mapping[str, Any]) -> str:
             f"A speaker of no known role came: expected one of {sorted(ROLES)[:6]} ….",
         )
     return ROLES[name]
-
-
-def _spoken_lines(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
-    role = None
-    for line in lines:
-        match = _SPEAKER.match(line)
-        role = ROLES[match[1]] if match else role
-        if role is None and line.strip():
-            raise UnreadableSource(
-                "unknown_role", "A line before the first `来访者：` has no speaker."
-            )
-        if role is not None:
-            yield role, line[match.end() :] if match else line

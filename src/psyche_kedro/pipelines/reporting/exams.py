@@ -182,6 +182,45 @@ def _cell(column: Column, marks: Marks) -> str:
     return f"{mark} ({beside})" if beside and mark != ABSENT else mark
 
 
+def replies(findings: Findings) -> Section:
+    """Return how the replies of every model ended, and what other readers read."""
+    names = ("role", "benchmark", "protocol")
+    ended = ("n", "n_read", "n_unread", "n_refused", "n_truncated", "n_truncated_read")
+    rows = [
+        Row(
+            kind_of(answer["model"], answer["role"] in findings.toys),
+            [
+                *(answer[name] for name in names),
+                *(count(answer[name]) for name in (*ended, "n_failed")),
+                ", ".join(answer["reasons"]) or ABSENT,
+            ],
+        )
+        for answer in findings.answers.iter_rows(named=True)
+    ]
+    columns = ["Read", "Unread", "Refused", "Cut off", "of them read", "Failed", "Why"]
+    return Section(
+        "How the replies ended",
+        "Unread and refused answers count as wrong; of a reply that the token limit "
+        "cut off what it had declared by then counts; a failed call has no score.",
+        [
+            Table([*map(str.title, names), "Replies", *columns], rows, n_names=3),
+            *_readers(findings),
+        ],
+    )
+
+
+def _readers(findings: Findings) -> list[Table]:
+    names = ("role", "benchmark", "protocol", "reader")
+    counts = ("n", "n_same", "n_other", "n_only_scored", "n_only_reader")
+    rows = [
+        plain(*(row[name] for name in names), *(count(row[name]) for name in counts))
+        for row in findings.readers.iter_rows(named=True)
+    ]
+    columns = ["Items", "Same", "Another answer", "Read here alone", "Read there alone"]
+    table = Table([*map(str.title, names), *columns], rows, 4, folded="answers")
+    return [table] if rows else []
+
+
 def every_score(findings: Findings) -> Section:
     """Return all scores with their intervals."""
     names = ("role", "benchmark", "split", "cell", "protocol", "metric")
@@ -194,12 +233,15 @@ def every_score(findings: Findings) -> Section:
                 _interval(score),
                 count(score["n"]),
                 count(score["n_missing"]),
+                count(score["n_truncated"]),
+                count(score["n_failed"]),
                 count(score["n_left_out"]),
             ],
         )
         for score in findings.scores.iter_rows(named=True)
     ]
-    columns = [*map(str.title, names), "Value", "95 %", "Items", "Missing", "Left out"]
+    counts = ["Items", "Missing", "Cut off", "Failed", "Left out"]
+    columns = [*map(str.title, names), "Value", "95 %", *counts]
     return Section(
         "Every score with its interval",
         "Wilson intervals for the standard accuracy of a set of items, seeded "
@@ -276,12 +318,12 @@ def _printed(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Marks:
 
 def _limited(role: str, scores: Iterable[Mapping[str, Any]]) -> str:
     """Return a model's role, with the size of its cells where items were left out."""
-    cells = [
-        score["n"]
-        for score in scores
-        if score["n_left_out"] and score["cell"] not in AVERAGES
-    ]
-    return f"{role} (limited to {count(max(cells))} a cell)" if cells else role
+    cells = [score for score in scores if score["cell"] not in AVERAGES]
+    limited = [score["n"] for score in cells if score["n_left_out"]]
+    if limited:
+        role = f"{role} (limited to {count(max(limited))} a cell)"
+    failed = any(score["n_failed"] for score in cells)
+    return f"{role} (calls failed: no average)" if failed else role
 
 
 def _interval(score: Mapping[str, Any]) -> str:

@@ -95,6 +95,8 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         writers=writers,
         scores=evaluation["scores"],
         exams=evaluation["exam_summary"],
+        answers=evaluation["answer_summary"],
+        readers=evaluation["reader_agreement"],
         summaries=_summaries(synthesis | selection | {"model_calls": model_calls}),
         difficulty=difficulty,
         toys=_toys(training["trained_models"], params.toy_below),

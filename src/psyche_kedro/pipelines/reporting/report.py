@@ -18,6 +18,7 @@ from jinja2 import (
     select_autoescape,
 )
 
+from psyche_kedro.llm.identity import NOT_PINNED
 from psyche_kedro.pipelines.benchmarks import Benchmarks, ChoiceExam
 from psyche_kedro.pipelines.reporting import (
     corpus,
@@ -34,6 +35,7 @@ from psyche_kedro.pipelines.reporting.sections import (
     count,
     duration,
     number,
+    part_of,
     said_split,
 )
 
@@ -56,6 +58,7 @@ def _sections(findings: Findings) -> list[tuple[Telling, str]]:
         (sections.training, "training"),
         (exams.exams, "evaluation"),
         *((exam, "evaluation") for exam in exams.shown(findings)),
+        (exams.replies, "evaluation"),
         (exams.every_score, "evaluation"),
         (sections.provenance, ""),
     ]
@@ -85,6 +88,9 @@ def render_report(findings: Findings) -> Report:
             for note in (
                 missing_line(findings.missing),
                 limit_line(findings.scores),
+                unpinned_line(findings.answers),
+                failed_line(findings.answers),
+                unread_line(findings.answers),
                 toy_line(findings),
                 privacy_line(findings),
             )
@@ -137,6 +143,54 @@ def limit_line(scores: pl.DataFrame) -> str:
     return (
         f"A quick look: evaluation.limit had {', '.join(named)} asked. No figure of "
         "these exams is a result; their rows say what they are limited to."
+    )
+
+
+def unpinned_line(answers: pl.DataFrame) -> str:
+    """Return which models' weights nothing pins, or nothing."""
+    unpinned = answers.filter(pl.col("model").str.contains(f"@{NOT_PINNED}"))
+    if unpinned.is_empty():
+        return ""
+    named = ", ".join(unpinned["role"].unique(maintain_order=True))
+    return (
+        f"Not pinned: {named}. Nothing says which weights the server ran under that "
+        "name; `revision` or `checkpoint` in the catalog entry does."
+    )
+
+
+def failed_line(answers: pl.DataFrame) -> str:
+    """Return which models are to be asked again, or nothing."""
+    failed = answers.filter(pl.col("n_failed") > 0).to_dicts()
+    if not failed:
+        return ""
+    named = (
+        f"{a['role']} {part_of(a['n_failed'], a['n'])} of {a['benchmark']} "
+        f"{a['protocol']} ({', '.join(a['reasons'])})"
+        for a in failed
+    )
+    return (
+        f"Calls without a reply: {'; '.join(named)}. No average of these exams is "
+        "printed: the same command asks them again."
+    )
+
+
+MOST_UNREAD = 0.2
+
+
+def unread_line(answers: pl.DataFrame) -> str:
+    """Return which models could mostly not be read, and what they wrote, or nothing."""
+    many = answers.filter(pl.col("n_unread") > MOST_UNREAD * pl.col("n")).to_dicts()
+    if not many:
+        return ""
+    named = (
+        f"{a['role']} {part_of(a['n_unread'], a['n'])} of {a['benchmark']} "
+        f"{a['protocol']}, most often of the shape {' or '.join(a['shapes'])}"
+        for a in many
+    )
+    return (
+        f"Unread answers: {'; '.join(named)} (w stands for words, X for a letter, 9 "
+        "for a number). They count as wrong: see whether the model was asked in the "
+        "form that it was taught before its score is believed."
     )
 
 
@@ -233,6 +287,8 @@ def _average(
         if (s["benchmark"], s["protocol"]) == (benchmark, protocol)
     }
     whole, part = found.get(wanted), found.get("micro_average")
+    if part and part["n_failed"]:
+        return f"{count(part['n_failed'])} failed"
     if whole and not whole["n_left_out"]:
         return said_split(number(whole["value"]), whole["split"])
     if not part:

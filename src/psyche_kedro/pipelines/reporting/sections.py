@@ -76,6 +76,10 @@ class Findings(NamedTuple):
     scores: pl.DataFrame
     exams: pl.DataFrame
     """Items of every split, and which of them are an exam."""
+    answers: pl.DataFrame
+    """How the replies of every model ended."""
+    readers: pl.DataFrame
+    """What other readers make of them."""
     summaries: Summaries
     trained_models: pl.DataFrame
     training_plan: pl.DataFrame

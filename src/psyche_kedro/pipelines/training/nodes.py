@@ -11,6 +11,7 @@ import polars as pl
 from psyche_kedro.datasets.checkpoint_dataset import Checkpoint
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.files.swap import swapped_in
+from psyche_kedro.pipelines.recording import recorded
 from psyche_kedro.pipelines.training.checkpoints import drop_checkpoints
 from psyche_kedro.pipelines.training.health import alarms_of
 from psyche_kedro.pipelines.training.launcher import launch
@@ -323,11 +324,17 @@ def _interruption(spec: RunSpec, result: RunResult) -> str:
 
 
 def _tell(spec: RunSpec, entry: dict[str, Any]) -> None:
-    """Show one entry's alarms, and log it to the active MLflow run, if there is one."""
-    import mlflow  # noqa: PLC0415 - dear to import
-
+    """Show one entry's alarms, and log it."""
     for alarm in alarms_of([entry]):
         _LOG.warning("Training of %s: %s", spec.stage, alarm)
+    _to_mlflow(spec, entry)
+
+
+@recorded
+def _to_mlflow(spec: RunSpec, entry: dict[str, Any]) -> None:
+    """Log one entry to the active MLflow run, if there is one."""
+    import mlflow  # noqa: PLC0415 - dear to import
+
     if mlflow.active_run() is not None:
         metrics = {
             f"{spec.stage}/{row['metric']}": row["value"]

@@ -44,6 +44,8 @@ PARAMETERS = TextbookParameters.model_validate(
             "engines": [],
             "longest_side": 128,
             "min_confidence": {"rapidocr": 0.9, "tesseract": 0.7},
+            "seconds": 300,
+            "memory_mb": 2500,
         },
         "blank_ink_share": 0.0002,
     }

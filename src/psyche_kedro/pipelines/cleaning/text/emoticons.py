@@ -34,7 +34,10 @@ BARE = re.compile(
     r"|[xX]D|2333+|h{4,}|hiahia)(?![A-Za-z0-9=+*/^_])"
 )
 _WESTERN = re.compile(
-    rf"(?<![案选题项为A-Za-z0-9.])[:;=][-'o^]?[)(DPp|*](?=\s|$|[{HAN}，。！？])"
+    r"[:;=：；](?<![案选择题项为A-Za-z0-9.].)[-'o^]?"
+    rf"(?:[)|*](?=[\s~～、…!]|$|[{HAN}，。！？])"
+    rf"|\((?![^()\n]{{1,60}}\))(?=\s|$|[{HAN}，。！？])"
+    rf"|[DPp](?=[\s~～、…!]|$|[，。！？]))(?:[ \t]+(?=[{HAN}]))?"
 )
 _FACE = re.compile(
     r"[*~@]{0,2}\s?[\^><@TtQqUuoOxX\-=;~。]\s?[_.oOwWvV▽ω﹏\-]{1,3}"
@@ -66,6 +69,12 @@ def strip_emoticons(text: str) -> str:
         if marks & held:
             text = pattern.sub(replacement, text)
     return _EMOJI.sub("", text)
+
+
+def strip_western_faces(text: str) -> str:
+    """Return a post without ``:(`` and ``:D``, whose colon would become full width."""
+    is_possible = ":" in text or ";" in text or "=" in text or "：" in text
+    return _WESTERN.sub("", text) if is_possible else text
 
 
 def is_face(inside: str) -> bool:

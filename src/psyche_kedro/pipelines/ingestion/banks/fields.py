@@ -12,45 +12,54 @@ Example::
 """
 
 import re
-import string
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
+from psyche_kedro.pipelines.ingestion.banks.answers import (
+    LETTERS_ONLY,
+    Option,
+    answer_in_stem,
+    letters_of,
+    read_labels,
+    true_false_label,
+    truth_in_stem,
+    truth_of,
+    truths_of,
+    word_of,
+)
+from psyche_kedro.pipelines.ingestion.banks.options import (
+    WIDE_LETTERS,
+    Pair,
+    options_after,
+    split_options,
+    unmarked,
+)
+from psyche_kedro.pipelines.ingestion.files.plain_text import has_picture, plain
 from psyche_kedro.tables import CHOICE_TYPES
 from psyche_kedro.text.words import name_of_word, word_lists
 
 Fields = dict[str, Any]
-Option = dict[str, str]
 
+FAULTS = "parse_errors"
+"""Key of a record under which a reader says what it saw to be wrong."""
 NAMES = word_lists("psyche_kedro.pipelines.ingestion", "names.yml")
 _NAME_OF = name_of_word(NAMES["fields"])
 _OPTION_NAME = re.compile(
     r"^(?:选项|選項|option[_ ]?)?\s*([A-Ja-jＡ-Ｊ])\s*(?:选项|選項)?$", re.IGNORECASE
 )
 _OPTION_NUMBER = re.compile(r"^(?:选项|選項|option[_ ]?)\s*([1-9])$", re.IGNORECASE)
-
-TRUTHS = name_of_word(NAMES["truths"])
 _TRUE_FALSE_OPTIONS = [{"label": "A", "text": "正确"}, {"label": "B", "text": "错误"}]
-WIDE_LETTERS = str.maketrans({chr(0xFF21 + n): chr(0x41 + n) for n in range(26)})
-_INLINE_OPTION = re.compile(
-    r"[（(]([A-HＡ-Ｈ])[)）]\s*[.．、:：]?\s*"
-    r"|(?:^|(?<=[\s;；。]))([A-HＡ-Ｈ])[)）]?\s*[.．、:：)）]\s*"
+_BLANK = re.compile(r"_{2,}|[（(]\s*[)）]")
+_IN_BRACKETS = re.compile(r"[（(【\[][^（()）【】\[\]]*[)）】\]]")
+_CORRECT_NAMES = (
+    "is_correct",
+    "iscorrect",
+    "correct",
+    "is_right",
+    "right",
+    "is_answer",
+    "isanswer",
 )
-_LETTERS_ONLY = re.compile(r"[A-H](?:[\s,，、;；/|+&.．和与]*[A-H])*")
-_LABELLED_ANSWER = re.compile(
-    r"^\s*([A-H])\s*[、.．:：]\s*([^A-H\s,，、].*)$", re.DOTALL
-)
-_ANSWER_WRAPPING = re.compile(
-    r"^[\s【\[(（“]*(?:(?:正确|参考|标准)?(?:答案|选项))?[】\])）]?(?:是|为|选)?[\s:：]*"
-)
-_ANSWER_ENDS = (
-    f"{string.whitespace}\u3000\xa0\u2002\u2003\u2009\u202f。.)）】]”,，、;；"
-)
-_TRUTH_WRAPPING = " \t()（）【】[]。.．"
-_BESIDE_TRUTH = re.compile(
-    r"^\s*([ABＡＢ])\s*[、.．:：(（]\s*([^()（）]*[^()（）\s])[)）]?\s*$"
-)
-_BETWEEN_TEXTS = re.compile(r"[、,，;；|\n]+")
 _MAX_OPTIONS = 8
 _MIN_OPTIONS = 2
 
@@ -80,33 +89,34 @@ def parse_question(
         type_hint: What the file or folder says about the type; it outranks the record.
     """
     fields = _canonical(record)
-    raw_answer = _lettered(fields.get("answer"), record)
-    options = read_options(fields)
-    kind = type_hint or type_of(fields.get("type"))
-    kind = kind or _guessed_type(options, raw_answer, fields.get("stem"))
-    if kind in ("case", "short_answer") and options:
-        kind = _guessed_type(options, raw_answer, None)
-    if kind in ("fill_in", "short_answer") and _has_unread_options(fields):
-        kind = "single"  # its errors will say that the options are missing
+    asked = _asked(fields)
+    labels = [label for label, _ in asked.pairs]
+    repeated = ["option_letters_repeated"] if len(set(labels)) < len(labels) else []
+    options = [] if repeated else _in_order(asked.pairs)
+    said = _said(_lettered(fields.get("answer"), record), asked, options)
+    kind = _kind(fields, options, said, type_hint)
     question = {
         "type": kind,
         "case_text": _case_text(fields),
-        "stem": _text(fields.get("stem")) or "",
+        "stem": said.stem,
         "options": options,
         "gold": [],
         "answer_text": None,
         "explanation": _text(fields.get("explanation")),
         "subject": _text(fields.get("subject")),
     }
-    question |= _answer(kind, options, raw_answer)
-    return question | {"parse_errors": question_errors(question, raw_answer)}
+    if not said.faults:
+        question |= _answer(kind, options, said.answer)
+    errors = [*record.get(FAULTS, ()), *repeated, *said.faults]
+    errors += question_errors(question, said.answer)
+    return question | {"parse_errors": list(dict.fromkeys(errors))}
 
 
 def _canonical(record: Mapping[str, Any]) -> Fields:
     fields: Fields = {}
     for key, value in record.items():
         name = field_name(str(key))
-        if name and fields.get(name) in (None, ""):
+        if name and fields.get(name) in (None, "", []):
             fields[name] = value
     return fields
 
@@ -115,7 +125,160 @@ def _lettered(answer: Any, record: Mapping[str, Any]) -> Any:
     """Return the answer ``1,3`` as ``A,C`` where the options are 选项1, 选项2 …."""
     if not any(_OPTION_NUMBER.match(str(key).strip()) for key in record):
         return answer
-    return _word(answer).translate(str.maketrans("123456789", "ABCDEFGHI"))
+    return word_of(answer).translate(str.maketrans("123456789", "ABCDEFGHI"))
+
+
+def _text(value: Any) -> str | None:
+    parts = value if isinstance(value, list) else [value]
+    return "\n".join(_word(part) for part in parts).strip() or None
+
+
+def _word(value: Any) -> str:
+    return plain(word_of(value))
+
+
+def _case_text(fields: Mapping[str, Any]) -> str | None:
+    names = ("general_info", "case_introduction", "case_text")
+    parts = [text for name in names if (text := _text(fields.get(name)))]
+    return "\n".join(parts) or None
+
+
+# ---- types -----------------------------------------------------------------------
+
+
+def type_of(text: Any) -> str | None:
+    """Return the question type that a text such as ``多项选择题`` names, or None.
+
+    What stands in brackets says it only where nothing else does: 单选题（判断并选出…）.
+    """
+    text = str(text or "").lower().strip(" :：")
+    bare = _IN_BRACKETS.sub("", text).strip(" :：")
+    return _WHOLE_TYPES.get(bare) or _first_type(bare) or _first_type(text)
+
+
+def _first_type(text: str) -> str | None:
+    kinds = NAMES["types"].items()
+    return next((kind for kind, words in kinds if any(w in text for w in words)), None)
+
+
+_WHOLE_TYPES = {"判断": "true_false", "是非": "true_false"}
+
+
+def _kind(
+    fields: Fields, options: list[Option], said: "_Said", type_hint: str | None
+) -> str:
+    kind = type_hint or type_of(fields.get("type"))
+    kind = kind or _guessed_type(options, said.answer, said.stem)
+    is_judged = kind == "true_false" and len(options) > 0 and not truths_of(options)
+    if is_judged or (kind in ("case", "short_answer", "fill_in") and options):
+        kind = _guessed_type(options, said.answer, None)
+    if kind in ("fill_in", "short_answer") and _has_unread_options(fields):
+        kind = "single"  # its errors will say that the options are missing
+    return kind
+
+
+def _guessed_type(options: list[Option], answer: Any, stem: Any) -> str:
+    if len(options) == len(_TRUE_FALSE_OPTIONS) and truths_of(options):
+        return "true_false"
+    if options:
+        return "multiple" if len(read_labels(answer, options)) > 1 else "single"
+    if truth_of(answer) is not None and not str(answer).strip().isdigit():
+        return "true_false"
+    if LETTERS_ONLY.fullmatch(letters := letters_of(answer)):
+        several = len(set(re.findall("[A-Z]", letters))) > 1
+        return "multiple" if several else "single"
+    return "fill_in" if _BLANK.search(str(stem)) else "short_answer"
+
+
+# ---- options ---------------------------------------------------------------------
+
+
+class _Asked(NamedTuple):
+    """A stem and its options as they came.
+
+    Attributes:
+        stem: Without the options that stood in it.
+        pairs: Letter and text, letters perhaps twice.
+        right: Letters of the options marked as right.
+    """
+
+    stem: str
+    pairs: list[Pair]
+    right: list[str]
+
+
+def _asked(fields: Fields) -> _Asked:
+    stem = _text(fields.get("stem")) or ""
+    pairs = _option_pairs(fields)
+    if not pairs and not fields.get("options"):
+        stem, pairs = options_after(stem)
+    pairs, right = unmarked(pairs)
+    return _Asked(stem, pairs, right or _correct_options(fields.get("options")))
+
+
+def read_options(fields: Mapping[str, Any]) -> list[Option]:
+    """Return ``{label, text}`` in label order; an empty text is no option.
+
+    None where two options have one label: which of them a key means is not known.
+    """
+    pairs = _option_pairs(fields)
+    is_clear = len(dict(pairs)) == len(pairs)
+    return _in_order(unmarked(pairs)[0]) if is_clear else []
+
+
+def _in_order(pairs: Sequence[Pair]) -> list[Option]:
+    return [{"label": label, "text": text} for label, text in sorted(pairs)]
+
+
+def _option_pairs(fields: Mapping[str, Any]) -> list[Pair]:
+    value = fields.get("options")
+    if isinstance(value, str):
+        pairs = split_options(plain(value))
+    elif isinstance(value, Mapping):
+        pairs = [(str(k), _word(v)) for k, v in value.items()]
+    elif isinstance(value, Sequence):
+        pairs = [_listed_option(n, item) for n, item in enumerate(value)]
+    else:
+        pairs = [(k, _word(v)) for k, v in fields.items() if len(k) == 1]
+    return [
+        (label.strip().translate(WIDE_LETTERS).upper(), stripped)
+        for label, text in pairs
+        if (stripped := text.strip().rstrip(";；").rstrip())
+    ]
+
+
+def _listed_option(index: int, item: Any) -> Pair:
+    letter = chr(ord("A") + index)
+    if isinstance(item, Mapping) and len(item) == 1:
+        return next((str(label), _word(text)) for label, text in item.items())
+    if isinstance(item, Mapping):
+        labels = [
+            word_of(item.get(name)) for name in ("label", "key", "id", "name", "option")
+        ]
+        texts = [_word(item.get(name)) for name in ("text", "value", "content")]
+        label = next(filter(None, labels), letter)
+        text = next(filter(None, texts), "")
+        if _OPTION_NAME.match(label) or not text:
+            return label, text
+        return letter, text  # an id of a database is no letter
+    pairs = split_options(text := _word(item))
+    return pairs[0] if len(pairs) == 1 else (letter, text)
+
+
+def _correct_options(value: Any) -> list[str]:
+    """Return the labels of the options whose record says that they are right."""
+    if not isinstance(value, list):
+        return []
+    return [
+        _listed_option(n, item)[0]
+        for n, item in enumerate(value)
+        if isinstance(item, Mapping)
+        and any(_is_yes(v) for k, v in item.items() if str(k).lower() in _CORRECT_NAMES)
+    ]
+
+
+def _is_yes(value: Any) -> bool:
+    return value is True or word_of(value).lower() in ("1", "true", "yes", "是", "正确")
 
 
 def _has_unread_options(fields: Mapping[str, Any]) -> bool:
@@ -125,127 +288,42 @@ def _has_unread_options(fields: Mapping[str, Any]) -> bool:
     return isinstance(came, str | list) and bool(came) and not read_options(fields)
 
 
-def _text(value: Any) -> str | None:
-    parts = value if isinstance(value, list) else [value]
-    return "\n".join(_word(part) for part in parts).strip() or None
+# ---- answers ---------------------------------------------------------------------
 
 
-def _word(value: Any) -> str:
-    """Return a plain value as text, 0 and False too; '' for one that is no text."""
-    if value is None or isinstance(value, Mapping | list):
-        return ""
-    return str(value).strip()
+class _Said(NamedTuple):
+    """What the answer is, and the stem without it."""
+
+    answer: Any
+    stem: str
+    faults: list[str]
 
 
-def _case_text(fields: Mapping[str, Any]) -> str | None:
-    names = ("general_info", "case_introduction", "case_text")
-    parts = [text for name in names if (text := _text(fields.get(name)))]
-    return "\n".join(parts) or None
+def _said(answer: Any, asked: _Asked, options: list[Option]) -> _Said:
+    """Return the one answer that stands in a question's fields, stem and options."""
+    labels = {option["label"] for option in options}
+    stem, in_stem = answer_in_stem(asked.stem, labels)
+    if not in_stem and not options:
+        stem, in_stem = truth_in_stem(asked.stem)
+    given = [part for part in (answer, asked.right) if part not in (None, "", [])]
+    if in_stem and not (given and _BLANK.search(asked.stem)):
+        given.append(in_stem)
+    first = given[0] if given else answer
+    meant = {_meaning(part, options) for part in given}
+    if in_stem and _meaning(in_stem, options) not in meant:
+        stem = asked.stem
+    return _Said(first, stem, ["answers_differ"] if len(meant) > 1 else [])
 
 
-def type_of(text: Any) -> str | None:
-    """Return the question type that a text such as ``多项选择题`` names, or None."""
-    text = str(text or "").lower()
-    kinds = NAMES["types"].items()
-    return next((kind for kind, words in kinds if any(w in text for w in words)), None)
-
-
-def read_options(fields: Mapping[str, Any]) -> list[Option]:
-    """Return ``{label, text}`` in label order; an empty text is no option.
-
-    None where two options have one label: which of them a key means is not known.
-    """
-    value = fields.get("options")
-    if isinstance(value, str):
-        pairs = split_options(value)
-    elif isinstance(value, Mapping):
-        pairs = [(str(k), _word(v)) for k, v in value.items()]
-    elif isinstance(value, Sequence):
-        pairs = [_listed_option(n, item) for n, item in enumerate(value)]
-    else:
-        pairs = [(k, _word(v)) for k, v in fields.items() if len(k) == 1]
-    found = sorted(
-        (label.strip().translate(WIDE_LETTERS).upper(), stripped)
-        for label, text in pairs
-        if (stripped := text.strip().rstrip(";；").rstrip())
-    )
-    if len(dict(found)) < len(found):
-        return []
-    return [{"label": label, "text": text} for label, text in found]
-
-
-def _listed_option(index: int, item: Any) -> tuple[str, str]:
-    if isinstance(item, Mapping) and len(item) == 1:
-        return next((str(label), _word(text)) for label, text in item.items())
-    if isinstance(item, Mapping):
-        labels = [_word(item.get(name)) for name in ("label", "key", "id", "name")]
-        texts = [_word(item.get(name)) for name in ("text", "value", "content")]
-        label = next(filter(None, labels), chr(ord("A") + index))
-        return label, next(filter(None, texts), "")
-    text = _word(item)
-    match = _INLINE_OPTION.match(text)
-    if match is None:
-        return chr(ord("A") + index), text
-    return match[1] or match[2], text[match.end() :]
-
-
-def split_options(text: str) -> list[tuple[str, str]]:
-    """Return the ``(label, text)`` pairs of ``A. … B. …`` in one or many lines.
-
-    Empty when the text does not start with a label.
-    """
-    marks = list(_marks_in_sequence(text))
-    if not marks or text[: marks[0].start()].strip():
-        return []
-    labels = [_label(mark) for mark in marks]
-    ends = [mark.start() for mark in marks[1:]] + [len(text)]
-    return [
-        (label, text[mark.end() : end].strip())
-        for label, mark, end in zip(labels, marks, ends, strict=True)
-    ]
-
-
-def _label(mark: re.Match[str]) -> str:
-    return (mark[1] or mark[2]).translate(WIDE_LETTERS)
-
-
-def _marks_in_sequence(text: str) -> Iterator[re.Match[str]]:
-    """Yield the marks that follow one another; the C of 维生素(C) is none of them."""
-    expected = None
-    for mark in _INLINE_OPTION.finditer(text):
-        if expected is None or _label(mark) == expected:
-            yield mark
-            expected = chr(ord(_label(mark)) + 1)
-
-
-def _guessed_type(options: list[Option], answer: Any, stem: Any) -> str:
-    if len(options) == len(_TRUE_FALSE_OPTIONS) and _truths_of(options):
-        return "true_false"
-    if options:
-        return "multiple" if len(read_labels(answer, options)) > 1 else "single"
-    if _truth(answer) is not None and not str(answer).strip().isdigit():
-        return "true_false"
-    if _LETTERS_ONLY.fullmatch(_letters(answer)):
-        several = len(set(re.findall("[A-H]", _letters(answer)))) > 1
-        return "multiple" if several else "single"
-    return "fill_in" if re.search(r"_{2,}|[（(]\s*[)）]", str(stem)) else "short_answer"
-
-
-def _letters(answer: Any) -> str:
-    parts = answer if isinstance(answer, list) else [answer]
-    text = "".join(map(_word, parts))
-    return _unwrapped(text.translate(WIDE_LETTERS)).upper()
-
-
-def _unwrapped(answer: str) -> str:
-    """Return an answer without what stands around it: ``答案：B项。`` is ``B``."""
-    said = _ANSWER_WRAPPING.sub("", answer)
-    return said.rstrip(_ANSWER_ENDS).removesuffix("项")
+def _meaning(answer: Any, options: list[Option]) -> tuple[str, ...]:
+    if not options:
+        return (truth_of(answer) or word_of(answer),)
+    return tuple(read_labels(answer, options))
 
 
 def _answer(kind: str, options: list[Option], answer: Any) -> Fields:
     if kind == "true_false":
-        label = _true_false_label(options, answer)
+        label = true_false_label(options, answer)
         gold = [label] if label else []
         return {"options": _TRUE_FALSE_OPTIONS, "gold": gold}
     if kind in CHOICE_TYPES:
@@ -258,68 +336,7 @@ def _are_options(labels: list[str], options: list[Option]) -> bool:
     return set(labels) <= {option["label"] for option in options}
 
 
-def _truth(value: Any) -> str | None:
-    word = _word(value).lower()
-    either = word.strip(_TRUTH_WRAPPING), _unwrapped(word)
-    return next((TRUTHS[w] for w in either if w in TRUTHS), None)
-
-
-def _truths_of(options: list[Option]) -> dict[str, str]:
-    """Return ``{label: A or B}`` when the options are one true and one false."""
-    truths = {o["label"]: t for o in options if (t := _truth(o["text"]))}
-    return truths if set(truths.values()) == {"A", "B"} else {}
-
-
-def _true_false_label(options: list[Option], answer: Any) -> str | None:
-    """Return A for true, B for false; None where label and word say different."""
-    word = _word(answer)
-    if match := _BESIDE_TRUTH.match(word):
-        letter, told = (_plain_truth(options, part) for part in match.groups())
-        return letter if letter == told else None
-    return _plain_truth(options, word)
-
-
-def _plain_truth(options: list[Option], word: str) -> str | None:
-    letters = _letters(word)
-    return (
-        _truths_of(options).get(letters)
-        or _truth(word)
-        or (letters if letters in ("A", "B") and not options else None)
-    )
-
-
-def read_labels(answer: Any, options: list[Option]) -> list[str]:
-    """Return the labels named, sorted: of ``AC``, ``A,C``, a list, an option's text.
-
-    None of ``B、华生`` where 华生 is option C: letter and text say different.
-    """
-    if isinstance(answer, list):
-        return sorted(
-            {label for part in answer for label in read_labels(part, options)}
-        )
-    text = _word(answer)
-    by_text = [o["label"] for o in options if o["text"] == text]
-    if by_text:
-        return by_text
-    labelled = _LABELLED_ANSWER.match(text)
-    if labelled and _is_text_of_another(labelled, options):
-        return []
-    letters = labelled[1] if labelled else _letters(text)
-    if not _LETTERS_ONLY.fullmatch(letters):
-        return _labels_of_texts(text, options)
-    return sorted(set(re.findall("[A-H]", letters)))
-
-
-def _is_text_of_another(labelled: re.Match[str], options: list[Option]) -> bool:
-    owners = {o["label"] for o in options if o["text"] == labelled[2].strip()}
-    return bool(owners) and labelled[1] not in owners
-
-
-def _labels_of_texts(text: str, options: list[Option]) -> list[str]:
-    """Return the labels of ``心理现象、物质``; none unless each part is an option."""
-    label_of = {option["text"]: option["label"] for option in options}
-    parts = {part.strip() for part in _BETWEEN_TEXTS.split(text)}
-    return sorted(label_of[part] for part in parts) if parts <= set(label_of) else []
+# ---- errors ----------------------------------------------------------------------
 
 
 def question_errors(question: Mapping[str, Any], answer: Any) -> list[str]:
@@ -330,9 +347,17 @@ def question_errors(question: Mapping[str, Any], answer: Any) -> list[str]:
         answer: What its source gave as the answer.
     """
     errors = ["empty_stem"] if not question["stem"].strip() else []
+    if _shows_picture(question):
+        errors.append("needs_picture")
     if question["type"] not in CHOICE_TYPES:
         return errors if question["answer_text"] else [*errors, "no_answer"]
     return errors + _option_errors(question) + _gold_errors(question, answer)
+
+
+def _shows_picture(question: Mapping[str, Any]) -> bool:
+    texts = [question["stem"], question["case_text"] or ""]
+    texts += [option["text"] for option in question["options"]]
+    return any(map(has_picture, texts))
 
 
 def _option_errors(question: Mapping[str, Any]) -> list[str]:

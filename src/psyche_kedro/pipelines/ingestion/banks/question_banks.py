@@ -4,7 +4,7 @@ Type II is the paper's second source: question banks of Chinese educational plat
 (§2.1). The paper names no format; here: JSON, JSON Lines, CSV, Excel, DOCX, HTML, TXT.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from psyche_kedro.datasets.source_files import SourceFile
@@ -37,8 +37,12 @@ def read_bank(file: SourceFile) -> Iterator[Row | UnreadableSource]:
         UnreadableSource: If the file is damaged, of no known type or without questions.
     """
     found = False
-    for locator, record in bank_records(file.name, read_bytes(file)):
+    for item in bank_records(file.name, read_bytes(file)):
+        if isinstance(item, UnreadableSource):
+            yield item
+            continue
         found = True
+        locator, record = item
         if any(field_name(str(key)) for key in record):
             yield bank_row(record, source=file.name, locator=locator)
         else:
@@ -64,8 +68,10 @@ def bank_row(record: Mapping[str, Any], *, source: str, locator: str) -> Row:
     }
 
 
-def bank_records(name: str, data: bytes) -> Iterable[Located]:
+def bank_records(name: str, data: bytes) -> Iterable[Located | UnreadableSource]:
     """Return every record of a file of questions, with where it stands.
+
+    What looks like a question and could not be read stands between them.
 
     Raises:
         UnreadableSource: If the file is damaged or of no known type.
@@ -82,13 +88,20 @@ def bank_records(name: str, data: bytes) -> Iterable[Located]:
         case "html":
             return _mixed(markup.html_blocks(decode(data)))
         case "text" | "markdown":
-            return read_question_text(decode(data).split("\n"))
+            return _text_questions(decode(data).split("\n"))
         case other:
             raise UnreadableSource(
                 "unknown_type",
                 f"A question bank was expected, a file of type '{other}' came: put "
                 "books into textbooks/.",
             )
+
+
+def _text_questions(lines: Sequence[str]) -> list[Located | UnreadableSource]:
+    """Return the questions of a text; what looks like one and is none is listed."""
+    read = read_question_text(lines)
+    lost = [UnreadableSource("unclear_text", sentence) for sentence in read.lost]
+    return [*read.records, *lost]
 
 
 def flatten(items: Iterable[tuple[str, Any]]) -> Iterator[Located]:
@@ -160,7 +173,7 @@ def _with_type(row: Mapping[str, Any], sheet: str) -> Mapping[str, Any]:
     return row if any(field_name(k) == "type" for k in row) else {**row, "type": sheet}
 
 
-def _mixed(blocks: Iterable[markup.Block]) -> Iterator[Located]:
+def _mixed(blocks: Iterable[markup.Block]) -> Iterator[Located | UnreadableSource]:
     """Yield questions of running text first, then those of tables.
 
     A table without a header is layout: options often stand in one. Its rows are text.
@@ -174,6 +187,6 @@ def _mixed(blocks: Iterable[markup.Block]) -> Iterator[Located]:
             lines += ["  ".join(row) for row in block]
         else:
             tables.append(block)
-    yield from read_question_text(lines)
+    yield from _text_questions(lines)
     for number, cells in enumerate(tables, 1):
         yield from records.table_records(cells, field_name, f"table {number} row ")

@@ -172,7 +172,8 @@ def epub_pages(data: bytes) -> list[str | None]:
                 raise UnreadableSource(
                     "encrypted", "The EPUB is protected: get a copy without it."
                 )
-            pages = [_epub_page(book, path) for path in _spine(book)]
+            # Named a second time, a document is no second one.
+            pages = [_epub_page(book, path) for path in dict.fromkeys(_spine(book))]
     except (*_DAMAGE, StopIteration) as error:
         what = str(error) or type(error).__name__
         raise UnreadableSource(

@@ -17,6 +17,7 @@ Record = Mapping[str, Any]
 Located = tuple[str, Record]
 _HEADER_SEARCH_ROWS = 20
 _MIN_HEADER_CELLS = 2
+_FIELD_CHARS = 10_000_000
 
 
 def read_json(data: bytes) -> list[tuple[str, Any]]:
@@ -106,8 +107,15 @@ def read_csv(data: bytes) -> list[list[str]]:
     text = decode(data)
     first = text.split("\n", 1)[0]
     delimiter = max(",\t;，", key=first.count)
-    csv.field_size_limit(10_000_000)
-    cells = list(csv.reader(io.StringIO(text), delimiter=delimiter))
+    csv.field_size_limit(_FIELD_CHARS)
+    try:
+        cells = list(csv.reader(io.StringIO(text), delimiter=delimiter))
+    except csv.Error as error:
+        raise UnreadableSource(
+            "invalid_csv",
+            f"A field has more than {_FIELD_CHARS:,} characters, or a mark where none "
+            "can stand: close its quotation marks.",
+        ) from error
     _refuse_open_quote(text, cells)
     return cells
 

@@ -27,6 +27,8 @@ from psyche_kedro.pipelines.ingestion.textbooks.reading_order import (
     is_sideways,
     to_text,
 )
+from psyche_kedro.workers.tasks import Limits, Lost, Task
+from psyche_kedro.workers.worker import Worker
 
 _QUARTER_TURNS = (90, 270)
 _TESSERACT_LANGUAGE = "chi_sim"
@@ -85,6 +87,41 @@ def missing_engines(names: Sequence[str]) -> list[str]:
 @cache
 def _engine(name: str) -> OcrEngine:
     return Rapidocr() if name == "rapidocr" else Tesseract()
+
+
+class HiredEngine:
+    """An engine that a worker keeps and asks, so that no picture takes the run along.
+
+    Args:
+        engine: The engine, of which no more than its name is sent.
+        worker: Who asks it.
+        limits: What reading one page may take.
+    """
+
+    def __init__(self, engine: OcrEngine, worker: Worker, limits: Limits) -> None:
+        self.name = engine.name
+        self.identity = engine.identity
+        self.lacks = engine.lacks
+        self._worker = worker
+        self._limits = limits
+
+    def read(self, image: Image) -> OcrText:
+        """Return the text of a page.
+
+        Raises:
+            OcrError: If the engine failed, or took more than it may.
+        """
+        task = Task((self.name, image), self._limits)
+        (read,) = self._worker.map(_read_with, [task])
+        if isinstance(read, Lost):
+            raise OcrError(read.detail if read.reason == "failed" else read.reason)
+        text: OcrText = read
+        return text
+
+
+def _read_with(what: tuple[str, Image]) -> OcrText:
+    name, image = what
+    return _engine(name).read(image)
 
 
 class Rapidocr:

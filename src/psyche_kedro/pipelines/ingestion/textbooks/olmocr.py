@@ -18,7 +18,6 @@ A reply is YAML front matter, then the page in Markdown::
     # 第一章 …
 """
 
-import base64
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -27,6 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome
+from psyche_kedro.llm.pictures import user_message
+from psyche_kedro.pipelines.ingestion.files.sources import Bounded
 from psyche_kedro.pipelines.ingestion.parameters import OlmocrParameters
 from psyche_kedro.pipelines.ingestion.textbooks.olmocr_pictures import (
     draw,
@@ -67,7 +68,7 @@ class _Try(NamedTuple):
 
 
 def read_pages(
-    refs: Sequence[PageRef], model: ChatModel, params: OlmocrParameters
+    refs: Sequence[PageRef], model: ChatModel, params: OlmocrParameters, hand: Bounded
 ) -> dict[PageRef, OlmocrPage]:
     """Return what olmOCR made of every page.
 
@@ -81,7 +82,7 @@ def read_pages(
     pages: dict[PageRef, OlmocrPage] = {}
     waiting = [_Try(ref) for ref in refs]
     for attempt in range(len(params.temperatures)):
-        read = _ask(waiting, attempt, model, params)
+        read = _ask(waiting, attempt, model, params, hand)
         pages |= {one.ref: page for one, page in read}
         waiting = [
             _Try(one.ref, (one.turn + page.turn) % 360)
@@ -94,14 +95,18 @@ def read_pages(
 
 
 def _ask(
-    tries: Sequence[_Try], attempt: int, model: ChatModel, params: OlmocrParameters
+    tries: Sequence[_Try],
+    attempt: int,
+    model: ChatModel,
+    params: OlmocrParameters,
+    hand: Bounded,
 ) -> list[tuple[_Try, OlmocrPage]]:
     """Return what came of each try; a page that could not be drawn is not asked for."""
     asked: list[_Try] = []
     undrawn: list[tuple[_Try, OlmocrPage]] = []
 
     def requests() -> Iterator[ChatRequest]:
-        drawings = draw([one.ref for one in tries], params)
+        drawings = draw([one.ref for one in tries], params, hand)
         for one, drawing in zip(tries, drawings, strict=True):
             if drawing.problem:
                 undrawn.append((one, OlmocrPage("", drawing.problem)))
@@ -117,13 +122,8 @@ def _request(png: bytes, attempt: int, params: OlmocrParameters) -> ChatRequest:
     # 0.2 s to import, and only a run with an endpoint needs it.
     from olmocr.prompts import build_no_anchoring_v4_yaml_prompt  # noqa: PLC0415
 
-    url = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-    content = [
-        {"type": "text", "text": build_no_anchoring_v4_yaml_prompt()},
-        {"type": "image_url", "image_url": {"url": url}},
-    ]
     return ChatRequest(
-        messages=[{"role": "user", "content": content}],
+        messages=[user_message(build_no_anchoring_v4_yaml_prompt(), png, "png")],
         task="read_textbooks",
         sampling={
             "temperature": params.temperatures[attempt],

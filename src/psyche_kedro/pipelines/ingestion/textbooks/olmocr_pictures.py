@@ -24,6 +24,7 @@ from PIL import Image
 
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.errors import ChatModelError
+from psyche_kedro.pipelines.ingestion.files.sources import HERE, Bounded
 from psyche_kedro.pipelines.ingestion.parameters import OlmocrParameters
 from psyche_kedro.pipelines.ingestion.textbooks.page_images import (
     PageRef,
@@ -70,20 +71,23 @@ def require_renderer(refs: Iterable[PageRef], params: OlmocrParameters) -> None:
         )
 
 
-def draw(refs: Iterable[PageRef], params: OlmocrParameters) -> Iterator[Drawing]:
+def draw(
+    refs: Iterable[PageRef], params: OlmocrParameters, hand: Bounded = HERE
+) -> Iterator[Drawing]:
     """Yield one drawing per page.
 
     Args:
         refs: Pages; those of one book stand together.
         params: Renderer and size.
+        hand: Who draws what poppler does not, within which limits.
     """
     side = params.longest_side
     for file, pages in groupby(refs, key=lambda ref: ref.file):
         refs_of_file = list(pages)
         if params.renderer == "olmocr" and refs_of_file[0].kind == "pdf":
-            yield from _draw_with_poppler(file, refs_of_file, side)
+            yield from _draw_with_poppler(file, refs_of_file, side, hand)
         else:
-            pictures = render(refs_of_file, side)
+            pictures = render(refs_of_file, side, hand)
             yield from (_NOT_DRAWN if p is None else Drawing(_png(p)) for p in pictures)
 
 
@@ -102,13 +106,13 @@ def _png(picture: Image.Image) -> bytes:
 
 
 def _draw_with_poppler(
-    file: SourceFile, refs: Sequence[PageRef], longest_side: int
+    file: SourceFile, refs: Sequence[PageRef], longest_side: int, hand: Bounded
 ) -> Iterator[Drawing]:
     with TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         path = Path(folder, "book.pdf")
         path.write_bytes(file.read())
         drawn = partial(_poppler_png, str(path), longest_side)
-        ours = render(refs, longest_side)
+        ours = render(refs, longest_side, hand)
         for start in range(0, len(refs), _PAGES_AHEAD):
             numbers = [ref.number for ref in refs[start : start + _PAGES_AHEAD]]
             # Not strict: `ours` goes on with the next pages.

@@ -8,6 +8,7 @@ import struct
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property, partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.errors import UnreadableSource
+from psyche_kedro.pipelines.ingestion.files.sources import HERE, Bounded
+from psyche_kedro.workers.tasks import Lost
 
 _DARK = 128
 IMAGE_OBJECT = 3  # FPDF_PAGEOBJ_IMAGE
@@ -49,23 +52,40 @@ class PageRef(NamedTuple):
     number: int
 
 
-@contextmanager
-def open_pdf(data: bytes) -> Iterator[Any]:
-    """Give the open document.
+class OpenBook:
+    """A book that is opened once, where its pages are asked for; it travels closed."""
+
+    def __init__(self, file: SourceFile) -> None:
+        self._file = file
+
+    def __reduce__(self) -> tuple[type["OpenBook"], tuple[SourceFile]]:
+        return OpenBook, (self._file,)
+
+    @cached_property
+    def data(self) -> bytes:
+        """The file's bytes."""
+        return self._file.read()
+
+    @cached_property
+    def document(self) -> Any:
+        """The pypdfium2 document of a PDF that opens."""
+        return pypdfium2.PdfDocument(self.data)
+
+
+def n_pdf_pages(data: bytes) -> int:
+    """Return how many pages a PDF says that it has.
 
     Raises:
         UnreadableSource: If it needs a password, is damaged, or has no page.
     """
     try:
-        document = pypdfium2.PdfDocument(data)
+        with pypdfium2.PdfDocument(data) as document:
+            n_pages = len(document)
     except pypdfium2.PdfiumError as error:
         raise _unreadable_pdf(error) from error
-    try:
-        if not len(document):
-            raise UnreadableSource("no_pages", "The PDF has no page: fetch it again.")
-        yield document
-    finally:
-        document.close()
+    if not n_pages:
+        raise UnreadableSource("no_pages", "The PDF has no page: fetch it again.")
+    return n_pages
 
 
 def _unreadable_pdf(error: Any) -> UnreadableSource:
@@ -114,7 +134,9 @@ def _bombs_refused() -> Iterator[None]:
         yield
 
 
-def render(refs: Iterable[PageRef], longest_side: int) -> Iterator[Image.Image | None]:
+def render(
+    refs: Iterable[PageRef], longest_side: int, hand: Bounded = HERE
+) -> Iterator[Image.Image | None]:
     """Yield one RGB picture per page, None for a page that cannot be drawn.
 
     A book is opened once for neighbouring pages.
@@ -122,22 +144,21 @@ def render(refs: Iterable[PageRef], longest_side: int) -> Iterator[Image.Image |
     Args:
         refs: Pages; those of one book stand together.
         longest_side: Pixels.
+        hand: Who draws, within which limits.
     """
     for file, pages in groupby(refs, key=lambda ref: ref.file):
         refs_of_file = list(pages)
-        data = file.read()
-        if refs_of_file[0].kind == "pdf":
-            with open_pdf(data) as document:
-                for ref in refs_of_file:
-                    yield _pdf_page(document, ref.number, longest_side)
-        else:
-            for ref in refs_of_file:
-                yield _image_page(data, ref.number, longest_side)
+        is_pdf = refs_of_file[0].kind == "pdf"
+        one = partial(
+            _pdf_page if is_pdf else _image_page, OpenBook(file), longest_side
+        )
+        for drawn in hand.map(one, file, [ref.number for ref in refs_of_file]):
+            yield None if isinstance(drawn, Lost) else drawn
 
 
-def _pdf_page(document: Any, number: int, longest_side: int) -> Image.Image | None:
+def _pdf_page(book: OpenBook, longest_side: int, number: int) -> Image.Image | None:
     try:
-        page = document[number - 1]
+        page = book.document[number - 1]
         scale = longest_side / max(page.get_size())
         picture: Image.Image = page.render(scale=scale).to_pil().convert("RGB")
         if not ink_share(picture):
@@ -154,9 +175,9 @@ def _require_images(page: Any) -> None:
         image.get_bitmap()
 
 
-def _image_page(data: bytes, number: int, longest_side: int) -> Image.Image | None:
+def _image_page(book: OpenBook, longest_side: int, number: int) -> Image.Image | None:
     try:
-        with _open_image(data) as image:
+        with _open_image(book.data) as image:
             image.seek(number - 1)
             return _scaled(image, longest_side)
     except UnreadableSource:

@@ -8,8 +8,9 @@ whatever became of it, and one bad page never costs a book.
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from PIL.Image import Image
 from pypdfium2 import PdfiumError
@@ -21,27 +22,35 @@ from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.pipelines.ingestion.files import markup
 from psyche_kedro.pipelines.ingestion.files.encodings import REPLACEMENT, decode
 from psyche_kedro.pipelines.ingestion.files.file_types import IMAGE_TYPES, file_type
+from psyche_kedro.pipelines.ingestion.files.sizes import refuse_many
 from psyche_kedro.pipelines.ingestion.files.sources import (
+    Bounded,
     Row,
-    read_bytes,
+    admitted,
+    bounded,
+    unreadable,
     unreadable_row,
 )
 from psyche_kedro.pipelines.ingestion.parameters import (
+    UNLIMITED,
+    FileLimits,
     TextbookParameters,
     TextLayerParameters,
 )
 from psyche_kedro.pipelines.ingestion.textbooks import olmocr
 from psyche_kedro.pipelines.ingestion.textbooks.kept_pages import keeping
 from psyche_kedro.pipelines.ingestion.textbooks.ocr import (
+    HiredEngine,
     OcrEngine,
     installed_engines,
     missing_engines,
 )
 from psyche_kedro.pipelines.ingestion.textbooks.page_images import (
+    OpenBook,
     PageRef,
     image_frames,
     ink_share,
-    open_pdf,
+    n_pdf_pages,
     render,
 )
 from psyche_kedro.pipelines.ingestion.textbooks.text_layer import (
@@ -49,10 +58,15 @@ from psyche_kedro.pipelines.ingestion.textbooks.text_layer import (
     read_text_layer,
 )
 from psyche_kedro.tables import content_id
+from psyche_kedro.workers.tasks import Lost, Task
+from psyche_kedro.workers.worker import Worker, hired
 
 _LOG = logging.getLogger(__name__)
+_OF_NOTHING = sha256(b"").hexdigest()
 _NO_ENGINE = "no_ocr_engine"
 _DAMAGED = "damaged_page"
+_LEAST_SIDE = 8
+"""Pixels; no character can be told in fewer, and engines blow such a strip up."""
 
 
 class PageText(NamedTuple):
@@ -100,32 +114,41 @@ class OpenedBooks(NamedTuple):
     inventory: list[Row]
 
 
-def open_books(files: Sequence[SourceFile], params: TextbookParameters) -> OpenedBooks:
+def open_books(
+    files: Sequence[SourceFile],
+    params: TextbookParameters,
+    limits: FileLimits = UNLIMITED,
+) -> OpenedBooks:
     """Return every file opened, its pages read as far as no picture is needed."""
     opened = OpenedBooks([], [], [])
     first: dict[str, str] = {}
-    for file in files:
-        data, pages, problem = b"", [], None
-        try:
-            data = read_bytes(file)
-            digest = sha256(data).hexdigest()
-            if digest in first:
-                raise UnreadableSource(
-                    "duplicate_file", f"The file equals {first[digest]}, which is read."
-                )
-            pages = list(_pages(file, file_type(file.name, data), data, params))
-            opened.books.append(Book(file, content_id(digest), pages))
-            first[digest] = file.name
-        except UnreadableSource as error:
-            problem = error.reason
-            opened.unreadable.append(unreadable_row(file.name, "textbooks", error))
-        what = _inventory(file, data, pages)
-        opened.inventory.append(what | {"problem": problem})
+    with bounded(limits) as hand:
+        # All are opened before a page is read: the worker does one thing at a time.
+        for file, found in list(zip(files, _open_each(files, hand), strict=True)):
+            pages: list[Page] = []
+            problem = _copy_of(first.get(found.sha256)) or found.problem
+            if problem:
+                row = unreadable_row(file.name, "textbooks", problem)
+                opened.unreadable.append(row)
+            else:
+                pages = list(_pages(file, found, params.text_layer, hand))
+                first[found.sha256] = file.name
+                opened.books.append(Book(file, content_id(found.sha256), pages))
+            row = _inventory(file, found, pages)
+            opened.inventory.append(row | {"problem": problem and problem.reason})
     return opened
 
 
-def _inventory(file: SourceFile, data: bytes, pages: Sequence[Page]) -> Row:
-    trusted = sum(page.read is not None for page in pages)
+def _copy_of(name: str | None) -> UnreadableSource | None:
+    if name is None:
+        return None
+    return UnreadableSource("duplicate_file", f"The file equals {name}, which is read.")
+
+
+def _inventory(file: SourceFile, found: "_Found", pages: Sequence[Page]) -> Row:
+    trusted = sum(
+        page.read is not None and page.read.status != "failed" for page in pages
+    )
     kind = pages[0].ref.kind if pages else None
     routes = {
         "none": not pages,
@@ -135,8 +158,8 @@ def _inventory(file: SourceFile, data: bytes, pages: Sequence[Page]) -> Row:
     }
     return {
         "source": file.name,
-        "sha256": sha256(data).hexdigest(),
-        "n_bytes": len(data),
+        "sha256": found.sha256,
+        "n_bytes": found.n_bytes,
         "kind": kind,
         "n_pages": len(pages),
         "n_text_layer": trusted if kind == "pdf" else 0,
@@ -144,17 +167,105 @@ def _inventory(file: SourceFile, data: bytes, pages: Sequence[Page]) -> Row:
     }
 
 
+# ---- a file ----------------------------------------------------------------------
+
+
+class _Found(NamedTuple):
+    """What one look at a file tells.
+
+    Attributes:
+        sha256: Of its bytes; of none where it could not be read.
+        n_bytes: How many there are.
+        kind: Its pages' kind.
+        n_pages: How many pages there are to be looked at.
+        written: Its pages, where they came as text.
+        problem: Why it cannot be read.
+    """
+
+    sha256: str = _OF_NOTHING
+    n_bytes: int = 0
+    kind: str = ""
+    n_pages: int = 0
+    written: tuple[PageText, ...] = ()
+    problem: UnreadableSource | None = None
+
+
+def _open_each(files: Sequence[SourceFile], hand: Bounded) -> Iterator[_Found]:
+    tasks = (Task(file, hand.limits.of(file.size)) for file in files)
+    for found in hand.worker.map(partial(_open, hand.limits), tasks):
+        yield _Found(problem=unreadable(found)) if isinstance(found, Lost) else found
+
+
+def _open(limits: FileLimits, file: SourceFile) -> _Found:
+    found = _Found()
+    try:
+        data = admitted(file, limits).read()
+        found = _Found(sha256(data).hexdigest(), len(data))
+        kind = file_type(file.name, data)
+        if kind == "pdf" or kind in IMAGE_TYPES:
+            return _pictured(found, kind, data, limits)
+        texts = _texts(kind, data)
+        refuse_many(len(texts), limits)
+        written = tuple(_written(text, kind) for text in texts)
+        return found._replace(kind=kind, written=written)
+    except UnreadableSource as error:
+        return found._replace(problem=error)
+
+
+def _pictured(found: _Found, kind: str, data: bytes, limits: FileLimits) -> _Found:
+    n_pages = n_pdf_pages(data) if kind == "pdf" else image_frames(data)
+    refuse_many(n_pages, limits)
+    return found._replace(kind="pdf" if kind == "pdf" else "image", n_pages=n_pages)
+
+
+# ---- its pages -------------------------------------------------------------------
+
+
 def _pages(
-    file: SourceFile, kind: str, data: bytes, params: TextbookParameters
+    file: SourceFile, found: _Found, trust: TextLayerParameters, hand: Bounded
 ) -> Iterator[Page]:
-    if kind == "pdf":
-        yield from _pdf_pages(file, data, params)
-    elif kind in IMAGE_TYPES:
-        frames = range(1, image_frames(data) + 1)
+    if found.kind == "pdf":
+        numbers = range(1, found.n_pages + 1)
+        one = partial(_read_pdf_page, OpenBook(file), trust)
+        for number, read in zip(numbers, hand.map(one, file, numbers), strict=True):
+            yield _pdf_page(PageRef(file, "pdf", number), read)
+    elif found.kind == "image":
+        frames = range(1, found.n_pages + 1)
         yield from (Page(PageRef(file, "image", n), None) for n in frames)
     else:
-        for number, text in enumerate(_texts(kind, data), 1):
-            yield Page(PageRef(file, kind, number), _written(text, kind))
+        for number, text in enumerate(found.written, 1):
+            yield Page(PageRef(file, found.kind, number), text)
+
+
+class _Layer(NamedTuple):
+    """A page's text layer, and why it is not trusted."""
+
+    text: str
+    distrust: str | None
+
+
+def _read_pdf_page(
+    book: OpenBook, trust: TextLayerParameters, number: int
+) -> _Layer | None:
+    try:
+        page = book.document[number - 1]
+        text = read_text_layer(page)
+        doubt = distrust(text, page, trust)
+        page.close()
+    except PdfiumError:
+        return None
+    return _Layer(text, doubt)
+
+
+def _pdf_page(ref: PageRef, read: _Layer | Lost | None) -> Page:
+    if isinstance(read, Lost) and read.reason != "failed":
+        # What would draw it is the same program.
+        return Page(ref, PageText("", "failed", "none", detail=unreadable(read).reason))
+    if read is None or isinstance(read, Lost):
+        return Page(ref, None)  # perhaps another program can draw it
+    if read.distrust:
+        return Page(ref, None, read.text, read.distrust)
+    return Page(ref, PageText(read.text, "ok", "text_layer"))
 
 
 def _written(text: str | None, kind: str) -> PageText:
@@ -193,28 +304,6 @@ def _epub_text(page: str | None) -> str | None:
         return None
 
 
-def _pdf_pages(
-    file: SourceFile, data: bytes, params: TextbookParameters
-) -> Iterator[Page]:
-    with open_pdf(data) as document:
-        for number in range(1, len(document) + 1):
-            ref = PageRef(file, "pdf", number)
-            try:
-                yield _pdf_page(ref, document, params.text_layer)
-            except PdfiumError:
-                yield Page(ref, None)  # perhaps another program can draw it
-
-
-def _pdf_page(ref: PageRef, document: Any, trust: TextLayerParameters) -> Page:
-    page = document[ref.number - 1]
-    text = read_text_layer(page)
-    doubt = distrust(text, page, trust)
-    page.close()
-    if doubt:
-        return Page(ref, None, text, doubt)
-    return Page(ref, PageText(text, "ok", "text_layer"))
-
-
 # ---- pictures --------------------------------------------------------------------
 
 
@@ -223,6 +312,7 @@ def read_pictures(
     model: ChatModel | None,
     params: TextbookParameters,
     page_store: ReplyStore | None,
+    limits: FileLimits = UNLIMITED,
 ) -> dict[PageRef, PageText]:
     """Return what became of the pages that must be looked at.
 
@@ -231,18 +321,51 @@ def read_pictures(
         model: olmOCR's endpoint, or None.
         params: Thresholds and engines.
         page_store: Keeps what this machine's engines read, or None.
+        limits: What drawing one page may take.
     """
-    refs = [page.ref for page in pages]
-    by_olmocr = olmocr.read_pages(refs, model, params.olmocr) if model else {}
-    rest = [page for page in pages if _needs_more(by_olmocr.get(page.ref))]
-    pictures = render((p.ref for p in rest), params.local_ocr.longest_side)
-    read = {ref: _from_olmocr(page) for ref, page in by_olmocr.items()}
-    installed = _engines(params.local_ocr.engines, len(rest))
-    with keeping(installed, page_store) as engines:
-        for page, picture in zip(rest, pictures, strict=True):
-            local = _read_locally(page, picture, engines, params)
+    with bounded(limits) as hand:
+        refs = [page.ref for page in pages]
+        by_olmocr = olmocr.read_pages(refs, model, params.olmocr, hand) if model else {}
+        rest = [page for page in pages if _needs_more(by_olmocr.get(page.ref))]
+        read = {ref: _from_olmocr(page) for ref, page in by_olmocr.items()}
+        for page, local in _read_rest(rest, params, page_store, hand):
             read[page.ref] = _after(by_olmocr.get(page.ref), local)
     return read
+
+
+def _read_rest(
+    pages: Sequence[Page],
+    params: TextbookParameters,
+    page_store: ReplyStore | None,
+    hand: Bounded,
+) -> Iterator[tuple[Page, PageText]]:
+    """Yield what this machine's engines read of each page.
+
+    One worker draws the next page while another reads this one.
+    """
+    pictures = render((p.ref for p in pages), params.local_ocr.longest_side, hand)
+    installed = _engines(params.local_ocr.engines, len(pages))
+    with (
+        hired(hand.limits.read_in) as reader,
+        keeping(
+            _engaged(installed, reader, params, hand.limits), page_store
+        ) as engines,
+    ):
+        for page, picture in zip(pages, pictures, strict=True):
+            yield page, _read_locally(page, picture, engines, params)
+
+
+def _engaged(
+    engines: Sequence[OcrEngine],
+    worker: Worker,
+    params: TextbookParameters,
+    limits: FileLimits,
+) -> Sequence[OcrEngine]:
+    """Return the engines as ones that a worker asks; as they are in this process."""
+    if limits.read_in == "in_process":
+        return engines
+    page = params.local_ocr.limits(limits.depth)
+    return [HiredEngine(engine, worker, page) for engine in engines]
 
 
 def _engines(names: Sequence[str], n_pages: int) -> list[OcrEngine]:
@@ -283,6 +406,8 @@ def _read_locally(
 ) -> PageText:
     if picture is None:
         return _unread(page, _DAMAGED)
+    if min(picture.size) < _LEAST_SIDE:
+        return PageText("", "blank", "none", detail="too_thin")
     if ink_share(picture) < params.blank_ink_share:
         return PageText("", "blank", "none")
     faults = []

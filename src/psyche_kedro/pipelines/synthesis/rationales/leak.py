@@ -24,7 +24,7 @@ _ZERO_WIDTH = re.compile(r"[\u200b-\u200f\u2060\ufeff]")
 def leaks(candidate: str, question: Mapping[str, Any]) -> bool:
     """Return whether ``candidate`` tells the answer.
 
-    It does when ``answers.py``, reading it as if it were a reply, finds any answer, or
+    It does when ``answers``, reading it as if it were a reply, finds any answer, or
     when it names a gold option, or all others, by letter or text, outside a list of all
     options. What the stem says may be repeated.
 

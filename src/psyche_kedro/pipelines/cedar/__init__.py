@@ -1,0 +1,1 @@
+"""CEDAR: scenarios that cultures feel differently, and what models make of them."""

@@ -1,0 +1,194 @@
+"""What an answer says: letters, truths, places, texts of options.
+
+Nothing is guessed: an answer that names what the question does not offer is none.
+"""
+
+import re
+import string
+from collections.abc import Mapping
+from typing import Any
+
+from psyche_kedro.pipelines.ingestion.banks.options import WIDE_LETTERS
+from psyche_kedro.text.words import name_of_word, word_lists
+
+Option = dict[str, str]
+
+TRUTHS = name_of_word(
+    word_lists("psyche_kedro.pipelines.ingestion", "names.yml")["truths"]
+)
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_BETWEEN_LETTERS = r"[\s,，、;；/|+&#.．和与及]*"
+LETTERS_ONLY = re.compile(
+    rf"[A-Z](?:{_BETWEEN_LETTERS}[A-Z])*|[A-Z]\s*[-~～—–至到]\s*[A-Z]"
+)
+_RANGE = re.compile(r"([A-Z])\s*[-~～—–至到]\s*([A-Z])")
+_LABELLED_ANSWER = re.compile(
+    r"^\s*([A-Z])\s*[、.．:：]\s*([^A-Z\s,，、].*)$", re.DOTALL
+)
+_NOTED_ANSWER = re.compile(
+    rf"^\s*([A-Z](?:{_BETWEEN_LETTERS}[A-Z])*)\s*[（(]([^A-Z（()）]+)[)）]\s*[。.]?\s*$"
+)
+"""``A（马斯洛）``: letters, and the option's text beside them."""
+_ANSWER_WRAPPING = re.compile(
+    r"^[\s【\[(（“]*(?:(?:正确|参考|标准|正確|參考|標準)?(?:答案|选项|選項))?[】\])）]?"
+    r"(?:是|为|為|选|選)?[\s:：]*"
+)
+_ANSWER_ENDS = (
+    f"{string.whitespace}\u3000\xa0\u2002\u2003\u2009\u202f。.)）】]”,，、;；"
+)
+_TRUTH_WRAPPING = " \t()（）【】[]。.．"
+_BESIDE_TRUTH = re.compile(
+    r"^\s*([ABＡＢ])\s*[、.．:：(（]\s*([^()（）]*[^()（）\s])[)）]?\s*$"
+)
+_BETWEEN_TEXTS = re.compile(r"[、,，;；|#\n]+")
+_ALL = frozenset({"全选", "全部", "全对", "全都选", "全選", "ALL"})
+_PLACES = {
+    mark: letter
+    for marks in ("①②③④⑤⑥⑦⑧⑨⑩", "甲乙丙丁戊己庚辛壬癸", "⑴⑵⑶⑷⑸⑹⑺⑻⑼⑽", "ⒶⒷⒸⒹⒺⒻⒼⒽⒾⒿ")
+    for mark, letter in zip(marks, LETTERS, strict=False)
+}
+_PLACES_ONLY = re.compile(
+    rf"[{''.join(_PLACES)}](?:{_BETWEEN_LETTERS}[{''.join(_PLACES)}])*"
+)
+_BLANK_LETTERS = re.compile(
+    rf"[（(【\[]\s*(?:答案\s*[:：]?\s*)?([A-Z](?:{_BETWEEN_LETTERS}[A-Z])*)\s*[)）】\]]"
+    rf"|(?<!_)_+\s*([A-Z](?:{_BETWEEN_LETTERS}[A-Z])*)\s*_+(?!_)"
+    r"|(?<=[是为有的于：:])[ \t]*([A-Z]{1,8})(?=[ \t]*[。.？?]?[ \t]*$)"
+)
+
+_TRUTH = "|".join(sorted((w for w in TRUTHS if not w.isdigit()), key=len, reverse=True))
+_TRUTH_BEHIND = re.compile(
+    rf"[（(]\s*({_TRUTH})\s*[)）](?=\s*[。.]?\s*$)|(?<=[。.\s])([√×✓✗])\s*$",
+    re.IGNORECASE,
+)
+
+
+def word_of(value: Any) -> str:
+    """Return a plain value as text, 0 and False too; '' for one that is no text."""
+    if value is None or isinstance(value, Mapping | list):
+        return ""
+    return str(value).strip()
+
+
+def letters_of(answer: Any) -> str:
+    """Return an answer as letters are compared: narrow, large, without its wrapping."""
+    parts = answer if isinstance(answer, list) else [answer]
+    text = "".join(map(word_of, parts))
+    return unwrapped(text.translate(WIDE_LETTERS)).upper()
+
+
+def unwrapped(answer: str) -> str:
+    """Return an answer without what stands around it: ``答案：B项。`` is ``B``."""
+    said = _ANSWER_WRAPPING.sub("", answer)
+    return said.rstrip(_ANSWER_ENDS).removesuffix("项").removesuffix("項")
+
+
+def named_letters(letters: str) -> list[str]:
+    """Return the letters of ``B,D``, ``BD`` or the range ``A-D``, sorted."""
+    if span := _RANGE.fullmatch(letters):
+        first, last = map(LETTERS.index, span.groups())
+        return list(LETTERS[first : last + 1])
+    return sorted(set(re.findall("[A-Z]", letters)))
+
+
+def read_labels(answer: Any, options: list[Option]) -> list[str]:
+    """Return the labels named, sorted: of ``AC``, ``A,C``, a list, an option's text.
+
+    None of ``B、华生`` where 华生 is option C: letter and text say different.
+    """
+    if isinstance(answer, list):
+        return sorted(
+            {label for part in answer for label in read_labels(part, options)}
+        )
+    text = word_of(answer)
+    by_text = [o["label"] for o in options if o["text"] == text]
+    if by_text:
+        return by_text
+    beside = _LABELLED_ANSWER.match(text) or _NOTED_ANSWER.match(text)
+    if beside and _is_text_of_another(beside, options):
+        return []
+    letters = beside[1] if beside else letters_of(text)
+    if LETTERS_ONLY.fullmatch(letters):
+        return named_letters(letters)
+    return _labels_of_words(text, letters, options)
+
+
+def _labels_of_words(text: str, said: str, options: list[Option]) -> list[str]:
+    """Return the labels of 全选, ②, ``心理现象、物质``; none of what is unclear."""
+    if said in _ALL:
+        return [option["label"] for option in options]
+    label_of = {option["text"]: option["label"] for option in options}
+    parts = {part.strip() for part in _BETWEEN_TEXTS.split(text) if part.strip()}
+    if parts and parts <= set(label_of):
+        return sorted(label_of[part] for part in parts)
+    if options and _PLACES_ONLY.fullmatch(said):
+        return sorted({_PLACES[mark] for mark in said if mark in _PLACES})
+    return []
+
+
+def _is_text_of_another(labelled: re.Match[str], options: list[Option]) -> bool:
+    owners = {o["label"] for o in options if o["text"] == labelled[2].strip()}
+    return bool(owners) and labelled[1] not in owners
+
+
+def truth_of(value: Any) -> str | None:
+    """Return A for a word of truth, B for one of falsehood, None for any other."""
+    word = word_of(value).lower()
+    either = word.strip(_TRUTH_WRAPPING), unwrapped(word)
+    return next((TRUTHS[w] for w in either if w in TRUTHS), None)
+
+
+def truths_of(options: list[Option]) -> dict[str, str]:
+    """Return ``{label: A or B}`` when the options are one true and one false."""
+    truths = {o["label"]: t for o in options if (t := truth_of(o["text"]))}
+    return truths if set(truths.values()) == {"A", "B"} else {}
+
+
+def true_false_label(options: list[Option], answer: Any) -> str | None:
+    """Return A for true, B for false; None where label and word say different."""
+    word = word_of(answer)
+    if match := _BESIDE_TRUTH.match(word):
+        letter, told = (_plain_truth(options, part) for part in match.groups())
+        return letter if letter == told else None
+    return _plain_truth(options, word)
+
+
+def _plain_truth(options: list[Option], word: str) -> str | None:
+    letters = letters_of(word)
+    return (
+        truths_of(options).get(letters)
+        or truth_of(word)
+        or (letters if letters in ("A", "B") and not options else None)
+    )
+
+
+def answer_in_stem(stem: str, labels: set[str]) -> tuple[str, str]:
+    """Return a stem with its blank empty, and the letters that stood in it, or ''.
+
+    Args:
+        stem: ``下列属于焦虑症状的有（A,B）。``
+        labels: The options' letters; any other letter in brackets is no answer.
+    """
+    found = [
+        match
+        for match in _BLANK_LETTERS.finditer(stem.translate(WIDE_LETTERS))
+        if match.start() and set(named_letters(_inside(match))) <= labels
+    ]
+    letters = [_inside(match) for match in found]
+    if len({tuple(named_letters(each)) for each in letters}) != 1:
+        return stem, ""
+    for match in reversed(found):
+        stem = f"{stem[: match.start()]}（ ）{stem[match.end() :]}"
+    return stem, letters[0]
+
+
+def _inside(blank: re.Match[str]) -> str:
+    return str(next(filter(None, blank.groups())))
+
+
+def truth_in_stem(stem: str) -> tuple[str, str]:
+    """Return a statement without the verdict behind it, ``（√）``, and that verdict."""
+    match = _TRUTH_BEHIND.search(stem)
+    if match is None:
+        return stem, ""
+    return f"{stem[: match.start()]}（ ）{stem[match.end() :]}", match[1] or match[2]

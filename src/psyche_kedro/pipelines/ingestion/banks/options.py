@@ -1,0 +1,136 @@
+"""Options out of running text: where each begins, and which is marked as right.
+
+``A.一 B.二``, ``A.一B.二``, ``（A）一（B）二`` and ``A一`` line by line are one
+notation. No option is guessed away: letters that come twice are given back twice, for
+the caller to refuse.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+Pair = tuple[str, str]
+
+WIDE_LETTERS = str.maketrans(
+    {chr(0xFF21 + n): chr(0x41 + n) for n in range(26)}
+    | {chr(0xFF41 + n): chr(0x61 + n) for n in range(26)}
+)
+_MARK = re.compile(
+    r"[（(【\[][ \t]*([A-Za-zＡ-Ｚ])[ \t]*[)）】\]][ \t]*[.．、:：]?\s*"
+    r"|([A-ZＡ-Ｚ])(?<![A-Za-z0-9Ａ-Ｚ].)(?:[ \t]*[.．、:：]|[)）][.．、:：]?)\s*"
+)
+_A_MARK = re.compile(
+    r"[（(【\[][ \t]*[AＡ][ \t]*[)）】\]]"
+    r"|[AＡ](?<![A-Za-z0-9Ａ-Ｚ].)[ \t]*[.．、:：)）]"
+)
+_TRIED = 5
+"""Places of a line at which its options may begin."""
+_SMALL_MARK = re.compile(r"()([a-j])(?<![A-Za-z0-9].)[ \t]*[.．、)）]\s*")
+_BARE_MARK = re.compile(r"()([A-ZＡ-Ｚ])(?:[ \t]+(?=\S)|(?=[\u4e00-\u9fff\d“《（]))")
+_BEFORE = frozenset(" \t\n;；。\u3000")
+"""What stands before a mark that needs no sequence to be one."""
+_RIGHT = re.compile(
+    r"[（(【\[]\s*(?:本题)?(?:正确(?:答案|选项)?|正確(?:答案|選項)?|(?:标准|参考)?答案"
+    r"|√|✓|✔)\s*[)）】\]][;；。]?$|[√✓✔☑←]$|^[√✓✔☑]\s*(?=\S)"
+)
+_WRONG = re.compile(r"[（(【\[]\s*(?:错误|錯誤|×|✗|✘)\s*[)）】\]]$|[×✗✘]$")
+MARKED = re.compile(r"^[√✓✔☑★*＊]\s*(?=[（(]?[A-ZＡ-Ｚ][)）]?\s*[.．、:：)）\s])")
+"""A mark before the letter: ``*B. 7±2``."""
+_RIGHT_NOTE = "（正确答案）"
+
+
+class _Start(NamedTuple):
+    label: str
+    start: int
+    end: int
+    strong: bool
+
+
+def split_options(text: str) -> list[Pair]:
+    """Return the ``(label, text)`` pairs of ``A. … B. …`` in one or many lines.
+
+    Empty when the text does not start with a label.
+    """
+    text = MARKED.sub("", text) + _RIGHT_NOTE if MARKED.match(text) else text
+    for pattern in (_MARK, _SMALL_MARK):
+        pairs = _pairs(text, list(_starts(text, pattern)))
+        if pairs:
+            return pairs
+    return _bare_options(text)
+
+
+def _pairs(text: str, starts: list[_Start]) -> list[Pair]:
+    if not starts or text[: starts[0].start].strip():
+        return []
+    chain = _chain(s for s in starts if s.strong)
+    longer = _chain(starts)
+    if len(longer) > len(chain) or not chain or chain[0] != starts[0]:
+        chain = longer
+    ends = [mark.start for mark in chain[1:]] + [len(text)]
+    return [
+        (mark.label, text[mark.end : end].strip())
+        for mark, end in zip(chain, ends, strict=True)
+    ]
+
+
+def _starts(text: str, pattern: re.Pattern[str]) -> Iterator[_Start]:
+    for mark in pattern.finditer(text):
+        label = (mark[1] or mark[2]).translate(WIDE_LETTERS).upper()
+        alone = mark.start() == 0 or text[mark.start() - 1] in _BEFORE
+        yield _Start(label, *mark.span(), strong=alone and not mark[1])
+
+
+def _chain(starts: Iterable[_Start]) -> list[_Start]:
+    """Return the marks that are options': each the next letter, or one set apart.
+
+    The C of 维生素(C) is none of them, nor the F of ``D. B. F. 斯金纳``. One set apart
+    counts whatever its letter: two columns give A, C, and a letter that comes twice is
+    for the caller to refuse.
+    """
+    chain: list[_Start] = []
+    for mark in starts:
+        follows = not chain or ord(mark.label) == ord(chain[-1].label) + 1
+        begins = not chain or mark.start > chain[-1].end
+        if begins and (follows or mark.strong):
+            chain.append(mark)
+    return chain
+
+
+def _bare_options(text: str) -> list[Pair]:
+    """Return the options of lines ``A心境低落``, ``B 兴趣减退`` … in sequence."""
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    marks = [_BARE_MARK.match(line) for line in lines]
+    pairs = [
+        (m[2].translate(WIDE_LETTERS), line[m.end() :].strip())
+        for m, line in zip(marks, lines, strict=True)
+        if m
+    ]
+    letters = "".join(label for label, _ in pairs)
+    in_sequence = letters and letters in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    return pairs if in_sequence and len(pairs) == len(lines) else []
+
+
+def options_after(stem: str) -> tuple[str, list[Pair]]:
+    """Return a stem and the options that follow it in its line: at least A and B."""
+    for mark in islice(_A_MARK.finditer(stem, 1), _TRIED):
+        pairs = split_options(stem[mark.start() :])
+        labels = [label for label, _ in pairs]
+        if labels[:2] == ["A", "B"] and all(text for _, text in pairs):
+            return stem[: mark.start()].rstrip(), pairs
+    return stem, []
+
+
+def unmarked(pairs: Sequence[Pair]) -> tuple[list[Pair], list[str]]:
+    """Return the options without the mark of the right ones, and those ones' labels."""
+    plain = [(label, _RIGHT.sub("", text).strip() or text) for label, text in pairs]
+    right = [
+        label
+        for (label, text), (_, before) in zip(plain, pairs, strict=True)
+        if text != before.strip()
+    ]
+    if not right:
+        return list(pairs), []
+    return [
+        (label, _WRONG.sub("", text).strip() or text) for label, text in plain
+    ], right

@@ -1,0 +1,82 @@
+"""Marked-up words as plain text: the tags and entities of what was pasted from a page.
+
+Only tags that HTML knows are taken off: ``p<.05`` and ``<组块>`` are text. An image
+stays as Markdown's, so that a reader can say that something is missing.
+"""
+
+import html
+import re
+
+_TAG = re.compile(
+    r"<(/?)(p|div|br|li|ul|ol|tr|td|th|table|tbody|thead|h[1-6]|span|b|i|u|s|strong|em"
+    r"|font|a|sub|sup|img|center|section|article|blockquote|small|big|mark|label|input"
+    r"|hr|pre|code|del|ins|figure|o:p|st1:[a-z]+|style|script)"
+    r"((?:\s[^<>]*)?)/?>",
+    re.IGNORECASE,
+)
+_HIDDEN = re.compile(r"<(style|script)\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_RAISED = re.compile(r"<(su[bp])\b[^<>]*>([^<>]{1,40})</\1\s*>", re.IGNORECASE)
+_BREAKS = frozenset({"p", "div", "br", "li", "tr", "section", "article", "blockquote"})
+_PICTURE = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)")
+_HIGH = str.maketrans("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ")
+_LOW = str.maketrans("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎")
+
+
+def plain(text: str) -> str:
+    """Return ``text`` without HTML's tags and entities, paragraphs as lines."""
+    if "<" in text and ("/" in text or _TAG.search(text)):
+        text = _without_tags(text)
+    return html.unescape(text).replace("\xa0", " ") if "&" in text else text
+
+
+def _without_tags(text: str) -> str:
+    text = (
+        _COMMENT.sub("", _HIDDEN.sub("", text))
+        if "<!" in text or "<s" in text.lower()
+        else text
+    )
+    bare = _TAG.sub(_instead, _RAISED.sub(_script, text))
+    if bare == text:
+        return text
+    return re.sub(r"[ \t]*\n\s*", "\n", bare).strip()
+
+
+def _instead(tag: re.Match[str]) -> str:
+    name = tag[2].lower()
+    if name == "img":
+        return PICTURE
+    if name == "td" and not tag[1]:
+        return " "
+    return "\n" if name in _BREAKS or (name[0] == "h" and name[1:].isdigit()) else ""
+
+
+PICTURE = "![](picture)"
+"""Stands where a picture stood that nothing here can read."""
+
+
+def _script(match: re.Match[str]) -> str:
+    return raised(match[2]) if match[1].lower() == "sup" else lowered(match[2])
+
+
+def raised(text: str) -> str:
+    """Return what stands above the line: 10², 10^(n+1): never 102."""
+    high = text.translate(_HIGH)
+    return (
+        high if _is_all(high, _HIGH) else f"^({text})" if len(text) > 1 else f"^{text}"
+    )
+
+
+def lowered(text: str) -> str:
+    """Return what stands below the line: H₂O, r_(xy)."""
+    low = text.translate(_LOW)
+    return low if _is_all(low, _LOW) else f"_({text})" if len(text) > 1 else f"_{text}"
+
+
+def _is_all(text: str, table: dict[int, int]) -> bool:
+    return set(map(ord, text)) <= set(map(ord, map(str, table.values())))
+
+
+def has_picture(text: str) -> bool:
+    """Return whether a picture stands in ``text``."""
+    return _PICTURE.search(text) is not None

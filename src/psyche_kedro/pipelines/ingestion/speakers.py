@@ -1,0 +1,89 @@
+"""Who says what in a dialogue that is written as lines.
+
+``来访者：…``, ``咨询师1：…``, ``来访者（哭）：…``, ``T：…`` and ``C：…``. What a note
+says of the speaker stays with the words. A line of a speaker who is no known one is not
+given to whoever spoke before.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from psyche_kedro.errors import UnreadableSource
+from psyche_kedro.text.words import name_of_word, word_lists
+
+_NAMES = word_lists(__package__, "names.yml")
+ROLES = name_of_word(_NAMES["roles"])
+_LETTERS = name_of_word(_NAMES["letters"])
+"""One letter for a speaker, where a dialogue has one of each role."""
+_SPEAKERS = "|".join(map(re.escape, sorted((*ROLES, *_LETTERS), key=len, reverse=True)))
+_NOTE = r"[（(【\[]([^（）()【】\[\]：:\n]{1,20})[)）】\]]"
+_TURN = re.compile(
+    rf"(?:^|(?<=[。！？!?…”\"）)～~\s]))[ \t]*[【\[（(*]{{0,2}}({_SPEAKERS})"
+    rf"\s*(?:[0-9一二三四A-D]{{1,2}})?\s*(?:{_NOTE})?\s*[】\])）*]{{0,2}}\s*[:：]\s*[*]{{0,2}}",
+    re.IGNORECASE | re.MULTILINE,
+)
+_OTHER = re.compile(
+    rf"^\s*([\u4e00-\u9fff]{{1,5}}|[A-Z][A-Za-z]{{0,12}})\d?\s*(?:({_NOTE}))?\s*[:：](?!//)"
+)
+_EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
+_PERSONS = frozenset(_NAMES["persons"]["other"])
+_MIN_TURNS = 2
+"""Lines of one unknown name that make it a speaker's."""
+
+
+class _Turn(NamedTuple):
+    role: str
+    start: int
+    end: int
+    note: str
+
+
+def spoken_lines(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield ``(role, words)`` of every turn.
+
+    Raises:
+        UnreadableSource: If words have no speaker, or one of no known role.
+    """
+    text = "\n".join(lines)
+    turns = _turns(text)
+    first = turns[0].start if turns else len(text)
+    if text[:first].strip():
+        raise UnreadableSource(
+            "unknown_role", "A line before the first `来访者：` has no speaker."
+        )
+    _refuse_strangers(text)
+    ends = [turn.start for turn in turns[1:]] + [len(text)]
+    for turn, end in zip(turns, ends, strict=True):
+        words = _EMPTY_LINES.sub("\n", text[turn.end : end]).strip()
+        yield turn.role, turn.note + words
+
+
+def _turns(text: str) -> list[_Turn]:
+    found = [(match[1].lower(), match) for match in _TURN.finditer(text)]
+    letters = {_LETTERS[name] for name, _ in found if name in _LETTERS}
+    named = [(ROLES.get(name), match) for name, match in found]
+    if len(letters) > 1:  # T and C: one letter alone may be anything
+        named = [(ROLES.get(n) or _LETTERS.get(n), match) for n, match in found]
+    return [
+        _Turn(role, *match.span(), f"（{match[2]}）" if match[2] else "")
+        for role, match in named
+        if role
+    ]
+
+
+def _refuse_strangers(text: str) -> None:
+    """Refuse a dialogue in which someone speaks who is of no known role."""
+    names = [m for line in text.split("\n") if (m := _OTHER.match(line))]
+    strange = [m for m in names if not _TURN.match(m.string)]
+    counts = Counter(match[1] for match in strange)
+    for match in strange:
+        is_noted = match[2] is not None and counts[match[1]] >= _MIN_TURNS
+        if match[1] in _PERSONS or is_noted:
+            raise UnreadableSource(
+                "unknown_role",
+                f"Someone speaks who is neither client nor counsellor: expected one "
+                f"of {sorted(n for n in ROLES if not n.isascii())[:6]} … at a line's "
+                "start.",
+            )

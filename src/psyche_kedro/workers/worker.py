@@ -1,0 +1,255 @@
+"""Workers as the run sees them: in a child process, or in the run's own."""
+
+import atexit
+import itertools
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache, partial
+from multiprocessing.connection import Connection
+from typing import Any, Final, Literal, Protocol
+
+from psyche_kedro.workers.tasks import Lost, Task, attempt
+
+WorkerKind = Literal["child_process", "in_process"]
+Function = Callable[[Any], Any]
+
+_LOG = logging.getLogger(__name__)
+_TASKS_AT_ONCE = 32
+_START_SECONDS = 300
+"""A worker that is not there by then, on a machine however busy, never comes."""
+_ONE_THREAD: Final = {
+    "MALLOC_ARENA_MAX": "2",
+    "POLARS_MAX_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+"""Each thread reserves address space, which is what a worker's memory is counted in."""
+
+
+class Worker(Protocol):
+    """Does one task after the other."""
+
+    def map(
+        self, function: Function, tasks: Iterable[Task], *, most_lost: int | None = None
+    ) -> Iterator[Any]:
+        """Yield for each task what ``function`` made of it, or ``Lost``, in order.
+
+        Args:
+            function: Of a module, or a partial of one: it is sent by its name.
+            tasks: What to do.
+            most_lost: After so many are lost that took all they may, or the worker
+                along, the others are ``given_up``.
+        """
+        ...
+
+
+@contextmanager
+def hired(kind: WorkerKind) -> Iterator[Worker]:
+    """Give a worker, and dismiss it at the end."""
+    if kind == "in_process" or not _can_fork():
+        yield InProcess()
+        return
+    worker = ChildProcess()
+    try:
+        yield worker
+    finally:
+        worker.dismiss()
+
+
+@cache
+def _can_fork() -> bool:
+    """Return whether this system has what limits a worker; say once what it lacks."""
+    if not hasattr(os, "fork"):
+        _LOG.warning(
+            "This system cannot fork: files are read in the run's own process, where no"
+            " limit holds. Read what you do not trust on Linux."
+        )
+        return False
+    if sys.platform != "linux":
+        _LOG.warning(
+            "This system limits no process's memory: a file may take all there is. Read"
+            " what you do not trust on Linux."
+        )
+    return True
+
+
+class InProcess:
+    """Works in the process that asks; no limit holds."""
+
+    def map(
+        self, function: Function, tasks: Iterable[Task], *, most_lost: int | None = None
+    ) -> Iterator[Any]:
+        """See ``Worker``."""
+        lost = 0
+        for task in tasks:
+            over = most_lost is not None and lost >= most_lost
+            outcome = _GIVEN_UP if over else attempt(function, task.argument)
+            lost += _is_costly(outcome)
+            yield outcome
+
+
+_GIVEN_UP = Lost("given_up", "too much beside it is lost")
+
+
+class ChildProcess:
+    """Works in a child process, which is replaced where a task is lost in it.
+
+    A task that is lost in a worker which has done others is tried again in a fresh one:
+    what it broke may have been damaged before.
+    """
+
+    def __init__(self) -> None:
+        self._run: Connection | None = None
+        self._pid = 0
+        self._is_fresh = False
+
+    def map(
+        self, function: Function, tasks: Iterable[Task], *, most_lost: int | None = None
+    ) -> Iterator[Any]:
+        """See ``Worker``."""
+        lost, waiting = 0, iter(tasks)
+        while batch := list(itertools.islice(waiting, _TASKS_AT_ONCE)):
+            while batch:
+                over = most_lost is not None and lost >= most_lost
+                outcomes = (
+                    [_GIVEN_UP] * len(batch) if over else self._do(function, batch)
+                )
+                n_done = 0
+                for outcome in outcomes:
+                    n_done += 1
+                    lost += _is_costly(outcome)
+                    yield outcome
+                batch = batch[n_done:]
+
+    def dismiss(self) -> None:
+        """End the process, whatever it is at."""
+        if self._run is None:
+            return
+        self._run.close()
+        self._run = None
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._pid, signal.SIGKILL)
+
+    def _do(self, function: Function, tasks: Sequence[Task]) -> Iterator[Any]:
+        """Yield outcomes until the tasks, or this process, are at their end."""
+        run = self._ready(function)
+        unheard = len(tasks)
+        try:
+            run.send((function, tasks))
+            for task in tasks:
+                outcome = self._outcome(run, task)
+                unheard -= 1
+                if isinstance(outcome, Lost):
+                    unheard = len(tasks)
+                    if self._is_fresh or outcome.reason == "too_slow":
+                        yield outcome
+                    return
+                self._is_fresh = False
+                yield outcome
+        except BrokenPipeError:
+            return
+        finally:
+            if unheard:
+                self.dismiss()
+
+    def _ready(self, function: Function) -> Connection:
+        if self._run is None:
+            self._run = _nursery().fork(_module_of(function))
+            self._pid = _first_word(self._run)
+            self._is_fresh = True
+        return self._run
+
+    def _outcome(self, run: Connection, task: Task) -> Any:
+        try:
+            if not run.poll(task.limits.seconds):
+                return Lost("too_slow", f"it takes over {task.limits.seconds:.0f} s")
+            return run.recv()
+        except (EOFError, OSError):
+            return Lost("worker_died", "the process that read it died of it")
+
+
+def _is_costly(outcome: Any) -> bool:
+    return isinstance(outcome, Lost) and outcome.is_costly
+
+
+def _module_of(function: Function) -> str:
+    while isinstance(function, partial):
+        function = function.func
+    return function.__module__
+
+
+def _first_word(run: Connection) -> int:
+    """Return the process id that a new worker begins with.
+
+    Raises:
+        RuntimeError: If there is none.
+    """
+    with suppress(EOFError, OSError):
+        if run.poll(_START_SECONDS):
+            return int(run.recv())
+    raise RuntimeError(
+        "No process to read files in could be started; the lines above say why."
+    )
+
+
+# ---- the nursery -----------------------------------------------------------------
+
+
+class _Nursery:
+    """The child that workers are forked from; it ends with this process."""
+
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+        self._control, theirs = socket.socketpair()
+        code = (
+            f"import sys; sys.path[:] = {sys.path!r}\n"
+            "from psyche_kedro.workers.nursery import serve\n"
+            f"serve({theirs.fileno()})"
+        )
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-c", code],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=os.environ | _ONE_THREAD,
+                start_new_session=True,  # Ctrl-C is for the run, which ends it
+            )
+        atexit.register(self.close)
+
+    def is_alive(self) -> bool:
+        return self.owner == os.getpid() and self._process.poll() is None
+
+    def fork(self, module: str) -> Connection:
+        """Return the connection to a new worker."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self._control, [module.encode()], [theirs.fileno()])
+        return Connection(ours.detach())
+
+    def close(self) -> None:
+        """End it; it may be called twice, and in a fork it does nothing."""
+        if self.owner == os.getpid():
+            with suppress(OSError):
+                self._control.shutdown(socket.SHUT_RDWR)  # in its forks as well
+            self._control.close()
+            self._process.wait()
+
+
+_started: list[_Nursery] = []
+_starting = threading.Lock()
+
+
+def _nursery() -> _Nursery:
+    """Return the nursery of this process, and start it where there is none."""
+    with _starting:
+        if not (_started and _started[-1].is_alive()):
+            _started[:] = [_Nursery()]
+        return _started[-1]

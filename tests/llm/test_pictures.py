@@ -1,0 +1,42 @@
+"""A picture goes out as the bytes that it is, and counts for its pixels."""
+
+import base64
+import io
+
+from PIL import Image
+
+from psyche_kedro.llm.openai.completions import count_prompt
+from psyche_kedro.llm.pictures import count_picture_tokens, user_message, words_of
+from psyche_kedro.text.tokens import estimate_from_characters
+
+
+def jpeg(width: int, height: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), "teal").save(file, "JPEG")
+    return file.getvalue()
+
+
+def test_words_come_first_and_the_picture_arrives_byte_for_byte():
+    picture = jpeg(40, 30)
+    words, shown = user_message("How do you feel?", picture)["content"]
+    assert words == {"type": "text", "text": "How do you feel?"}
+    media, _, data = shown["image_url"]["url"].partition(";base64,")
+    assert media == "data:image/jpeg"
+    assert base64.b64decode(data) == picture
+
+
+def test_without_a_picture_a_message_is_its_words():
+    assert user_message("Hello") == {"role": "user", "content": "Hello"}
+    assert words_of(user_message("Hello", jpeg(9, 9))) == "Hello"
+
+
+def test_a_picture_counts_for_its_pixels():
+    shown = user_message("one two", jpeg(280, 140))
+    assert count_picture_tokens(shown) == 280 * 140 // 784
+    assert count_prompt([shown], estimate_from_characters) == 50 + 4
+
+
+def test_what_is_no_picture_counts_for_nothing():
+    assert count_picture_tokens(user_message("a", b"no picture")) == 0
+    linked = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    assert count_picture_tokens({"role": "user", "content": [linked]}) == 0
