@@ -60,9 +60,9 @@ gc.freeze()
 # MlflowRecord is the plugin's hook.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow", "kedro_mlflow")
 HOOKS = (
+    StoreCopy(),  # once it is known that the run may begin
     OneWriter(),  # after the check, which comes first whichever is named last
     ConfigurationCheck(),
-    StoreCopy(),
     LineageCheck(),
     RunRecord(),
     RowCounts(),
