@@ -162,7 +162,9 @@ class _OnlineTransport:
             ).run()
 
     def _asker(self, client: openai.AsyncOpenAI, endpoint: Endpoint) -> "_Client":
-        support = SchemaSupport(self.store, endpoint.base_url, self.names[0])
+        support = SchemaSupport(
+            self.store, endpoint.base_url, self.names[0], endpoint.schema_mode
+        )
         return _Client(
             client,
             names=self.names,
@@ -199,7 +201,8 @@ class _BatchTransport:
                 account=self.account,
                 poll_seconds=self.patience.poll_seconds,
                 count_tokens=self.count_tokens,
-                schema_mode=support.recall() or "json_schema",
+                # A batch of refusals would be known after a day: no field is tried out.
+                schema_mode=self.endpoint.schema_mode or support.recall() or "none",
             )
             try:
                 await sender.send(calls, deliver)

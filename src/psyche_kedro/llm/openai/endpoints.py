@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import ip_address
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -25,6 +26,9 @@ class Endpoint(BaseModel):
         requests_per_minute: Where the provider states a limit.
         tokens_per_minute: Where the provider states a limit, input and output together.
         max_reply_bytes: Of one reply; what is longer is cut off and no answer.
+        schema_mode: How it is asked to follow a JSON schema; ``None`` finds out,
+            ``none`` is for a model whose thoughts are written before its answer and
+            not parsed by its server, which a schema would suppress.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,6 +40,9 @@ class Endpoint(BaseModel):
     requests_per_minute: float | None = Field(default=None, gt=0)
     tokens_per_minute: float | None = Field(default=None, gt=0)
     max_reply_bytes: int = Field(default=16 * 2**20, gt=0)
+    schema_mode: Literal["json_schema", "guided_json", "json_object", "none"] | None = (
+        None
+    )
 
 
 _SHORTEST_SECRET = 8
