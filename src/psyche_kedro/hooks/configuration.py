@@ -68,7 +68,8 @@ class ConfigLoader(OmegaConfigLoader):
         Raises:
             ConfigurationError: If one of them can be no such place.
         """
-        return read_roots({**self["globals"], **(self.runtime_params or {})})
+        # Not self["globals"], which takes the resolver of run-time parameters away.
+        return read_roots({**self._globals, **(self.runtime_params or {})})
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Return what all files of a kind say, e.g. of ``catalog``.
