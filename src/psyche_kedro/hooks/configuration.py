@@ -78,7 +78,8 @@ class ConfigLoader(OmegaConfigLoader):
             ConfigurationError: If a file cannot be read, or a value not resolved.
         """
         # Resolvers are of the process: another loader may have put its own.
-        self._register_new_resolvers(self._own_resolvers)
+        for name, resolver in self._own_resolvers.items():
+            OmegaConf.register_new_resolver(name, resolver, replace=True)
         try:
             found: dict[str, Any] = super().__getitem__(key)
             if key == "catalog":
