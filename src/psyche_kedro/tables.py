@@ -109,6 +109,11 @@ def _enum(*values: str, **checks: Any) -> Any:
     return pa.Field(isin=values, **checks)
 
 
+def _deid_level(**checks: Any) -> Any:
+    """``rules_only``, or what has read the text beside them, the tagger's version."""
+    return pa.Field(str_matches="^rules_(only|and_.+)$", **checks)
+
+
 def _list_of(inner: Any) -> Any:
     return pa.Field(dtype_kwargs={"inner": inner})
 
@@ -283,6 +288,13 @@ class PublicSamples(_Table):
     messages: pl.List = _list_of(_MESSAGE)
 
 
+class CleanPublicSamples(PublicSamples):
+    """Public samples in normal form, dialogues de-identified."""
+
+    deid_level: str = _deid_level(nullable=True)
+    """Null for a knowledge QA: it is no person's words."""
+
+
 class BenchmarkItems(Question):
     """One row per benchmark item; an item is flagged, never lost."""
 
@@ -324,7 +336,9 @@ class CleanPosts(Posts):
     risk: str = _enum("none", "crisis")
     risk_categories: pl.List = _list_of(pl.String)
     """What the person discloses, e.g. ``suicide``, ``abuse``: kept, never dropped."""
-    deid_level: str = _enum("rules_only", "rules_and_model")
+    deid_level: str = _deid_level()
+    disputed_names: int = pa.Field(ge=0)
+    """Clauses in which rules and tagger disagree on a name."""
 
 
 class UsefulPosts(CleanPosts, Provenance):
@@ -587,7 +601,7 @@ class EmpatheticDialogues(Provenance):
     guidance: int
     steps: int
     """The three aims, 1 to 5, as the judge gave them."""
-    deid_level: str = _enum("rules_only", "rules_and_model")
+    deid_level: str = _deid_level()
     judge_key: str = _key()
 
 
@@ -763,6 +777,16 @@ class LengthAccount(_Table):
 
 
 # ---- training and evaluation -----------------------------------------------------
+
+
+class TrainingPlan(_Table):
+    """One row per (stage, item) that training was reckoned to take before it began."""
+
+    stage: str = _enum("sft", "grpo")
+    item: str
+    """``weights``, ``gradients`` …, sums ``while training``; ``disk``."""
+    gib: float
+    """Of one device's memory, or of the disk."""
 
 
 class TrainingLog(_Table):

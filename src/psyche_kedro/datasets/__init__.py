@@ -22,6 +22,7 @@ _MODULES = {
     "SourceFilesDataset": "source_files",
     "TableDataset": "table_dataset",
     "TablesDataset": "tables_dataset",
+    "TaggerDataset": "tagger_dataset",
 }
 
 __all__ = sorted(_MODULES)  # noqa: PLE0605 - one list of names, not two

@@ -122,9 +122,9 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
       type: psyche_kedro.datasets.OpenAIChatModelDataset
       model: grpo_model
       checkpoint: grpo_model
-      checkpoints: ${globals:data}/06_models
+      checkpoints: ${root:data}/06_models
       base_url: http://127.0.0.1:8000/v1
-      store: ${globals:data}/replies.sqlite
+      store: ${root:store}
     ```
 
     Args:

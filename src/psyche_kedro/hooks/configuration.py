@@ -24,6 +24,7 @@ _FAULTS = (AttributeError, OSError, OmegaConfBaseException, ValueError, yaml.YAM
 _CARDS = "benchmarks/*.yml"
 _BESIDE = {"parameters": ("prices.yml", "prompts/*/*.yml", _CARDS)}
 """Files that a kind takes in beside those that Kedro knows of."""
+_TABLE = "psyche_kedro.datasets.TableDataset"
 _MEND = (
     "indent with spaces, alike on one level, and quote a value that holds a `: ` or"
     " begins with a mark"
@@ -79,9 +80,11 @@ class ConfigLoader(OmegaConfigLoader):
         self._register_new_resolvers(self._own_resolvers)
         try:
             found: dict[str, Any] = super().__getitem__(key)
+            if key == "catalog":
+                return {name: _with_model(entry) for name, entry in found.items()}
             if key != "parameters":
                 return found
-            return _with_words(_over(self._beside(), found))
+            return _with_words(over(self._beside(), found))
         except _FAULTS as error:
             if own := _own_error(error):
                 raise own from None
@@ -142,6 +145,18 @@ class ConfigLoader(OmegaConfigLoader):
                     yield f"{path} cannot be read{fault}."
 
 
+def _with_model(entry: Any) -> Any:
+    """Return a table's entry with its validator as its model too.
+
+    Kedro takes the ``validator`` away before it makes the dataset.
+    """
+    if not isinstance(entry, dict) or entry.get("type") != _TABLE:
+        return entry
+    validator = entry.get("validator")
+    path = validator["class"] if isinstance(validator, dict) else validator
+    return {"model": path, **entry}
+
+
 def _own_error(error: BaseException | None) -> PsycheError | None:
     """Return what a resolver of ours said, which OmegaConf wraps."""
     while error:
@@ -183,12 +198,12 @@ def _check_words(words: Any) -> None:
         ) from error
 
 
-def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """Return ``below`` with what ``above`` says put over it, key by key."""
     merged = {**below, **above}
     for key in below.keys() & above.keys():
         if isinstance(below[key], dict) and isinstance(above[key], dict):
-            merged[key] = _over(below[key], above[key])
+            merged[key] = over(below[key], above[key])
     return merged
 
 

@@ -58,7 +58,7 @@ class RunRecord:
             _LOG.info(
                 "earlier runs ended as KILLED, for their processes are gone: %d", ended
             )
-        mlflow.set_tags({"git_commit": _git_commit(), "outcome": "interrupted"})
+        mlflow.set_tags({"git_commit": git_commit(), "outcome": "interrupted"})
         mlflow.log_params(_flat_parameters(pipeline, catalog))
         mlflow.log_params(_prompt_digests(pipeline, catalog))
 
@@ -125,7 +125,8 @@ def _keep_report(parts: Mapping[str, Any]) -> None:
         )
 
 
-def _git_commit() -> str:
+def git_commit() -> str:
+    """Return the commit of this code, ``-dirty`` where it was changed since."""
     result = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
         cwd=Path(__file__).parent,

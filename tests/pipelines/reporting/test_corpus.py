@@ -28,6 +28,7 @@ from psyche_kedro.tables import (
     Scores,
     SetSummary,
     TrainedModels,
+    TrainingPlan,
     WriterCounts,
     frame,
 )
@@ -45,6 +46,7 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         answers=frame(AnswerSummary, []),
         readers=frame(ReaderAgreement, []),
         trained_models=frame(TrainedModels, []),
+        training_plan=frame(TrainingPlan, []),
         completions=frame(SampledCompletions, []),
         toys=(),
         charts=(),

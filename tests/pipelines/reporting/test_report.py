@@ -23,7 +23,7 @@ from psyche_kedro.pipelines.reporting.nodes import (
     draw_training,
     write_report,
 )
-from psyche_kedro.pipelines.reporting.parameters import ReportParameters
+from psyche_kedro.pipelines.reporting.parameters import ReportParameters, RunFacts
 from psyche_kedro.tables import (
     AnswerSummary,
     ExamSummary,
@@ -34,13 +34,19 @@ from psyche_kedro.tables import (
     Scores,
     TrainedModels,
     TrainingLog,
+    TrainingPlan,
     WriterCounts,
     frame,
 )
 
 CONF = ROOT / "conf/base/parameters/reporting.yml"
 PARAMS = ReportParameters(**yaml.safe_load(CONF.read_text("utf-8"))["reporting"])
-SETTINGS = {"benchmarks": CARDS, "params": PARAMS, "difficulty": DIFFICULTY}
+SETTINGS = {
+    "benchmarks": CARDS,
+    "params": PARAMS,
+    "run_facts": RunFacts(),
+    "difficulty": DIFFICULTY,
+}
 OFFLINE, REAL = "offline-teacher-1@3f2a", "qwen2.5-72b-instruct"
 EXAM = [
     {"benchmark": "cpsyexam", "form": "choice", "split": split}
@@ -139,6 +145,7 @@ def tables(
             "sft_log": log("sft", "loss", 2.5, 1.5, float("nan"), 0.75),
             "grpo_log": log("grpo", "reward", -1, 0.5, 2),
             "trained_models": frame(TrainedModels, TRAINED),
+            "training_plan": frame(TrainingPlan, []),
             "sampled_completions": frame(SampledCompletions, []),
         },
         "evaluation": {
@@ -511,3 +518,10 @@ def test_every_ending_has_its_column():
     made = report(answers=[row])
     cells = "teacher | pceb | reasoned | 60 | 1 | 2 | 3 | 4 | 5 | 6 | timeout (6)"
     assert cells in made.markdown
+
+
+def test_a_run_is_named_with_what_is_not_as_usual():
+    facts = RunFacts(run="r7", began="then", raw="here", changed=(("limit", "3"),))
+    made = write_report(**tables(), **SETTINGS | {"run_facts": facts})
+    assert "Run r7, begun then" in made.markdown
+    assert "not those of conf/base: limit = 3." in made.html

@@ -9,7 +9,15 @@ os.environ.update(
 )
 
 import pytest
-from toy import REWARD, base_model, grpo_parameters, grpo_set, sft_parameters, sft_set
+from toy import (
+    PLAN,
+    REWARD,
+    base_model,
+    grpo_parameters,
+    grpo_set,
+    sft_parameters,
+    sft_set,
+)
 
 from psyche_kedro.pipelines.training.nodes import train_grpo, train_sft
 
@@ -26,7 +34,7 @@ def base(runs):
 
 @pytest.fixture(scope="session")
 def sft(runs, base):
-    return train_sft(base, sft_set(), sft_parameters(runs))
+    return train_sft(base, sft_set(), PLAN, sft_parameters(runs))
 
 
 @pytest.fixture(scope="session")

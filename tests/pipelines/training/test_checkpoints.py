@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from toy import REWARD, grpo_parameters, grpo_set, sft_parameters, sft_set
+from toy import PLAN, REWARD, grpo_parameters, grpo_set, sft_parameters, sft_set
 
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.checkpoints import (
@@ -104,7 +104,7 @@ FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth")
 def kept(base, tmp_path_factory):
     """A finished run that still has its last two checkpoints."""
     runs = tmp_path_factory.mktemp("kept")
-    return train_sft(base, sft_set(), sft_parameters(str(runs), **KEEPING))
+    return train_sft(base, sft_set(), PLAN, sft_parameters(str(runs), **KEEPING))
 
 
 KEEPING = {"epochs": 3, "save_steps": 2, "keep_checkpoints": True}
@@ -127,7 +127,7 @@ def test_sft_falls_back_to_the_whole_one_and_to_the_same_weights(
 ):
     run = as_if_killed(kept, tmp_path)
     damage(run / "checkpoint-6" / name)
-    again = train_sft(base, sft_set(), sft_parameters(str(tmp_path), **KEEPING))
+    again = train_sft(base, sft_set(), PLAN, sft_parameters(str(tmp_path), **KEEPING))
     assert again.checkpoint.digest == kept.checkpoint.digest
     result = json.loads((run / "result.json").read_text("utf-8"))
     assert result["resumed_from"] == 4
@@ -151,7 +151,7 @@ def test_mending_an_oom_by_a_smaller_micro_batch_goes_on(kept, base, tmp_path):
     run = as_if_killed(kept, tmp_path)
     for change in ({"micro_batch_size": 5}, {"trainer": {"dataloader_num_workers": 0}}):
         params = sft_parameters(str(tmp_path), **KEEPING | {"save_steps": 3} | change)
-        again = train_sft(base, sft_set(), params).checkpoint
+        again = train_sft(base, sft_set(), PLAN, params).checkpoint
     history = again.manifest["history"]
     assert again.path.parent == run
     assert [(h["from_step"], h["micro_batch_size"]) for h in history] == [

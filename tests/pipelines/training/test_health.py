@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 from toy import (
     HEALTH,
+    PLAN,
     REWARD,
     grpo_parameters,
     grpo_set,
@@ -126,7 +127,7 @@ def published(runs):
 def test_sft_that_diverges_is_never_published(base, tmp_path):
     params = sft_parameters(str(tmp_path), learning_rate=1e30, epochs=3)
     with pytest.raises(TrainingFailedError, match="it diverged"):
-        train_sft(base, sft_set(), params)
+        train_sft(base, sft_set(), PLAN, params)
     assert not published(tmp_path)
 
 

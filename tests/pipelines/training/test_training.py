@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 from toy import (
     CHILD,
+    PLAN,
     REWARD,
     base_model,
     grpo_parameters,
@@ -164,14 +165,14 @@ def test_trl_is_never_given_a_row_that_it_would_cut(runs, base):
     with pytest.raises(
         TrainingFailedError, match=r"has \d{3} tokens, more than .* 128"
     ):
-        train_sft(base, examples, sft_parameters(runs))
+        train_sft(base, examples, PLAN, sft_parameters(runs))
 
 
 def test_sft_without_an_example_says_what_to_change(runs, base):
     params = sft_parameters(runs, max_length=8)
     kept, _ = drop_long_sft_examples(sft_set(), base, params)
     with pytest.raises(TrainingFailedError, match=r"training\.sft\.max_length = 8"):
-        train_sft(base, kept, params)
+        train_sft(base, kept, PLAN, params)
 
 
 def test_grpo_with_too_few_prompts_says_what_to_change(runs, base):
@@ -192,7 +193,7 @@ def test_fewer_processes_than_asked_for_are_refused(base, tmp_path):
 def test_an_option_that_trl_does_not_know_is_named(runs, base):
     params = sft_parameters(runs, trainer={"warmup_ratio": 0.1})
     with pytest.raises(TrainingFailedError, match=r"no option \['warmup_ratio'\]"):
-        train_sft(base, sft_set(), params)
+        train_sft(base, sft_set(), PLAN, params)
 
 
 # ---- runs: used again, resumed, never stale --------------------------------------
@@ -200,7 +201,7 @@ def test_an_option_that_trl_does_not_know_is_named(runs, base):
 
 def test_an_unchanged_run_is_used_again(runs, base, sft):
     written = [p.stat().st_mtime_ns for p in sft.checkpoint.path.iterdir()]
-    again = train_sft(base, sft_set(), sft_parameters(runs))
+    again = train_sft(base, sft_set(), PLAN, sft_parameters(runs))
     assert again.checkpoint.digest == sft.checkpoint.digest
     assert again.log.equals(sft.log)
     assert [p.stat().st_mtime_ns for p in again.checkpoint.path.iterdir()] == written
@@ -215,13 +216,13 @@ def test_a_finished_run_keeps_its_final_weights_and_no_checkpoint(sft):
 def test_checkpoints_are_kept_where_a_setting_says_so(base, tmp_path):
     steps = {"epochs": 2, "save_steps": 2}
     asked = sft_parameters(str(tmp_path), keep_checkpoints=True, **steps)
-    run = train_sft(base, sft_set(), asked).checkpoint.path.parent
+    run = train_sft(base, sft_set(), PLAN, asked).checkpoint.path.parent
     assert {path.name for path in run.glob("checkpoint-*")} == {
         "checkpoint-2",
         "checkpoint-4",
     }
     changed = asked.model_copy(update={"keep_checkpoints": False})
-    again = train_sft(base, sft_set(), changed).checkpoint.path
+    again = train_sft(base, sft_set(), PLAN, changed).checkpoint.path
     assert again == run / "final"  # the same run: the setting is no part of its key
     assert not list(run.glob("checkpoint-*"))
 
@@ -263,7 +264,7 @@ def test_a_run_resumed_within_an_epoch_goes_on_to_the_same_weights(base, tmp_pat
         params = sft_parameters(
             str(runs), trainer=trainer, keep_checkpoints=True, **sizes
         )
-        return train_sft(base, sft_set(), params)
+        return train_sft(base, sft_set(), PLAN, params)
 
     whole = train(tmp_path / "whole")
     run = whole.checkpoint.path.parent
@@ -341,7 +342,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(stage, sft, grpo, base, tmp_pa
         inputs = {"base": base, "examples": sft_set()}
         spec = open_run("sft", params=sft_parameters(runs, launcher=CHILD), **inputs)
         start_and_kill(spec, spec.sft.launcher)
-        resumed, whole = train_sft(base, sft_set(), sft_parameters(runs)), sft
+        resumed, whole = train_sft(base, sft_set(), PLAN, sft_parameters(runs)), sft
     else:
         inputs = {"base": sft.checkpoint, "examples": grpo_set(), "reward": REWARD}
         params = grpo_parameters(runs, launcher=CHILD)

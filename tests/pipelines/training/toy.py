@@ -15,7 +15,14 @@ from psyche_kedro.rewards import RewardParameters
 
 GOLD = {"保密": ["A"], "移情": ["A", "C"]}
 LETTERS = ["A", "B", "C", "D", "AC"]
-IN_PROCESS = {"kind": "in_process", "processes": 1, "config_file": None, "threads": 1}
+IN_PROCESS = {
+    "kind": "in_process",
+    "processes": 1,
+    "config_file": None,
+    "prefix": [],
+    "arguments": [],
+    "threads": 1,
+}
 CHILD = IN_PROCESS | {"kind": "child"}
 REWARD = RewardParameters(
     parsable=1.25,
@@ -153,3 +160,6 @@ def grpo_parameters(runs: str, **changes: Any) -> GrpoParameters:
         }
         | changes
     )
+
+
+PLAN = tables.frame(tables.TrainingPlan, [])

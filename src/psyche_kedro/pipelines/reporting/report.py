@@ -20,6 +20,9 @@ from jinja2 import (
 
 from psyche_kedro.llm.identity import NOT_PINNED
 from psyche_kedro.pipelines.benchmarks import Benchmarks, ChoiceExam
+from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
+    has_model_read,
+)
 from psyche_kedro.pipelines.reporting import (
     corpus,
     exams,
@@ -27,6 +30,7 @@ from psyche_kedro.pipelines.reporting import (
     rounds_and_costs,
     sections,
 )
+from psyche_kedro.pipelines.reporting.parameters import RunFacts
 from psyche_kedro.pipelines.reporting.sections import (
     ABSENT,
     OFFLINE,
@@ -86,6 +90,7 @@ def render_report(findings: Findings) -> Report:
         "notes": [
             note
             for note in (
+                run_line(findings.run),
                 missing_line(findings.missing),
                 limit_line(findings.scores),
                 unpinned_line(findings.answers),
@@ -96,6 +101,7 @@ def render_report(findings: Findings) -> Report:
             )
             if note
         ],
+        "stale": findings.run.stale,
         "is_offline": bool(_stand_ins(findings)),
         "sections": [_told(findings, *section) for section in _sections(findings)],
         "chart_size": figures.SIZE,
@@ -116,6 +122,18 @@ def first_line(findings: Findings) -> str:
         f"No language model was involved where {', '.join(stand_ins)} is named: an "
         "extractive stand-in without weights wrote in its place, so that the figures "
         "show that the chain works and not what a model can do."
+    )
+
+
+def run_line(run: RunFacts) -> str:
+    """Return which run this is, or nothing where no hook said it."""
+    if not run.run:
+        return ""
+    changed = ", ".join(f"{key} = {value}" for key, value in run.changed)
+    return (
+        f"Run {run.run}, begun {run.began}, of {', '.join(run.pipelines)} in the "
+        f"environment {run.environment}, commit {run.commit}; from {run.raw} into "
+        f"{run.data}. Settings that are not those of conf/base: {changed or 'none'}."
     )
 
 
@@ -222,12 +240,13 @@ def privacy_line(findings: Findings) -> str:
     levels = sorted(findings.counts("clean_posts", kind="kept"))
     if not levels:
         return "De-identification: there were no posts in this run."
-    if "rules_only" in levels:
-        return (
-            "De-identification: rules_only. Rules find numbers, handles and marked "
-            "names, not every name: nothing made from these posts is for release."
-        )
-    return f"De-identification: {', '.join(levels)}."
+    said = f"De-identification: {', '.join(levels)}."
+    if all(map(has_model_read, levels)):
+        return said
+    return (
+        f"{said} No chat model has read the posts, and some names are left: nothing "
+        "made from them is for release."
+    )
 
 
 def summarise(findings: Findings) -> str:

@@ -12,6 +12,7 @@ import polars as pl
 
 from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.reporting.figures import Chart
+from psyche_kedro.pipelines.reporting.parameters import RunFacts
 from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 
 OFFLINE = "offline-"
@@ -82,6 +83,8 @@ class Findings(NamedTuple):
     """What other readers make of them."""
     summaries: Summaries
     trained_models: pl.DataFrame
+    training_plan: pl.DataFrame
+    """What both stages were reckoned to take."""
     completions: pl.DataFrame
     """What GRPO's policy wrote on the way."""
     difficulty: DifficultyParameters
@@ -90,6 +93,7 @@ class Findings(NamedTuple):
     charts: Sequence[Chart]
     benchmarks: Benchmarks
     """The cards: the tables of exams, and what is printed of them."""
+    run: RunFacts = RunFacts()
 
     def counts(self, stage: str, **wanted: str) -> dict[str, int]:
         """Return the rows of a stage by group, in the order of its account.
@@ -124,9 +128,22 @@ def training(findings: Findings) -> Section:
         "Training",
         "Loss of supervised fine-tuning; reward, accuracy and format of GRPO, by step. "
         "An alarm is a sign that a training did not go where it should.",
-        [Table([*columns, "Alarms"], rows, n_names=3), _completions(findings)],
+        [
+            Table([*columns, "Alarms"], rows, n_names=3),
+            _plan(findings),
+            _completions(findings),
+        ],
         charts=findings.charts,
     )
+
+
+def _plan(findings: Findings) -> Table:
+    """Return what training was reckoned to take of a device, and of the disk."""
+    rows = [
+        plain(need["stage"], need["item"], f"{need['gib']:.3g}")
+        for need in findings.training_plan.iter_rows(named=True)
+    ]
+    return Table(["Stage", "What", "GiB"], rows, folded="training_plan")
 
 
 def _completions(findings: Findings) -> Table:

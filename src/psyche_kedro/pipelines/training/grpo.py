@@ -2,7 +2,7 @@
 
 The paper trained with VeRL, whose defaults differ from TRL's in four places that change
 the result: a constant learning rate, a KL term (k3, without TRL's bias correction), a
-dual clip, and batches counted in prompts. ``grpo_options`` translates.
+dual clip, and batches counted in prompts. ``trl_options`` translates.
 """
 
 from pathlib import Path
@@ -11,19 +11,18 @@ from typing import Any
 import polars as pl
 import torch
 from datasets import Dataset
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOTrainer
 
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.loop import (
     EpochSampler,
-    common_options,
-    options,
     prepare_process,
     train_to_the_end,
 )
 from psyche_kedro.pipelines.training.parameters import GrpoParameters
 from psyche_kedro.pipelines.training.runs import RunResult, RunSpec
 from psyche_kedro.pipelines.training.tokens import read_tokenizer
+from psyche_kedro.pipelines.training.trl_options import grpo_config
 from psyche_kedro.rewards import AccuracyReward, FormatReward
 
 
@@ -58,7 +57,7 @@ def run_grpo(spec: RunSpec) -> RunResult:
     trainer = ResumableGRPOTrainer(
         spec.model,
         reward_funcs=[FormatReward(spec.reward), AccuracyReward(spec.reward)],
-        args=options(GRPOConfig, grpo_options(spec.grpo, spec.folder)),
+        args=grpo_config(spec.grpo, spec.folder),
         train_dataset=Dataset.from_list(rows["train"]),
         eval_dataset=Dataset.from_list(rows["validation"]) if looks else None,
         processing_class=read_tokenizer(Path(spec.model)),
@@ -80,33 +79,3 @@ def _check_enough(n: int, params: GrpoParameters) -> None:
             f"training.grpo.batch_size = {params.batch_size}: lower it, or add "
             "questions"
         )
-
-
-def grpo_options(params: GrpoParameters, folder: str) -> dict[str, Any]:
-    """Return the parameters by TRL's names; prompts become sequences.
-
-    Source: Appendix C.3; VeRL's defaults where the paper is silent.
-    """
-    accumulation = params.accumulation
-    return common_options(params, folder) | {
-        "gradient_accumulation_steps": accumulation,
-        "steps_per_generation": accumulation * params.steps_per_rollout,
-        "num_generations": params.group_size,
-        "num_iterations": 1,
-        "num_generations_eval": 1,
-        "beta": params.beta,
-        "use_bias_correction_kl": False,
-        "epsilon": params.epsilon,
-        "delta": params.delta,
-        "loss_type": params.loss,
-        "scale_rewards": "group",
-        "temperature": params.temperature,
-        "top_p": params.top_p,
-        "top_k": 0,
-        "warmup_steps": params.warmup_steps,
-        "max_completion_length": params.max_completion_length,
-        # Rewards exist on generation steps only: other intervals leave holes.
-        "logging_steps": params.steps_per_rollout,
-        "metric_for_best_model": "eval_reward" if params.keep == "best" else None,
-        **params.trainer,
-    }

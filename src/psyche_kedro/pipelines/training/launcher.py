@@ -72,11 +72,12 @@ def launch(spec: RunSpec, on_log: OnLog) -> RunResult:
 
 def _command(spec: RunSpec, launcher: LauncherParameters) -> list[str]:
     if launcher.kind == "child":
-        return [sys.executable, "-m", _CHILD, spec.folder]
+        return [*launcher.prefix, sys.executable, "-m", _CHILD, spec.folder]
     accelerate = [sys.executable, "-m", "accelerate.commands.launch"]
     config = ["--config_file", launcher.config_file] if launcher.config_file else []
     count = ["--num_processes", str(launcher.processes)]
-    return [*accelerate, *config, *count, "-m", _CHILD, spec.folder]
+    options = [*config, *count, *launcher.arguments]
+    return [*launcher.prefix, *accelerate, *options, "-m", _CHILD, spec.folder]
 
 
 def _run_child(spec: RunSpec, command: list[str], on_log: OnLog) -> None:

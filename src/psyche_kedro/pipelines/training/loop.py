@@ -1,7 +1,7 @@
-"""What both trainers share: options, order of the rows, and the way to the end."""
+"""What both trainers share: the order of the rows, and the way to the end."""
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +26,6 @@ from psyche_kedro.pipelines.training.checkpoints import (
     step_of,
 )
 from psyche_kedro.pipelines.training.health import Watch
-from psyche_kedro.pipelines.training.parameters import StageParameters
 from psyche_kedro.pipelines.training.runs import RunResult, RunSpec, final_folder
 
 
@@ -64,64 +63,6 @@ class EpochSampler(Sampler[int]):
         return iter(self._sampler)
 
 
-def common_options(params: StageParameters, folder: str) -> dict[str, Any]:
-    """Return what both stages tell TRL."""
-    cuda = torch.cuda.is_available()
-    return {
-        "output_dir": folder,
-        "num_train_epochs": params.epochs,
-        "learning_rate": params.learning_rate,
-        "lr_scheduler_type": params.scheduler,
-        "per_device_train_batch_size": params.micro_batch_size,
-        "per_device_eval_batch_size": params.micro_batch_size,
-        "weight_decay": params.weight_decay,
-        "max_grad_norm": params.max_grad_norm,
-        "bf16": params.bf16,
-        "gradient_checkpointing": cuda,
-        "use_cpu": not cuda,
-        "save_strategy": "steps",
-        "save_steps": params.save_steps,
-        "save_total_limit": 2,
-        "logging_strategy": "steps",
-        "logging_steps": 1,
-        # The default writes another figure in the place of one that is not finite.
-        "logging_nan_inf_filter": False,
-        "seed": params.seed,
-        "report_to": "none",  # the parent logs to its MLflow run
-        "disable_tqdm": True,
-        "push_to_hub": False,
-        **_looks(params),
-    }
-
-
-def _looks(params: StageParameters) -> dict[str, Any]:
-    if params.evaluate_steps is None:
-        return {"eval_strategy": "no"}
-    looks = {"eval_strategy": "steps", "eval_steps": params.evaluate_steps}
-    if params.keep == "last":
-        return looks
-    return looks | {
-        "load_best_model_at_end": True,
-        # A count of looks goes on where it was.
-        "restore_callback_states_from_checkpoint": params.patience is not None,
-    }
-
-
-def options(kind: type[Any], values: dict[str, Any]) -> Any:
-    """Return ``kind(**values)``.
-
-    Raises:
-        TrainingFailedError: If TRL knows no such option; it renames some each release.
-    """
-    known = {field.name for field in fields(kind) if field.init}
-    if unknown := sorted(set(values) - known):
-        raise TrainingFailedError(
-            f"{kind.__name__} of this TRL has no option {unknown}: correct "
-            "`trainer` in training.yml"
-        )
-    return kind(**values)
-
-
 def train_to_the_end(
     trainer: Trainer, spec: RunSpec, counts: dict[str, int]
 ) -> RunResult:
@@ -136,6 +77,8 @@ def train_to_the_end(
         TrainingFailedError: If other processes train than were asked for.
     """
     _check_processes(trainer.args.world_size, spec)
+    if trainer.is_fsdp_enabled:
+        sum_gradients_in_float32(trainer.accelerator.state.fsdp_plugin)
     checkpoint = last_checkpoint(Path(spec.folder))
     if checkpoint:
         check_layout(checkpoint, _layout(trainer))
@@ -164,6 +107,18 @@ def train_to_the_end(
         log=[{"step": 0, **counts}, *trainer.state.log_history],
         seconds=seconds(trainer.state),
     )
+
+
+def sum_gradients_in_float32(plugin: Any) -> None:
+    """Have FSDP sum the devices' gradients in float32; accelerate would in bfloat16.
+
+    Args:
+        plugin: accelerate's, before it has wrapped the model.
+    """
+    policy = plugin.mixed_precision_policy
+    if policy is not None:
+        changed = replace(policy, reduce_dtype=torch.float32)
+        plugin.mixed_precision_policy = changed
 
 
 def _add_callbacks(trainer: Trainer, spec: RunSpec, health: Health) -> None:

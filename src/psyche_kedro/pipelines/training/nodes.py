@@ -40,6 +40,7 @@ from psyche_kedro.tables import (
     SampledCompletions,
     TrainedModels,
     TrainingLog,
+    TrainingPlan,
     frame,
     rejection,
 )
@@ -182,9 +183,48 @@ def _sieve(
     return Sieved(counted.filter(fits).drop("n_tokens"), frame(Rejections, rejected))
 
 
+def plan_training(
+    base_model: Checkpoint,
+    sft_examples: pl.DataFrame,
+    grpo_examples: pl.DataFrame,
+    sft: SftParameters,
+    grpo: GrpoParameters,
+) -> pl.DataFrame:
+    """Return what both stages will take, once it is sure that both can run.
+
+    Args:
+        base_model: Its shape is reckoned with.
+        sft_examples: ``SftExamples``, none too long.
+        grpo_examples: ``GrpoExamples``, none too long.
+        sft: ``training.sft``.
+        grpo: ``training.grpo``.
+
+    Raises:
+        TrainingFailedError: With every fault that was found.
+    """
+    from psyche_kedro.pipelines.training import plan  # noqa: PLC0415 - torch
+    from psyche_kedro.pipelines.training.trl_options import (  # noqa: PLC0415
+        check_options,
+    )
+
+    n_parameters = int(base_model.manifest["parameters"] or 0)
+    shape = plan.read_shape(base_model.path, n_parameters)
+    found = plan.needs(shape, sft, grpo)
+    check_options(sft, grpo)
+    faults = [
+        *plan.few_examples("sft", sft_examples, sft, at_least=1),
+        *plan.few_examples("grpo", grpo_examples, grpo, at_least=grpo.batch_size),
+        *plan.faults(found, sft, grpo),
+    ]
+    if faults:
+        raise TrainingFailedError(f"Training would fail: {'; '.join(faults)}.")
+    return frame(TrainingPlan, (need._asdict() for need in found))
+
+
 def train_sft(
     base_model: Checkpoint,
     sft_examples: pl.DataFrame,
+    plan: pl.DataFrame,
     params: SftParameters,
 ) -> Trained:
     """Return the base model fine-tuned on the SFT set, and its log.
@@ -193,6 +233,7 @@ def train_sft(
         base_model: What to start from.
         sft_examples: ``SftExamples``, none too long; the loss is on the assistant's
             turns.
+        plan: ``TrainingPlan``: that it is there says that GRPO can follow.
         params: ``training.sft``.
 
     Raises:

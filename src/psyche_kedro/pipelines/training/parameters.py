@@ -118,6 +118,10 @@ class LauncherParameters(Parameters):
     processes: int = Field(ge=1)
     config_file: str | None
     """``accelerate``'s own configuration, for that kind."""
+    prefix: tuple[str, ...]
+    """A command that starts the launcher, once on every node."""
+    arguments: tuple[str, ...]
+    """Further arguments of ``accelerate launch``."""
     threads: int | None
     """CPU threads of each process; null leaves it to torch."""
 

@@ -9,6 +9,7 @@ from psyche_kedro.pipelines.training.nodes import (
     drop_long_sft_examples,
     list_trained_models,
     make_base_model,
+    plan_training,
     train_grpo,
     train_sft,
 )
@@ -19,6 +20,7 @@ ACCOUNT = (
     rejected("long_sft_examples", of="sft_examples"),
     kept("grpo_examples"),
     rejected("long_grpo_examples", of="grpo_examples"),
+    beside("training_plan", by="stage"),
     beside("trained_models"),
     beside("sft_log", by="metric"),
     beside("grpo_log", by="metric"),
@@ -69,10 +71,23 @@ def _start() -> list[Node]:
 def _stages() -> list[Node]:
     return [
         Node(
+            taking(plan_training, base_model="checkpoint"),
+            inputs={
+                "base_model": "base_model",
+                "sft_examples": "sft_examples",
+                "grpo_examples": "grpo_examples",
+                "sft": "params:training.sft",
+                "grpo": "params:training.grpo",
+            },
+            outputs="training_plan",
+            name="plan_training",
+        ),
+        Node(
             taking(train_sft, base_model="checkpoint"),
             inputs={
                 "base_model": "base_model",
                 "sft_examples": "sft_examples",
+                "plan": "training_plan",
                 "params": "params:training.sft",
             },
             outputs=["sft_model", "sft_log"],

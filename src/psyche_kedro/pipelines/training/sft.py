@@ -12,19 +12,17 @@ from typing import Any
 import polars as pl
 from datasets import Dataset
 from transformers import AutoTokenizer
-from trl import SFTConfig, SFTTrainer
+from trl import SFTTrainer
 
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.loop import (
     EpochSampler,
-    common_options,
-    options,
     prepare_process,
     train_to_the_end,
 )
-from psyche_kedro.pipelines.training.parameters import SftParameters
 from psyche_kedro.pipelines.training.runs import RunResult, RunSpec
 from psyche_kedro.pipelines.training.tokens import encode
+from psyche_kedro.pipelines.training.trl_options import sft_config
 
 
 class ResumableSFTTrainer(SFTTrainer):
@@ -58,7 +56,7 @@ def run_sft(spec: RunSpec) -> RunResult:
     _check_lengths(data, spec.sft.max_length)
     trainer = ResumableSFTTrainer(
         spec.model,
-        args=options(SFTConfig, sft_options(spec.sft, spec.folder)),
+        args=sft_config(spec.sft, spec.folder),
         train_dataset=data["train"],
         eval_dataset=data["validation"] if len(data["validation"]) else None,
         processing_class=tokenizer,
@@ -80,14 +78,3 @@ def _check_lengths(splits: Mapping[str, Dataset], limit: int) -> None:
             f"an example has {max(lengths)} tokens, more than training.sft.max_length "
             f"= {limit}: train on what drop_long_sft_examples keeps"
         )
-
-
-def sft_options(params: SftParameters, folder: str) -> dict[str, Any]:
-    """Return the parameters by TRL's names."""
-    return common_options(params, folder) | {
-        "gradient_accumulation_steps": params.accumulation,
-        "adam_epsilon": params.adam_epsilon,
-        "warmup_steps": params.warmup_ratio,  # below 1 it is a share of the steps
-        "max_length": params.max_length,
-        **params.trainer,
-    }

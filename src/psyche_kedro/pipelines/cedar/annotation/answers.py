@@ -12,8 +12,8 @@ from psyche_kedro.datasets.language_packs import LanguagePack, Packs
 from psyche_kedro.errors import ReviewError
 from psyche_kedro.pipelines.cedar.annotation import form
 from psyche_kedro.pipelines.cedar.tables import Annotations
-from psyche_kedro.pipelines.ingestion.files.encodings import decode
 from psyche_kedro.tables import frame
+from psyche_kedro.text.encodings import decode
 
 Row = dict[str, Any]
 Key = tuple[str, str, str]

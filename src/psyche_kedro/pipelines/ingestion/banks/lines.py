@@ -115,7 +115,7 @@ _BUTTON = re.compile(
 """What a page says where the answer is hidden until clicked."""
 _PAGE_NUMBER = re.compile(
     r"(?:.{0,20}\s)?(?:第\s*\d{1,4}\s*页(?:\s*[,，/]?\s*[（(]?共\s*\d{1,4}\s*页[)）]?)?|[-—–]\s*\d{1,4}\s*[-—–]"
-    r"|\d{1,4}\s*/\s*\d{1,4}|[Pp]age\s*\d+(?:\s*of\s*\d+)?)(?:\s.{0,20})?"
+    r"|\d{1,4}\s*/\s*\d{1,4}|[（(]?\s*(?:本题)?\d{1,3}(?:\.\d)?\s*分\s*[)）]?|[Pp]age\s*\d+(?:\s*of\s*\d+)?)(?:\s.{0,20})?"
     r"|(?:https?://|www\.)\S+|.{0,30}(?:微信公众号|QQ群|版权所有|翻印必究|扫码|更多资料).{0,30}"
 )
 

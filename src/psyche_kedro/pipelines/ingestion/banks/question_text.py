@@ -52,7 +52,7 @@ _MIN_REPEATED = 3
 """Times that a running head or foot stands in a file."""
 _ENTRY = re.compile(
     r"^[（(]?\s*([A-ZＡ-Ｚ](?:[ 、,，/;；]*[A-ZＡ-Ｚ])*(?![A-Za-z])"
-    r"|√|×|对|错|正确|错误)\s*[)）]?(?:$|[\s。.；;,，:：]+(.*)$)"
+    r"|√|×|对|错|正确|错误)\s*[)）]?(?:$|[\s。；;，]+(.*)$)"
 )
 
 

@@ -21,6 +21,7 @@ _ZIP_MARKS = (
 )
 _SUFFIXES = {
     ".csv": "csv",
+    ".gift": "gift",
     ".htm": "html",
     ".html": "html",
     ".json": "json",
@@ -31,6 +32,7 @@ _SUFFIXES = {
     ".tsv": "csv",
     ".txt": "text",
     ".xhtml": "html",
+    ".xml": "xml",
 }
 IMAGE_TYPES = frozenset({"png", "jpeg", "tiff", "webp"})
 _NOTHING = b"\x00\t\n\v\f\r "
