@@ -16,6 +16,7 @@ from psyche_kedro.hooks.one_writer import OneWriter
 from psyche_kedro.hooks.row_counts import RowCounts
 from psyche_kedro.hooks.run_record import RunRecord
 from psyche_kedro.hooks.run_summary import RunSummary
+from psyche_kedro.hooks.unquoted import withhold_words
 
 # No library of the chain may report usage: the data are people's most private words.
 # MLflow does not know "1" for DO_NOT_TRACK and onnxruntime knows no DO_NOT_TRACK: each
@@ -31,6 +32,9 @@ for _switch in (
 # What the process and its children write is for its user alone, for the same reason.
 # Set here, before any library has written a file; a group that shares its data says so.
 os.umask(read_umask(os.environ.get("PSYCHE_KEDRO_UMASK", "077")))
+
+# Nor does a library's message, which quotes the value that it fails on.
+withhold_words()
 
 # omegaconf 2.4 renamed the function that Kedro 1.7 calls.
 warnings.filterwarnings("ignore", message="register_new_resolver")
