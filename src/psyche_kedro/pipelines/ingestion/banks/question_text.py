@@ -91,6 +91,7 @@ class _Reader:
         self._loose: list[Token] = []
         self._has_bare_numbers = False
         self._key = KeyReader()
+        self._titles: set[str] = set()
         self._scope = 0
         self._stray_numbers: list[int] = []
         self._stray_options: list[int] = []
@@ -243,6 +244,7 @@ class _Reader:
             self._shared if token.number <= self._shared_ends else [],
         )
         self.items.append(item)
+        self._titles.add(title(item.chapter))
         self._has_bare_numbers |= token.is_weak and not token.body[:1].isdigit()
         self._item, self._loose = item, []
         self._field = "options" if item.options else "stem"
@@ -369,7 +371,9 @@ class _Reader:
             self._field, self._loose = "note", []
 
     def _take_text(self, index: int, token: Token) -> None:
-        if self._key.is_open:
+        if self._key.is_open and title(token.text) in self._titles:
+            self._key.take_heading(token)
+        elif self._key.is_open:
             self._key.take_text(token)
         elif self._is_title(index, token):
             self._leave()
@@ -384,11 +388,10 @@ class _Reader:
     def _is_title(self, index: int, token: Token) -> bool:
         """Return whether a short line stands above a first question: a heading."""
         below = self._ahead.token_after(index)
-        if below is None or self._field in ("", "stem", "case", "shared"):
+        if below is None or self._field in ("stem", "case", "shared"):
             return False
-        is_short = (
-            len(token.text) <= _MIN_WRAP and token.text[-1] not in "。；;，,：:？?！"
-        )
+        ends = token.text[-1] in "。；;，,：:？?！"
+        is_short = len(token.text) <= _MIN_WRAP and not ends
         is_first = below.kind == "number" and below.number == 1
         return is_short and is_first and self._ahead.has_own_mark(index + 1)
 
