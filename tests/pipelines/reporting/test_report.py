@@ -104,6 +104,7 @@ def ended(**changes):
         "n_read": 60,
         **counts,
         "n_truncated_read": 0,
+        "n_absent": 0,
         "reasons": [],
         "shapes": [],
         **changes,
@@ -519,9 +520,11 @@ def test_failed_calls_are_named_on_top_and_no_average_is_printed():
 
 def test_every_ending_has_its_column():
     counts = {"n_read": 1, "n_unread": 2, "n_refused": 3, "n_truncated": 4}
-    row = ended(**counts, n_truncated_read=5, n_failed=6, reasons=["timeout (6)"])
+    row = ended(
+        **counts, n_truncated_read=5, n_failed=6, n_absent=7, reasons=["timeout (6)"]
+    )
     made = report(answers=[row])
-    cells = "teacher | pceb | reasoned | 60 | 1 | 2 | 3 | 4 | 5 | 6 | timeout (6)"
+    cells = "teacher | pceb | reasoned | 60 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | timeout (6)"
     assert cells in made.markdown
 
 
