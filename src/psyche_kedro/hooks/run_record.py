@@ -3,7 +3,6 @@
 import atexit
 import dataclasses
 import logging
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
+from psyche_kedro.files.project import git_commit
 from psyche_kedro.pipelines.recording import recorded
 from psyche_kedro.prompts import Prompt, Words
 
@@ -58,7 +58,7 @@ class RunRecord:
             _LOG.info(
                 "earlier runs ended as KILLED, for their processes are gone: %d", ended
             )
-        mlflow.set_tags({"git_commit": _git_commit(), "outcome": "interrupted"})
+        mlflow.set_tags({"git_commit": git_commit(), "outcome": "interrupted"})
         mlflow.log_params(_flat_parameters(pipeline, catalog))
         mlflow.log_params(_prompt_digests(pipeline, catalog))
 
@@ -123,18 +123,6 @@ def _keep_report(parts: Mapping[str, Any]) -> None:
             type(error).__name__,
             parts["html"]._filepath,
         )
-
-
-def _git_commit() -> str:
-    result = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-    return result.stdout.strip() or "not a git checkout"
 
 
 def _flat_parameters(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
