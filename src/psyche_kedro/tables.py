@@ -925,7 +925,27 @@ class Judgements(Provenance):
     role: str
     dimension: str
     score: float = _nullable()
-    """Null where the verdict could not be read."""
+    """Null where the outcome is any but ``read``."""
+    outcome: str = _enum(
+        "read", "no_score", "out_of_range", "several_scores", "failed", "no_reply"
+    )
+
+
+class JudgementSummary(_Table):
+    """One row per (judge, dimension): what became of its verdicts."""
+
+    model: str
+    """The judge."""
+    dimension: str
+    n: int
+    n_read: int
+    n_no_score: int
+    n_out_of_range: int
+    n_several_scores: int
+    n_failed: int
+    commonest_score: float = _nullable()
+    n_commonest: int
+    """Near ``n_read``, the judge says the same of everything."""
 
 
 class Scores(_Table):

@@ -88,6 +88,12 @@ def test_options_tell_questions_of_one_stem_apart(tmp_path: Path) -> None:
     assert texts(ask(model, item("甲"))) == ["A"]
 
 
+def test_where_no_options_are_stored_the_stem_alone_tells(tmp_path: Path) -> None:
+    columns = {"text": "reply", "stem": "q"}
+    model = replay(tmp_path, stored("甲", "A"), stored("乙", "B"), columns=columns)
+    assert texts(ask(model, item("乙"), item("丙"))) == ["B", "not_stored"]
+
+
 def test_a_reply_answers_under_its_own_protocol_only(tmp_path: Path) -> None:
     model = replay(tmp_path, stored("甲"), protocol="zero_shot")
     asked = item("甲"), item("甲", protocol="zero_shot")

@@ -1,9 +1,10 @@
 """A ``ChatModel`` that answers with replies which others stored; it asks nobody.
 
 A request is answered by the reply that is stored under its item's id, else under its
-stem and options as they compare (``bare``: letters and digits alone). Two different
-replies under one stem and options answer neither. What has no stored reply comes back
-as a ``Failure`` of reason ``not_stored``, and is no failed call: no one was asked.
+stem and options as they compare (``bare``: letters and digits alone), or its stem where
+no options are stored. Two different replies under one stem and options answer neither.
+What has no stored reply comes back as a ``Failure`` of reason ``not_stored``, and is no
+failed call: no one was asked.
 """
 
 import logging
@@ -71,12 +72,13 @@ class ReplayChatModel:
     def _find(self, item: Mapping[str, Any]) -> StoredReply | None:
         if not item:
             return None
-        content = _content(item["stem"], tuple(option_texts(item).values()))
+        options = tuple(option_texts(item).values())
         ids = (item["item_id"], f"{item['source']}#{item['locator']}")
         for protocol in (item.get("protocol", ""), ""):
             for replies in (
                 *(self._by_id.get((own, protocol)) for own in ids),
-                self._by_content.get((content, protocol)),
+                self._by_content.get((_content(item["stem"], options), protocol)),
+                self._by_content.get((_content(item["stem"], ()), protocol)),
             ):
                 if replies and len({reply.text for reply in replies}) == 1:
                     return replies[0]

@@ -162,6 +162,7 @@ def test_counselling_scores_leave_missing_verdicts_out_of_the_mean():
             "role": "sft",
             "dimension": "EmoE",
             "score": verdict,
+            "outcome": "no_score" if verdict is None else "read",
         }
         for case, verdict in zip(cases, (3.0, 2.0, None), strict=True)
     ]
@@ -178,6 +179,7 @@ def test_counselling_scores_leave_missing_verdicts_out_of_the_mean():
 def test_counselling_that_no_verdict_could_be_read_of_has_no_score():
     case = counselling_case("我很累。")
     judgement = {"item_id": case["item_id"], "role": "sft", "dimension": "Con"}
+    judgement["outcome"] = "no_score"
     scores = score(
         [case], [answered(case, "嗯。", protocol="counselling")], [judgement]
     )

@@ -29,6 +29,7 @@ from psyche_kedro.tables import (
     AnswerSummary,
     ExamSummary,
     Funnel,
+    JudgementSummary,
     ReaderAgreement,
     RejectionCounts,
     SampledCompletions,
@@ -155,6 +156,7 @@ def tables(
             "exam_summary": frame(ExamSummary, EXAM),
             "answer_summary": frame(AnswerSummary, answers),
             "reader_agreement": frame(ReaderAgreement, []),
+            "judgement_summary": frame(JudgementSummary, []),
         },
     }
 

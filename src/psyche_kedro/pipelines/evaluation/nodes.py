@@ -44,6 +44,7 @@ from psyche_kedro.tables import (
     AnswerSummary,
     ExamSummary,
     Judgements,
+    JudgementSummary,
     Predictions,
     ReaderAgreement,
     Scores,
@@ -295,6 +296,15 @@ def judge_counselling(  # noqa: PLR0913 - the node's inputs
             for case in cases
         ),
     )
+
+
+def summarise_judgements(judgements: pl.DataFrame) -> pl.DataFrame:
+    """Return what became of the verdicts of every judge.
+
+    Args:
+        judgements: One per (counselling reply, dimension).
+    """
+    return frame(JudgementSummary, judging.summarise(_rows(judgements)))
 
 
 def score_predictions(  # noqa: PLR0913 - the node's inputs

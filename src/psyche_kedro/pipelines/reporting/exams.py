@@ -214,6 +214,29 @@ def replies(findings: Findings) -> Section:
     )
 
 
+def judges(findings: Findings) -> Section:
+    """Return what became of the verdicts of every judge."""
+    counts = ("n", "n_read", "n_no_score", "n_out_of_range", "n_several_scores")
+    rows = [
+        plain(
+            judge["model"],
+            judge["dimension"],
+            *(count(judge[name]) for name in (*counts, "n_failed")),
+            number(judge["commonest_score"]),
+            part_of(judge["n_commonest"], judge["n_read"]),
+        )
+        for judge in findings.judges.iter_rows(named=True)
+    ]
+    columns = ["Judge", "Dimension", "Verdicts", "Read", "No score", "Out of range"]
+    ends = ["Several scores", "Failed", "Commonest score", "Given"]
+    return Section(
+        "Judges of counselling",
+        "A verdict that is not read is missing, not 0. A judge that gives nearly all "
+        "the same score says nothing of a model.",
+        [Table([*columns, *ends], rows, n_names=2)],
+    )
+
+
 def _readers(findings: Findings) -> list[Table]:
     names = ("role", "benchmark", "protocol", "reader")
     counts = ("n", "n_same", "n_other", "n_only_scored", "n_only_reader")

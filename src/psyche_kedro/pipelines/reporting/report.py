@@ -64,6 +64,7 @@ def _sections(findings: Findings) -> list[tuple[Telling, str]]:
         (exams.exams, "evaluation"),
         *((exam, "evaluation") for exam in exams.shown(findings)),
         (exams.replies, "evaluation"),
+        (exams.judges, "evaluation"),
         (exams.every_score, "evaluation"),
         (sections.provenance, ""),
     ]
