@@ -1,10 +1,12 @@
 """The project keeps its shape: each guard here was seen to fail on a mutation."""
 
 import ast
+import pickle
 import re
 import subprocess
 import sys
 from inspect import signature
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import get_type_hints
 
@@ -120,6 +122,12 @@ def _arguments(node) -> dict[str, str]:
     return inputs
 
 
+@pytest.mark.parametrize("node", NODES, ids=lambda n: n.name)
+def test_every_node_can_be_sent_to_another_process(node):
+    sent = pickle.loads(ForkingPickler.dumps(node))  # noqa: S301 - made here
+    assert (sent.name, sent.inputs) == (node.name, node.inputs)
+
+
 def test_no_chapter_reads_what_a_later_chapter_writes():
     chapters = list(BOTH.items())
     for i, (name, pipeline) in enumerate(chapters):
@@ -138,7 +146,7 @@ def test_chapters_are_the_papers_and_the_report_in_reading_order():
         "evaluation",
         "reporting",
     ]
-    assert list(CEDAR) == ["cedar_isolation", "cedar_annotation"]
+    assert list(CEDAR) == ["cedar_isolation", "cedar_annotation", "cedar_alignment"]
 
 
 def test_the_two_systems_share_no_table():

@@ -187,7 +187,7 @@ def test_two_currencies_cannot_be_added_up(tmp_path: Path) -> None:
 
 def test_metric_names_hold_only_what_mlflow_takes() -> None:
     ledger = Ledger()
-    Account("qwen@2024:a", ledger=ledger).asked("task")
+    Account("qwen@2024:a", ledger=ledger).ask("task")
     assert "llm.qwen_2024_a.task.calls" in ledger.metrics()
 
 

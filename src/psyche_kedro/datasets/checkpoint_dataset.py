@@ -24,6 +24,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -79,12 +80,14 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
         self.metadata = metadata
 
     def check_save(self) -> None:
-        """Stop a run that would write weights elsewhere than on this machine.
+        """Stop a run that cannot train, before its first node.
 
         Raises:
             ConfigurationError: If the folder is a URL.
+            DatasetError: If the extra ``train`` is not installed.
         """
         local_path(self._url, "Training")
+        require_torch("Training needs")
 
     def load(self) -> Checkpoint:
         """Return the checkpoint.
@@ -172,6 +175,7 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel | None]):
                 self._filepath,
             )
             return None
+        require_torch(f"The model at {self._filepath} is asked with")
         from psyche_kedro.llm.local_chat_model import (  # noqa: PLC0415 - torch
             LocalChatModel,
         )
@@ -197,6 +201,27 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel | None]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "sampling": self._sampling}
+
+
+def require_torch(who: str) -> None:
+    """Stop where the extra ``train`` is not installed: nothing else needs it.
+
+    Raises:
+        DatasetError: If there is no torch.
+    """
+    if not _is_installed("torch"):
+        raise DatasetError(
+            f"{who} torch, which is not installed: `pip install 'psyche-kedro[train]'`,"
+            " or name the other chapters, as in `kedro run"
+            " --pipelines=ingestion,cleaning,synthesis,selection`."
+        )
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ImportError:
+        return False
 
 
 def _name(role: str, checkpoint: Checkpoint) -> str:

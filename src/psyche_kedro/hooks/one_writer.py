@@ -10,12 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from fsspec.core import split_protocol
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 
 from psyche_kedro.errors import RootInUseError
 from psyche_kedro.files.lock import lock_now
+from psyche_kedro.files.roots import is_remote
 
 LOCK = ".run.lock"
 _LOG = logging.getLogger(__name__)
@@ -36,11 +36,8 @@ class OneWriter:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Note the root that a run would write below."""
-        loader = context.config_loader
-        data = {**loader["globals"], **(loader.runtime_params or {})}["data"]
-        protocol, path = split_protocol(data)
-        is_local = protocol in (None, "file", "local")
-        self._root = context.project_path / path if is_local else data
+        data = context.config_loader.roots["data"]
+        self._root = data if is_remote(data) else context.project_path / data
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self) -> None:

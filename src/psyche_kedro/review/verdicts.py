@@ -140,7 +140,7 @@ def _tasks(file: SourceFile) -> list[Row]:
     try:
         tasks: list[Row] = json.loads(file.read())
         _ = [(item["data"]["question_id"], item["annotations"]) for item in tasks]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ReviewError(
             f"{file.name} is no Label Studio export of the batch (expected a"
             f" list of tasks with data.question_id and annotations;"
@@ -153,7 +153,12 @@ def _sheet(file: SourceFile) -> pl.DataFrame:
     name = file.name
     try:
         table = _cells(file)
-    except (UnreadableSource, FastExcelError, pl.exceptions.PolarsError) as error:
+    except (
+        UnreadableSource,
+        FastExcelError,
+        OSError,
+        pl.exceptions.PolarsError,
+    ) as error:
         said = getattr(error, "detail", str(error).splitlines()[0])
         raise ReviewError(
             f"{name} cannot be read as a sheet ({said}): save it as .xlsx, or as CSV in"

@@ -24,6 +24,7 @@ from psyche_kedro.pipelines.reporting.nodes import (
     write_report,
 )
 from psyche_kedro.pipelines.reporting.parameters import ReportParameters, RunFacts
+from psyche_kedro.pipelines.reporting.report import _plain
 from psyche_kedro.tables import (
     AnswerSummary,
     ExamSummary,
@@ -344,6 +345,10 @@ def test_the_report_shows_counts_reasons_curves_models_and_wordings(part):
     ):
         assert section in text
     assert "1 for Know. SMCQ" in text
+
+
+def test_a_cell_of_the_markdown_is_text_whatever_it_holds():
+    assert _plain("a|b\n<img src=x> [x](y) `c`") == (r"a\|b \<img src=x> \[x](y) \`c\`")
 
 
 def test_private_text_of_the_inputs_is_nowhere():

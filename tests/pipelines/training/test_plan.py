@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from kedro.config import OmegaConfigLoader
 from pydantic import ValidationError
 from toy import grpo_parameters, grpo_set, sft_parameters, sft_set
 
 from psyche_kedro.errors import TrainingFailedError
+from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.pipelines.training import parameters, plan, trl_options
 from psyche_kedro.pipelines.training.nodes import plan_training
 from psyche_kedro.pipelines.training.parameters import GrpoParameters, SftParameters
@@ -29,7 +29,7 @@ QWEN_7B = plan.Shape(
 
 def stages(env, **launcher):
     """Both stages' parameters of an environment, on another launcher."""
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    loader = ConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
     given = loader["parameters"]["training"]
     for stage in ("sft", "grpo"):
         given[stage]["launcher"] |= launcher

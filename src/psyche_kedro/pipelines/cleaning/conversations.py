@@ -7,6 +7,8 @@ from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
     check_no_contacts,
     deid_level,
     mask_conversation,
+    mask_disguised,
+    may_hold_contact,
 )
 from psyche_kedro.pipelines.cleaning.deidentification.tagged_names import (
     Persons,
@@ -32,6 +34,17 @@ def normal_messages(messages: Sequence[Mapping[str, str]]) -> list[Message]:
     return [message for message in normal if message["content"]]
 
 
+CONTACT_LEFT = "contact_left"
+"""Why a row is rejected in which a contact may still stand."""
+
+
+def holds_contact(
+    messages: Sequence[Mapping[str, str]], hotlines: frozenset[str]
+) -> bool:
+    """Return whether a masked conversation looks as if it held a contact."""
+    return any(may_hold_contact(message["content"], hotlines) for message in messages)
+
+
 def is_complete(messages: Sequence[Mapping[str, str]]) -> bool:
     """Return whether someone asks and someone answers."""
     return {"user", "assistant"} <= {message["role"] for message in messages}
@@ -45,9 +58,18 @@ def clean_text(text: str) -> str:
     return text
 
 
-def clean_messages(messages: Sequence[Mapping[str, str]]) -> list[Message]:
-    """Return the messages in normal form without faces and links, and no empty one."""
-    clean = [{**m, "content": clean_text(m["content"])} for m in messages]
+def clean_messages(
+    messages: Sequence[Mapping[str, str]], hotlines: frozenset[str]
+) -> list[Message]:
+    """Return the messages in normal form without faces and links, and no empty one.
+
+    Contacts go first: an emoji may be what tells one.
+    """
+    normal = normal_messages(messages)
+    clean = [
+        {**m, "content": clean_text(mask_disguised(m["content"], hotlines))}
+        for m in normal
+    ]
     return [message for message in clean if message["content"]]
 
 
@@ -83,7 +105,7 @@ class PostCleaner:
 
     def clean(self, rows: Sequence[Row]) -> Iterator[tuple[Row, str | None]]:
         """Yield each row as ``CleanPosts`` has it, and why it is rejected, or None."""
-        clean = [clean_messages(row["messages"]) for row in rows]
+        clean = [clean_messages(row["messages"], self.hotlines) for row in rows]
         persons = tagged(clean, self._tagger)
         for row, messages in zip(rows, clean, strict=True):
             masked = masked_messages(messages, self.hotlines, persons)
@@ -118,7 +140,9 @@ class PostCleaner:
             return "no_reply"
         if sum(len(message["content"]) for message in messages) > self._max_chars:
             return "too_long"
-        return next(matched_rules(messages, self._policy, "drop_row"), None)
+        return next(matched_rules(messages, self._policy, "drop_row"), None) or (
+            CONTACT_LEFT if holds_contact(messages, self.hotlines) else None
+        )
 
 
 def _has_post(messages: Sequence[Message], kind: str) -> bool:

@@ -274,6 +274,12 @@ def _masked(row: Row, outcome: Outcome, hotlines: frozenset[str]) -> Row:
     }
 
 
+def _no_formula(text: pl.Expr) -> pl.Expr:
+    """Return cells that no spreadsheet reckons: a person opens them in one."""
+    begins = text.str.contains(r"^[\s]*[=+\-@＝＋－＠\t\r]")
+    return pl.when(begins).then(pl.concat_str(pl.lit("'"), text)).otherwise(text)
+
+
 def sample_masked_posts(
     clean_posts: pl.DataFrame, params: PostParameters
 ) -> pl.DataFrame:
@@ -288,7 +294,7 @@ def sample_masked_posts(
         params: How many of each.
     """
     contents = pl.col("messages").list.eval(pl.element().struct.field("content"))
-    text = contents.list.join("\n").alias("text")
+    text = _no_formula(contents.list.join("\n")).alias("text")
     drawn = (
         clean_posts.select("post_id", "deid_level", "disputed_names", text)
         .with_columns(
@@ -381,19 +387,19 @@ def clean_public_sets(
     """
     hotlines = frozenset(params.hotlines)
     rows = list(_public_rows(public_samples, tagger, hotlines))
-    kept = [row for row in rows if conversations.is_complete(row["messages"])]
-    dialogues = list(filter(_is_dialogue, kept))
-    conversations.check(dialogues, "sample_id", hotlines)
+    reasons = [_public_reason(row, hotlines) for row in rows]
+    kept = [row for row, reason in zip(rows, reasons, strict=True) if not reason]
+    conversations.check(filter(_is_dialogue, kept), "sample_id", hotlines)
     rejected = [
         tables.rejection(
-            r["sample_id"],
+            row["sample_id"],
             "clean_public_sets",
-            "no_reply",
-            source=r["source"],
-            detail=r["locator"],
+            reason,
+            source=row["source"],
+            detail=row["locator"],
         )
-        for r in rows
-        if not conversations.is_complete(r["messages"])
+        for row, reason in zip(rows, reasons, strict=True)
+        if reason
     ]
     exams = _clean_questions(public_questions, "clean_public_sets")
     return CleanedPublicSets(
@@ -408,7 +414,7 @@ def _public_rows(
     samples: pl.DataFrame, tagger: Tagger | None, hotlines: frozenset[str]
 ) -> Iterator[Row]:
     rows = list(samples.iter_rows(named=True))
-    clean = [_public_messages(row) for row in rows]
+    clean = [_public_messages(row, hotlines) for row in rows]
     dialogues = (m for r, m in zip(rows, clean, strict=True) if _is_dialogue(r))
     persons = conversations.tagged(dialogues, tagger)
     for row, messages in zip(rows, clean, strict=True):
@@ -419,10 +425,19 @@ def _public_rows(
             yield row | {"messages": messages, "deid_level": None}
 
 
-def _public_messages(row: Row) -> list[dict[str, str]]:
+def _public_messages(row: Row, hotlines: frozenset[str]) -> list[dict[str, str]]:
     if _is_dialogue(row):
-        return conversations.clean_messages(row["messages"])
+        return conversations.clean_messages(row["messages"], hotlines)
     return conversations.normal_messages(row["messages"])
+
+
+def _public_reason(row: Row, hotlines: frozenset[str]) -> str | None:
+    messages = row["messages"]
+    if not conversations.is_complete(messages):
+        return "no_reply"
+    if _is_dialogue(row) and conversations.holds_contact(messages, hotlines):
+        return conversations.CONTACT_LEFT
+    return None
 
 
 def _is_dialogue(row: Row) -> bool:

@@ -14,6 +14,7 @@ from datasets import Dataset
 from trl import GRPOTrainer
 
 from psyche_kedro.errors import TrainingFailedError
+from psyche_kedro.llm.chat_tokens import prompt_ids
 from psyche_kedro.pipelines.training.loop import (
     EpochSampler,
     prepare_process,
@@ -31,6 +32,10 @@ class ResumableGRPOTrainer(GRPOTrainer):
 
     def _get_train_sampler(self, dataset: Any = None) -> EpochSampler:
         return EpochSampler(super()._get_train_sampler(dataset), self)
+
+    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[Any], None, Any]:
+        # TRL would read the name of a control token in a question as the token.
+        return [prompt_ids(p, self.processing_class) for p in prompts], None, {}
 
     def evaluate(self, *args: Any, **named: Any) -> dict[str, float]:
         """Look at held-out questions; what training draws next is as without it."""

@@ -21,7 +21,7 @@ from psyche_kedro.pipelines.training.loop import (
     train_to_the_end,
 )
 from psyche_kedro.pipelines.training.runs import RunResult, RunSpec
-from psyche_kedro.pipelines.training.tokens import encode
+from psyche_kedro.pipelines.training.tokens import encode, training_template
 from psyche_kedro.pipelines.training.trl_options import sft_config
 
 
@@ -42,12 +42,13 @@ def run_sft(spec: RunSpec) -> RunResult:
     """
     assert spec.sft is not None  # noqa: S101 - for mypy; the specification is typed
     prepare_process(spec)
-    tokenizer = AutoTokenizer.from_pretrained(spec.model)
+    tokenizer = AutoTokenizer.from_pretrained(spec.model, trust_remote_code=False)
+    template = training_template(tokenizer, spec.sft.template())
     examples = pl.read_parquet(spec.rows)
     data = {
         split: Dataset.from_list(
             [
-                encode(messages, tokenizer)
+                encode(messages, tokenizer, template)
                 for messages in examples.filter(split=split)["messages"].to_list()
             ]
         )

@@ -12,7 +12,10 @@ from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
     check_no_contacts,
     mask_conversation,
 )
-from psyche_kedro.pipelines.cleaning.deidentification.spans import Span
+from psyche_kedro.pipelines.cleaning.deidentification.spans import (
+    Span,
+    without_overlaps,
+)
 from psyche_kedro.pipelines.cleaning.deidentification.tagged_names import tag_clauses
 
 with_tagger = pytest.mark.skipif(TAGGER is None, reason="the extra names is missing")
@@ -240,6 +243,14 @@ def test_the_checksum_of_an_id_card_is_evidence_beside_its_birthday():
     assert not id_checksum_holds("110105194912310021")
     assert mask("证件110105194912310021和订单号110105999999990021。") == [
         "证件[证件号]和订单号110105999999990021。"
+    ]
+
+
+def test_names_that_overlap_are_one_and_any_other_span_goes_to_the_first():
+    names = [Span(2, 3, "name"), Span(2, 4, "name"), Span(8, 9, "place")]
+    assert without_overlaps([*names, Span(7, 9, "name")]) == [
+        Span(2, 4, "name"),
+        Span(8, 9, "place"),
     ]
 
 

@@ -2,14 +2,18 @@
 
 Layers, each over the whole conversation: contacts by pattern, places by gazetteer and
 suffix, names by rule and by a tagger. Every span becomes a placeholder that is the same
-throughout a conversation, as ``[人名1]``; what it stood for is stored nowhere. Then a
-gate: the pattern layer must find nothing more, or the run stops.
+throughout a conversation, as ``[人名1]``; what it stood for is stored nowhere. Then two
+gates: a row in which a coarser detector still suspects a contact is rejected, and a
+contact that the patterns find in what would be saved stops the run.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from psyche_kedro.errors import LeakError
+from psyche_kedro.pipelines.cleaning.deidentification.contact_gate import (
+    seems_to_hold_contact,
+)
 from psyche_kedro.pipelines.cleaning.deidentification.contacts import find_contacts
 from psyche_kedro.pipelines.cleaning.deidentification.names import (
     find_dotted_names,
@@ -65,6 +69,12 @@ def find_spans(
     return without_overlaps(_outside_placeholders(text, found))
 
 
+def _contacts(text: str, allowed: frozenset[str]) -> Iterator[Span]:
+    """Yield the contacts of a text in which some are masked already."""
+    unmasked = PLACEHOLDER.sub(lambda match: "\n" * len(match[0]), text)
+    return find_contacts(unmasked, allowed)
+
+
 def _outside_placeholders(text: str, spans: Iterable[Span]) -> Iterator[Span]:
     taken = [m.span() for m in PLACEHOLDER.finditer(text)]
     for span in spans:
@@ -75,7 +85,7 @@ def _outside_placeholders(text: str, spans: Iterable[Span]) -> Iterator[Span]:
 def _layers(
     allowed: frozenset[str], persons: Persons
 ) -> Iterator[Callable[[str], Iterator[Span]]]:
-    yield lambda text: find_contacts(text, allowed)
+    yield lambda text: _contacts(text, allowed)
     yield find_dotted_names
     yield find_names_by_rule
     yield find_english_names
@@ -104,9 +114,20 @@ def mask_conversation(
     return [without_contacts(text, allowed) for text in masked]
 
 
+def mask_disguised(text: str, allowed: frozenset[str]) -> str:
+    """Return a text without the contacts that hide in emojis: 🐧123456789, Ⓥ.
+
+    Once the emojis are gone nothing tells what these were. Links stay for whom takes
+    them out, and what stands in them with them.
+    """
+    links_first = sorted(_contacts(text, allowed), key=lambda s: s.kind != "url")
+    spans = [s for s in without_overlaps(links_first) if s.kind != "url"]
+    return _masked(text, spans, {})
+
+
 def without_contacts(text: str, allowed: frozenset[str]) -> str:
-    """Return a masked text masked again while that shows contacts: @甲@乙."""
-    while found := list(_outside_placeholders(text, find_contacts(text, allowed))):
+    """Return a text masked again while that shows contacts: @甲@乙."""
+    while found := list(_contacts(text, allowed)):
         text = _masked(text, without_overlaps(found), {})
     return text
 
@@ -154,6 +175,11 @@ def level_with_model(level: str) -> str:
 def has_model_read(level: str) -> bool:
     """Return whether a chat model has read a conversation of this level."""
     return level.endswith(_BY_MODEL)
+
+
+def may_hold_contact(text: str, allowed: frozenset[str]) -> bool:
+    """Return whether a masked text looks as if a contact were left in it."""
+    return seems_to_hold_contact(PLACEHOLDER.sub("\n", text), allowed)
 
 
 def check_no_contacts(

@@ -47,6 +47,7 @@ _BESIDE_TRUTH = re.compile(
     r"^\s*([ABＡＢ])\s*[、.．:：(（]\s*([^()（）]*[^()（）\s])[)）]?\s*$"
 )
 _BETWEEN_TEXTS = re.compile(r"[、,，;；|#\n]+")
+_LETTER = re.compile("[A-ZＡ-Ｚ]")
 _ALL = frozenset({"全选", "全部", "全对", "全都选", "全選", "ALL"})
 _PLACES = {
     mark: letter
@@ -64,7 +65,7 @@ _BLANK_LETTERS = re.compile(
 
 _TRUTH = "|".join(sorted((w for w in TRUTHS if not w.isdigit()), key=len, reverse=True))
 _TRUTH_BEHIND = re.compile(
-    rf"[（(]\s*({_TRUTH})\s*[)）](?=\s*[。.]?\s*$)|(?<=[。.\s])([√×✓✗])\s*$",
+    rf"[（(]\s*({_TRUTH})\s*[)）](?=\s*[。.]?\s*$)|(?<=[。.\s])([√×✓✗]|(?<=\s)(?:对|错|正确|错误))\s*$",
     re.IGNORECASE,
 )
 
@@ -97,9 +98,7 @@ def named_letters(letters: str) -> list[str]:
     return sorted(set(re.findall("[A-Z]", letters)))
 
 
-def read_labels(  # noqa: PLR0911 - one return a form of answer
-    answer: Any, options: list[Option]
-) -> list[str]:
+def read_labels(answer: Any, options: list[Option]) -> list[str]:
     """Return the labels named, sorted: of ``AC``, ``A,C``, a list, an option's text.
 
     None of ``B、华生`` where 华生 is option C: letter and text say different.
@@ -112,22 +111,33 @@ def read_labels(  # noqa: PLR0911 - one return a form of answer
     by_text = [o["label"] for o in options if o["text"] == text]
     if by_text:
         return by_text
-    if several := _several_labelled(text):
-        said = {o["label"]: o["text"] for o in options}
-        same = all(said.get(label) == words for label, words in several)
-        return sorted({label for label, _ in several}) if same else []
-    beside = _LABELLED_ANSWER.match(text) or _NOTED_ANSWER.match(text)
-    if beside and _is_text_of_another(beside, options):
-        return []
-    if letters_first := _LETTERS_BESIDE_TEXTS.match(text):
-        named, words = letters_first.groups()
-        texts = {part.strip() for part in _BETWEEN_TEXTS.split(words)} - {""}
-        same = {o["text"] for o in options if o["label"] in named} == texts
-        return named_letters(named) if same else []
-    letters = beside[1] if beside else letters_of(text)
+    letters = letters_of(text)
     if LETTERS_ONLY.fullmatch(letters):
         return named_letters(letters)
+    beside = _labels_beside_texts(text, options)
+    if beside is not None:
+        return beside
     return _labels_of_words(text, letters, options)
+
+
+def _labels_beside_texts(text: str, options: list[Option]) -> list[str] | None:
+    """Return the labels of an answer that has texts too, where those are the labels'.
+
+    Of ``B、华生``, ``A（马斯洛）``, ``A:心境低落;B:兴趣减退`` and the same as
+    ``AB:心境低落;兴趣减退``. None of an answer without texts.
+    """
+    said = {option["label"]: option["text"] for option in options}
+    if several := _several_labelled(text):
+        same = all(said.get(label) == words for label, words in several)
+        return sorted({label for label, _ in several}) if same else []
+    if together := _LETTERS_BESIDE_TEXTS.match(text):
+        words = {part.strip() for part in _BETWEEN_TEXTS.split(together[2])} - {""}
+        same = {said.get(label) for label in together[1]} == words
+        return named_letters(together[1]) if same else []
+    beside = _LABELLED_ANSWER.match(text) or _NOTED_ANSWER.match(text)
+    if beside is None:
+        return None
+    return [] if _is_text_of_another(beside, options) else named_letters(beside[1])
 
 
 def _several_labelled(text: str) -> list[Pair]:
@@ -192,6 +202,8 @@ def answer_in_stem(stem: str, labels: set[str]) -> tuple[str, str]:
         stem: ``下列属于焦虑症状的有（A,B）。``
         labels: The options' letters; any other letter in brackets is no answer.
     """
+    if not _LETTER.search(stem):
+        return stem, ""
     found = [
         match
         for match in _BLANK_LETTERS.finditer(stem.translate(WIDE_LETTERS))

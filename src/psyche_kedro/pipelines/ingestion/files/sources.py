@@ -29,7 +29,7 @@ def read_bytes(file: SourceFile) -> bytes:
         raise UnreadableSource(
             "unreadable_file",
             f"It cannot be opened ({why}): give a file that exists and that you may "
-            "read; a link to a folder is not followed.",
+            "read.",
         ) from error
 
 
