@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NoReturn, TypeVar
 
@@ -68,9 +69,9 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
         from psyche_kedro.offline import brain_of  # noqa: PLC0415 - jieba
         from psyche_kedro.offline.chat_model import OfflineChatModel  # noqa: PLC0415
 
-        return OfflineChatModel(
-            brain_of(self._role), ReplyStore(self._store), Account(self._role)
-        )
+        # It costs nothing, and fails alike in every run.
+        account = Account(self._role, hopeless_after=math.inf)
+        return OfflineChatModel(brain_of(self._role), ReplyStore(self._store), account)
 
     def save(self, data: None) -> NoReturn:
         """Refuse: a model is asked, not written."""

@@ -17,6 +17,7 @@ from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.llm.chat_tokens import prompt_ids
 from psyche_kedro.pipelines.training.loop import (
     EpochSampler,
+    adapters,
     prepare_process,
     train_to_the_end,
 )
@@ -63,6 +64,7 @@ def run_grpo(spec: RunSpec) -> RunResult:
         spec.model,
         reward_funcs=[FormatReward(spec.reward), AccuracyReward(spec.reward)],
         args=grpo_config(spec.grpo, spec.folder),
+        peft_config=adapters(spec.grpo),
         train_dataset=Dataset.from_list(rows["train"]),
         eval_dataset=Dataset.from_list(rows["validation"]) if looks else None,
         processing_class=read_tokenizer(Path(spec.model)),

@@ -17,6 +17,7 @@ from trl import SFTTrainer
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.loop import (
     EpochSampler,
+    adapters,
     prepare_process,
     train_to_the_end,
 )
@@ -58,6 +59,7 @@ def run_sft(spec: RunSpec) -> RunResult:
     trainer = ResumableSFTTrainer(
         spec.model,
         args=sft_config(spec.sft, spec.folder),
+        peft_config=adapters(spec.sft),
         train_dataset=data["train"],
         eval_dataset=data["validation"] if len(data["validation"]) else None,
         processing_class=tokenizer,

@@ -173,7 +173,9 @@ def truth_of(value: Any) -> str | None:
 
 def truths_of(options: list[Option]) -> dict[str, str]:
     """Return ``{label: A or B}`` when the options are one true and one false."""
-    truths = {o["label"]: t for o in options if (t := truth_of(o["text"]))}
+    # 0 and 1, T and F are as often what is asked.
+    words = {o["label"]: o["text"] for o in options if not o["text"].isascii()}
+    truths = {label: t for label, text in words.items() if (t := truth_of(text))}
     return truths if set(truths.values()) == {"A", "B"} else {}
 
 

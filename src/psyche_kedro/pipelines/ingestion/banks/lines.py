@@ -147,6 +147,11 @@ class Token(NamedTuple):
     is_weak: bool = False
     after_blank: bool = False
 
+    @property
+    def letter(self) -> str:
+        """The letter of its first option, '' where it has none."""
+        return self.options[0][0] if self.options else ""
+
 
 def read_lines(lines: Sequence[str]) -> list[Token]:
     """Return the tokens of ``lines`` in order."""
