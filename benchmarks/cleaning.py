@@ -215,6 +215,7 @@ def million(n: int) -> None:
         ReplyParameters,
     )
     from psyche_kedro.prompts import Prompt, Words
+    from psyche_kedro.text.taggers import LacTagger
 
     file = ROOT / "conf/base/parameters/cleaning.yml"
     values = yaml.safe_load(file.read_text("utf-8"))["cleaning"]
@@ -226,10 +227,11 @@ def million(n: int) -> None:
     start = time.process_time()
     cleaned = clean_posts(
         posts,
-        prompt,
-        None,
-        PostParameters.model_validate(values["posts"]),
-        ReplyParameters.model_validate(values["replies"]),
+        tagger=LacTagger(),
+        deidentification_prompt=prompt,
+        privacy_model=None,
+        params=PostParameters.model_validate(values["posts"]),
+        replies_parameters=ReplyParameters.model_validate(values["replies"]),
     )
     if cleaned.kept.height + cleaned.rejected.height != n:
         raise SystemExit("rows were lost")
@@ -242,8 +244,8 @@ def million_row(n: int) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     seconds, peak = done.stdout.split()[-2:]
     return (
-        f"{n:,} short posts, each with a reply, cleaned and de-identified by rules: "
-        f"{seconds} CPU seconds, peak {peak} GB."
+        f"{n:,} short posts, each with a reply, cleaned and de-identified by rules and "
+        f"tagger: {seconds} CPU seconds, peak {peak} GB."
     )
 
 

@@ -18,8 +18,10 @@ WHOLE_CHAIN = {
     "test_by_yaml_alone.py",
     "test_demo.py",
     "test_kill.py",
+    "test_mixed_runs.py",
     "test_notebooks.py",
     "test_tables.py",
+    "test_trace.py",
 }
 """Modules that share one run of the chain, and so one worker."""
 

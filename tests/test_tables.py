@@ -35,6 +35,8 @@ def value(dtype: pl.DataType):
         return [value(dtype.inner)]
     if isinstance(dtype, pl.Struct):
         return {f.name: value(f.dtype) for f in dtype.fields}
+    if dtype == pl.Binary:
+        return NAME.encode()
     return f"我叫{NAME}" if dtype == pl.String else 1
 
 

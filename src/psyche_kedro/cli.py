@@ -9,5 +9,7 @@ cli = LazyGroup(
         "estimate": "psyche_kedro.commands.estimate.estimate_command",
         "replies": "psyche_kedro.commands.replies.replies",
         "run": "psyche_kedro.commands.run.run",
+        "status": "psyche_kedro.commands.status.status",
+        "trace": "psyche_kedro.commands.trace.trace",
     },
 )

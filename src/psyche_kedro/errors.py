@@ -8,6 +8,7 @@
     ├── ChatModelError         no request to a model can succeed
     ├── ReviewError            what reviewers gave back cannot be read
     ├── LeakError              text that should carry no contact does
+    ├── RootInUseError         another run writes where this one would
     ├── ContaminationError     most of a training set's part stands in a benchmark
     ├── TrainingFailedError    a trainer ended without a model
     ├── OcrError               an engine failed on a page; the page's row says so
@@ -41,6 +42,10 @@ class ReviewError(PsycheError):
 
 class LeakError(PsycheError):
     """Text that should carry no contact does; nothing of it may be saved."""
+
+
+class RootInUseError(PsycheError):
+    """Another run writes below the root that this one would write below."""
 
 
 class ContaminationError(PsycheError):

@@ -1,9 +1,11 @@
-"""The paper, chapter by chapter.
+"""Psyche-R1 and CEDAR, chapter by chapter.
 
 ``kedro run --pipeline=synthesis`` runs one chapter from what the chapters before it
 saved. The chapters are listed by hand, in reading order, because this file is the
-project's table of contents.
+project's table of contents. ``__default__`` is Psyche-R1; ``cedar`` is CEDAR.
 """
+
+from types import ModuleType
 
 from kedro.pipeline import Pipeline
 
@@ -16,6 +18,7 @@ from psyche_kedro.pipelines import (
     synthesis,
     training,
 )
+from psyche_kedro.pipelines.cedar import alignment, annotation, isolation
 
 CHAPTERS = {
     "ingestion": ingestion,
@@ -25,6 +28,12 @@ CHAPTERS = {
     "training": training,
     "evaluation": evaluation,
     "reporting": reporting,
+}
+
+CEDAR = {
+    "cedar_isolation": isolation,
+    "cedar_annotation": annotation,
+    "cedar_alignment": alignment,
 }
 
 _EXAMS = (
@@ -38,16 +47,23 @@ _EXAMS = (
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every runnable pipeline by name.
 
-    The chapters, then ``__default__``: all of them, from textbook page to report.
+    The chapters, then ``__default__``: all of them, from textbook page to report. Then
+    the chapters of CEDAR, and ``cedar``.
     """
-    chapters = {
-        name: _in_namespace(name, chapter.create_pipeline())
-        for name, chapter in CHAPTERS.items()
-    }
+    chapters = _chapters(CHAPTERS)
     # Kedro keeps a node that two pipelines share once in their sum.
     everything = sum(chapters.values(), Pipeline([]))
     chapters["evaluation"] += everything.filter(node_names=_EXAMS)
-    return chapters | {"__default__": everything}
+    cedar = _chapters(CEDAR)
+    whole = {"__default__": everything, "cedar": sum(cedar.values(), Pipeline([]))}
+    return chapters | cedar | whole
+
+
+def _chapters(contents: dict[str, ModuleType]) -> dict[str, Pipeline]:
+    return {
+        name: _in_namespace(name, chapter.create_pipeline())
+        for name, chapter in contents.items()
+    }
 
 
 def _in_namespace(name: str, pipeline: Pipeline) -> Pipeline:

@@ -35,6 +35,19 @@ def bare_stem(stem: str) -> str:
     return _NUMBERING.sub("", stem)
 
 
+_ASKS_WHAT_FAILS = re.compile(
+    r"不属于|不包[括含]|不是|不正确|不准确|不符合|不恰当|不合适|无关|除了?.*外"
+    r"|(?:错误的?|有误的?|不[能可宜应需具会对].*的)(?:一项|一种|说法|选项|做法|哪[一几]?[项个])?"
+    r"[是有为]?(?:哪[一几]?[项个])?\W*$|错误的一|哪[^,。]{0,12}(?:不(?!同|仅|断)|错误)"
+)
+
+
+def asks_what_fails(stem: str) -> bool:
+    """Return whether a stem asks for what does not hold: 下列不属于…的是."""
+    *_, last = stem, *re.findall(r"[^。，,；;？?]*\w[^。，,；;？?]*", stem)
+    return _ASKS_WHAT_FAILS.search(last) is not None
+
+
 def option_texts(question: Mapping[str, Any]) -> dict[str, str]:
     """Return the texts of a question's options by label, in order."""
     return {option["label"]: option["text"] for option in question["options"]}

@@ -15,11 +15,14 @@ from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.hooks.configuration_check import ConfigurationCheck
 from psyche_kedro.hooks.fuller_tables import FullerTables
 from psyche_kedro.hooks.heap_aside import HeapAside
+from psyche_kedro.hooks.lineage_check import LineageCheck
 from psyche_kedro.hooks.model_accounts import ModelAccounts
+from psyche_kedro.hooks.one_writer import OneWriter
 from psyche_kedro.hooks.row_counts import RowCounts
 from psyche_kedro.hooks.run_record import RunRecord
 from psyche_kedro.hooks.run_summary import RunSummary
 from psyche_kedro.hooks.store_copy import StoreCopy
+from psyche_kedro.hooks.unquoted import withhold_words
 
 # No library of the chain may report usage: the data are people's most private words.
 # MLflow does not know "1" for DO_NOT_TRACK and onnxruntime knows no DO_NOT_TRACK: each
@@ -44,13 +47,16 @@ except ConfigurationError as _error:
     # Kedro imports this file before any command of ours that could say it shorter.
     sys.exit(f"Error: {_error}")
 
+# Nor does a library's message, which quotes the value that it fails on.
+withhold_words()
+
 # omegaconf 2.4 renamed the function that Kedro 1.7 calls.
 warnings.filterwarnings("ignore", message="register_new_resolver")
 
 # kedro-mlflow 2.0's model class has no type hints; mlflow 3 says so as it is imported,
 # past any filter (it sets its own in front). Imported here, it is heard by no one.
 with warnings.catch_warnings(record=True, action="ignore"):
-    from psyche_kedro.hooks.mlflow_hook import MlflowRecord
+    from psyche_kedro.hooks.mlflow_hook import MlflowRecord, artifact_root
 
 # What a library made on import stays: the collector need not go through it again.
 gc.freeze()
@@ -58,8 +64,10 @@ gc.freeze()
 # MlflowRecord is the plugin's hook.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow", "kedro_mlflow")
 HOOKS = (
+    StoreCopy(),  # once it is known that the run may begin
+    OneWriter(),  # after the check, which comes first whichever is named last
     ConfigurationCheck(),
-    StoreCopy(),
+    LineageCheck(),
     RunRecord(),
     RowCounts(),
     ModelAccounts(),
@@ -76,11 +84,7 @@ CONFIG_LOADER_ARGS = {
     "custom_resolvers": {
         # Kedro resolves oc.env in credentials only; endpoints stand in the catalog.
         "oc.env": oc.env,
-        # A server keeps artifacts where it says: a path of ours is no one else's.
-        "artifacts": lambda uri: (
-            os.environ.get("MLFLOW_ARTIFACT_ROOT")
-            or ("data/mlartifacts" if uri.startswith("sqlite:") else None)
-        ),
+        "artifacts": artifact_root,
         # MLflow's store must not move with the folder that a command is typed in.
         "project": lambda path: (
             path if is_remote(path) else in_project(path).as_posix()

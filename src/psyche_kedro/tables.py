@@ -109,6 +109,11 @@ def _enum(*values: str, **checks: Any) -> Any:
     return pa.Field(isin=values, **checks)
 
 
+def _deid_level(**checks: Any) -> Any:
+    """``rules_only``, or what has read the text beside them, the tagger's version."""
+    return pa.Field(str_matches="^rules_(only|and_.+)$", **checks)
+
+
 def _list_of(inner: Any) -> Any:
     return pa.Field(dtype_kwargs={"inner": inner})
 
@@ -283,6 +288,13 @@ class PublicSamples(_Table):
     messages: pl.List = _list_of(_MESSAGE)
 
 
+class CleanPublicSamples(PublicSamples):
+    """Public samples in normal form, dialogues de-identified."""
+
+    deid_level: str = _deid_level(nullable=True)
+    """Null for a knowledge QA: it is no person's words."""
+
+
 class BenchmarkItems(Question):
     """One row per benchmark item; an item is flagged, never lost."""
 
@@ -324,7 +336,9 @@ class CleanPosts(Posts):
     risk: str = _enum("none", "crisis")
     risk_categories: pl.List = _list_of(pl.String)
     """What the person discloses, e.g. ``suicide``, ``abuse``: kept, never dropped."""
-    deid_level: str = _enum("rules_only", "rules_and_model")
+    deid_level: str = _deid_level()
+    disputed_names: int = pa.Field(ge=0)
+    """Clauses in which rules and tagger disagree on a name."""
 
 
 class UsefulPosts(CleanPosts, Provenance):
@@ -587,7 +601,7 @@ class EmpatheticDialogues(Provenance):
     guidance: int
     steps: int
     """The three aims, 1 to 5, as the judge gave them."""
-    deid_level: str = _enum("rules_only", "rules_and_model")
+    deid_level: str = _deid_level()
     judge_key: str = _key()
 
 
@@ -859,9 +873,9 @@ class Answers(_Table):
     """Empty where none were read, and of an open item."""
     text: str = _nullable()
     """What is scored of an open item's reply; null of a choice item's."""
-    outcome: str = _enum("read", "unread", "refused", "truncated", "failed")
+    outcome: str = _enum("read", "unread", "refused", "truncated", "failed", "absent")
     """``truncated``: cut off by the token limit, whether an answer stands in it or not;
-    ``failed``: no score until it is asked again."""
+    ``failed``: no score until it is asked again; ``absent``: of no stored reply."""
 
 
 class AnswerSummary(_Table):
@@ -880,6 +894,8 @@ class AnswerSummary(_Table):
     n_truncated_read: int
     """Those of them in which an answer was read."""
     n_failed: int
+    n_absent: int
+    """Items that stored replies have none for; not in ``n``."""
     reasons: pl.List = _list_of(pl.String)
     """Why calls failed, each with its count, the most frequent first."""
     shapes: pl.List = _list_of(pl.String)

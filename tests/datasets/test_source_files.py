@@ -46,3 +46,59 @@ def test_a_name_that_is_not_utf_8_can_stand_in_a_table(tmp_path):
     (file,) = SourceFilesDataset(path=str(tmp_path)).load()
     assert file.name == r"\xc4\xe3.txt"
     assert file.read() == "好".encode()
+
+
+def test_a_terminal_obeys_no_file_name(tmp_path):
+    (tmp_path / "bad\x1b[31mRED\u202e.csv").write_bytes(b"a")
+    (file,) = SourceFilesDataset(path=str(tmp_path)).load()
+    assert file.name == r"bad\x1b[31mRED\x202e.csv"
+    assert file.read() == b"a"
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """A raw root whose folder of books has links to folders and files."""
+    books, elsewhere = tmp_path / "raw" / "books", tmp_path / "elsewhere"
+    for folder in (books / "own", tmp_path / "raw" / "shelf", elsewhere):
+        folder.mkdir(parents=True)
+        (folder / "a.txt").write_bytes(folder.name.encode())
+    (books / "shelf").symlink_to(tmp_path / "raw" / "shelf")
+    (books / "far").symlink_to(elsewhere)
+    (books / "far.txt").symlink_to(elsewhere / "a.txt")
+    (books / "own" / "up").symlink_to(books)
+    (books / "gone.txt").symlink_to(books / "nowhere.txt")
+    return books
+
+
+def names_read(books, **how) -> dict[str, bytes | str]:
+    def read(file):
+        try:
+            return file.read()
+        except OSError as error:
+            return error.strerror
+
+    files = SourceFilesDataset(path=str(books), within=str(books.parent), **how).load()
+    return {file.name: read(file) for file in files}
+
+
+ALWAYS = {
+    "own/a.txt": b"own",
+    "shelf/a.txt": b"shelf",
+    "own/up": "it is a link to a folder above it",
+    "gone.txt": "No such file or directory",
+}
+
+
+def test_a_link_is_read_within_the_raw_root_and_named_where_it_leaves_it(linked):
+    leaves = "a link that leaves the raw root, which `--params links=follow` allows"
+    assert names_read(linked) == ALWAYS | {"far": leaves, "far.txt": leaves}
+
+
+def test_links_that_leave_it_are_followed_where_it_is_said(linked):
+    far = {"far/a.txt": b"elsewhere", "far.txt": b"elsewhere"}
+    assert names_read(linked, links="follow") == ALWAYS | far
+
+
+def test_a_linked_raw_root_is_the_root(linked, tmp_path):
+    (tmp_path / "link").symlink_to(linked.parent)
+    assert names_read(tmp_path / "link" / "books")["shelf/a.txt"] == b"shelf"

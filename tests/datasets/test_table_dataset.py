@@ -58,3 +58,46 @@ def test_frame_fills_missing_nullable_columns_with_null():
     assert frame(RefinedPosts, [ROW]).schema["messages"] == pl.List(
         pl.Struct({"role": pl.String, "content": pl.String})
     )
+
+
+@pytest.mark.parametrize("name", ["posts.csv", "posts.jsonl", "posts.ndjson"])
+@pytest.mark.parametrize(
+    "rows", [[], [ROW, {**ROW, "model": 'a "b",\n', "messages": []}]]
+)
+def test_a_table_in_a_text_format_comes_back_as_it_was_saved(tmp_path, name, rows):
+    table = frame(RefinedPosts, rows)
+    stored = TableDataset(
+        filepath=str(tmp_path / name), model="psyche_kedro.tables.RefinedPosts"
+    )
+    stored.save(table)
+    assert stored.load().equals(table)
+    assert not (tmp_path / name).read_bytes().startswith(b"PAR1")
+
+
+@pytest.mark.parametrize("name", ["posts.xlsx", "posts"])
+def test_a_format_that_no_one_knows_is_refused(name):
+    with pytest.raises(DatasetError, match=r"is written as \.parquet, \.csv, \.jsonl"):
+        TableDataset(filepath=name)
+
+
+def test_a_text_format_without_a_model_is_refused():
+    with pytest.raises(DatasetError, match=r"posts\.csv has no dtypes .* `validator:"):
+        TableDataset(filepath="posts.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("chunk.csv", "post_id,我的话\n1,2\n", r"has \['我的话'\] beside"),
+        ("chunk.jsonl", '{"post_id": "1", "so": 1}', r"has \['so'\] beside"),
+        ("chunk.jsonl", '{"post_id": "睡不着', r"cannot be read"),
+    ],
+)
+def test_an_edited_file_that_is_no_such_table_is_named(tmp_path, name, text, why):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    stored = TableDataset(
+        filepath=str(tmp_path / name), model="psyche_kedro.tables.RefinedPosts"
+    )
+    with pytest.raises(DatasetError, match=f"{name} is no table of .*{why}") as raised:
+        stored.load()
+    assert "睡不着" not in str(raised.value)

@@ -59,7 +59,7 @@ def test_a_sum_of_money_says_whose_it_lacks() -> None:
 def test_retries_and_failures_are_counted() -> None:
     ledger = Ledger()
     account = Account("teacher", ledger=ledger)
-    account.asked("task")
+    account.ask("task")
     account.settled("task", [(Failure("timeout", "", "00", "m"), 6)])
     total = ledger.total()
     assert (total.calls, total.failures, total.attempts) == (1, 1, 6)
@@ -187,7 +187,7 @@ def test_two_currencies_cannot_be_added_up(tmp_path: Path) -> None:
 
 def test_metric_names_hold_only_what_mlflow_takes() -> None:
     ledger = Ledger()
-    Account("qwen@2024:a", ledger=ledger).asked("task")
+    Account("qwen@2024:a", ledger=ledger).ask("task")
     assert "llm.qwen_2024_a.task.calls" in ledger.metrics()
 
 

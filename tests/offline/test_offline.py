@@ -16,7 +16,7 @@ from aiohttp import test_utils
 from prompt_set import EXAMPLES, NAMES, WORDS, shipped
 from psyche_kedro import offline as package
 from psyche_kedro.answers import read_choice, read_objects, split_thought
-from psyche_kedro.offline import ROLES, OfflineBrain
+from psyche_kedro.offline import NATURES, ROLES, OfflineBrain
 from psyche_kedro.offline.requests import read_question, read_turns, understand
 from psyche_kedro.offline.server import make_app
 from psyche_kedro.prompts import render_dialogue, render_question
@@ -573,7 +573,8 @@ def ask_server(*bodies: dict) -> list[tuple[int, dict]]:
             return answers, listed
 
     answers, listed = asyncio.run(ask())
-    assert {m["id"] for m in listed["data"]} == {f"offline-{role}" for role in ROLES}
+    roles = {f"offline-{role}" for role in (*ROLES, *NATURES)}
+    assert {m["id"] for m in listed["data"]} == roles
     return answers
 
 

@@ -154,9 +154,63 @@ def test_a_label_studio_export_is_read_like_a_sheet() -> None:
     )
 
 
+SHEET = "题目编号,审题人,结论\n{},甲,保留\n"
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [",", "\t", ";"])
+def test_a_sheet_is_read_as_any_excel_saves_it(encoding: str, separator: str) -> None:
+    text = SHEET.format(FIRST["question_id"]).replace(",", separator)
+    file = SourceFile("审题.CSV", lambda: text.encode(encoding))
+    (row,) = read_review_verdicts([file]).iter_rows(named=True)
+    assert (row["question_id"], row["verdict"]) == (FIRST["question_id"], "keep")
+    assert row["reviewer"] == "甲"
+
+
+def test_a_label_studio_csv_is_read_like_its_json() -> None:
+    head = "annotation_id,annotator,lead_time,question_id,verdict"
+    rows = f"{head}\n1,7,30.5,{FIRST['question_id']},保留\n2,,x,x,"
+    (row,) = read_review_verdicts([SourceFile("e.csv", rows.encode)]).rows(named=True)
+    assert (row["reviewer"], row["seconds"]) == ("user 7", 30.5)
+
+
+def test_a_task_that_no_one_annotated_is_none() -> None:
+    task = {"data": {"question_id": FIRST["question_id"]}, "annotations": None}
+    half = task | {"annotations": [{"completed_by": 1, "result": None}]}
+    file = SourceFile("e.json", json.dumps([task, half]).encode)
+    assert read_review_verdicts([file]).is_empty()
+
+
+def test_no_address_of_a_reviewer_stands_in_a_table() -> None:
+    by_mail = annotation({"verdict": "保留"}) | {"completed_by": {"email": "a@b.cn"}}
+    by_id = annotation({"verdict": "保留"}) | {
+        "completed_by": {"id": 7, "email": "a@b.cn"}
+    }
+    verdicts = read_review_verdicts(
+        [csv_file(said(FIRST, "保留", "a@b.cn")), export_of(by_mail, by_id)]
+    )
+    assert "@" not in str(verdicts.rows())
+    one, again, other = verdicts["reviewer"]
+    assert one == again, "the same person"
+    assert other == "user 7"
+
+
 @pytest.mark.parametrize(
     ("file", "message"),
     [
+        (
+            SourceFile("e.xlsx", lambda: b"no workbook"),
+            r"e\.xlsx cannot be read",
+        ),
+        (SourceFile("f.csv", bytes), r"f\.csv cannot be read"),
+        (
+            SourceFile("g.csv", "a,b\n1,2,3\n".encode),
+            r"g\.csv cannot be read",
+        ),
+        (
+            SourceFile("h.json", lambda: b"[" * 100_000),
+            r"h\.json is no Label",
+        ),
         (csv_file(said(FIRST, "maybe")), r"a\.csv says 'maybe' of question .* one of"),
         (SourceFile("b.csv", "x,y\n1,2\n".encode), r"b\.csv is no review: it lacks"),
         (SourceFile("c.json", b"{}[]"), r"c\.json is no Label Studio export"),

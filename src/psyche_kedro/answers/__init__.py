@@ -8,7 +8,6 @@ from psyche_kedro.answers.choices import (
     UNREAD,
     Choice,
     Thought,
-    plain_text,
     read_choice,
     read_choice_of,
     read_field,
@@ -31,6 +30,7 @@ from psyche_kedro.answers.records import (
     read_record,
     read_verdicts,
 )
+from psyche_kedro.answers.said import plain_text
 
 __all__ = [
     "READERS",

@@ -15,6 +15,7 @@ _MODULES = {
     "OfflineChatModelDataset": "chat_model_dataset",
     "OpenAIChatModelDataset": "chat_model_dataset",
     "PartitionedTableDataset": "partitioned_table_dataset",
+    "ReplayChatModelDataset": "replay_chat_model_dataset",
     "ReplyStoreDataset": "reply_store_dataset",
     "ReviewWorkbookDataset": "review_workbook_dataset",
     "ReleaseDataset": "release_dataset",
@@ -22,6 +23,7 @@ _MODULES = {
     "SourceFilesDataset": "source_files",
     "TableDataset": "table_dataset",
     "TablesDataset": "tables_dataset",
+    "TaggerDataset": "tagger_dataset",
 }
 
 __all__ = sorted(_MODULES)  # noqa: PLE0605 - one list of names, not two

@@ -10,7 +10,7 @@ A node takes the part that it needs::
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import wraps
+from functools import update_wrapper
 from inspect import signature
 from typing import Any
 
@@ -110,9 +110,13 @@ class BundleDataset(AbstractDataset[Any, Parts]):
             )
         return self.parts[name]
 
+    def written(self) -> list[Any]:
+        """Return the datasets of the parts that a save writes."""
+        names = [self._writes] if self._writes else self.parts
+        return [self.parts[name] for name in names]
+
     def _exists(self) -> bool:
-        parts = [self._writes] if self._writes else self.parts
-        return all(self.parts[name].exists() for name in parts)
+        return all(part.exists() for part in self.written())
 
     def _describe(self) -> dict[str, Any]:
         return {"parts": list(self.parts)}
@@ -131,15 +135,25 @@ def taking(function: Callable[..., Any], **parts: str) -> Callable[..., Any]:
         function: Takes what the parts hold.
         **parts: The part by the argument that takes it.
     """
+    return _Taking(function, parts)
 
-    @wraps(function)
-    def with_parts(**given: Any) -> Any:
-        taken = {name: given[name][part] for name, part in parts.items()}
-        return function(**given | taken)
 
-    # Kedro binds inputs by the wrapper's own signature, and types them by the other's.
-    with_parts.__dict__.update(parts=parts, __signature__=signature(function))
-    return with_parts
+class _Taking:
+    """No closure: a runner may send a node to another process."""
+
+    def __init__(self, function: Callable[..., Any], parts: Mapping[str, str]) -> None:
+        update_wrapper(self, function)
+        self._function = function
+        self.parts = parts
+        # Kedro binds inputs by this signature, and types them by the function's own.
+        self.__signature__ = signature(function)
+
+    def __call__(self, **given: Any) -> Any:
+        taken = {name: given[name][part] for name, part in self.parts.items()}
+        return self._function(**given | taken)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Taking, (self._function, self.parts)
 
 
 def parts_taken(node: Node) -> Iterator[tuple[str, str | None]]:

@@ -25,14 +25,17 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, DatasetError
 
 from psyche_kedro.files.project import in_project
 from psyche_kedro.files.roots import local_path
 from psyche_kedro.files.swap import swapped_in
+from psyche_kedro.files.versions import Place
 from psyche_kedro.llm import ChatModel
 
 MANIFEST = "manifest.json"
@@ -79,12 +82,14 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
         self.metadata = metadata
 
     def check_save(self) -> None:
-        """Stop a run that would write weights elsewhere than on this machine.
+        """Stop a run that cannot train, before its first node.
 
         Raises:
             ConfigurationError: If the folder is a URL.
+            DatasetError: If the extra ``train`` is not installed.
         """
         local_path(self._url, "Training")
+        require_torch("Training needs")
 
     def load(self) -> Checkpoint:
         """Return the checkpoint.
@@ -111,6 +116,10 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
             manifest.write_text(
                 json.dumps(dict(data.manifest), ensure_ascii=False), encoding="utf-8"
             )
+
+    def places(self) -> list[Place]:
+        """Return the manifest, which holds the weights' digest."""
+        return [(LocalFileSystem(), str(self._filepath / MANIFEST))]
 
     def _exists(self) -> bool:
         return (self._filepath / MANIFEST).exists()
@@ -168,6 +177,7 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel | None]):
                 self._filepath,
             )
             return None
+        require_torch(f"The model at {self._filepath} is asked with")
         from psyche_kedro.llm.local_chat_model import (  # noqa: PLC0415 - torch
             LocalChatModel,
         )
@@ -193,6 +203,27 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel | None]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "sampling": self._sampling}
+
+
+def require_torch(who: str) -> None:
+    """Stop where the extra ``train`` is not installed: nothing else needs it.
+
+    Raises:
+        DatasetError: If there is no torch.
+    """
+    if not _is_installed("torch"):
+        raise DatasetError(
+            f"{who} torch, which is not installed: `pip install 'psyche-kedro[train]'`,"
+            " or name the other chapters, as in `kedro run"
+            " --pipelines=ingestion,cleaning,synthesis,selection`."
+        )
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ImportError:
+        return False
 
 
 def _name(role: str, checkpoint: Checkpoint) -> str:

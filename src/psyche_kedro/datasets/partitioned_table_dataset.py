@@ -14,6 +14,7 @@ from kedro_datasets.partitions import PartitionedDataset
 
 from psyche_kedro.datasets.table_dataset import TableDataset, no_table_at
 from psyche_kedro.files.swap import swapped_in_on
+from psyche_kedro.files.versions import Place
 
 _INDEX = "parts.json"
 
@@ -56,7 +57,7 @@ class PartitionedTableDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         self._by = by
         self._parts = PartitionedDataset(
             path=path,
-            dataset={"type": TableDataset},
+            dataset={"type": TableDataset, "file_format": "parquet"},
             filename_suffix=".parquet",
             credentials=credentials,
         )
@@ -117,6 +118,11 @@ class PartitionedTableDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
                 "', '".join(left),
                 self._path,
             )
+
+    def places(self) -> list[Place]:
+        """Return the files of its parts, and the one that names them."""
+        found = self._fs.find(self._folder) if self._exists() else []
+        return [(self._fs, path) for path in found]
 
     def _exists(self) -> bool:
         return bool(self._fs.exists(f"{self._folder}/{_INDEX}"))

@@ -5,7 +5,7 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, DatasetError
+
+from psyche_kedro.files.versions import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,13 @@ class SourceFile:
 class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
     """Every file below a folder, sorted by name; hidden files and notes left out.
 
+    A link is read as what it leads to where that stands below ``within``. Another is
+    listed as a file that cannot be read, and says why.
+
     Args:
         path: The folder, on any filesystem fsspec knows.
+        within: The raw root, which no link may leave; ``path`` if none is given.
+        links: ``within``, or ``follow`` for links that may lead anywhere.
         required: Whether a run may go on without a file in it.
         metadata: Ignored by Kedro, read by Kedro-Viz.
     """
@@ -45,10 +52,15 @@ class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
         self,
         *,
         path: str,
+        within: str | None = None,
+        links: str = "within",
         required: bool = True,
         metadata: dict[str, Any] | None = None,
     ) -> None:
+        if links not in ("within", "follow"):
+            raise DatasetError(f"`links` is '{links}': it is within, or follow.")
         self._path = path
+        self._within = None if links == "follow" else within or path
         self._required = required
         self.metadata = metadata
 
@@ -73,17 +85,27 @@ class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
         """Refuse: raw files are the user's."""
         raise DatasetError(f"{self._path} is read-only: raw files are never written.")
 
+    def places(self) -> list[Place]:
+        """Return the files."""
+        fs, root = fsspec.url_to_fs(self._path)
+        return [(fs, posixpath.join(root, file.name)) for file in self._files()]
+
     def _files(self) -> list[SourceFile]:
         fs, root = fsspec.url_to_fs(self._path)
         if not fs.exists(root):
             return []
-        found = {
-            posixpath.relpath(path, root): (path, about)
-            for path, about in fs.find(root, detail=True).items()
-        }
+        if isinstance(fs, LocalFileSystem):
+            bound = Path(self._within).resolve() if self._within else None
+            found = dict(_walk(Path(root), bound))
+        else:
+            found = {
+                path: (partial(fs.cat_file, path), about.get("size") or 0)
+                for path, about in fs.find(root, detail=True).items()
+            }
+        named = {posixpath.relpath(path, root): found[path] for path in found}
         return [
-            SourceFile(_utf8(name), partial(_read, fs, path), about.get("size") or 0)
-            for name, (path, about) in sorted(found.items())
+            SourceFile(_utf8(name), read, size)
+            for name, (read, size) in sorted(named.items())
             if not _is_aside(name)
         ]
 
@@ -94,27 +116,61 @@ class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
         return {"path": self._path, "required": self._required}
 
 
-def _read(fs: Any, path: str) -> bytes:
+def _walk(
+    folder: Path, bound: Path | None, above: frozenset[Path] = frozenset()
+) -> Iterator[tuple[str, tuple[Callable[[], bytes], int]]]:
+    """Yield each file below a folder of this machine: how it is read, and its size.
+
+    Args:
+        folder: Where to begin.
+        bound: What no link may leave; None where it may.
+        above: Folders, links resolved, that lead here: a link to one has no end.
+    """
+    here = above | {folder.resolve()}
+    for path in folder.iterdir():
+        target = path.resolve()
+        if path.is_symlink() and bound and not target.is_relative_to(bound):
+            yield str(path), (partial(_refuse, _LEAVES), 0)
+        elif target in here:
+            yield str(path), (partial(_refuse, "it is a link to a folder above it"), 0)
+        elif path.is_dir():
+            yield from _walk(path, bound, here)
+        else:
+            size = path.stat().st_size if path.exists() else 0
+            yield str(path), (partial(_read, path), size)
+
+
+def _refuse(why: str) -> bytes:
+    raise OSError(errno.ELOOP, why)
+
+
+def _read(path: Path) -> bytes:
     """Return a file's bytes; a pipe or a device, which may never end, has none.
 
     Raises:
         OSError: If it is no regular file, or cannot be opened.
     """
-    if isinstance(fs, LocalFileSystem) and not stat.S_ISREG(Path(path).stat().st_mode):
+    if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(errno.EINVAL, "it is no regular file")
-    data: bytes = fs.cat_file(path)
-    return data
+    return path.read_bytes()
 
 
 def _utf8(name: str) -> str:
     r"""Return a file name with ``\xc4`` for a byte that is not UTF-8, as old ZIPs have.
 
-    Python keeps such bytes as half characters, which no table can hold.
+    Python keeps such bytes as half characters, which no table can hold. Control
+    characters are written so, too: a terminal would obey them wherever the name is
+    printed.
     """
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 NOTES = re.compile(r"(?:readme|licen[cs]e)(?![a-z])(?:.*\.(?:md|txt|rst)|[^.]*)", re.I)
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+_LEAVES = "a link that leaves the raw root, which `--params links=follow` allows"
 _OF_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
 
 

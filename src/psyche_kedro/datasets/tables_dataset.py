@@ -10,6 +10,7 @@ from kedro_datasets._typing import TablePreview
 from pandera.errors import SchemaError
 
 from psyche_kedro.datasets.table_dataset import TableDataset
+from psyche_kedro.files.versions import Place
 from psyche_kedro.tables import frame
 
 
@@ -66,6 +67,11 @@ class TablesDataset(AbstractDataset[pl.DataFrame, dict[str, pl.DataFrame]]):
         """Return the first rows of the table that is written here."""
         return _dataset(self._tables[self._writes]).preview(nrows)
 
+    def places(self) -> list[Place]:
+        """Return the files of all tables."""
+        sets = map(_dataset, self._tables.values())
+        return [(table._fs, str(table._filepath)) for table in sets]
+
     def _exists(self) -> bool:
         return bool(_dataset(self._tables[self._writes]).exists())
 
@@ -75,7 +81,7 @@ class TablesDataset(AbstractDataset[pl.DataFrame, dict[str, pl.DataFrame]]):
 
 def _dataset(entry: Mapping[str, Any]) -> TableDataset:
     given = {key: entry[key] for key in entry.keys() - {"type", "validator"}}
-    return TableDataset(**given)
+    return TableDataset(**given, model=entry["validator"])
 
 
 def _table(name: str, entry: Mapping[str, Any]) -> pl.DataFrame:

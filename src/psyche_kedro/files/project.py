@@ -27,13 +27,15 @@ def in_project(path: str | Path) -> Path:
 
 
 def git_commit() -> str:
-    """Return the commit of this code, marked where it was changed since."""
-    result = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-    return result.stdout.strip() or "not a git checkout"
+    """Return the commit of this code, ``-dirty`` where it was changed since."""
+    try:
+        said = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
+            cwd=Path(__file__).parent,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # in the machine's own language and encoding
+            check=False,
+        ).stdout
+    except OSError:  # no git here
+        said = b""
+    return said.decode("ascii", "replace").strip() or "not a git checkout"

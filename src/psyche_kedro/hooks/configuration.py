@@ -24,6 +24,7 @@ _FAULTS = (AttributeError, OSError, OmegaConfBaseException, ValueError, yaml.YAM
 _CARDS = "benchmarks/*.yml"
 _BESIDE = {"parameters": ("prices.yml", "prompts/*/*.yml", _CARDS)}
 """Files that a kind takes in beside those that Kedro knows of."""
+_TABLE = "psyche_kedro.datasets.TableDataset"
 _MEND = (
     "indent with spaces, alike on one level, and quote a value that holds a `: ` or"
     " begins with a mark"
@@ -67,7 +68,8 @@ class ConfigLoader(OmegaConfigLoader):
         Raises:
             ConfigurationError: If one of them can be no such place.
         """
-        return read_roots({**self["globals"], **(self.runtime_params or {})})
+        # Not self["globals"], which takes the resolver of run-time parameters away.
+        return read_roots({**self._globals, **(self.runtime_params or {})})
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Return what all files of a kind say, e.g. of ``catalog``.
@@ -76,12 +78,15 @@ class ConfigLoader(OmegaConfigLoader):
             ConfigurationError: If a file cannot be read, or a value not resolved.
         """
         # Resolvers are of the process: another loader may have put its own.
-        self._register_new_resolvers(self._own_resolvers)
+        for name, resolver in self._own_resolvers.items():
+            OmegaConf.register_new_resolver(name, resolver, replace=True)
         try:
             found: dict[str, Any] = super().__getitem__(key)
+            if key == "catalog":
+                return {name: _with_model(entry) for name, entry in found.items()}
             if key != "parameters":
                 return found
-            return _with_words(_over(self._beside(), found))
+            return _with_words(over(self._beside(), found))
         except _FAULTS as error:
             if own := _own_error(error):
                 raise own from None
@@ -142,6 +147,18 @@ class ConfigLoader(OmegaConfigLoader):
                     yield f"{path} cannot be read{fault}."
 
 
+def _with_model(entry: Any) -> Any:
+    """Return a table's entry with its validator as its model too.
+
+    Kedro takes the ``validator`` away before it makes the dataset.
+    """
+    if not isinstance(entry, dict) or entry.get("type") != _TABLE:
+        return entry
+    validator = entry.get("validator")
+    path = validator["class"] if isinstance(validator, dict) else validator
+    return {"model": path, **entry}
+
+
 def _own_error(error: BaseException | None) -> PsycheError | None:
     """Return what a resolver of ours said, which OmegaConf wraps."""
     while error:
@@ -183,12 +200,12 @@ def _check_words(words: Any) -> None:
         ) from error
 
 
-def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """Return ``below`` with what ``above`` says put over it, key by key."""
     merged = {**below, **above}
     for key in below.keys() & above.keys():
         if isinstance(below[key], dict) and isinstance(above[key], dict):
-            merged[key] = _over(below[key], above[key])
+            merged[key] = over(below[key], above[key])
     return merged
 
 

@@ -1,12 +1,25 @@
 """kedro-mlflow's hook, which a server that does not answer cannot stop."""
 
+import os
 from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 
+from psyche_kedro.files.project import in_project
 from psyche_kedro.pipelines.recording import RECORDING, recorded
+
+
+def artifact_root(tracking_uri: str) -> str | None:
+    """Return where artifacts of a new experiment go; None for where the server says.
+
+    A path of this machine is no one else's, who may record in the same experiment.
+    """
+    named = os.environ.get("MLFLOW_ARTIFACT_ROOT")
+    if named or not tracking_uri.startswith("sqlite:"):
+        return named
+    return in_project("data/mlartifacts").as_posix()
 
 
 class MlflowRecord(MlflowHook):

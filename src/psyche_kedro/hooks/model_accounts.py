@@ -1,11 +1,13 @@
 """What a run's model calls came to."""
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
@@ -27,6 +29,7 @@ class ModelAccounts:
         self._context: KedroContext | None = None
         self._counted: dict[tuple[str, str], Tally] = {}
         self._sums: dict[tuple[str, str, str], Tally] = {}
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -34,14 +37,19 @@ class ModelAccounts:
         self._context = context
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
         """Begin at zero: a session may run twice in one process."""
         RUN_LEDGER.clear()
         self._counted, self._sums = {}, {}
+        if "Parallel" in str(run_params.get("runner")):
+            self._folder = tempfile.TemporaryDirectory(prefix="psyche-kedro-")
+            RUN_LEDGER.share(Path(self._folder.name) / "ledger.sqlite")
         if _BASIS in pipeline.inputs() and self._context:
             from psyche_kedro.hooks.estimate_basis import read_basis  # noqa: PLC0415
 
-            catalog[_BASIS] = MemoryDataset(read_basis(self._context))
+            catalog.get(_BASIS).save(read_basis(self._context))
 
     @hook_impl
     def after_node_run(self, node: Node, catalog: DataCatalog) -> None:
@@ -64,11 +72,13 @@ class ModelAccounts:
         self._report()
 
     def _account(self, node: Node, catalog: DataCatalog) -> None:
-        if "model_calls" not in catalog:
-            return
-        table = catalog.get("model_calls")
-        if self._count(node.namespace or "") or not table.exists():
-            self._write(table)
+        # Alone: other processes of the run write the same table.
+        with RUN_LEDGER.alone():
+            if "model_calls" not in catalog:
+                return
+            table = catalog.get("model_calls")
+            if self._count(node.namespace or "") or not table.exists():
+                self._write(table)
 
     def _count(self, chapter: str) -> bool:
         """Put what is new in the ledger to ``chapter``; return whether there was any.
@@ -100,6 +110,9 @@ class ModelAccounts:
         table.save(rows.sort(keys))
 
     def _report(self) -> None:
+        RUN_LEDGER.gather()
+        if self._folder:
+            self._folder.cleanup()
         if metrics := RUN_LEDGER.metrics():
             _log(metrics)
             click.echo(f"model calls\n{RUN_LEDGER.summary()}", err=True)

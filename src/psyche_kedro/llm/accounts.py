@@ -5,22 +5,27 @@ list (``conf/base/prices.yml``); a model without a price costs nothing and is li
 unpriced, never guessed.
 """
 
+import functools
+import os
 import re
 import shlex
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.chat_model import Failure, Outcome, Reply, Usage
+from psyche_kedro.llm.ledger_file import LedgerFile, Sum
 from psyche_kedro.llm.prices import Budget, Price
 from psyche_kedro.llm.store.reply_store import OWN_REASONS
 
 _PRICED_TOKENS: Final = 1_000_000
 _HOPELESS: Final = 32
+_UNPRICED: Final = "unpriced"
 
 
 @dataclass(slots=True)
@@ -99,14 +104,94 @@ class Tally:
 class Ledger:
     """Tallies by role and task; one for the whole process, so for the run.
 
+    Where the run has several processes, they share a file that an environment variable
+    names, which those that are started inherit.
+
+    Args:
+        variable: The variable; without one the sums are this process's alone.
+
     Attributes:
         unpriced: Roles that paid for replies of a model without a price.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, variable: str = "") -> None:
         self.unpriced: set[str] = set()
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._lock = threading.Lock()
+        self._variable = variable
+        self._handed_over: dict[tuple[str, str], Tally] = {}
+
+    def share(self, path: Path) -> None:
+        """Count together with the processes that are started from now on."""
+        os.environ[self._variable] = str(path)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes of the run from counting; what each counted is known."""
+        file = self._file()
+        if file is None:
+            yield
+            return
+        with file.alone():
+            self._hand_over(file)
+            yield
+            self._hand_over(file)
+
+    def gather(self) -> None:
+        """Take over what all processes counted, and share no more."""
+        with self.alone():
+            file = self._file()
+            sums = file.sums() if file else []
+        if file is None:
+            return
+        os.environ.pop(self._variable)
+        file.close()
+        with self._lock:
+            self._tallies.clear()
+            for each in sums:
+                self._take(each)
+
+    def total_of_all(self, role: str | None) -> Tally:
+        """Return the sums of one role, or of the run, in all its processes."""
+        sums = self.total(role)
+        if file := self._file():
+            with self._lock:
+                for (owner, _), tally in self._handed_over.items():
+                    if role in (None, owner):
+                        sums = sums.since(tally)
+            for each in file.sums():
+                if role in (None, each.role) and each.column in Tally.__slots__:
+                    sums.add(Tally(**{each.column: each.value}))  # type: ignore[arg-type]
+        return sums
+
+    def _file(self) -> LedgerFile | None:
+        path = os.environ.get(self._variable) if self._variable else None
+        return _ledger_file(path, os.getpid()) if path else None
+
+    def _hand_over(self, file: LedgerFile) -> None:
+        """Add to the file what was counted since the last time."""
+        with self._lock:
+            news = {
+                key: tally.since(self._handed_over.get(key, Tally()))
+                for key, tally in self._tallies.items()
+                if tally != self._handed_over.get(key)
+            }
+            self._handed_over |= {key: replace(self._tallies[key]) for key in news}
+        file.add(
+            Sum(*key, field.name, value)
+            for key, tally in news.items()
+            for field in fields(tally)
+            if (value := getattr(tally, field.name))
+        )
+        file.add(Sum(role, "", _UNPRICED, 1) for role in self.unpriced)
+
+    def _take(self, each: Sum) -> None:
+        if each.column == _UNPRICED:
+            self.unpriced.add(each.role)
+            return
+        kind = type(getattr(Tally(), each.column))
+        one = Tally(**{each.column: kind(each.value)})
+        self._tallies.setdefault((each.role, each.task), Tally()).add(one)
 
     def add(self, role: str, task: str, tally: Tally) -> None:
         """Add ``tally`` to those of ``role`` and ``task``."""
@@ -170,11 +255,18 @@ class Ledger:
         """Forget everything, at the beginning of a run."""
         with self._lock:
             self._tallies.clear()
+            self._handed_over.clear()
             self.unpriced.clear()
 
 
-RUN_LEDGER: Final = Ledger()
-"""What this process spent; hooks read it at the end of a run."""
+@functools.cache
+def _ledger_file(path: str, process: int) -> LedgerFile:
+    """Return the file as ``process`` has it open: a connection does not bear a fork."""
+    return LedgerFile(Path(path))
+
+
+RUN_LEDGER: Final = Ledger("PSYCHE_KEDRO_LEDGER")
+"""What this run spent; hooks read it at its end."""
 
 
 class Account:
@@ -221,18 +313,26 @@ class Account:
         """Whether a price is known."""
         return self._price is not None
 
-    def asked(self, task: str) -> None:
-        """Count one request about to be sent."""
-        self._ledger.count_call(self.role, task)
+    def ask(self, task: str) -> str:
+        """Count one request about to be sent; return which budget is spent instead."""
+        if not self.bounded:
+            self._ledger.count_call(self.role, task)
+            return ""
+        with self._ledger.alone():
+            if spent := self.spent():
+                return spent
+            self._ledger.count_call(self.role, task)
+        return ""
 
     def hedge(self, task: str) -> bool:
         """Return whether a second copy of a request may be sent; it is counted then.
 
         False once a budget is spent: the first copy is still waited for.
         """
-        if self.spent():
-            return False
-        self._ledger.add(self.role, task, Tally(calls=1, hedges=1))
+        with self._ledger.alone():
+            if self.spent():
+                return False
+            self._ledger.add(self.role, task, Tally(calls=1, hedges=1))
         return True
 
     def outran(self, task: str, usage: Usage) -> None:
@@ -325,7 +425,7 @@ class Account:
         if not self.bounded:
             return ""
         for whose, role, budget in self._budgets:
-            tally = self._ledger.total(role)
+            tally = self._ledger.total_of_all(role)
             for unit in ("calls", "tokens", "money"):
                 limit = getattr(budget, unit)
                 if limit is not None and getattr(tally, unit) >= limit:

@@ -251,7 +251,6 @@ class _Batch:
             await_room()
             if self._stops(call.request.task):
                 return
-            self._account.asked(call.request.task)
             yield call
 
     def left_by_others(self) -> Sequence[Call]:
@@ -294,11 +293,11 @@ class _Batch:
         return [call for call in calls if call.key not in found]
 
     def _stops(self, task: str) -> bool:
-        """Return whether no further call may go out."""
-        if spent := self._account.spent():
-            self._stop = stop_for_budget(spent)
-        elif task in self._failed and self._account.hopeless(task):
+        """Return whether no further call may go out; else one is counted."""
+        if task in self._failed and self._account.hopeless(task):
             self._stop = stop_as_hopeless(task, self._name, self._failed[task])
+        elif spent := self._account.ask(task):
+            self._stop = stop_for_budget(spent)
         return self._stop is not None
 
     def _recall(self, task: str, again: int, found: Mapping[str, Outcome]) -> None:

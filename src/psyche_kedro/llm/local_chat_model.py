@@ -173,8 +173,10 @@ class _Prompt(NamedTuple):
 
 
 def _load(path: Path, device: str) -> _Loaded:
-    tokenizer = AutoTokenizer.from_pretrained(path)
-    model = AutoModelForCausalLM.from_pretrained(path, dtype="auto")
+    tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    model = AutoModelForCausalLM.from_pretrained(
+        path, dtype="auto", trust_remote_code=False
+    )
     model = model.to(device).eval()
     ends = _ends(model.generation_config.eos_token_id, tokenizer.eos_token_id)
     # generate() takes what a call leaves open from the model's own file: of Qwen's, a

@@ -17,6 +17,38 @@ Example::
     )  # "C"
 """
 
-from psyche_kedro.offline.brain import ROLES, OfflineBrain
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-__all__ = ["ROLES", "OfflineBrain"]
+from psyche_kedro.llm.pictures import pictures_of, words_of
+from psyche_kedro.offline.brain import ROLES, OfflineBrain
+from psyche_kedro.offline.cedar import NATURES, CedarBrain
+
+__all__ = ["NATURES", "ROLES", "CedarBrain", "OfflineBrain", "brain_of"]
+
+
+class _Reader(OfflineBrain):
+    """Psyche-R1's brain where a message may show a picture: it reads the words."""
+
+    def answer(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        sampling: Mapping[str, Any],
+        seed: int,
+        task: str = "",
+    ) -> str:
+        """Return the reply; see ``OfflineBrain.answer``."""
+        words = [
+            {**m, "content": words_of(m)} if pictures_of(m) else m for m in messages
+        ]
+        return super().answer(words, sampling=sampling, seed=seed, task=task)
+
+
+def brain_of(role: str) -> OfflineBrain | CedarBrain:
+    """Return the brain that plays a role, of either system.
+
+    Raises:
+        ValueError: If there is no such role.
+    """
+    return CedarBrain(role) if role in NATURES else _Reader(role)

@@ -22,10 +22,13 @@ from typing import Any
 
 from aiohttp import web
 
-from psyche_kedro.offline.brain import ROLES, OfflineBrain
+from psyche_kedro.llm.pictures import words_of
+from psyche_kedro.offline import brain_of
+from psyche_kedro.offline.brain import ROLES
+from psyche_kedro.offline.cedar import NATURES
 
 _LOG = logging.getLogger(__name__)
-_BRAINS = {f"offline-{role}": OfflineBrain(role) for role in ROLES}
+_BRAINS = {f"offline-{role}": brain_of(role) for role in (*ROLES, *NATURES)}
 _LATENCY = web.AppKey("latency", float)
 _CHARACTERS_PER_TOKEN = 1.5
 """Chinese characters per token, a rough ratio for the usage block."""
@@ -66,7 +69,8 @@ async def _complete(request: web.Request) -> web.Response:
 def _read(body: dict[str, Any]) -> dict[str, Any]:
     """Return what of a request decides its reply."""
     messages = [
-        {"role": str(m["role"]), "content": str(m["content"])} for m in body["messages"]
+        {"role": str(m["role"]), "content": _content(m["content"])}
+        for m in body["messages"]
     ]
     if body.get("stream"):
         raise ValueError("streaming is not offered, leave out 'stream'")
@@ -76,6 +80,15 @@ def _read(body: dict[str, Any]) -> dict[str, Any]:
         "sampling": {"temperature": body.get("temperature")},
         "seed": body.get("seed"),
     }
+
+
+def _content(said: Any) -> str | list[dict[str, Any]]:
+    """Return a text, or the parts of one with pictures."""
+    if not isinstance(said, list):
+        return str(said)
+    if all(isinstance(part, dict) for part in said):
+        return said
+    raise ValueError("content must be a text or a list of parts")
 
 
 def _digest(asked: dict[str, Any]) -> str:
@@ -89,9 +102,9 @@ def _refusal(status: int, message: str) -> web.Response:
 
 
 def _completion(
-    model: str, messages: Sequence[dict[str, str]], text: str
+    model: str, messages: Sequence[dict[str, Any]], text: str
 ) -> dict[str, Any]:
-    read = round(sum(len(m["content"]) for m in messages) / _CHARACTERS_PER_TOKEN)
+    read = round(sum(len(words_of(m)) for m in messages) / _CHARACTERS_PER_TOKEN)
     written = round(len(text) / _CHARACTERS_PER_TOKEN)
     return {
         "id": "offline",

@@ -14,7 +14,8 @@ Example row of ``cleaning_account``: ``{"stage": "clean_bank_questions", "kind":
 "rejected", "node": "clean_bank_questions", "reason": "no_gold", "rows": 3, …}``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial, update_wrapper
 from typing import Literal, NamedTuple
 
 import polars as pl
@@ -121,23 +122,24 @@ def account_node(chapter: str, lines: Sequence[Line]) -> Node:
         lines: What it counts.
     """
     return Node(
-        _account_for(lines),
+        # No closure: a runner may send the node to another process.
+        update_wrapper(partial(account_for_chapter, lines), account_for_chapter),
         inputs={line.table: line.table for line in lines},
         outputs=f"{chapter}_account",
         name=f"account_for_{chapter}",
     )
 
 
-def _account_for(lines: Sequence[Line]) -> Callable[..., pl.DataFrame]:
-    def account_for_chapter(**tables: pl.DataFrame) -> pl.DataFrame:
-        """Return how many rows of each table were kept, rejected or written.
+def account_for_chapter(
+    lines: Sequence[Line], /, **tables: pl.DataFrame
+) -> pl.DataFrame:
+    """Return how many rows of each table were kept, rejected or written.
 
-        Args:
-            **tables: Every table of the chapter's lines, by name.
-        """
-        return count_rows(lines, tables)
-
-    return account_for_chapter
+    Args:
+        lines: What is counted.
+        **tables: Every table of the chapter's lines, by name.
+    """
+    return count_rows(lines, tables)
 
 
 def count_rows(

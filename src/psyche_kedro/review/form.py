@@ -11,6 +11,7 @@ from typing import Any
 
 from psyche_kedro.prompts import Words, render_question
 from psyche_kedro.questions import option_lines
+from psyche_kedro.tables import content_id
 
 Row = dict[str, Any]
 
@@ -100,12 +101,31 @@ def labelling_config() -> str:
 
 
 def read_sheet_row(row: Mapping[str, Any]) -> Row:
-    """Return the fields of a filled-in row, whatever the language of its headings."""
+    """Return the fields of a filled-in row, whatever the language of its headings.
+
+    Label Studio's own CSV is such a sheet: its ``annotator`` is the id of a user.
+    """
     named = {SHEET.get(heading, heading): value for heading, value in row.items()}
     said = {
         key: str(value).strip() for key, value in named.items() if value is not None
     }
-    return {key: said.get(key) or None for key in ("question_id", "reviewer", *_FIELDS)}
+    if user := said.get("annotator"):
+        said["reviewer"] = f"user {user}" if user.isdecimal() else user
+    fields = ("question_id", "reviewer", *_FIELDS)
+    read = {key: said.get(key) or None for key in fields}
+    return read | {"seconds": _seconds(said.get("lead_time"))}
+
+
+def read_reviewer(name: str) -> str:
+    """Return who a reviewer is in the tables: no one's address stands there."""
+    return f"reviewer {content_id(name)[:6]}" if "@" in name else name
+
+
+def _seconds(said: Any) -> float | None:
+    try:
+        return float(said)
+    except (TypeError, ValueError):
+        return None
 
 
 def read_reason(said: str | None) -> tuple[str | None, str | None]:
@@ -119,15 +139,19 @@ def read_reason(said: str | None) -> tuple[str | None, str | None]:
 def read_export(tasks: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
     """Yield one row per annotation of a Label Studio JSON export."""
     for item in tasks:
-        for annotation in item.get("annotations", []):
+        for annotation in item.get("annotations") or ():
             if annotation.get("was_cancelled"):
                 continue
-            said = {r["from_name"]: _said(r["value"]) for r in annotation["result"]}
+            said = {
+                result["from_name"]: _said(result["value"])
+                for result in annotation.get("result") or ()
+                if "from_name" in result and "value" in result
+            }
             yield {
                 "question_id": item["data"]["question_id"],
                 "reviewer": _annotator(annotation.get("completed_by")),
                 **{field: said.get(field) for field in _FIELDS},
-                "seconds": annotation.get("lead_time"),
+                "seconds": _seconds(annotation.get("lead_time")),
             }
 
 
@@ -148,5 +172,5 @@ def _said(value: Mapping[str, Any]) -> str | None:
 def _annotator(who: Any) -> str:
     """Return a reviewer's name; the export has an id or a user."""
     if isinstance(who, Mapping):
-        return str(who.get("email") or who.get("id"))
+        return f"user {who['id']}" if "id" in who else str(who.get("email"))
     return f"user {who}"

@@ -16,10 +16,11 @@ from itertools import cycle
 from typing import Any, NamedTuple
 
 import polars as pl
+from fastexcel import FastExcelError
 
 from psyche_kedro.answers import read_choice
 from psyche_kedro.datasets import SourceFile
-from psyche_kedro.errors import ReviewError
+from psyche_kedro.errors import ReviewError, UnreadableSource
 from psyche_kedro.prompts import Words
 from psyche_kedro.questions import option_texts, read_options
 from psyche_kedro.review import form
@@ -34,6 +35,7 @@ from psyche_kedro.tables import (
     frame,
     rejection,
 )
+from psyche_kedro.text.encodings import decode
 
 Row = dict[str, Any]
 
@@ -127,39 +129,57 @@ def read_review_verdicts(review_files: list[SourceFile]) -> pl.DataFrame:
 
 
 def _said(file: SourceFile) -> Iterator[Row]:
-    if file.name.endswith(".json"):
+    if file.name.lower().endswith(".json"):
         yield from form.read_export(_tasks(file))
         return
     for row in _sheet(file).iter_rows(named=True):
-        yield form.read_sheet_row(row) | {"seconds": None}
+        yield form.read_sheet_row(row)
 
 
 def _tasks(file: SourceFile) -> list[Row]:
     try:
         tasks: list[Row] = json.loads(file.read())
         _ = [(item["data"]["question_id"], item["annotations"]) for item in tasks]
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ReviewError(
-            f"{file.name} is no Label Studio export of the batch (expected a list of "
-            f"tasks with data.question_id and annotations; {error!r}): export the "
-            "project as JSON."
+            f"{file.name} is no Label Studio export of the batch (expected a"
+            f" list of tasks with data.question_id and annotations;"
+            f" {type(error).__name__}): export the project as JSON."
         ) from error
     return tasks
 
 
 def _sheet(file: SourceFile) -> pl.DataFrame:
-    data = BytesIO(file.read())
-    if file.name.endswith(".xlsx"):
-        table = pl.read_excel(data, infer_schema_length=0)
-    else:
-        table = pl.read_csv(data, infer_schema=False)
-    found = {form.SHEET.get(name, name) for name in table.columns}
+    name = file.name
+    try:
+        table = _cells(file)
+    except (
+        UnreadableSource,
+        FastExcelError,
+        OSError,
+        pl.exceptions.PolarsError,
+    ) as error:
+        said = getattr(error, "detail", str(error).splitlines()[0])
+        raise ReviewError(
+            f"{name} cannot be read as a sheet ({said}): save it as .xlsx, or as CSV in"
+            " UTF-8 or GB18030."
+        ) from error
+    found = {form.SHEET.get(column, column) for column in table.columns}
     if missing := {"question_id", "verdict"} - found:
         raise ReviewError(
-            f"{file.name} is no review: it lacks the column {sorted(missing)}, it has "
+            f"{name} is no review: it lacks the column {sorted(missing)}, it has "
             f"{table.columns}; give back the sheet of review_batch."
         )
     return table
+
+
+def _cells(file: SourceFile) -> pl.DataFrame:
+    """Return a workbook's first sheet, or a CSV as any Excel saves it."""
+    if file.name.lower().endswith((".xlsx", ".xls")):
+        return pl.read_excel(BytesIO(file.read()), infer_schema_length=0)
+    text = decode(file.read())
+    separator = max(",\t;", key=text.partition("\n")[0].count)
+    return pl.read_csv(text.encode(), infer_schema=False, separator=separator)
 
 
 def _verdict(name: str, said: Row) -> Row:
@@ -174,7 +194,7 @@ def _verdict(name: str, said: Row) -> Row:
     reason, words = form.read_reason(said["reason"])
     return {
         "question_id": said["question_id"],
-        "reviewer": said["reviewer"] or name,
+        "reviewer": form.read_reviewer(said["reviewer"] or name),
         "verdict": verdicts[word],
         "reason": reason,
         "words": words,

@@ -13,6 +13,9 @@ from prompt_set import made_up
 from psyche_kedro import tables
 from psyche_kedro.errors import LeakError
 from psyche_kedro.pipelines.cleaning import conversations
+from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
+    has_model_read,
+)
 from psyche_kedro.pipelines.cleaning.nodes import (
     clean_bank_questions,
     clean_benchmark_items,
@@ -22,6 +25,7 @@ from psyche_kedro.pipelines.cleaning.nodes import (
     sample_masked_posts,
 )
 from psyche_kedro.tables import content_id
+from psyche_kedro.text.taggers import Tagged
 from scripted import ScriptedChatModel, as_json, fail
 
 PROMPT = made_up(source="§2.1", reply="JSON", user="请评：{{ conversation }}")
@@ -236,8 +240,19 @@ def posts(*rows: dict) -> pl.DataFrame:
     return tables.frame(tables.Posts, rows)
 
 
-def clean(*rows: dict, model=None):
-    return clean_posts(posts(*rows), SPANS, model, POSTS, REPLIES)
+def clean(*rows: dict, model=None, tagger=None):
+    return cleaned(posts(*rows), model, tagger)
+
+
+def cleaned(posts: pl.DataFrame, model=None, tagger=None):
+    return clean_posts(
+        posts,
+        tagger=tagger,
+        deidentification_prompt=SPANS,
+        privacy_model=model,
+        params=POSTS,
+        replies_parameters=REPLIES,
+    )
 
 
 ASKING = "我最近总是失眠，怎么办😭(╥﹏╥)"
@@ -363,16 +378,80 @@ def test_an_answer_that_cannot_be_read_leaves_rules_only(said):
 
 def test_cleaning_clean_posts_again_changes_nothing():
     once = clean(post(1, ASKING + "我叫李婷，住在杭州市西湖区", ADVICE)).kept
-    again = clean_posts(once.select(posts().columns), SPANS, None, POSTS, REPLIES).kept
+    again = cleaned(once.select(posts().columns)).kept
     assert again["messages"].to_list() == once["messages"].to_list()
 
 
-def test_masking_that_forgets_a_number_stops_the_run(monkeypatch):
-    monkeypatch.setattr(
-        conversations, "mask_conversation", lambda texts, allowed: texts
-    )
+@pytest.fixture
+def forgetful(monkeypatch):
+    """Masking that masks nothing."""
+    monkeypatch.setattr(conversations, "mask_disguised", lambda text, _: text)
+    monkeypatch.setattr(conversations, "mask_conversation", lambda texts, *_: texts)
+
+
+def test_a_number_that_masking_forgets_is_rejected_by_other_means(forgetful):
+    cleaned = clean(post(1, "打我电话13812345678", ADVICE), post(2, ASKING, ADVICE))
+    assert cleaned.rejected["reason"].to_list() == ["contact_left"]
+    assert cleaned.kept.height == 1
+
+
+def test_a_number_that_masking_and_suspicion_forget_stops_the_run(
+    forgetful, monkeypatch
+):
+    monkeypatch.setattr(conversations, "holds_contact", lambda *_: False)
     with pytest.raises(LeakError, match="'phone'"):
         clean(post(1, "打我电话13812345678", ADVICE))
+
+
+def test_a_contact_told_by_an_emoji_is_masked_before_the_emoji_goes():
+    row = post(1, "失眠🐧：123456789，加V❤️：lovely_88 聊聊，139❤1234❤5678", ADVICE)
+    (kept,) = clean(row).kept.to_dicts()
+    assert kept["messages"][0]["content"] == (
+        "失眠：[QQ号]，加V：[微信号] 聊聊，[电话]"
+    )
+
+
+class Persons:
+    """A tagger that sees persons in given words."""
+
+    version = "words-1"
+
+    def __init__(self, *words: str) -> None:
+        self._words = words
+
+    def tag(self, texts):
+        return [
+            [
+                Tagged(match.start(), match.end(), "PERSON")
+                for word in self._words
+                for match in re.finditer(word, text)
+            ]
+            for text in texts
+        ]
+
+
+def test_any_tagger_of_the_interface_finds_names_and_its_version_stands_in_the_row():
+    row = post(1, "室友糖果李总说我，睡不着", ADVICE)
+    (kept,) = clean(row, tagger=Persons("糖果李")).kept.to_dicts()
+    assert kept["messages"][0]["content"] == "室友[人名1]总说我，睡不着"
+    assert kept["deid_level"] == "rules_and_words-1"
+    tables.CleanPosts.validate(clean(row, tagger=Persons("糖果李")).kept)
+
+
+def test_after_a_tagger_a_model_makes_the_level_fit_for_release():
+    row = post(1, ASKING, ADVICE)
+    (kept,) = clean(row, model=named(), tagger=Persons("无人")).kept.to_dicts()
+    assert kept["deid_level"] == "rules_and_words-1_and_model"
+    assert has_model_read(kept["deid_level"])
+
+
+def test_a_name_on_which_rules_and_tagger_disagree_is_shown_to_a_person():
+    agreed = post(1, "我叫李婷婷，睡不着", ADVICE)
+    denied = post(2, "我叫王小满，睡不着", ADVICE)
+    cleaned = clean(agreed, denied, tagger=Persons("李婷婷")).kept
+    assert cleaned["disputed_names"].to_list() == [0, 1]
+    sample = sample_masked_posts(cleaned, POSTS.model_copy(update={"audit_rows": 1}))
+    assert sample["disputed_names"].to_list() == [True, False]
 
 
 def test_the_sample_for_a_person_shows_masked_and_unmasked_rows():
@@ -382,6 +461,14 @@ def test_the_sample_for_a_person_shows_masked_and_unmasked_rows():
     )
     assert sample["masked"].to_list() == [True, True, False, False]
     assert "李婷" not in str(sample.rows())
+
+
+@pytest.mark.parametrize("mark", ["=", "+", "-", "@", "＝", " ="])
+def test_no_cell_of_the_sample_is_a_formula(mark):
+    sample = sample_masked_posts(
+        clean(post(1, f"{mark}1+cmd|calc!A1 {ASKING}", ADVICE)).kept, POSTS
+    )
+    assert sample["text"][0].startswith("'")
 
 
 # ---- the judge -------------------------------------------------------------------
@@ -532,7 +619,7 @@ def test_public_sets_are_cleaned_like_the_others():
         ],
     )
     broken = question(2, parse_errors=["no_gold"], parse_status="malformed")
-    cleaned = clean_public_sets(samples, bank(question(1), broken), POSTS)
+    cleaned = clean_public_sets(samples, bank(question(1), broken), None, POSTS)
     assert [[m["content"] for m in ms] for ms in cleaned.samples["messages"]] == [
         ["我叫[人名1]，电话[电话]", "[人名1]你好"],
         ["心理学家艾利斯（Ellis）提出了什么？", "ABC理论。"],

@@ -23,7 +23,8 @@ from psyche_kedro.pipelines.reporting.nodes import (
     draw_training,
     write_report,
 )
-from psyche_kedro.pipelines.reporting.parameters import ReportParameters
+from psyche_kedro.pipelines.reporting.parameters import ReportParameters, RunFacts
+from psyche_kedro.pipelines.reporting.report import _plain
 from psyche_kedro.tables import (
     AnswerSummary,
     ExamSummary,
@@ -41,7 +42,12 @@ from psyche_kedro.tables import (
 
 CONF = ROOT / "conf/base/parameters/reporting.yml"
 PARAMS = ReportParameters(**yaml.safe_load(CONF.read_text("utf-8"))["reporting"])
-SETTINGS = {"benchmarks": CARDS, "params": PARAMS, "difficulty": DIFFICULTY}
+SETTINGS = {
+    "benchmarks": CARDS,
+    "params": PARAMS,
+    "run_facts": RunFacts(),
+    "difficulty": DIFFICULTY,
+}
 OFFLINE, REAL = "offline-teacher-1@3f2a", "qwen2.5-72b-instruct"
 EXAM = [
     {"benchmark": "cpsyexam", "form": "choice", "split": split}
@@ -98,6 +104,7 @@ def ended(**changes):
         "n_read": 60,
         **counts,
         "n_truncated_read": 0,
+        "n_absent": 0,
         "reasons": [],
         "shapes": [],
         **changes,
@@ -338,6 +345,10 @@ def test_the_report_shows_counts_reasons_curves_models_and_wordings(part):
     assert "1 for Know. SMCQ" in text
 
 
+def test_a_cell_of_the_markdown_is_text_whatever_it_holds():
+    assert _plain("a|b\n<img src=x> [x](y) `c`") == (r"a\|b \<img src=x> \[x](y) \`c\`")
+
+
 def test_private_text_of_the_inputs_is_nowhere():
     made = report()
     assert PRIVATE not in made.html + made.markdown
@@ -509,7 +520,16 @@ def test_failed_calls_are_named_on_top_and_no_average_is_printed():
 
 def test_every_ending_has_its_column():
     counts = {"n_read": 1, "n_unread": 2, "n_refused": 3, "n_truncated": 4}
-    row = ended(**counts, n_truncated_read=5, n_failed=6, reasons=["timeout (6)"])
+    row = ended(
+        **counts, n_truncated_read=5, n_failed=6, n_absent=7, reasons=["timeout (6)"]
+    )
     made = report(answers=[row])
-    cells = "teacher | pceb | reasoned | 60 | 1 | 2 | 3 | 4 | 5 | 6 | timeout (6)"
+    cells = "teacher | pceb | reasoned | 60 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | timeout (6)"
     assert cells in made.markdown
+
+
+def test_a_run_is_named_with_what_is_not_as_usual():
+    facts = RunFacts(run="r7", began="then", raw="here", changed=(("limit", "3"),))
+    made = write_report(**tables(), **SETTINGS | {"run_facts": facts})
+    assert "Run r7, begun then" in made.markdown
+    assert "not those of conf/base: limit = 3." in made.html

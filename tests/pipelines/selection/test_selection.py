@@ -172,6 +172,7 @@ def sample(name, kind, *texts):
         "locator": "1",
         "kind": kind,
         "messages": turns(*texts),
+        "deid_level": "rules_only" if kind == "dialogue" else None,
     }
 
 
@@ -180,7 +181,7 @@ def parts(*, hard=(), easy=(), dialogues=(), public_samples=(), exam=()):
         "challenging": judged(*hard),
         "non_challenging": judged(*easy),
         "empathetic_dialogues": tables.frame(tables.EmpatheticDialogues, dialogues),
-        "clean_public_samples": tables.frame(tables.PublicSamples, public_samples),
+        "clean_public_samples": tables.frame(tables.CleanPublicSamples, public_samples),
         "exam_questions": public(*exam),
     }
 

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from psyche_kedro.datasets.language_packs import LanguagePack
 from psyche_kedro.text.bare import nfkc
+from psyche_kedro.text.thoughts import part_thought
 
-_THOUGHT = re.compile(r"\A\s*(?:<think>)?.*?</think>", re.DOTALL)
 _OPTIONAL = re.compile(
     "[\u0300-\u036f\u0640\u064b-\u065f\u0670\u093c\u200b-\u200f\ufeff]"
 )
@@ -81,7 +81,7 @@ class LabelReader:
 
     def read(self, reply: str) -> LabelReading:
         """Return what ``reply`` says, as it came."""
-        text = plain(_THOUGHT.sub("", reply, count=1))
+        text = plain(part_thought(reply).answer)
         readings = (language.read(text) for language in self._languages)
         return next(
             (r for r in readings if r.rule != "none"), LabelReading(None, "none")

@@ -64,7 +64,6 @@ class CedarRejections(Rejections):
         "scenarios.scenario_id",
         "rejected_scenarios.row_id",
         "rejected_pictures.row_id",
-        "cedar_items.scenario_id",
     )
     """Id of the dropped picture, scenario or item's scenario. No other table holds a
     picture or scenario that was refused when it was read."""
@@ -77,11 +76,12 @@ class Pictures(_Table):
     """One row per distinct picture."""
 
     picture_id: str = _id("pictures.picture_id", unique=True)
-    source: str
+    sources: pl.List = _list_of(pl.String)
+    """Every file that holds it."""
     sha256: str = pa.Field(str_matches=r"^[0-9a-f]{64}$")
-    """Of the file as it came."""
+    """Of the files as they came."""
     kind: str
-    """Of the file as it came, by its content: ``jpeg``, ``png`` …"""
+    """Of the files as they came, by their content: ``jpeg``, ``png`` …"""
     width: int
     height: int
     """Of ``jpeg``, in pixels."""
@@ -162,6 +162,10 @@ class Divergence(_Table):
     n_clear: int
     """Distinct labels that some culture clearly gives."""
     plurality_differs: bool
+    universal_label: str = _emotion(nullable=True)
+    """What is said most in all cultures together."""
+    universal_share: float = _nullable()
+    """The least share that any labeller gives it in any culture."""
     verdict: str = _enum("isolated", "rejected")
     reason: str = _nullable()
 

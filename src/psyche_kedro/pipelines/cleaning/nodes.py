@@ -22,7 +22,11 @@ from psyche_kedro.llm.chat_model import ChatModel, Outcome
 from psyche_kedro.pipelines.benchmarks import form_of
 from psyche_kedro.pipelines.cleaning import conversations, guard, stems, usefulness
 from psyche_kedro.pipelines.cleaning.deidentification import model_pass
-from psyche_kedro.pipelines.cleaning.deidentification.deidentify import PLACEHOLDER
+from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
+    PLACEHOLDER,
+    deid_level,
+    level_with_model,
+)
 from psyche_kedro.pipelines.cleaning.pages.page_layout import BookPage, clean_book
 from psyche_kedro.pipelines.cleaning.parameters import (
     PageParameters,
@@ -31,6 +35,7 @@ from psyche_kedro.pipelines.cleaning.parameters import (
 )
 from psyche_kedro.pipelines.cleaning.text.normalise import normalise
 from psyche_kedro.prompts import Prompt
+from psyche_kedro.text.taggers import Tagger
 
 Row = dict[str, Any]
 _READABLE = ("ok", "fallback")
@@ -192,8 +197,10 @@ def _normal_item(row: Row) -> Row:
 # ---- posts -----------------------------------------------------------------------
 
 
-def clean_posts(
+def clean_posts(  # noqa: PLR0913 - the node's inputs
     posts: pl.DataFrame,
+    *,
+    tagger: Tagger | None,
     deidentification_prompt: Prompt,
     privacy_model: ChatModel | None,
     params: PostParameters,
@@ -203,15 +210,16 @@ def clean_posts(
 
     Args:
         posts: Candidate conversations.
+        tagger: Marks persons, or None: then all is ``rules_only``.
         deidentification_prompt: Asks the model what the rules left.
-        privacy_model: Names further spans, or None: then all is ``rules_only``.
+        privacy_model: Names further spans, or None.
         params: Hotlines, limits.
         replies_parameters: Its policy says what is tagged and what is no post at all.
 
     Raises:
         LeakError: If a contact is left in what would be kept.
     """
-    cleaner = conversations.PostCleaner(params, replies_parameters.policy)
+    cleaner = conversations.PostCleaner(params, replies_parameters.policy, tagger)
     batches = []
     for batch in [posts.clear(), *posts.iter_slices(_BATCH)]:
         kept, rejected = _cleaned_posts(batch, cleaner)
@@ -240,10 +248,9 @@ def _cleaned_posts(
     posts: pl.DataFrame, cleaner: conversations.PostCleaner
 ) -> tuple[list[Row], list[Row]]:
     kept, rejected = [], []
-    for row in posts.iter_rows(named=True):
-        clean, reason = cleaner.clean(row)
+    for row, reason in cleaner.clean(list(posts.iter_rows(named=True))):
         if reason is None:
-            kept.append(clean)
+            kept.append(row)
         else:
             rejected.append(_post_rejection(row, "clean_posts", reason))
     return kept, rejected
@@ -263,33 +270,46 @@ def _masked(row: Row, outcome: Outcome, hotlines: frozenset[str]) -> Row:
         return row
     return row | {
         "messages": model_pass.mask_spans(row["messages"], spans, hotlines),
-        "deid_level": "rules_and_model",
+        "deid_level": level_with_model(row["deid_level"]),
     }
+
+
+def _no_formula(text: pl.Expr) -> pl.Expr:
+    """Return cells that no spreadsheet reckons: a person opens them in one."""
+    begins = text.str.contains(r"^[\s]*[=+\-@＝＋－＠\t\r]")
+    return pl.when(begins).then(pl.concat_str(pl.lit("'"), text)).otherwise(text)
 
 
 def sample_masked_posts(
     clean_posts: pl.DataFrame, params: PostParameters
 ) -> pl.DataFrame:
-    """Return masked conversations for a person to check, and as many unmasked ones.
+    """Return conversations for a person to check: disputed, masked and unmasked ones.
 
-    The first show what was masked for nothing, the second what was missed. The sample
-    is drawn by id, so that a second run shows the same rows.
+    In the first, rules and tagger disagree on a name; the others show what was masked
+    for nothing, and what was missed. The sample is drawn by id, so that a second run
+    shows the same rows.
 
     Args:
         clean_posts: De-identified conversations.
         params: How many of each.
     """
     contents = pl.col("messages").list.eval(pl.element().struct.field("content"))
-    text = contents.list.join("\n").alias("text")
+    text = _no_formula(contents.list.join("\n")).alias("text")
     drawn = (
-        clean_posts.select("post_id", "deid_level", text)
+        clean_posts.select("post_id", "deid_level", "disputed_names", text)
         .with_columns(
             pl.col("text").str.contains(PLACEHOLDER.pattern).alias("masked"),
+            pl.col("disputed_names") > 0,
             pl.lit("").alias("remark"),
         )
         .sort("post_id")
     )
-    kinds = (drawn.filter("masked"), drawn.filter(~pl.col("masked")))
+    disputed, masked = pl.col("disputed_names"), pl.col("masked")
+    kinds = (
+        drawn.filter(disputed),
+        drawn.filter(~disputed, masked),
+        drawn.filter(~disputed, ~masked),
+    )
     return pl.concat([kind.head(params.audit_rows) for kind in kinds])
 
 
@@ -348,6 +368,7 @@ def _guarded(rows: list[Row], model: ChatModel | None) -> list[str | None]:
 def clean_public_sets(
     public_samples: pl.DataFrame,
     public_questions: pl.DataFrame,
+    tagger: Tagger | None,
     params: PostParameters,
 ) -> CleanedPublicSets:
     """Return the public sets, cleaned like ours, and what was rejected (D_ps, D_cp).
@@ -358,43 +379,69 @@ def clean_public_sets(
     Args:
         public_samples: Dialogues and knowledge QA.
         public_questions: Exam questions.
+        tagger: Marks persons, or None.
         params: Hotlines.
 
     Raises:
         LeakError: If a contact is left in a dialogue that would be kept.
     """
     hotlines = frozenset(params.hotlines)
-    rows = [
-        row | {"messages": _public_messages(row, hotlines)}
-        for row in public_samples.iter_rows(named=True)
-    ]
-    kept = [row for row in rows if conversations.is_complete(row["messages"])]
-    dialogues = [row for row in kept if row["kind"] == "dialogue"]
-    conversations.check(dialogues, "sample_id", hotlines)
+    rows = list(_public_rows(public_samples, tagger, hotlines))
+    reasons = [_public_reason(row, hotlines) for row in rows]
+    kept = [row for row, reason in zip(rows, reasons, strict=True) if not reason]
+    conversations.check(filter(_is_dialogue, kept), "sample_id", hotlines)
     rejected = [
         tables.rejection(
-            r["sample_id"],
+            row["sample_id"],
             "clean_public_sets",
-            "no_reply",
-            source=r["source"],
-            detail=r["locator"],
+            reason,
+            source=row["source"],
+            detail=row["locator"],
         )
-        for r in rows
-        if not conversations.is_complete(r["messages"])
+        for row, reason in zip(rows, reasons, strict=True)
+        if reason
     ]
     exams = _clean_questions(public_questions, "clean_public_sets")
     return CleanedPublicSets(
-        tables.frame(tables.PublicSamples, kept),
+        tables.frame(tables.CleanPublicSamples, kept),
         tables.frame(tables.Rejections, rejected),
         exams.kept,
         exams.rejected,
     )
 
 
+def _public_rows(
+    samples: pl.DataFrame, tagger: Tagger | None, hotlines: frozenset[str]
+) -> Iterator[Row]:
+    rows = list(samples.iter_rows(named=True))
+    clean = [_public_messages(row, hotlines) for row in rows]
+    dialogues = (m for r, m in zip(rows, clean, strict=True) if _is_dialogue(r))
+    persons = conversations.tagged(dialogues, tagger)
+    for row, messages in zip(rows, clean, strict=True):
+        if _is_dialogue(row):
+            masked = conversations.masked_messages(messages, hotlines, persons)
+            yield row | {"messages": masked, "deid_level": deid_level(tagger)}
+        else:
+            yield row | {"messages": messages, "deid_level": None}
+
+
 def _public_messages(row: Row, hotlines: frozenset[str]) -> list[dict[str, str]]:
-    if row["kind"] == "dialogue":
-        return conversations.masked_messages(row["messages"], hotlines)
+    if _is_dialogue(row):
+        return conversations.clean_messages(row["messages"], hotlines)
     return conversations.normal_messages(row["messages"])
+
+
+def _public_reason(row: Row, hotlines: frozenset[str]) -> str | None:
+    messages = row["messages"]
+    if not conversations.is_complete(messages):
+        return "no_reply"
+    if _is_dialogue(row) and conversations.holds_contact(messages, hotlines):
+        return conversations.CONTACT_LEFT
+    return None
+
+
+def _is_dialogue(row: Row) -> bool:
+    return bool(row["kind"] == "dialogue")
 
 
 def _post_rejection(row: Row, stage: str, reason: str) -> Row:

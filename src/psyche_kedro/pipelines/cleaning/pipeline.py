@@ -73,9 +73,10 @@ def _documents_and_questions() -> list[Node]:
 def _posts() -> list[Node]:
     return [
         Node(
-            taking(nodes.clean_posts, privacy_model="privacy_model"),
+            taking(nodes.clean_posts, tagger="tagger", privacy_model="privacy_model"),
             inputs={
                 "posts": "posts",
+                "tagger": "optional_tools",
                 "deidentification_prompt": "params:prompts.deidentification",
                 "privacy_model": "optional_tools",
                 "params": "params:cleaning.posts",
@@ -111,10 +112,11 @@ def _posts() -> list[Node]:
 def _public_sets() -> list[Node]:
     return [
         Node(
-            nodes.clean_public_sets,
+            taking(nodes.clean_public_sets, tagger="tagger"),
             inputs={
                 "public_samples": "public_samples",
                 "public_questions": "public_questions",
+                "tagger": "optional_tools",
                 "params": "params:cleaning.posts",
             },
             outputs=[

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from psyche_kedro.answers import read_verdicts
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
+from psyche_kedro.llm.schemas import TEXT, an_object, from_to
 from psyche_kedro.pipelines.benchmarks import JUDGED_PROTOCOLS
 from psyche_kedro.pipelines.evaluation.parameters import JudgingParameters
 from psyche_kedro.prompts import Dimension, Prompt, render_dialogue
@@ -72,7 +73,12 @@ def judge_request(case: Case, prompt: Prompt, params: JudgingParameters) -> Chat
         reply=case.prediction["text"],
     )
     return ChatRequest(
-        messages, task="judge_counselling", sampling=params.sampling.model_dump()
+        messages,
+        task="judge_counselling",
+        sampling=params.sampling.model_dump(),
+        schema=an_object(
+            analysis=TEXT, score=from_to(0, len(case.dimension.levels) - 1)
+        ),
     )
 
 

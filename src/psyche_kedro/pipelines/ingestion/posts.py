@@ -24,12 +24,12 @@ from typing import Any
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.ingestion.files import records
-from psyche_kedro.pipelines.ingestion.files.encodings import decode
 from psyche_kedro.pipelines.ingestion.files.file_types import file_type
 from psyche_kedro.pipelines.ingestion.files.plain_text import plain
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_bytes
 from psyche_kedro.pipelines.ingestion.speakers import ROLES, spoken_lines
 from psyche_kedro.tables import content_id
+from psyche_kedro.text.encodings import decode
 from psyche_kedro.text.words import name_of_word, word_lists
 
 Message = dict[str, str]

@@ -191,19 +191,24 @@ def replies(findings: Findings) -> Section:
             kind_of(answer["model"], answer["role"] in findings.toys),
             [
                 *(answer[name] for name in names),
-                *(count(answer[name]) for name in (*ended, "n_failed")),
+                *(count(answer[name]) for name in (*ended, "n_failed", "n_absent")),
                 ", ".join(answer["reasons"]) or ABSENT,
             ],
         )
         for answer in findings.answers.iter_rows(named=True)
     ]
-    columns = ["Read", "Unread", "Refused", "Cut off", "of them read", "Failed", "Why"]
+    columns = ["Read", "Unread", "Refused", "Cut off", "of them read", "Failed"]
     return Section(
         "How the replies ended",
         "Unread and refused answers count as wrong; of a reply that the token limit "
-        "cut off what it had declared by then counts; a failed call has no score.",
+        "cut off what it had declared by then counts; a failed call has no score. Of a "
+        "model whose replies were stored before, what was not stored is left out.",
         [
-            Table([*map(str.title, names), "Replies", *columns], rows, n_names=3),
+            Table(
+                [*map(str.title, names), "Replies", *columns, "Not stored", "Why"],
+                rows,
+                n_names=3,
+            ),
             *_readers(findings),
         ],
     )

@@ -19,7 +19,7 @@ from psyche_kedro.pipelines.reporting.funnel import (
     rejection_counts,
     writer_counts,
 )
-from psyche_kedro.pipelines.reporting.parameters import ReportParameters
+from psyche_kedro.pipelines.reporting.parameters import ReportParameters, RunFacts
 from psyche_kedro.pipelines.reporting.published import read_published
 from psyche_kedro.pipelines.reporting.report import Report, render_report
 from psyche_kedro.pipelines.reporting.sections import Findings, Summaries
@@ -78,14 +78,15 @@ def write_report(  # noqa: PLR0913 - the node's inputs
     evaluation: Told,
     benchmarks: Benchmarks,
     params: ReportParameters,
+    run_facts: RunFacts,
     difficulty: DifficultyParameters,
 ) -> Report:
     """Return the report: one self-contained page, in Markdown, and for the terminal.
 
     Of ``synthesis`` and ``selection`` it takes the chapter's summaries, of ``training``
     the logs, what was trained and what it wrote, of ``evaluation`` the scores and the
-    exams they are of; ``benchmarks`` say which exams there are and what the paper
-    prints of them.
+    exams they are of; ``run_facts`` say which run it is, ``benchmarks`` which exams
+    there are and what the paper prints of them.
     """
     findings = Findings(
         accounts=accounts,
@@ -105,6 +106,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         completions=training["sampled_completions"],
         charts=figures.training_charts(_log(training), params.curves),
         benchmarks=benchmarks,
+        run=run_facts,
     )
     return render_report(findings)
 

@@ -20,3 +20,19 @@ class ReportParameters(Parameters):
     toy_below: int
     """Parameters below which a trained model is too small for its scores to mean
     anything."""
+
+
+class RunFacts(Parameters):
+    """``run_facts``: which run the report is of."""
+
+    run: str = ""
+    began: str = ""
+    commit: str = ""
+    environment: str = ""
+    pipelines: tuple[str, ...] = ()
+    raw: str = ""
+    data: str = ""
+    changed: tuple[tuple[str, str], ...] = ()
+    """Name and value of settings that are not those of ``conf/base``."""
+    stale: tuple[str, ...] = ()
+    """A sentence for each table that has been overtaken."""

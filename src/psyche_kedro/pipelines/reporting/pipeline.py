@@ -67,6 +67,7 @@ def _report() -> list[Node]:
             | _told("synthesis", "selection", "training", "evaluation")
             | PARAMS
             | {
+                "run_facts": "params:run_facts",
                 "benchmarks": "params:benchmarks",
                 "difficulty": "params:selection.difficulty",
             },

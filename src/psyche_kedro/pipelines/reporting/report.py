@@ -7,6 +7,7 @@ The first line says where no language model was involved: the offline stand-in m
 every artefact of a real run, and its figures must never be taken for a model's.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,9 @@ from jinja2 import (
 
 from psyche_kedro.llm.identity import NOT_PINNED
 from psyche_kedro.pipelines.benchmarks import Benchmarks, ChoiceExam
+from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
+    has_model_read,
+)
 from psyche_kedro.pipelines.reporting import (
     corpus,
     exams,
@@ -27,6 +31,7 @@ from psyche_kedro.pipelines.reporting import (
     rounds_and_costs,
     sections,
 )
+from psyche_kedro.pipelines.reporting.parameters import RunFacts
 from psyche_kedro.pipelines.reporting.sections import (
     ABSENT,
     OFFLINE,
@@ -81,11 +86,13 @@ def render_report(findings: Findings) -> Report:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.filters["plain"] = _plain
     content = {
         "first_line": first_line(findings),
         "notes": [
             note
             for note in (
+                run_line(findings.run),
                 missing_line(findings.missing),
                 limit_line(findings.scores),
                 unpinned_line(findings.answers),
@@ -96,6 +103,7 @@ def render_report(findings: Findings) -> Report:
             )
             if note
         ],
+        "stale": findings.run.stale,
         "is_offline": bool(_stand_ins(findings)),
         "sections": [_told(findings, *section) for section in _sections(findings)],
         "chart_size": figures.SIZE,
@@ -107,6 +115,11 @@ def render_report(findings: Findings) -> Report:
     )
 
 
+def _plain(text: object) -> str:
+    """Return a cell's text as Markdown that shows it, whatever marks it holds."""
+    return re.sub(r"([\\|<\[`])", r"\\\1", " ".join(str(text).splitlines()))
+
+
 def first_line(findings: Findings) -> str:
     """Return what a reader has to know first: whether a language model took part."""
     stand_ins = _stand_ins(findings)
@@ -116,6 +129,18 @@ def first_line(findings: Findings) -> str:
         f"No language model was involved where {', '.join(stand_ins)} is named: an "
         "extractive stand-in without weights wrote in its place, so that the figures "
         "show that the chain works and not what a model can do."
+    )
+
+
+def run_line(run: RunFacts) -> str:
+    """Return which run this is, or nothing where no hook said it."""
+    if not run.run:
+        return ""
+    changed = ", ".join(f"{key} = {value}" for key, value in run.changed)
+    return (
+        f"Run {run.run}, begun {run.began}, of {', '.join(run.pipelines)} in the "
+        f"environment {run.environment}, commit {run.commit}; from {run.raw} into "
+        f"{run.data}. Settings that are not those of conf/base: {changed or 'none'}."
     )
 
 
@@ -222,12 +247,13 @@ def privacy_line(findings: Findings) -> str:
     levels = sorted(findings.counts("clean_posts", kind="kept"))
     if not levels:
         return "De-identification: there were no posts in this run."
-    if "rules_only" in levels:
-        return (
-            "De-identification: rules_only. Rules find numbers, handles and marked "
-            "names, not every name: nothing made from these posts is for release."
-        )
-    return f"De-identification: {', '.join(levels)}."
+    said = f"De-identification: {', '.join(levels)}."
+    if all(map(has_model_read, levels)):
+        return said
+    return (
+        f"{said} No chat model has read the posts, and some names are left: nothing "
+        "made from them is for release."
+    )
 
 
 def summarise(findings: Findings) -> str:

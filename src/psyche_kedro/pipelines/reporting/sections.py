@@ -12,6 +12,7 @@ import polars as pl
 
 from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.reporting.figures import Chart
+from psyche_kedro.pipelines.reporting.parameters import RunFacts
 from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 
 OFFLINE = "offline-"
@@ -92,6 +93,7 @@ class Findings(NamedTuple):
     charts: Sequence[Chart]
     benchmarks: Benchmarks
     """The cards: the tables of exams, and what is printed of them."""
+    run: RunFacts = RunFacts()
 
     def counts(self, stage: str, **wanted: str) -> dict[str, int]:
         """Return the rows of a stage by group, in the order of its account.

@@ -59,12 +59,11 @@ def dialogue_origins(
 def public_sample_origins(samples: pl.DataFrame) -> dict[str, Row]:
     """Return provenance by sample id.
 
-    Public conversations are de-identified by rules and by nothing else here; a
-    knowledge question is no person's words.
+    Public conversations are de-identified without a chat model here; a knowledge
+    question is no person's words.
     """
-    levels = {"dialogue": "rules_only", "knowledge_qa": None}
     return {
-        row["sample_id"]: _public(row["source"], levels[row["kind"]])
+        row["sample_id"]: _public(row["source"], row["deid_level"])
         for row in samples.iter_rows(named=True)
     }
 

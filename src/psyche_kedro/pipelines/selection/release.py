@@ -16,6 +16,9 @@ import polars as pl
 from jinja2 import Environment, StrictUndefined
 
 from psyche_kedro import __version__
+from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
+    has_model_read,
+)
 from psyche_kedro.pipelines.selection.parameters import Licence, ReleaseParameters
 from psyche_kedro.tables import content_id
 
@@ -92,7 +95,8 @@ def _reason(
         return "licence_forbids"
     found = {
         "offline": any(model.startswith("offline") for model in row["models"]),
-        "rules_only": row["deid_level"] == "rules_only",
+        "rules_only": row["deid_level"] is not None
+        and not has_model_read(row["deid_level"]),
         "unknown_licence": licence is None,
     }
     return next((r for r, is_so in found.items() if is_so and r not in force), None)

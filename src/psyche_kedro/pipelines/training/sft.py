@@ -43,7 +43,7 @@ def run_sft(spec: RunSpec) -> RunResult:
     """
     assert spec.sft is not None  # noqa: S101 - for mypy; the specification is typed
     prepare_process(spec)
-    tokenizer = AutoTokenizer.from_pretrained(spec.model)
+    tokenizer = AutoTokenizer.from_pretrained(spec.model, trust_remote_code=False)
     template = training_template(tokenizer, spec.sft.template())
     examples = pl.read_parquet(spec.rows)
     data = {

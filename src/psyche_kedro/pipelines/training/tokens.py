@@ -49,7 +49,9 @@ Messages = Sequence[dict[str, str]]
 
 def read_tokenizer(model: Path) -> Any:
     """Return the tokenizer in a model's folder; it pads before the text."""
-    return AutoTokenizer.from_pretrained(model, padding_side="left")
+    return AutoTokenizer.from_pretrained(
+        model, padding_side="left", trust_remote_code=False
+    )
 
 
 def training_template(tokenizer: Any, own: str | None = None) -> str:

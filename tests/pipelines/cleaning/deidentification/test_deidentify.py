@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from labelled_spans import count, find, labelled_parts
+from labelled_spans import TAGGER, count, find, find_by_rules, labelled_parts
 
 from pipelines.cleaning.cleaning_parameters import HOTLINES
 from psyche_kedro.errors import LeakError
@@ -12,27 +12,47 @@ from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
     check_no_contacts,
     mask_conversation,
 )
-from psyche_kedro.pipelines.cleaning.deidentification.spans import Span
+from psyche_kedro.pipelines.cleaning.deidentification.spans import (
+    Span,
+    without_overlaps,
+)
+from psyche_kedro.pipelines.cleaning.deidentification.tagged_names import tag_clauses
 
-FLOORS = {
-    "made with the rules": (0.95, 0.9),
-    "held out": (0.9, 0.8),
-    "held out, written later": (0.95, 0.8),
+with_tagger = pytest.mark.skipif(TAGGER is None, reason="the extra names is missing")
+NAMES = {
+    "made with the rules": (0.98, 0.96),
+    "held out": (0.98, 0.9),
+    "held out, written later": (0.98, 0.95),
+    "held out, everyday": (0.92, 0.93),
 }
-"""Precision and recall that no change may fall below, of names and places alike."""
+"""Precision and recall that no change may fall below."""
 
 
 def mask(*texts: str) -> list[str]:
-    return mask_conversation(texts, HOTLINES)
+    return mask_conversation(texts, HOTLINES, tag_clauses(texts, TAGGER))
 
 
-@pytest.mark.parametrize("part", FLOORS)
-def test_names_and_places_are_found_as_often_as_measured(part):
+@with_tagger
+@pytest.mark.parametrize("part", NAMES)
+def test_names_are_found_as_often_as_measured(part):
     counts = count(labelled_parts()[part], find)
-    precision, recall = FLOORS[part]
-    for kind in ("name", "place"):
-        assert counts.precision(kind) >= precision, kind
-        assert counts.recall(kind) >= recall, kind
+    precision, recall = NAMES[part]
+    assert counts.precision("name") >= precision
+    assert counts.recall("name") >= recall
+
+
+def test_rules_alone_find_a_third_of_the_names_and_mask_no_other_word():
+    sentences = [s for part in labelled_parts().values() for s in part]
+    counts = count(sentences, find_by_rules)
+    assert counts.precision("name") == 1
+    assert 0.35 <= counts.recall("name") <= 0.5
+
+
+@pytest.mark.parametrize("part", list(NAMES)[:3])
+def test_places_are_found_as_often_as_measured(part):
+    counts = count(labelled_parts()[part], find_by_rules)
+    assert counts.precision("place") >= 0.9
+    assert counts.recall("place") >= 0.85
 
 
 def test_the_set_is_large_and_half_of_it_is_held_out():
@@ -105,6 +125,7 @@ def test_of_a_name_with_a_title_the_title_stays():
     ]
 
 
+@with_tagger
 @pytest.mark.parametrize(
     ("text", "masked"),
     [
@@ -117,7 +138,7 @@ def test_of_a_name_with_a_title_the_title_stays():
         ("同事Tony升职了，Emma没有。", "同事[人名1]升职了，[人名2]没有。"),
         ("部门的阎姐针对我。", "部门的[人名1]姐针对我。"),
         ("昨天小王又在群里说我。", "昨天[人名1]又在群里说我。"),
-        ("楼下的老李头天天来敲门。", "楼下的[人名1]头天天来敲门。"),
+        ("楼下的老李头天天来敲门。", "楼下的[人名1]天天来敲门。"),
         ("他爸金国富欠了赌债。", "他爸[人名1]欠了赌债。"),
         ("大家都喊我豆豆，烦。", "大家都喊我[人名1]，烦。"),
         ("梦琪你好，请坐。", "[人名1]你好，请坐。"),
@@ -222,6 +243,14 @@ def test_the_checksum_of_an_id_card_is_evidence_beside_its_birthday():
     assert not id_checksum_holds("110105194912310021")
     assert mask("证件110105194912310021和订单号110105999999990021。") == [
         "证件[证件号]和订单号110105999999990021。"
+    ]
+
+
+def test_names_that_overlap_are_one_and_any_other_span_goes_to_the_first():
+    names = [Span(2, 3, "name"), Span(2, 4, "name"), Span(8, 9, "place")]
+    assert without_overlaps([*names, Span(7, 9, "name")]) == [
+        Span(2, 4, "name"),
+        Span(8, 9, "place"),
     ]
 
 

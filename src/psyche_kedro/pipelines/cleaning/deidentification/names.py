@@ -1,9 +1,8 @@
-"""Names of persons, by rules and by the likeliest reading; recall first, never enough.
+"""Names by their context, and by lists; what a tagger sees comes beside them.
 
-On two sets of held-out sentences these layers found 22 of 25 and 60 of 70 names; one in
-seven stays, so a model pass follows where an endpoint is, and output without it is
-marked ``rules_only``. Of 王老师 only 王 is masked: the title says what the person is to
-the writer. Psychologists and theories are allowed: 弗洛伊德 is no one's neighbour.
+Alone these rules find four names in ten, so output without a tagger is `rules_only` and
+says it. Of 王老师 only 王 is masked: the title says what the person is to the writer.
+Psychologists and theories are allowed: 弗洛伊德 is no one's neighbour.
 """
 
 import re
@@ -16,17 +15,14 @@ from psyche_kedro.pipelines.cleaning.deidentification.dictionary import (
     is_known,
 )
 from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
-    FULL_TITLES,
     KIN,
     MORE_KIN,
     NO_NAME,
     NO_TITLED,
     TITLES,
+    is_listed,
     surnames,
     word_list,
-)
-from psyche_kedro.pipelines.cleaning.deidentification.name_model import (
-    find_names_by_model,
 )
 from psyche_kedro.pipelines.cleaning.deidentification.spans import Span
 
@@ -44,10 +40,6 @@ _NO_NAME_AT_ALL = "了想要说会能没吗呢吧怎么"
 _BOOK = re.compile("(?:老师|先生|女士|教授|博士)?(?:写|著)?的?《")
 
 _END = r"(?=[，。,.!！?？、；;：:\s（(）)…\[”\"]|$)"
-_NEXT = (
-    "[^\u4e00-\u9fff]"
-    "|[上今昨前说是在也和跟有总就都不很把被对要会又每为天最得住去从给已经]"
-)
 
 
 class _Surnames(NamedTuple):
@@ -60,65 +52,51 @@ class _Surnames(NamedTuple):
 @cache
 def _surnames() -> _Surnames:
     listed = surnames()
-    sure, doubles = "".join(listed.sure), "|".join(listed.double)
-    doubtful = "".join(listed.doubtful)
+    doubles = "|".join(listed.double)
+    sure, doubtful = map("".join, (listed.sure, listed.doubtful))
     return _Surnames(f"(?:{doubles}|[{sure}])", f"(?:{doubles}|[{sure}{doubtful}])")
 
 
 @cache
 def name_rules() -> dict[str, re.Pattern[str]]:
-    """Return what gives a name away, its group ``v``, by an example of it."""
+    """Return what gives a name away, its group ``v``, by an example of it.
+
+    What a group ``named`` says to be a name is one, whatever it means.
+    """
     sure, surname = _surnames()
     characters = "".join(word_list("given_names.txt"))
     given = f"(?:(?![{NO_NAME}]){_H})"
     rules = {
-        "大家好，我叫<李婷>，二十岁": rf"(?:我叫|名叫|叫做|名字是|名字叫|本名|真名|我是"
-        rf"|全名|署名)"
-        rf"(?P<v>{surname}{given}{{1,2}})(?<!人){_END}",
         "我前夫叫<欧阳建国>": rf"(?:{KIN}|[他她我人]|名字)叫"
         rf"(?P<v>{sure}{given}{{1,2}})",
-        "大家都叫我<阿依古丽>，": rf"(?:我叫|名叫|名字叫|[叫喊]我)(?P<v>"
+        "大家都叫我<阿依古丽>，": rf"(?:我叫|名叫|名字叫|[叫喊][我他她])(?P<v>"
         rf"(?![{NO_NAME}])[\u4e00-\u9fff·]{{2,6}}|[A-Z][a-z]{{1,12}}){_END}",
+        "外号叫<竹竿>，": r"(?P<named>外号|绰号|小名|乳名|网名|化名|真名|全名)[叫是为]"
+        rf"[“‘]?(?P<v>{_H}{{2,4}}){_END}",
+        "<温暖>（化名）": rf"(?<!{_H})(?P<v>{_H}{{2,4}})(?P<named>（化名）|\(化名\))",
         "邻居<陈素芬>阿姨来过": rf"(?:(?<!{_H})|"
-        rf"(?<=[找跟和问被叫是喊给对让向请由与等的位谢])|领导|医生|老师|上司|邻居|班主任|今天|昨天"
+        rf"(?<=[找跟和问被叫是喊给对让向请由与等的位谢])|领导|医生|老师|师傅|上司|邻居|班主任|今天|昨天"
         rf"|刚才|今早|后来|我们|他们|那个)(?!谢谢|祝|(?<=谢)谢|[{NO_TITLED}])(?P<v>{sure}{given}{{0,2}}?)(?:{TITLES})(?![生们资])",
-        # A doubtful family name, but a full title.
-        "找班主任<方>老师谈": rf"(?:(?<!{_H})|班主任|领导|[找跟和问被给对向请由的])"
-        rf"(?!谢谢|祝|[{NO_TITLED}])(?P<v>{surname})"
-        rf"(?:{FULL_TITLES})(?![生们资])",
         "我妈<赵秀兰>病了": rf"(?:{KIN})(?P<v>{sure}[{characters}]{{2}})",
-        "隔壁<老李>头又来了": rf"(?<!{_H}{_H}长)(?P<v>老{sure})(?=头(?![发疼痛脑晕])"
-        rf"|爷子|太太)",
-        "<思琪>你好": rf"(?<!{_H})(?P<v>[小阿{characters}][{characters}])"
-        rf"(?=[，,]?\s?[你您]好)",
         "我女儿<朵朵>": rf"(?:{KIN}|{MORE_KIN})(?P<v>(?P<c>[{characters}])(?P=c))",
         "“<雯雯>，快起床”": rf"[“‘](?P<v>(?P<c>[{characters}])(?P=c)"
         rf"|[小阿][{characters}])(?=[，,！!])",
-        "同事<Tony>走了": rf"(?:{KIN}|{MORE_KIN}|我叫|名叫|叫我)"
-        rf"(?P<v>[A-Z][a-z]{{2,11}})(?![A-Za-z])",
-        "<阿May>说": r"(?P<v>阿[A-Z][a-z]{1,8})(?![A-Za-z])",
-        "男友<陈浩然>又迟到": rf"(?:{KIN})(?P<v>{sure}{given}{{1,2}}?)(?={_NEXT})",
+        "<阿May>说": r"(?P<v>阿[A-Za-z][a-z]{1,8})(?![A-Za-z])",
         "老师姓<李>，": rf"(?<![百同老尊贵复])姓(?P<v>{surname})(?:(?![名氏])"
         rf"(?<=[师生他她我人都]姓.)|{_END})",
-        "<王建国>同学": rf"(?<!{_H})(?P<v>{sure}{given}{{1,2}})(?=（化名）|\(化名\)"
-        rf"|同学|这个人|说[他她])",
-        "<小雅>说没事": rf"(?:(?<!{_H})|闺蜜|室友|女儿|儿子|同事|朋友|男友|女友|前任"
-        rf"|对象|妹妹|弟弟|同桌)"
-        rf"(?P<v>[小阿](?![{NO_NAME}时心学孩伙姐妹哥弟区型组事姨爸妈三年月镇声])"
-        rf"{_H})(?=[说是在也和跟他她总，对把又没])",
     }
     return {example: re.compile(pattern) for example, pattern in rules.items()}
 
 
 def find_names_by_rule(text: str) -> Iterator[Span]:
-    """Yield names that their context gives away: 我叫李婷, 王老师, 男友陈浩然."""
+    """Yield names that their context gives away: 我叫李婷, 王老师, 男友叫陈浩然."""
     for pattern in name_rules().values():
         for match in pattern.finditer(text):
-            name = match["v"]
-            # 乐乐 and 小雪 are words, and where these rules find them they are names.
-            is_pet_name = len(set(name)) == 1 or name[0] in "小阿"
-            if is_pet_name or not (_begins_with_word(name) or _is_phrase(name)):
-                yield from _unlisted(Span(*match.span("v"), "name"), text)
+            span = Span(*match.span("v"), "name")
+            if "named" in pattern.groupindex:
+                yield span
+            elif not _is_phrase(match["v"]):
+                yield from unlisted(span, text)
 
 
 def find_english_names(text: str) -> Iterator[Span]:
@@ -126,12 +104,6 @@ def find_english_names(text: str) -> Iterator[Span]:
     for match in _ENGLISH.finditer(text):
         if match[0] in word_list("english_names.txt"):
             yield Span(*match.span(), "name")
-
-
-def find_names_by_reading(text: str) -> Iterator[Span]:
-    """Yield names that the likeliest reading of a clause holds."""
-    for start, end in find_names_by_model(text):
-        yield from _unlisted(Span(start, end, "name"), text)
 
 
 def find_dotted_names(text: str) -> Iterator[Span]:
@@ -144,8 +116,8 @@ def find_dotted_names(text: str) -> Iterator[Span]:
         last = re.split(_DOT, match["v"])[-1]
         end = match.end() - len(last) + _name_length(last)
         parts = re.split(_DOT, text[match.start("v") : end])
-        if not any(map(_is_listed, parts)):
-            yield from _unlisted(Span(match.start("v"), end, "name"), text)
+        if not any(map(is_listed, parts)):
+            yield from unlisted(Span(match.start("v"), end, "name"), text)
 
 
 def _name_length(text: str) -> int:
@@ -159,19 +131,21 @@ def _begins_with_any_word(text: str) -> bool:
     return text[0] in _AFTER_PART or any(map(is_common, pairs))
 
 
-def _unlisted(span: Span, text: str) -> Iterator[Span]:
+def unlisted(span: Span, text: str) -> Iterator[Span]:
     """Yield a name that is in no list and bears no book: 余华的《活着》."""
-    if not _is_listed(text[span.start : span.end]) and not _BOOK.match(text, span.end):
+    if not is_listed(text[span.start : span.end]) and not _BOOK.match(text, span.end):
         yield span
 
 
-def _begins_with_word(name: str) -> bool:
-    """Return whether a supposed name is a word, or one and a character: 温柔御姐."""
-    return is_common(name) or (len(name) == _FULL_NAME_CHARS and is_common(name[:2]))
-
-
 def _is_phrase(name: str) -> bool:
-    """Return whether what follows 叫我 is no name: 放松一点, 别想太多, 多运动."""
+    """Return whether a supposed name is none: 温柔御姐, 放松一点, 别想太多.
+
+    乐乐 and 小雪 are words, and where rules find them they are names.
+    """
+    if len(set(name)) == 1 or name[0] in "小阿":
+        return False
+    if is_common(name) or (len(name) == _FULL_NAME_CHARS and is_common(name[:2])):
+        return True
     if _full_name().match(name) or re.search(_DOT, name):
         return False
     return not set(name).isdisjoint(_NO_NAME_AT_ALL) or any(
@@ -197,11 +171,7 @@ def _is_no_word(word: str) -> bool:
 
 
 def _may_be_name(word: str) -> bool:
-    return not _is_listed(word) and not is_common(word)
-
-
-def _is_listed(word: str) -> bool:
-    return word in word_list("no_names.txt") or word in word_list("known_persons.txt")
+    return not is_listed(word) and not is_common(word)
 
 
 @cache

@@ -19,9 +19,21 @@ class Span(NamedTuple):
 
 
 def without_overlaps(spans: Iterable[Span]) -> list[Span]:
-    """Return the spans in order; of two that overlap, the one that came first."""
+    """Return the spans in order; of two that overlap, the one that came first.
+
+    Names are joined: 室友李霖 of which one finder sees 李 and the other 李霖 is 李霖.
+    """
     kept: list[Span] = []
     for span in spans:
-        if all(span.end <= k.start or k.end <= span.start for k in kept):
+        rivals = [k for k in kept if span.start < k.end and k.start < span.end]
+        if {"name"} >= {k.kind for k in [span, *rivals]}:
+            together = [span, *rivals]
+            kept = [k for k in kept if k not in rivals]
+            kept.append(
+                Span(
+                    min(s.start for s in together), max(s.end for s in together), "name"
+                )
+            )
+        elif not rivals:
             kept.append(span)
     return sorted(kept)

@@ -1,27 +1,15 @@
 """Single characters that stand for others: radicals, wide letters, invisible ones.
 
-PCEB alone holds 26,703 Kangxi and CJK-radical code points (⼼ for 心). NFKC maps the
-Kangxi block, misses most of the supplement, and ruins Chinese punctuation (， to a
-comma). So: NFC, and tables of our own. The supplement's ideographs are those of
-Unicode's EquivalentUnifiedIdeograph table, a common form where that one lies outside
-the BMP.
+PCEB alone holds 26,703 Kangxi and CJK-radical code points (⼼ for 心). NFKC misses most
+of the supplement and ruins Chinese punctuation (， to a comma). So: NFC, and tables of
+our own. A character that was lost, U+FFFD, is no invisible one: it stays.
 """
 
 import re
 import unicodedata
 
-_KANGXI = range(0x2F00, 0x2FD6)
-_SUPPLEMENT = {
-    0x2E80: "々厂乛乚乙亻冂几刀刂卜㔾小小兀尣尢尣巳幺彑彐忄㣺扌攵",
-    0x2E9B: "旡日月歺母民氵氺灬爫爫丬牛犭王疋罒示礻竹糹纟罓罒罒罒网羊羊羊耂肀聿月臼",
-    0x2EBE: "艹艹艹虎衤覀西见角角讠贝足车辶辶辶邑钅長镸长门阜阝雨青韦页风飞食食飠饣首",
-    0x2EE2: "马骨鬼鱼鸟卤麦黄黾斉齐歯齿竜龙龜亀龟",
-}
-RADICALS = {point: unicodedata.normalize("NFKC", chr(point)) for point in _KANGXI} | {
-    start + index: ideograph
-    for start, ideographs in _SUPPLEMENT.items()
-    for index, ideograph in enumerate(ideographs)
-}
+from psyche_kedro.text.radicals import RADICALS
+
 _RADICAL = re.compile("[\u2e80-\u2fdf]")
 
 _WIDE_RANGES = (("０", "９"), ("Ａ", "Ｚ"), ("ａ", "ｚ"))
@@ -45,7 +33,7 @@ _INVISIBLE = dict.fromkeys(
         *range(0x202A, 0x202F),
         *range(0x2060, 0x2065),
         0xFEFF,
-        *range(0xFFF9, 0xFFFE),
+        *range(0xFFF9, 0xFFFD),
         *range(0x09),
         0x0B,
         0x0C,

@@ -8,7 +8,11 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-from psyche_kedro.pipelines.ingestion.banks.options import WIDE_LETTERS
+from psyche_kedro.pipelines.ingestion.banks.options import (
+    WIDE_LETTERS,
+    Pair,
+    split_options,
+)
 from psyche_kedro.text.words import name_of_word, word_lists
 
 Option = dict[str, str]
@@ -29,6 +33,8 @@ _NOTED_ANSWER = re.compile(
     rf"^\s*([A-Z](?:{_BETWEEN_LETTERS}[A-Z])*)\s*[（(]([^A-Z（()）]+)[)）]\s*[。.]?\s*$"
 )
 """``A（马斯洛）``: letters, and the option's text beside them."""
+_LETTERS_BESIDE_TEXTS = re.compile(r"^\s*([A-Z]{2,8})\s*[:：]\s*(\S.*)$", re.DOTALL)
+"""``AB:心境低落;兴趣减退``: as 学习通 exports it."""
 _ANSWER_WRAPPING = re.compile(
     r"^[\s【\[(（“]*(?:(?:正确|参考|标准|正確|參考|標準)?(?:答案|选项|選項))?[】\])）]?"
     r"(?:是|为|為|选|選)?[\s:：]*"
@@ -41,6 +47,7 @@ _BESIDE_TRUTH = re.compile(
     r"^\s*([ABＡＢ])\s*[、.．:：(（]\s*([^()（）]*[^()（）\s])[)）]?\s*$"
 )
 _BETWEEN_TEXTS = re.compile(r"[、,，;；|#\n]+")
+_LETTER = re.compile("[A-ZＡ-Ｚ]")
 _ALL = frozenset({"全选", "全部", "全对", "全都选", "全選", "ALL"})
 _PLACES = {
     mark: letter
@@ -58,7 +65,7 @@ _BLANK_LETTERS = re.compile(
 
 _TRUTH = "|".join(sorted((w for w in TRUTHS if not w.isdigit()), key=len, reverse=True))
 _TRUTH_BEHIND = re.compile(
-    rf"[（(]\s*({_TRUTH})\s*[)）](?=\s*[。.]?\s*$)|(?<=[。.\s])([√×✓✗])\s*$",
+    rf"[（(]\s*({_TRUTH})\s*[)）](?=\s*[。.]?\s*$)|(?<=[。.\s])([√×✓✗]|(?<=\s)(?:对|错|正确|错误))\s*$",
     re.IGNORECASE,
 )
 
@@ -104,13 +111,39 @@ def read_labels(answer: Any, options: list[Option]) -> list[str]:
     by_text = [o["label"] for o in options if o["text"] == text]
     if by_text:
         return by_text
-    beside = _LABELLED_ANSWER.match(text) or _NOTED_ANSWER.match(text)
-    if beside and _is_text_of_another(beside, options):
-        return []
-    letters = beside[1] if beside else letters_of(text)
+    letters = letters_of(text)
     if LETTERS_ONLY.fullmatch(letters):
         return named_letters(letters)
+    beside = _labels_beside_texts(text, options)
+    if beside is not None:
+        return beside
     return _labels_of_words(text, letters, options)
+
+
+def _labels_beside_texts(text: str, options: list[Option]) -> list[str] | None:
+    """Return the labels of an answer that has texts too, where those are the labels'.
+
+    Of ``B、华生``, ``A（马斯洛）``, ``A:心境低落;B:兴趣减退`` and the same as
+    ``AB:心境低落;兴趣减退``. None of an answer without texts.
+    """
+    said = {option["label"]: option["text"] for option in options}
+    if several := _several_labelled(text):
+        same = all(said.get(label) == words for label, words in several)
+        return sorted({label for label, _ in several}) if same else []
+    if together := _LETTERS_BESIDE_TEXTS.match(text):
+        words = {part.strip() for part in _BETWEEN_TEXTS.split(together[2])} - {""}
+        same = {said.get(label) for label in together[1]} == words
+        return named_letters(together[1]) if same else []
+    beside = _LABELLED_ANSWER.match(text) or _NOTED_ANSWER.match(text)
+    if beside is None:
+        return None
+    return [] if _is_text_of_another(beside, options) else named_letters(beside[1])
+
+
+def _several_labelled(text: str) -> list[Pair]:
+    """Return letters and texts of ``A:心境低落;B:兴趣减退``; none of ``A、B``."""
+    pairs = [(label, words.strip("；;，,。 ")) for label, words in split_options(text)]
+    return pairs if len(pairs) > 1 and all(words for _, words in pairs) else []
 
 
 def _labels_of_words(text: str, said: str, options: list[Option]) -> list[str]:
@@ -169,6 +202,8 @@ def answer_in_stem(stem: str, labels: set[str]) -> tuple[str, str]:
         stem: ``下列属于焦虑症状的有（A,B）。``
         labels: The options' letters; any other letter in brackets is no answer.
     """
+    if not _LETTER.search(stem):
+        return stem, ""
     found = [
         match
         for match in _BLANK_LETTERS.finditer(stem.translate(WIDE_LETTERS))

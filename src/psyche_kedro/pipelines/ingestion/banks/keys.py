@@ -105,6 +105,32 @@ def _row_of_key(numbers: Sequence[str], said: str) -> str:
     return " ".join(f"{n}.{answer}" for n, answer in zip(numbers, answers, strict=True))
 
 
+def key_of_table(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Return the key that a table is, as lines ``1.B 2.A``; none for another table."""
+    rows = [[cell.strip() for cell in row] for row in cells]
+    if not rows or _STEM_CELL & set(rows[0]):
+        return []
+    if set(rows[0]) <= _KEY_CELLS and "" not in rows[0][:1]:
+        pairs = [row[n : n + 2] for row in rows[1:] for n in range(0, len(row) - 1, 2)]
+        return [f"{n}.{said}" for n, said in pairs if n.isdigit() and said]
+    lines = []
+    for above, below in zip(rows[::2], rows[1::2], strict=False):
+        numbered = [
+            (n, said) for n, said in zip(above, below, strict=False) if n.isdigit()
+        ]
+        if len(numbered) < len(above) - 1 or not _ANSWER_CELL.match(below[0]):
+            return []
+        lines.append(" ".join(f"{n}.{said}" for n, said in numbered if said))
+    return lines
+
+
+_STEM_CELL = frozenset({"题干", "试题", "题目内容"})
+_KEY_CELLS = frozenset(
+    {"题号", "序号", "题目", "答案", "参考答案", "正确答案", "标准答案", ""}
+)
+_ANSWER_CELL = re.compile(rf"^(?:(?:参考|正确|标准)?答\s*案|{_SAID})$")
+
+
 # ---- which question an entry answers ---------------------------------------------
 
 

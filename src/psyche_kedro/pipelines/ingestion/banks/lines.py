@@ -78,8 +78,8 @@ _KEY_HEAD = re.compile(
 _NO_KEY_HEAD = re.compile("选|選|请|請|哪|写|填|给出|说出|我的|你的|您的")
 _SPAN = r"(?P<first>\d{1,4})\s*[-~～—–至到]\s*(?P<last>\d{1,4})\s*(?:小?题|題)?"
 _SHARED = re.compile(
-    rf"^[（(【\[]?\s*(?:第?{_SPAN})?[^。A-Z]{{0,12}}?(?:共用(?:备选)?(?:答案|选项)|備選答案|备选答案|公用选项|共同(?:备选)?(?:答案|选项))"
-    r"[^A-Z]{0,6}?[)）】\]]?\s*[:：]?\s*(?P<text>[A-Z（(].*)?$"
+    rf"^[（(【\[〔]?\s*(?:第?{_SPAN})?[^。A-Z]{{0,12}}?(?:共用(?:备选)?(?:答案|选项)|備選答案|备选答案|公用选项|共同(?:备选)?(?:答案|选项))"
+    r"[^A-Z]{0,6}?[)）】\]〕]?\s*[:：]?\s*(?P<text>[A-Z（(].*)?$"
 )
 _CASE = re.compile(
     rf"^[（(【\[]?\s*(?:案例\s*(?:{NUMERAL}|\d{{1,3}})\s*(?=$|[)）】\]:：、.．\s])|案例\s*(?=[:：])|材料\s*(?:{NUMERAL}|\d{{1,2}})?\s*(?=[:：])"
@@ -115,7 +115,7 @@ _BUTTON = re.compile(
 """What a page says where the answer is hidden until clicked."""
 _PAGE_NUMBER = re.compile(
     r"(?:.{0,20}\s)?(?:第\s*\d{1,4}\s*页(?:\s*[,，/]?\s*[（(]?共\s*\d{1,4}\s*页[)）]?)?|[-—–]\s*\d{1,4}\s*[-—–]"
-    r"|\d{1,4}\s*/\s*\d{1,4}|[Pp]age\s*\d+(?:\s*of\s*\d+)?)(?:\s.{0,20})?"
+    r"|\d{1,4}\s*/\s*\d{1,4}|[（(]?\s*(?:本题)?\d{1,3}(?:\.\d)?\s*分\s*[)）]?|[Pp]age\s*\d+(?:\s*of\s*\d+)?)(?:\s.{0,20})?"
     r"|(?:https?://|www\.)\S+|.{0,30}(?:微信公众号|QQ群|版权所有|翻印必究|扫码|更多资料).{0,30}"
 )
 
@@ -153,9 +153,9 @@ def read_lines(lines: Sequence[str]) -> list[Token]:
     tokens: list[Token] = []
     after_blank = False
     for number, line in enumerate(lines, 1):
-        text = _plain(line)
+        text = "" if _PAGE_NUMBER.fullmatch(line.strip()) else _plain(line)
         if not text:
-            after_blank = True
+            after_blank = after_blank or not line.strip()
         elif not (_BUTTON.fullmatch(text) or _PAGE_NUMBER.fullmatch(text)):
             found = [_token(number, part) for part in _parts(text)]
             tokens += [found[0]._replace(after_blank=after_blank), *found[1:]]

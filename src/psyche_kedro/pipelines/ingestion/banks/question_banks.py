@@ -1,31 +1,67 @@
 """Question banks (Type II) of any format to one row per question.
 
 Type II is the paper's second source: question banks of Chinese educational platforms
-(§2.1). The paper names no format; here: JSON, JSON Lines, CSV, Excel, DOCX, HTML, TXT.
+(§2.1). The paper names no format; here: JSON, JSON Lines, CSV, Excel, DOCX, PDF, HTML,
+TXT, and Moodle's GIFT and XML.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from pypdfium2 import PdfiumError
 
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.errors import UnreadableSource
+from psyche_kedro.pipelines.ingestion.banks.exchange import (
+    is_gift,
+    read_gift,
+    read_moodle,
+)
 from psyche_kedro.pipelines.ingestion.banks.fields import (
     field_name,
     looks_like_question,
     parse_question,
     type_of,
 )
+from psyche_kedro.pipelines.ingestion.banks.index_answers import with_letters
+from psyche_kedro.pipelines.ingestion.banks.keys import key_of_table
 from psyche_kedro.pipelines.ingestion.banks.question_text import read_question_text
-from psyche_kedro.pipelines.ingestion.files import markup, records
-from psyche_kedro.pipelines.ingestion.files.encodings import decode
+from psyche_kedro.pipelines.ingestion.banks.right_options import right_options_marked
+from psyche_kedro.pipelines.ingestion.files import markup, records, word
 from psyche_kedro.pipelines.ingestion.files.file_types import file_type
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_bytes
+from psyche_kedro.pipelines.ingestion.textbooks.page_images import open_pdf
+from psyche_kedro.pipelines.ingestion.textbooks.text_layer import read_text_layer
 from psyche_kedro.tables import content_id
+from psyche_kedro.text.encodings import decode
 
 Located = tuple[str, Mapping[str, Any]]
 _MAX_LEVELS = 20
 """Of a JSON file, below which no question is looked for."""
-_GROUPS = ("questions_and_answers", "questions", "sub_questions", "items", "小题")
+_GROUPS = (
+    "questions_and_answers",
+    "questions",
+    "sub_questions",
+    "subQuestions",
+    "children",
+    "items",
+    "小题",
+    "子题",
+)
+_SHARED_TEXTS = frozenset(
+    [
+        "content",
+        "stem",
+        "question",
+        "passage",
+        "body",
+        "题干",
+        "正文",
+        "内容",
+        "共用内容",
+    ]
+)
+"""Keys of a group under which its case stands."""
 
 
 def read_bank(file: SourceFile) -> Iterator[Row | UnreadableSource]:
@@ -76,32 +112,82 @@ def bank_records(name: str, data: bytes) -> Iterable[Located | UnreadableSource]
     Raises:
         UnreadableSource: If the file is damaged or of no known type.
     """
-    match file_type(name, data):
-        case "json" | "jsonl":
-            return flatten(records.read_json(data))
-        case "csv":
-            return records.table_records(records.read_csv(data), field_name, "row ")
-        case "xls" | "xlsx":
-            return _sheets(records.read_excel(data))
-        case "docx":
-            return _mixed(markup.docx_blocks(data))
-        case "html":
-            return _mixed(markup.html_blocks(decode(data)))
-        case "text" | "markdown":
-            return _text_questions(decode(data).split("\n"))
-        case other:
-            raise UnreadableSource(
-                "unknown_type",
-                f"A question bank was expected, a file of type '{other}' came: put "
-                "books into textbooks/.",
-            )
+    kind = file_type(name, data)
+    if kind not in _READERS:
+        raise UnreadableSource(
+            "unknown_type",
+            f"A question bank was expected, a file of type '{kind}' came: put books "
+            "and scans into textbooks/.",
+        )
+    return _READERS[kind](data)
+
+
+def _json(data: bytes) -> Iterable[Located]:
+    return with_letters(flatten(records.read_json(data)))
+
+
+def _csv(data: bytes) -> Iterable[Located]:
+    return records.table_records(records.read_csv(data), field_name, "row ")
+
+
+def _excel(data: bytes) -> Iterable[Located]:
+    return _sheets(records.read_excel(data))
+
+
+def _docx(data: bytes) -> Iterable[Located | UnreadableSource]:
+    return _mixed(word.emphasised_docx_blocks(data))
+
+
+def _html(data: bytes) -> Iterable[Located | UnreadableSource]:
+    return _mixed(markup.emphasised_html_blocks(decode(data)))
+
+
+def _text(data: bytes) -> Iterable[Located | UnreadableSource]:
+    text = decode(data)
+    return read_gift(text) if is_gift(text) else _text_questions(text.split("\n"))
+
+
+def _pdf_questions(data: bytes) -> Iterator[Located | UnreadableSource]:
+    """Yield the questions of a PDF's text; a page without text is listed."""
+    lines: list[str] = []
+    with open_pdf(data) as document:
+        for number in range(1, len(document) + 1):
+            try:
+                text = read_text_layer(document[number - 1])
+            except PdfiumError:
+                text = ""
+            if text:
+                lines += text.split("\n")
+            else:
+                yield UnreadableSource(
+                    "no_text_layer",
+                    f"Page {number} holds no text: read it by OCR, give its text.",
+                )
+    yield from _text_questions(lines)
 
 
 def _text_questions(lines: Sequence[str]) -> list[Located | UnreadableSource]:
     """Return the questions of a text; what looks like one and is none is listed."""
-    read = read_question_text(lines)
+    read = read_question_text(right_options_marked(lines))
     lost = [UnreadableSource("unclear_text", sentence) for sentence in read.lost]
     return [*read.records, *lost]
+
+
+_READERS: Mapping[str, Callable[[bytes], Iterable[Located | UnreadableSource]]] = {
+    "json": _json,
+    "jsonl": _json,
+    "csv": _csv,
+    "xls": _excel,
+    "xlsx": _excel,
+    "docx": _docx,
+    "html": _html,
+    "text": _text,
+    "markdown": _text,
+    "gift": _text,
+    "xml": read_moodle,
+    "pdf": _pdf_questions,
+}
+"""What reads a file, by its type."""
 
 
 def flatten(items: Iterable[tuple[str, Any]]) -> Iterator[Located]:
@@ -117,7 +203,7 @@ def _flat(locator: str, item: Any) -> Iterator[Located]:
     record = item if isinstance(item, Mapping) else {}
     group = next((g for g in _GROUPS if _is_group(record, g)), None)
     if group is not None:
-        shared = {key: value for key, value in record.items() if key != group}
+        shared = {_shared_name(k): v for k, v in record.items() if k != group}
         for number, question in enumerate(record[group], 1):
             own = question if isinstance(question, Mapping) else {}
             yield f"{locator} question {number}", {**(shared if own else {}), **own}
@@ -127,6 +213,11 @@ def _flat(locator: str, item: Any) -> Iterator[Located]:
         for key, child in _children(item):
             for place, below in _flat(f"{locator} {key}", child):
                 yield place, _with_type(below, key) if type_of(key) else below
+
+
+def _shared_name(key: str) -> str:
+    """Return ``case_text`` for what a group's questions share instead of a stem."""
+    return "case_text" if key in _SHARED_TEXTS else key
 
 
 def _is_group(item: Mapping[str, Any], key: str) -> bool:
@@ -164,7 +255,7 @@ def _sheets(sheets: Mapping[str, list[list[str]]]) -> Iterator[Located]:
             errors.append(error)
             continue
         yield from ((locator, _with_type(row, name)) for locator, row in rows)
-    if len(errors) == len(sheets):
+    if errors and len(errors) == len(sheets):
         raise errors[0]
 
 
@@ -183,6 +274,8 @@ def _mixed(blocks: Iterable[markup.Block]) -> Iterator[Located | UnreadableSourc
     for block in blocks:
         if isinstance(block, str):
             lines.append(block)
+        elif key := key_of_table(block):
+            lines += ["参考答案", *key]
         elif records.header_row(block, field_name) is None:
             lines += ["  ".join(row) for row in block]
         else:

@@ -50,9 +50,12 @@ _MIN_WRAP = 24
 """Characters of a line that may have been broken."""
 _MIN_REPEATED = 3
 """Times that a running head or foot stands in a file."""
+_PLACES = re.compile(r"[1-9](?:[\s,，、]*[1-9])*")
+_LETTER_OF = str.maketrans("123456789", "ABCDEFGHI")
+_FIRST_OF_LIST = re.compile(r"^\s*[（(]?1\s*[)）.、．]\s*\D")
 _ENTRY = re.compile(
     r"^[（(]?\s*([A-ZＡ-Ｚ](?:[ 、,，/;；]*[A-ZＡ-Ｚ])*(?![A-Za-z])"
-    r"|√|×|对|错|正确|错误)\s*[)）]?(?:$|[\s。.；;,，:：]+(.*)$)"
+    r"|√|×|对|错|正确|错误)\s*[)）]?(?:$|[\s。；;，]+(.*)$)"
 )
 
 
@@ -75,6 +78,9 @@ class _Item:
 
     def record(self) -> dict[str, Any]:
         pairs = self.options or self.shared
+        texts = {text for _, text in pairs}
+        if pairs and _PLACES.fullmatch(self.answer) and self.answer not in texts:
+            self.answer = self.answer.translate(_LETTER_OF)  # people count from 1
         record: dict[str, Any] = {
             "stem": self.stem,
             "options": [{"label": label, "text": text} for label, text in pairs],
@@ -474,6 +480,7 @@ class _Reader:
         if item.answer and bare(item.answer) != bare(answer):
             item.faults.append("answers_differ")
         item.answer = item.answer or answer
+        item.inner = int(_FIRST_OF_LIST.match(said) is not None)
         self._field, self._loose = "answer", []
         if more:
             item.explanation, self._field = more, "explanation"
@@ -486,6 +493,7 @@ class _Reader:
                 self._field = "explanation"
         elif self._item is not None:
             self._item.explanation = _more(self._item.explanation, token.body)
+            self._item.inner = int(_FIRST_OF_LIST.match(token.body) is not None)
             self._field, self._loose = "explanation", []
 
     def _take_note(self, index: int, token: Token) -> None:

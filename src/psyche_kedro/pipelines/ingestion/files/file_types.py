@@ -21,6 +21,7 @@ _ZIP_MARKS = (
 )
 _SUFFIXES = {
     ".csv": "csv",
+    ".gift": "gift",
     ".htm": "html",
     ".html": "html",
     ".json": "json",
@@ -31,6 +32,7 @@ _SUFFIXES = {
     ".tsv": "csv",
     ".txt": "text",
     ".xhtml": "html",
+    ".xml": "xml",
 }
 IMAGE_TYPES = frozenset({"png", "jpeg", "tiff", "webp"})
 _NOTHING = b"\x00\t\n\v\f\r "
@@ -66,7 +68,7 @@ def _binary_type(name: str, data: bytes) -> str | None:
 def _zip_type(data: bytes) -> str:
     try:
         names = set(zipfile.ZipFile(io.BytesIO(data)).namelist())
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError) as error:
         raise UnreadableSource(
             "truncated", f"The archive is damaged ({error}): fetch the file again."
         ) from error

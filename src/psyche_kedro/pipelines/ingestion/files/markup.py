@@ -1,27 +1,28 @@
-"""HTML, EPUB and DOCX to blocks: lines of text in reading order, and tables.
-
-Word numbers paragraphs itself: ``1.`` is not in a paragraph's text, and a question bank
-without its numbers runs together. The numbering is counted here, by list and level.
-"""
+"""HTML and EPUB to blocks: lines of text in reading order, and tables."""
 
 import io
 import posixpath
 import re
 import zipfile
 import zlib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote, urldefrag
 
-import docx
 from docx.opc.exceptions import PackageNotFoundError
-from docx.table import Table
 from lxml import etree
 from lxml import html as lxml_html
 
 from psyche_kedro.errors import UnreadableSource
-from psyche_kedro.pipelines.ingestion.files.encodings import decode
+from psyche_kedro.pipelines.ingestion.files.emphasis import (
+    BOLD,
+    COLOUR,
+    END,
+    without_marks,
+)
+from psyche_kedro.pipelines.ingestion.files.formulas import formula_text
+from psyche_kedro.pipelines.ingestion.files.plain_text import PICTURE, lowered, raised
+from psyche_kedro.text.encodings import decode
 from psyche_kedro.text.numerals import to_numeral
 
 Cells = list[list[str]]
@@ -29,10 +30,14 @@ Block = str | Cells
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 LINES = {"p", "div", "li", "dt", "dd", "blockquote", "section", "article", "br", "tr"}
-DROPPED = {"script", "style", "nav", "noscript", "template", "svg", "head"}
-WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+DROPPED = {"script", "style", "nav", "noscript", "template", "svg", "head", "rt", "rp"}
+_EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
+_COLOUR = re.compile(r"(?<![-a-z])color:[^;]+")
+_BLACK = re.compile(r"(?:black|inherit|initial|#0{3,6}\b|rgb\(0,0,0\)|windowtext)")
+_FONT = re.compile(r"\.(?:ttf|otf|woff2?|ttc)$", re.IGNORECASE)
+_ENCRYPTION = "META-INF/encryption.xml"
 _CONTAINER = "META-INF/container.xml"
-_DAMAGE = (
+DAMAGE = (
     AttributeError,
     EOFError,
     KeyError,
@@ -63,7 +68,20 @@ def _pipes(cells: Cells) -> str:
 def html_blocks(html: str) -> list[Block]:
     """Return the blocks of an HTML page, those hidden by style included.
 
-    Answers are often hidden until clicked; they are in the page all the same.
+    Answers are often hidden until clicked; they are in the page all the same. The notes
+    of a book stand behind its text, their numbers nowhere.
+
+    Raises:
+        UnreadableSource: If the page holds no element, or too many in one another.
+    """
+    blocks = emphasised_html_blocks(html)
+    return [
+        without_marks(block) if isinstance(block, str) else block for block in blocks
+    ]
+
+
+def emphasised_html_blocks(html: str) -> list[Block]:
+    """Return the blocks with marks around the words that stand out (``emphasis``).
 
     Raises:
         UnreadableSource: If the page holds no element, or too many in one another.
@@ -84,12 +102,13 @@ def html_blocks(html: str) -> list[Block]:
             "nested_too_deeply", "Its elements nest too deeply: save it as text."
         ) from error
     page.flush()
-    return page.blocks
+    return page.blocks + page.notes
 
 
 class _Page:
     def __init__(self) -> None:
         self.blocks: list[Block] = []
+        self.notes: list[Block] = []
         self._line: list[str] = []
         self._prefix = ""
 
@@ -98,9 +117,25 @@ class _Page:
         if tag == "table":
             self.flush()
             self.blocks.append(_html_cells(node))
-        elif tag is not None and tag not in DROPPED:
-            self._element(node, tag)
+        elif tag is not None and _is_note(node, tag):
+            self.notes.append(" ".join(node.text_content().split()))
+        elif tag is not None and tag not in DROPPED and not _is_reference(node, tag):
+            self._read(node, tag)
         self._line.append(node.tail or "")
+
+    def _read(self, node: Any, tag: str) -> None:
+        """Read an element by what its words mean beside the others'."""
+        if tag == "math":
+            self._line.append(formula_text(node))
+        elif tag == "img":
+            self._line.append(PICTURE)
+        elif tag in ("sup", "sub") and not len(node) and node.text:
+            self._line.append(raised(node.text) if tag == "sup" else lowered(node.text))
+        else:
+            mark = _emphasis(node, tag)
+            self._line.append(mark)
+            self._element(node, tag)
+            self._line.append(END if mark else "")
 
     def _element(self, node: Any, tag: str) -> None:
         is_block = tag in LINES or tag in HEADINGS
@@ -121,13 +156,38 @@ class _Page:
             self._prefix = ""
 
 
+def _is_note(node: Any, tag: str) -> bool:
+    is_block = tag in ("aside", "div", "p", "li", "section")
+    return is_block and re.search(r"(?:foot|rear|end)note\b", _role(node)) is not None
+
+
+def _role(node: Any) -> str:
+    return " ".join(node.get(name, "") for name in (_EPUB_TYPE, "epub:type", "role"))
+
+
+def _is_reference(node: Any, tag: str) -> bool:
+    """Return whether an element is the number of a note: 记忆1 is no word."""
+    if tag == "a" and "noteref" in _role(node):
+        return True
+    links = node.findall("a") if tag == "sup" else []
+    return any(link.get("href", "").partition("#")[2] for link in links)
+
+
+def _emphasis(node: Any, tag: str) -> str:
+    style = node.get("style", "").lower().replace(" ", "")
+    colour = node.get("color", "") or (_COLOUR.search(style) or [""])[0]
+    if tag == "mark" or (colour and not _BLACK.search(colour)):
+        return COLOUR
+    return BOLD if tag in ("b", "strong") or "font-weight:bold" in style else ""
+
+
 def _prefix(node: Any, tag: str) -> str:
     if tag in HEADINGS:
         return "#" * HEADINGS[tag] + " "
     parent = node.getparent()
     if tag == "li" and parent is not None and parent.tag == "ol":
         number = _start(parent) + parent.index(node)
-        return f"{_numeral(number, _html_format(parent.get('type', '1')))}. "
+        return f"{numeral(number, _html_format(parent.get('type', '1')))}. "
     return ""
 
 
@@ -168,13 +228,13 @@ def epub_pages(data: bytes) -> list[str | None]:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as book:
-            if "META-INF/encryption.xml" in book.namelist():
+            if _is_protected(book):
                 raise UnreadableSource(
                     "encrypted", "The EPUB is protected: get a copy without it."
                 )
             # Named a second time, a document is no second one.
             pages = [_epub_page(book, path) for path in dict.fromkeys(_spine(book))]
-    except (*_DAMAGE, StopIteration) as error:
+    except (*DAMAGE, StopIteration) as error:
         what = str(error) or type(error).__name__
         raise UnreadableSource(
             "damaged_book", f"The EPUB lacks a part ({what}): fetch the file again."
@@ -186,10 +246,22 @@ def epub_pages(data: bytes) -> list[str | None]:
     return pages
 
 
+def _is_protected(book: zipfile.ZipFile) -> bool:
+    """Return whether more than fonts is encrypted; those are no part of the text."""
+    if "META-INF/rights.xml" in book.namelist():
+        return True
+    if _ENCRYPTION not in book.namelist():
+        return False
+    parser = etree.XMLParser(resolve_entities=False, no_network=True)
+    root = etree.fromstring(book.read(_ENCRYPTION), parser)
+    covered = [e.get("URI", "") for e in root.iter("{*}CipherReference")]
+    return not covered or not all(map(_FONT.search, covered))
+
+
 def _epub_page(book: zipfile.ZipFile, path: str) -> str | None:
     try:
         return decode(book.read(path))
-    except (*_DAMAGE, UnreadableSource):
+    except (*DAMAGE, UnreadableSource):
         return None
 
 
@@ -210,121 +282,8 @@ def _inside(folder: str, href: str | None) -> str:
     return posixpath.normpath(posixpath.join(folder, path)) if path else ""
 
 
-# ---- DOCX ------------------------------------------------------------------------
-
-
-def docx_blocks(data: bytes) -> list[Block]:
-    """Return the blocks of a Word document, automatic numbers written out.
-
-    Raises:
-        UnreadableSource: If the document is damaged.
-    """
-    try:
-        return _docx_blocks(docx.Document(io.BytesIO(data)))
-    except _DAMAGE as error:
-        raise UnreadableSource(
-            "damaged_document", "Word's file does not open: save it again as .docx."
-        ) from error
-
-
-def _docx_blocks(document: Any) -> list[Block]:
-    numbering = _Numbering(document)
-    blocks: list[Block] = []
-    for item in document.iter_inner_content():
-        if isinstance(item, Table):
-            blocks.append([[c.text.strip() for c in row.cells] for row in item.rows])
-        else:
-            blocks += _paragraph_lines(item, numbering)
-    return blocks
-
-
-def _paragraph_lines(paragraph: Any, numbering: "_Numbering") -> Iterator[str]:
-    prefix = _heading_mark(paragraph) or numbering.next(paragraph)
-    for index, line in enumerate(paragraph.text.split("\n")):
-        if line.strip():
-            yield (prefix if index == 0 else "") + line.strip()
-
-
-def _heading_mark(paragraph: Any) -> str:
-    name = paragraph.style.name.lower() if paragraph.style is not None else ""
-    if name == "title":
-        return "# "
-    level = name.removeprefix("heading").removeprefix("标题").strip()
-    is_heading = name.startswith(("heading", "标题")) and level.isdigit()
-    return "#" * min(int(level), 6) + " " if is_heading else ""
-
-
-class _Numbering:
-    """Counts what Word counts: one counter per list and level."""
-
-    def __init__(self, document: Any) -> None:
-        self._formats = _list_formats(document)
-        self._counts: dict[str, dict[int, int]] = defaultdict(dict)
-
-    def next(self, paragraph: Any) -> str:
-        """Return the number that Word shows before ``paragraph``, or ''."""
-        place = _list_place(paragraph)
-        if place is None or not paragraph.text.strip():
-            return ""
-        list_id, level = place
-        kind, text, start = self._formats.get(place, ("decimal", f"%{level + 1}.", 1))
-        counts = self._counts[list_id]
-        counts[level] = counts.get(level, start - 1) + 1
-        for deeper in [key for key in counts if key > level]:
-            del counts[deeper]
-        if kind == "bullet":
-            return ""
-        return text.replace(f"%{level + 1}", _numeral(counts[level], kind)) + " "
-
-
-def _list_place(paragraph: Any) -> tuple[str, int] | None:
-    """Return ``(list id, level)`` of a numbered paragraph: its own, or its style's."""
-    style = paragraph.style.element if paragraph.style is not None else None
-    for element in (paragraph._p, style):
-        numbered = element.find(f".//{WORD}numPr") if element is not None else None
-        if numbered is None:
-            continue
-        list_id = numbered.find(f"{WORD}numId")
-        level = numbered.find(f"{WORD}ilvl")
-        if list_id is not None and list_id.get(f"{WORD}val") != "0":
-            return list_id.get(f"{WORD}val"), _value(level, 0)
-    return None
-
-
-def _value(element: Any, default: int) -> int:
-    return default if element is None else int(element.get(f"{WORD}val"))
-
-
-def _list_formats(document: Any) -> dict[tuple[str, int], tuple[str, str, int]]:
-    """Return ``{(list id, level): (number format, level text, start)}``."""
-    try:
-        root = document.part.numbering_part.element
-    except (KeyError, NotImplementedError):
-        return {}
-    levels = {
-        abstract.get(f"{WORD}abstractNumId"): abstract.findall(f"{WORD}lvl")
-        for abstract in root.findall(f"{WORD}abstractNum")
-    }
-    formats = {}
-    for number in root.findall(f"{WORD}num"):
-        abstract_id = number.find(f"{WORD}abstractNumId").get(f"{WORD}val")
-        for level in levels.get(abstract_id, []):
-            key = (number.get(f"{WORD}numId"), int(level.get(f"{WORD}ilvl")))
-            formats[key] = _level_format(level)
-    return formats
-
-
-def _level_format(level: Any) -> tuple[str, str, int]:
-    kind = level.find(f"{WORD}numFmt")
-    text = level.find(f"{WORD}lvlText")
-    return (
-        "decimal" if kind is None else kind.get(f"{WORD}val"),
-        "%1." if text is None else text.get(f"{WORD}val"),
-        _value(level.find(f"{WORD}start"), 1),
-    )
-
-
-def _numeral(number: int, kind: str) -> str:
+def numeral(number: int, kind: str) -> str:
+    """Return a number of an automatic list as it is shown."""
     if kind == "upperLetter":
         return chr(ord("A") + (number - 1) % 26)
     if kind == "lowerLetter":

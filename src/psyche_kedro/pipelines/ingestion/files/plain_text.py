@@ -74,7 +74,7 @@ def lowered(text: str) -> str:
 
 
 def _is_all(text: str, table: dict[int, int]) -> bool:
-    return set(map(ord, text)) <= set(map(ord, map(str, table.values())))
+    return set(map(ord, text)) <= set(table.values())
 
 
 def has_picture(text: str) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 import fastexcel
 
 from psyche_kedro.errors import UnreadableSource
-from psyche_kedro.pipelines.ingestion.files.encodings import decode
+from psyche_kedro.pipelines.ingestion.files.cell_formats import shown_cells
+from psyche_kedro.text.encodings import decode
 from psyche_kedro.text.halves import HALF_ESCAPED, whole_values
 
 Record = Mapping[str, Any]
@@ -132,15 +133,19 @@ def _refuse_open_quote(text: str, cells: Sequence[Sequence[str]]) -> None:
 
 
 def read_excel(data: bytes) -> dict[str, list[list[str]]]:
-    """Return the cells of every sheet of an XLS or XLSX file.
+    """Return the cells of every sheet of an XLS or XLSX file, as it shows them.
 
     Raises:
         UnreadableSource: If the workbook is damaged.
     """
     try:
         book = fastexcel.read_excel(data)
+        shown = shown_cells(data)
         return {
-            name: _cells(book.load_sheet(name, header_row=None, dtypes="string"))
+            name: _cells(
+                book.load_sheet(name, header_row=None, dtypes="string"),
+                shown.get(name, {}),
+            )
             for name in book.sheet_names
         }
     except BaseException as error:
@@ -158,9 +163,13 @@ def _is_panic(error: BaseException) -> bool:
     return type(error).__name__ == "PanicException"
 
 
-def _cells(sheet: Any) -> list[list[str]]:
+def _cells(sheet: Any, shown: Mapping[tuple[int, int], str]) -> list[list[str]]:
     rows = sheet.to_polars().fill_null("").rows()
-    return [[_plain_number(cell) for cell in row] for row in rows]
+    cells = [[_plain_number(cell) for cell in row] for row in rows]
+    for (row, column), text in shown.items():
+        if row < len(cells) and column < len(cells[row]):
+            cells[row][column] = text
+    return cells
 
 
 def _plain_number(cell: str) -> str:

@@ -29,7 +29,7 @@ def read_bytes(file: SourceFile) -> bytes:
         raise UnreadableSource(
             "unreadable_file",
             f"It cannot be opened ({why}): give a file that exists and that you may "
-            "read; a link to a folder is not followed.",
+            "read.",
         ) from error
 
 
@@ -148,11 +148,16 @@ def read_each(
     return read
 
 
+_NO_RECORDS = UnreadableSource(
+    "no_records", "The file was read but holds no record: fill it, or take it out."
+)
+
+
 def _read_file(
     reader: Reader, limits: FileLimits, file: SourceFile
 ) -> list[Row | UnreadableSource]:
     try:
-        return list(reader(admitted(file, limits)))
+        return list(reader(admitted(file, limits))) or [_NO_RECORDS]
     except UnreadableSource as error:
         return [error]
 

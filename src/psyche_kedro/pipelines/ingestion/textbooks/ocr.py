@@ -31,6 +31,8 @@ from psyche_kedro.workers.tasks import Limits, Lost, Task
 from psyche_kedro.workers.worker import Worker
 
 _QUARTER_TURNS = (90, 270)
+_LINES_TRIED = 3
+"""Lines of a page that tell whether it stands on its head."""
 _TESSERACT_LANGUAGE = "chi_sim"
 _TESSERACT_SECONDS = 300
 WORD = "5"  # level of a row of tesseract's TSV
@@ -144,21 +146,40 @@ class Rapidocr:
         return "rapidocr is not installed (`pip install psyche-kedro[ocr]`)"
 
     def read(self, image: Image) -> OcrText:
-        """Return the text of a page; one that lies on its side is turned first.
+        """Return the text of a page; one on its side or upside down is turned first.
 
         Raises:
             OcrError: If the reader fails on the page.
         """
         boxes, scores = self._boxes(image)
+        if boxes and self._is_upside_down(image, boxes):
+            boxes, scores = self._boxes(image.rotate(180))
         if boxes and is_sideways(boxes):
             turned = [self._boxes(image.rotate(a, expand=True)) for a in _QUARTER_TURNS]
             boxes, scores = max(turned, key=lambda f: sum(f[1]) / max(len(f[1]), 1))
         return OcrText(to_text(boxes), min(scores, default=None))
 
+    def _is_upside_down(self, image: Image, boxes: Sequence[TextBox]) -> bool:
+        """Return whether most of the longest lines read better when turned.
+
+        The reader turns each line by itself, and so reads such a page from its end.
+        """
+        longest = sorted(boxes, key=lambda b: b.left - b.right)[:_LINES_TRIED]
+        turned = 0
+        for box in longest:
+            line = image.crop((box.left, box.top, box.right, box.bottom))
+            turned += self._score(line.rotate(180)) > self._score(line)
+        return turned * 2 > len(longest)
+
+    def _score(self, line: Image) -> float:
+        read = self._load()(np.asarray(line), use_det=False, use_cls=False)
+        return float(max(read.scores or (0.0,)))
+
     def _boxes(self, image: Image) -> tuple[list[TextBox], list[float]]:
         reader = self._load()
         try:
-            result = reader(np.asarray(image))
+            # It keeps what a call before asked for.
+            result = reader(np.asarray(image), use_det=True, use_cls=True)
         except Exception as error:  # its errors have no narrower class in common
             raise OcrError(type(error).__name__) from error
         if result.boxes is None:

@@ -72,20 +72,27 @@ class OpenBook:
         return pypdfium2.PdfDocument(self.data)
 
 
-def n_pdf_pages(data: bytes) -> int:
-    """Return how many pages a PDF says that it has.
+@contextmanager
+def open_pdf(data: bytes) -> Iterator[Any]:
+    """Give the open document.
 
     Raises:
         UnreadableSource: If it needs a password, is damaged, or has no page.
     """
     try:
-        with pypdfium2.PdfDocument(data) as document:
-            n_pages = len(document)
+        document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
         raise _unreadable_pdf(error) from error
-    if not n_pages:
-        raise UnreadableSource("no_pages", "The PDF has no page: fetch it again.")
-    return n_pages
+    with document:
+        if not len(document):
+            raise UnreadableSource("no_pages", "The PDF has no page: fetch it again.")
+        yield document
+
+
+def n_pdf_pages(data: bytes) -> int:
+    """Return how many pages a PDF says that it has; see ``open_pdf``."""
+    with open_pdf(data) as document:
+        return len(document)
 
 
 def _unreadable_pdf(error: Any) -> UnreadableSource:

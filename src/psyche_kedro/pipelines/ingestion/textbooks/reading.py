@@ -19,8 +19,7 @@ from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.errors import OcrError, UnreadableSource
 from psyche_kedro.llm.chat_model import ChatModel
 from psyche_kedro.llm.store.reply_store import ReplyStore
-from psyche_kedro.pipelines.ingestion.files import markup
-from psyche_kedro.pipelines.ingestion.files.encodings import REPLACEMENT, decode
+from psyche_kedro.pipelines.ingestion.files import markup, word
 from psyche_kedro.pipelines.ingestion.files.file_types import IMAGE_TYPES, file_type
 from psyche_kedro.pipelines.ingestion.files.sizes import refuse_many
 from psyche_kedro.pipelines.ingestion.files.sources import (
@@ -58,6 +57,7 @@ from psyche_kedro.pipelines.ingestion.textbooks.text_layer import (
     read_text_layer,
 )
 from psyche_kedro.tables import content_id
+from psyche_kedro.text.encodings import REPLACEMENT, decode
 from psyche_kedro.workers.tasks import Lost, Task
 from psyche_kedro.workers.worker import Worker, hired
 
@@ -280,7 +280,7 @@ def _written(text: str | None, kind: str) -> PageText:
 def _texts(kind: str, data: bytes) -> list[str | None]:
     match kind:
         case "docx":
-            return [markup.to_markdown(markup.docx_blocks(data))]
+            return [markup.to_markdown(word.docx_blocks(data))]
         case "epub":
             return [_epub_text(page) for page in markup.epub_pages(data)]
         case "html":

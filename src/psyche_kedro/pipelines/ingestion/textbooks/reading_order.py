@@ -1,8 +1,8 @@
 """Recognised lines of a page to text in reading order, with its paragraphs.
 
 OCR engines give boxes. Boxes on one height are one line; a gutter that no line crosses
-splits the page into columns; an indented line starts a paragraph. A paragraph ends with
-an empty line, a line inside it with one line end.
+splits the page into columns, a figure across both into parts; an indented line starts a
+paragraph. A paragraph ends with an empty line, a line inside it with one line end.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,10 @@ _LONG_LINE = 0.8
 """Of the widest: lines that show where the text's margins are."""
 _MIN_LONG_LINES = 2
 """Fewer are a caption or a label of a figure, and show no margin."""
+_FILLED = 0.6
+"""Of a column's width: the median line of prose fills more of it."""
+_FIGURE = 5
+"""In line heights: a gap across both columns is a figure."""
 _WORD_GAP = 0.3
 """In line heights: a wider gap between boxes of one line is a space."""
 
@@ -61,7 +65,10 @@ def to_text(boxes: Sequence[TextBox]) -> str:
 def _body_and_margin(
     boxes: Sequence[TextBox],
 ) -> tuple[list[TextBox], list[TextBox]]:
-    """Tell what stands left or right of all long lines: numbers in the margin."""
+    """Tell what stands left or right of all long lines: numbers in the margin.
+
+    Where most lines have such a neighbour it is a column of a table.
+    """
     if not boxes:
         return [], []
     widest = max(box.right - box.left for box in boxes)
@@ -70,21 +77,59 @@ def _body_and_margin(
         return list(boxes), []
     left, right = min(b.left for b in long), max(b.right for b in long)
     margin = [box for box in boxes if box.right <= left or box.left >= right]
-    return [box for box in boxes if box not in margin], margin
+    body = [box for box in boxes if box not in margin]
+    if _are_cells(margin, body):
+        return list(boxes), []
+    return body, margin
+
+
+def _are_cells(beside: Sequence[TextBox], body: Sequence[TextBox]) -> bool:
+    rows = _rows(body)
+    taken = sum(any(_same_line(row, box) for box in beside) for row in rows)
+    return len(beside) > 1 and taken * 2 > len(rows)
+
+
+def runs_across_columns(boxes: Sequence[TextBox]) -> bool:
+    """Return whether boxes, in their order, change columns line by line."""
+    gutter = _gutter(boxes)
+    if gutter is None:
+        return False
+    sides = [b.left >= gutter for b in boxes if b.right <= gutter or b.left >= gutter]
+    turns = sum(before < after for before, after in pairwise(sides))
+    return turns * 2 > min(sum(sides), len(sides) - sum(sides))
 
 
 def _columns(boxes: Sequence[TextBox]) -> list[list[TextBox]]:
-    """Split at a gutter near the middle that hardly any box crosses."""
+    """Split at a gutter near the middle that hardly any box crosses.
+
+    What crosses it, a title or a caption, parts what is above from what is below; so
+    does a wide figure, which leaves both columns empty.
+    """
     gutter = _gutter(boxes)
     if gutter is None:
         return [list(boxes)]
-    crossing = [b for b in boxes if b.left < gutter < b.right]
-    start = min((b.top for b in boxes if b not in crossing), default=0)
-    head = [b for b in crossing if b.bottom <= start + b.height]
-    left = [b for b in boxes if b.right <= gutter]
-    right = [b for b in boxes if b.left >= gutter]
-    tail = [b for b in crossing if b not in head]
-    return [head, left, right, tail]
+    parts: list[list[TextBox]] = []
+    for band in _bands(boxes, gutter):
+        crossing = [b for b in band if b.left < gutter < b.right]
+        left = [b for b in band if b.right <= gutter]
+        right = [b for b in band if b.left >= gutter]
+        parts += [crossing, left, right]
+    return parts
+
+
+def _bands(boxes: Sequence[TextBox], gutter: float) -> list[list[TextBox]]:
+    """Part the page at what crosses the gutter, and at gaps that cross it."""
+    height = median(box.height for box in boxes)
+    bands: list[list[TextBox]] = []
+    bottom, was_crossing = 0.0, False
+    for box in sorted(boxes, key=lambda b: b.top):
+        crosses = box.left < gutter < box.right
+        is_apart = box.top - bottom > _FIGURE * height
+        if not bands or (crosses and not was_crossing) or is_apart:
+            bands.append([])
+        bands[-1].append(box)
+        bottom, was_crossing = max(bottom, box.bottom), crosses
+    return bands
 
 
 def _gutter(boxes: Sequence[TextBox]) -> float | None:
@@ -93,21 +138,34 @@ def _gutter(boxes: Sequence[TextBox]) -> float | None:
     left, right = min(b.left for b in boxes), max(b.right for b in boxes)
     candidates = [left + (right - left) * share / 100 for share in range(35, 66)]
     best = min(candidates, key=lambda x: sum(b.left < x < b.right for b in boxes))
-    crossing = sum(b.left < best < b.right for b in boxes)
-    sides = sum(b.right <= best for b in boxes), sum(b.left >= best for b in boxes)
-    is_gutter = min(sides) >= _MIN_COLUMN_LINES and crossing * 8 <= len(boxes)
-    return best if is_gutter else None
+    beside = [b for b in boxes if b.right <= best], [b for b in boxes if b.left >= best]
+    crossing = len(boxes) - sum(map(len, beside))
+    if min(map(len, beside)) < _MIN_COLUMN_LINES or crossing * 8 > len(boxes):
+        return None
+    return best if all(map(_is_prose, beside)) else None
+
+
+def _is_prose(column: Sequence[TextBox]) -> bool:
+    """Return whether most lines fill a column; a table's cells do not."""
+    width = max(b.right for b in column) - min(b.left for b in column)
+    rows = _rows(column)
+    filled = [sum(box.right - box.left for box in row) for row in rows]
+    return median(filled) > _FILLED * width
 
 
 def _lines(boxes: Sequence[TextBox]) -> list[TextBox]:
     """Join the boxes of one height, left to right."""
-    lines: list[list[TextBox]] = []
+    return [_joined(sorted(row, key=lambda b: b.left)) for row in _rows(boxes)]
+
+
+def _rows(boxes: Sequence[TextBox]) -> list[list[TextBox]]:
+    rows: list[list[TextBox]] = []
     for box in sorted(boxes, key=lambda b: b.middle):
-        if lines and _same_line(lines[-1], box):
-            lines[-1].append(box)
+        if rows and _same_line(rows[-1], box):
+            rows[-1].append(box)
         else:
-            lines.append([box])
-    return [_joined(sorted(line, key=lambda b: b.left)) for line in lines]
+            rows.append([box])
+    return rows
 
 
 def _same_line(line: list[TextBox], box: TextBox) -> bool:

@@ -1,22 +1,96 @@
-"""The text inside a PDF, and whether to trust it."""
+"""The text inside a PDF, and whether to trust it.
+
+A layer is what some program wrote beside the picture of a page: its map from glyphs to
+characters may be wrong or have holes, its lines may run across two columns, and a
+watermark may lie among them.
+"""
 
 import re
-import unicodedata
 from typing import Any
+
+import pypdfium2.raw as pdfium
 
 from psyche_kedro.pipelines.ingestion.parameters import TextLayerParameters
 from psyche_kedro.pipelines.ingestion.textbooks.page_images import IMAGE_OBJECT
+from psyche_kedro.pipelines.ingestion.textbooks.plausibility import is_language
+from psyche_kedro.pipelines.ingestion.textbooks.reading_order import (
+    TextBox,
+    runs_across_columns,
+    to_text,
+)
+from psyche_kedro.text.radicals import RADICALS
 
 _SOFT_HYPHEN = re.compile("[\x02\u00ad\ufffe](?:\r?\n)?")
 """pdfium puts U+0002 or U+FFFE where a word was divided at a line's end."""
 _CID = re.compile(r"\(cid:\d+\)")
-_ODD_CATEGORIES = frozenset({"Cc", "Cn", "Co", "Cs"})
+_LOST = re.compile("\ufffd|(?<!^)[\ue000-\uf8ff\U000f0000-\U0010ffff]", re.MULTILINE)
+"""A glyph without a character; a private one at a line's start is its bullet."""
+_MAX_LOST = 0.01
+_READABLE = re.compile(
+    r"[\s -~\u00a0-\u024f\u0370-\u03ff\u2000-\u22ff\u2460-\u27bf\u2e80-\u30ff"
+    r"\u3200-\u9fff\uf900-\ufaff\ufe10-\ufe6f\uff00-\uffef\ufffd\ue000-\uf8ff\U0001f000-\U0003ffff]"
+)
+"""What Chinese and Western books are written in; the International Phonetic Alphabet,
+which a wrong map likes to give, is not."""
+_DOUBLED = re.compile("([\u2e80-\u2fdf])(.)")
+_SLANT = 0.05
+"""Radians off a right angle: text that slants is a watermark."""
+_RIGHT_ANGLE = 1.5707963
 
 
 def read_text_layer(page: Any) -> str:
     """Return the text of a pypdfium2 page, lines as the page has them."""
-    text = page.get_textpage().get_text_bounded()
-    return _SOFT_HYPHEN.sub("", text).replace("\r\n", "\n").strip()
+    textpage = page.get_textpage()
+    text = _columns_in_turn(textpage, page.get_height()) or _upright(textpage)
+    text = _SOFT_HYPHEN.sub("", text).replace("\r\n", "\n").strip()
+    return _without_doubles(text)
+
+
+def _upright(textpage: Any) -> str:
+    """Return the text without what slants across the page."""
+    slanting = [n for n in range(textpage.count_chars()) if _slants(textpage, n)]
+    if not slanting:
+        return str(textpage.get_text_bounded())
+    gone = frozenset(slanting)
+    codes = (
+        pdfium.FPDFText_GetUnicode(textpage, n)
+        for n in range(textpage.count_chars())
+        if n not in gone
+    )
+    return re.sub(r"(?:\r?\n){2,}", "\r\n", "".join(map(chr, codes)))
+
+
+def _slants(textpage: Any, index: int) -> bool:
+    angle = pdfium.FPDFText_GetCharAngle(textpage, index)
+    if angle <= _SLANT:
+        return False
+    off = angle % _RIGHT_ANGLE
+    return bool(_SLANT < off < _RIGHT_ANGLE - _SLANT)
+
+
+def _columns_in_turn(textpage: Any, height: float) -> str | None:
+    """Return the text column by column where the page draws it row by row."""
+    places = [textpage.get_rect(n) for n in range(textpage.count_rects())]
+    boxes = [TextBox(x, height - up, z, height - y, "") for x, y, z, up in places]
+    if not runs_across_columns(boxes):
+        return None
+    texts = (textpage.get_text_bounded(*place).strip() for place in places)
+    return to_text([b._replace(text=t) for b, t in zip(boxes, texts, strict=True) if t])
+
+
+def _without_doubles(text: str) -> str:
+    """Return ``短时记忆与⼯工作`` with one character for one glyph.
+
+    Only where nearly every radical stands beside its own ideograph: elsewhere it stands
+    for it.
+    """
+    pairs = _DOUBLED.findall(text)
+    doubles = [r for r, after in pairs if RADICALS.get(ord(r)) == after]
+    if not doubles or len(doubles) * 10 < len(pairs) * 8:
+        return text
+    return _DOUBLED.sub(
+        lambda m: m[2] if RADICALS.get(ord(m[1])) == m[2] else m[0], text
+    )
 
 
 def distrust(text: str, page: Any, trust: TextLayerParameters) -> str | None:
@@ -29,8 +103,8 @@ def distrust(text: str, page: Any, trust: TextLayerParameters) -> str | None:
     """
     if not text:
         return "no_text_layer"
-    if _CID.search(text) or readable_share(text) < trust.min_readable_share:
-        return "unreadable_text_layer"
+    if doubt := _doubt_of_words(text, page, trust):
+        return doubt
     image_share = largest_image_share(page)
     if image_share > trust.max_image_share:
         return "scan_with_text_layer"
@@ -39,14 +113,24 @@ def distrust(text: str, page: Any, trust: TextLayerParameters) -> str | None:
     return None
 
 
+def _doubt_of_words(text: str, page: Any, trust: TextLayerParameters) -> str | None:
+    if _CID.search(text) or readable_share(text) < trust.min_readable_share:
+        return "unreadable_text_layer"
+    if len(_LOST.findall(text)) + _unmapped(page) > _MAX_LOST * len(text):
+        return "lost_characters"
+    return None if is_language(text) else "unlikely_text_layer"
+
+
+def _unmapped(page: Any) -> int:
+    """Return how many glyphs of a page have no character."""
+    textpage = page.get_textpage()
+    glyphs = range(textpage.count_chars())
+    return sum(pdfium.FPDFText_HasUnicodeMapError(textpage, n) == 1 for n in glyphs)
+
+
 def readable_share(text: str) -> float:
-    """Return the share of characters that a font without a map would not give."""
-    odd = sum(
-        c == "\ufffd"
-        or (unicodedata.category(c) in _ODD_CATEGORIES and not c.isspace())
-        for c in text
-    )
-    return 1 - odd / len(text)
+    """Return the share of characters that books are written in, lost ones aside."""
+    return len(_READABLE.findall(text)) / len(text)
 
 
 def largest_image_share(page: Any) -> float:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from psyche_kedro.answers import UNREAD, Choice, plain_text, read_choice
 from psyche_kedro.pipelines.synthesis.rationales.leak import VERDICTS, verdicts
-from psyche_kedro.questions import option_texts
+from psyche_kedro.questions import asks_what_fails, option_texts
 
 Texts = Mapping[str, str]
 """Of a question's options, by label."""
@@ -100,10 +100,6 @@ _DENIES = re.compile(
 )
 _IF = re.compile("如果|若|假如|倘若|比如|例如")
 _SUPPOSES = re.compile(f"{_IF.pattern}|有人|有的|有些|容易|[初乍]看")
-_ASKS_WHAT_FAILS = re.compile(
-    r"不属于|不包[括含]|不是|不正确|不准确|不符合|不恰当|不合适|无关|除了?.*外"
-    r"|(?:错误|有误|不[能可宜应需具会对].*的)(?:一项|一种|说法|选项|做法)?[是有为]?\W*$|错误的一"
-)
 _CLAUSE = re.compile("[,:]|而(?=[是属非])|但")
 
 
@@ -144,12 +140,6 @@ def _names_others(sentences: list[str], claim: _Claim) -> bool:
     """Return whether other options are named as this one: a list of definitions."""
     named = (c for s in sentences for c in _claims(s, fails=False) if c.names)
     return any(other.options != claim.options for other in named)
-
-
-def asks_what_fails(stem: str) -> bool:
-    """Return whether a stem asks for what does not hold: 下列不属于…的是."""
-    *_, last = stem, *re.findall(r"[^。，,；;？?]*\w[^。，,；;？?]*", stem)
-    return _ASKS_WHAT_FAILS.search(last) is not None
 
 
 def _marked(sentence: str, texts: Texts) -> str:

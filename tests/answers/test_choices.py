@@ -1,20 +1,23 @@
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict
 
 from psyche_kedro.answers import (
     UNREAD,
     choices,
     read_choice,
-    read_json,
-    read_objects,
-    read_record,
+    read_choice_of,
     split_thought,
 )
+from psyche_kedro.answers.said import question_with, said_in
 
+THREE = {
+    "options": [
+        {"label": "A", "text": "焦虑"},
+        {"label": "B", "text": "抑郁"},
+        {"label": "C", "text": "以上都是"},
+    ]
+}
 SYMPTOMS = {"A": "焦虑", "B": "抑郁", "C": "强迫", "D": "以上都是"}
 VERDICTS = {"A": "正确", "B": "错误"}
 
@@ -44,6 +47,7 @@ DECLARED = [
     ("**答案：** **B、D**", "BD"),
     ("BCD", "BCD"),
     ("A、C", "AC"),
+    ("A\nC", "AC"),
     ("分析如上。\n\nB", "B"),
     ("B. 保密原则", "B"),
     ("答案：A. 焦虑、C. 强迫", "AC"),
@@ -117,7 +121,6 @@ UNREADABLE = {
     "hedged answer": "答案可能是A，也可能是B",
     "A or B": "答案是A或B",
     "contradiction": "答案：A。也可能答案：B",
-    "two lines": "A\nC",
     "two boxes": r"\boxed{A} 或 \boxed{B}",
     "two objects": '{"answer":"A"} {"answer":"B"}',
     "theory": "A-B-C理论和A型人格都是重要的概念",
@@ -241,67 +244,6 @@ def test_splits_thought_from_answer():
     assert split_thought(" <think>\n想\n</think>\n答案：A ") == ("想", "答案：A")
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ('好的：\n```json\n{"a": 1}\n```', {"a": 1}),
-        ("{'a': ['x', 'y']}", {"a": ["x", "y"]}),
-        ('{"a": 1,}', {"a": 1}),
-        ('{"a": "一\n二"}', {"a": "一\n二"}),
-        (r'{"a": "\(x\)"}', {"a": r"\(x\)"}),
-        ('[{"a": 1}, {"a": 2}]', [{"a": 1}, {"a": 2}]),
-        ('{"a": 1}\n{"a": 2}', [{"a": 1}, {"a": 2}]),
-        ('[{"a": 1}, {"a": 2}, {"a": ', [{"a": 1}, {"a": 2}]),
-        ('<think>{"a": 0}</think>{"a": 1}', {"a": 1}),
-        ('<think>{"a": 0}', None),
-        ('{"a": "<think>想</think>B"}', {"a": "<think>想</think>B"}),
-        ("没有", None),
-        ("{不是}", None),
-    ],
-)
-def test_reads_json_as_models_write_it(text, value):
-    assert read_json(text) == value
-
-
-def test_lists_the_objects_of_arrays_and_of_lines_alike():
-    objects = read_objects('[{"a": 1}, 3]\n{"a": 2}')
-    assert objects == [{"a": 1}, {"a": 2}]
-
-
-@given(st.recursive(st.text() | st.integers() | st.booleans(), st.lists))
-def test_json_round_trips(value):
-    assert read_json("回答：" + json.dumps({"v": value}, ensure_ascii=False)) == {
-        "v": value
-    }
-
-
-@given(st.text(alphabet="{}[]\"',:ab1\\\n<think>/"))
-def test_reading_json_is_total(text):
-    read_json(text)
-    read_objects(text)
-
-
-class Mark(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-    score: int
-
-
-@pytest.mark.parametrize(
-    ("reply", "mark"),
-    [
-        ('好的：```json\n{"score": 4, "reason": "有理"}\n```', 4),
-        ('{"score": "4"}', None),
-        ('{"level": 4}', None),
-        ('{"score": 4} 或者 {"score": 2}', None),
-        ("四分", None),
-    ],
-)
-def test_a_record_is_one_object_of_the_kind_asked_for(reply, mark):
-    record = read_record(reply, Mark)
-    assert (record.score if record else None) == mark
-
-
 PIECES = [
     "答案",
     "是",
@@ -319,9 +261,10 @@ PIECES = [
 
 @given(st.lists(st.sampled_from([*PIECES, "\n"]), max_size=12).map("".join))
 def test_a_reply_without_a_letter_is_read_as_by_all_rules(reply):
-    texts = {"A": "焦虑", "B": "抑郁", "C": "以上都是"}
-    said = choices._Said(reply, choices._undecorated(reply))
-    question = choices._Question(frozenset("ABC"), texts)
-    yielding = [n for n, rule in choices._RULES.items() if list(rule(said, question))]
-    assert read_choice(reply, "ABC", texts=texts).rule in (*yielding[:1], "unread")
+    question = question_with({"A": "焦虑", "B": "抑郁", "C": "以上都是"})
+    said = said_in(reply, question)
+    rules = choices._RULES.items()
+    yielding = [name for name, rule in rules if list(rule(said, question))]
+    read = read_choice_of(reply, THREE)
+    assert read.rule in (*yielding[:1], "unread")
     assert set(yielding) <= choices._RULES_WITHOUT_LETTERS.keys()

@@ -1,0 +1,175 @@
+"""``kedro trace``: the life of one row, from its source to what became of it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from psyche_kedro.commands.one_sentence import in_one_sentence
+from psyche_kedro.commands.row_index import Row, RowIndex
+from psyche_kedro.commands.run import PARAMS
+from psyche_kedro.errors import PsycheError
+from psyche_kedro.files.project import in_project, project_root
+from psyche_kedro.llm.chat_model import Reply
+from psyche_kedro.llm.store.reply_store import ReplyStore, StoreSession
+
+_SHORTEST_ID = 4
+_MOST_FOUND = 10
+_MOST_PRODUCTS = 20
+_CELL_CHARS = 240
+_HEX = frozenset("0123456789abcdef")
+
+
+@click.command(name="trace", params=[PARAMS])
+@click.argument("what")
+@click.option("--env", help="Whose catalog: base, endpoint, paper …")
+@click.option("--html", type=click.Path(path_type=Path), help="Write a page, too.")
+@in_one_sentence
+def trace(
+    what: str, env: str | None, html: Path | None, params: dict[str, Any]
+) -> None:
+    """Show the life of the row WHAT: an id of any table, its beginning, or a text."""
+    project = project_root()
+    bootstrap_project(project)
+    with KedroSession.create(project, env=env, runtime_params=params) as session:
+        context = session.load_context()
+        index = RowIndex.of(context.catalog, _in_reading_order())
+        store = context.config_loader["catalog"]["teacher_model"]["store"]
+        id_ = _one(index, what)
+        with _opened(in_project(Path(store))) as replies:
+            tree = draw(index, id_, lambda key: describe_call(replies, key))
+    console = Console(record=html is not None, soft_wrap=html is None)
+    console.print(tree)
+    if html is not None:
+        html.write_text(console.export_html(clear=False), encoding="utf-8")
+        click.echo(f"page: {html}")
+
+
+def draw(index: RowIndex, id_: str, call: Callable[[str], str]) -> Tree:
+    """Return the life of a row as a tree: its origins above, its products below.
+
+    Args:
+        index: Of the output root.
+        id_: Of the row.
+        call: What a reply of this address took, in words.
+    """
+    tree = Tree(Text(id_, style="bold"))
+    origins = list(_ancestors(index, id_))
+    if origins:
+        above = tree.add("made of")
+        for origin in origins:
+            _add(above, index, origin, call)
+    _add(tree, index, id_, call)
+    beaten = index.beaten(id_)
+    if beaten:
+        tree.add(f"kept before its like: {', '.join(beaten)}")
+    products = list(_descendants(index, id_))
+    if products:
+        below = tree.add("became")
+        for product in products[:_MOST_PRODUCTS]:
+            _add(below, index, product, call)
+        if len(products) > _MOST_PRODUCTS:
+            below.add(f"… and {len(products) - _MOST_PRODUCTS} more")
+    return tree
+
+
+def describe_call(replies: StoreSession | None, key: str) -> str:
+    """Return what a call took: model and tokens; or that the store has it no more."""
+    found = replies.look_up([key]).get(key) if replies else None
+    if not isinstance(found, Reply):
+        return f"{key} (not in the reply store)"
+    usage = found.usage
+    return (
+        f"{key} · {found.model} · {usage.input_tokens} + {usage.output_tokens} tokens"
+    )
+
+
+def _in_reading_order() -> list[str]:
+    named: dict[str, None] = {}
+    for pipeline in pipelines.values():
+        for node in pipeline.nodes:
+            named.update(dict.fromkeys(node.outputs))
+    return list(named)
+
+
+def _one(index: RowIndex, what: str) -> str:
+    """Return the one id that is meant."""
+    found = []
+    if len(what) >= _SHORTEST_ID and set(what) <= _HEX:
+        found = index.resolve(what)
+    found = found or index.search(what, _MOST_FOUND)
+    if not found:
+        raise PsycheError(
+            f"No table holds a row '{what}': give an id, its first {_SHORTEST_ID} or"
+            " more digits, or a text of a row (posts are searched de-identified)."
+        )
+    if len(found) > 1:
+        rows = [f"{one} ({next(index.rows(one)).table})" for one in found]
+        raise PsycheError(f"'{what}' is in {len(found)} rows: {', '.join(rows)}.")
+    return found[0]
+
+
+def _ancestors(index: RowIndex, id_: str) -> Iterator[str]:
+    """Yield what a row was made of, the oldest first."""
+    seen: dict[str, None] = {}
+    todo = [id_]
+    while todo:
+        for origin in index.origins(todo.pop()):
+            if origin != id_ and origin not in seen:
+                seen[origin] = None
+                todo.append(origin)
+    yield from reversed(seen)
+
+
+def _descendants(index: RowIndex, id_: str) -> Iterator[str]:
+    seen = {id_}
+    todo = [id_]
+    while todo:
+        for product in index.products(todo.pop(0)):
+            if product not in seen:
+                seen.add(product)
+                todo.append(product)
+                yield product
+
+
+def _add(tree: Tree, index: RowIndex, id_: str, call: Callable[[str], str]) -> None:
+    """Add a row's life: of each table what none before it said."""
+    branch = tree.add(Text(id_, style="cyan"))
+    said: set[str] = set()
+    for row in index.rows(id_):
+        told = branch.add(Text(row.table, style="bold"))
+        for line in _lines(row, call):
+            if line not in said:
+                told.add(Text(line))
+            said.add(line)
+
+
+def _lines(row: Row, call: Callable[[str], str]) -> Iterator[str]:
+    for name, value in row.cells.items():
+        if value not in (None, []):
+            yield f"{name}: {_cell(value)}"
+    for name, key in row.keys.items():
+        yield f"{name}: {call(key)}"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        text = " · ".join(map(_cell, value))
+    elif isinstance(value, dict):
+        text = " ".join(str(part) for part in value.values())
+    else:
+        text = str(value)
+    text = " ".join(text.split())
+    return text if len(text) <= _CELL_CHARS else f"{text[: _CELL_CHARS - 1]}…"
+
+
+def _opened(path: Path) -> Any:
+    return ReplyStore(path).open() if path.exists() else nullcontext()

@@ -1,0 +1,158 @@
+"""Provisional labels: what language models say that each culture feels."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from psyche_kedro.datasets.language_packs import ENGLISH, LanguagePack, Packs
+from psyche_kedro.errors import ConfigurationError
+from psyche_kedro.llm import ChatModel, ChatRequest
+from psyche_kedro.llm.panel import ask_all
+from psyche_kedro.pipelines.cedar.asking import (
+    picture_bytes,
+    question_message,
+    read_outcome,
+    shuffled,
+)
+from psyche_kedro.pipelines.cedar.labels import LabelReader
+from psyche_kedro.pipelines.cedar.parameters import LabellingParameters
+from psyche_kedro.pipelines.cedar.tables import ProvisionalLabels
+from psyche_kedro.tables import content_id, frame
+
+Row = dict[str, Any]
+
+
+class _Ask(NamedTuple):
+    """One question to every labeller."""
+
+    scenario_id: str
+    culture: str
+    sample: int
+    order: list[str]
+    text: Row
+    picture: bytes | None
+
+
+class _Frame(NamedTuple):
+    """In whose words a culture is asked, and as whom."""
+
+    pack: LanguagePack
+    persona: str
+    language: str
+    """Of the scenario's text."""
+
+
+def label_provisionally(  # noqa: PLR0913 - the node's inputs
+    *,
+    scenarios: pl.DataFrame,
+    scenario_texts: pl.DataFrame,
+    pictures: pl.DataFrame,
+    packs: Packs,
+    labellers: Mapping[str, ChatModel],
+    params: LabellingParameters,
+) -> pl.DataFrame:
+    """Return what every labeller says of every scenario in every culture.
+
+    The order of the words is drawn once per (scenario, sample), the same for all
+    cultures and labellers: what its place does to a word must not look like culture.
+
+    Args:
+        scenarios: ``Scenarios``.
+        scenario_texts: ``ScenarioTexts``.
+        pictures: ``Pictures``.
+        packs: Languages, by culture.
+        labellers: Models by name.
+        params: ``cedar.labelling``.
+
+    Returns:
+        ``ProvisionalLabels``.
+
+    Raises:
+        ConfigurationError: If there are too few labellers to tell a culture from the
+            noise of a model.
+    """
+    _check_number(labellers, params)
+    frames = {code: _frame(code, packs, params) for code in packs}
+    asks = list(_asks(scenarios, scenario_texts, pictures, frames, params))
+    outcomes = ask_all(labellers, lambda _: _requests(asks, frames, params))
+    readers = {c: LabelReader(f.pack, packs[ENGLISH]) for c, f in frames.items()}
+    return frame(
+        ProvisionalLabels,
+        (
+            _row(ask, name, frames[ask.culture])
+            | read_outcome(outcome, readers[ask.culture])
+            for name, answered in outcomes.items()
+            for ask, outcome in zip(asks, answered, strict=True)
+        ),
+    )
+
+
+def _check_number(
+    labellers: Mapping[str, ChatModel], params: LabellingParameters
+) -> None:
+    if len(labellers) < params.min_labellers:
+        raise ConfigurationError(
+            f"`cedar_labellers` of the catalog has {len(labellers)} models and"
+            f" cedar.labelling.min_labellers asks for {params.min_labellers}: fewer"
+            " than three cannot tell a culture from a model's own noise; add one."
+        )
+
+
+def _frame(code: str, packs: Packs, params: LabellingParameters) -> _Frame:
+    own = packs[code]
+    if params.elicitation == "persona":
+        return _Frame(packs[ENGLISH], own.english_culture, ENGLISH)
+    return _Frame(own, own.culture if params.elicitation == "both" else "", code)
+
+
+def _asks(
+    scenarios: pl.DataFrame,
+    scenario_texts: pl.DataFrame,
+    pictures: pl.DataFrame,
+    frames: Mapping[str, _Frame],
+    params: LabellingParameters,
+) -> Iterator[_Ask]:
+    shown = picture_bytes(pictures)
+    texts = scenario_texts.rows_by_key(
+        ["scenario_id", "language"], named=True, unique=True
+    )
+    told = {scenario for scenario, _ in texts}
+    emotions = list(next(iter(frames.values())).pack.emotions)
+    for scenario, picture in scenarios.select("scenario_id", "picture_id").iter_rows():
+        if scenario not in told:
+            continue
+        for sample in range(params.samples):
+            order = shuffled(emotions, scenario, str(sample))
+            for culture, told_in in frames.items():
+                text = texts[scenario, told_in.language]
+                jpeg = shown[picture] if picture else None
+                yield _Ask(scenario, culture, sample, order, text, jpeg)
+
+
+def _requests(
+    asks: list[_Ask], frames: Mapping[str, _Frame], params: LabellingParameters
+) -> Iterator[ChatRequest]:
+    sampling = {"temperature": params.temperature, "max_tokens": params.max_tokens}
+    for ask in asks:
+        pack, persona, _ = frames[ask.culture]
+        message = question_message(
+            "label",
+            pack,
+            ask.text,
+            emotions=ask.order,
+            persona=persona,
+            picture=ask.picture,
+        )
+        yield ChatRequest([message], "label_provisionally", sampling, sample=ask.sample)
+
+
+def _row(ask: _Ask, labeller: str, told_in: _Frame) -> Row:
+    return {
+        "scenario_id": ask.scenario_id,
+        "culture": ask.culture,
+        "labeller": labeller,
+        "sample": ask.sample,
+        "order": content_id(*ask.order),
+        "prompt_digest": told_in.pack.digest("label"),
+    }

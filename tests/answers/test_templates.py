@@ -1,0 +1,27 @@
+"""Ten thousand made replies: hardly any is misread, most are read."""
+
+from templates import QUESTION, templates
+
+from psyche_kedro.answers import read_choice, read_choice_of
+
+MADE = list(templates())
+DECLARING = [made for made in MADE if made.labels]
+
+
+def test_there_are_ten_thousand_and_some_declare_nothing():
+    assert len(MADE) > 10_000
+    assert len(MADE) - len(DECLARING) > 400
+
+
+def test_at_most_one_in_a_hundred_is_misread_and_most_are_read():
+    read = [(made, read_choice_of(made.text, QUESTION).labels) for made in MADE]
+    wrong = [made.text for made, labels in read if labels not in (made.labels, set())]
+    unread = [made.text for made, labels in read if made.labels and not labels]
+    assert len(wrong) <= 0.002 * len(MADE), wrong[:20]
+    assert len(unread) <= 0.02 * len(DECLARING), unread[:20]
+
+
+def test_without_the_options_texts_as_few_are_misread():
+    read = [(made, read_choice(made.text, "ABCD").labels) for made in MADE]
+    wrong = [made.text for made, labels in read if labels not in (made.labels, set())]
+    assert len(wrong) <= 0.01 * len(MADE), wrong[:20]

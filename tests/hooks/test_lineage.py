@@ -1,0 +1,97 @@
+"""A table says what it was made from, and is stale once that has changed."""
+
+import json
+
+import polars as pl
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+
+from psyche_kedro.datasets import SourceFilesDataset, TableDataset
+from psyche_kedro.hooks.lineage import Ledger, Lineage, Run
+from whole_run import run_kedro
+
+RUN = Run(id="r1", at="2026-01-01 00:00 UTC", commit="c")
+PARAMETERS = {"cleaning": {"least": 1}}
+
+CHAIN = Pipeline(
+    [
+        Node(lambda files: files, ["files"], ["posts"], name="read"),
+        Node(lambda a, b: a, ["posts", "params:cleaning"], ["held"], name="hold"),
+        Node(lambda a: a, ["held"], ["clean"], name="clean"),
+    ]
+)
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/a.txt").write_text("one")
+    tables = {
+        name: TableDataset(filepath=str(tmp_path / f"{name}.parquet"))
+        for name in ("posts", "clean")
+    }
+    for number, table in enumerate(tables.values()):
+        table.save(pl.DataFrame({"n": [number]}))
+    raw = SourceFilesDataset(path=str(tmp_path / "raw"))
+    return DataCatalog({**tables, "files": raw, "held": MemoryDataset()})
+
+
+def stale(catalog, ledger, parameters=PARAMETERS):
+    copy = Ledger(**json.loads(ledger.model_dump_json()))
+    return Lineage(catalog, parameters, copy).stale({"clean"})
+
+
+@pytest.fixture
+def ledger(catalog):
+    ledger = Ledger()
+    Lineage(catalog, PARAMETERS, ledger).record(CHAIN, RUN)
+    return ledger
+
+
+def test_what_has_not_changed_is_fresh(catalog, ledger):
+    assert stale(catalog, ledger) == []
+
+
+def test_the_same_content_written_again_is_fresh(catalog, ledger):
+    catalog.save("posts", catalog.load("posts"))
+    assert stale(catalog, ledger) == []
+
+
+def test_a_table_whose_input_was_made_anew_is_stale(catalog, ledger):
+    catalog.save("posts", pl.DataFrame({"n": [7]}))
+    said = stale(catalog, ledger)
+    assert "clean: made from an earlier posts" in said
+    assert "posts: changed after read had made it, 2026-01-01 00:00 UTC" in said
+
+
+def test_what_was_never_on_disk_stands_for_what_it_was_made_of(catalog, ledger):
+    assert set(ledger.made["clean"].inputs) == {"posts", "params:cleaning"}
+    said = stale(catalog, ledger, {"cleaning": {"least": 2}})
+    assert said == ["clean: made from an earlier params:cleaning"]
+
+
+def test_a_raw_file_that_changed_makes_stale_what_was_read_of_it(
+    catalog, ledger, tmp_path
+):
+    (tmp_path / "raw/b.txt").write_text("two")
+    assert stale(catalog, ledger) == ["posts: made from an earlier files"]
+
+
+def test_a_table_that_no_run_recorded_is_not_accused(catalog):
+    assert stale(catalog, Ledger()) == []
+
+
+def test_a_finished_roots_files_are_not_read_again(catalog, ledger, monkeypatch):
+    monkeypatch.setattr("psyche_kedro.files.versions._digest", pytest.fail)
+    assert stale(catalog, ledger) == []
+
+
+def test_freshness_is_one_of_two_words(tmp_path):
+    said = run_kedro(
+        "run",
+        "--pipeline=reporting",
+        f"--params=data={tmp_path},freshness=sometimes",
+        data=tmp_path,
+    ).stderr
+    assert "Error: The parameter 'freshness' is 'sometimes': write `warn` or" in said

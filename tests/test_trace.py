@@ -1,0 +1,97 @@
+"""The life of a row is told from its source to what became of it."""
+
+import random
+
+import polars as pl
+import pytest
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+from psyche_kedro.commands.row_index import RowIndex
+from whole_run import ROOT, run_kedro
+
+
+@pytest.fixture(scope="module")
+def index(demo):
+    bootstrap_project(ROOT)
+    with KedroSession.create(ROOT, runtime_params={"data": str(demo.data)}) as session:
+        catalog = session.load_context().catalog
+        yield RowIndex.of(catalog, pipelines["__default__"].all_outputs())
+
+
+def table(demo, name) -> pl.DataFrame:
+    (path,) = demo.data.rglob(f"{name}.parquet")
+    return pl.read_parquet(path)
+
+
+def some(frame: pl.DataFrame, column: str) -> list[str]:
+    return random.Random(7).sample(frame[column].to_list(), 10)
+
+
+def ancestors(index, id_) -> set[str]:
+    found, todo = set(), [id_]
+    while todo:
+        todo += (new := set(index.origins(todo.pop())) - found)
+        found |= new
+    return found
+
+
+@pytest.mark.parametrize("name", ["sft_set", "grpo_set"])
+def test_an_example_goes_back_to_the_file_that_its_provenance_names(demo, index, name):
+    told = table(demo, "example_provenance").rows_by_key("example_id", named=True)
+    for example in some(table(demo, name), "example_id"):
+        (origin,) = told[example]
+        rows = [row for one in ancestors(index, example) for row in index.rows(one)]
+        sources = {row.cells["source"] for row in rows if "source" in row.cells}
+        assert origin["source"] in sources
+        if origin["chunk_id"]:
+            assert origin["chunk_id"] in ancestors(index, example)
+
+
+def test_a_rejected_row_is_told_with_its_reason(demo, index):
+    rejected = table(demo, "rejected_replies")
+    for row_id, reason in rejected.select("row_id", "reason").head(10).iter_rows():
+        rows = list(index.rows(row_id))
+        assert {"clean_posts", "rejected_replies"} <= {row.table for row in rows}
+        assert reason in [row.cells.get("reason") for row in rows]
+
+
+def test_a_question_is_told_with_those_that_it_beat(demo, index):
+    beaten, kept = table(demo, "duplicate_questions").row(0, named=True), None
+    kept = beaten["kept_id"]
+    assert beaten["question_id"] in index.beaten(kept)
+
+
+def test_no_text_from_before_de_identification_is_shown_or_found(demo, index):
+    posts, clean = table(demo, "posts"), table(demo, "clean_posts")
+    for raw, masked in zip(posts.to_dicts(), clean.to_dicts(), strict=True):
+        told = "".join(m["content"] for m in raw["messages"])
+        if told == "".join(m["content"] for m in masked["messages"]):
+            continue
+        assert index.search(told[:200], 5) == []
+        for row in index.rows(raw["post_id"]):
+            assert row.table != "posts" or "messages" not in row.cells
+
+
+def test_the_command_draws_it_and_writes_a_page(demo, tmp_path):
+    example = table(demo, "sft_set").filter(part="D_em")["example_id"][0]
+    page = tmp_path / "life.html"
+    params = f"--params=data={demo.data}"
+    run = run_kedro("trace", example[:9], f"--html={page}", params, data=demo.data)
+    assert run.returncode == 0, run.stderr
+    for told in (
+        "made of",
+        "clean_posts",
+        "useful_posts",
+        "refined_posts",
+        "judge_key",
+    ):
+        assert told in run.stdout
+        assert told in page.read_text(encoding="utf-8")
+
+
+def test_what_stands_nowhere_is_one_sentence(demo):
+    run = run_kedro("trace", "无此文字", f"--params=data={demo.data}", data=demo.data)
+    assert run.returncode == 1
+    assert "Error: No table holds a row '无此文字': give an id" in run.stderr
