@@ -358,7 +358,7 @@ def test_without_answers_nothing_is_gold_and_the_tasks_wait(caplog):
     summary = summarise_annotation(TASKS, annotations, people, golds)
     assert items.is_empty()
     assert lost["reason"].unique().to_list() == ["too_few:en"]
-    waiting = summary.filter(measure="tasks")
+    waiting = summary.filter(measure="waiting")
     assert waiting["value"].sum() == TASKS.height
     assert f"{TASKS.height} of {TASKS.height} annotation tasks wait" in caplog.text
 

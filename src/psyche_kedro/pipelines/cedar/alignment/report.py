@@ -61,6 +61,8 @@ class Dot(NamedTuple):
     x: float
     y: float
     name: str
+    label: str
+    """What stands beside it: models where they are asked natively, and references."""
     kind: str
 
 
@@ -71,6 +73,7 @@ class Scatter(NamedTuple):
     dots: list[Dot]
     x_labels: list[tuple[float, str]]
     y_labels: list[tuple[float, str]]
+    ways: list[str]
 
 
 def count_cedar_funnel(
@@ -419,6 +422,7 @@ def _scatter(benchmark: str, scores: pl.DataFrame) -> Scatter:
             x_at(row["consistency"]),
             y_at(row["gain"]),
             f"{row['subject']}, {row['way']}",
+            row["subject"] if row["way"] in ("native", REFERENCE) else "",
             row["way"],
         )
         for row in known
@@ -429,6 +433,7 @@ def _scatter(benchmark: str, scores: pl.DataFrame) -> Scatter:
         dots,
         [(x_at(value), f"{value:g}") for value in ticks],
         [(y_at(value), f"{value:.2f}") for value in (bottom, (top + bottom) / 2, top)],
+        list(dict.fromkeys(row["way"] for row in known)),
     )
 
 
