@@ -72,4 +72,4 @@ def _good_rows(made: Any) -> int:
         # Of several attempts at a question, the right one alone is a result.
         unfit = [*_NO_RESULT, "wrong"] if "attempt" in made.columns else _NO_RESULT
         made = made.filter(~pl.col("outcome").is_in(unfit))
-    return made.height
+    return int(made.height)
