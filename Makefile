@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test test-slow check viz viz-build mlflow bench sample review-server
+.PHONY: demo demo-cedar test test-slow check viz viz-build mlflow bench sample review-server
 
 demo: $(INSTALLED)        ## the whole chain on the bundled sample, no key, no network, no GPU
 	$(BIN)/kedro run
+
+demo-cedar: $(INSTALLED)  ## CEDAR on its sample: scenarios, people's answers, models' alignment
+	$(BIN)/kedro run --pipeline=cedar
 
 test: $(INSTALLED)        ## the tests, the whole chain included
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder

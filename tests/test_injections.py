@@ -149,7 +149,7 @@ def followed(reply: str) -> list[object]:
     outcome = said(reply)
     cluster, contest = ranking.Cluster("a", SHOWN, []), choice.Contest(QUESTION, SHOWN)
     read = [
-        read_score(outcome, n_levels=4),
+        read_score(outcome, n_levels=4).value,
         read_scores(outcome),
         usefulness.read_verdict(outcome),
         screening.read_verdict(outcome, WORDS).verdict,

@@ -146,7 +146,7 @@ def test_chapters_are_the_papers_and_the_report_in_reading_order():
         "evaluation",
         "reporting",
     ]
-    assert list(CEDAR) == ["cedar_isolation", "cedar_annotation"]
+    assert list(CEDAR) == ["cedar_isolation", "cedar_annotation", "cedar_alignment"]
 
 
 def test_the_two_systems_share_no_table():

@@ -4,20 +4,25 @@ import random
 
 import polars as pl
 import pytest
-from kedro.framework.project import pipelines
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
+from kedro.io import DataCatalog
 
 from psyche_kedro.commands.row_index import RowIndex
+from psyche_kedro.hooks.configuration import ConfigLoader
+from psyche_kedro.pipeline_registry import register_pipelines
+from psyche_kedro.settings import CONFIG_LOADER_ARGS
 from whole_run import ROOT, run_kedro
 
 
 @pytest.fixture(scope="module")
 def index(demo):
-    bootstrap_project(ROOT)
-    with KedroSession.create(ROOT, runtime_params={"data": str(demo.data)}) as session:
-        catalog = session.load_context().catalog
-        yield RowIndex.of(catalog, pipelines["__default__"].all_outputs())
+    roots = {"data": str(demo.data)}
+    loader = ConfigLoader(
+        str(ROOT / "conf"), env="local", runtime_params=roots, **CONFIG_LOADER_ARGS
+    )
+    catalog = DataCatalog.from_config(
+        {n: e for n, e in loader["catalog"].items() if "validator" in e}
+    )
+    return RowIndex.of(catalog, register_pipelines()["__default__"].all_outputs())
 
 
 def table(demo, name) -> pl.DataFrame:

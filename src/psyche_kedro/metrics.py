@@ -71,6 +71,26 @@ def elastic_credit(prediction: Set[str], gold: Set[str]) -> float:
     return len(prediction) / len(gold) if gold and prediction <= gold else 0.0
 
 
+def official_credit(said: Sequence[str], gold: Sequence[str]) -> float:
+    """Return ``standard_credit`` as PsycoLLM's public code has it: of strings.
+
+    Source: MACLAB-HFUT/Evaluation at 8ff40f3, ``main.py``.
+
+    >>> official_credit("BA", "AB")
+    0.0
+    """
+    return float("".join(said) == "".join(gold))
+
+
+def official_elastic_credit(said: Sequence[str], gold: Sequence[str]) -> float:
+    """Return ``elastic_credit`` as PsycoLLM's public code has it.
+
+    >>> official_elastic_credit("BA", "AB")
+    1.0
+    """
+    return official_credit(said, gold) or elastic_credit(set(said), set(gold))
+
+
 # ---- open questions --------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from psyche_kedro.pipelines import (
     synthesis,
     training,
 )
-from psyche_kedro.pipelines.cedar import annotation, isolation
+from psyche_kedro.pipelines.cedar import alignment, annotation, isolation
 
 CHAPTERS = {
     "ingestion": ingestion,
@@ -33,6 +33,7 @@ CHAPTERS = {
 CEDAR = {
     "cedar_isolation": isolation,
     "cedar_annotation": annotation,
+    "cedar_alignment": alignment,
 }
 
 _EXAMS = (

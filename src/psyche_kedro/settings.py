@@ -22,6 +22,7 @@ from psyche_kedro.hooks.row_counts import RowCounts
 from psyche_kedro.hooks.run_record import RunRecord
 from psyche_kedro.hooks.run_summary import RunSummary
 from psyche_kedro.hooks.store_copy import StoreCopy
+from psyche_kedro.hooks.unquoted import withhold_words
 
 # No library of the chain may report usage: the data are people's most private words.
 # MLflow does not know "1" for DO_NOT_TRACK and onnxruntime knows no DO_NOT_TRACK: each
@@ -45,6 +46,9 @@ try:
 except ConfigurationError as _error:
     # Kedro imports this file before any command of ours that could say it shorter.
     sys.exit(f"Error: {_error}")
+
+# Nor does a library's message, which quotes the value that it fails on.
+withhold_words()
 
 # omegaconf 2.4 renamed the function that Kedro 1.7 calls.
 warnings.filterwarnings("ignore", message="register_new_resolver")

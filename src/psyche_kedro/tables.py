@@ -873,9 +873,9 @@ class Answers(_Table):
     """Empty where none were read, and of an open item."""
     text: str = _nullable()
     """What is scored of an open item's reply; null of a choice item's."""
-    outcome: str = _enum("read", "unread", "refused", "truncated", "failed")
+    outcome: str = _enum("read", "unread", "refused", "truncated", "failed", "absent")
     """``truncated``: cut off by the token limit, whether an answer stands in it or not;
-    ``failed``: no score until it is asked again."""
+    ``failed``: no score until it is asked again; ``absent``: of no stored reply."""
 
 
 class AnswerSummary(_Table):
@@ -894,6 +894,8 @@ class AnswerSummary(_Table):
     n_truncated_read: int
     """Those of them in which an answer was read."""
     n_failed: int
+    n_absent: int
+    """Items that stored replies have none for; not in ``n``."""
     reasons: pl.List = _list_of(pl.String)
     """Why calls failed, each with its count, the most frequent first."""
     shapes: pl.List = _list_of(pl.String)
@@ -923,7 +925,27 @@ class Judgements(Provenance):
     role: str
     dimension: str
     score: float = _nullable()
-    """Null where the verdict could not be read."""
+    """Null where the outcome is any but ``read``."""
+    outcome: str = _enum(
+        "read", "no_score", "out_of_range", "several_scores", "failed", "no_reply"
+    )
+
+
+class JudgementSummary(_Table):
+    """One row per (judge, dimension): what became of its verdicts."""
+
+    model: str
+    """The judge."""
+    dimension: str
+    n: int
+    n_read: int
+    n_no_score: int
+    n_out_of_range: int
+    n_several_scores: int
+    n_failed: int
+    commonest_score: float = _nullable()
+    n_commonest: int
+    """Near ``n_read``, the judge says the same of everything."""
 
 
 class Scores(_Table):

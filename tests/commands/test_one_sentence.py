@@ -1,7 +1,8 @@
-"""What a user can mend ends in one sentence, and nothing else does."""
+"""What a user can mend ends in one sentence; a fault of the code in its lines."""
 
 import click
 import pytest
+from kedro.io import DatasetError
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
 from psyche_kedro.errors import ContaminationError
@@ -22,6 +23,41 @@ def test_a_benchmark_among_the_training_data_is_one_sentence():
     assert caught.value.message == "D_cp would lose all its rows."
 
 
-def test_a_bug_keeps_its_traceback():
-    with pytest.raises(ZeroDivisionError):
-        command_that_raises(ZeroDivisionError())()
+def fault(error: Exception) -> str:
+    with pytest.raises(click.ClickException) as caught:
+        command_that_raises(error)()
+    return caught.value.message
+
+
+def test_a_bug_keeps_the_lines_that_led_to_it_and_loses_its_words():
+    said = fault(KeyError("words of a post"))
+    assert "test_one_sentence.py" in said
+    assert "raise error" in said
+    assert "KeyError" in said
+    assert "post" not in said
+
+
+def test_what_is_behind_a_bug_is_said_the_same_way():
+    error = ValueError("words of a post")
+    error.__cause__ = UnicodeDecodeError("utf-8", b"words of a post", 0, 1, "bad")
+    said = fault(error)
+    assert said.index("UnicodeDecodeError") < said.index("ValueError")
+    assert "post" not in said
+
+
+def test_a_dataset_says_what_the_system_said_and_not_what_a_library_did():
+    for cause, heard in (
+        (OSError(28, "No space left"), True),
+        (TypeError("嗯"), False),
+    ):
+        error = DatasetError(f"Failed while saving.\n{cause}")
+        error.__cause__ = cause
+        said = fault(error)
+        assert said.startswith("Failed while saving.\n")
+        assert ("No space left" in said) is heard
+        assert "嗯" not in said
+
+
+def test_the_words_are_there_for_who_asks_for_them(monkeypatch):
+    monkeypatch.setenv("PSYCHE_KEDRO_SHOW_ERRORS", "1")
+    assert "words of a post" in fault(KeyError("words of a post"))

@@ -120,3 +120,17 @@ def test_training_stops_before_its_first_node_without_a_model_and_evaluation_not
 def taker(part):
     read = taking(lambda model: model, model=part)
     return Node(read, {"model": "sft_model"}, "read", name=part)
+
+
+def test_weights_are_written_on_this_machine_alone():
+    dataset = BundleDataset(
+        writes="checkpoint",
+        parts={
+            "checkpoint": {
+                "type": "psyche_kedro.datasets.CheckpointDataset",
+                "filepath": "s3://bucket/06_models/sft_model",
+            }
+        },
+    )
+    with pytest.raises(ConfigurationError, match="Training needs a path on this mach"):
+        dataset.check_save()

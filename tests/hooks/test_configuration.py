@@ -368,3 +368,23 @@ def test_a_tables_format_is_its_suffix_in_the_catalog(tmp_path):
     assert (data / "banks.csv").read_bytes().startswith(b"type,")
     written = pl.read_parquet(data / "03_primary/clean_bank_questions.parquet")
     assert written.height > 0
+
+
+def test_a_root_and_a_parameter_may_stand_in_one_catalog(tmp_path):
+    conf = tmp_path / "conf"
+    with_prompts(conf)
+    (conf / "base/globals.yml").write_text("{raw: r, data: d, prompts: zh}")
+    entry = "{a: {type: x, filepath: '${root:data}/a', mode: '${runtime_params:m, n}'}}"
+    (conf / "base/catalog.yml").write_text(entry)
+    found = loader(conf, runtime_params={"data": "e", "m": "o"})["catalog"]["a"]
+    assert (found["filepath"], found["mode"]) == ("e/a", "o")
+
+
+def test_each_of_two_loaders_has_its_own_roots(tmp_path):
+    conf = tmp_path / "conf"
+    with_prompts(conf)
+    (conf / "base/globals.yml").write_text("{raw: r, data: d, prompts: zh}")
+    (conf / "base/catalog.yml").write_text("{a: {type: x, filepath: '${root:data}'}}")
+    one, two = (loader(conf, runtime_params={"data": name}) for name in ("e", "f"))
+    assert two["catalog"]["a"]["filepath"] == "f"
+    assert one["catalog"]["a"]["filepath"] == "e"

@@ -1,5 +1,7 @@
 """What an earlier run found is not lost to an endpoint that fails."""
 
+import math
+
 import polars as pl
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
@@ -21,7 +23,7 @@ def _nothing_counted():
     RUN_LEDGER.clear()
 
 
-def run(path, made: pl.DataFrame, *reasons: str) -> None:
+def run(path, made: pl.DataFrame, *reasons: str, after: float = 32) -> None:
     """Run a node whose calls fail for ``reasons`` and that makes ``made``."""
     catalog = DataCatalog(
         {"samples": TableDataset(filepath=str(path)), "rejected": MemoryDataset()}
@@ -29,7 +31,7 @@ def run(path, made: pl.DataFrame, *reasons: str) -> None:
     hook = FullerTables()
     hook.before_node_run(ASKING)
     failures = [(Failure(reason, "", "k", "m"), 1) for reason in reasons]
-    Account("teacher").settled("ask", failures)
+    Account("teacher", hopeless_after=after).settled("ask", failures)
     hook.after_node_run(ASKING, catalog, {"samples": made, "rejected": made})
 
 
@@ -56,6 +58,18 @@ def test_rows_that_are_rejected_for_a_reason_of_their_own_may_go(earlier, reason
 
 def test_a_table_may_shrink_where_no_call_failed(earlier):
     run(earlier, table({"id": ["a"]}))
+
+
+def test_a_table_may_shrink_by_more_than_the_failed_calls_explain(tmp_path):
+    path = tmp_path / "samples.parquet"
+    table({"id": list(range(100))}).write_parquet(path)
+    run(path, table({"id": list(range(50))}), "timeout")
+    with pytest.raises(ChatModelError, match="50 good rows where an earlier run left"):
+        run(path, table({"id": list(range(50))}), *["timeout"] * 5)
+
+
+def test_the_failures_of_a_model_that_is_free_are_a_finding(earlier):
+    run(earlier, table({"id": ["a"]}), "empty_reply", after=math.inf)
 
 
 def test_failed_calls_do_not_stop_a_run_that_loses_nothing(earlier, tmp_path):

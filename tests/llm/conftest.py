@@ -15,4 +15,4 @@ def server() -> Iterator[LoopbackServer]:
 @pytest.fixture(autouse=True)
 def _nobody_known() -> None:
     """Forget who answered: a port may be given to another server of the tests."""
-    chat_model._ANSWERED.clear()
+    chat_model._acquaintance.cache_clear()

@@ -53,7 +53,7 @@ def questions(reply: Reply) -> bool:
 
 SAYS_SOMETHING: dict[str, Callable[[Reply], Any]] = {
     "choice": lambda reply: read_vote(Contest(QUESTION, SHOWN), reply, 0),
-    "counselling_judge": lambda reply: read_score(reply, n_levels=4) is not None,
+    "counselling_judge": lambda reply: read_score(reply, n_levels=4).value is not None,
     "deidentification": lambda reply: model_pass.read_spans(reply) is not None,
     "dialogue_judge": lambda reply: isinstance(read_scores(reply), Scores),
     "distillation": questions,

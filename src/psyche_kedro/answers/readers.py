@@ -45,8 +45,8 @@ _FAR = 200
 def read_as_psycollm(text: str, question: Mapping[str, Any]) -> Reading:
     """Return what PsycoLLM's public evaluation reads: the last letters of a reply.
 
-    Of a question with one answer the last of A to D that stands anywhere; of any other
-    the last up to four that only quotes, blanks, commas and 选项 part.
+    Of a question with one answer and no case the last of A to D that stands anywhere;
+    of any other the last up to four that only quotes, blanks, commas and 选项 part.
 
     Source: MACLAB-HFUT/Evaluation at 8ff40f3, ``QuestionHandler.py``.
 
@@ -56,7 +56,7 @@ def read_as_psycollm(text: str, question: Mapping[str, Any]) -> Reading:
     end = max(map(text.rfind, "ABCD"))
     if end < 0:
         return NOTHING
-    if question["type"] == "single":
+    if question["type"] == "single" and not question.get("case_text"):
         return Reading((text[end],), "last")
     found = _LAST_OF_FOUR.search(text[max(0, end - _FAR) : end + 1])
     letters = re.findall("[ABCD]", found[0]) if found else [text[end]]

@@ -8,6 +8,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
+from psyche_kedro.commands.run import CONF_SOURCE
 from psyche_kedro.files.project import project_root
 from psyche_kedro.pipelines.synthesis.questions.screening_agreement import (
     Agreement,
@@ -15,21 +16,24 @@ from psyche_kedro.pipelines.synthesis.questions.screening_agreement import (
 )
 
 
-@click.command()
+@click.command(params=[CONF_SOURCE])
 @click.option("--env", help="Whose judge: base, endpoint, paper …")
 @click.option(
     "--labels",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Labelled questions; conf/base/screening_labels.yml by default.",
+    help="Labelled questions; base/screening_labels.yml of the configuration by"
+    " default.",
 )
 @in_one_sentence
-def agreement(env: str | None, labels: Path | None) -> None:
+def agreement(env: str | None, labels: Path | None, conf_source: str | None) -> None:
     """Screen labelled questions and print how far the judge agrees with the labels."""
     project = project_root()
-    path = labels or project / "conf/base/screening_labels.yml"
     bootstrap_project(project)
-    with KedroSession.create(project, env=env) as session:
-        catalog = session.load_context().catalog
+    with KedroSession.create(project, env=env, conf_source=conf_source) as session:
+        context = session.load_context()
+        conf = Path(context.config_loader.conf_source)
+        path = labels or conf / "base" / "screening_labels.yml"
+        catalog = context.catalog
         judge = catalog.load("judge_model")
         found = measure_agreement(
             yaml.safe_load(path.read_text(encoding="utf-8")),

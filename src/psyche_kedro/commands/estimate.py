@@ -9,7 +9,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
-from psyche_kedro.commands.run import PARAMS
+from psyche_kedro.commands.run import CONF_SOURCE, PARAMS
 from psyche_kedro.files.project import project_root
 from psyche_kedro.hooks.estimate_basis import read_basis
 from psyche_kedro.pipelines.synthesis import parameters
@@ -32,7 +32,7 @@ _RESTS_ON = {
 }
 
 
-@click.command(name="estimate", params=[PARAMS])
+@click.command(name="estimate", params=[PARAMS, CONF_SOURCE])
 @click.option("--env", help="Whose models and prices: base, endpoint, paper …")
 @click.option(
     "--pipeline",
@@ -42,11 +42,15 @@ _RESTS_ON = {
     help="The chapter; synthesis is where nearly all calls are.",
 )
 @in_one_sentence
-def estimate_command(env: str | None, pipeline: str, params: dict[str, Any]) -> None:
+def estimate_command(
+    env: str | None, pipeline: str, params: dict[str, Any], conf_source: str | None
+) -> None:
     """Print calls, tokens and money per node and model, each with its range."""
     project = project_root()
     bootstrap_project(project)
-    with KedroSession.create(project, env=env, runtime_params=params) as session:
+    with KedroSession.create(
+        project, env=env, runtime_params=params, conf_source=conf_source
+    ) as session:
         context = session.load_context()
         configured = context.config_loader["parameters"]
         settings = configured[pipeline]

@@ -6,13 +6,14 @@ Kedro's own commands end in a traceback for a missing file as for a bug.
 import functools
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any
 
 import click
 from kedro.io import DatasetError
 from kedro.validation.exceptions import ParameterValidationError
 
 from psyche_kedro.errors import PsycheError
+from psyche_kedro.hooks.unquoted import said_of, trace_of
 
 _MENDABLE = (PsycheError, DatasetError, ParameterValidationError)
 
@@ -27,7 +28,10 @@ _COMPLAINT = re.compile(
 
 
 def in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a command that ends in one sentence where the user can mend the cause."""
+    """Return a command that ends in one sentence where the user can mend the cause.
+
+    A fault of the code ends it in the lines that led to it; see ``hooks.unquoted``.
+    """
 
     @functools.wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -38,10 +42,21 @@ def in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
         except KeyError as error:
             # Kedro has no class of its own for credentials that are nowhere.
             if "Unable to find credentials" not in str(error):
-                raise
+                raise _Fault(trace_of(error)) from error
             raise click.ClickException(error.args[0]) from error
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            raise _Fault(trace_of(error)) from error
 
     return wrapper
+
+
+class _Fault(click.ClickException):
+    """A fault of the code: where it is, without the words that may quote a post."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(self.message, file=file, err=file is None)
 
 
 class OneSentenceGroup(click.Group):
@@ -52,7 +67,7 @@ class OneSentenceGroup(click.Group):
 
 def _sentence(error: Exception) -> str:
     if not isinstance(error, ParameterValidationError):
-        return str(error)
+        return said_of(error)
     complaints = [
         (f"{parameter['name']}.{complaint['key']}", complaint)
         for parameter in _PARAMETER.finditer(str(error))

@@ -49,8 +49,11 @@ def _check_nodes(names: Sequence[str], options: Mapping[str, Any]) -> None:
         ) from error
 
 
-PARAMS = next(option for option in project.run.params if option.name == "params")
+_OPTIONS = {option.name: option for option in project.run.params}
+PARAMS = _OPTIONS["params"]
 """Kedro's own ``--params``: dots nest, numbers are numbers."""
+CONF_SOURCE = _OPTIONS["conf_source"]
+"""Kedro's own ``--conf-source``: a folder, an archive or a URL."""
 
 run = click.Command(
     "run",

@@ -15,6 +15,7 @@ _MODULES = {
     "OfflineChatModelDataset": "chat_model_dataset",
     "OpenAIChatModelDataset": "chat_model_dataset",
     "PartitionedTableDataset": "partitioned_table_dataset",
+    "ReplayChatModelDataset": "replay_chat_model_dataset",
     "ReplyStoreDataset": "reply_store_dataset",
     "ReviewWorkbookDataset": "review_workbook_dataset",
     "ReleaseDataset": "release_dataset",

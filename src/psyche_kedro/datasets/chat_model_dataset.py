@@ -1,5 +1,8 @@
 """Chat models as catalog entries, one per role; loading one asks nothing."""
 
+import functools
+import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NoReturn, TypeVar
 
@@ -11,7 +14,7 @@ from psyche_kedro.errors import ChatModelError, ConfigurationError
 from psyche_kedro.files.project import in_project
 from psyche_kedro.llm import ChatModel
 from psyche_kedro.llm.accounts import Account
-from psyche_kedro.llm.openai.endpoints import Endpoint
+from psyche_kedro.llm.openai.endpoints import Endpoint, is_this_machine
 from psyche_kedro.llm.openai.patience import Patience
 from psyche_kedro.llm.prices import Budget, read_prices
 from psyche_kedro.llm.store.reply_store import ReplyStore
@@ -22,6 +25,9 @@ from psyche_kedro.text.tokens import (
 )
 
 Settings = TypeVar("Settings", bound=BaseModel)
+Endpoints = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
+
+_LOG = logging.getLogger(__name__)
 
 Identity = Literal["name", "weights"]
 """What a model is known by."""
@@ -63,9 +69,9 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
         from psyche_kedro.offline import brain_of  # noqa: PLC0415 - jieba
         from psyche_kedro.offline.chat_model import OfflineChatModel  # noqa: PLC0415
 
-        return OfflineChatModel(
-            brain_of(self._role), ReplyStore(self._store), Account(self._role)
-        )
+        # It costs nothing, and fails alike in every run.
+        account = Account(self._role, hopeless_after=math.inf)
+        return OfflineChatModel(brain_of(self._role), ReplyStore(self._store), account)
 
     def save(self, data: None) -> NoReturn:
         """Refuse: a model is asked, not written."""
@@ -131,8 +137,9 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         model: Id as the endpoints know it.
         store: SQLite file that keeps every reply.
         base_url: Of the only endpoint, up to and including ``/v1``.
-        endpoints: Fields of ``Endpoint`` for each of several; an endpoint's own
-            ``credentials`` go before the model's.
+        endpoints: Fields of ``Endpoint`` for each of several, as a list or by names of
+            your own; those by name may have ``credentials`` each, which go before the
+            model's (Kedro looks for none inside of a list).
         credentials: ``api_key`` and, for the message when it is empty, ``variable``:
             the environment variable that sets it.
         sampling: Fields of the chat-completions request.
@@ -163,7 +170,7 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         model: str,
         store: str,
         base_url: str | None = None,
-        endpoints: Sequence[Mapping[str, Any]] | None = None,
+        endpoints: Endpoints | None = None,
         credentials: dict[str, str] | None = None,
         sampling: dict[str, Any] | None = None,
         limits: dict[str, Any] | None = None,
@@ -249,6 +256,8 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         """
         if faults := list(self._faults()):
             raise ChatModelError(" ".join(faults))
+        for endpoint in self._endpoints:
+            _warn_of_plain_http(endpoint.base_url)
         self._count_tokens()
         self._pinned_by()
 
@@ -256,6 +265,8 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         for endpoint, key in zip(self._endpoints, self._keys, strict=True):
             if key is not None and not key.get("api_key"):
                 yield self._keyless(endpoint, key)
+            elif key is not None and not _fits_a_header(key["api_key"]):
+                yield self._not_ascii(endpoint, key)
             if not endpoint.base_url.startswith(("http://", "https://")):
                 yield (
                     f"The base_url '{endpoint.base_url}' of model '{self._model}' needs"
@@ -309,6 +320,14 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         for each, key in zip(served, self._keys, strict=True):
             yield self._read(Endpoint, {**limits, **_with_key(each, key)})
 
+    def _not_ascii(self, endpoint: Endpoint, credentials: Mapping[str, str]) -> str:
+        variable = credentials.get("variable", "the environment variable it reads")
+        return (
+            f"The api_key of model '{self._model}' at {endpoint.base_url} has a"
+            " character that no HTTP header can hold (a full-width comma, a line"
+            f" break, a blank …): mend {variable}."
+        )
+
     def _read(self, kind: type[Settings], given: Mapping[str, Any]) -> Settings:
         try:
             return kind(**given)
@@ -332,14 +351,31 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         }
 
 
+def _fits_a_header(key: str) -> bool:
+    return key.isascii() and key.isprintable() and " " not in key
+
+
+@functools.cache
+def _warn_of_plain_http(base_url: str) -> None:
+    """Say, once for each URL, that anyone on the way can read what is sent there."""
+    if base_url.startswith("http://") and not is_this_machine(base_url):
+        _LOG.warning(
+            "%s is plain HTTP beyond this machine: posts and the key can be read on the"
+            " way; use https:// or a tunnel.",
+            base_url,
+        )
+
+
 def _served(
-    model: str, base_url: str | None, endpoints: Sequence[Mapping[str, Any]] | None
+    model: str, base_url: str | None, endpoints: Endpoints | None
 ) -> Sequence[Mapping[str, Any]]:
     if base_url and endpoints:
         raise DatasetError(
             f"The catalog entry of model '{model}' has both base_url and endpoints:"
             " put the base_url among the endpoints."
         )
+    if isinstance(endpoints, Mapping):
+        return list(endpoints.values())
     return endpoints or [{"base_url": base_url}]
 
 
@@ -347,7 +383,8 @@ def _refuse_texts(model: str, credentials: Sequence[object]) -> None:
     if any(isinstance(key, str) for key in credentials):
         raise DatasetError(
             f"The credentials of model '{model}' are a text: write `api_key: …`,"
-            " with a space after the colon, below their name in credentials.yml."
+            " with a space after the colon, below their name in credentials.yml; of"
+            " several endpoints, give each a name (`endpoints: {one: {base_url: …}}`)."
         )
 
 

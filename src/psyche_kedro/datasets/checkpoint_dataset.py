@@ -18,6 +18,7 @@ The two are one entry, so Kedro runs what writes the weights before what asks th
 a run of both never scores an older one.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -64,7 +65,8 @@ class Checkpoint:
 class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
     """A model's folder with its ``manifest.json``.
 
-    Files are linked, not copied, where the file system can. A checkpoint with a
+    Weights are linked, not copied, where the file system can; what someone may edit is
+    copied. A checkpoint with a
     ``reference`` (a downloaded base model) is saved as its manifest alone.
 
     Args:
@@ -252,7 +254,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 
 def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
+    """Link weights; an edit of what is small must not reach the run it came from."""
+    with contextlib.suppress(OSError):
+        if source.endswith(".safetensors"):
+            os.link(source, target)
+            return
+    shutil.copy2(source, target)

@@ -1,5 +1,6 @@
 """The project's folder, wherever a command was typed below it."""
 
+import subprocess
 from pathlib import Path
 
 from kedro.utils import find_kedro_project
@@ -23,3 +24,18 @@ def in_project(path: str | Path) -> Path:
         ConfigurationError: If it is a URL.
     """
     return project_root() / local_path(path, "What is read and written in place")
+
+
+def git_commit() -> str:
+    """Return the commit of this code, ``-dirty`` where it was changed since."""
+    try:
+        said = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
+            cwd=Path(__file__).parent,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # in the machine's own language and encoding
+            check=False,
+        ).stdout
+    except OSError:  # no git here
+        said = b""
+    return said.decode("ascii", "replace").strip() or "not a git checkout"

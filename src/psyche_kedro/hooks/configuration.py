@@ -68,7 +68,8 @@ class ConfigLoader(OmegaConfigLoader):
         Raises:
             ConfigurationError: If one of them can be no such place.
         """
-        return read_roots({**self["globals"], **(self.runtime_params or {})})
+        # Not self["globals"], which takes the resolver of run-time parameters away.
+        return read_roots({**self._globals, **(self.runtime_params or {})})
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Return what all files of a kind say, e.g. of ``catalog``.
@@ -77,7 +78,8 @@ class ConfigLoader(OmegaConfigLoader):
             ConfigurationError: If a file cannot be read, or a value not resolved.
         """
         # Resolvers are of the process: another loader may have put its own.
-        self._register_new_resolvers(self._own_resolvers)
+        for name, resolver in self._own_resolvers.items():
+            OmegaConf.register_new_resolver(name, resolver, replace=True)
         try:
             found: dict[str, Any] = super().__getitem__(key)
             if key == "catalog":

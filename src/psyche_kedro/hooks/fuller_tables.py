@@ -1,6 +1,6 @@
 """A node whose calls failed for technical reasons overwrites no fuller table."""
 
-from typing import Any
+from typing import Any, Final
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
@@ -8,6 +8,9 @@ from kedro.pipeline.node import Node
 
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.accounts import RUN_LEDGER
+
+_ROWS_OF_A_CALL: Final = 10
+"""At the most (ours); a table that shrank further did so for another reason."""
 
 
 class FullerTables:
@@ -45,7 +48,7 @@ class FullerTables:
         if not table.exists():
             return
         rows, earlier = _good_rows(made), _good_rows(table.load())
-        if rows < earlier:
+        if 0 < earlier - rows <= failed * _ROWS_OF_A_CALL:
             raise ChatModelError(
                 f"{failed} calls of '{node.name}' failed, and '{name}' would have"
                 f" {rows} good rows where an earlier run left {earlier}: nothing was"

@@ -13,9 +13,9 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from psyche_kedro.errors import ConfigurationError
+from psyche_kedro.files.project import git_commit
 from psyche_kedro.hooks.configuration import over
 from psyche_kedro.hooks.lineage import Ledger, Lineage, Run
-from psyche_kedro.hooks.run_record import git_commit
 
 _LEDGER = "lineage"
 _FACTS = "params:run_facts"

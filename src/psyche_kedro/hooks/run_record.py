@@ -3,7 +3,6 @@
 import atexit
 import dataclasses
 import logging
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
+from psyche_kedro.files.project import git_commit
 from psyche_kedro.pipelines.recording import recorded
 from psyche_kedro.prompts import Prompt, Words
 
@@ -123,19 +123,6 @@ def _keep_report(parts: Mapping[str, Any]) -> None:
             type(error).__name__,
             parts["html"]._filepath,
         )
-
-
-def git_commit() -> str:
-    """Return the commit of this code, ``-dirty`` where it was changed since."""
-    result = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-    return result.stdout.strip() or "not a git checkout"
 
 
 def _flat_parameters(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:

@@ -40,8 +40,8 @@ class RunSummary:
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Print the summary that the last chapter wrote."""
-        if "report" in pipeline.all_outputs():
-            parts = catalog.get("report").parts
+        """Print the summary that the last chapter of either system wrote."""
+        for report in {"report", "cedar_report"} & pipeline.all_outputs():
+            parts = catalog.get(report).parts
             click.echo(parts["summary"].load())
             click.echo(f"\nreport: {parts['html']._filepath}")

@@ -6,6 +6,7 @@ unpriced, never guessed.
 """
 
 import functools
+import math
 import os
 import re
 import shlex
@@ -39,7 +40,7 @@ class Tally:
         attempts: How often they were sent, retries included, hedges not.
         replies: Those that got a reply.
         failures: Those that got none.
-        unserved: Those of the failures that are no fault of the request's own.
+        unserved: Those of the failures that are an endpoint's fault and no finding.
         stored: Requests that the store answered.
         remembered: Those of them that failed in an earlier run and were not asked.
         input_tokens: Of the replies, of completions that are of no use (cut off, empty,
@@ -392,7 +393,7 @@ class Account:
             tally.attempts += attempts
             if not isinstance(outcome, Reply):
                 tally.failures += 1
-                tally.unserved += outcome.reason not in OWN_REASONS
+                tally.unserved += self._is_unserved(outcome)
                 continue
             usage = outcome.usage
             tally.replies += 1
@@ -405,6 +406,9 @@ class Account:
             self._ledger.unpriced.add(self.role)
         self._ledger.add(self.role, task, tally)
         return tally
+
+    def _is_unserved(self, failure: Failure) -> bool:
+        return self._hopeless_after < math.inf and failure.reason not in OWN_REASONS
 
     def hopeless(self, task: str) -> bool:
         """Return whether dozens of a task's requests failed now, and none ever did not.

@@ -38,7 +38,10 @@ class ChatRequest:
         sample: Index of this sample among repeats of the same prompt.
         attempt: Which regeneration this is; 0 is the first try.
         round: Which refinement round this is; 0 is before any.
-        schema: JSON schema that the reply shall follow, where the endpoint can.
+        schema: JSON schema that the reply shall follow, where the endpoint can; the
+            prompt asks for the same, so it is no part of a reply's address.
+        item: The benchmark item that is asked, with its ``protocol``: stored replies
+            are found by it. It goes to no endpoint and is no part of an address.
     """
 
     messages: Sequence[Message]
@@ -48,6 +51,7 @@ class ChatRequest:
     attempt: int = 0
     round: int = 0
     schema: Mapping[str, Any] | None = None
+    item: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def seed(self) -> int:

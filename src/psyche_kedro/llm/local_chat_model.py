@@ -41,6 +41,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.accounts import Account
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome
+from psyche_kedro.llm.chat_tokens import prompt_ids
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
 from psyche_kedro.llm.openai.completions import read_completion
 from psyche_kedro.llm.store.reply_store import ReplyStore
@@ -172,8 +173,10 @@ class _Prompt(NamedTuple):
 
 
 def _load(path: Path, device: str) -> _Loaded:
-    tokenizer = AutoTokenizer.from_pretrained(path)
-    model = AutoModelForCausalLM.from_pretrained(path, dtype="auto")
+    tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    model = AutoModelForCausalLM.from_pretrained(
+        path, dtype="auto", trust_remote_code=False
+    )
     model = model.to(device).eval()
     ends = _ends(model.generation_config.eos_token_id, tokenizer.eos_token_id)
     # generate() takes what a call leaves open from the model's own file: of Qwen's, a
@@ -192,12 +195,7 @@ def _ends(*named: int | list[int] | None) -> frozenset[int]:
 
 
 def _read(call: Call, loaded: _Loaded) -> _Prompt:
-    text = loaded.tokenizer.apply_chat_template(
-        [dict(message) for message in call.request.messages],
-        tokenize=False,
-        add_generation_prompt=True,
-    )
-    ids = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
+    ids = prompt_ids(call.request.messages, loaded.tokenizer)
     return _Prompt(call, torch.tensor(ids, dtype=torch.long))
 
 

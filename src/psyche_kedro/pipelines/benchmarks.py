@@ -46,7 +46,12 @@ OpenProtocol = Literal["essay"]
 JudgedProtocol = Literal["counselling"]
 ProtocolName = ChoiceProtocol | OpenProtocol | JudgedProtocol
 ChoiceMetric = Literal[
-    "standard_accuracy", "elastic_accuracy", "commonest_key", "commonest_answer"
+    "standard_accuracy",
+    "elastic_accuracy",
+    "commonest_key",
+    "commonest_answer",
+    "official_accuracy",
+    "official_elastic_accuracy",
 ]
 OpenMetric = Literal[
     "rouge_1_pltrdy", "rouge_l_pltrdy", "rouge_1_zh", "rouge_l_zh", "bleu_4"
@@ -210,7 +215,8 @@ class ChoiceExam(_Exam):
     """
 
     protocols: dict[ChoiceProtocol, str] = Field(min_length=1)
-    metrics: tuple[ChoiceMetric, ...] = get_args(ChoiceMetric)
+    metrics: tuple[ChoiceMetric, ...] = get_args(ChoiceMetric)[:4]
+    """The official ones are for parity with PsycoLLM's public code."""
     in_brackets: ChoiceMetric | None = None
     """What stands beside the accuracy of a cell that may have several golds."""
     average: Literal["micro", "macro"]

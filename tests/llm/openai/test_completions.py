@@ -131,7 +131,9 @@ def test_whatever_is_no_name_of_the_model_is_another_one(model: Any) -> None:
     assert fault.reason == "wrong_model"
 
 
-@pytest.mark.parametrize("model", ["M", "org/m", "m-2024-08-06", None, ""])
+@pytest.mark.parametrize(
+    "model", ["M", "org/m", "m-2024-08-06", "m@main", "org/m@a1b2c3", None, ""]
+)
 def test_a_name_may_carry_owner_date_or_another_case(model: Any) -> None:
     assert isinstance(_read(_body(model=model)), Answer)
 

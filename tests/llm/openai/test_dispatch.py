@@ -268,6 +268,16 @@ def test_a_server_that_is_not_there_stops_the_run_soon(store: ReplyStore) -> Non
         _model(gone, store=store, patience=patience).complete([ask("q")])
 
 
+def test_a_gateway_that_gives_up_late_is_no_server_that_is_not_there(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    late = Behaviour(status=504, latency=1.2)
+    server.script = lambda seen: Behaviour() if seen.nth else late
+    patience = Patience(startup_seconds=1.0, backoff_seconds=1.0)
+    outcomes = _model(server, store=store, patience=patience).complete([ask("q")])
+    assert _reasons(outcomes) == [""]
+
+
 def test_a_server_that_falls_silent_stops_the_run_and_loses_nothing(
     server: LoopbackServer, store: ReplyStore
 ) -> None:

@@ -65,6 +65,24 @@ def test_what_worked_once_is_found_out_again_where_it_no_longer_does(
     assert server.total == 1 + 4 + 1
 
 
+def test_a_server_that_falls_over_a_schema_is_asked_without(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    server.script = lambda s: Behaviour(status=200 if _mode(s) == "none" else 500)
+    outcomes = _complete(server, store, *"abc")
+    assert all(isinstance(outcome, Reply) for outcome in outcomes)
+    assert server.total == 3 + 3
+
+
+def test_a_mode_that_the_user_states_is_not_tried_out(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    endpoint = Endpoint(base_url=server.url, schema_mode="none")
+    model = OpenAIChatModel("m", endpoints=[endpoint], store=store)
+    model.complete([ask("a", schema=SCHEMA)])
+    assert "response_format" not in server.bodies[0]
+
+
 def test_a_request_that_is_bad_itself_teaches_nothing(
     server: LoopbackServer, store: ReplyStore
 ) -> None:

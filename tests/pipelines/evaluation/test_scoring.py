@@ -5,8 +5,12 @@ import pytest
 from exam_rows import READING, answered, counselling_case, item, items, read, settings
 
 from cards import CARDS
-from psyche_kedro.pipelines.evaluation.nodes import score_predictions
-from psyche_kedro.pipelines.evaluation.parameters import ScoringParameters
+from psyche_kedro.pipelines.benchmarks import Benchmarks
+from psyche_kedro.pipelines.evaluation.nodes import read_answers, score_predictions
+from psyche_kedro.pipelines.evaluation.parameters import (
+    ReadingParameters,
+    ScoringParameters,
+)
 from psyche_kedro.tables import Judgements, Predictions, frame
 
 CELLS = list(CARDS.root["pceb"].choice.cells)
@@ -158,6 +162,7 @@ def test_counselling_scores_leave_missing_verdicts_out_of_the_mean():
             "role": "sft",
             "dimension": "EmoE",
             "score": verdict,
+            "outcome": "no_score" if verdict is None else "read",
         }
         for case, verdict in zip(cases, (3.0, 2.0, None), strict=True)
     ]
@@ -174,6 +179,7 @@ def test_counselling_scores_leave_missing_verdicts_out_of_the_mean():
 def test_counselling_that_no_verdict_could_be_read_of_has_no_score():
     case = counselling_case("我很累。")
     judgement = {"item_id": case["item_id"], "role": "sft", "dimension": "Con"}
+    judgement["outcome"] = "no_score"
     scores = score(
         [case], [answered(case, "嗯。", protocol="counselling")], [judgement]
     )
@@ -255,3 +261,33 @@ def test_the_commonest_key_of_multiple_choice_is_a_set_of_letters():
     scores = score(exam, [answered(one, "ABC") for one in exam])
     assert value(scores, "moral_multiple", "commonest_key") == 50
     assert value(scores, "moral_multiple", "commonest_answer") == 100
+
+
+def test_items_of_no_stored_reply_are_left_out_and_not_failed():
+    exam = full_exam()
+    absent = answered(exam[0], None, reason="not_stored")
+    scores = score(exam, [absent, *(answered(one, "A") for one in exam[1:])])
+    assert CELLS[0] not in scores["cell"].to_list()
+    row = scores.filter(cell="micro_average", metric="standard_accuracy")
+    assert row.select("value", "n", "n_failed").row(0) == (100, 8, 0)
+
+
+def test_the_official_accuracy_compares_strings():
+    choice = CARDS.root["pceb"].choice.model_copy(
+        update={"metrics": ("official_accuracy", "official_elastic_accuracy")}
+    )
+    card = CARDS.root["pceb"].model_copy(update={"choice": choice})
+    exam = [item("题", cell="moral_multiple", gold="AB")]
+    predicted = frame(Predictions, [answered(exam[0], "选B和A")])
+    official = ReadingParameters(scored="official_psycollm", compared=())
+    scores = score_predictions(
+        predictions=predicted,
+        answers=read_answers(predicted, items(*exam), official),
+        judgements=frame(Judgements, []),
+        benchmark_items=items(*exam),
+        benchmarks=Benchmarks(root={"pceb": card}),
+        reading=official,
+        params=params(),
+    )
+    assert value(scores, "moral_multiple", "official_accuracy") == 0
+    assert value(scores, "moral_multiple", "official_elastic_accuracy") == 100

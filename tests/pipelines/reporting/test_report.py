@@ -24,10 +24,12 @@ from psyche_kedro.pipelines.reporting.nodes import (
     write_report,
 )
 from psyche_kedro.pipelines.reporting.parameters import ReportParameters, RunFacts
+from psyche_kedro.pipelines.reporting.report import _plain
 from psyche_kedro.tables import (
     AnswerSummary,
     ExamSummary,
     Funnel,
+    JudgementSummary,
     ReaderAgreement,
     RejectionCounts,
     SampledCompletions,
@@ -103,6 +105,7 @@ def ended(**changes):
         "n_read": 60,
         **counts,
         "n_truncated_read": 0,
+        "n_absent": 0,
         "reasons": [],
         "shapes": [],
         **changes,
@@ -153,6 +156,7 @@ def tables(
             "exam_summary": frame(ExamSummary, EXAM),
             "answer_summary": frame(AnswerSummary, answers),
             "reader_agreement": frame(ReaderAgreement, []),
+            "judgement_summary": frame(JudgementSummary, []),
         },
     }
 
@@ -343,6 +347,10 @@ def test_the_report_shows_counts_reasons_curves_models_and_wordings(part):
     assert "1 for Know. SMCQ" in text
 
 
+def test_a_cell_of_the_markdown_is_text_whatever_it_holds():
+    assert _plain("a|b\n<img src=x> [x](y) `c`") == (r"a\|b \<img src=x> \[x](y) \`c\`")
+
+
 def test_private_text_of_the_inputs_is_nowhere():
     made = report()
     assert PRIVATE not in made.html + made.markdown
@@ -514,9 +522,11 @@ def test_failed_calls_are_named_on_top_and_no_average_is_printed():
 
 def test_every_ending_has_its_column():
     counts = {"n_read": 1, "n_unread": 2, "n_refused": 3, "n_truncated": 4}
-    row = ended(**counts, n_truncated_read=5, n_failed=6, reasons=["timeout (6)"])
+    row = ended(
+        **counts, n_truncated_read=5, n_failed=6, n_absent=7, reasons=["timeout (6)"]
+    )
     made = report(answers=[row])
-    cells = "teacher | pceb | reasoned | 60 | 1 | 2 | 3 | 4 | 5 | 6 | timeout (6)"
+    cells = "teacher | pceb | reasoned | 60 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | timeout (6)"
     assert cells in made.markdown
 
 

@@ -2,10 +2,20 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
-from toy import PLAN, REWARD, grpo_parameters, grpo_set, sft_parameters, sft_set
+from toy import (
+    CHILD,
+    IN_PROCESS,
+    PLAN,
+    REWARD,
+    grpo_parameters,
+    grpo_set,
+    sft_parameters,
+    sft_set,
+)
 
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.checkpoints import (
@@ -158,3 +168,36 @@ def test_mending_an_oom_by_a_smaller_micro_batch_goes_on(kept, base, tmp_path):
         (0, 20),
         (6, 5),
     ]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of two checkpoints, where this machine lets us mount one."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=3500k", "tmpfs", str(folder)]
+    if (
+        shutil.which("mount") is None
+        or subprocess.run(command, capture_output=True, check=False).returncode
+    ):
+        pytest.skip("mounting is not allowed here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_said_in_a_sentence_and_with_room_the_run_goes_on(
+    base, small_disk, tmp_path
+):
+    sizes = {"epochs": 6, "save_steps": 2}
+
+    def train(runs, launcher):
+        params = sft_parameters(str(runs), launcher=launcher, **sizes)
+        return train_sft(base, sft_set(), PLAN, params).checkpoint
+
+    with pytest.raises(TrainingFailedError, match=r"is full, .* MB are free") as raised:
+        train(small_disk, CHILD)
+    assert "\n" not in str(raised.value)
+    subprocess.run(["mount", "-o", "remount,size=60m", str(small_disk)], check=True)
+    again = train(small_disk, IN_PROCESS)
+    assert [h["from_step"] for h in again.manifest["history"]] == [0, 4]
+    assert again.digest == train(tmp_path / "roomy", IN_PROCESS).digest

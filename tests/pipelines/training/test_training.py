@@ -88,24 +88,7 @@ def test_the_log_holds_rewards_and_row_counts_but_no_timings(grpo):
     assert not {m for m in metrics if "time" in m or "per_second" in m}
 
 
-# ---- what carries loss -----------------------------------------------------------
-
-
-def test_loss_is_on_every_assistant_turn_and_on_nothing_else(base):
-    from psyche_kedro.pipelines.training.tokens import encode, read_tokenizer
-
-    tokenizer = read_tokenizer(base.path)
-    messages = [
-        {"role": "system", "content": "系统"},
-        {"role": "user", "content": "问一"},
-        {"role": "assistant", "content": "答一"},
-        {"role": "user", "content": "问二"},
-        {"role": "assistant", "content": "答二"},
-    ]
-    encoded = encode(messages, tokenizer)
-    said = tokenizer.decode([token for token in encoded["labels"] if token >= 0])
-    assert said.replace("\n", "") == "答一<|im_end|>答二<|im_end|>"
-    assert "系统" in tokenizer.decode(encoded["input_ids"])
+# ---- what is too long -------------------------------------------------------------
 
 
 def with_a_long_one(examples, column, messages):
@@ -134,11 +117,13 @@ def test_a_conversation_of_just_the_limit_is_kept_and_one_token_more_is_not(runs
     from psyche_kedro.pipelines.training.tokens import (
         conversation_length,
         read_tokenizer,
+        training_template,
     )
 
     tokenizer = read_tokenizer(base.path)
     one = sft_set(1).head(1)
-    n = conversation_length(one["messages"].to_list()[0], tokenizer)
+    template = training_template(tokenizer)
+    n = conversation_length(one["messages"].to_list()[0], tokenizer, template)
     for limit, n_kept in ((n, 1), (n - 1, 0)):
         params = sft_parameters(runs, max_length=limit)
         kept, rejected = drop_long_sft_examples(one, base, params)

@@ -126,6 +126,7 @@ def sft_parameters(runs: str, **changes: Any) -> SftParameters:
             "batch_size": 20,
             "micro_batch_size": 20,
             "max_length": 128,
+            "chat_template": None,
             "save_steps": 20,
             "trainer": {},
         }

@@ -27,9 +27,10 @@ from psyche_kedro.llm.chat_model import ChatRequest, Outcome
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
 from psyche_kedro.llm.event_loop import run_to_end
 from psyche_kedro.llm.openai.batch import BatchSender, BatchState
+from psyche_kedro.llm.openai.bounds import HEADERS, OversizedReply, bound, host_of
 from psyche_kedro.llm.openai.completions import read_completion, wire_body
 from psyche_kedro.llm.openai.dispatch import Dispatcher
-from psyche_kedro.llm.openai.endpoints import Endpoint
+from psyche_kedro.llm.openai.endpoints import Endpoint, secrets_of, without_secrets
 from psyche_kedro.llm.openai.lanes import Lane
 from psyche_kedro.llm.openai.patience import Patience
 from psyche_kedro.llm.openai.refusals import kind_of_refusal, server_words
@@ -48,14 +49,23 @@ _CODE: Final = re.compile(r"[\w.:-]{1,80}")
 _BATCH_RETRIES: Final = 8
 _BODY_KEPT: Final = 4_000
 
+_REDIRECTS: Final = 300
 _FORBIDDEN: Final = 403
 _FORBIDDEN_IN_ROW: Final = 32
-_LOOK_SECONDS: Final = 0.02
 _STOPPING: Final = {401, _FORBIDDEN, 404}
 _STOPPING_CODES: Final = {"model_not_found"}
 
-_ANSWERED: Final[set[tuple[Endpoint, tuple[str, ...]]]] = set()
-"""Endpoints that were once right about a model, for all that this process asks."""
+
+@dataclass(slots=True)
+class _Acquaintance:
+    """Whether an endpoint was once right about a model, whoever asked it."""
+
+    answered: bool = False
+
+
+@functools.cache
+def _acquaintance(endpoint: Endpoint, names: tuple[str, ...]) -> _Acquaintance:
+    return _Acquaintance()
 
 
 class OpenAIChatModel:
@@ -152,7 +162,9 @@ class _OnlineTransport:
             ).run()
 
     def _asker(self, client: openai.AsyncOpenAI, endpoint: Endpoint) -> "_Client":
-        support = SchemaSupport(self.store, endpoint.base_url, self.names[0])
+        support = SchemaSupport(
+            self.store, endpoint.base_url, self.names[0], endpoint.schema_mode
+        )
         return _Client(
             client,
             names=self.names,
@@ -184,12 +196,13 @@ class _BatchTransport:
             support = SchemaSupport(self.store, base_url, self.model)
             sender = BatchSender(
                 self.model,
-                api=_BatchApi(patient),
+                api=_BatchApi(patient, secrets_of(self.endpoint)),
                 submissions=Submissions(self.store, base_url, self.model),
                 account=self.account,
                 poll_seconds=self.patience.poll_seconds,
                 count_tokens=self.count_tokens,
-                schema_mode=support.recall() or "json_schema",
+                # A batch of refusals would be known after a day: no field is tried out.
+                schema_mode=self.endpoint.schema_mode or support.recall() or "none",
             )
             try:
                 await sender.send(calls, deliver)
@@ -211,8 +224,9 @@ class _BatchTransport:
 class _BatchApi:
     """The OpenAI Batch API as ``BatchSender`` wants it."""
 
-    def __init__(self, client: openai.AsyncOpenAI) -> None:
+    def __init__(self, client: openai.AsyncOpenAI, secrets: Sequence[bytes]) -> None:
         self._client = client
+        self._secrets = secrets
 
     async def submit(self, lines: bytes, submission: str) -> str:
         file = await self._client.files.create(
@@ -239,7 +253,8 @@ class _BatchApi:
         return BatchState(said.status, files, ", ".join(str(e.code) for e in errors))
 
     async def download(self, file: str) -> bytes:
-        return (await self._client.files.content(file)).content
+        content = (await self._client.files.content(file)).content
+        return without_secrets(content, self._secrets)
 
 
 class _Client:
@@ -266,17 +281,19 @@ class _Client:
         }
         self._names = names
         self._base_url = endpoint.base_url
-        self._acquaintance = endpoint, tuple(names)
+        self._secrets = secrets_of(endpoint)
+        self._acquaintance = _acquaintance(endpoint, tuple(names))
         self._support = support
         self._count_tokens = count_tokens
         self._strangers = 0
         self._no_completions = 0
         self._forbidden_in_row = 0
         self._in_flight = 0
+        self._landed = asyncio.Event()
 
     @property
     def _known(self) -> bool:
-        return self._acquaintance in _ANSWERED
+        return self._acquaintance.answered
 
     async def ask(self, call: Call) -> Answer | Fault:
         if call.request.schema is None:
@@ -295,13 +312,15 @@ class _Client:
             if error.status_code == _FORBIDDEN:
                 await self._first_answer()
             return self._refused(error, call)
+        except OversizedReply as error:
+            return Fault("oversized_reply", str(error))
         # The aiohttp transport lets some of aiohttp's own errors through.
         except (openai.APIError, aiohttp.ClientError, httpx2.HTTPError) as error:
             return Fault("connection", type(error.__cause__ or error).__name__)
         except UnicodeEncodeError:
             return Fault("bad_request", "half a character (a surrogate) in the request")
         answer = read_completion(
-            response.content,
+            without_secrets(response.content, self._secrets),
             call.request.messages,
             names=self._names,
             count_tokens=self._count_tokens,
@@ -317,18 +336,24 @@ class _Client:
             return await self._client.post(
                 self._url, body=body, cast_to=httpx2.Response, options=self._options
             )
+        except openai.APIConnectionError as error:
+            if isinstance(error.__cause__, OversizedReply):
+                raise error.__cause__ from error
+            raise
         finally:
             self._in_flight -= 1
+            self._landed.set()
 
     async def _first_answer(self) -> None:
         """Wait for what is in flight to show whether the endpoint answers others."""
         while self._in_flight and not self._known:
-            await asyncio.sleep(_LOOK_SECONDS)
+            self._landed.clear()
+            await self._landed.wait()
 
     def _recognised(self, answer: Answer | Fault) -> Answer | Fault:
         """Stop where the endpoint never was what was asked for: retries cost money."""
         if isinstance(answer, Answer):
-            _ANSWERED.add(self._acquaintance)
+            self._acquaintance.answered = True
             self._forbidden_in_row = 0
             return answer
         self._strangers += answer.reason == "wrong_model"
@@ -351,7 +376,11 @@ class _Client:
     def _refused(self, error: openai.APIStatusError, call: Call) -> Fault:
         # A code is a slug; a sentence in its place might quote the request.
         code = str(error.code) if _CODE.fullmatch(str(error.code or "")) else ""
-        status, body = error.status_code, error.response.text
+        status = error.status_code
+        content = without_secrets(error.response.content, self._secrets)
+        body = content.decode(errors="replace")
+        if _REDIRECTS <= status < _REDIRECTS + 100:
+            raise self._redirected(status, error.response.headers.get("location", ""))
         words = server_words(body, call.request.messages)
         detail = f"HTTP {status}{f', {code}' if code else ''}{words}"
         kind = kind_of_refusal(status, body)
@@ -386,6 +415,13 @@ class _Client:
             f"The endpoint {self._base_url} refused model '{self._names[0]}' ({said}):"
             " check the api_key of its credentials, the balance of the account, the"
             f" model's id and the base_url.{again if self._known else ''}"
+        )
+
+    def _redirected(self, status: int, location: str) -> ChatModelError:
+        return ChatModelError(
+            f"The endpoint {self._base_url} sends requests on to {host_of(location)}"
+            f" (HTTP {status}): nothing was sent there, since people's words go to the"
+            " configured host alone; if it is the right one, make it the base_url."
         )
 
     def _no_money(self, said: str) -> ChatModelError:
@@ -425,8 +461,11 @@ def open_client(endpoint: Endpoint) -> openai.AsyncOpenAI:
         # The SDK refuses an empty key; servers that ask for none ignore this one.
         api_key=endpoint.api_key.get_secret_value() if endpoint.api_key else "none",
         max_retries=0,
+        default_headers=HEADERS,
         http_client=openai.DefaultAioHttpClient(
             verify=_tls(),
+            follow_redirects=False,
+            event_hooks={"response": [bound(endpoint.max_reply_bytes)]},
             timeout=httpx2.Timeout(None, connect=_CONNECT_SECONDS),
             # None would mean aiohttp's own limit, 100; the window limits already.
             limits=httpx2.Limits(max_connections=_CONNECTIONS),

@@ -18,7 +18,7 @@ from psyche_kedro.text.tokens import CountTokens, estimate_from_characters
 
 _BODY_KEPT: Final = 4_000
 _BAD_REQUEST: Final = 400
-_REVISION = re.compile(r"[-@:_](latest|v?\d[\w.@-]*)")
+_REVISION = re.compile(r"[-@:_](latest|v?\d[\w.@-]*)|@[\w.-]+")
 _SLUG: Final = re.compile(r"[\w.:-]{1,40}", re.ASCII)
 _MOST_TOKENS: Final = 2**31
 _WHOLE: Final = frozenset(
@@ -159,7 +159,8 @@ def _text(content: str | Sequence[Mapping[str, Any]] | None) -> str:
 def _is_model(said: str, name: str) -> bool:
     """Return whether ``said`` is ``name``, perhaps with its date or without its owner.
 
-    ``gpt-4o-2024-08-06`` answers for ``gpt-4o``, ``gpt-4o-mini`` does not.
+    ``gpt-4o-2024-08-06`` answers for ``gpt-4o``, ``gpt-4o-mini`` does not. What stands
+    behind ``@`` is a revision: transformers' own server says ``name@main``.
     """
     said, name = (text.rstrip("/").rsplit("/", 1)[-1].lower() for text in (said, name))
     return said == name or (

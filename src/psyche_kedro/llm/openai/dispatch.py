@@ -98,6 +98,7 @@ class Dispatcher:
     _error: BaseException | None = field(init=False, default=None)
     _exhausted: bool = field(init=False, default=False)
     _answered: bool = field(init=False, default=False)
+    _heard: bool = field(init=False, default=False)
     _moved_at: float = field(init=False, default=0.0)
 
     async def run(self) -> None:
@@ -223,6 +224,7 @@ class Dispatcher:
         answer = answer.timed(now - begun.at)
         away = lane.failing or not self._answered
         lane.note(answer, now, begun)
+        self._heard = self._heard or self._is_sign_of_life(answer, now - begun.at)
         if isinstance(answer, Answer):
             self._answered = True
             self._cancel_copies(job, answer.usage)
@@ -244,6 +246,14 @@ class Dispatcher:
         for copy in job.copies:
             copy.cancel()
             self.account.outran(job.call.request.task, usage)
+
+    def _is_sign_of_life(self, answer: Answer | Fault, took: float) -> bool:
+        """Return whether something is there, be it a gateway that says 504.
+
+        A connection that is refused is no sign, one that was held for long is.
+        """
+        no_sign = isinstance(answer, Fault) and answer.reason == "connection"
+        return not no_sign or took > self.patience.startup_seconds
 
     def _charges(self, job: _Job, fault: Fault, *, away: bool) -> bool:
         """Return whether a fault counts against the request's own attempts.
@@ -277,7 +287,7 @@ class Dispatcher:
     def _watch(self, now: float) -> None:
         """Stop a run that gets nowhere."""
         patience = self.patience
-        longest = patience.idle_seconds if self._answered else patience.startup_seconds
+        longest = patience.idle_seconds if self._heard else patience.startup_seconds
         if self._tasks:  # an attempt may take its full time before it says anything
             longest = max(longest, patience.timeout_seconds + _TICK_SECONDS)
         if now - self._moved_at > longest and (self._tasks or self._retries):

@@ -1,5 +1,11 @@
 """Where a model is served and how hard it may be pushed; never part of a key."""
 
+from collections.abc import Iterable
+from contextlib import suppress
+from ipaddress import ip_address
+from typing import Literal
+from urllib.parse import urlsplit
+
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -19,6 +25,10 @@ class Endpoint(BaseModel):
             ``None`` finds out, from 32 upwards.
         requests_per_minute: Where the provider states a limit.
         tokens_per_minute: Where the provider states a limit, input and output together.
+        max_reply_bytes: Of one reply; what is longer is cut off and no answer.
+        schema_mode: How it is asked to follow a JSON schema; ``None`` finds out,
+            ``none`` is for a model whose thoughts are written before its answer and
+            not parsed by its server, which a schema would suppress.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,3 +39,35 @@ class Endpoint(BaseModel):
     concurrency: int | None = Field(default=None, gt=0)
     requests_per_minute: float | None = Field(default=None, gt=0)
     tokens_per_minute: float | None = Field(default=None, gt=0)
+    max_reply_bytes: int = Field(default=16 * 2**20, gt=0)
+    schema_mode: Literal["json_schema", "guided_json", "json_object", "none"] | None = (
+        None
+    )
+
+
+_SHORTEST_SECRET = 8
+"""Characters; servers that ask for no key are given words such as ``none``."""
+
+
+def secrets_of(endpoint: Endpoint) -> tuple[bytes, ...]:
+    """Return what a reply must not keep: the key, as it is and as JSON may write it."""
+    key = endpoint.api_key.get_secret_value() if endpoint.api_key else ""
+    if len(key) < _SHORTEST_SECRET:
+        return ()
+    return tuple({key.encode(), key.replace("/", "\\/").encode()})
+
+
+def without_secrets(content: bytes, secrets: Iterable[bytes]) -> bytes:
+    """Return ``content`` with each secret blotted out: some endpoints echo the key."""
+    for secret in secrets:
+        content = content.replace(secret, b"***")
+    return content
+
+
+def is_this_machine(url: str) -> bool:
+    """Return whether what is sent to ``url`` stays on this machine."""
+    host = ""
+    with suppress(ValueError):  # no URL, or no address but a name
+        host = urlsplit(url).hostname or ""
+        return ip_address(host).is_loopback
+    return host == "localhost" or host.endswith(".localhost")

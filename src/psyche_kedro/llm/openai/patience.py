@@ -13,7 +13,7 @@ class Patience(BaseModel):
         timeout_seconds: For one attempt.
         deadline_seconds: For one request, all its attempts and waits together.
         idle_seconds: Longest time without one reply before the run is stopped.
-        startup_seconds: The same before the first reply, so that a wrong URL shows.
+        startup_seconds: The same before anything was heard, so that a wrong URL shows.
         poll_seconds: Between two questions about a batch, in batch mode.
         grace_seconds: For what is in flight when the run is stopped.
         hedge_after_seconds: In flight for longer, a request is sent once more and the

@@ -15,6 +15,8 @@ from psyche_kedro.llm.engine import Answer, Fault
 from psyche_kedro.llm.store.reply_store import ReplyStore
 
 _MODES: Final = ("json_schema", "guided_json", "json_object", "none")
+_MAY_BE_THE_SCHEMA: Final = frozenset({"bad_request", "server_error"})
+"""How servers refuse a field that they do not know; some fall over it."""
 
 Post = Callable[[Mapping[str, Any]], Awaitable[Answer | Fault]]
 
@@ -26,12 +28,15 @@ class SchemaSupport:
         store: Remembers it between runs.
         base_url: The endpoint.
         model: The model's id.
+        stated: The mode, where the user says it.
     """
 
-    def __init__(self, store: ReplyStore, base_url: str, model: str) -> None:
+    def __init__(
+        self, store: ReplyStore, base_url: str, model: str, stated: str | None = None
+    ) -> None:
         self._store = store
         self._about = (base_url, model)
-        self._mode: str | None = None
+        self._mode = stated
         self._probing = asyncio.Lock()
 
     async def ask(self, post: Post, schema: Mapping[str, Any]) -> Answer | Fault:
@@ -51,7 +56,7 @@ class SchemaSupport:
             if isinstance(answer, Answer) or answer.reason == "truncated":
                 self._remember(mode)
                 return answer
-            if answer.reason != "bad_request":
+            if answer.reason not in _MAY_BE_THE_SCHEMA:
                 return answer  # says nothing about the mode
         # Refused even without a schema: the request itself is bad.
         return first or answer

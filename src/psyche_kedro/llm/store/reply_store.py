@@ -1,8 +1,9 @@
 """Every reply ever paid for, in one SQLite file, found by what changes a reply.
 
 The address of a reply is the SHA-256 of the model's identity, the messages, the
-sampling, the schema and the purpose (sample, attempt, round). It leaves out what
-changes no reply: task label, URL, key, time-outs, concurrency. So a killed run repeats
+sampling and the purpose (sample, attempt, round). It leaves out what changes no reply:
+task label, URL, key, time-outs, concurrency; and the schema, which says in another form
+what the prompt asks for, and which not every endpoint heeds. So a killed run repeats
 nothing but what was in flight, a second endpoint serves the first one's replies, and a
 regeneration never replays the answer that it is meant to replace.
 
@@ -207,7 +208,7 @@ def address_request(
         model,
         [[message["role"], message["content"]] for message in request.messages],
         {name: _plain(value) for name, value in sampling.items()},
-        request.schema,
+        None,  # once the schema's place
         [request.sample, request.attempt, request.round],
     ]
     encoded = _CANONICAL.encode(content)

@@ -112,6 +112,16 @@ class CedarReleaseParameters(Parameters):
 
 # ---- alignment -------------------------------------------------------------------
 
+
+class ModelCard(Parameters):
+    """What is known of a model under test."""
+
+    size: str
+    release: str
+    vision: bool
+    """Whether it takes pictures; one that does not is asked text alone."""
+
+
 Way = Literal["native", "english_instructions", "english_persona", "reordered"]
 
 
@@ -120,6 +130,8 @@ class AlignmentParameters(Parameters):
 
     ways: tuple[Way, ...] = Field(min_length=1)
     sampling: dict[str, Any]
+    cards: dict[str, ModelCard]
+    """By the model's name in ``cedar_subjects``; without a card it is asked all."""
     n_resamples: int = Field(ge=1)
     permutations: int = Field(ge=1)
     seed: int

@@ -274,6 +274,12 @@ def _masked(row: Row, outcome: Outcome, hotlines: frozenset[str]) -> Row:
     }
 
 
+def _no_formula(text: pl.Expr) -> pl.Expr:
+    """Return cells that no spreadsheet reckons: a person opens them in one."""
+    begins = text.str.contains(r"^[\s]*[=+\-@＝＋－＠\t\r]")
+    return pl.when(begins).then(pl.concat_str(pl.lit("'"), text)).otherwise(text)
+
+
 def sample_masked_posts(
     clean_posts: pl.DataFrame, params: PostParameters
 ) -> pl.DataFrame:
@@ -288,7 +294,7 @@ def sample_masked_posts(
         params: How many of each.
     """
     contents = pl.col("messages").list.eval(pl.element().struct.field("content"))
-    text = contents.list.join("\n").alias("text")
+    text = _no_formula(contents.list.join("\n")).alias("text")
     drawn = (
         clean_posts.select("post_id", "deid_level", "disputed_names", text)
         .with_columns(

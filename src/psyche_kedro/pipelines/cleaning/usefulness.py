@@ -19,12 +19,23 @@ from pydantic import BaseModel, ConfigDict
 
 from psyche_kedro import answers
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome
+from psyche_kedro.llm.schemas import TEXT, TRUTH, an_object, from_to
 from psyche_kedro.pipelines.cleaning.parameters import ReplyParameters, Score
 from psyche_kedro.pipelines.cleaning.safety import matched_rules, refers_to_help
 from psyche_kedro.prompts import Prompt, render_dialogue
 
 FILLER = re.compile(
     r"[\s，。！？、；：,.!?~～…—\-]|[的了啊哦呀吧呢哈嗯]|楼主|朋友|你|您|亲|一切|都|会"
+)
+
+
+_SCHEMA = an_object(
+    reasonableness=from_to(1, 5),
+    relevance=from_to(1, 5),
+    substantive=TRUTH,
+    harm=TEXT,
+    referral=TRUTH,
+    reason=TEXT,
 )
 
 
@@ -73,7 +84,9 @@ def verdict_request(
     """Return the request that judges the replies of one conversation."""
     conversation = render_dialogue(messages, prompt.words)
     return ChatRequest(
-        messages=prompt.render(conversation=conversation), task="judge_replies"
+        messages=prompt.render(conversation=conversation),
+        task="judge_replies",
+        schema=_SCHEMA,
     )
 
 

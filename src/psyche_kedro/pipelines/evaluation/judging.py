@@ -6,22 +6,25 @@ levels are ours, because the public material has none; scores from another judge
 another wording cannot be compared.
 
 The judge sees conversation, reference and reply, never which model wrote the reply. A
-verdict that cannot be read is null, never 0: it says nothing about the reply.
+verdict that cannot be read is null, never 0: it says nothing about the reply; why it is
+null stands beside it.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from psyche_kedro.answers import read_verdicts
-from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
+from psyche_kedro.answers import plain_text, read_verdicts
+from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome
+from psyche_kedro.llm.schemas import TEXT, an_object, from_to
 from psyche_kedro.pipelines.benchmarks import JUDGED_PROTOCOLS
 from psyche_kedro.pipelines.evaluation.parameters import JudgingParameters
 from psyche_kedro.prompts import Dimension, Prompt, render_dialogue
+from psyche_kedro.text.numerals import DIGITS
+from psyche_kedro.text.thoughts import part_thought
 
 Row = Mapping[str, Any]
-
-_WHOLE = re.compile(r"\d{1,9}")
 
 
 class Case(NamedTuple):
@@ -72,7 +75,12 @@ def judge_request(case: Case, prompt: Prompt, params: JudgingParameters) -> Chat
         reply=case.prediction["text"],
     )
     return ChatRequest(
-        messages, task="judge_counselling", sampling=params.sampling.model_dump()
+        messages,
+        task="judge_counselling",
+        sampling=params.sampling.model_dump(),
+        schema=an_object(
+            analysis=TEXT, score=from_to(0, len(case.dimension.levels) - 1)
+        ),
     )
 
 
@@ -84,23 +92,100 @@ def judgement(case: Case, outcome: Outcome | None, prompt: Prompt) -> dict[str, 
         outcome: The judge's; ``None`` where there was no reply to judge.
         prompt: The judge's.
     """
+    score, how = read_score(outcome, n_levels=len(case.dimension.levels))
     return {
         "item_id": case.prediction["item_id"],
         "role": case.prediction["role"],
         "dimension": case.dimension.name,
-        "score": read_score(outcome, n_levels=len(case.dimension.levels)),
+        "score": score,
+        "outcome": how,
         "model": outcome.model if outcome else None,
         "reply_key": outcome.key if outcome else None,
         "prompt_digest": prompt.digest if outcome else None,
     }
 
 
-def read_score(outcome: Outcome | None, *, n_levels: int) -> float | None:
-    """Return the whole score in range that the one verdict gives, else ``None``."""
-    verdicts = read_verdicts(outcome.text) if isinstance(outcome, Reply) else []
-    if len(verdicts) != 1:
+class Score(NamedTuple):
+    """What a judge gave: null where its ``outcome`` is any but ``read``."""
+
+    value: float | None
+    outcome: str
+
+
+def read_score(outcome: Outcome | None, *, n_levels: int) -> Score:
+    """Return the one score that a judge gives, in JSON or in words.
+
+    Args:
+        outcome: The judge's; ``None`` where there was no reply to judge.
+        n_levels: Scores go from 0 to one less; no score lies between two levels.
+
+    >>> read_score(Reply('{"score": 2.0}', "judge", "key"), n_levels=4)
+    Score(value=2.0, outcome='read')
+    >>> read_score(Reply("评分：五分", "judge", "key"), n_levels=4).outcome
+    'out_of_range'
+    """
+    if outcome is None:
+        return Score(None, "no_reply")
+    if isinstance(outcome, Failure):
+        return Score(None, "failed")
+    found = {_number(said) for said in _scores_said(outcome.text)} - {None}
+    if len(found) != 1:
+        return Score(None, "several_scores" if found else "no_score")
+    (score,) = found
+    if score is None or score not in range(n_levels):
+        return Score(None, "out_of_range")
+    return Score(float(score), "read")
+
+
+_NUMERALS = "".join(DIGITS)
+_NUMBER = rf"(?:-?\d{{1,9}}(?:\.\d{{1,9}})?|[{_NUMERALS}])"
+_POINTS = re.compile(rf"({_NUMBER})\s*(?:分|/\s*\d+|points?)?[。.]?", re.IGNORECASE)
+_SCORED = re.compile(
+    rf"(?:评分|得分|打分|分数|评为|\bscore|\brating)\s*(?:[:为是=]|is|of)?\s*({_NUMBER})"
+    rf"(?![\d.]|\s*(?:到|至|-|~)\s*{_NUMBER})|({_NUMBER})\s*分[。.]?\Z",
+    re.IGNORECASE,
+)
+
+
+def _scores_said(text: str) -> list[str]:
+    """Return every score of a reply: of its JSON alone where it has any."""
+    if verdicts := read_verdicts(text):
+        return [str(verdict.get("score", "")) for verdict in verdicts]
+    if "{" in text:
+        return []  # blanks that were left in, a quotation, or JSON that was cut off
+    text = plain_text(part_thought(text).answer)
+    return ["".join(found) for found in _SCORED.findall(text)] or [text]
+
+
+def _number(said: str) -> float | None:
+    found = _POINTS.fullmatch(said.strip())
+    if found is None:
         return None
-    score = str(verdicts[0].get("score", "")).strip()
-    if not _WHOLE.fullmatch(score) or int(score) >= n_levels:
-        return None
-    return float(score)
+    return float(DIGITS[found[1]] if found[1] in DIGITS else found[1])
+
+
+def summarise(judgements: Iterable[Row]) -> Iterator[dict[str, Any]]:
+    """Yield what each judge made of each dimension, and how often it says the same.
+
+    Args:
+        judgements: Rows of ``judgements``.
+    """
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in judgements:
+        if row["outcome"] != "no_reply":
+            groups.setdefault((row["model"], row["dimension"]), []).append(row)
+    for (model, dimension), rows in groups.items():
+        ended = Counter(row["outcome"] for row in rows)
+        scores = Counter(row["score"] for row in rows if row["score"] is not None)
+        commonest, n = scores.most_common(1)[0] if scores else (None, 0)
+        yield {
+            "model": model,
+            "dimension": dimension,
+            "n": len(rows),
+            **{f"n_{name}": ended[name] for name in _OUTCOMES},
+            "commonest_score": commonest,
+            "n_commonest": n,
+        }
+
+
+_OUTCOMES = ("read", "no_score", "out_of_range", "several_scores", "failed")

@@ -44,6 +44,7 @@ from psyche_kedro.tables import (
     AnswerSummary,
     ExamSummary,
     Judgements,
+    JudgementSummary,
     Predictions,
     ReaderAgreement,
     Scores,
@@ -168,7 +169,10 @@ def _requests(
     papers: Iterable[Asked], sampling: Mapping[str, Any]
 ) -> Iterator[ChatRequest]:
     for asked in papers:
-        yield ChatRequest(asked.messages, task="answer_benchmarks", sampling=sampling)
+        item = {**asked.item, "protocol": asked.protocol}
+        yield ChatRequest(
+            asked.messages, task="answer_benchmarks", sampling=sampling, item=item
+        )
 
 
 def _prediction(role: str, asked: Asked, outcome: Outcome) -> dict[str, Any]:
@@ -184,7 +188,7 @@ def _prediction(role: str, asked: Asked, outcome: Outcome) -> dict[str, Any]:
         "sample": 0,
         "model": outcome.model,
         "weights": weights_in(outcome.model),
-        "reply_key": outcome.key,
+        "reply_key": outcome.key or None,
         "prompt_digest": asked.prompt.digest,
         **_said(outcome),
     }
@@ -294,6 +298,15 @@ def judge_counselling(  # noqa: PLR0913 - the node's inputs
     )
 
 
+def summarise_judgements(judgements: pl.DataFrame) -> pl.DataFrame:
+    """Return what became of the verdicts of every judge.
+
+    Args:
+        judgements: One per (counselling reply, dimension).
+    """
+    return frame(JudgementSummary, judging.summarise(_rows(judgements)))
+
+
 def score_predictions(  # noqa: PLR0913 - the node's inputs
     *,
     predictions: pl.DataFrame,
@@ -346,9 +359,10 @@ def _by_prediction(
 def _read(
     predictions: pl.DataFrame, answers: pl.DataFrame, params: ReadingParameters
 ) -> list[dict[str, Any]]:
-    """Return every prediction with the answer in it: the seam of what is scored."""
+    """Return every prediction that counts, with the answer in it: what is scored."""
     scored = _by_prediction(answers, params)
-    return [p | scored[p["prediction_id"]] for p in _rows(predictions)]
+    together = (p | scored[p["prediction_id"]] for p in _rows(predictions))
+    return [read for read in together if read["outcome"] != "absent"]
 
 
 def _by_id(items: pl.DataFrame) -> dict[str, dict[str, Any]]:

@@ -18,6 +18,7 @@ from psyche_kedro.pipelines.evaluation.nodes import (
     score_predictions,
     summarise_answers,
     summarise_exams,
+    summarise_judgements,
     write_exam_papers,
 )
 
@@ -28,6 +29,7 @@ ACCOUNT = (
     beside("exemplars", by=pl.format("{}/{}", "benchmark", "cell")),
     beside("answers", by=pl.format("{}/{}", "reader", "outcome")),
     beside("answer_summary"),
+    beside("judgement_summary"),
     beside("reader_agreement"),
     beside("exam_summary"),
     beside("scores"),
@@ -120,6 +122,12 @@ def _scores() -> list[Node]:
             },
             outputs="judgements",
             name="judge_counselling",
+        ),
+        Node(
+            summarise_judgements,
+            inputs={"judgements": "judgements"},
+            outputs="judgement_summary",
+            name="summarise_judgements",
         ),
         Node(
             score_predictions,

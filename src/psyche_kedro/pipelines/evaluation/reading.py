@@ -11,6 +11,7 @@ outcome        what it means, and what it scores
 ``refused``    it declined in words, or a filter did: wrong
 ``truncated``  the token limit cut it; what answer stands in it is marked, none is wrong
 ``failed``     there is no reply: no score until it is asked again
+``absent``     stored replies have none for the item: it is left out, nobody was asked
 =============  ======================================================================
 
 Example row of ``answers``: ``{"prediction_id": "90d1…", "role": "grpo", "reader":
@@ -23,6 +24,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from psyche_kedro.answers import READERS, Reader, Reading, read_cut_off
+from psyche_kedro.llm.replay_chat_model import NOT_STORED
 from psyche_kedro.pipelines.evaluation.parameters import ReadingParameters
 from psyche_kedro.tables import CHOICE_TYPES
 from psyche_kedro.text.thoughts import part_thought
@@ -85,7 +87,7 @@ def _text(prediction: Row, item: Row, reader: Reader) -> dict[str, Any]:
     outcome = _outcome(prediction, is_read=bool(said))
     return {
         "labels": [],
-        "text": None if outcome == "failed" else said,
+        "text": None if outcome in {"failed", "absent"} else said,
         "outcome": outcome,
     }
 
@@ -93,6 +95,8 @@ def _text(prediction: Row, item: Row, reader: Reader) -> dict[str, Any]:
 def _outcome(prediction: Row, *, is_read: bool) -> str:
     if prediction["reason"] == _CUT:
         return "truncated"
+    if prediction["reason"] == NOT_STORED:
+        return "absent"
     if prediction["reason"] == _BY_FILTER:
         return "refused"
     if prediction["reason"] not in {None, _ANSWERS_NOTHING}:
@@ -159,7 +163,8 @@ def _counts(pairs: list[tuple[Row, Row]]) -> dict[str, Any]:
         shape_of(p["text"] or "") for p, a in pairs if a["outcome"] == "unread"
     )
     return {
-        "n": len(pairs),
+        "n": len(pairs) - ended["absent"],
+        "n_absent": ended["absent"],
         **{f"n_{name}": ended[name] for name in ("read", "unread", "refused")},
         "n_truncated": ended["truncated"],
         "n_truncated_read": sum(
@@ -191,7 +196,7 @@ def compare_readers(
     """
     said: dict[str, dict[str, frozenset[str]]] = {}
     for answer in answers:
-        if answer["outcome"] != "failed" and answer["text"] is None:
+        if answer["outcome"] not in {"failed", "absent"} and answer["text"] is None:
             labels = frozenset(answer["labels"])
             said.setdefault(answer["prediction_id"], {})[answer["reader"]] = labels
     counts: dict[tuple[str, ...], Counter[str]] = {}

@@ -16,7 +16,7 @@ Example row: ``{"role": "grpo", "benchmark": "pceb", "cell": "moral_multiple",
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple, TypeVar
 
@@ -53,6 +53,10 @@ def _of_labels(credit: Callable[[set[str], set[str]], float]) -> Marking:
     ]
 
 
+def _of_strings(credit: Callable[[Sequence[str], Sequence[str]], float]) -> Marking:
+    return lambda cell: [credit(m.prediction["labels"], m.item["gold"]) for m in cell]
+
+
 def _of_texts(overlap: Callable[[str, str], float]) -> Marking:
     return lambda cell: [
         overlap(m.prediction["text"] or "", m.item["answer_text"]) for m in cell
@@ -74,6 +78,8 @@ def _commonest(answer: Callable[[Marked], Iterable[str]]) -> Marking:
 METRICS: dict[str, Marking] = {
     "standard_accuracy": _of_labels(metrics.standard_credit),
     "elastic_accuracy": _of_labels(metrics.elastic_credit),
+    "official_accuracy": _of_strings(metrics.official_credit),
+    "official_elastic_accuracy": _of_strings(metrics.official_elastic_credit),
     # What the commonest key scores when it is given to every item, and how near a
     # model is to doing just that: an accuracy like the first with a share near 100 is
     # no knowledge.

@@ -27,6 +27,10 @@ _TURN = re.compile(
 _OTHER = re.compile(
     rf"^\s*([\u4e00-\u9fff]{{1,5}}|[A-Z][A-Za-z]{{0,12}})\d?\s*(?:({_NOTE}))?\s*[:：](?!//)"
 )
+_OF_CLIENT = re.compile(
+    r"(?:来访者|求助者|来访|患者|咨询师|治疗师)的?[\u4e00-\u9fff]{2,3}$"
+)
+"""来访者母亲, 咨询师助理."""
 _EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 _PERSONS = frozenset(_NAMES["persons"]["other"])
 _MIN_TURNS = 2
@@ -80,7 +84,7 @@ def _refuse_strangers(text: str) -> None:
     counts = Counter(match[1] for match in strange)
     for match in strange:
         is_noted = match[2] is not None and counts[match[1]] >= _MIN_TURNS
-        if match[1] in _PERSONS or is_noted:
+        if match[1] in _PERSONS or is_noted or _OF_CLIENT.match(match[1]):
             raise UnreadableSource(
                 "unknown_role",
                 f"Someone speaks who is neither client nor counsellor: expected one "

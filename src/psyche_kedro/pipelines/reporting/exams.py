@@ -191,21 +191,49 @@ def replies(findings: Findings) -> Section:
             kind_of(answer["model"], answer["role"] in findings.toys),
             [
                 *(answer[name] for name in names),
-                *(count(answer[name]) for name in (*ended, "n_failed")),
+                *(count(answer[name]) for name in (*ended, "n_failed", "n_absent")),
                 ", ".join(answer["reasons"]) or ABSENT,
             ],
         )
         for answer in findings.answers.iter_rows(named=True)
     ]
-    columns = ["Read", "Unread", "Refused", "Cut off", "of them read", "Failed", "Why"]
+    columns = ["Read", "Unread", "Refused", "Cut off", "of them read", "Failed"]
     return Section(
         "How the replies ended",
         "Unread and refused answers count as wrong; of a reply that the token limit "
-        "cut off what it had declared by then counts; a failed call has no score.",
+        "cut off what it had declared by then counts; a failed call has no score. Of a "
+        "model whose replies were stored before, what was not stored is left out.",
         [
-            Table([*map(str.title, names), "Replies", *columns], rows, n_names=3),
+            Table(
+                [*map(str.title, names), "Replies", *columns, "Not stored", "Why"],
+                rows,
+                n_names=3,
+            ),
             *_readers(findings),
         ],
+    )
+
+
+def judges(findings: Findings) -> Section:
+    """Return what became of the verdicts of every judge."""
+    counts = ("n", "n_read", "n_no_score", "n_out_of_range", "n_several_scores")
+    rows = [
+        plain(
+            judge["model"],
+            judge["dimension"],
+            *(count(judge[name]) for name in (*counts, "n_failed")),
+            number(judge["commonest_score"]),
+            part_of(judge["n_commonest"], judge["n_read"]),
+        )
+        for judge in findings.judges.iter_rows(named=True)
+    ]
+    columns = ["Judge", "Dimension", "Verdicts", "Read", "No score", "Out of range"]
+    ends = ["Several scores", "Failed", "Commonest score", "Given"]
+    return Section(
+        "Judges of counselling",
+        "A verdict that is not read is missing, not 0. A judge that gives nearly all "
+        "the same score says nothing of a model.",
+        [Table([*columns, *ends], rows, n_names=2)],
     )
 
 

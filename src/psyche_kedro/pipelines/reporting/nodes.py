@@ -97,6 +97,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         scores=evaluation["scores"],
         exams=evaluation["exam_summary"],
         answers=evaluation["answer_summary"],
+        judges=evaluation["judgement_summary"],
         readers=evaluation["reader_agreement"],
         summaries=_summaries(synthesis | selection | {"model_calls": model_calls}),
         difficulty=difficulty,

@@ -7,6 +7,7 @@ The first line says where no language model was involved: the offline stand-in m
 every artefact of a real run, and its figures must never be taken for a model's.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -63,6 +64,7 @@ def _sections(findings: Findings) -> list[tuple[Telling, str]]:
         (exams.exams, "evaluation"),
         *((exam, "evaluation") for exam in exams.shown(findings)),
         (exams.replies, "evaluation"),
+        (exams.judges, "evaluation"),
         (exams.every_score, "evaluation"),
         (sections.provenance, ""),
     ]
@@ -85,6 +87,7 @@ def render_report(findings: Findings) -> Report:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.filters["plain"] = _plain
     content = {
         "first_line": first_line(findings),
         "notes": [
@@ -111,6 +114,11 @@ def render_report(findings: Findings) -> Report:
         markdown=templates.get_template("report.md.jinja").render(content),
         summary=summarise(findings),
     )
+
+
+def _plain(text: object) -> str:
+    """Return a cell's text as Markdown that shows it, whatever marks it holds."""
+    return re.sub(r"([\\|<\[`])", r"\\\1", " ".join(str(text).splitlines()))
 
 
 def first_line(findings: Findings) -> str:

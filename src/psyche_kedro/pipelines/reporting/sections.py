@@ -79,6 +79,8 @@ class Findings(NamedTuple):
     """Items of every split, and which of them are an exam."""
     answers: pl.DataFrame
     """How the replies of every model ended."""
+    judges: pl.DataFrame
+    """What became of the verdicts of every judge."""
     readers: pl.DataFrame
     """What other readers make of them."""
     summaries: Summaries

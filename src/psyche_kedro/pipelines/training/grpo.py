@@ -14,8 +14,10 @@ from datasets import Dataset
 from trl import GRPOTrainer
 
 from psyche_kedro.errors import TrainingFailedError
+from psyche_kedro.llm.chat_tokens import prompt_ids
 from psyche_kedro.pipelines.training.loop import (
     EpochSampler,
+    adapters,
     prepare_process,
     train_to_the_end,
 )
@@ -31,6 +33,10 @@ class ResumableGRPOTrainer(GRPOTrainer):
 
     def _get_train_sampler(self, dataset: Any = None) -> EpochSampler:
         return EpochSampler(super()._get_train_sampler(dataset), self)
+
+    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[Any], None, Any]:
+        # TRL would read the name of a control token in a question as the token.
+        return [prompt_ids(p, self.processing_class) for p in prompts], None, {}
 
     def evaluate(self, *args: Any, **named: Any) -> dict[str, float]:
         """Look at held-out questions; what training draws next is as without it."""
@@ -58,6 +64,7 @@ def run_grpo(spec: RunSpec) -> RunResult:
         spec.model,
         reward_funcs=[FormatReward(spec.reward), AccuracyReward(spec.reward)],
         args=grpo_config(spec.grpo, spec.folder),
+        peft_config=adapters(spec.grpo),
         train_dataset=Dataset.from_list(rows["train"]),
         eval_dataset=Dataset.from_list(rows["validation"]) if looks else None,
         processing_class=read_tokenizer(Path(spec.model)),

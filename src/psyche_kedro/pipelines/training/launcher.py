@@ -37,7 +37,8 @@ _CHILD = "psyche_kedro.pipelines.training.child"
 _RANK = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _GRACE_SECONDS = 30.0
 _POLL_SECONDS = 0.2
-_FULL = re.compile(r"No space left|file write failed|quota exceeded|Errno 28", re.I)
+# torch's writer says only at which byte it stopped.
+_FULL = re.compile(r"No space left|Errno 28|quota exceeded|inline_container", re.I)
 _CHECKPOINT_PER_MODEL = 3
 """A checkpoint's size: AdamW keeps two numbers beside each of the weights."""
 
@@ -150,8 +151,8 @@ def _failure(spec: RunSpec, code: int) -> str:
     clear_damaged(folder)  # half a checkpoint may be what fills the disk
     said = [text for name in _errors(folder) if (text := _read(folder / name))]
     why = said[0] if said else _said_by(code)
-    if _FULL.search(why) or (not said and _room(spec) < 0):
-        why = f"{why}, and the disk of {folder} is full: {_said_of_disk(spec)}"
+    if _FULL.search(why) or _room(spec) < 0:
+        why = f"the disk of {folder} is full, {_said_of_disk(spec)} ({why})"
     if "out of memory" in why.lower():
         why = f"{why}, lower training.{spec.stage}.micro_batch_size"
     return (

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from peft import LoraConfig
 from torch.utils.data import Sampler
 from transformers import PrinterCallback, Trainer
 
@@ -26,6 +27,8 @@ from psyche_kedro.pipelines.training.checkpoints import (
     step_of,
 )
 from psyche_kedro.pipelines.training.health import Watch
+from psyche_kedro.pipelines.training.model_folder import export
+from psyche_kedro.pipelines.training.parameters import StageParameters
 from psyche_kedro.pipelines.training.runs import RunResult, RunSpec, final_folder
 
 
@@ -176,9 +179,27 @@ def save_final(trainer: Trainer, spec: RunSpec) -> None:
         # With sharded state (FSDP2's default) save_model writes no weights, silently.
         plugin = trainer.accelerator.state.fsdp_plugin
         plugin.set_state_dict_type("FULL_STATE_DICT")
+    if spec.params.lora is not None:
+        trainer.model = trainer.accelerator.unwrap_model(
+            trainer.model
+        ).merge_and_unload()
     trainer.save_model(str(final))
     if trainer.accelerator.is_main_process:
         trainer.processing_class.save_pretrained(str(final))
-        (final / "training_args.bin").unlink(missing_ok=True)  # a pickle, with paths
         if not list(final.glob("*.safetensors")):
             raise TrainingFailedError(f"{final} holds no weights after saving")
+        export(final, spec.params.export)
+
+
+def adapters(params: StageParameters) -> LoraConfig | None:
+    """Return what peft reads of ``lora``, if adapters are trained."""
+    if params.lora is None:
+        return None
+    targets = params.lora.target_modules
+    return LoraConfig(
+        r=params.lora.r,
+        lora_alpha=params.lora.alpha,
+        lora_dropout=params.lora.dropout,
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        task_type="CAUSAL_LM",
+    )

@@ -138,12 +138,18 @@ def drop_long_sft_examples(
         sft_set: ``SftExamples``.
         base_model: Its tokenizer counts.
         params: ``training.sft``.
+
+    Raises:
+        TrainingFailedError: If no template says which tokens carry loss.
     """
     from psyche_kedro.pipelines.training import tokens  # noqa: PLC0415 - torch
 
     tokenizer = tokens.read_tokenizer(base_model.path)
-    conversations = sft_set["messages"].to_list()
-    lengths = [tokens.conversation_length(m, tokenizer) for m in conversations]
+    template = tokens.training_template(tokenizer, params.template())
+    lengths = [
+        tokens.conversation_length(messages, tokenizer, template)
+        for messages in sft_set["messages"].to_list()
+    ]
     return _sieve(sft_set, lengths, params.max_length, "drop_long_sft_examples")
 
 

@@ -1,6 +1,7 @@
 """Typed view of ``conf/base/parameters/training.yml``; the reasons stand there."""
 
 import re
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -75,9 +76,9 @@ _SET = {
     "resume_from_checkpoint": "nothing: a run goes on by itself",
     "ignore_data_skip": "nothing: a run goes on where it was",
     "save_only_model": "keep_checkpoints",
-    "assistant_only_loss": "base_model.chat_template: its span carries the loss",
-    "completion_only_loss": "base_model.chat_template: its span carries the loss",
-    "chat_template_path": "base_model.chat_template",
+    "assistant_only_loss": "sft.chat_template: its span carries the loss",
+    "completion_only_loss": "sft.chat_template: its span carries the loss",
+    "chat_template_path": "sft.chat_template",
     "push_to_hub": _NEVER,
     "log_completions_hub_repo": _NEVER,
     "hub_model_id": _NEVER,
@@ -222,6 +223,18 @@ class SftParameters(StageParameters):
     adam_epsilon: float = Field(gt=0)
     max_length: int = Field(ge=8)
     """Tokens; longer examples are rejected as ``over_long``."""
+    chat_template: str | None
+    """A ``.jinja`` file whose generation span carries the loss; null marks the model's
+    own, where it is one that is known."""
+
+    def template(self) -> str | None:
+        """Return the text of ``chat_template``, if there is one."""
+        path = self.chat_template
+        return None if path is None else Path(path).read_text("utf-8")
+
+    def method(self) -> dict[str, Any]:
+        """Return what determines the trained model by intent; the template's text."""
+        return super().method() | {"chat_template": self.template()}
 
     @property
     def accumulation(self) -> int:

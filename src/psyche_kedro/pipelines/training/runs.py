@@ -32,6 +32,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from psyche_kedro import __version__
 from psyche_kedro.datasets.checkpoint_dataset import MANIFEST, Checkpoint
+from psyche_kedro.files.project import git_commit
 from psyche_kedro.files.swap import swapped_in
 from psyche_kedro.pipelines.training.checkpoints import file_digest
 from psyche_kedro.pipelines.training.health import alarms_of
@@ -182,7 +183,11 @@ def completed(spec: RunSpec) -> RunResult | None:
 
 
 def finish(spec: RunSpec, result: RunResult) -> None:
-    """Write the manifest of the final model, then the result: in this order."""
+    """Write card and manifest of the final model, then the result: in this order."""
+    from psyche_kedro.pipelines.training.model_folder import (  # noqa: PLC0415 - torch
+        write_card,
+    )
+
     final = final_folder(spec)
     manifest = {
         "stage": spec.stage,
@@ -192,10 +197,18 @@ def finish(spec: RunSpec, result: RunResult) -> None:
         **json.loads(Path(spec.folder, "made_of.json").read_text("utf-8")),
         "history": _lines(Path(spec.folder, "history.jsonl")),
         "alarms": list(alarms_of(result.log)),
+        "parts": _parts(spec),
+        "code": git_commit(),
         "weights": folder_digest(final),
     }
+    write_card(final, manifest)
     (final / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     write_result(spec, result)
+
+
+def _parts(spec: RunSpec) -> dict[str, int]:
+    parts = pl.read_parquet(spec.rows, columns=["part"])["part"].value_counts()
+    return dict(sorted(parts.iter_rows()))
 
 
 def write_result(spec: RunSpec, result: RunResult) -> None:
@@ -264,9 +277,9 @@ def frame_digest(table: pl.DataFrame) -> str:
 def folder_digest(folder: Path) -> str:
     """Return SHA-256 over the names and contents of a model's files.
 
-    The manifest itself and the trainer's arguments (they hold paths) are left out.
+    The manifest itself, the card and a trainer's arguments are left out.
     """
-    skipped = {MANIFEST, "training_args.bin"}
+    skipped = {MANIFEST, "README.md", "training_args.bin"}
     files = [p for p in sorted(folder.rglob("*")) if p.is_file()]
     parts = [
         (path.relative_to(folder).as_posix(), file_digest(path))

@@ -17,11 +17,12 @@ from trl import SFTTrainer
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.loop import (
     EpochSampler,
+    adapters,
     prepare_process,
     train_to_the_end,
 )
 from psyche_kedro.pipelines.training.runs import RunResult, RunSpec
-from psyche_kedro.pipelines.training.tokens import encode
+from psyche_kedro.pipelines.training.tokens import encode, training_template
 from psyche_kedro.pipelines.training.trl_options import sft_config
 
 
@@ -42,12 +43,13 @@ def run_sft(spec: RunSpec) -> RunResult:
     """
     assert spec.sft is not None  # noqa: S101 - for mypy; the specification is typed
     prepare_process(spec)
-    tokenizer = AutoTokenizer.from_pretrained(spec.model)
+    tokenizer = AutoTokenizer.from_pretrained(spec.model, trust_remote_code=False)
+    template = training_template(tokenizer, spec.sft.template())
     examples = pl.read_parquet(spec.rows)
     data = {
         split: Dataset.from_list(
             [
-                encode(messages, tokenizer)
+                encode(messages, tokenizer, template)
                 for messages in examples.filter(split=split)["messages"].to_list()
             ]
         )
@@ -57,6 +59,7 @@ def run_sft(spec: RunSpec) -> RunResult:
     trainer = ResumableSFTTrainer(
         spec.model,
         args=sft_config(spec.sft, spec.folder),
+        peft_config=adapters(spec.sft),
         train_dataset=data["train"],
         eval_dataset=data["validation"] if len(data["validation"]) else None,
         processing_class=tokenizer,

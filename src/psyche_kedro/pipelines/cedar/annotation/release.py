@@ -60,19 +60,7 @@ def release_cedar(  # noqa: PLR0913 - the node's inputs
         Files by path, and ``WithheldItems``.
     """
     sources = dict(isolated_scenarios.select("scenario_id", "source").iter_rows())
-    shown = dict(pictures.select("picture_id", "sources").iter_rows())
-    answered: dict[str, set[str]] = defaultdict(set)
-    for scenario, file in annotations.select("scenario_id", "source").iter_rows():
-        answered[scenario].add(file)
-    withheld: dict[str, str] = {}
-    for scenario, picture in (
-        cedar_items.select("scenario_id", "picture_id")
-        .unique(maintain_order=True)
-        .iter_rows()
-    ):
-        names = [sources[scenario], *shown.get(picture, [])]
-        if reason := _reason(names, answered[scenario], params):
-            withheld[scenario] = reason
+    withheld = _withheld(cedar_items, sources, pictures, annotations, params)
     items = cedar_items.filter(~pl.col("scenario_id").is_in(list(withheld)))
     rows = (
         {
@@ -87,6 +75,32 @@ def release_cedar(  # noqa: PLR0913 - the node's inputs
     return {**benchmark_files(items, pictures, packs), "README.md": card}, frame(
         WithheldItems, rows
     )
+
+
+def _withheld(
+    items: pl.DataFrame,
+    sources: Mapping[str, str],
+    pictures: pl.DataFrame,
+    annotations: pl.DataFrame,
+    params: CedarReleaseParameters,
+) -> dict[str, str]:
+    """Return why scenarios may not be passed on."""
+    shown = dict(pictures.select("picture_id", "sources").iter_rows())
+    answered: dict[str, set[str]] = defaultdict(set)
+    for scenario, file in annotations.select("scenario_id", "source").iter_rows():
+        answered[scenario].add(file)
+    scenarios = items.select("scenario_id", "picture_id").unique(maintain_order=True)
+    return {
+        scenario: reason
+        for scenario, picture in scenarios.iter_rows()
+        if (
+            reason := _reason(
+                [sources[scenario], *shown.get(picture, [])],
+                answered[scenario],
+                params,
+            )
+        )
+    }
 
 
 def _reason(

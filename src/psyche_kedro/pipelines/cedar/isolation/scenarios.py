@@ -75,7 +75,7 @@ def read_scenarios(
     """
     lost: list[Row] = []
     drafts = _drafts(scenario_files, packs, lost)
-    rows = _askable(drafts, _by_path(pictures), packs, params, lost)
+    rows = _askable(drafts, by_path(pictures), packs, params, lost)
     for scenario, of in list(_near_duplicates(list(rows.values()), deduplication)):
         lost.append(_rejected(rows.pop(scenario), "near_duplicate", of))
     texts = [
@@ -87,7 +87,7 @@ def read_scenarios(
     return frame(Scenarios, rows.values()), frame(GivenTexts, texts), rejections
 
 
-def _by_path(pictures: pl.DataFrame) -> dict[str, str]:
+def by_path(pictures: pl.DataFrame) -> dict[str, str]:
     """Return the picture of every path, with its ending and without."""
     return {
         path: picture

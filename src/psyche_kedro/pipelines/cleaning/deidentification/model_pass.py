@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from psyche_kedro import answers
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome
+from psyche_kedro.llm.schemas import TEXT, a_list, an_object, one_of
 from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
     PLACEHOLDER,
     PLACEHOLDERS,
@@ -38,6 +39,11 @@ class NamedSpan(BaseModel):
     kind: Literal["name", "place", "contact"]
 
 
+_SCHEMA = an_object(
+    spans=a_list(an_object(text=TEXT, kind=one_of(["name", "place", "contact"])))
+)
+
+
 class _Answer(BaseModel):
     spans: tuple[NamedSpan, ...]
 
@@ -49,6 +55,7 @@ def span_request(messages: Sequence[Message], prompt: Prompt) -> ChatRequest:
         messages=prompt.render(conversation=conversation),
         task="clean_posts",
         sampling={"temperature": 0},
+        schema=_SCHEMA,
     )
 
 

@@ -47,6 +47,7 @@ _BESIDE_TRUTH = re.compile(
     r"^\s*([ABＡＢ])\s*[、.．:：(（]\s*([^()（）]*[^()（）\s])[)）]?\s*$"
 )
 _BETWEEN_TEXTS = re.compile(r"[、,，;；|#\n]+")
+_LETTER = re.compile("[A-ZＡ-Ｚ]")
 _ALL = frozenset({"全选", "全部", "全对", "全都选", "全選", "ALL"})
 _PLACES = {
     mark: letter
@@ -64,7 +65,7 @@ _BLANK_LETTERS = re.compile(
 
 _TRUTH = "|".join(sorted((w for w in TRUTHS if not w.isdigit()), key=len, reverse=True))
 _TRUTH_BEHIND = re.compile(
-    rf"[（(]\s*({_TRUTH})\s*[)）](?=\s*[。.]?\s*$)|(?<=[。.\s])([√×✓✗])\s*$",
+    rf"[（(]\s*({_TRUTH})\s*[)）](?=\s*[。.]?\s*$)|(?<=[。.\s])([√×✓✗]|(?<=\s)(?:对|错|正确|错误))\s*$",
     re.IGNORECASE,
 )
 
@@ -110,12 +111,12 @@ def read_labels(answer: Any, options: list[Option]) -> list[str]:
     by_text = [o["label"] for o in options if o["text"] == text]
     if by_text:
         return by_text
-    beside = _labels_beside_texts(text, options)
-    if beside is not None:
-        return beside
     letters = letters_of(text)
     if LETTERS_ONLY.fullmatch(letters):
         return named_letters(letters)
+    beside = _labels_beside_texts(text, options)
+    if beside is not None:
+        return beside
     return _labels_of_words(text, letters, options)
 
 
@@ -172,7 +173,9 @@ def truth_of(value: Any) -> str | None:
 
 def truths_of(options: list[Option]) -> dict[str, str]:
     """Return ``{label: A or B}`` when the options are one true and one false."""
-    truths = {o["label"]: t for o in options if (t := truth_of(o["text"]))}
+    # 0 and 1, T and F are as often what is asked.
+    words = {o["label"]: o["text"] for o in options if not o["text"].isascii()}
+    truths = {label: t for label, text in words.items() if (t := truth_of(text))}
     return truths if set(truths.values()) == {"A", "B"} else {}
 
 
@@ -201,6 +204,8 @@ def answer_in_stem(stem: str, labels: set[str]) -> tuple[str, str]:
         stem: ``下列属于焦虑症状的有（A,B）。``
         labels: The options' letters; any other letter in brackets is no answer.
     """
+    if not _LETTER.search(stem):
+        return stem, ""
     found = [
         match
         for match in _BLANK_LETTERS.finditer(stem.translate(WIDE_LETTERS))

@@ -13,6 +13,7 @@ Example::
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from psyche_kedro.pipelines.ingestion.banks.answers import (
@@ -64,6 +65,7 @@ _MAX_OPTIONS = 8
 _MIN_OPTIONS = 2
 
 
+@lru_cache(maxsize=4096)
 def field_name(text: str) -> str | None:
     """Return the canonical name of a column or key, an option's letter, or None."""
     name = text.strip().strip("*：:").lower()
@@ -210,10 +212,17 @@ class _Asked(NamedTuple):
 def _asked(fields: Fields) -> _Asked:
     stem = _text(fields.get("stem")) or ""
     pairs = _option_pairs(fields)
-    if not pairs and not fields.get("options"):
+    if not pairs and not fields.get("options") and _is_choice(fields):
         stem, pairs = options_after(stem)
     pairs, right = unmarked(pairs)
     return _Asked(stem, pairs, right or _correct_options(fields.get("options")))
+
+
+def _is_choice(fields: Fields) -> bool:
+    """Return whether options are to be looked for in a stem."""
+    if type_of(fields.get("type")) in CHOICE_TYPES or not fields.get("answer"):
+        return True
+    return LETTERS_ONLY.fullmatch(letters_of(fields["answer"])) is not None
 
 
 def read_options(fields: Mapping[str, Any]) -> list[Option]:

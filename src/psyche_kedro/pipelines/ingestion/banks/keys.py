@@ -278,14 +278,11 @@ def _paired(
 def _paired_by_heading(
     asked: Sequence[Asked], runs: Sequence[list[int]], keys: Sequence[KeyPart]
 ) -> list[tuple[list[int], KeyPart]]:
-    pairs = []
+    pairs: list[tuple[list[int], KeyPart]] = []
     for part in keys:
-        named = [
-            run
-            for run in runs
-            if (part.chapter or part.kind) and _is_of(asked[run[0]], part)
-        ]
-        if len(named) != 1:
+        has_name = part.chapter or part.kind
+        named = [run for run in runs if has_name and _is_of(asked[run[0]], part)]
+        if len(named) != 1 or any(named[0] is run for run, _ in pairs):
             return []
         pairs.append((named[0], part))
     return pairs

@@ -78,8 +78,8 @@ _KEY_HEAD = re.compile(
 _NO_KEY_HEAD = re.compile("选|選|请|請|哪|写|填|给出|说出|我的|你的|您的")
 _SPAN = r"(?P<first>\d{1,4})\s*[-~～—–至到]\s*(?P<last>\d{1,4})\s*(?:小?题|題)?"
 _SHARED = re.compile(
-    rf"^[（(【\[]?\s*(?:第?{_SPAN})?[^。A-Z]{{0,12}}?(?:共用(?:备选)?(?:答案|选项)|備選答案|备选答案|公用选项|共同(?:备选)?(?:答案|选项))"
-    r"[^A-Z]{0,6}?[)）】\]]?\s*[:：]?\s*(?P<text>[A-Z（(].*)?$"
+    rf"^[（(【\[〔]?\s*(?:第?{_SPAN})?[^。A-Z]{{0,12}}?(?:共用(?:备选)?(?:答案|选项)|備選答案|备选答案|公用选项|共同(?:备选)?(?:答案|选项))"
+    r"[^A-Z]{0,6}?[)）】\]〕]?\s*[:：]?\s*(?P<text>[A-Z（(].*)?$"
 )
 _CASE = re.compile(
     rf"^[（(【\[]?\s*(?:案例\s*(?:{NUMERAL}|\d{{1,3}})\s*(?=$|[)）】\]:：、.．\s])|案例\s*(?=[:：])|材料\s*(?:{NUMERAL}|\d{{1,2}})?\s*(?=[:：])"
@@ -147,15 +147,20 @@ class Token(NamedTuple):
     is_weak: bool = False
     after_blank: bool = False
 
+    @property
+    def letter(self) -> str:
+        """The letter of its first option, '' where it has none."""
+        return self.options[0][0] if self.options else ""
+
 
 def read_lines(lines: Sequence[str]) -> list[Token]:
     """Return the tokens of ``lines`` in order."""
     tokens: list[Token] = []
     after_blank = False
     for number, line in enumerate(lines, 1):
-        text = _plain(line)
+        text = "" if _PAGE_NUMBER.fullmatch(line.strip()) else _plain(line)
         if not text:
-            after_blank = True
+            after_blank = after_blank or not line.strip()
         elif not (_BUTTON.fullmatch(text) or _PAGE_NUMBER.fullmatch(text)):
             found = [_token(number, part) for part in _parts(text)]
             tokens += [found[0]._replace(after_blank=after_blank), *found[1:]]

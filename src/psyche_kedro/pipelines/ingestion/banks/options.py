@@ -24,6 +24,7 @@ _A_MARK = re.compile(
     r"[（(【\[][ \t]*[AＡ][ \t]*[)）】\]]"
     r"|[AＡ](?<![A-Za-z0-9Ａ-Ｚ].)[ \t]*[.．、:：)）]"
 )
+_ENDS_WITH_MARK = re.compile(r"(?<![A-Za-z])[A-Z][ \t]*[.．、]$")
 _TRIED = 5
 """Places of a line at which its options may begin."""
 _SMALL_MARK = re.compile(r"()([a-j])(?<![A-Za-z0-9].)[ \t]*[.．、)）]\s*")
@@ -37,6 +38,7 @@ _RIGHT = re.compile(
 _WRONG = re.compile(r"[（(【\[]\s*(?:错误|錯誤|×|✗|✘)\s*[)）】\]]$|[×✗✘]$")
 MARKED = re.compile(r"^[√✓✔☑★*＊]\s*(?=[（(]?[A-ZＡ-Ｚ][)）]?\s*[.．、:：)）\s])")
 """A mark before the letter: ``*B. 7±2``."""
+_MARK_ENDS = frozenset(")）】]√✓✔☑←×✗✘;；。")
 _RIGHT_NOTE = "（正确答案）"
 
 
@@ -68,10 +70,21 @@ def _pairs(text: str, starts: list[_Start]) -> list[Pair]:
     if len(longer) > len(chain) or not chain or chain[0] != starts[0]:
         chain = longer
     ends = [mark.start for mark in chain[1:]] + [len(text)]
-    return [
+    pairs = [
         (mark.label, text[mark.end : end].strip())
         for mark, end in zip(chain, ends, strict=True)
     ]
+    return pairs + _second_group(starts, chain)
+
+
+def _second_group(starts: Sequence[_Start], chain: Sequence[_Start]) -> list[Pair]:
+    """Return the letters that come again: ``A.一B.二A.三B.四`` is two groups."""
+    again = [
+        mark for mark in starts if mark.start > chain[0].start and mark.label == "A"
+    ]
+    follows = {mark.label for mark in starts if again and mark.start > again[0].start}
+    is_second = again and again[0] not in chain and again[0].start > chain[-1].start
+    return [("A", "…")] if is_second and "B" in follows else []
 
 
 def _starts(text: str, pattern: re.Pattern[str]) -> Iterator[_Start]:
@@ -112,17 +125,34 @@ def _bare_options(text: str) -> list[Pair]:
 
 
 def options_after(stem: str) -> tuple[str, list[Pair]]:
-    """Return a stem and the options that follow it in its line: at least A and B."""
+    """Return a stem and the options that follow it in its line: at least A and B.
+
+    Of several places at which they may begin the last that gives the most: the A of
+    ``(R. A. Likert)`` begins none.
+    """
+    found: tuple[str, list[Pair]] = stem, []
     for mark in islice(_A_MARK.finditer(stem, 1), _TRIED):
-        pairs = split_options(stem[mark.start() :])
-        labels = [label for label, _ in pairs]
-        if labels[:2] == ["A", "B"] and all(text for _, text in pairs):
-            return stem[: mark.start()].rstrip(), pairs
-    return stem, []
+        before, pairs = (
+            stem[: mark.start()].rstrip(),
+            split_options(stem[mark.start() :]),
+        )
+        is_group = [label for label, _ in pairs[:2]] == ["A", "B"]
+        is_whole = is_group and all(text for _, text in pairs)
+        if (
+            is_whole
+            and len(pairs) >= len(found[1])
+            and not _ENDS_WITH_MARK.search(before)
+        ):
+            found = before, pairs
+    return found
 
 
 def unmarked(pairs: Sequence[Pair]) -> tuple[list[Pair], list[str]]:
     """Return the options without the mark of the right ones, and those ones' labels."""
+    if not any(
+        text and (text[-1] in _MARK_ENDS or text[0] in "√✓✔☑") for _, text in pairs
+    ):
+        return list(pairs), []
     plain = [(label, _RIGHT.sub("", text).strip() or text) for label, text in pairs]
     right = [
         label

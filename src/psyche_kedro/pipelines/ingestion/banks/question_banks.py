@@ -255,7 +255,7 @@ def _sheets(sheets: Mapping[str, list[list[str]]]) -> Iterator[Located]:
             errors.append(error)
             continue
         yield from ((locator, _with_type(row, name)) for locator, row in rows)
-    if len(errors) == len(sheets):
+    if errors and len(errors) == len(sheets):
         raise errors[0]
 
 

@@ -14,6 +14,7 @@ from psyche_kedro.pipelines.ingestion.files.emphasis import (
 )
 
 _MARKDOWN_BOLD = re.compile(r"\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*")
+_BULLET = re.compile(r"^\s*[-+*]\s+(?=\*{0,2}[A-Z]\s*[.．、:：)])")
 _RIGHT = "（正确答案）"
 
 
@@ -29,12 +30,18 @@ def right_options_marked(lines: Sequence[str]) -> list[str]:
 
     It does where all of it stands out, and where not all of its group does.
     """
-    read = [_line(_MARKDOWN_BOLD.sub(f"{BOLD}\\1{END}", line)) for line in lines]
+    read = [_line(_with_markdown(line)) for line in lines]
     said: list[str] = []
     for group in _groups(read):
         mark = next((m for m in (COLOUR, BOLD) if _tells(group, m)), None)
         said += [_said(line, mark) if mark else line.text for line in group]
     return said
+
+
+def _with_markdown(line: str) -> str:
+    if "**" not in line and not _BULLET.match(line):
+        return line
+    return _MARKDOWN_BOLD.sub(f"{BOLD}\\1{END}", _BULLET.sub("", line))
 
 
 def _line(marked: str) -> _Line:

@@ -68,7 +68,7 @@ def _binary_type(name: str, data: bytes) -> str | None:
 def _zip_type(data: bytes) -> str:
     try:
         names = set(zipfile.ZipFile(io.BytesIO(data)).namelist())
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError) as error:
         raise UnreadableSource(
             "truncated", f"The archive is damaged ({error}): fetch the file again."
         ) from error

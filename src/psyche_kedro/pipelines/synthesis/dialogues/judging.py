@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from psyche_kedro.llm.chat_model import Outcome
+from psyche_kedro.llm.schemas import TEXT, TRUTH, an_object, from_to
 from psyche_kedro.pipelines.synthesis.provenance import fault, verdict_in
 
 _AIMS = ("empathy", "guidance", "steps")
@@ -16,6 +17,9 @@ _REFERRAL = re.compile(
 _NO_REFERRAL = re.compile(
     rf"(?:不用|不必|不需要|不要|没必要|别)[^,。;!?，；！？]{{0,6}}(?:{_REFERRAL.pattern})"
 )
+
+
+SCHEMA = an_object(**dict.fromkeys(_AIMS, from_to(1, 5)), safe=TRUTH, reason=TEXT)
 
 
 class Scores(NamedTuple):

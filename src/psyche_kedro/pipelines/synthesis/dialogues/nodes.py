@@ -252,7 +252,11 @@ def _reply_faults(row: Row, replies: Mapping[int, str]) -> tuple[str, ...]:
 
 def _judge_request(draft: Draft, prompt: Prompt) -> ChatRequest:
     conversation = render_dialogue(draft.messages, prompt.words)
-    return ChatRequest(prompt.render(conversation=conversation), task="write_dialogues")
+    return ChatRequest(
+        prompt.render(conversation=conversation),
+        task="write_dialogues",
+        schema=judging.SCHEMA,
+    )
 
 
 def _judged(

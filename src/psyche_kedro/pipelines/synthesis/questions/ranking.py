@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome
+from psyche_kedro.llm.schemas import TEXT, an_object, from_to
 from psyche_kedro.pipelines.synthesis.provenance import as_index, verdict_in
 from psyche_kedro.prompts import Prompt, render_question
 from psyche_kedro.tables import content_id
@@ -59,7 +60,11 @@ def competing_clusters(pool: pl.DataFrame, clusters: pl.DataFrame) -> list[Clust
 def ranking_request(cluster: Cluster, prompt: Prompt) -> ChatRequest:
     """Return the question to the judge."""
     shown = [render_question(row, prompt.words) for row in cluster.shown]
-    return ChatRequest(prompt.render(questions=shown), task="pick_representatives")
+    return ChatRequest(
+        prompt.render(questions=shown),
+        task="pick_representatives",
+        schema=an_object(best_index=from_to(1, len(shown)), reason=TEXT),
+    )
 
 
 def read_winner(cluster: Cluster, outcome: Outcome) -> Winner:

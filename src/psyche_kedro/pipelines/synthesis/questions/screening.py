@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply
+from psyche_kedro.llm.schemas import TEXT, an_object, one_of
 from psyche_kedro.pipelines.synthesis.provenance import fault, verdict_in
 from psyche_kedro.prompts import Prompt, Words, render_question
 
@@ -32,7 +33,11 @@ def screening_request(
     """Return the question to the judge."""
     shown = render_question(question, prompt.words)
     messages = prompt.render(examples=examples, question=shown)
-    return ChatRequest(messages, task="screen_questions")
+    return ChatRequest(
+        messages,
+        task="screen_questions",
+        schema=an_object(verdict=one_of(prompt.words.verdicts.values()), reason=TEXT),
+    )
 
 
 def read_verdict(outcome: Outcome, words: Words) -> Verdict:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from psyche_kedro.answers import Choice, read_field, read_filled
 from psyche_kedro.llm.chat_model import Outcome, Reply
+from psyche_kedro.llm.schemas import TEXT, an_object
 from psyche_kedro.pipelines.synthesis.provenance import fault
 from psyche_kedro.pipelines.synthesis.rationales.conclusions import (
     CLAIMED,
@@ -21,6 +22,9 @@ from psyche_kedro.pipelines.synthesis.rationales.conclusions import (
 from psyche_kedro.questions import option_texts
 
 Row = Mapping[str, Any]
+
+
+SCHEMA = an_object(rationale=TEXT, prediction=TEXT)
 
 
 class Attempt(NamedTuple):

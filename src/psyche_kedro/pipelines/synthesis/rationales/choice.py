@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome
+from psyche_kedro.llm.schemas import TEXT, an_object, from_to
 from psyche_kedro.pipelines.synthesis.provenance import as_index, verdict_in
 from psyche_kedro.prompts import Prompt, render_question
 from psyche_kedro.tables import content_id
@@ -75,7 +76,14 @@ def choice_request(contest: Contest, prompt: Prompt, vote: int) -> ChatRequest:
         question=render_question(contest.question, prompt.words),
         rationales=[candidate["rationale"] for candidate in contest.shown(vote)],
     )
-    return ChatRequest(messages, task="choose_best_rationales", sample=vote)
+    return ChatRequest(
+        messages,
+        task="choose_best_rationales",
+        sample=vote,
+        schema=an_object(
+            best_rationale_index=from_to(1, len(contest.candidates)), reason=TEXT
+        ),
+    )
 
 
 def read_vote(contest: Contest, outcome: Outcome, vote: int) -> Vote | None:

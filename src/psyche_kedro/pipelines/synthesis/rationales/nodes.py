@@ -17,7 +17,7 @@ from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome
 from psyche_kedro.pipelines.synthesis.parameters import RationaleParameters
 from psyche_kedro.pipelines.synthesis.provenance import made_by, tokens_of
 from psyche_kedro.pipelines.synthesis.rationales import choice, rounds
-from psyche_kedro.pipelines.synthesis.rationales.attempts import read_attempt
+from psyche_kedro.pipelines.synthesis.rationales.attempts import SCHEMA, read_attempt
 from psyche_kedro.pipelines.synthesis.rationales.rounds import Candidate, State
 from psyche_kedro.prompts import Prompt, render_question
 from psyche_kedro.tables import (
@@ -95,6 +95,7 @@ def _rationale_request(
     return ChatRequest(
         prompt.render(question=render_question(question, prompt.words)),
         task="write_rationales",
+        schema=SCHEMA,
         sampling=sampling,
         attempt=number,
     )

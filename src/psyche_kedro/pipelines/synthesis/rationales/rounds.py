@@ -19,7 +19,7 @@ from typing import Any
 
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply, Usage
 from psyche_kedro.pipelines.synthesis.provenance import fault, made_by, written
-from psyche_kedro.pipelines.synthesis.rationales.attempts import Attempt
+from psyche_kedro.pipelines.synthesis.rationales.attempts import SCHEMA, Attempt
 from psyche_kedro.pipelines.synthesis.rationales.leak import leaks, quotes_rationale
 from psyche_kedro.prompts import Prompt, Words, render_question
 
@@ -92,7 +92,7 @@ def revision_request(
         candidate_prompt=candidate.prompt,
         question=render_question(state.question, prompt.words),
     )
-    return ChatRequest(messages, task=TASK, round=round_)
+    return ChatRequest(messages, task=TASK, round=round_, schema=SCHEMA)
 
 
 def advance(state: State, candidate: Candidate, attempt: Attempt) -> State:

@@ -1,0 +1,60 @@
+"""What an endpoint may send back: so many bytes, uncompressed, from where it was asked.
+
+A reply of a few kilobytes is asked for. Whatever floods, or unpacks to a thousand times
+its size, is cut off while it arrives.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+
+_COMPLETIONS = "/chat/completions"
+_PLAIN = ("", "identity")
+HEADERS = {"Accept-Encoding": "identity"}
+"""What goes with every request: nobody can tell how far a compressed reply grows."""
+
+
+class OversizedReply(httpx2.HTTPError):
+    """A reply that is longer than it may be, or that may become so."""
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    def __init__(self, stream: Any, most: int) -> None:
+        self._stream = stream
+        self._most = most
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._stream:
+            size += len(chunk)
+            if size > self._most:
+                raise OversizedReply(f"more than max_reply_bytes, {self._most:,}")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def bound(most: int) -> Callable[[httpx2.Response], Awaitable[None]]:
+    """Return a hook that keeps completions to ``most`` bytes; files have no bound."""
+
+    async def hook(response: httpx2.Response) -> None:
+        if not response.request.url.path.endswith(_COMPLETIONS):
+            return
+        if (encoding := response.headers.get("content-encoding", "")) not in _PLAIN:
+            raise OversizedReply(f"compressed unasked ({encoding[:20]})")
+        response.stream = _Bounded(response.stream, most)
+
+    return hook
+
+
+def host_of(url: str) -> str:
+    """Return scheme and host of a URL; nothing of what else stands in it."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "another address"
+    return f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else "itself"

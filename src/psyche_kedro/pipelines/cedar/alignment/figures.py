@@ -1,0 +1,95 @@
+"""What a glance should show: consistency against gain, and whose gold an answer is."""
+
+from typing import Any
+
+import polars as pl
+
+from psyche_kedro.pipelines.cedar.alignment.scoring import ALL_MODELS, REFERENCE
+
+_WIDEST = 3
+"""Matrices side by side."""
+
+
+def points(scores: pl.DataFrame, benchmark: str) -> pl.DataFrame:
+    """Return consistency, gain and its interval of every model and way, on all it sat.
+
+    Args:
+        scores: ``CedarScores``.
+        benchmark: Whose.
+    """
+    whole = scores.filter(
+        pl.col("benchmark") == benchmark,
+        pl.col("subject") != ALL_MODELS,
+        pl.col("slice").str.contains("/").not_(),
+    )
+    # Of a model that sat one modality alone, that modality is all.
+    first = whole.group_by("subject", "way", maintain_order=True).agg(
+        pl.col("slice").first()
+    )
+    rows = whole.join(first, on=["subject", "way", "slice"], how="semi")
+    consistency = rows.filter(metric="consistency").select(
+        "subject", "way", "slice", consistency="value"
+    )
+    gains = rows.filter(metric="gain").select(
+        "subject", "way", "value", "low", "high", "p"
+    )
+    return consistency.join(gains, on=["subject", "way"], maintain_order="left").rename(
+        {"value": "gain"}
+    )
+
+
+def draw_dissociation(cedar_scores: pl.DataFrame) -> Any:
+    """Return consistency against gain, a point for every model and way.
+
+    Args:
+        cedar_scores: ``CedarScores``.
+    """
+    from plotly.graph_objects import Figure  # noqa: PLC0415 - dear to import
+
+    figure = Figure()
+    for benchmark in cedar_scores["benchmark"].unique(maintain_order=True):
+        for (way,), own in points(cedar_scores, benchmark).group_by(
+            "way", maintain_order=True
+        ):
+            figure.add_scatter(
+                x=own["consistency"].to_list(),
+                y=own["gain"].to_list(),
+                text=own["subject"].to_list(),
+                mode="markers+text",
+                textposition="top center",
+                name=f"{benchmark}: {way}",
+            )
+    return figure.update_layout(
+        xaxis_title="consistency across languages", yaxis_title="gain in alignment"
+    )
+
+
+def draw_culture_matrix(culture_matrix: pl.DataFrame) -> Any:
+    """Return, for every model asked natively, answers in a language against golds.
+
+    Args:
+        culture_matrix: ``CultureMatrix``.
+    """
+    from plotly.graph_objects import Heatmap  # noqa: PLC0415 - dear to import
+    from plotly.subplots import make_subplots  # noqa: PLC0415
+
+    native = culture_matrix.filter(
+        pl.col("way").is_in(["native", REFERENCE]), pl.col("subject") != "plurality"
+    )
+    groups = list(native.group_by("benchmark", "subject", maintain_order=True))
+    titles = [f"{benchmark}: {subject}" for (benchmark, subject), _ in groups]
+    across = max(1, min(_WIDEST, len(groups)))
+    down = max(1, -(-len(groups) // across))
+    figure = make_subplots(rows=down, cols=across, subplot_titles=titles)
+    for n, (_, own) in enumerate(groups):
+        wide = own.pivot("culture", index="language", values="share")
+        cells = Heatmap(
+            z=wide.drop("language").rows(),
+            x=wide.columns[1:],
+            y=wide["language"].to_list(),
+            coloraxis="coloraxis",
+        )
+        figure.add_trace(cells, row=n // across + 1, col=n % across + 1)
+    figure.update_yaxes(autorange="reversed", title="answers in")
+    figure.update_xaxes(title="golds of")
+    return figure.update_layout(coloraxis={"cmin": 0, "cmax": 1}, height=360 * down)

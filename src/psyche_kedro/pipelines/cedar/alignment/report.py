@@ -1,0 +1,454 @@
+"""The report of CEDAR: what became of the scenarios, and what models make of them.
+
+One HTML page that needs no network, and the same in Markdown. It shows counts, scores
+and names of models; no text of a scenario, reply or remark is in it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import polars as pl
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from psyche_kedro.pipelines.cedar.alignment.figures import points
+from psyche_kedro.pipelines.cedar.alignment.scoring import ALL_MODELS, REFERENCE
+from psyche_kedro.pipelines.cedar.parameters import AlignmentParameters, ModelCard
+from psyche_kedro.pipelines.reporting.funnel import funnel_rows
+from psyche_kedro.pipelines.reporting.sections import (
+    ABSENT,
+    OFFLINE,
+    Row,
+    Section,
+    Table,
+    count,
+    number,
+    plain,
+)
+
+Told = Mapping[str, pl.DataFrame]
+"""What a chapter says of itself, by table: ``account``, and its summaries."""
+
+PAPER = {"cedar_items": "1,566 scenarios x 7 languages = 10,962 items"}
+"""What the abstract says of a stage."""
+_WIDTH, _HEIGHT, _EDGE = 720, 360, 46
+_MEASURES = (
+    "consistency",
+    "alignment",
+    "shuffled",
+    "gain",
+    "best",
+    "efficiency",
+    "pull",
+)
+_LINES = {
+    "people": "people's own golds",
+    "plurality": "ceiling of a model that answers alike everywhere",
+    "english_golds": "English golds everywhere",
+}
+
+
+class Report(NamedTuple):
+    """The same report twice, and what the terminal shows of it."""
+
+    html: str
+    markdown: str
+    summary: str
+
+
+class Dot(NamedTuple):
+    """A model in one way, in pixels."""
+
+    x: float
+    y: float
+    name: str
+    label: str
+    """What stands beside it: models where they are asked natively, and references."""
+    kind: str
+
+
+class Scatter(NamedTuple):
+    """Consistency against gain, ready to draw."""
+
+    title: str
+    dots: list[Dot]
+    x_labels: list[tuple[float, str]]
+    y_labels: list[tuple[float, str]]
+    ways: list[str]
+
+
+def count_cedar_funnel(
+    isolation: Told, annotation: Told, alignment: Told
+) -> pl.DataFrame:
+    """Return the rows kept and rejected at every stage: ``Funnel``.
+
+    Args:
+        isolation: What the chapter says of itself.
+        annotation: What the chapter says of itself.
+        alignment: What the chapter says of itself.
+    """
+    return funnel_rows(_accounts(isolation, annotation, alignment), PAPER)
+
+
+def _accounts(*chapters: Told) -> pl.DataFrame:
+    return pl.concat([told["account"] for told in chapters])
+
+
+def write_cedar_report(  # noqa: PLR0913 - the node's inputs
+    *,
+    cedar_funnel: pl.DataFrame,
+    cedar_scores: pl.DataFrame,
+    culture_matrix: pl.DataFrame,
+    model_pairs: pl.DataFrame,
+    isolation: Told,
+    annotation: Told,
+    alignment: Told,
+    params: AlignmentParameters,
+) -> Report:
+    """Return the report: a page, the same in Markdown, and a summary for the terminal.
+
+    Args:
+        cedar_funnel: ``Funnel``.
+        cedar_scores: ``CedarScores``.
+        culture_matrix: ``CultureMatrix``.
+        model_pairs: ``ModelPairs``.
+        isolation: What the chapter says of itself, as do the next two.
+        annotation: Likewise.
+        alignment: Likewise.
+        params: ``cedar.alignment``.
+    """
+    accounts = _accounts(isolation, annotation, alignment)
+    found = (cedar_scores, culture_matrix, model_pairs)
+    benchmarks = cedar_scores["benchmark"].unique(maintain_order=True).to_list()
+    sections = [
+        _funnel(cedar_funnel),
+        _rejections(accounts),
+        _isolation(accounts),
+        _annotation(annotation["annotation_summary"]),
+        *_every_benchmark(benchmarks, found, params.cards),
+    ]
+    content = {
+        "first_line": _first_line(accounts),
+        "is_offline": bool(_stand_ins(accounts)),
+        "sections": sections,
+        "scatters": {_title(name): _scatter(name, cedar_scores) for name in benchmarks},
+        "size": (_WIDTH, _HEIGHT),
+    }
+    return Report(
+        _rendered("report.html.jinja", content),
+        _rendered("report.md.jinja", content),
+        _summary(cedar_funnel, cedar_scores),
+    )
+
+
+def _every_benchmark(
+    benchmarks: Sequence[str],
+    found: Sequence[pl.DataFrame],
+    cards: Mapping[str, ModelCard],
+) -> Iterator[Section]:
+    for benchmark in benchmarks:
+        tables = (table.filter(benchmark=benchmark) for table in found)
+        yield from _of_benchmark(benchmark, *tables, cards=cards)
+
+
+def _rendered(template: str, content: Mapping[str, Any]) -> str:
+    templates = Environment(
+        loader=PackageLoader("psyche_kedro.pipelines.cedar.alignment"),
+        autoescape=select_autoescape(["html.jinja"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return templates.get_template(template).render(content)
+
+
+# ---- what became of the scenarios ------------------------------------------------
+
+
+def _first_line(accounts: pl.DataFrame) -> str:
+    stand_ins = _stand_ins(accounts)
+    if not stand_ins:
+        return "Every reply in this run came from a language model."
+    return (
+        f"No language model was involved where {', '.join(stand_ins)} is named: a"
+        " stand-in without weights wrote in its place. No figure of it is a result."
+    )
+
+
+def _stand_ins(accounts: pl.DataFrame) -> list[str]:
+    named = accounts["model"].drop_nulls().unique()
+    return sorted({n.partition("@")[0] for n in named if n.startswith(OFFLINE)})
+
+
+def _funnel(funnel: pl.DataFrame) -> Section:
+    rows = [
+        plain(r["stage"], count(r["rows"]), count(r["rejected"]), r["paper"] or ABSENT)
+        for r in funnel.iter_rows(named=True)
+    ]
+    return Section(
+        "Funnel",
+        "Rows kept and rejected at every stage. A scenario is one row, an item is a"
+        " scenario in one language.",
+        [Table(["Stage", "Kept", "Rejected", "Abstract"], rows, n_names=1)],
+    )
+
+
+def _rejections(accounts: pl.DataFrame) -> Section:
+    gone = accounts.filter(pl.col("kind").is_in(["rejected", "withheld"]))
+    counted = gone.group_by("node", "reason", maintain_order=True).agg(
+        pl.col("rows").sum()
+    )
+    rows = [plain(node, reason, count(n)) for node, reason, n in counted.iter_rows()]
+    return Section(
+        "Why rows are gone",
+        "Every dropped row has a reason; the tables of rejections name it.",
+        [Table(["Node", "Reason", "Rows"], rows)],
+    )
+
+
+def _isolation(accounts: pl.DataFrame) -> Section:
+    by_rule = _grouped(accounts, "divergence")
+    by_plurality = _grouped(accounts, "plurality_differs")
+    read = _grouped(accounts, "provisional_labels")
+    rows = [
+        plain(
+            "permutation test and two clear labels", count(by_rule.get("isolated", 0))
+        ),
+        plain("any two pluralities differ", count(by_plurality.get("true", 0))),
+    ]
+    labels = ", ".join(f"{count(n)} {outcome}" for outcome, n in read.items())
+    return Section(
+        "Isolation",
+        "Scenarios that each rule would send to people. The second keeps 55 to 92 % of"
+        f" universal scenarios in simulation. Provisional labels: {labels or ABSENT}.",
+        [Table(["Rule", "Scenarios"], rows, n_names=1)],
+    )
+
+
+def _grouped(accounts: pl.DataFrame, stage: str) -> dict[str, int]:
+    own = accounts.filter(stage=stage, kind="beside").drop_nulls("group")
+    return dict(own.select("group", "rows").iter_rows())
+
+
+def _annotation(summary: pl.DataFrame) -> Section:
+    measures = summary["measure"].unique(maintain_order=True).to_list()
+    cells = {
+        (group, measure): value
+        for measure, group, value, _ in summary.iter_rows()
+        if value is not None
+    }
+    rows = [
+        plain(group, *(number(cells.get((group, measure))) for measure in measures))
+        for group in summary["group"].unique(maintain_order=True)
+    ]
+    return Section(
+        "Annotation",
+        "Per culture: tasks that wait, Krippendorff's alpha, people left out, the share"
+        " of golds by who decided them, and how often simpler and larger rules agree"
+        " with the gold.",
+        [Table(["Culture", *measures], rows, n_names=1)],
+    )
+
+
+# ---- what models make of them ----------------------------------------------------
+
+
+def _title(benchmark: str) -> str:
+    return f"Alignment: {benchmark}"
+
+
+def _of_benchmark(
+    benchmark: str,
+    scores: pl.DataFrame,
+    matrix: pl.DataFrame,
+    pairs: pl.DataFrame,
+    *,
+    cards: Mapping[str, ModelCard],
+) -> Iterator[Section]:
+    yield Section(
+        _title(benchmark),
+        "Consistency: one answer in two languages. Alignment: the culture's own gold."
+        " Gain: alignment beyond answers dealt to cultures at random, 0 for a model"
+        " that ignores culture; its interval is over scenarios, its p by permutation.",
+        [_models(scores, cards), _related(scores)],
+    )
+    yield Section(
+        f"Languages: {benchmark}",
+        "Accuracy over all items: an unread answer is wrong. Of read, and as the"
+        " official code reads, beside it.",
+        [_languages(scores)],
+    )
+    yield Section(
+        f"Whose gold: {benchmark}",
+        "Share of answers in the row's language that are the gold of the column's"
+        " culture.",
+        list(_matrices(matrix.filter(way="native"))),
+    )
+    yield Section(
+        f"Between models: {benchmark}",
+        "Paired bootstrap over the scenarios that both were asked, p after Holm.",
+        [_pairs(pairs)],
+    )
+
+
+def _models(scores: pl.DataFrame, cards: Mapping[str, ModelCard]) -> Table:
+    own = scores.filter(
+        pl.col("slice").str.contains("/").not_(), pl.col("subject") != ALL_MODELS
+    )
+    groups = own.group_by("subject", "way", "slice", maintain_order=True)
+    rows = [
+        _model_row(str(subject), str(way), str(name), group, cards)
+        for (subject, way, name), group in groups
+    ]
+    columns = ["Model", "Way", "Items", *(m.capitalize() for m in _MEASURES)]
+    return Table([*columns, "Gain, 95 %", "p", "Scenarios", "Missing"], rows, n_names=3)
+
+
+def _model_row(
+    subject: str,
+    way: str,
+    name: str,
+    group: pl.DataFrame,
+    cards: Mapping[str, ModelCard],
+) -> Row:
+    by_metric = {row["metric"]: row for row in group.iter_rows(named=True)}
+    gain = by_metric.get("gain")
+    if gain is None:  # an effect of the order alone
+        same = by_metric["same_as_native"]
+        cells = [f"same as native: {number(same['value'])}", *[ABSENT] * 8]
+        return plain(
+            subject, way, name, *cells, count(same["n"]), count(same["n_missing"])
+        )
+    found = f"{number(gain['low'])} to {number(gain['high'])}"
+    card = cards.get(subject)
+    said = f"{name}, text model" if card and not card.vision else name
+    return Row(
+        "paper" if way == REFERENCE else "ours",
+        [
+            _LINES.get(subject, subject) if way == REFERENCE else subject,
+            way,
+            said,
+            *(number(by_metric[metric]["value"]) for metric in _MEASURES),
+            found,
+            "–" if gain["p"] is None else f"{gain['p']:.3f}",
+            count(gain["n"]),
+            count(gain["n_missing"]),
+        ],
+    )
+
+
+def _related(scores: pl.DataFrame) -> Table:
+    rows = [
+        plain(
+            row["metric"].removeprefix("spearman:").replace("~", " and "),
+            number(row["value"]),
+            f"{number(row['low'])} to {number(row['high'])}",
+            count(row["n"]),
+        )
+        for row in scores.filter(subject=ALL_MODELS).iter_rows(named=True)
+    ]
+    return Table(["Over models", "Spearman", "95 %", "Models x ways"], rows, n_names=1)
+
+
+def _languages(scores: pl.DataFrame) -> Table:
+    cells = scores.filter(pl.col("slice").str.contains("/"))
+    wide = cells.pivot(
+        "metric", index=["subject", "way", "slice", "n", "n_missing"], values="value"
+    )
+    names = [
+        "accuracy",
+        "accuracy_of_read",
+        "official_accuracy",
+        "macro_f1",
+        "vote_share",
+    ]
+    rows = [
+        plain(
+            row["subject"],
+            row["way"],
+            row["slice"],
+            *(number(row.get(name)) for name in names),
+            count(row["n"]),
+            count(row["n_missing"]),
+        )
+        for row in wide.iter_rows(named=True)
+    ]
+    columns = ["Model", "Way", "Slice", "Accuracy", "Of read", "Official", "Macro-F1"]
+    return Table(
+        [*columns, "Votes", "Items", "Missing"], rows, 3, folded="cedar_scores"
+    )
+
+
+def _matrices(matrix: pl.DataFrame) -> Iterator[Table]:
+    for (subject,), own in matrix.group_by("subject", maintain_order=True):
+        wide = own.pivot("culture", index="language", values="share")
+        rows = [
+            plain(f"{subject}: {language}", *map(number, shares))
+            for language, *shares in wide.iter_rows()
+        ]
+        yield Table(["Answers in", *wide.columns[1:]], rows, n_names=1)
+
+
+def _pairs(pairs: pl.DataFrame) -> Table:
+    rows = [
+        plain(
+            f"{row['subject']} - {row['other']}",
+            f"{row['way']}, {row['metric']}",
+            number(row["difference"]),
+            f"{number(row['low'])} to {number(row['high'])}",
+            f"{row['p']:.3f}",
+        )
+        for row in pairs.iter_rows(named=True)
+    ]
+    return Table(["Models", "Of", "Difference", "95 %", "p"], rows, n_names=2)
+
+
+def _scatter(benchmark: str, scores: pl.DataFrame) -> Scatter:
+    """Return a dot for every model and way; gains of 0 lie on the lower line."""
+    rows = points(scores, benchmark).iter_rows(named=True)
+    known = [row for row in rows if row["subject"] != "plurality"]
+    top = max([0.1, *(row["gain"] for row in known)])
+    bottom = min([0.0, *(row["gain"] for row in known)])
+    inner = _WIDTH - 2 * _EDGE, _HEIGHT - 2 * _EDGE
+
+    def x_at(value: float) -> float:
+        return round(_EDGE + value * inner[0], 1)
+
+    def y_at(value: float) -> float:
+        share = float((value - bottom) / (top - bottom))
+        return round(_HEIGHT - _EDGE - share * inner[1], 1)
+
+    dots = [
+        Dot(
+            x_at(row["consistency"]),
+            y_at(row["gain"]),
+            f"{row['subject']}, {row['way']}",
+            row["subject"] if row["way"] in ("native", REFERENCE) else "",
+            row["way"],
+        )
+        for row in known
+    ]
+    ticks: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0)
+    return Scatter(
+        "Consistency across languages (right) against gain in alignment (up)",
+        dots,
+        [(x_at(value), f"{value:g}") for value in ticks],
+        [(y_at(value), f"{value:.2f}") for value in (bottom, (top + bottom) / 2, top)],
+        list(dict.fromkeys(row["way"] for row in known)),
+    )
+
+
+def _summary(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
+    lines = [f"{'stage':<24}{'rows':>8}{'rejected':>10}"]
+    lines += [
+        f"{row['stage']:<24}{count(row['rows']):>8}{count(row['rejected']):>10}"
+        for row in funnel.iter_rows(named=True)
+    ]
+    for benchmark in scores["benchmark"].unique(maintain_order=True):
+        shown: list[dict[str, Any]] = points(scores, benchmark).to_dicts()
+        lines += ["", f"{benchmark:<44}{'consistency':>12}{'gain':>8}{'p':>8}"]
+        lines += [
+            f"{row['subject'] + ', ' + row['way']:<44}{row['consistency']:>12.2f}"
+            f"{row['gain']:>8.2f}{row['p']:>8.3f}"
+            for row in shown
+        ]
+    return "\n".join(lines)

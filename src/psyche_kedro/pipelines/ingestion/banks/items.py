@@ -1,0 +1,119 @@
+"""A question as it is read line by line."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from psyche_kedro.pipelines.ingestion.banks.answers import (
+    LETTERS_ONLY,
+    letters_of,
+    truth_of,
+)
+from psyche_kedro.pipelines.ingestion.banks.fields import FAULTS
+from psyche_kedro.pipelines.ingestion.banks.keys import bare
+from psyche_kedro.pipelines.ingestion.banks.options import Pair
+
+_PLACES = re.compile(r"[1-9](?:[\s,，、]*[1-9])*")
+_LETTER_OF = str.maketrans("123456789", "ABCDEFGHI")
+_FIRST_OF_LIST = re.compile(r"^\s*[（(]?1\s*[)）.、．]\s*\D")
+_ANSWER = re.compile(
+    r"^[（(]?\s*([A-ZＡ-Ｚ](?:[ 、,，/;；]*[A-ZＡ-Ｚ])*(?![A-Za-z])"
+    r"|√|×|对|错|正确|错误)\s*[)）]?(?:$|[\s。；;，]+(.*)$)"
+)
+
+
+@dataclass
+class Item:
+    """A question of a text, as far as it is read.
+
+    Attributes:
+        number: As the text has it.
+        line: 1-based, where it begins.
+        chapter: Heading above it.
+        kind: Type that a section or the question itself names, as it stands there.
+        case: Text that it shares with others.
+        stem: What is asked.
+        options: Its own, letters perhaps twice.
+        shared: Those that it shares with others.
+        faults: What is known to be wrong, as slugs.
+        inner: Last number of the list that stands inside its stem or explanation.
+    """
+
+    number: int
+    line: int
+    chapter: str
+    kind: str | None
+    case: str
+    stem: str
+    options: list[Pair] = field(default_factory=list)
+    shared: list[Pair] = field(default_factory=list)
+    answer: str = ""
+    explanation: str = ""
+    subject: str = ""
+    faults: list[str] = field(default_factory=list)
+    inner: int = 0
+
+    @property
+    def has_options(self) -> bool:
+        """Whether it is a choice by what is read of it."""
+        return bool(self.options or self.shared)
+
+    def answered(self, said: str) -> bool:
+        """Take an answer, and return whether an explanation stood behind it.
+
+        One that differs from the first leaves no gold.
+        """
+        letters, more = split_answer(said) if self.has_options else (said, "")
+        if self.answer and bare(self.answer) != bare(letters):
+            self.faults.append("answers_differ")
+        self.answer = self.answer or letters
+        self.explanation = self.explanation or more
+        self.inner = begins_list(said)
+        return bool(more)
+
+    def is_answered_whole(self) -> bool:
+        """Return whether the answer is whole: what follows explains it."""
+        letters = LETTERS_ONLY.fullmatch(letters_of(self.answer))
+        return self.has_options or bool(letters) or truth_of(self.answer) is not None
+
+    def record(self) -> dict[str, Any]:
+        """Return the question as a record of a bank; its faults are a field."""
+        pairs = self.options or self.shared
+        record: dict[str, Any] = {
+            "stem": self.stem,
+            "options": [{"label": label, "text": text} for label, text in pairs],
+            "answer": self._lettered(pairs),
+            "explanation": self.explanation,
+            "type": self.kind,
+            "case_text": self.case,
+            "subject": self.subject,
+        }
+        return record | ({FAULTS: self.faults} if self.faults else {})
+
+    def _lettered(self, pairs: list[Pair]) -> str:
+        """Return the answer, ``2`` as B where no option says 2: people count from 1."""
+        is_place = pairs and _PLACES.fullmatch(self.answer)
+        if is_place and self.answer not in {text for _, text in pairs}:
+            return self.answer.translate(_LETTER_OF)
+        return self.answer
+
+
+def split_answer(said: str) -> tuple[str, str]:
+    """Return the letters or verdict of ``B。米勒提出`` and what stands behind them."""
+    match = _ANSWER.match(said)
+    return (match[1], match[2] or "") if match else (said, "")
+
+
+def is_answer(text: str) -> bool:
+    """Return whether a text begins with letters or a verdict, and no sentence."""
+    return _ANSWER.match(text) is not None
+
+
+def begins_list(text: str) -> int:
+    """Return 1 where a text begins with the first item of a list, else 0."""
+    return int(_FIRST_OF_LIST.match(text) is not None)
+
+
+def more(text: str, line: str) -> str:
+    """Return a text with one more line."""
+    return f"{text}\n{line}".strip()

@@ -1,0 +1,441 @@
+"""Layouts of banks as people type them: every question is right, or refused."""
+
+import json
+
+import pytest
+
+from pipelines.ingestion.bank_files import file
+from psyche_kedro.pipelines.ingestion.nodes import read_question_banks
+
+ABC = ["一", "二", "三"]
+OPTIONS = "A. 一\nB. 二\nC. 三\n"
+
+
+def read(text: str, name: str = "a.txt"):
+    return read_question_banks([file(name, text.encode())])
+
+
+def sound(text: str, name: str = "a.txt") -> list[tuple[str, list[str], str]]:
+    """Stem, options and gold of every question that nothing is wrong with."""
+    return [
+        (
+            q["stem"].strip("（ ）。"),
+            [option["text"] for option in q["options"]],
+            "".join(q["gold"]),
+        )
+        for q in read(text, name).rows.to_dicts()
+        if not q["parse_errors"]
+    ]
+
+
+def errors(text: str, name: str = "a.txt") -> list[list[str]]:
+    return read(text, name).rows["parse_errors"].to_list()
+
+
+# ---- numbers ----------------------------------------------------------------------
+
+TITLES = {
+    "chapter": ("第一章 感觉", "第二章 记忆"),
+    "year": ("2016年11月心理咨询师三级真题", "2017年5月心理咨询师三级真题"),
+    "paper": ("模拟试卷一", "模拟试卷二"),
+    "unknown": ("感知觉练习", "记忆练习"),
+    "none": ("", ""),
+}
+
+
+@pytest.mark.parametrize("titles", TITLES.values(), ids=list(TITLES))
+def test_numbers_may_restart(titles):
+    first, second = (f"{t}\n1. 甲{t}（ ）\n{OPTIONS}答案：B\n" for t in titles)
+    stems = [stem for stem, _, _ in sound(first + second)]
+    assert stems == [f"甲{title}" for title in titles]
+
+
+@pytest.mark.parametrize("titles", [TITLES["chapter"], TITLES["unknown"]])
+def test_a_key_is_read_by_its_own_headings(titles):
+    one, two = titles
+    paper = f"{one}\n1. 甲（ ）\n{OPTIONS}{two}\n1. 乙（ ）\n{OPTIONS}"
+    key = f"参考答案\n{two}\n1.C\n{one}\n1.B\n"
+    assert [gold for _, _, gold in sound(paper + key)] == ["B", "C"]
+
+
+def test_a_key_that_does_not_fit_answers_nothing():
+    paper = f"第一章 甲\n1. 甲（ ）\n{OPTIONS}第二章 乙\n1. 乙（ ）\n{OPTIONS}"
+    assert all("key_unclear" in e for e in errors(f"{paper}参考答案\n1.A\n"))
+
+
+STEPS = {
+    "arabic": "1. 先学会放松。\n2. 再建立等级。\n3. 最后脱敏。\n",
+    "brackets": "（1）概念不清。\n（2）理论有误。\n",
+    "longer than the paper": "1、放松\n2、等级\n3、脱敏\n4、随访\n5、结束\n",
+    "decimals": "2.5个标准差以外也有人用。\n1.96是临界值。\n",
+    "a ratio": "3:1的比例。\n",
+}
+
+
+@pytest.mark.parametrize("steps", STEPS.values(), ids=list(STEPS))
+def test_steps_of_an_explanation_are_no_questions(steps):
+    first = f"1. 甲（ ）\n{OPTIONS}答案：A\n解析：如下。\n{steps}"
+    text = f"{first}2．乙（ ）\n{OPTIONS}答案：C\n"
+    assert [(stem, gold) for stem, _, gold in sound(text)] == [("甲", "A"), ("乙", "C")]
+    explanation = read(text).rows["explanation"][0]
+    assert steps.strip() in explanation
+
+
+def test_a_list_in_a_stem_belongs_to_it():
+    text = (
+        f"1. 正确的是\n1. 甲\n2. 乙\n3. 丙\n{OPTIONS}答案：A\n2. 丁\n{OPTIONS}答案：B\n"
+    )
+    assert [stem for stem, _, _ in sound(text)] == [
+        "正确的是\n1. 甲\n2. 乙\n3. 丙",
+        "丁",
+    ]
+
+
+def test_what_no_question_takes_is_listed():
+    first = f"1. 甲（ ）\n{OPTIONS}答案：A\n解析：见书。\n9、此外不算。\n"
+    text = f"{first}2. 乙\n{OPTIONS}答案：B\n"
+    (row,) = read(text).unreadable.to_dicts()
+    assert row["reason"] == "unclear_text"
+    assert row["detail"] == "1 numbered lines were taken for no question: line 7."
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "1．",
+        "1.",
+        "1、",
+        "(1)",
+        "（1）",
+        "第1题",
+        "【1】",
+        "1 ",
+        "单选：1．",
+        "[单选题] 1.",
+    ],
+)
+def test_a_number_is_written_in_many_ways(number):
+    text = f"{number}甲（ ）\n{OPTIONS}答案：B\n"
+    assert sound(text) == [("甲", ABC, "B")]
+
+
+def test_a_number_may_stand_alone_or_be_chinese():
+    assert sound(f"1\n甲（ ）\n{OPTIONS}答案：B\n") == [("甲", ABC, "B")]
+    assert sound(f"一、甲（ ）\n{OPTIONS}答案：B\n") == [("甲", ABC, "B")]
+
+
+def test_questions_without_numbers_are_aiken_s():
+    text = f"甲？\n{OPTIONS}ANSWER: B\n\n乙？\n{OPTIONS}ANSWER: C\n"
+    assert [(stem, gold) for stem, _, gold in sound(text)] == [
+        ("甲？", "B"),
+        ("乙？", "C"),
+    ]
+
+
+# ---- options ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "A.一B.二C.三",
+        "(A)一(B)二(C)三",
+        "A. 一  C. 三\nB. 二",
+        "A一\nB二\nC三",
+        "A 一\nB 二\nC 三",
+        "a. 一\nb. 二\nc. 三",
+        "【A】一\n【B】二\n【C】三",
+    ],
+)
+def test_options_are_laid_out_in_many_ways(options):
+    assert sound(f"1. 甲（ ）\n{options}\n答案：B\n") == [("甲", ABC, "B")]
+
+
+def test_options_may_stand_right_behind_the_stem():
+    assert sound("1.甲( )。A.一B.二C.三\n答案：B\n")[0][1:] == (ABC, "B")
+
+
+def test_a_whole_paper_may_stand_on_one_line():
+    text = "1.甲( )。A.一B.二C.三 答案:B 解析:见书。 2.乙( )A.一B.二C.三 答案:C"
+    assert [(options, gold) for _, options, gold in sound(text)] == [
+        (ABC, "B"),
+        (ABC, "C"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["A. 一 B. 二\nA. 三 B. 四", "A. 一 B. 二 A. 三 B. 四", "A.一B.二A.三B.四"],
+)
+def test_letters_that_come_twice_are_refused(options):
+    assert "option_letters_repeated" in errors(f"1. 甲\n{options}\n答案：B\n")[0]
+
+
+def test_letters_that_come_twice_in_a_list_are_refused():
+    record = {"题干": "甲", "选项": ["A.一", "B.二", "A.三", "B.四"], "答案": "B"}
+    assert "option_letters_repeated" in errors(json.dumps([record]), "a.json")[0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["第二章 人格", "第 3 页 共 20 页", "- 3 -", "www.example.com", "更多资料请扫码"],
+)
+def test_a_heading_or_a_foot_is_no_part_of_an_option(line):
+    text = f"1. 甲\n{OPTIONS}{line}\n2. 乙\n{OPTIONS}参考答案\n1.A 2.B\n"
+    assert [options for _, options, _ in sound(text)] == [ABC, ABC]
+
+
+def test_a_line_that_may_belong_to_an_option_or_not_is_refused():
+    text = f"1. 甲\n{OPTIONS}人格心理学部分\n2. 乙\n{OPTIONS}参考答案\n1.A 2.B\n"
+    assert errors(text) == [["unclear_line"], []]
+
+
+def test_an_option_goes_on_where_its_line_was_full():
+    long = "长" * 40
+    text = f"1. 甲{long}\nA. {long}\n续\nB. 二\n答案：A\n"
+    assert sound(text)[0][1] == [f"{long}续", "二"]
+
+
+def test_shared_options_are_those_of_their_span():
+    text = (
+        "B1型题\n（1～2题共用备选答案）\nA．投射\nB．升华\n1．甲\n2．乙\n"
+        "（3～4题共用备选答案）\nA．华生\nB．班杜拉\n3．丙\n4．丁\n参考答案\n1-4 ABAB\n"
+    )
+    assert [options for _, options, _ in sound(text)] == [
+        ["投射", "升华"],
+        ["投射", "升华"],
+        ["华生", "班杜拉"],
+        ["华生", "班杜拉"],
+    ]
+
+
+def test_a_stem_between_two_groups_of_options_is_refused():
+    first, second = "A．投射\nB．升华\n1．甲\n2．乙\n", "A．华生\nB．班杜拉\n3．丙\n"
+    text = f"B1型题\n{first}{second}答案：1-3 ABA\n"
+    assert errors(text) == [[], ["option_letters_repeated"], []]
+
+
+def test_letters_beyond_those_that_can_be_answered_are_refused():
+    options = "\n".join(f"{letter}. 选{letter}" for letter in "ABCDEFGHIJ")
+    assert errors(f"1. 甲\n{options}\n答案：J\n") == [["too_many_options"]]
+
+
+# ---- answers ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "golds"),
+    [
+        ("1. B 2. A 3. A B C", ["B", "A", "ABC"]),
+        ("1、A、C  2、B  3、C", ["AC", "B", "C"]),
+        ("1-3 AB、C、ABC", ["AB", "C", "ABC"]),
+        (
+            "1.【答案】B【解析】见书。\n2.【答案】A\n3.【答案】AB【解析】见书。",
+            ["B", "A", "AB"],
+        ),
+        ("题号 1 2 3\n答案 B A AC", ["B", "A", "AC"]),
+    ],
+)
+def test_a_key_is_written_in_many_ways(key, golds):
+    paper = "".join(
+        f"{n}. {stem}（ ）\n{OPTIONS}" for n, stem in enumerate("甲乙丙", 1)
+    )
+    assert [gold for _, _, gold in sound(f"{paper}参考答案\n{key}\n")] == golds
+
+
+def test_the_explanations_of_a_key_are_its_questions():
+    key = "1.【答案】B【解析】子。\n2.【答案】A【解析】丑。"
+    text = f"1. 甲\n{OPTIONS}2. 乙\n{OPTIONS}参考答案\n{key}"
+    assert read(text).rows["explanation"].to_list() == ["子。", "丑。"]
+
+
+@pytest.mark.parametrize(
+    "blank",
+    ["（A、B）", "（A,B）", "（ A B ）", "[AB]", "【AB】", "__AB__", "（答案：AB）"],
+)
+def test_an_answer_in_the_stem_is_the_gold_and_leaves_it(blank):
+    text = f"1. 属于甲的有{blank}\n{OPTIONS}"
+    assert sound(text) == [("属于甲的有", ABC, "AB")]
+    assert sound(f"{text}答案：AB\n") == [("属于甲的有", ABC, "AB")]
+
+
+def test_an_answer_in_a_stem_that_differs_is_no_gold():
+    assert "answers_differ" in errors(f"1. 甲（A、B）\n{OPTIONS}答案：C\n")[0]
+
+
+def test_a_letter_in_brackets_may_be_what_is_asked_about():
+    text = f"1. 维生素（C）缺乏会导致（ ）\n{OPTIONS}答案：A\n"
+    assert sound(text) == [("维生素（C）缺乏会导致", ABC, "A")]
+
+
+@pytest.mark.parametrize(
+    "after",
+    ["知识点：记忆", "难度：易\n来源：真题", "得分：1分", "米勒提出。", "我的答案：C"],
+)
+def test_a_line_after_the_answer_is_no_part_of_it(after):
+    text = f"1. 甲\n{OPTIONS}答案：B\n{after}\n2. 乙\n{OPTIONS}答案：A（一）\n"
+    assert [gold for _, _, gold in sound(text)] == ["B", "A"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [
+        ("A-C", "ABC"),
+        ("全选", "ABC"),
+        ("②", "B"),
+        ("乙", "B"),
+        ("2", "B"),
+        ("B:二;", "B"),
+        ("AB:一;二", "AB"),
+        ("A:一;B:二;", "AB"),
+    ],
+)
+def test_an_answer_may_be_a_place_or_a_range(answer, gold):
+    assert sound(f"1. 甲\n{OPTIONS}答案：{answer}\n") == [("甲", ABC, gold)]
+
+
+@pytest.mark.parametrize("answer", ["A:一;B:三;", "AB:一;三"])
+def test_letters_beside_texts_of_others_are_no_answer(answer):
+    assert errors(f"1. 甲\n{OPTIONS}答案：{answer}\n") == [["no_gold"]]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "A. 一\nB. 二（正确答案）\nC. 三",
+        "A. 一\n*B. 二\nC. 三",
+        "A. 一\nB. 二 √\nC. 三",
+        "A. 一（×）\nB. 二（√）\nC. 三（×）",
+    ],
+)
+def test_the_right_option_may_be_marked(options):
+    assert sound(f"1. 甲\n{options}\n") == [("甲", ABC, "B")]
+    assert "answers_differ" in errors(f"1. 甲\n{options}\n答案：C\n")[0]
+
+
+def test_the_right_option_may_be_bold():
+    assert sound("1. 甲\n- A. 一\n- **B. 二**\n- C. 三\n", "a.md") == [("甲", ABC, "B")]
+    right = '<p><span style="color:red">B. 二</span></p>'
+    red = f"<p>1. 甲</p><p>A. 一</p>{right}<p>C. 三</p>"
+    assert sound(red, "a.html") == [("甲", ABC, "B")]
+
+
+def test_options_of_figures_are_no_verdicts():
+    assert sound("1. 范围\nA. 0\nB. 1\n答案：B\n") == [("范围", ["0", "1"], "B")]
+
+
+def test_a_title_that_says_to_judge_may_be_of_choices():
+    text = f"一、单选题（判断并选出最佳选项）\n1. 甲\n{OPTIONS}答案：B\n"
+    assert read(text).rows["type"].to_list() == ["single"]
+
+
+def test_traditional_headings_are_known():
+    text = (
+        "一、單選題\n1．甲\nA．一\nB．二\n【正確答案】A\n【答案解析】見書。\n"
+        "二、是非題\n2．乙。\n參考答案：○\n"
+    )
+    rows = read(text).rows
+    assert rows.select("type", "gold", "explanation").rows() == [
+        ("single", ["A"], "見書。"),
+        ("true_false", ["A"], None),
+    ]
+
+
+# ---- records ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"question": "甲\nA. 一\nB. 二\nC. 三", "answer": "B"},
+        {"question": "甲", "options": "A一\nB二\nC三", "answer": "二"},
+        {
+            "question": "甲",
+            "options": [{"text": t, "is_correct": t == "二"} for t in ABC],
+        },
+        {"question": "<p>甲</p>", "options": ["一", "<b>二</b>", "三"], "answer": "B"},
+    ],
+)
+def test_records_have_their_options_in_many_ways(record):
+    assert sound(json.dumps([record]), "a.json") == [("甲", ABC, "B")]
+
+
+@pytest.mark.parametrize(("places", "golds"), [([0, 2], "AC"), ([1, 3], "AC")])
+def test_answers_by_place_count_as_their_file_does(places, golds):
+    records = [{"question": f"甲{n}", "options": ABC, "answer": n} for n in places]
+    assert [gold for _, _, gold in sound(json.dumps(records), "a.json")] == [*golds]
+
+
+def test_answers_by_place_without_a_base_are_no_golds():
+    record = {"question": "甲", "options": ABC, "answer": 1}
+    assert errors(json.dumps([record]), "a.json") == [["no_gold"]]
+
+
+def test_what_a_group_shares_is_its_case():
+    group = {"content": "患者，男。", "children": [{"question": "甲", "answer": "乙"}]}
+    assert read(json.dumps([group]), "a.json").rows["case_text"].to_list() == [
+        "患者，男。"
+    ]
+
+
+def test_a_question_with_a_picture_is_refused():
+    record = {"question": "如图<img src='a.png'>", "options": ABC, "answer": "A"}
+    assert errors(json.dumps([record]), "a.json") == [["needs_picture"]]
+
+
+def test_entities_and_powers_are_what_they_show():
+    text = '题目,A,B,答案,解析\n<p>x<sup>2</sup>&nbsp;≥?</p>,&lt;1,p<.05,A,"见<a href=""http://a.b"">书</a>"\n'
+    (row,) = read(text, "a.csv").rows.to_dicts()
+    assert (row["stem"], row["explanation"]) == ("x² ≥?", "见书")
+    assert [option["text"] for option in row["options"]] == ["<1", "p<.05"]
+
+
+# ---- exchange ----------------------------------------------------------------------
+
+GIFT = """// a note
+::T::甲{~一 =二#好 ~三}
+
+乙{~%50%一 ~%50%二 ~%-100%三}
+
+丙{T}
+
+丁是{=米勒 =Miller}。
+
+戊{=a -> b =c -> d}
+"""
+
+
+def test_gift_is_read():
+    rows = read(GIFT).rows
+    assert rows.select("type", "gold").rows() == [
+        ("single", ["B"]),
+        ("multiple", ["A", "B"]),
+        ("true_false", ["A"]),
+        ("fill_in", []),
+        ("short_answer", []),
+    ]
+    assert rows["answer_text"][3] == "米勒 / Miller"
+    assert rows["parse_errors"][4].to_list() == ["unknown_question_kind", "no_answer"]
+
+
+def test_moodle_xml_is_read():
+    answers = "".join(
+        f'<answer fraction="{100 * (t == "二")}">'
+        f"<text><![CDATA[<p>{t}</p>]]></text></answer>"
+        for t in ABC
+    )
+    xml = (
+        '<quiz><question type="category"/><question type="multichoice"><questiontext>'
+        f"<text>甲</text></questiontext>{answers}</question></quiz>"
+    )
+    assert sound(xml, "a.xml") == [("甲", ABC, "B")]
+    assert read("<html/>", "a.xml").unreadable["reason"].to_list() == ["unknown_type"]
+
+
+def test_what_a_learning_platform_exports_is_read():
+    text = (
+        "1. (单选题) 甲\nA. 一\nB. 二\nC. 三\n我的答案: A:一;\n正确答案: B:二;\n0分\n"
+        "答案解析：\n米勒提出。\n2. (多选题) 乙\nA. 一\nB. 二\nC. 三\n"
+        "我的答案: AB:一;二;正确答案: AB:一;二;\n"
+    )
+    assert [gold for _, _, gold in sound(text)] == ["B", "AB"]

@@ -1,0 +1,262 @@
+"""60 marks planted in posts: whatever fails, none is said, logged or reported.
+
+Each node that sees what comes of a post is made to fail: with an error that quotes all
+that it was given, by Ctrl-C, by a table that its model refuses, and on a full disk; and
+models are made to answer with the post. Marks may stand in the tables that hold posts,
+and nowhere else.
+"""
+
+import functools
+import io
+import json
+import os
+import resource
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from psyche_kedro import pipeline_registry
+from whole_run import ROOT, tracking
+
+pytestmark = pytest.mark.slow
+
+MARK = "琥珀灯塔"
+STEMS, BRANCHES = "甲乙丙丁戊己庚辛壬癸", "子丑寅卯辰巳午未申酉戌亥"
+MARKS = [f"{MARK}{STEMS[n % 10]}{BRANCHES[n % 12]}" for n in range(60)]
+READER = "ingestion.read_posts"
+REGISTERED = pipeline_registry.register_pipelines
+KINDS = ("error", "ctrl_c", "model", "disk")
+WAYS_OUT = ("08_reporting", "mlartifacts")
+"""Folders below the output root that are made to be shown around."""
+FOR_REVIEWERS = {"masked_posts_sample.csv", "review_batch.xlsx"}
+"""Files that hold posts because people are to read them."""
+
+
+# ---- posts with marks ------------------------------------------------------------
+
+
+def marked_raw(folder: Path) -> Path:
+    """Copy the sample with marked posts, and with damaged files of marked posts."""
+    shutil.copytree(ROOT / "data/01_raw/sample", folder)
+    posts = folder / "posts"
+    marks = iter(MARKS)
+    for file in sorted(posts.glob("*.json")):
+        records = json.loads(file.read_text("utf-8"))
+        file.write_text(json.dumps([_marked(r, marks) for r in records]), "utf-8")
+    one = f"我常常想起{MARKS[0]}。"
+    (posts / "cut.json").write_text(f'[{{"question": "{one}', "utf-8")
+    (posts / "role.json").write_text(
+        json.dumps([{"messages": [{"role": one, "content": one}]}]), "utf-8"
+    )
+    (posts / "words.txt").write_text(one, "utf-8")
+    (posts / "open.csv").write_text(f'标题,正文,回复\n"{one},{one}\n', "utf-8")
+    (posts / "layout.json").write_text(json.dumps([{one: one}, [one], one]), "utf-8")
+    return folder
+
+
+def _marked(record: dict, marks: Iterator[str]) -> dict:
+    """Return a record with a mark in each of its texts, as long as there are any."""
+
+    def mark(text: str) -> str:
+        found = next(marks, None) or MARKS[len(text) % len(MARKS)]
+        return f"{text}我常常想起{found}那件事。"
+
+    for key in ("question", "description"):
+        if key in record:
+            record[key] = mark(record[key])
+    for answer in record.get("answers", []):
+        answer["answer_text"] = mark(answer["answer_text"])
+    for turn in record.get("turns", record.get("messages", [])):
+        turn["content"] = mark(turn["content"])
+    return record
+
+
+# ---- runs that fail --------------------------------------------------------------
+
+
+def main(root: str, raw: str) -> None:
+    """Run what sees posts, each node made to fail in every way; print what is said."""
+    from kedro.framework.project import pipelines
+    from kedro.framework.startup import bootstrap_project
+
+    bootstrap_project(ROOT)
+    params = f"data={root},raw={raw}"
+    invoke(params, "--pipelines", "ingestion,cleaning,synthesis,selection,reporting")
+    whole = pipelines["__default__"]
+    seeing = [*whole.from_inputs("posts").nodes, *whole.only_nodes(READER).nodes]
+    for node in seeing:
+        for kind in KINDS:
+            fail(node, kind, params, Path(root))
+    answer_with_the_post()
+    params = f"data={root}-echo,raw={raw}"
+    invoke(params, "--pipelines", "ingestion,cleaning,synthesis")
+
+
+def invoke(params: str, *arguments: str) -> str:
+    from click.testing import CliRunner
+
+    from psyche_kedro.commands.run import run
+
+    result = CliRunner().invoke(run, ["--params", params, *arguments])
+    show(f"== {arguments} ended with {result.exit_code}\n{result.output}")
+    return result.output
+
+
+def show(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def fail(node, kind: str, params: str, root: Path) -> None:
+    from kedro.pipeline import Pipeline
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    @functools.wraps(node.func)
+    def failing(*args, **kwargs):
+        words = quoted([*args, *kwargs.values()])
+        if kind == "ctrl_c":
+            raise KeyboardInterrupt(words)
+        if kind == "error":
+            try:
+                raise KeyError(words)
+            except KeyError as error:
+                raise ValueError(words) from error
+        outputs = [stored(name, root, words, kind) for name in node.outputs]
+        if kind == "disk":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    one = Pipeline([node._copy(func=failing)])
+    pipeline_registry.register_pipelines = lambda: {"__default__": one}
+    show(f"== {kind} of {node.name}")
+    try:
+        invoke(params)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        pipeline_registry.register_pipelines = REGISTERED
+
+
+def quoted(values: list) -> str:
+    """Return all that a node was given, with a mark in any case."""
+    import polars as pl
+
+    words = io.StringIO()
+    for value in values:
+        if isinstance(value, pl.DataFrame):
+            words.write(str(value.head(50).to_dicts()))
+        elif isinstance(value, list):
+            words.write("".join(f.read().decode(errors="ignore") for f in value[:20]))
+        else:
+            words.write(str(value)[:2000])
+    return words.getvalue() + MARKS[-1]
+
+
+def stored(name: str, root: Path, words: str, kind: str):
+    """Return a table that an earlier run has left, refused by its model or as it is."""
+    import polars as pl
+
+    paths = [*root.glob(f"0*_*/{name}.parquet")]
+    if not paths:
+        return words
+    table = pl.read_parquet(paths[0])
+    if kind == "disk":
+        return table
+    text = [c for c, d in table.schema.items() if d == pl.String]
+    return pl.concat([table, table.clear(n=1)]).with_columns(
+        pl.lit(words[-60:]).alias(c) for c in text
+    )
+
+
+def answer_with_the_post() -> None:
+    """Have every model answer with what it was asked."""
+    from psyche_kedro.offline.brain import OfflineBrain
+
+    OfflineBrain.answer = lambda self, messages, **_: str(messages[-1]["content"])
+
+
+# ---- what is found ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory) -> tuple[Path, str]:
+    """What the runs left, and all that they said."""
+    root = tmp_path_factory.mktemp("marked") / "out"
+    raw = marked_raw(root.parent / "raw")
+    code = f"from test_markers import main; main({str(root)!r}, {str(raw)!r})"
+    work = root.parent / "work"  # where .viz is written
+    work.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ
+        | tracking(root.parent)
+        | {"PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), *sys.path])},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, without_marks(said)[-3000:]
+    return root, said
+
+
+def without_marks(text: str) -> str:
+    return text.replace(MARK, "<MARK>")
+
+
+def test_the_marks_were_there_to_be_found(failed):
+    import polars as pl
+
+    root, said = failed
+    posts = pl.read_parquet(root / "03_primary/clean_posts.parquet")
+    found = json.dumps(posts.to_dicts(), ensure_ascii=False)
+    assert sum(mark in found for mark in MARKS) == len(MARKS)
+    assert said.count("== error of") == said.count("== disk of") > 35
+
+
+def test_nothing_that_is_said_or_logged_holds_a_mark(failed):
+    _, said = failed
+    lines = [without_marks(line)[:300] for line in said.splitlines() if MARK in line]
+    assert not lines
+
+
+def test_mlflow_and_viz_hold_no_mark(failed):
+    root, _ = failed
+    with closing(sqlite3.connect(root.parent / "mlflow.db")) as store:
+        assert MARK not in "\n".join(store.iterdump())
+    stats = ROOT / ".viz/stats.json"
+    assert MARK not in (stats.read_text("utf-8") if stats.exists() else "")
+
+
+def test_no_report_and_no_list_of_what_is_unreadable_holds_a_mark(failed):
+    root, _ = failed
+    shown = [p for name in WAYS_OUT for p in root.parent.rglob(f"{name}/**/*")]
+    shown += root.glob("*/unreadable_*.parquet")
+    shown = [p for p in shown if p.is_file() and p.name not in FOR_REVIEWERS]
+    assert len(shown) > 10
+    assert not [p.name for p in shown if holds_mark(p)]
+
+
+def holds_mark(path: Path) -> bool:
+    import polars as pl
+
+    if path.suffix == ".parquet":
+        rows = pl.read_parquet(path).to_dicts()
+        return MARK in json.dumps(rows, ensure_ascii=False, default=str)
+    return MARK.encode() in path.read_bytes()
+
+
+def test_what_runs_leave_is_for_their_user_alone(failed):
+    root, _ = failed
+    modes = {p: stat.S_IMODE(p.stat().st_mode) for p in root.rglob("*")}
+    assert len(modes) > 50
+    assert {m for p, m in modes.items() if p.is_file()} == {0o600}
+    assert {m for p, m in modes.items() if p.is_dir()} == {0o700}
