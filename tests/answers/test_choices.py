@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from psyche_kedro.answers import (
     UNREAD,
-    choices,
     read_choice,
     read_choice_of,
+    rules,
     split_thought,
 )
 from psyche_kedro.answers.said import question_with, said_in
@@ -351,8 +351,7 @@ PIECES = [
 def test_a_reply_without_a_letter_is_read_as_by_all_rules(reply):
     question = question_with({"A": "焦虑", "B": "抑郁", "C": "以上都是"})
     said = said_in(reply, question)
-    rules = choices._RULES.items()
-    yielding = [name for name, rule in rules if list(rule(said, question))]
+    yielding = [n for n, rule in rules.RULES.items() if list(rule(said, question))]
     read = read_choice_of(reply, THREE)
     assert read.rule in (*yielding[:1], "unread")
-    assert set(yielding) <= choices._RULES_WITHOUT_LETTERS.keys()
+    assert set(yielding) <= rules.RULES_IN_WORDS.keys()
