@@ -46,7 +46,8 @@ review-server:            ## Label Studio on loopback, for the human review
 	LATEST_VERSION_CHECK=false COLLECT_ANALYTICS=false SENTRY_DSN= FRONTEND_SENTRY_DSN= \
 	  .venv-review/bin/label-studio start --internal-host 127.0.0.1 --data-dir data/label-studio
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt requirements/names.txt
 	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/names.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[names,ocr,train,dev]'
 	touch $@
