@@ -268,7 +268,8 @@ def _of_benchmark(
         _title(benchmark),
         "Consistency: one answer in two languages. Alignment: the culture's own gold."
         " Gain: alignment beyond answers dealt to cultures at random, 0 for a model"
-        " that ignores culture; its interval is over scenarios, its p by permutation.",
+        " that ignores culture; its interval is over scenarios, its p by permutation."
+        f" A guess is aligned in {_guess(scores)}.",
         [_models(scores, cards), _related(scores)],
     )
     yield Section(
@@ -290,9 +291,14 @@ def _of_benchmark(
     )
 
 
+def _guess(scores: pl.DataFrame) -> str:
+    return number(scores.filter(subject="chance")["value"].item())
+
+
 def _models(scores: pl.DataFrame, cards: Mapping[str, ModelCard]) -> Table:
     own = scores.filter(
-        pl.col("slice").str.contains("/").not_(), pl.col("subject") != ALL_MODELS
+        pl.col("slice").str.contains("/").not_(),
+        pl.col("subject").is_in([ALL_MODELS, "chance"]).not_(),
     )
     groups = own.group_by("subject", "way", "slice", maintain_order=True)
     rows = [
