@@ -33,6 +33,8 @@ from psyche_kedro.workers.worker import Worker
 _QUARTER_TURNS = (90, 270)
 _LINES_TRIED = 3
 """Lines of a page that tell whether it stands on its head."""
+_SURE = 0.9
+"""Score of a line that stands upright."""
 _TESSERACT_LANGUAGE = "chi_sim"
 _TESSERACT_SECONDS = 300
 WORD = "5"  # level of a row of tesseract's TSV
@@ -168,7 +170,10 @@ class Rapidocr:
         turned = 0
         for box in longest:
             line = image.crop((box.left, box.top, box.right, box.bottom))
-            turned += self._score(line.rotate(180)) > self._score(line)
+            score = self._score(line)
+            if score > _SURE:
+                return False
+            turned += self._score(line.rotate(180)) > score
         return turned * 2 > len(longest)
 
     def _score(self, line: Image) -> float:
