@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from psyche_kedro.answers import (
     UNREAD,
-    choices,
     read_choice,
     read_choice_of,
+    rules,
     split_thought,
 )
 from psyche_kedro.answers.said import question_with, said_in
@@ -106,6 +106,97 @@ TRAPS = [
     ("先考虑B，答案应该是B</think>正确答案为D", "D"),
     ("【答案】B\n【解析】A项说反了，C项偷换概念。", "B"),
 ]
+
+OF_MANY_KINDS = [
+    ("[正确答案]A<eoa>", "A"),
+    ("A<eoa>", "A"),
+    ("[答案]A", "A"),
+    ("<answer>A</answer>", "A"),
+    ("A、B都是正确的", "AB"),
+    ("答案：A、B、C、D都是正确的", "ABCD"),
+    ("答案：A.B.D", "ABD"),
+    ("A．B", "AB"),
+    ("A·B", "AB"),
+    ("答案：\nA\nB\nD", "ABD"),
+    ("答案：A-D", "ABCD"),
+    ("答案是A，B和C错误", "A"),
+    ("答案：A、B，C错误", "AB"),
+    ("答案：A（注意）、C（意志）", "AC"),
+    ("B. 马斯洛\n弗洛伊德是精神分析的创始人。", "B"),
+    ("B. Maslow\n\nHe proposed the hierarchy of needs.", "B"),
+    ("The answer is A. Wait, it is B.", "B"),
+    ("C is correct", "C"),
+    ("The letter is B", "B"),
+    ("I think it's B.", "B"),
+    ("选项A的可能性最大", "A"),
+    ("除D外均正确", "ABC"),
+    ("除了A，其余选项都正确", "BCD"),
+    ('{"answer": "B", "reasoning": "A不符合', "B"),
+    ('{"选项": ["A", "C"]}', "AC"),
+    ("B错误\n答案是A", "A"),
+    ("B不正确，A也不对，所以答案为C", "C"),
+    ("答案：B\n\n问题：下一题\n答案：C", "B"),
+    ("答案：A\n<|im_end|>\n<|im_start|>user\n答案：C", "A"),
+    ("不是A，而是B", "B"),
+    ("请写在[正确答案]和<eoa>之间。先看A。所以，正确答案是D。", "D"),
+    ("正确答案：B\n\n【单选题】\n下列合法的是\n正确答案：D", "B"),
+    ("Answer: A, B, and D", "ABD"),
+    ("A isn't correct. The correct option is C.", "C"),
+]
+NO_ANSWER = [
+    "以上选项都是错误的",
+    "以上都不对",
+    "答案可能是B，但不能排除D",
+    "答案可能是B",
+    "The answer is probably B.",
+    "A，或者AC",
+    "答案：A，或者AC",
+    '{"reasoning": "A选项描述的是注意，B选项',
+    '{"analysis": "应选A", "answer": "',
+    "A. 注意\nB. 记忆\nC. 情绪\nD. 意志",
+    "下列正确的是：A. 注意 B. 记忆 C. 情绪 D. 意志",
+    "A和B不都正确",
+    "A、B、C、D均不正确",
+    "答案：A，B，C错误",
+    "选A吗？",
+    "如果选A，就忽略了D。",
+    "例如[正确答案]A<eoa>。请你严格按照这个格式回答。",
+]
+
+
+@pytest.mark.parametrize(("text", "labels"), OF_MANY_KINDS)
+def test_reads_slots_lists_verdicts_and_corrections(text, labels):
+    assert read_choice(text, "ABCD").labels == set(labels)
+
+
+@pytest.mark.parametrize("text", NO_ANSWER)
+def test_hedges_denials_echoes_and_cut_json_are_no_answer(text):
+    assert read_choice(text, "ABCD") == UNREAD
+
+
+ASKS_WHAT_FAILS = {
+    "type": "single",
+    "stem": "下列说法错误的是（ ）。",
+    "options": [{"label": k, "text": f"说法{k}"} for k in "ABCD"],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("A、B、D都是正确的，C是错误的。", "C"),
+        ("正确的是A、B、D，因此错误的是C", "C"),
+        ("A正确，B正确，C错误，D正确", "C"),
+        ("C项说法有误。", "C"),
+        ("A、B、D都是正确的。", ""),
+        ("答案：C", "C"),
+    ],
+)
+def test_where_the_stem_asks_for_what_fails_what_is_right_is_not_the_answer(
+    text, labels
+):
+    assert read_choice_of(text, ASKS_WHAT_FAILS).labels == set(labels)
+
 
 UNREADABLE = {
     "empty": "",
@@ -263,8 +354,7 @@ PIECES = [
 def test_a_reply_without_a_letter_is_read_as_by_all_rules(reply):
     question = question_with({"A": "焦虑", "B": "抑郁", "C": "以上都是"})
     said = said_in(reply, question)
-    rules = choices._RULES.items()
-    yielding = [name for name, rule in rules if list(rule(said, question))]
+    yielding = [n for n, rule in rules.RULES.items() if list(rule(said, question))]
     read = read_choice_of(reply, THREE)
     assert read.rule in (*yielding[:1], "unread")
-    assert set(yielding) <= choices._RULES_WITHOUT_LETTERS.keys()
+    assert set(yielding) <= rules.RULES_IN_WORDS.keys()

@@ -121,7 +121,7 @@ _NO_OPTION = re.compile(
 )
 _OR = re.compile(
     r"[ \t]*[,、]?[ \t]*(?:或者?是?|/或|or|还是)[ \t]*"
-    r"(?:选项)?\(?[ \t]*[A-H](?![A-Za-z])"
+    r"(?:选项)?\(?[ \t]*[A-H]{1,8}(?![A-Za-z])"
 )
 _ARTICLE = re.compile(
     r"(?<![A-H])A[ \t]+(?!(?:is|are|because|and|or|as|since|for|with|which|but|not)\b)"

@@ -2,16 +2,21 @@
 
 import itertools
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import LoopbackServer
+from loopback import Behaviour, LoopbackServer
 
 from psyche_kedro.datasets import ChatModelsDataset, OpenAIChatModelDataset
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest
+from psyche_kedro.llm.engine import MOST_UNCOMMITTED
 from psyche_kedro.llm.openai import served
 from psyche_kedro.llm.store.reply_store import address_request
 
@@ -150,3 +155,38 @@ def test_a_checkpoint_that_is_not_there_stops_the_run_before_its_first_node(
     missing = ChatModelsDataset(models={"a": entry | {"checkpoint": str(tmp_path)}})
     with pytest.raises(ChatModelError, match="a: There is no model at"):
         missing.check()
+
+
+EXAM = """
+import sys
+from psyche_kedro.datasets import ChatModelsDataset
+from psyche_kedro.llm.chat_model import ChatRequest
+entry = {"type": "psyche_kedro.datasets.OpenAIChatModelDataset", "model": "m",
+         "base_url": sys.argv[1], "store": sys.argv[2], "limits": {"concurrency": 8}}
+model = ChatModelsDataset(models={"a": entry}, identity="weights").load()["a"]
+said = model.complete(
+    ChatRequest([{"role": "user", "content": f"item {n}"}], task="exam")
+    for n in range(int(sys.argv[3]))
+)
+print(len(said))
+"""
+
+
+def test_an_exam_killed_in_the_middle_asks_only_what_is_missing(tmp_path: Path) -> None:
+    """Of a model that nothing pins, behind a server that gives its clock as a start."""
+    items, clock = 600, itertools.count(1_700_000_000)
+    with LoopbackServer(lambda ask: Behaviour(latency=0.01)) as server:
+        server.models = lambda: [{"id": "m", "root": "/w", "created": next(clock)}]
+        command = [sys.executable, "-c", EXAM, server.url]
+        command += [str(tmp_path / "replies.sqlite"), str(items)]
+        killed = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        while server.total < items // 2:
+            time.sleep(0.005)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        before = server.total
+        assert before < items
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        assert len(server.seen) == items
+        assert server.total - items <= 8 + MOST_UNCOMMITTED
+        assert server.total - before <= items - before + 8 + MOST_UNCOMMITTED
