@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test test-slow check viz viz-build mlflow bench sample review-server
+.PHONY: demo demo-cedar test test-slow check viz viz-build mlflow bench sample review-server
 
 demo: $(INSTALLED)        ## the whole chain on the bundled sample, no key, no network, no GPU
 	$(BIN)/kedro run
+
+demo-cedar: $(INSTALLED)  ## CEDAR on its sample: scenarios, people's answers, models' alignment
+	$(BIN)/kedro run --pipeline=cedar
 
 test: $(INSTALLED)        ## the tests, the whole chain included
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
@@ -43,7 +46,8 @@ review-server:            ## Label Studio on loopback, for the human review
 	LATEST_VERSION_CHECK=false COLLECT_ANALYTICS=false SENTRY_DSN= FRONTEND_SENTRY_DSN= \
 	  .venv-review/bin/label-studio start --internal-host 127.0.0.1 --data-dir data/label-studio
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt requirements/names.txt
 	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/names.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[names,ocr,train,dev]'
 	touch $@

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome, Reply
+from psyche_kedro.llm.pictures import words_of
 from psyche_kedro.tables import content_id
 
 
@@ -30,7 +31,7 @@ def as_json(**fields: Any) -> str:
 
 
 def text_of(request: ChatRequest) -> str:
-    return "\n".join(message["content"] for message in request.messages)
+    return "\n".join(map(words_of, request.messages))
 
 
 Answer = str | Fail | Reply | Failure

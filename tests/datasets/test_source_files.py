@@ -1,5 +1,6 @@
 import os
 import sys
+from pathlib import Path
 
 import pytest
 from kedro.io import DatasetError
@@ -102,3 +103,13 @@ def test_links_that_leave_it_are_followed_where_it_is_said(linked):
 def test_a_linked_raw_root_is_the_root(linked, tmp_path):
     (tmp_path / "link").symlink_to(linked.parent)
     assert names_read(tmp_path / "link" / "books")["shelf/a.txt"] == b"shelf"
+
+
+def test_a_folder_that_may_not_be_opened_is_named(linked, monkeypatch):
+    def iterdir(folder, listed=Path.iterdir):
+        if folder.name == "own":
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert names_read(linked)["own"] == "Permission denied"

@@ -101,3 +101,8 @@ def test_an_edited_file_that_is_no_such_table_is_named(tmp_path, name, text, why
     with pytest.raises(DatasetError, match=f"{name} is no table of .*{why}") as raised:
         stored.load()
     assert "睡不着" not in str(raised.value)
+
+
+def test_a_preview_shows_how_large_a_picture_is(tmp_path):
+    dataset(tmp_path).save(pl.DataFrame({"jpeg": [b"12345", None]}))
+    assert dataset(tmp_path).preview()["data"] == [["5 bytes"], [None]]

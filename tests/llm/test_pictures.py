@@ -3,10 +3,15 @@
 import base64
 import io
 
+from loopback import Ask, Behaviour, LoopbackServer
 from PIL import Image
 
+from psyche_kedro.llm import ChatRequest, Failure, Reply
+from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
 from psyche_kedro.llm.openai.completions import count_prompt
+from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.pictures import count_picture_tokens, user_message, words_of
+from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.text.tokens import estimate_from_characters
 
 
@@ -40,3 +45,35 @@ def test_what_is_no_picture_counts_for_nothing():
     assert count_picture_tokens(user_message("a", b"no picture")) == 0
     linked = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
     assert count_picture_tokens({"role": "user", "content": [linked]}) == 0
+
+
+def asked(tmp_path, script, *messages):
+    requests = [ChatRequest([message], "answer_items") for message in messages]
+    with LoopbackServer(script) as server:
+        endpoint = Endpoint(base_url=server.url)
+        store = ReplyStore(tmp_path / "replies.sqlite")
+        model = OpenAIChatModel("m", endpoints=[endpoint], store=store)
+        return model.complete(requests), server.bodies
+
+
+def test_a_picture_reaches_the_endpoint_as_it_is(tmp_path):
+    shown = user_message("How?", jpeg(30, 30))
+    _, [body] = asked(tmp_path, lambda ask: Behaviour(text="awe"), shown)
+    assert body["messages"] == [shown]
+
+
+def test_a_model_that_refuses_pictures_fails_on_those_alone(tmp_path):
+    def refuse(ask: Ask) -> Behaviour:
+        is_picture = "image_url" in ask.content
+        return Behaviour(status=400) if is_picture else Behaviour(text="awe")
+
+    messages = [user_message(f"{n}?", jpeg(30 + n, 30)) for n in range(30)]
+    outcomes, _ = asked(tmp_path, refuse, *messages, user_message("How?"))
+    assert all(isinstance(outcome, Failure) for outcome in outcomes[:-1])
+    assert isinstance(outcomes[-1], Reply)
+
+
+def test_a_model_that_refuses_every_picture_stops_nothing(tmp_path):
+    messages = [user_message(f"{n}?", jpeg(30 + n, 30)) for n in range(30)]
+    outcomes, _ = asked(tmp_path, lambda ask: Behaviour(status=400), *messages)
+    assert {outcome.reason for outcome in outcomes} == {"bad_request"}

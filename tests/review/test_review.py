@@ -329,3 +329,23 @@ def test_the_summary_measures_agreement_speed_and_what_was_overturned() -> None:
     assert value["throughput", "甲"] is None
     assert value["overturned", "duplicate"] == pytest.approx(2 / 6)
     assert value["agreement", "duplicate"] is not None
+
+
+def test_a_workbook_shows_pictures_and_runs_from_right_to_left(tmp_path):
+    from io import BytesIO
+    from zipfile import ZipFile
+
+    from PIL import Image
+
+    shown = BytesIO()
+    Image.new("RGB", (40, 30)).save(shown, "PNG")
+    path = tmp_path / "batch.xlsx"
+    book = ReviewWorkbookDataset(
+        filepath=str(path), pictures=["صورة"], right_to_left=True
+    )
+    rows = {"رقم": ["1", "2"], "صورة": [shown.getvalue(), None]}
+    book.save(pl.DataFrame(rows))
+    with ZipFile(path) as inside:
+        assert "xl/media/image1.png" in inside.namelist()
+        assert 'rightToLeft="1"' in inside.read("xl/worksheets/sheet1.xml").decode()
+    assert book.load()["رقم"].to_list() == ["1", "2"]

@@ -127,7 +127,12 @@ def _walk(
         above: Folders, links resolved, that lead here: a link to one has no end.
     """
     here = above | {folder.resolve()}
-    for path in folder.iterdir():
+    try:
+        inside = list(folder.iterdir())
+    except OSError as error:
+        yield str(folder), (partial(_refuse, error.strerror or "no folder"), 0)
+        return
+    for path in inside:
         target = path.resolve()
         if path.is_symlink() and bound and not target.is_relative_to(bound):
             yield str(path), (partial(_refuse, _LEAVES), 0)

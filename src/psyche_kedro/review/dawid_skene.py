@@ -85,7 +85,8 @@ def one_coin(votes: Votes, n_labels: int) -> Consensus:
         accuracy = (right + _RIGHT) / (given + _RIGHT + _WRONG)
         hit = np.log(accuracy)
         miss = np.log((1 - accuracy) / max(1, n_labels - 1))
-        logs = np.log(posterior.mean(0) + _SETTLED) + np.zeros_like(posterior)
+        # No label is likelier than another: a rare emotion is not voted down for it.
+        logs = np.zeros_like(posterior)
         np.add.at(logs, votes.unit, miss[votes.person][:, None])
         np.add.at(logs, (votes.unit, votes.label), (hit - miss)[votes.person])
         posterior, before = _normalised(logs), posterior

@@ -1,10 +1,16 @@
-"""The languages as they ship."""
+"""The languages as they ship, and rows of CEDAR's tables as tests need them."""
 
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import yaml
 
+from psyche_kedro.datasets import SourceFile
 from psyche_kedro.datasets.language_packs import LanguagePacksDataset
+from psyche_kedro.pipelines.cedar import parameters as p
+from psyche_kedro.pipelines.cedar import tables
+from psyche_kedro.tables import content_id, frame
 
 CONF = Path(__file__).parents[3] / "conf/base"
 GLOBALS = yaml.safe_load((CONF / "globals.yml").read_text("utf-8"))
@@ -13,3 +19,65 @@ CULTURES = GLOBALS["cultures"]
 PACKS = LanguagePacksDataset(
     path=str(CONF / "languages"), emotions=EMOTIONS, cultures=CULTURES
 ).load()
+PARAMETERS = yaml.safe_load((CONF / "parameters/cedar.yml").read_text("utf-8"))["cedar"]
+
+PICTURES = p.PictureParameters(**PARAMETERS["pictures"])
+LABELLING = p.LabellingParameters(**PARAMETERS["labelling"])
+ISOLATION = p.IsolationParameters(**PARAMETERS["isolation"])
+ANNOTATION = p.AnnotationParameters(**PARAMETERS["annotation"])
+BENCHMARK = p.BenchmarkParameters(**PARAMETERS["benchmark"])
+RELEASE = p.CedarReleaseParameters(**PARAMETERS["release"])
+ALIGNMENT = p.AlignmentParameters(**PARAMETERS["alignment"])
+
+
+def changed(params: Any, **values: Any) -> Any:
+    return type(params)(**{**params.model_dump(), **values})
+
+
+def source(name: str, data: bytes | str) -> SourceFile:
+    raw = data.encode() if isinstance(data, str) else data
+    return SourceFile(name, lambda: raw)
+
+
+def key(n: int) -> str:
+    return content_id("scenario", str(n))
+
+
+def scenarios(n: int, **values: Any) -> pl.DataFrame:
+    return frame(
+        tables.Scenarios,
+        [
+            {
+                "scenario_id": key(i),
+                "source": "scenes.json",
+                "locator": f"item {i}",
+                "number": i,
+                "modality": "text",
+                "language": "en",
+                "narrative": f"Scene {i}.",
+                "question": "How do you feel?",
+            }
+            | values
+            for i in range(n)
+        ],
+    )
+
+
+def texts(n: int) -> pl.DataFrame:
+    return frame(
+        tables.ScenarioTexts,
+        [
+            {
+                "scenario_id": key(i),
+                "language": code,
+                "narrative": f"{code} {i}",
+                "question": "?",
+                "origin": "given",
+            }
+            for i in range(n)
+            for code in PACKS
+        ],
+    )
+
+
+NO_PICTURES = frame(tables.Pictures, [])

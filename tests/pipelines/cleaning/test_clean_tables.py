@@ -376,6 +376,13 @@ def test_an_answer_that_cannot_be_read_leaves_rules_only(said):
     assert kept["deid_level"].to_list() == ["rules_only"]
 
 
+@pytest.mark.parametrize(("kind", "n_kept"), [("dialogue", 1), ("community", 0)])
+def test_a_counsellor_may_open_a_dialogue_and_no_post(kind, n_kept):
+    opened = post(1, "", "你好，请坐。", ASKING, ADVICE, kind=kind)
+    opened["messages"].pop(0)
+    assert clean(opened).kept.height == n_kept
+
+
 def test_cleaning_clean_posts_again_changes_nothing():
     once = clean(post(1, ASKING + "我叫李婷，住在杭州市西湖区", ADVICE)).kept
     again = cleaned(once.select(posts().columns)).kept

@@ -198,3 +198,10 @@ def test_the_same_rows_give_the_same_bytes(tmp_path):
         for f in folders
     )
     assert one == other
+
+
+def test_a_release_holds_other_files_byte_for_byte(tmp_path):
+    files = {"README.md": "card", "images/1.png": b"\x89PNG", "a.json": "[\r\n]"}
+    ReleaseDataset(filepath=str(tmp_path / "release")).save(files)
+    assert (tmp_path / "release/images/1.png").read_bytes() == b"\x89PNG"
+    assert (tmp_path / "release/a.json").read_bytes() == b"[\r\n]"

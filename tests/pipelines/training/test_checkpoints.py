@@ -172,7 +172,7 @@ def test_mending_an_oom_by_a_smaller_micro_batch_goes_on(kept, base, tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system that holds two checkpoints, where this machine lets us mount one."""
+    """A file system of two checkpoints, where this machine lets us mount one."""
     folder = tmp_path / "small"
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=3500k", "tmpfs", str(folder)]

@@ -61,6 +61,8 @@ class Dot(NamedTuple):
     x: float
     y: float
     name: str
+    label: str
+    """What stands beside it: models where they are asked natively, and references."""
     kind: str
 
 
@@ -71,6 +73,7 @@ class Scatter(NamedTuple):
     dots: list[Dot]
     x_labels: list[tuple[float, str]]
     y_labels: list[tuple[float, str]]
+    ways: list[str]
 
 
 def count_cedar_funnel(
@@ -83,10 +86,11 @@ def count_cedar_funnel(
         annotation: What the chapter says of itself.
         alignment: What the chapter says of itself.
     """
-    accounts = pl.concat(
-        [told["account"] for told in (isolation, annotation, alignment)]
-    )
-    return funnel_rows(accounts, PAPER)
+    return funnel_rows(_accounts(isolation, annotation, alignment), PAPER)
+
+
+def _accounts(*chapters: Told) -> pl.DataFrame:
+    return pl.concat([told["account"] for told in chapters])
 
 
 def write_cedar_report(  # noqa: PLR0913 - the node's inputs
@@ -107,14 +111,12 @@ def write_cedar_report(  # noqa: PLR0913 - the node's inputs
         cedar_scores: ``CedarScores``.
         culture_matrix: ``CultureMatrix``.
         model_pairs: ``ModelPairs``.
-        isolation: What the chapter says of itself.
-        annotation: What the chapter says of itself.
-        alignment: What the chapter says of itself.
+        isolation: What the chapter says of itself, as do the next two.
+        annotation: Likewise.
+        alignment: Likewise.
         params: ``cedar.alignment``.
     """
-    accounts = pl.concat(
-        [told["account"] for told in (isolation, annotation, alignment)]
-    )
+    accounts = _accounts(isolation, annotation, alignment)
     found = (cedar_scores, culture_matrix, model_pairs)
     benchmarks = cedar_scores["benchmark"].unique(maintain_order=True).to_list()
     sections = [
@@ -122,25 +124,30 @@ def write_cedar_report(  # noqa: PLR0913 - the node's inputs
         _rejections(accounts),
         _isolation(accounts),
         _annotation(annotation["annotation_summary"]),
+        *_every_benchmark(benchmarks, found, params.cards),
     ]
-    for benchmark in benchmarks:
-        tables = (table.filter(benchmark=benchmark) for table in found)
-        sections += _of_benchmark(benchmark, *tables, cards=params.cards)
     content = {
         "first_line": _first_line(accounts),
         "is_offline": bool(_stand_ins(accounts)),
         "sections": sections,
-        "scatters": {
-            _alignment_title(benchmark): _scatter(benchmark, cedar_scores)
-            for benchmark in benchmarks
-        },
+        "scatters": {_title(name): _scatter(name, cedar_scores) for name in benchmarks},
         "size": (_WIDTH, _HEIGHT),
     }
     return Report(
-        html=_rendered("report.html.jinja", content),
-        markdown=_rendered("report.md.jinja", content),
-        summary=_summary(cedar_funnel, cedar_scores),
+        _rendered("report.html.jinja", content),
+        _rendered("report.md.jinja", content),
+        _summary(cedar_funnel, cedar_scores),
     )
+
+
+def _every_benchmark(
+    benchmarks: Sequence[str],
+    found: Sequence[pl.DataFrame],
+    cards: Mapping[str, ModelCard],
+) -> Iterator[Section]:
+    for benchmark in benchmarks:
+        tables = (table.filter(benchmark=benchmark) for table in found)
+        yield from _of_benchmark(benchmark, *tables, cards=cards)
 
 
 def _rendered(template: str, content: Mapping[str, Any]) -> str:
@@ -245,7 +252,7 @@ def _annotation(summary: pl.DataFrame) -> Section:
 # ---- what models make of them ----------------------------------------------------
 
 
-def _alignment_title(benchmark: str) -> str:
+def _title(benchmark: str) -> str:
     return f"Alignment: {benchmark}"
 
 
@@ -258,10 +265,11 @@ def _of_benchmark(
     cards: Mapping[str, ModelCard],
 ) -> Iterator[Section]:
     yield Section(
-        _alignment_title(benchmark),
+        _title(benchmark),
         "Consistency: one answer in two languages. Alignment: the culture's own gold."
         " Gain: alignment beyond answers dealt to cultures at random, 0 for a model"
-        " that ignores culture; its interval is over scenarios, its p by permutation.",
+        " that ignores culture; its interval is over scenarios, its p by permutation."
+        f" A guess is aligned in {_guess(scores)}.",
         [_models(scores, cards), _related(scores)],
     )
     yield Section(
@@ -283,9 +291,14 @@ def _of_benchmark(
     )
 
 
+def _guess(scores: pl.DataFrame) -> str:
+    return number(scores.filter(subject="chance")["value"].item())
+
+
 def _models(scores: pl.DataFrame, cards: Mapping[str, ModelCard]) -> Table:
     own = scores.filter(
-        pl.col("slice").str.contains("/").not_(), pl.col("subject") != ALL_MODELS
+        pl.col("slice").str.contains("/").not_(),
+        pl.col("subject").is_in([ALL_MODELS, "chance"]).not_(),
     )
     groups = own.group_by("subject", "way", "slice", maintain_order=True)
     rows = [
@@ -415,6 +428,7 @@ def _scatter(benchmark: str, scores: pl.DataFrame) -> Scatter:
             x_at(row["consistency"]),
             y_at(row["gain"]),
             f"{row['subject']}, {row['way']}",
+            row["subject"] if row["way"] in ("native", REFERENCE) else "",
             row["way"],
         )
         for row in known
@@ -425,6 +439,7 @@ def _scatter(benchmark: str, scores: pl.DataFrame) -> Scatter:
         dots,
         [(x_at(value), f"{value:g}") for value in ticks],
         [(y_at(value), f"{value:.2f}") for value in (bottom, (top + bottom) / 2, top)],
+        list(dict.fromkeys(row["way"] for row in known)),
     )
 
 

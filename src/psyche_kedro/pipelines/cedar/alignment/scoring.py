@@ -187,8 +187,16 @@ def _scores(
             yield from _of_slice(exam, sitting, name, rows, params)
         if sitting.way != REFERENCE:
             yield from _cells(exam, sitting)
+    yield _chance(exam)
     yield from _order_effects(exam, sittings)
     yield from _dissociation(exam, sittings, params)
+
+
+def _chance(exam: _Exam) -> Row:
+    """Return what a guess is right in."""
+    common = {"benchmark": exam.benchmark, "subject": "chance", "way": REFERENCE}
+    common |= {"slice": "all", "n": len(exam.golds), "n_missing": 0}
+    return _value(common, "alignment", 1 / len(exam.emotions))
 
 
 def _slices(

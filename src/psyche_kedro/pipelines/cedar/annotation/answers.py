@@ -89,6 +89,8 @@ def _said(file: SourceFile, pack: LanguagePack) -> Iterator[tuple[str, Row]]:
 def _tasks(file: SourceFile) -> list[Row]:
     try:
         tasks: list[Row] = json.loads(file.read())
+        if not isinstance(tasks, list):
+            raise TypeError(type(tasks).__name__)
         _ = [
             (t["data"]["scenario_id"], t["data"]["seat"], t["annotations"])
             for t in tasks

@@ -42,7 +42,7 @@ def summarise_annotation(
         )
         answered = answers.filter(pl.col("kind") != "adjudication").height
         rows += [
-            _row("tasks", culture, tasks.height - answered, tasks.height),
+            _row("waiting", culture, tasks.height - answered, tasks.height),
             _row("alpha", culture, _alpha(answers, people), truth.height),
             _row(
                 "left_out",

@@ -3,8 +3,6 @@
 import hashlib
 import io
 import warnings
-from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,6 +15,8 @@ from psyche_kedro.pipelines.cedar.parameters import PictureParameters
 from psyche_kedro.pipelines.cedar.tables import CedarRejections, Pictures
 from psyche_kedro.pipelines.ingestion.files.sources import read_bytes
 from psyche_kedro.tables import content_id, frame, rejection
+
+Row = dict[str, Any]
 
 RECORDS = frozenset({".json", ".jsonl", ".csv", ".tsv", ".xlsx", ".xls"})
 """Ends of names of files that hold no picture."""
@@ -42,38 +42,26 @@ def prepare_pictures(
     Returns:
         ``Pictures`` and ``CedarRejections``.
     """
-    names, contents, lost = _by_content(picture_files)
-    rows: list[dict[str, Any]] = []
-    for digest, data in contents.items():
-        row = {"sources": names[digest], "sha256": digest}
-        try:
-            picture = open_picture(data, params)
-        except UnreadableSource as error:
-            lost += [_rejected(name, error) for name in names[digest]]
-        else:
-            rows.append(row | picture | {"picture_id": content_id(digest)})
-    return frame(Pictures, rows), frame(CedarRejections, lost)
-
-
-def _by_content(
-    files: Iterable[SourceFile],
-) -> tuple[dict[str, list[str]], dict[str, bytes], list[dict[str, str | None]]]:
-    """Return names and content of every distinct file, and those that do not open."""
-    names: dict[str, list[str]] = defaultdict(list)
-    contents: dict[str, bytes] = {}
-    lost = []
-    for file in files:
+    rows: dict[str, Row] = {}
+    lost: list[dict[str, str | None]] = []
+    for file in picture_files:
         if PurePosixPath(file.name).suffix.lower() in RECORDS:
             continue
         try:
-            data = read_bytes(file)
+            _add(rows, file, params)
         except UnreadableSource as error:
             lost.append(_rejected(file.name, error))
-            continue
-        digest = hashlib.sha256(data).hexdigest()
-        names[digest].append(file.name)
-        contents[digest] = data
-    return names, contents, lost
+    return frame(Pictures, rows.values()), frame(CedarRejections, lost)
+
+
+def _add(rows: dict[str, Row], file: SourceFile, params: PictureParameters) -> None:
+    """Add a file's picture, or its name to the row of the same picture."""
+    data = read_bytes(file)
+    digest = hashlib.sha256(data).hexdigest()
+    if digest not in rows:
+        known = {"picture_id": content_id(digest), "sha256": digest, "sources": []}
+        rows[digest] = known | open_picture(data, params)
+    rows[digest]["sources"].append(file.name)
 
 
 def _rejected(name: str, error: UnreadableSource) -> dict[str, str | None]:

@@ -278,7 +278,7 @@ def _paired(
 def _paired_by_heading(
     asked: Sequence[Asked], runs: Sequence[list[int]], keys: Sequence[KeyPart]
 ) -> list[tuple[list[int], KeyPart]]:
-    pairs = []
+    pairs: list[tuple[list[int], KeyPart]] = []
     for part in keys:
         has_name = part.chapter or part.kind
         named = [run for run in runs if has_name and _is_of(asked[run[0]], part)]

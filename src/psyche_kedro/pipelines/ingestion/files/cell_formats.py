@@ -54,6 +54,8 @@ _BUILT_IN = {
 _EPOCH = datetime.datetime(1899, 12, 30)  # noqa: DTZ001  a wall clock's time
 _EPOCH_1904 = datetime.datetime(1904, 1, 1)  # noqa: DTZ001
 _TAG = re.compile(r"\[[^\]]*\]")
+_ROOM = re.compile(r"_.|\*.")
+"""Room left for a character, and a character that fills the cell."""
 _TOKEN = re.compile(
     r'"[^"]*"|\\.|_.|\*.|AM/PM|上午/下午|y+|m+|d+|h+|s+(?:\.0+)?|a{3,4}|.',
     re.IGNORECASE,
@@ -166,7 +168,7 @@ def shown(value: float, code: str, epoch: datetime.datetime = _EPOCH) -> str | N
         code: Its number format.
         epoch: Day 0 of the workbook.
     """
-    section = _TAG.sub("", code.split(";", maxsplit=1)[0])
+    section = _ROOM.sub("", _TAG.sub("", code.split(";", maxsplit=1)[0])).strip()
     bare = re.sub(r'"[^"]*"|\\.', "", section)
     if match := _FIXED.fullmatch(section):
         return _fixed(value, match)
@@ -198,7 +200,7 @@ def _fraction(value: float, match: re.Match[str]) -> str:
 
 def _date(value: float, code: str, epoch: datetime.datetime) -> str | None:
     try:
-        moment = epoch + datetime.timedelta(days=value, milliseconds=0.5)
+        moment = epoch + datetime.timedelta(days=value, seconds=0.5)  # to whole ones
     except OverflowError:
         return None
     tokens = _TOKEN.findall(code)

@@ -21,6 +21,8 @@ _MIN_LONG_LINES = 2
 """Fewer are a caption or a label of a figure, and show no margin."""
 _FILLED = 0.6
 """Of a column's width: the median line of prose fills more of it."""
+_ALIKE = 2
+"""Times that one of two columns may be as wide as the other."""
 _FIGURE = 5
 """In line heights: a gap across both columns is a figure."""
 _WORD_GAP = 0.3
@@ -142,15 +144,17 @@ def _gutter(boxes: Sequence[TextBox]) -> float | None:
     crossing = len(boxes) - sum(map(len, beside))
     if min(map(len, beside)) < _MIN_COLUMN_LINES or crossing * 8 > len(boxes):
         return None
-    return best if all(map(_is_prose, beside)) else None
+    widths = [max(b.right for b in c) - min(b.left for b in c) for c in beside]
+    are_alike = min(widths) * _ALIKE > max(widths)
+    return best if are_alike and all(map(_is_prose, beside)) else None
 
 
 def _is_prose(column: Sequence[TextBox]) -> bool:
-    """Return whether most lines fill a column; a table's cells do not."""
+    """Return whether most lines are one piece that fills a column; no row of cells."""
     width = max(b.right for b in column) - min(b.left for b in column)
     rows = _rows(column)
     filled = [sum(box.right - box.left for box in row) for row in rows]
-    return median(filled) > _FILLED * width
+    return median(map(len, rows)) < 2 and median(filled) > _FILLED * width  # noqa: PLR2004
 
 
 def _lines(boxes: Sequence[TextBox]) -> list[TextBox]:

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from psyche_kedro.hooks import run_record
+from psyche_kedro.files import project
 
 
 @pytest.mark.parametrize("fault", [FileNotFoundError("git"), PermissionError("git")])
@@ -13,7 +13,7 @@ def test_a_machine_without_git_is_no_checkout(monkeypatch, fault):
         raise fault
 
     monkeypatch.setattr(subprocess, "run", run)
-    assert run_record.git_commit() == "not a git checkout"
+    assert project.git_commit() == "not a git checkout"
 
 
 def test_what_git_says_in_another_encoding_is_not_read(monkeypatch, tmp_path):
@@ -21,4 +21,4 @@ def test_what_git_says_in_another_encoding_is_not_read(monkeypatch, tmp_path):
     git.write_bytes(b"#!/bin/sh\nprintf '\\326\\302\\303\\374' >&2\nexit 128\n")
     git.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert run_record.git_commit() == "not a git checkout"
+    assert project.git_commit() == "not a git checkout"

@@ -1,0 +1,394 @@
+"""What answers say of a model, held against what is known of the public items."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from cedar_rows import (
+    ALIGNMENT,
+    CULTURES,
+    EMOTIONS,
+    NO_PICTURES,
+    PACKS,
+    PICTURES,
+    changed,
+    key,
+    source,
+)
+
+from psyche_kedro.datasets import SourceFilesDataset
+from psyche_kedro.llm.pictures import words_of
+from psyche_kedro.pipelines.cedar import tables
+from psyche_kedro.pipelines.cedar.alignment import measures
+from psyche_kedro.pipelines.cedar.alignment.answering import answer_items
+from psyche_kedro.pipelines.cedar.alignment.given import read_given_benchmarks
+from psyche_kedro.pipelines.cedar.alignment.scoring import score_alignment
+from psyche_kedro.pipelines.cedar.annotation.release import benchmark_files
+from psyche_kedro.tables import content_id, frame
+from scripted import ScriptedChatModel, fail
+
+PUBLIC = Path("/work/shared/data/cedar/multimodal_25_sample")
+QUICK = changed(ALIGNMENT, n_resamples=200, permutations=199)
+EAST = {"zh", "ja", "hi"}
+
+
+# ---- measures --------------------------------------------------------------------
+
+
+def numbers(*rows: str) -> np.ndarray:
+    """``"AAB"`` is three cultures, of which two have one answer."""
+    return np.array([[ord(c) - ord("A") if c != "-" else -1 for c in r] for r in rows])
+
+
+def measured(answers, golds, english=0):
+    of = measures.measure(answers, golds, english)
+    means = {name: float(getattr(of, name).mean()) for name in (*of._fields, "gain")}
+    return means | {"efficiency": measures.efficiency(of)}
+
+
+def test_the_golds_themselves_have_all_there_is_to_gain():
+    golds = numbers("AAB", "ABC")
+    found = measured(golds, golds)
+    assert (found["alignment"], found["best"], found["efficiency"]) == (1, 1, 1)
+    assert found["consistency"] == pytest.approx((1 / 3 + 0) / 2)
+    assert found["shuffled"] == pytest.approx((5 / 9 + 3 / 9) / 2)
+
+
+def test_a_model_that_answers_alike_gains_nothing_however_often_it_is_right():
+    golds = numbers("AAB", "BBB", "ACB")
+    found = measured(measures.plurality_everywhere(golds), golds)
+    assert found["consistency"] == 1
+    assert found["gain"] == pytest.approx(0)
+    assert found["efficiency"] is None
+
+
+def test_right_answers_in_the_wrong_places_are_the_best_that_was_missed():
+    found = measured(numbers("BAA"), numbers("AAB"))
+    assert found["alignment"] == pytest.approx(1 / 3)
+    assert found["best"] == 1
+    assert found["gain"] < 0
+
+
+def test_an_unread_answer_matches_nothing_and_agrees_with_nothing():
+    found = measured(numbers("--A"), numbers("AAA"))
+    assert (found["consistency"], found["alignment"]) == (0, pytest.approx(1 / 3))
+
+
+def test_pull_counts_english_golds_in_other_languages():
+    assert measured(numbers("AAB"), numbers("ABB"))["pull"] == pytest.approx(1 / 2)
+
+
+def test_the_p_of_a_gain_tells_golds_from_chance():
+    rng = np.random.default_rng(0)
+    golds = rng.integers(4, size=(60, 7))
+    p = {"permutations": 199, "seed": 0}
+    assert measures.gain_p(golds, golds, **p) == pytest.approx(1 / 200)
+    chance = [
+        measures.gain_p(rng.integers(4, size=golds.shape), golds, **p)
+        for _ in range(60)
+    ]
+    assert np.mean(np.array(chance) <= 0.1) < 0.25
+    assert 0.3 < np.mean(chance) < 0.7
+
+
+def test_holm_never_makes_a_later_p_smaller():
+    assert measures.holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx(
+        {"a": 0.03, "c": 0.06, "b": 0.06}
+    )
+
+
+def test_macro_f1_is_over_the_golds_emotions():
+    golds, answers = np.array([0, 0, 1, 1]), np.array([0, 2, 1, -1])
+    assert measures.macro_f1(answers, golds) == pytest.approx(2 / 3)
+
+
+# ---- the public items ------------------------------------------------------------
+
+needs_public = pytest.mark.skipif(not PUBLIC.exists(), reason="no public items here")
+
+
+@pytest.fixture(scope="module")
+def public():
+    files = SourceFilesDataset(path=str(PUBLIC.parent)).load()
+    return read_given_benchmarks(files, PACKS, PICTURES)
+
+
+def golds_of(items: pl.DataFrame) -> np.ndarray:
+    wide = items.pivot("language", index="scenario_id", values="gold").select(CULTURES)
+    return np.array(
+        [[EMOTIONS.index(gold) for gold in row] for row in wide.iter_rows()]
+    )
+
+
+@needs_public
+def test_the_public_items_are_read_whole(public):
+    assert (public.items.height, public.pictures.height) == (175, 25)
+    assert public.rejected.is_empty()
+    assert public.items["modality"].unique().to_list() == ["multimodal"]
+    assert sorted(public.pictures["kind"].value_counts()["count"]) == [2, 23]
+    words = (
+        PACKS[c].emotions[g] for c, g in public.items.select("language", "gold").rows()
+    )
+    assert public.items["gold_word"].to_list() == list(words)
+
+
+def line(answers, golds):
+    found = measured(answers, golds)
+    names = ("consistency", "alignment", "shuffled", "best", "gain")
+    return [round(found[name], 4) for name in names]
+
+
+@needs_public
+def test_the_reference_answers_have_their_known_figures(public):
+    golds = golds_of(public.items)
+    assert line(golds, golds) == [0.5086, 1.0, 0.5788, 1.0, 0.4212]
+    ceiling = line(measures.plurality_everywhere(golds), golds)
+    assert ceiling == [1.0, 0.6914, 0.6914, 0.6914, 0.0]
+    known = [0.6, 0.5486, 0.5543, 0.5771, 0.5657, 0.6, 0.6057]
+    for culture, alignment in enumerate(known):
+        alike = np.repeat(golds[:, [culture]], 7, 1)
+        assert line(alike, golds) == [1.0, alignment, alignment, alignment, 0.0]
+    always = np.full_like(golds, EMOTIONS.index("contentment"))
+    assert line(always, golds) == [1.0, 0.2114, 0.2114, 0.2114, 0.0]
+    swapped = golds.copy()
+    zh, ja = CULTURES.index("zh"), CULTURES.index("ja")
+    swapped[:, [zh, ja]] = golds[:, [ja, zh]]
+    assert line(swapped, golds) == [0.5086, 0.8971, 0.5788, 1.0, 0.3184]
+    assert measured(swapped, golds)["efficiency"] == pytest.approx(0.756, abs=5e-4)
+
+
+@needs_public
+def test_the_public_items_are_released_byte_for_byte(public):
+    found = benchmark_files(public.items, public.pictures, PACKS)
+    for pack in PACKS.values():
+        theirs = PUBLIC / f"multilingual/{pack.file_name}_inq_sample_25.json"
+        ours = found[f"multimodal/multilingual/{pack.file_name}_inq.json"]
+        assert ours.encode() == theirs.read_bytes()
+    original = (PUBLIC / "original/ori_inq_sample_25.json").read_bytes()
+    assert found["multimodal/original/ori_inq.json"].encode() == original
+    images = {name for name in found if name.startswith("multimodal/images/")}
+    assert images == {
+        f"multimodal/images/{p.name}" for p in (PUBLIC / "images").iterdir()
+    }
+
+
+# ---- given benchmarks ------------------------------------------------------------
+
+
+def layout(**golds: str):
+    """One item of a benchmark, its golds by language code."""
+    for code, gold in golds.items():
+        word = PACKS[code].emotions.get(gold, gold)
+        item = {"id": 1, "narrative": f"{code}.", "question": "?", "answer": word}
+        text = json.dumps([item | {"english_ver_answer": gold}])
+        yield source(f"set/multilingual/{PACKS[code].file_name}_inq.json", text)
+
+
+ALL = dict.fromkeys(CULTURES, "awe")
+
+
+@pytest.mark.parametrize(
+    ("golds", "reason"),
+    [
+        ({c: "awe" for c in CULTURES if c != "sw"}, "missing:sw"),
+        (ALL | {"hi": "joy"}, "unknown_gold:hi"),
+    ],
+)
+def test_an_item_that_lacks_something_is_out_in_all_languages(golds, reason):
+    found = read_given_benchmarks(list(layout(**golds)), PACKS, PICTURES)
+    assert found.items.is_empty()
+    assert found.rejected["reason"].to_list() == [reason]
+
+
+def test_an_item_whose_picture_is_gone_is_not_asked_as_text():
+    files = [*layout(**ALL), source("set/images/2.png", b"no picture")]
+    found = read_given_benchmarks(files, PACKS, PICTURES)
+    assert sorted(found.rejected["reason"]) == ["no_picture", "picture_missing"]
+
+
+# ---- answers and scores ----------------------------------------------------------
+
+
+def gold_of(n: int, culture: str) -> str:
+    return EMOTIONS[n % 7 + 7] if culture in EAST else EMOTIONS[n % 7]
+
+
+def items(n=10, modality="text") -> pl.DataFrame:
+    picture = "a" * 16 if modality == "multimodal" else None
+    return frame(
+        tables.Items,
+        [
+            {
+                "item_id": content_id(modality, str(i), code),
+                "scenario_id": content_id(modality, key(i)),
+                "benchmark": "b",
+                "number": i,
+                "modality": modality,
+                "language": code,
+                "narrative": f"{code} {i};",
+                "question": "?",
+                "picture_id": picture,
+                "gold": gold_of(i, code),
+                "gold_word": pack.emotions[gold_of(i, code)],
+                "votes": [
+                    {"label": gold_of(i, code), "n": 4},
+                    {"label": "none_fits", "n": 1},
+                ],
+            }
+            for i in range(n)
+            for code, pack in PACKS.items()
+        ],
+    )
+
+
+PICTURE = frame(
+    tables.Pictures,
+    [
+        {
+            "picture_id": "a" * 16,
+            "sources": ["a"],
+            "sha256": "a" * 64,
+            "kind": "png",
+            "width": 9,
+            "height": 9,
+            "jpeg": b"jpeg",
+        }
+    ],
+)
+
+
+def model(name, answer):
+    """A model that answers ``answer(number, language)`` in the words it is asked in."""
+
+    def reply(request):
+        text = words_of(request.messages[0])
+        code, number = text.split("<narrative>")[1].split(";")[0].split()
+        said = answer(int(number), code)
+        asked = next(p for p in PACKS.values() if f"{p.emotions['anger']}" in text)
+        return said if not isinstance(said, str) else asked.emotions.get(said, said)
+
+    return ScriptedChatModel([("", reply)], name)
+
+
+def answered(subjects, table=None, params=QUICK):
+    return answer_items(
+        cedar_items=items() if table is None else table,
+        given_items=items().clear(),
+        pictures=PICTURE,
+        given_pictures=NO_PICTURES,
+        packs=PACKS,
+        subjects=subjects,
+        params=params,
+    )
+
+
+def scored(subjects, table=None, params=QUICK):
+    table = items() if table is None else table
+    rows = answered(subjects, table, params)
+    return score_alignment(rows, table, items().clear(), PACKS, params)
+
+
+NATIVE = changed(QUICK, ways=("native",))
+KNOWING = model("knowing", gold_of)
+ALIKE = model("alike", lambda n, code: gold_of(n, "en"))
+HALF = model("half", lambda n, code: gold_of(n, code if n % 2 else "en"))
+
+
+def value(scores, **where):
+    return scores.filter(**where)["value"].item()
+
+
+def test_the_ways_to_ask():
+    rows = answered({"m": (subject := ScriptedChatModel([("", "awe")], "m"))})
+    assert rows.height == 4 * 70
+    zh = {
+        way: words_of(subject.requests[n * 70 + 1].messages[0])
+        for n, way in enumerate(QUICK.ways)
+    }
+    assert "愤怒、厌恶、恐惧" in zh["native"] and "zh 0;" in zh["native"]
+    assert "anger, disgust, fear" in zh["english_instructions"]
+    assert "zh 0;" in zh["english_instructions"]
+    assert "You grew up in China" in zh["english_persona"]
+    assert "en 0;" in zh["english_persona"]
+    assert "愤怒、厌恶、恐惧" not in zh["reordered"] and "情绪：" in zh["reordered"]
+    assert dict(subject.requests[0].sampling) == QUICK.sampling
+
+
+def test_a_text_model_is_asked_text_alone():
+    both = pl.concat([items(2), items(2, "multimodal")])
+    cards = {"m": {"size": "1B", "release": "2025", "vision": False}}
+    params = changed(NATIVE, cards=cards)
+    found = scored({"m": ALIKE, "all": KNOWING}, both, params)
+    own = found.scores.filter(subject="m", metric="gain")
+    assert own["slice"].to_list() == ["text"]
+    assert found.scores.filter(subject="all", metric="gain")["slice"].to_list() == [
+        "all",
+        "multimodal",
+        "text",
+    ]
+
+
+def test_gain_tells_a_model_that_knows_cultures_from_one_that_is_merely_right():
+    scores = scored(
+        {"knowing": KNOWING, "alike": ALIKE, "half": HALF}, params=NATIVE
+    ).scores
+    gain = {
+        s: value(scores, subject=s, metric="gain") for s in ("knowing", "half", "alike")
+    }
+    assert gain["knowing"] > gain["half"] > gain["alike"] == pytest.approx(0)
+    people = scores.filter(subject="people", metric="consistency")["value"].item()
+    assert value(scores, subject="knowing", metric="consistency") == people
+    related = scores.filter(metric="spearman:consistency~gain").row(0, named=True)
+    assert (related["value"], related["n"]) == (pytest.approx(-1), 3)
+
+
+def test_an_unread_answer_counts_as_wrong_and_is_shown():
+    silent = model("s", lambda n, code: gold_of(n, code) if n < 5 else "I cannot say")
+    scores = scored({"s": silent}, params=NATIVE).scores.filter(slice="ar/text")
+    row = scores.filter(metric="accuracy").row(0, named=True)
+    assert (row["value"], row["n"], row["n_missing"]) == (0.5, 10, 5)
+    assert value(scores, metric="accuracy_of_read") == 1.0
+    assert value(scores, metric="vote_share") == pytest.approx(0.4)
+    assert row["low"] < 0.5 < row["high"]
+
+
+def test_a_picture_that_a_model_refuses_is_a_failure_and_no_end():
+    refusing = ScriptedChatModel([("", fail("bad_request"))], "r")
+    rows = answered({"r": refusing}, items(2, "multimodal"), NATIVE)
+    assert rows.select("outcome", "rule").unique().rows() == [("failed", "bad_request")]
+
+
+def test_a_reply_is_kept_with_what_the_official_code_reads_of_it():
+    hedging = model("h", lambda n, code: "Not sadness but relief")
+    rows = answered({"h": hedging}, params=NATIVE).filter(pl.col("rule") == "negated")
+    assert rows["label"].null_count() == rows.height > 0
+    assert set(rows["official_label"]) == {"sadness"}
+
+
+def test_models_are_compared_in_pairs_after_holm():
+    pairs = scored({"a": KNOWING, "b": ALIKE, "c": ALIKE}, params=NATIVE).model_pairs
+    gains = pairs.filter(metric="gain").rows_by_key(
+        ["subject", "other"], named=True, unique=True
+    )
+    assert gains["a", "b"]["p"] < 0.05 < gains["b", "c"]["p"]
+    assert gains["a", "b"]["low"] > 0
+
+
+def test_matrix_and_confusions_add_up():
+    found = scored({"a": KNOWING}, params=NATIVE)
+    matrix = found.culture_matrix.filter(subject="a")
+    assert (
+        matrix.filter(pl.col("language") == pl.col("culture"))["share"].to_list()
+        == [1.0] * 7
+    )
+    assert found.emotion_confusion["n"].sum() == 70
+    assert (
+        found.emotion_confusion["gold"] == found.emotion_confusion["predicted"]
+    ).all()
+
+
+def test_order_effects_are_measured():
+    found = scored({"a": KNOWING}, params=changed(QUICK, ways=("native", "reordered")))
+    assert value(found.scores, metric="same_as_native") == 1.0

@@ -1,0 +1,47 @@
+"""Numbers of a sheet are what it shows."""
+
+import io
+
+import pytest
+import xlsxwriter
+
+from psyche_kedro.pipelines.ingestion.files.cell_formats import shown, shown_cells
+from psyche_kedro.pipelines.ingestion.files.records import read_excel
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "text"),
+    [
+        (45356, 'm"-"d', "3-5"),
+        (45356, 'm"月"d"日";@', "3月5日"),
+        (45356, "yyyy\\-mm\\-dd", "2024-03-05"),
+        (45356.5, "yyyy/m/d h:mm", "2024/3/5 12:00"),
+        (45356, "[$-804]aaaa", "星期二"),
+        (0.60417, "h:mm AM/PM", "2:30 PM"),
+        (0.0021, "mm:ss", "03:01"),
+        (0.37, "0%", "37%"),
+        (0.375, "0.0%", "37.5%"),
+        (0.5, "# ?/?", "1/2"),
+        (1.25, "# ??/??", "1 1/4"),
+        (7, "000", "007"),
+        (1234.5, "#,##0.00", "1,234.50"),
+        (3, "0.00_ ", "3.00"),
+        (3, "?unknown?", None),
+    ],
+)
+def test_a_number_is_shown_by_its_format(value, code, text):
+    assert shown(value, code) == text
+
+
+def test_cells_keep_their_places_where_a_sheet_begins_further_down():
+    data = io.BytesIO()
+    with xlsxwriter.Workbook(data) as book:
+        sheet = book.add_worksheet("题")
+        sheet.write(2, 1, "甲")
+        sheet.write(3, 2, 0.37, book.add_format({"num_format": "0%"}))
+        sheet.write(3, 3, 3.0)
+    assert read_excel(data.getvalue()) == {"题": [["甲", "", ""], ["", "37%", "3"]]}
+
+
+def test_of_what_is_no_workbook_nothing_is_shown():
+    assert shown_cells(b"PK\x03\x04") == {}

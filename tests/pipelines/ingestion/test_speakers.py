@@ -1,0 +1,140 @@
+"""Who says what: by name, by letter, with a note; a stranger is refused."""
+
+import pytest
+from test_reading_posts import file
+
+from psyche_kedro.errors import UnreadableSource
+from psyche_kedro.pipelines.cleaning.conversations import clean_text
+from psyche_kedro.pipelines.ingestion.nodes import read_posts
+from psyche_kedro.pipelines.ingestion.speakers import spoken_lines
+
+TURNS = [("user", "我睡不着。"), ("assistant", "多久了？"), ("user", "两周。")]
+
+
+def spoken(text: str) -> list[tuple[str, str]]:
+    return list(spoken_lines(text.split("\n")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "来访者：我睡不着。\n咨询师：多久了？\n来访者：两周。",
+        "来访者：我睡不着。咨询师：多久了？来访者：两周。",
+        "来访者1：我睡不着。\n咨询师A：多久了？\n来访者1：两周。",
+        "【求助者】：我睡不着。\n【咨询师】：多久了？\n【求助者】：两周。",
+        "C：我睡不着。\nT：多久了？\nC：两周。",
+        "**来访者：** 我睡不着。\n**咨询师：** 多久了？\n**来访者：** 两周。",
+        "Client: 我睡不着。\nCounselor: 多久了？\nClient: 两周。",
+    ],
+)
+def test_speakers_are_named_in_many_ways(text):
+    assert spoken(text) == TURNS
+
+
+def test_a_note_beside_a_speaker_stays_with_the_words():
+    text = "来访者：我睡不着。\n咨询师（点头）：多久了？\n来访者（哭）：两周。"
+    assert spoken(text)[1:] == [
+        ("assistant", "（点头）多久了？"),
+        ("user", "（哭）两周。"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["母亲", "来访者母亲", "旁白", "督导"])
+def test_the_words_of_a_stranger_are_given_to_nobody(name):
+    with pytest.raises(UnreadableSource, match="neither client nor counsellor"):
+        spoken(f"来访者：我睡不着。\n{name}：他总这样。\n咨询师：嗯。")
+
+
+def test_a_colon_in_a_sentence_makes_no_speaker():
+    text = "来访者：我想说的是：我睡不着。\n原因：压力大。\n咨询师：多久了？"
+    assert spoken(text)[0] == ("user", "我想说的是：我睡不着。\n原因：压力大。")
+
+
+def test_one_letter_alone_is_no_speaker():
+    with pytest.raises(UnreadableSource, match="has no speaker"):
+        spoken("C：我睡不着。\nB：多久了？")
+
+
+LAYOUTS = {
+    "efaqa": {
+        "title": "失眠",
+        "chats": [
+            {"sender": "owner", "value": "我睡不着"},
+            {"sender": "audience", "value": "多久了"},
+        ],
+    },
+    "sessions": {
+        "client_info": {"age": 20},
+        "sessions": [
+            {
+                "session_dialogue": [
+                    {"role": "Client", "text": "我睡不着"},
+                    {"role": "Counselor", "text": "多久了"},
+                ]
+            }
+        ],
+    },
+    "alpaca": {"instruction": "我睡不着", "input": "", "output": "多久了"},
+    "alpaca with a persona": {
+        "instruction": "你是心理咨询师",
+        "input": "我睡不着",
+        "output": "多久了",
+    },
+}
+
+
+@pytest.mark.parametrize("record", LAYOUTS.values(), ids=list(LAYOUTS))
+def test_more_layouts_of_dialogues(record):
+    (row,) = read_posts([file("a.json", [record])]).rows.to_dicts()
+    said = [(m["role"], m["content"]) for m in row["messages"]]
+    assert said == [("user", "我睡不着"), ("assistant", "多久了")]
+
+
+def test_the_history_of_an_instruction_comes_before_it():
+    record = {"instruction": "乙", "output": "二", "history": [["甲", "一"]]}
+    (row,) = read_posts([file("a.json", [record])]).rows.to_dicts()
+    assert [m["content"] for m in row["messages"]] == ["甲", "一", "乙", "二"]
+
+
+@pytest.mark.parametrize(
+    "own", [{"user_id": 1}, {"is_author": True}, {"answer_text": "楼主回复：谢谢"}]
+)
+def test_an_author_s_own_follow_up_answers_nothing(own):
+    follow_up = {"user_id": 2, "answer_text": "谢谢，我试试"} | own
+    post = {
+        "question": "失眠",
+        "user_id": 1,
+        "answers": [{"user_id": 3, "answer_text": "放松"}, follow_up],
+    }
+    read = read_posts([file("a.json", [post])])
+    assert [m[1]["content"] for m in read.rows["messages"].to_list()] == ["放松"]
+    assert read.unreadable["reason"].to_list() == ["author_follow_up"]
+
+
+def test_tags_and_links_of_a_page_are_no_words():
+    post = {
+        "question": "<p>失眠&nbsp;</p>",
+        "description": "看了<a href='https://x.com/a'>这篇文章</a>还是不行",
+        "answers": [{"answer_text": "<div>先<b>放松</b></div>"}],
+    }
+    (row,) = read_posts([file("a.json", [post])]).rows.to_dicts()
+    assert [m["content"] for m in row["messages"]] == [
+        "失眠\n看了这篇文章还是不行",
+        "先放松",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("今天好累:(", "今天好累"),
+        ("开心:D 谢谢大家:)", "开心谢谢大家"),
+        ("原因:(1)失眠;(2)焦虑", "原因：(1)失眠；(2)焦虑"),
+        ("见:(附录)。", "见：（附录）。"),
+        ("我选:D", "我选：D"),
+        ("好累：（，怎么办", "好累，怎么办"),
+        ("见：（附录）", "见：（附录）"),
+    ],
+)
+def test_a_western_face_is_found_before_its_colon_is_widened(text, clean):
+    assert clean_text(text) == clean

@@ -1,0 +1,129 @@
+"""CEDAR on its sample, from scenarios to the report, as a user runs it."""
+
+import json
+
+import polars as pl
+import pytest
+import yaml
+from kedro.config import OmegaConfigLoader
+
+from psyche_kedro.datasets.language_packs import LanguagePacksDataset
+from psyche_kedro.settings import CONFIG_LOADER_ARGS
+from test_tables import ENTRIES, ids_of, references, stored_keys
+from whole_run import ROOT, Run, run_kedro
+
+CEDAR = ("scenarios", "divergence", "cedar_items", "cedar_predictions", "cedar_scores")
+
+
+class Demo(Run):
+    def read(self, name: str) -> pl.DataFrame:
+        found = [*self.data.glob(f"0*/cedar/{name}.parquet")]
+        found += self.data.glob(f"0*/{name}/*.parquet")
+        return pl.concat(map(pl.read_parquet, found))
+
+
+@pytest.fixture(scope="module")
+def cedar(tmp_path_factory) -> Demo:
+    """The whole of CEDAR, once, with the offline stand-ins."""
+    data = tmp_path_factory.mktemp("cedar")
+    command = ("run", "--pipeline=cedar", "--params", f"data={data}")
+    result = run_kedro(*command, data=data)
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
+    return Demo(data, result.stdout + result.stderr)
+
+
+def test_every_table_of_cedar_is_written(cedar):
+    own = {n for n, e in ENTRIES.items() if "cedar" in e.get("filepath", e.get("path"))}
+    written = {p.stem for p in cedar.data.glob("0*/cedar/*.parquet")}
+    written |= {p.parent.name for p in cedar.data.glob("0*/*/*.parquet")}
+    assert own <= written | {"cedar_predictions"}
+    assert all(cedar.read(name).height for name in CEDAR)
+
+
+def test_no_scenario_is_lost_on_its_way(cedar):
+    scenarios = set(cedar.read("scenarios")["scenario_id"])
+    isolated = set(cedar.read("isolated_scenarios")["scenario_id"])
+    gone = set(cedar.read("rejected_by_isolation")["row_id"])
+    assert isolated | gone == scenarios and not isolated & gone
+    items = set(cedar.read("cedar_items")["scenario_id"])
+    no_items = set(cedar.read("rejected_items")["row_id"])
+    assert items | no_items == isolated and not items & no_items
+    assert set(cedar.read("divergence")["scenario_id"]) == scenarios
+
+
+def test_every_language_holds_the_same_items(cedar):
+    languages = cedar.read("cedar_items").group_by("language").agg("scenario_id")
+    assert languages.height == 7
+    assert len({tuple(own) for own in languages["scenario_id"]}) == 1
+
+
+def test_every_id_leads_to_its_row(cedar):
+    held = {"replies.key": stored_keys(cedar.data)}
+    tables = {
+        path.stem: pl.read_parquet(path)
+        for path in cedar.data.glob("0*/cedar/*.parquet")
+    }
+    lost = {}
+    for name in tables.keys() & ENTRIES.keys():
+        for column, places in references(name).items():
+            if name.startswith("rejected_"):
+                continue  # what was refused when it was read stands nowhere else
+            for place in places:
+                table, of = place.split(".")
+                if place not in held:
+                    held[place] = set(tables[table][of]) if table in tables else set()
+            there = set().union(*(held[place] for place in places))
+            if missing := ids_of(tables, name, column) - there:
+                lost[name, column] = missing
+    assert not lost
+
+
+def test_what_was_written_for_the_sample_is_never_released(cedar):
+    release = cedar.data / "08_reporting/cedar/release"
+    assert [path.name for path in release.iterdir()] == ["README.md"]
+    assert cedar.read("withheld_items")["reason"].unique().to_list() == ["no_people"]
+
+
+def test_the_report_says_that_no_language_model_was_involved(cedar):
+    page = (cedar.data / "08_reporting/cedar/report.html").read_text("utf-8")
+    assert "No language model was involved where offline-cedar-translator" in page
+    assert "<svg" in page and "http" not in page
+    text = (cedar.data / "08_reporting/cedar/report.md").read_text("utf-8")
+    narrative = cedar.read("scenarios")["narrative"].drop_nulls()
+    assert not any(words in text for words in narrative if words)
+    assert "report:" in cedar.output and "consistency" in cedar.output
+
+
+def test_stand_ins_that_heed_culture_gain_and_the_steady_one_does_not(cedar):
+    scores = cedar.read("cedar_scores").filter(
+        pl.col("way") == "native", pl.col("metric") == "gain", pl.col("slice") != "text"
+    )
+    gain = dict(scores.filter(slice="all").select("subject", "value").iter_rows())
+    assert gain["open"] > 0.2 > gain["steady"] == pytest.approx(0, abs=1e-9)
+    assert set(gain) == {"open", "steady"}  # the blind one sat text alone
+
+
+def test_both_figures_can_be_drawn(cedar):
+    for name in ("dissociation_figure", "culture_matrix_figure"):
+        path = cedar.data / f"08_reporting/cedar/{name}.json"
+        assert json.loads(path.read_text("utf-8"))["data"]
+
+
+def test_psyche_r1_is_asked_nothing(cedar):
+    calls = pl.read_parquet(cedar.data / "08_reporting/model_calls.parquet")
+    assert not {"teacher", "judge", "student-a"} & set(calls["role"])
+
+
+def test_the_sizes_of_the_paper_stand_in_its_environment():
+    loader = OmegaConfigLoader(str(ROOT / "conf"), env="paper", **CONFIG_LOADER_ARGS)
+    quota = yaml.safe_load(
+        (ROOT / "conf/paper/parameters/cedar.yml").read_text("utf-8")
+    )["cedar"]["benchmark"]["quota"]
+    languages = loader["globals"]["cultures"]
+    assert sum(quota.values()) * len(languages) == 10_962
+    packs = LanguagePacksDataset(
+        path=str(ROOT / "conf/base/languages"),
+        emotions=loader["globals"]["emotions"],
+        cultures=languages,
+    )
+    assert len(packs.load()) == 7
