@@ -155,7 +155,7 @@ def test_a_real_server_plays_every_role(
             "--env=endpoint",
             f"--pipelines={CHAPTERS}",
             "--params",
-            f"raw={raw},data={tmp_path / 'out'}",
+            f"raw={raw},data={tmp_path / 'out'},synthesis.distillation.target=0",
             data=tmp_path / "out",
             PSYCHE_BASE_URL=url,
             PSYCHE_API_KEY="none",

@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from psyche_kedro.answers import (
     UNREAD,
-    choices,
     read_choice,
     read_choice_of,
+    rules,
     split_thought,
 )
 from psyche_kedro.answers.said import question_with, said_in
@@ -138,6 +138,8 @@ OF_MANY_KINDS = [
     ("答案：B\n\n问题：下一题\n答案：C", "B"),
     ("答案：A\n<|im_end|>\n<|im_start|>user\n答案：C", "A"),
     ("不是A，而是B", "B"),
+    ("请写在[正确答案]和<eoa>之间。先看A。所以，正确答案是D。", "D"),
+    ("正确答案：B\n\n【单选题】\n下列合法的是\n正确答案：D", "B"),
     ("Answer: A, B, and D", "ABD"),
     ("A isn't correct. The correct option is C.", "C"),
 ]
@@ -158,6 +160,7 @@ NO_ANSWER = [
     "答案：A，B，C错误",
     "选A吗？",
     "如果选A，就忽略了D。",
+    "例如[正确答案]A<eoa>。请你严格按照这个格式回答。",
 ]
 
 
@@ -351,8 +354,7 @@ PIECES = [
 def test_a_reply_without_a_letter_is_read_as_by_all_rules(reply):
     question = question_with({"A": "焦虑", "B": "抑郁", "C": "以上都是"})
     said = said_in(reply, question)
-    rules = choices._RULES.items()
-    yielding = [name for name, rule in rules if list(rule(said, question))]
+    yielding = [n for n, rule in rules.RULES.items() if list(rule(said, question))]
     read = read_choice_of(reply, THREE)
     assert read.rule in (*yielding[:1], "unread")
-    assert set(yielding) <= choices._RULES_WITHOUT_LETTERS.keys()
+    assert set(yielding) <= rules.RULES_IN_WORDS.keys()

@@ -1,5 +1,7 @@
 """Ten thousand made replies: hardly any is misread, most are read."""
 
+import time
+
 from templates import QUESTION, templates
 
 from psyche_kedro.answers import read_choice, read_choice_of
@@ -25,3 +27,10 @@ def test_without_the_options_texts_as_few_are_misread():
     read = [(made, read_choice(made.text, "ABCD").labels) for made in MADE]
     wrong = [made.text for made, labels in read if labels not in (made.labels, set())]
     assert len(wrong) <= 0.01 * len(MADE), wrong[:20]
+
+
+def test_a_hundred_thousand_are_read_in_twenty_seconds():
+    begun = time.process_time()
+    for made in MADE:
+        read_choice_of(made.text, QUESTION)
+    assert time.process_time() - begun < 20 * len(MADE) / 100_000

@@ -77,8 +77,12 @@ def test_failed_calls_do_not_stop_a_run_that_loses_nothing(earlier, tmp_path):
     run(tmp_path / "none.parquet", table({"id": ["a"]}), "timeout")
 
 
-def test_rows_with_a_reason_are_no_results(tmp_path):
+@pytest.mark.parametrize(
+    "column", [{"reason": [None, "timeout"]}, {"outcome": ["right", "failed"]}]
+)
+def test_rows_that_came_to_nothing_are_no_results(tmp_path, column):
     path = tmp_path / "samples.parquet"
-    table({"id": ["a", "b"], "reason": [None, None]}).write_parquet(path)
+    (name,) = column
+    table({"id": ["a", "b"], name: [column[name][0]] * 2}).write_parquet(path)
     with pytest.raises(ChatModelError, match="1 good rows where an earlier run left 2"):
-        run(path, table({"id": ["a", "b"], "reason": [None, "timeout"]}), "timeout")
+        run(path, table({"id": ["a", "b"]} | column), "timeout")

@@ -30,6 +30,10 @@ FORMS = {
     "fine-tunes with GRPO after the tutorials": (
         "<reasoning>\n{}\n</reasoning>\n<answer>\n{}\n</answer>"
     ),
+    "any, by a prompt that asks for it": (
+        "<scratchpad>{}</scratchpad>\n<final_answer>{}</final_answer>"
+    ),
+    "Chinese fine-tunes": "<思考>{}</思考>\n<回答>{}</回答>",
     "Seed-OSS": "<seed:think>{}</seed:think>{}",
     "LongCat-Flash-Thinking": "<longcat_think>{}</longcat_think>{}",
     "Magistral, Ministral": "[THINK]{}[/THINK]{}",

@@ -1,7 +1,7 @@
 r"""Read what a model chose out of its reply.
 
 Precision comes first: a wrong reading is worse than none. The rules stand in the order
-of ``_RULES``; the first that recognises a declaration decides. A reply that declares
+of ``RULES``; the first that recognises a declaration decides. A reply that declares
 two different answers without taking one back has none, nor has one that hedges (可能是
 B, 不能排除D). Nothing is read inside a thought, whatever its form, nor in what a reply
 repeats of its question; the letters of ``ABC理论``, ``A型人格`` or ``DSM-5`` are no
@@ -15,32 +15,18 @@ Example::
     (['C', 'D'], 'declared')
 """
 
-import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from psyche_kedro.answers.letters import (
-    LETTERS,
-    Group,
-    begins_list,
-    declared_in,
-    group_at,
-    groups,
-    lists_all,
-    names_options,
-    verdict_after,
+from psyche_kedro.answers.rules import (
+    RULES,
+    RULES_IN_WORDS,
+    Declared,
+    letters_in_slot,
+    within,
 )
-from psyche_kedro.answers.records import read_objects
-from psyche_kedro.answers.said import (
-    Question,
-    Said,
-    plain_text,
-    question_of,
-    question_with,
-    said_in,
-    without_latex,
-)
+from psyche_kedro.answers.said import Question, question_of, question_with, said_in
 
 _OPEN, _CLOSE = "<think>", "</think>"
 
@@ -64,17 +50,8 @@ class Thought(NamedTuple):
     answer: str
 
 
-class _Declared(NamedTuple):
-    labels: frozenset[str]
-    """Empty where the reply hedges or names a letter that is no option."""
-    final: bool = False
-    """Whether the words before it take back what stood earlier."""
-    is_hedge: bool = False
-    """Whether it says so itself; a later declaration then makes up for it."""
-
-
 UNREAD = Choice(frozenset(), "unread")
-_HEDGE = _Declared(frozenset(), is_hedge=True)
+_LETTER = re.compile("[A-Za-z]")
 
 
 def split_thought(text: str) -> Thought | None:
@@ -140,7 +117,7 @@ def read_choice_of(text: str, question: Mapping[str, Any]) -> Choice:
 
 def _read(text: str, question: Question) -> Choice:
     said = said_in(text, question)
-    rules = _RULES if _LETTER.search(said.raw) else _RULES_WITHOUT_LETTERS
+    rules = RULES if _LETTER.search(said.raw) else RULES_IN_WORDS
     for name, rule in rules.items():
         declared = list(rule(said, question))
         if declared:
@@ -184,14 +161,14 @@ _MOST_PARTS = 16
 def _read_part(
     text: str, labels: Sequence[str], texts: Mapping[str, str] | None
 ) -> Choice:
-    letters = _slot(text)
+    letters = letters_in_slot(text)
     if not letters:
         return read_choice(text, labels, texts=texts)
-    found = _within(letters, Question(frozenset(labels)))
+    found = within(letters, Question(frozenset(labels)))
     return Choice(found, "field") if found else UNREAD
 
 
-def _resolve(declared: list[_Declared]) -> frozenset[str]:
+def _resolve(declared: list[Declared]) -> frozenset[str]:
     """Return what all declarations agree on, else what the last one corrects to.
 
     A hedge that comes before a declaration is settled by it, one that follows is not.
@@ -201,473 +178,3 @@ def _resolve(declared: list[_Declared]) -> frozenset[str]:
         return last.labels
     firm = {d.labels for d in declared if not d.is_hedge}
     return last.labels if len(firm) == 1 else frozenset()
-
-
-def _within(letters: str, question: Question) -> frozenset[str]:
-    """Return the letters as labels; none if one of them is no label."""
-    found = frozenset(letters)
-    return found if found <= question.labels else frozenset()
-
-
-# ---- fields and slots ------------------------------------------------------------
-
-_KEY = re.compile(
-    r"(?:final|correct|my|your|最终|正确|你的|我的)?[ _]?(?:answers?|ans|choices?"
-    r"|option|label|prediction|predicted|result|selected|selection|letter|response|答案|选项|选择"
-    r"|结果)(?:[ _]?(?:is|letters?|option|选项|字母))?",
-    re.IGNORECASE,
-)
-_BEGINS_JSON = re.compile(r"\s*(?:```(?:json)?\s*)?\{\s*[\"']", re.IGNORECASE)
-_CUT_FIELD = re.compile(
-    r"[\"'](?P<key>[\w ]{1,20})[\"']\s*:\s*(?P<value>\"[^\"\n]{0,80}\"|'[^'\n]{0,80}'"
-    r"|\[[^\[\]{}]{0,120}\])"
-)
-
-
-def _json_rule(said: Said, question: Question) -> Iterator[_Declared]:
-    """Yield the answers of JSON; of nothing else in a reply that is JSON cut off."""
-    if "{" not in said.raw:
-        return
-    objects = read_objects(said.raw)
-    found = [list(_fields(item)) for item in objects]
-    for letters in (letters for item in found for letters in item):
-        yield _Declared(_within(letters, question))
-    if not any(found) and _BEGINS_JSON.match(said.raw):
-        # What stands in its reasoning is no answer, nor is a value that was cut.
-        yield from _cut_off(said.raw, question) or [_HEDGE] if not objects else [_HEDGE]
-
-
-def _fields(item: Mapping[str, Any]) -> Iterator[str]:
-    for key, value in item.items():
-        if not _KEY.fullmatch(str(key).strip()):
-            continue
-        parts = value if isinstance(value, list | tuple | set) else [value]
-        letters = None if isinstance(value, dict) else _slot("、".join(map(str, parts)))
-        if letters:
-            yield letters
-
-
-def _cut_off(raw: str, question: Question) -> list[_Declared]:
-    fields = (m for m in _CUT_FIELD.finditer(raw) if _KEY.fullmatch(m["key"].strip()))
-    slots = (_slot(m["value"].strip("[]").replace('","', "、")) for m in fields)
-    return [_Declared(_within(letters, question)) for letters in slots if letters]
-
-
-_BOXED = re.compile(r"\\boxed\s*\{([^{}]*)\}")
-
-
-def _boxed_rule(said: Said, question: Question) -> Iterator[_Declared]:
-    for match in _BOXED.finditer(without_latex(said.raw)):
-        letters = _slot(match[1])
-        if letters:
-            yield _Declared(_within(letters, question))
-
-
-_BARE = re.compile("[A-H]{1,16}|[a-h]{1,8}")
-_SEPARATORS = re.compile(
-    r"[\s、,;/&+|.。:()\[\]【】·•・!]|以及|选项|选择|选|和|与|及|项|and|options?",
-    re.IGNORECASE,
-)
-
-
-def _bare(text: str) -> str | None:
-    """Return the letters of a text that consists of nothing else, or ``None``."""
-    spread = group_at(text, 0)
-    if spread and spread.end == len(text.rstrip(".。 \n")):
-        return spread.letters
-    bare = _SEPARATORS.sub("", text)
-    is_word = bare.islower() and len(bare) > 1 and bare in text
-    return bare.upper() if _BARE.fullmatch(bare) and not is_word else None
-
-
-def _slot(text: str) -> str | None:
-    """Return the letters of a field made for the answer: ``b``, ``A. 焦虑``."""
-    text = plain_text(text)
-    declared = _declaration_at(text, 0, _ANY) if group_at(text, 0) else None
-    return _bare(text.upper()) or (declared[0] if declared else None)
-
-
-_ANY = Question(frozenset(LETTERS))
-
-
-# ---- declarations ----------------------------------------------------------------
-
-_CORRECTION_WORDS = (
-    "最终|最后|综上|总之|综合|因此|所以|故|更正|修正|等等|重新|改为|应改|不对|然而|确认"
-    r"|final|\bwait|actually|correction|therefore|\bso\b"
-)
-CORRECTION = re.compile(_CORRECTION_WORDS, re.IGNORECASE)
-"""What takes back what was declared before, or sums it up."""
-_DOUBT = re.compile(
-    r"可能|也许|或许|大概|似乎|不太?确定|\bmay\b|maybe|perhaps|might|probably|possibly",
-    re.IGNORECASE,
-)
-_NEGATED = re.compile(
-    r"(?:不|不能|不应该?|不可以?|不宜|不会|别|勿|未|没有?|非|误|错|错误的?|若|如果|假如|要是"
-    r"|不是|并非|容易|排除|干扰|为何|为什么|为啥|not|n't|\bif)[ \t]*\Z",
-    re.IGNORECASE,
-)
-_COPULA = (
-    r"(?:应该|应当|应|就|只能|只有|可能|也许)?"
-    r"(?:选择|选(?!项)|是|为|有|包括|:|=|\s|\.(?=\s*[A-H]))"
-)
-_RIGHT = "(?:正确|最佳|最合适|最恰当|最符合|符合题意|符合要求)"
-_FAILING = "(?:错误|不正确|不对|不恰当|不合适|不属于|不符合|不包括|有误)"
-_ANSWER = (
-    rf"答案[\]】>)]?\s*{_COPULA}*"
-    r"|(?:\banswers?|\bletter"
-    r"|(?:correct|right|best|final|my|chosen)\s+(?:option|choice|letter|response)s?)"
-    r"[\]>)】]?(?:\s*(?:is|are|should\s+be|would\s+be|must\s+be|=|:))*\s*(?:options?\s*)?"
-)
-_WHAT_IS_RIGHT = (
-    rf"{_RIGHT}的?(?:选项|选择|一?项|说法|做法|描述|表述|组合)?"
-    r"(?:\s*(?:应该|应当|应|就|只能|只)?(?:是|为|有|包括|选|:))+\s*"
-)
-_WHAT_FAILS = (
-    r"(?:incorrect|wrong|false|inappropriate)\s+(?:statement|option|one|choice|answer)"
-    r"\s*(?:is|:)\s*(?:option)?\s*"
-    rf"|{_FAILING}[^,。;:?\nA-H]{{0,12}}?(?:是|为|有|:)[:\s]*"
-)
-_CORRECTED = (
-    r"(?:而(?:应该?|应当)?[是选]|改选|改为|更正[为:]"
-    r"|\b(?:wait|actually|no)\b[,.!\s]*it(?:'?s|\s+is|\s+should\s+be)"
-    r"|(?:不对|等等|等一下)[,。!.…\s]*(?:我)?(?:应该?|应当|还是)?[是为选])\s*"
-)
-_LEFT_OPEN = r"(?:也|很|或许|也许)?可能是\s*|(?:不能|无法|难以|没法)(?:完全)?排除\s*"
-
-
-def _declaring(what: str) -> re.Pattern[str]:
-    return re.compile(
-        rf"{_ANSWER}|{what}|(?P<corrected>{_CORRECTED})|(?P<open>{_LEFT_OPEN})",
-        re.IGNORECASE,
-    )
-
-
-_DECLARED = _declaring(_WHAT_IS_RIGHT)
-_DECLARED_WHERE_IT_FAILS = _declaring(_WHAT_FAILS)
-_CHOSEN = re.compile(
-    r"(?:选择|选(?!项)|结论\s*:|(?:^|\n)答\s*:|对应的?(?=选项|[A-H])|我认为|我觉得|综上,?|应该?是|因此是|所以是"
-    r"|\bI\s+(?:think|believe|would\s+say|choose|would\s+choose|pick|select|go\s+with)(?:\s+that)?"
-    r"|\b(?:it|that)\s+(?:is|should\s+be)|\bit'?s|\bgo\s+with|\bchoose|\bselect)"
-    r"(?:的?是|为|应|选择|选(?!项)|:|\s|\bit'?s|\bit\s+is|\boption)*",
-    re.IGNORECASE,
-)
-_MOST_ANCHORS = 1_000
-"""A reply that declares more often runs in a circle, and has no answer."""
-
-
-def _declared_rule(said: Said, question: Question) -> Iterator[_Declared]:
-    pattern = _DECLARED_WHERE_IT_FAILS if question.fails else _DECLARED
-    yield from _anchored(pattern, said.plain, question)
-
-
-def _chosen_rule(said: Said, question: Question) -> Iterator[_Declared]:
-    yield from _anchored(_CHOSEN, said.plain, question)
-
-
-def _anchored(
-    anchor: re.Pattern[str], text: str, question: Question
-) -> Iterator[_Declared]:
-    """Yield what follows each ``anchor``: 答案是…, 故选…."""
-    end, is_listed = 0, False
-    for n, match in enumerate(anchor.finditer(text)):
-        if n == _MOST_ANCHORS:
-            yield _Declared(frozenset(), final=True)
-            return
-        named = match.groupdict()
-        if _NEGATED.search(text[max(0, match.start() - 4) : match.start()]):
-            continue
-        group = group_at(text, match.end())
-        if group and lists_all(text, group, question.labels):
-            is_listed = True
-            continue
-        if group and is_listed and begins_list(text, group):
-            continue  # the last of several lists may have been cut
-        found = _declaration_at(text, match.end(), question)
-        if found is None:
-            continue
-        labels, stop = found
-        between = text[max(end, match.start() - 24) : match.end()]
-        if not labels or named.get("open") or _DOUBT.search(between):
-            yield _HEDGE if labels is not None else _Declared(frozenset())
-        else:
-            final = bool(named.get("corrected") or CORRECTION.search(between))
-            yield _Declared(_within(labels, question), final)
-        end = stop
-
-
-def _declaration_at(
-    text: str, start: int, question: Question
-) -> tuple[str, int] | None:
-    """Return the letters declared at ``start`` and where they end; None where none are.
-
-    They are ``""`` where the reply leaves them open.
-    """
-    group = group_at(text, start)
-    if group is None:
-        return _small_letters(text, start) or _own_text(text, start, question)
-    letters = declared_in(text, group)
-    if letters is None or not letters:
-        return None if letters is None else ("", group.end)
-    more = (
-        "" if len(letters) < len(group.letters) else _listed_after(text, start, group)
-    )
-    return letters + more, group.end
-
-
-_SMALL = re.compile(
-    r"\(?([a-h](?:\s*[、,;]\s*[a-h])*)\)?(?=\s*(?:[.。,;)]|$|\n))(?!\.[a-z])"
-)
-
-
-def _small_letters(text: str, start: int) -> tuple[str, int] | None:
-    """Return lower-case letters that stand alone (答案：b), as capitals."""
-    match = _SMALL.match(text, start)
-    return (
-        ("".join(re.findall("[a-h]", match[1])).upper(), match.end()) if match else None
-    )
-
-
-def _own_text(text: str, start: int, question: Question) -> tuple[str, int] | None:
-    """Return the option whose text stands at ``start``, the longest, as its letter."""
-    begins = (
-        start + len(text[start : start + 4]) - len(text[start : start + 4].lstrip())
-    )
-    said = [
-        (len(option), label)
-        for label, option in question.texts.items()
-        if len(option) > 1 and text.startswith(option, begins)
-    ]
-    if not said:
-        return None
-    length, label = max(said)
-    end = begins + length
-    return (label, end) if re.match(r"\W|$|[这选]", text[end : end + 1]) else None
-
-
-_MORE = re.compile(r"[ \t]*[.:)、][ \t]*[^\s,.;。]")
-_LISTED = re.compile(r"(?:^|(?<=[、,;\s]))([A-H])\s*[.:)、]\s*(?![A-H]\b)")
-_WRONG = re.compile(r"错|不正确|不对|不符|不选|有误|×|✗|✘|\bwrong|incorrect")
-_LIST = 800
-"""Characters in which the further labels of a list are looked for."""
-
-
-def _listed_after(text: str, start: int, group: Group) -> str:
-    """Return the further labels of ``A. 焦虑、C. 强迫`` or of a list by lines."""
-    if not _MORE.match(text, group.end):
-        return ""
-    line, *rest = text[group.end : group.end + _LIST].split("\n")[: len(LETTERS) + 1]
-    found = _LISTED.findall(re.split("[。;]", line)[0])
-    if text[start - 1 : start] == "\n":
-        for line in rest:
-            item = _LISTED.match(line)
-            if item is None or _WRONG.search(line):
-                break
-            found.append(item[1])
-    return "".join(found)
-
-
-# ---- letters that stand alone ----------------------------------------------------
-
-
-_ITEM = re.compile(r"\s*\(?[A-H]\)?[ \t]*[.:、)]")
-
-
-def _bare_rule(said: Said, question: Question) -> Iterator[_Declared]:
-    """Yield letters and nothing else: the whole reply, its first lines, its last."""
-    lines = [line for line in said.plain.splitlines() if line.strip()]
-    first, last = _run_of_letters(lines), _run_of_letters(lines[::-1])
-    if any(map(_ITEM.match, lines[len(first) : len(first) + 1])):
-        first = []  # the options go on
-    before = lines[-len(last) - 1] if len(last) < len(lines) else ""
-    # 应选A and B on the next line: the sentence goes on.
-    is_apart = not re.search(r"[A-H]\Z", before) or len(first) == len(lines)
-    runs = ("".join(first), "".join(last) if is_apart else "")
-    for letters in dict.fromkeys("".join(sorted(run)) for run in runs if run):
-        yield _Declared(_within(letters, question))
-
-
-def _run_of_letters(lines: list[str]) -> list[str]:
-    """Return the letters of the lines with which ``lines`` begin that hold no more."""
-    letters = map(_bare, lines[: len(LETTERS)])
-    return list(itertools.takewhile(bool, letters))  # type: ignore[arg-type]
-
-
-_LEADING = re.compile(
-    r"(?:选?项|option)?\s*\(?([A-H]{1,8})(?![A-Za-z])\)?[ \t]*[.:、)][ \t]*(?=[^\s])"
-)
-_JUDGED = re.compile(
-    rf"{_WRONG.pattern}|^\W*(?:正确|对[,。.]?|√|✓|✔|right|correct)", re.IGNORECASE
-)
-
-
-def _leading_rule(said: Said, question: Question) -> Iterator[_Declared]:
-    """Yield the label of a reply that begins with one option: ``B. 保密原则``.
-
-    Not where it goes on to the next option: that is a list, or a look at each.
-    """
-    first, _, rest = said.plain.partition("\n")
-    match = _LEADING.match(first)
-    if match is None or _ITEM.match(rest.lstrip()):
-        return
-    told = first[match.end() :]
-    if group_at(first, match.end()):
-        return
-    if _JUDGED.search(told) or verdict_after(first, match.end(1)) is not None:
-        return
-    group = Group(match[1], match.start(1), match.end(1))
-    if names_options(first, group.end):
-        letters = group.letters + _listed_after(first, 0, group)
-        yield _Declared(_within(letters, question))
-
-
-# ---- verdicts on options ---------------------------------------------------------
-
-
-class _Verdicts(NamedTuple):
-    right: list[Group]
-    """Called right, in order."""
-    wrong: list[Group]
-    """Called wrong, in order."""
-
-
-def _verdicts(text: str) -> _Verdicts:
-    found = _Verdicts([], [])
-    for group in groups(text):
-        verdict = verdict_after(text, group.end)
-        if verdict is None or not names_options(text, group.end):
-            continue
-        if _NEGATED.search(text[max(0, group.start - 4) : group.start]):
-            continue
-        (found.right if verdict else found.wrong).append(group)
-    return found
-
-
-def _letters(called: list[Group]) -> frozenset[str]:
-    return frozenset("".join(group.letters for group in called))
-
-
-def _verdict_rule(said: Said, question: Question) -> Iterator[_Declared]:
-    """Yield the options called right where every option is judged.
-
-    Where the stem asks for what does not hold, those called wrong; where it is not
-    known and a reply speaks of that, neither.
-    """
-    right, wrong = map(_letters, _verdicts(said.plain))
-    is_whole = right | wrong >= question.labels and not right & wrong
-    if is_whole and (asks := _asks(said, question)) is not None:
-        yield _Declared((wrong if asks else right) & question.labels)
-
-
-def _asks(said: Said, question: Question) -> bool | None:
-    """Return whether what fails is asked for; None where a reply alone hints at it."""
-    if question.fails is not None:
-        return question.fails
-    return None if _ASKED.search(said.plain) else False
-
-
-def _is_right_rule(said: Said, question: Question) -> Iterator[_Declared]:
-    """Yield ``只有B正确``, ``A、B都是正确的``; where it is asked for, ``C是错误的``."""
-    right, wrong = _verdicts(said.plain)
-    meant, other = (wrong, right) if question.fails else (right, wrong)
-    for group in meant:
-        before = said.plain[max(0, group.start - 8) : group.start]
-        if other and not CORRECTION.search(before):
-            yield _Declared(frozenset())
-        else:
-            yield _Declared(_within(group.letters, question), final=bool(other))
-
-
-_ALL_BUT = re.compile("除了?[ \\t]*")
-_RIGHT_ALL_BUT = re.compile(
-    r"[ \t]*(?:以外|之外|外)?[,]?[ \t]*(?:其[余他它][^,。;\n]{0,6}?)?(?:都|均|皆)是?"
-    "(?:正确|对|符合)"
-)
-
-
-def _all_but_rule(said: Said, question: Question) -> Iterator[_Declared]:
-    """Yield what ``除D外均正确`` leaves."""
-    for match in _ALL_BUT.finditer(said.plain) if not question.fails else ():
-        group = group_at(said.plain, match.end())
-        if group and _RIGHT_ALL_BUT.match(said.plain, group.end):
-            yield _Declared(question.labels - frozenset(group.letters))
-
-
-_ASKED = re.compile(rf"{_FAILING}[^,。;\n]{{0,12}}?(?:是|为)[:\s]*")
-
-
-def _asked_rule(said: Said, question: Question) -> Iterator[_Declared]:
-    """Yield ``错误的是C`` where that is all a reply says, and may be what was asked."""
-    is_all = re.fullmatch(
-        rf"[^,。;\n]{{0,20}}{_ASKED.pattern}[^,。;\n]{{1,20}}[。.]?", said.plain
-    )
-    if question.fails is None and is_all:
-        yield from _anchored(_ASKED, said.plain, question)
-
-
-# ---- words -----------------------------------------------------------------------
-
-_ALL = re.compile(
-    r"(?:以上|上述|[四五]个|[四五]项|所有|全部)(?:各|[四五]个?)?(?:选?项|选择|说法|内容)*"
-    r"(?:都|均|皆|全)(?:是(?!错|不|误)|对|正确|符合|选)(?:正确|对)?|全选|全部(?:正确|都对|选)"
-)
-
-
-def _all_rule(said: Said, question: Question) -> Iterator[_Declared]:
-    """Yield the option that says 以上都是, else every option."""
-    text = said.plain
-    match = _ALL.search(text)
-    if not match or _NEGATED.search(text[: match.start()]):
-        return
-    options = question.texts.items()
-    saying = [label for label, option in options if _ALL.search(option)]
-    if question.is_single and not saying:
-        return
-    yield _Declared(frozenset(saying[:1]) or question.labels)
-
-
-def _text_rule(said: Said, question: Question) -> Iterator[_Declared]:
-    """Yield the one option whose text the last line says, where no letter is said."""
-    lines = [line for line in said.plain.splitlines() if line.strip()]
-    has_letters = next(groups(said.plain), None) is not None
-    named = [
-        (label, option)
-        for label, option in question.texts.items()
-        if label in question.labels
-        and lines
-        and _says(lines[-1], option, alone=has_letters or option in question.stem)
-    ]
-    longest = [
-        label
-        for label, option in named
-        if not any(option in other and option != other for _, other in named)
-    ]
-    if len(longest) == 1:
-        yield _Declared(frozenset(longest))
-
-
-def _says(line: str, option: str, *, alone: bool) -> bool:
-    if line.strip("。.! ") == option:
-        return True
-    at = -1 if alone else line.rfind(option)
-    return len(option) > 1 and at >= 0 and not _NEGATED.search(line[:at])
-
-
-_RULES: dict[str, Callable[[Said, Question], Iterator[_Declared]]] = {
-    "json": _json_rule,
-    "boxed": _boxed_rule,
-    "declared": _declared_rule,
-    "bare": _bare_rule,
-    "leading": _leading_rule,
-    "chosen": _chosen_rule,
-    "verdicts": _verdict_rule,
-    "is_right": _is_right_rule,
-    "all_but": _all_but_rule,
-    "all": _all_rule,
-    "asked": _asked_rule,
-    "text": _text_rule,
-}
-_LETTER = re.compile("[A-Za-z]")
-_IN_WORDS = ("declared", "chosen", "all", "text")
-_RULES_WITHOUT_LETTERS = {name: _RULES[name] for name in _IN_WORDS}
-"""All others read a letter; most prompts that a round proposes have none."""

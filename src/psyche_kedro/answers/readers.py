@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from psyche_kedro.answers.choices import CORRECTION, Choice, read_choice_of
+from psyche_kedro.answers.choices import Choice, read_choice_of
 from psyche_kedro.answers.records import read_objects
+from psyche_kedro.answers.rules import CORRECTION
 from psyche_kedro.questions import option_texts
 
 

@@ -105,11 +105,16 @@ def _shorter(blank: re.Match[str]) -> str:
 
 # ---- tags ------------------------------------------------------------------------
 
-_STOP = re.compile(
-    r"<(?:eoa|eos|eot|eod|/s|end_of_turn|EOS|EOT|\|(?:im_end|im_start|endoftext|end_of_text"
-    r"|eot_id|end|eom_id|return|end_of_sentence|user|assistant|observation)\|"
-    r"|\|endofassistant\|)>|\[(?:EOS|EOT|DONE|/INST)\]|<reserved_10[0-9]>|\[UNUSED_TOKEN_\d+\]"
+_END_OF_TURN = re.compile(
+    r"</s>|<end_of_turn>|<\|(?:im_end|im_start|endoftext|end_of_text|eot_id|end|eom_id"
+    r"|return|end_of_sentence|user|assistant|observation|endofassistant)\|>"
+    r"|\[/INST\]|<reserved_10[0-9]>|\[UNUSED_TOKEN_\d+\]"
 )
+# Words that a prompt may ask for, and that a reply may speak of.
+_END_OF_ANSWER = re.compile(
+    r"<(?:eoa|eos|eot|eod)>|\[(?:EOS|EOT|DONE)\]", re.IGNORECASE
+)
+_ANSWERED = re.compile(r"(?:答案|answer)[^\n]{0,8}?[A-H](?![a-z])|\A\W*[A-H](?![a-z])")
 _ANSWER_TAG = re.compile(
     r"[<\[【](?:(?:最终|正确|标准|参考|你的|我的)?答案|选项|选择"
     r"|final[ _]?answer|answer|choice)[>\]】]"
@@ -125,8 +130,12 @@ _BRACKETED = re.compile(
 
 def _until_its_end(text: str) -> str:
     """Return a reply up to its first stop token; what follows is another turn's."""
-    for stop in _STOP.finditer(text):
+    for stop in _END_OF_TURN.finditer(text):
         if text[: stop.start()].strip():
+            text = text[: stop.start()]
+            break
+    for stop in _END_OF_ANSWER.finditer(text):
+        if _ANSWERED.search(text[: stop.start()]):
             return text[: stop.start()]
     return text
 
@@ -150,10 +159,9 @@ def _without_json(text: str) -> str:
 
 _NEXT = re.compile(
     r"\n\s*(?:请你?回答\s*:|(?:问题|题目|例题|科目|question|user|human|用户|instruction)"
-    r"\s*\d*\s*:)",
+    r"\s*\d*\s*:|【(?:单选题|多选题|判断题|题目|例题|问题)】)",
     re.IGNORECASE,
 )
-_ANSWERED = re.compile(r"(?:答案|answer)[^\n]{0,8}?[A-H](?![a-z])|\A\W*[A-H](?![a-z])")
 
 
 def _of_one_question(plain: str) -> str:

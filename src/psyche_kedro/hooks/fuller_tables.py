@@ -12,6 +12,8 @@ from psyche_kedro.llm.accounts import RUN_LEDGER
 _ROWS_OF_A_CALL: Final = 10
 """At the most (ours); a table that shrank further did so for another reason."""
 
+_NO_RESULT: Final = ["failed", "reverted"]
+
 
 class FullerTables:
     """Stops a run before a table of an earlier one would lose rows to a bad endpoint.
@@ -59,9 +61,15 @@ class FullerTables:
 
 
 def _good_rows(made: Any) -> int:
-    """Return the rows that came to something: those with a reason did not."""
+    """Return the rows that came to something: those with a reason why not did not."""
     import polars as pl  # noqa: PLC0415 - every kedro command loads this module
 
     if not isinstance(made, pl.DataFrame):
         return 0
-    return made["reason"].null_count() if "reason" in made.columns else made.height
+    if "reason" in made.columns:
+        made = made.filter(pl.col("reason").is_null())
+    if "outcome" in made.columns:
+        # Of several attempts at a question, the right one alone is a result.
+        unfit = [*_NO_RESULT, "wrong"] if "attempt" in made.columns else _NO_RESULT
+        made = made.filter(~pl.col("outcome").is_in(unfit))
+    return int(made.height)

@@ -15,7 +15,10 @@ import json
 import re
 from typing import Final, NamedTuple
 
-_NAMES: Final = "think(?:ing)?|thoughts?|reasoning|seed:think|longcat_think"
+_NAMES: Final = (
+    "think(?:ing)?|thoughts?|reasoning|reflection|scratchpad|analysis|思考(?:过程)?"
+    "|seed:think|longcat_think"
+)
 _BAR: Final = "[|｜]"
 # All without their first character, which is one of three: that is searched for fast.
 _FIRST: Final = r"[<\[◁]"
@@ -65,7 +68,7 @@ _LEFT_OVER: Final = re.compile(
     re.IGNORECASE,
 )
 _WRAPS: Final = (
-    r"</?(?:answer|output|response|solution)>"
+    r"</?(?:(?:final_)?answer|output|response|solution|回答|答案)>"
     rf"|<{_BAR}(?:begin|end)_of_(?:solution|box){_BAR}>"
     rf"|<{_BAR}(?:start|end)_(?:response|text){_BAR}>"
     rf"|<{_BAR}(?:end|return){_BAR}>|\[END FINAL RESPONSE\]"

@@ -132,6 +132,8 @@ def test_tags_and_links_of_a_page_are_no_words():
         ("原因:(1)失眠;(2)焦虑", "原因：(1)失眠；(2)焦虑"),
         ("见:(附录)。", "见：（附录）。"),
         ("我选:D", "我选：D"),
+        ("好累：（，怎么办", "好累，怎么办"),
+        ("见：（附录）", "见：（附录）"),
     ],
 )
 def test_a_western_face_is_found_before_its_colon_is_widened(text, clean):

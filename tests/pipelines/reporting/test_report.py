@@ -215,6 +215,7 @@ def test_toy_models_are_marked_and_named():
     assert kinds == {"toy"}
     said = "grpo (155,712 parameters, trained for 1,026 steps in 2.2 h)"
     assert f"Toy models: {said}." in made.markdown
+    assert "compare it with chance, 25 where one of four" in made.markdown
 
 
 def test_a_base_model_is_called_a_toy_that_was_not_trained():

@@ -228,7 +228,8 @@ def toy_line(findings: Findings) -> str:
         return ""
     named = ", ".join(_toy(toy) for toy in toys.iter_rows(named=True))
     return (
-        f"Toy models: {named}. A score of theirs says no more than that of a stand-in."
+        f"Toy models: {named}. A score of theirs says no more than that of a stand-in: "
+        "compare it with chance, 25 where one of four options is right."
     )
 
 

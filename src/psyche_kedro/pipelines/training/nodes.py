@@ -278,7 +278,10 @@ def train_grpo(
         params=params,
         reward=reward,
     )
-    return TrainedPolicy(*_train(spec), frame(SampledCompletions, sampled(spec)))
+    trained = _train(spec)
+    completions = frame(SampledCompletions, sampled(spec))
+    _keep_in_mlflow(completions)
+    return TrainedPolicy(*trained, completions)
 
 
 def list_trained_models(
@@ -347,3 +350,11 @@ def _to_mlflow(spec: RunSpec, entry: dict[str, Any]) -> None:
             for row in log_rows(spec.stage, [entry])
         }
         mlflow.log_metrics(metrics, step=int(entry["step"]))
+
+
+def _keep_in_mlflow(completions: pl.DataFrame) -> None:
+    import mlflow  # noqa: PLC0415 - dear to import
+
+    if mlflow.active_run() is not None and completions.height:
+        columns = completions.to_dict(as_series=False)
+        mlflow.log_table(columns, "sampled_completions.json")

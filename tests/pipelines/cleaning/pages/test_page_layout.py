@@ -58,6 +58,15 @@ def test_a_line_that_stands_on_two_pages_only_is_no_running_head():
     assert [t.startswith("同一句") for t in texts(*pages)] == [True, True, False]
 
 
+def test_a_line_in_the_middle_of_most_pages_is_a_watermark():
+    pages = [
+        f"甲{n}在上。\n乙在上。\n某某图书馆藏\n丙在下。\n丁{n}在下。"
+        for n in "子丑寅卯"
+    ]
+    assert ("watermark", "某某图书馆藏") in ledger(*pages)
+    assert not [text for text in texts(*pages) if "图书馆" in text]
+
+
 def test_margin_numbers_are_taken_off_alone_and_beside_a_line():
     pages = [f"{BODY}\n14(1)\n{BODY[:-1]}表15(Ⅰ)\n示。"]
     assert "15" not in texts(*pages)[0]

@@ -20,7 +20,7 @@ _ACCOUNT = re.compile(
     r"(?<![A-Za-z0-9])(?:(?=[A-Za-z_.-]*\d{2}|[A-Za-z]+_)[A-Za-z][\w.-]{5,}"
     r"|[1-9](?:[^\w\n]?\d){6,10}(?![\d元块万步]))"
 )
-_ADDRESS = re.compile(r"@\s?[A-Za-z0-9]|[A-Za-z0-9]\s?[.。点]\s?(?:com|cn|net)\b")
+_ADDRESS = re.compile(r"@\s?[A-Za-z0-9][\w.-]|[A-Za-z0-9]\s?[.。点]\s?(?:com|cn|net)\b")
 
 
 def seems_to_hold_contact(text: str, allowed: frozenset[str]) -> bool:

@@ -31,6 +31,7 @@ _NAME = re.compile(rf"(?:{KIN}|{MORE_KIN})*(?P<v>[\u4e00-\u9fff]+?)(?:{TITLES})*
 """With a dot it is an author's, or one that a rule finds."""
 _DOTS = frozenset("·•‧・")
 _LONGEST_WORD = 4
+_PET_NAME = 2
 
 
 def tag_clauses(texts: Iterable[str], tagger: Tagger | None) -> Persons:
@@ -90,6 +91,8 @@ def _may_be_name(clause: str, start: int, end: int) -> bool:
         return name in _surnames() and bool(_title().match(clause, end))
     if is_common(name) and not _may_be_nickname(name, clause[:start]):
         return False
+    if name[0] == "小" and is_common(name[1:]) and len(name) > _PET_NAME:
+        return False  # 小焦虑, 小天使
     return not any(is_common(w) or is_listed(w) for w in _around(clause, start, end))
 
 

@@ -1,12 +1,14 @@
 """Pages of a book to its text: what the printer added is taken off, nothing is lost.
 
-Running heads, page numbers, margin numbers, figure placeholders, and front and back
-matter (contents, copyright, references, exercises …) go into a ledger with their
-reason; lines become paragraphs, and a sentence that a page break cuts stands whole on
-the page it begins on. Characters in = characters kept + characters in the ledger.
+Running heads, page numbers, watermarks, margin numbers, figure placeholders, and front
+and back matter (contents, copyright, references, exercises …) go into a ledger with
+their reason; lines become paragraphs, and a sentence that a page break cuts stands
+whole on the page it begins on. Characters in = characters kept + characters in the
+ledger.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -28,6 +30,9 @@ _PRINTED_ENGINES = frozenset({"text_layer", "rapidocr", "tesseract"})
 """Engines whose lines are the printed page's; the others give paragraphs."""
 _EDGE_LINES = 2
 _MAX_HEAD_CHARS = 40
+_WATERMARKED = 0.6
+"""Of a book's pages, on which a line is no text of any of them."""
+_MIN_WATERMARK = 4
 _PAGE_NUMBER = re.compile(
     r"^[\s·•—–\-~～|]*(?:第\s*)?(?:\d{1,4}|[ivxlcIVXLC]{1,6})\s*(?:页)?"
     r"(?:\s*[/／]\s*\d{1,4}|\s*共\s*\d{1,4}\s*页)?[\s·•—–\-~～|]*$"
@@ -83,6 +88,7 @@ def clean_book(pages: Sequence[BookPage], params: PageParameters) -> list[BookPa
         params: Thresholds and the headings of front and back matter.
     """
     _remove_running_heads([p for p in pages if len(pages) > 1], params)
+    _remove_watermarks(pages, params.min_repeats)
     has_margin = any(_MARGIN_NUMBER.match(x.strip()) for p in pages for x in p.lines)
     titles = {_bare(title) for names in params.matter.values() for title in names}
     for page in pages:
@@ -118,6 +124,23 @@ def _remove_running_heads(pages: Sequence[BookPage], params: PageParameters) -> 
                 _take_line(page, line, "page_number")
             elif _is_running_head(line, keys, params):
                 _take_line(page, line, "running_head")
+
+
+def _remove_watermarks(pages: Sequence[BookPage], min_repeats: int) -> None:
+    """Take off the line that stands on most pages, wherever on them it stands."""
+    printed = [page for page in pages if page.is_printed]
+    keys = [{_key(line) for line in page.lines if _may_mark(line)} for page in printed]
+    counts = Counter(key for found in keys for key in found)
+    least = max(min_repeats, _WATERMARKED * len(printed))
+    marks = {key for key, n in counts.items() if n >= least}
+    for page in printed if marks else ():
+        for line in [x for x in page.lines if _may_mark(x) and _key(x) in marks]:
+            _take_line(page, line, "watermark")
+
+
+def _may_mark(line: str) -> bool:
+    is_sentence = line.rstrip().endswith(("。", "！", "？"))
+    return _MIN_WATERMARK <= len(_key(line)) <= _MAX_HEAD_CHARS and not is_sentence
 
 
 def _edge_lines(page: BookPage) -> list[str]:

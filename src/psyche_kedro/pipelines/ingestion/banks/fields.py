@@ -124,7 +124,8 @@ def _canonical(record: Mapping[str, Any]) -> Fields:
 
 
 def _lettered(answer: Any, record: Mapping[str, Any]) -> Any:
-    """Return the answer ``1,3`` as ``A,C`` where the options are 选项1, 选项2 …."""
+    """Return an answer without tags, ``1,3`` as ``A,C`` where options are 选项1 …."""
+    answer = plain(answer) if isinstance(answer, str) else answer
     if not any(_OPTION_NUMBER.match(str(key).strip()) for key in record):
         return answer
     return word_of(answer).translate(str.maketrans("123456789", "ABCDEFGHI"))

@@ -200,7 +200,7 @@ def _fraction(value: float, match: re.Match[str]) -> str:
 
 def _date(value: float, code: str, epoch: datetime.datetime) -> str | None:
     try:
-        moment = epoch + datetime.timedelta(days=value, milliseconds=0.5)
+        moment = epoch + datetime.timedelta(days=value, seconds=0.5)  # to whole ones
     except OverflowError:
         return None
     tokens = _TOKEN.findall(code)

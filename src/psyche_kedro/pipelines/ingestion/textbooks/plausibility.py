@@ -17,6 +17,9 @@ _MIN_LETTERS = 200
 _MIN_VOWELS = 0.22
 _HAN_RUN = re.compile("[\u4e00-\u9fff]{2,}")
 _LATIN = re.compile("[A-Za-z]")
+_SIGN = re.compile(r"[!-/:-@\[-`{-~]")
+_MAX_SIGNS = 0.25
+"""Of a text without Han: prose and tables of numbers have fewer."""
 _VOWEL = re.compile("[aeiouAEIOU]")
 _WORD = 2
 
@@ -26,6 +29,9 @@ def is_language(text: str) -> bool:
     pairs = _pairs(text)
     if len(pairs) >= _MIN_PAIRS:
         return _share_of_words(pairs) >= _MIN_WORDS or _is_traditional(text)
+    signs = len(_SIGN.findall(text))
+    if not pairs and signs > _MAX_SIGNS * max(len(text), _MIN_LETTERS):
+        return False
     letters = len(_LATIN.findall(text))
     return letters < _MIN_LETTERS or len(_VOWEL.findall(text)) >= _MIN_VOWELS * letters
 

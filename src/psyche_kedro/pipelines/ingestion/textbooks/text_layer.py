@@ -32,7 +32,7 @@ _READABLE = re.compile(
 )
 """What Chinese and Western books are written in; the International Phonetic Alphabet,
 which a wrong map likes to give, is not."""
-_DOUBLED = re.compile("([\u2e80-\u2fdf])(.)")
+_DOUBLED = re.compile("([\u2e80-\u2fdf])(\\s*.)")
 _SLANT = 0.05
 """Radians off a right angle: text that slants is a watermark."""
 _RIGHT_ANGLE = 1.5707963
@@ -85,11 +85,11 @@ def _without_doubles(text: str) -> str:
     for it.
     """
     pairs = _DOUBLED.findall(text)
-    doubles = [r for r, after in pairs if RADICALS.get(ord(r)) == after]
+    doubles = [r for r, after in pairs if RADICALS.get(ord(r)) == after.strip()]
     if not doubles or len(doubles) * 10 < len(pairs) * 8:
         return text
     return _DOUBLED.sub(
-        lambda m: m[2] if RADICALS.get(ord(m[1])) == m[2] else m[0], text
+        lambda m: m[2] if RADICALS.get(ord(m[1])) == m[2].strip() else m[0], text
     )
 
 

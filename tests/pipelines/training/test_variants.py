@@ -1,0 +1,95 @@
+"""What YAML alone changes: looks at held-out rows, the best weights, other losses."""
+
+import polars as pl
+import pytest
+from toy import PLAN, REWARD, grpo_parameters, grpo_set, sft_parameters, sft_set
+
+from psyche_kedro.pipelines.training.nodes import train_grpo, train_sft
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:torch"),
+    pytest.mark.filterwarnings("ignore::UserWarning:transformers"),
+]
+
+
+def with_validation(examples, n):
+    """The same rows, the last ``n`` of them held out."""
+    row = pl.int_range(pl.len())
+    split = pl.when(row >= pl.len() - n).then(pl.lit("validation"))
+    return examples.with_columns(split=split.otherwise("split"))
+
+
+def curve(trained, metric):
+    return trained.log.filter(metric=metric).sort("step")["value"].to_list()
+
+
+def test_held_out_questions_are_looked_at_and_change_nothing_else(sft, tmp_path):
+    questions = with_validation(grpo_set(), 4)
+
+    def train(evaluate_steps):
+        params = grpo_parameters(
+            str(tmp_path / str(evaluate_steps)), epochs=2, evaluate_steps=evaluate_steps
+        )
+        return train_grpo(sft.checkpoint, questions, params, REWARD)
+
+    looked, blind = train(2), train(None)
+    assert curve(looked, "rows/validation") == curve(blind, "rows/validation") == [4]
+    assert len(curve(looked, "eval_reward")) == 3
+    assert {"eval_psyche/exact", "eval_rewards/format/mean"} <= set(
+        looked.log["metric"]
+    )
+    assert curve(looked, "reward") == curve(blind, "reward")
+    assert looked.checkpoint.digest == blind.checkpoint.digest
+
+
+def test_the_best_of_the_looks_is_kept_and_ends_the_training(base, tmp_path):
+    # At so high a rate the loss on held-out rows soon rises again.
+    params = sft_parameters(
+        str(tmp_path),
+        learning_rate=0.1,
+        scheduler="constant",
+        epochs=30,
+        save_steps=1,
+        evaluate_steps=1,
+        keep="best",
+        patience=3,
+    )
+    trained = train_sft(base, with_validation(sft_set(), 10), PLAN, params)
+    losses = curve(trained, "eval_loss")
+    assert trained.checkpoint.manifest["steps"] < 60
+    assert len(losses) == losses.index(min(losses)) + 1 + 3 + 1
+    assert losses[-1] == pytest.approx(min(losses), rel=1e-3)  # of the published ones
+
+
+LOSSES = {
+    "dr_grpo": {"loss": "dr_grpo", "trainer": {"scale_rewards": "none"}},
+    "dapo": {"loss": "dapo", "trainer": {"epsilon_high": 0.28}},
+    "cispo": {"loss": "cispo", "trainer": {"epsilon_high": 5.0}},
+    "gspo": {"trainer": {"importance_sampling_level": "sequence"}},
+    "no_kl": {"beta": 0.0},
+}
+
+
+@pytest.mark.parametrize("changes", LOSSES.values(), ids=LOSSES)
+def test_a_variant_of_the_loss_trains(sft, tmp_path, changes):
+    params = grpo_parameters(str(tmp_path), epochs=1, **changes)
+    trained = train_grpo(sft.checkpoint, grpo_set(), params, REWARD)
+    assert trained.checkpoint.manifest["steps"] == 4
+    assert trained.checkpoint.digest != sft.checkpoint.digest
+
+
+@pytest.mark.parametrize(
+    "trainer",
+    [
+        {"packing": True, "packing_strategy": "bfd_split"},
+        {"train_sampling_strategy": "group_by_length"},
+        {"padding_free": False, "neftune_noise_alpha": 5.0},
+    ],
+    ids=["packing", "length_grouping", "noise"],
+)
+def test_a_variant_of_sft_trains(base, tmp_path, trainer):
+    params = sft_parameters(str(tmp_path), epochs=6, trainer=trainer)
+    trained = train_sft(base, sft_set(), PLAN, params)
+    assert curve(trained, "loss")[-1] < curve(trained, "loss")[0]
