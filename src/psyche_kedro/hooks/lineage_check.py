@@ -133,7 +133,7 @@ def _facts(
         began=run.at,
         commit=run.commit,
         environment=str(run_params["env"] or loader.default_run_env),
-        pipelines=tuple(run_params["pipeline_names"] or ["__default__"]),
+        pipelines=tuple(run_params["pipeline_names"] or ["the whole chain"]),
         changed=tuple(_changed(loader, roots)),
         stale=tuple(stale),
         **roots,
