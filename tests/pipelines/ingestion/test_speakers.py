@@ -39,7 +39,7 @@ def test_a_note_beside_a_speaker_stays_with_the_words():
     ]
 
 
-@pytest.mark.parametrize("name", ["母亲", "来访者母亲", "旁白", "督导"])
+@pytest.mark.parametrize("name", ["母亲", "来访者的妈妈", "旁白", "督导"])
 def test_the_words_of_a_stranger_are_given_to_nobody(name):
     with pytest.raises(UnreadableSource, match="neither client nor counsellor"):
         spoken(f"来访者：我睡不着。\n{name}：他总这样。\n咨询师：嗯。")

@@ -25,7 +25,7 @@ _TURN = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _OTHER = re.compile(
-    rf"^\s*([\u4e00-\u9fff]{{1,5}}|[A-Z][A-Za-z]{{0,12}})\d?\s*(?:({_NOTE}))?\s*[:：](?!//)"
+    rf"^\s*([\u4e00-\u9fff]{{1,8}}|[A-Z][A-Za-z]{{0,12}})\d?\s*(?:({_NOTE}))?\s*[:：](?!//)"
 )
 _OF_CLIENT = re.compile(
     r"(?:来访者|求助者|来访|患者|咨询师|治疗师)的?[\u4e00-\u9fff]{2,3}$"

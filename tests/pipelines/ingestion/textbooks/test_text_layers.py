@@ -96,6 +96,7 @@ def test_letters_that_no_book_uses_are_unreadable():
 
 def test_one_glyph_is_one_character():
     assert text_layer._without_doubles("短时与⼯工作，⼀一次") == "短时与工作，一次"
+    assert text_layer._without_doubles("与工⼯作，作⼯\n工作") == "与工作，作\n工作"
     assert text_layer._without_doubles("⼼理学家⼀般") == "⼼理学家⼀般"
 
 

@@ -204,7 +204,8 @@ class _Reader:
 
     def _is_numbered_so(self, token: Token) -> bool:
         """Return whether ``1 下列…`` is how this paper numbers its questions."""
-        return self._has_bare_numbers and not token.body[:1].isdigit()
+        is_usual = self._has_bare_numbers or self._field == "shared"
+        return is_usual and not token.body[:1].isdigit()
 
     def _ends_stem(self, item: Item, index: int, token: Token) -> bool:
         if item.inner:

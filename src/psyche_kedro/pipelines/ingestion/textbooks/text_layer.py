@@ -32,7 +32,11 @@ _READABLE = re.compile(
 )
 """What Chinese and Western books are written in; the International Phonetic Alphabet,
 which a wrong map likes to give, is not."""
-_DOUBLED = re.compile("([\u2e80-\u2fdf])(\\s*.)")
+_RADICAL = re.compile("[\u2e80-\u2fdf]")
+_BEFORE_OWN = re.compile("([\u2e80-\u2fdf])(\\s*[\u4e00-\u9fff])")
+_AFTER_OWN = re.compile("([\u4e00-\u9fff])([\u2e80-\u2fdf])")
+_MAX_SINGLE = 0.2
+"""Of a page's radicals, that stand alone though the others stand beside their own."""
 _SLANT = 0.05
 """Radians off a right angle: text that slants is a watermark."""
 _RIGHT_ANGLE = 1.5707963
@@ -84,13 +88,15 @@ def _without_doubles(text: str) -> str:
     Only where nearly every radical stands beside its own ideograph: elsewhere it stands
     for it.
     """
-    pairs = _DOUBLED.findall(text)
-    doubles = [r for r, after in pairs if RADICALS.get(ord(r)) == after.strip()]
-    if not doubles or len(doubles) * 10 < len(pairs) * 8:
-        return text
-    return _DOUBLED.sub(
-        lambda m: m[2] if RADICALS.get(ord(m[1])) == m[2].strip() else m[0], text
-    )
+    single = _AFTER_OWN.sub(_one_of_two, _BEFORE_OWN.sub(_one_of_two, text))
+    n_radicals, left = len(_RADICAL.findall(text)), len(_RADICAL.findall(single))
+    return single if left <= _MAX_SINGLE * n_radicals else text
+
+
+def _one_of_two(pair: re.Match[str]) -> str:
+    radical, ideograph = sorted((pair[1], pair[2]), key=lambda c: c.strip())
+    is_double = RADICALS.get(ord(radical.strip())) == ideograph.strip()
+    return ideograph if is_double else pair[0]
 
 
 def distrust(text: str, page: Any, trust: TextLayerParameters) -> str | None:
