@@ -850,7 +850,7 @@ class Predictions(Provenance):
     reasoning: str = _nullable()
     finish_reason: str = _nullable()
     """As the endpoint says it: ``stop``, ``length`` …"""
-    reason: str = _nullable()
+    failure: str = _nullable()
     """Why the call failed, e.g. ``truncated`` or ``timeout``; null where it did not."""
     input_tokens: int = _nullable()
     output_tokens: int = _nullable()

@@ -254,6 +254,9 @@ def test_invents_no_answer(text):
         ("该说法错误。", VERDICTS, "B"),
         ("该说法不正确。", VERDICTS, ""),
         ("工作记忆", {"A": "记忆", "B": "工作记忆"}, "B"),
+        ("答案是抑郁。", SYMPTOMS, "B"),
+        ("答案是焦虑、抑郁。", SYMPTOMS, ""),
+        ("故选焦虑和抑郁。", SYMPTOMS, ""),
     ],
 )
 def test_reads_an_option_said_in_words_where_the_texts_are_known(text, texts, labels):

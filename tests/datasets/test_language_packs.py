@@ -92,6 +92,11 @@ def test_a_culture_without_a_file_is_named():
         packs(cultures=["en", "fr"]).check()
 
 
+def test_english_is_always_among_the_cultures():
+    with pytest.raises(ConfigurationError, match="must hold 'en'"):
+        packs(cultures=["zh", "ja"]).check()
+
+
 def test_a_file_that_is_no_yaml_is_named(tmp_path):
     (tmp_path / "en.yml").write_text("code: [en", "utf-8")
     with pytest.raises(ConfigurationError, match=r"en\.yml is no language"):

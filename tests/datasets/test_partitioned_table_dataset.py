@@ -109,7 +109,8 @@ def test_the_catalog_checks_every_part(tmp_path: Path) -> None:
         "validator": "psyche_kedro.tables.Judgements",
     }
     catalog = DataCatalog.from_config({"judgements": entry})
-    row = {"item_id": "0" * 16, "role": "a", "dimension": "EmoE", "prompt_digest": "p"}
+    row = {"item_id": "0" * 16, "role": "a", "dimension": "EmoE"}
+    row |= {"prompt_digest": "p", "outcome": "no_score"}
     sound = frame(Judgements, [row, row | {"role": "b"}])
     catalog.save("judgements", sound)
     assert catalog.load("judgements").equals(sound)

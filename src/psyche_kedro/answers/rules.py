@@ -285,7 +285,10 @@ def _own_text(text: str, start: int, question: Question) -> tuple[str, int] | No
         return None
     length, label = max(said)
     end = begins + length
-    return (label, end) if re.match(r"\W|$|[这选]", text[end : end + 1]) else None
+    # 焦虑、抑郁 are two, of which the first alone would be half an answer.
+    return (
+        (label, end) if re.match(r"[^\w、&+/]|$|[这选]", text[end : end + 1]) else None
+    )
 
 
 _MORE = re.compile(r"[ \t]*[.:)、][ \t]*[^\s,.;。]")

@@ -266,7 +266,7 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
             if key is not None and not key.get("api_key"):
                 yield self._keyless(endpoint, key)
             elif key is not None and not _fits_a_header(key["api_key"]):
-                yield self._not_ascii(endpoint, key)
+                yield self._not_ascii(key)
             if not endpoint.base_url.startswith(("http://", "https://")):
                 yield (
                     f"The base_url '{endpoint.base_url}' of model '{self._model}' needs"
@@ -320,12 +320,12 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         for each, key in zip(served, self._keys, strict=True):
             yield self._read(Endpoint, {**limits, **_with_key(each, key)})
 
-    def _not_ascii(self, endpoint: Endpoint, credentials: Mapping[str, str]) -> str:
-        variable = credentials.get("variable", "the environment variable it reads")
+    def _not_ascii(self, credentials: Mapping[str, str]) -> str:
+        # Alike for every role that has the key, so that it is said once.
+        place = credentials.get("variable", f"the credentials of '{self._model}'")
         return (
-            f"The api_key of model '{self._model}' at {endpoint.base_url} has a"
-            " character that no HTTP header can hold (a full-width comma, a line"
-            f" break, a blank …): mend {variable}."
+            f"The api_key in {place} has a character that no HTTP header can hold (a"
+            " full-width comma, a line break, a blank …): mend it."
         )
 
     def _read(self, kind: type[Settings], given: Mapping[str, Any]) -> Settings:

@@ -160,6 +160,11 @@ class LanguagePacksDataset(AbstractDataset[None, Packs]):
 
     def faults(self) -> Iterator[str]:
         """Yield what is wrong, a sentence for each."""
+        if ENGLISH not in self._cultures:
+            yield (
+                f"`cultures` is {self._cultures} and must hold '{ENGLISH}': it is the"
+                " language of instructions that are the same for all."
+            )
         for code in self._cultures:
             yield from self._faults_of(self._file(code), code)
 

@@ -26,9 +26,10 @@ def withhold_words() -> None:
 
 
 def _withhold(record: logging.LogRecord) -> bool:
+    """Put what is said of an error for its words, which Kedro gives last."""
     error = sys.exc_info()[1]
-    if record.levelno >= logging.ERROR and error is not None:
-        record.msg, record.args = "A node failed: %s", (said_of(error),)
+    if error is not None and isinstance(record.args, tuple):
+        record.args = (*record.args[:-1], said_of(error))
     return True
 
 

@@ -153,7 +153,7 @@ class ChildProcess:
                     return
                 self._is_fresh = False
                 yield outcome
-        except BrokenPipeError:
+        except OSError:
             return
         finally:
             if unheard:

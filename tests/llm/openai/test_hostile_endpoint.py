@@ -130,7 +130,7 @@ def test_a_key_that_no_header_can_hold_is_said_at_the_start(tmp_path, key: str) 
         credentials={"api_key": key, "variable": "MY_KEY"},
     )
     with pytest.raises(
-        ChatModelError, match=r"no HTTP header can hold.*mend MY_KEY"
+        ChatModelError, match=r"api_key in MY_KEY has .*no HTTP header can hold"
     ) as e:
         entry.check()
     assert key.strip() not in str(e.value)

@@ -255,6 +255,8 @@ def one(culture="en", seat="en-01", item=None, answer="relief", folder=""):
         (one(item="f" * 16), "which nobody of 'en' was asked"),
         (source("en/a.csv", "x,y\n1,2\n"), "lacks the columns"),
         (source("en/a.json", "{}"), "is no Label Studio export"),
+        (source("en/a.xlsx", b"no workbook"), "en/a.xlsx cannot be read"),
+        (source("en/a.csv", ""), "lacks the columns"),
         (source("fr/a.csv", ""), "lies in no culture's folder"),
         (one(folder="adjudication/"), "none may adjudicate"),
     ],

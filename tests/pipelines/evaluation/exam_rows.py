@@ -47,7 +47,7 @@ def answered(asked: dict[str, Any], said: str | None, **changes: Any) -> dict[st
         "sample": 0,
         "text": said,
         "finish_reason": None if said is None else "stop",
-        "reason": "timeout" if said is None else None,
+        "failure": "timeout" if said is None else None,
         "model": "local-sft",
         **changes,
     }

@@ -150,7 +150,7 @@ def test_every_reply_is_kept_as_it_came_and_a_failure_with_its_reason():
         item("没答上", cell="theory_single", gold="A"),
         rules=[("说完", said), ("说到一半", cut), (".", fail("timeout"))],
     )
-    told = ("text", "finish_reason", "reason", "output_tokens", "seconds", "weights")
+    told = ("text", "finish_reason", "failure", "output_tokens", "seconds", "weights")
     assert predictions.select(told).rows() == [
         ("很难说", "stop", None, 3, 0.5, "3f2a"),
         ("答案：A", "length", "truncated", 0, 2.5, None),

@@ -13,7 +13,7 @@ from psyche_kedro.tables import Predictions, frame
 
 ASKED = item("题", cell="theory_single", gold="A")
 ESSAY = item("问", cell="case_essay", answer_text="一般心理问题。")
-CUT = {"finish_reason": "length", "reason": "truncated"}
+CUT = {"finish_reason": "length", "failure": "truncated"}
 BOTH = ReadingParameters(scored="default", compared=("official_psycollm",))
 
 
@@ -27,20 +27,20 @@ def outcome(prediction, asked=ASKED):
     [
         ("答案：A", {}, ("read", ["A"])),
         ("很难说", {}, ("unread", [])),
-        ("", {"reason": "empty_reply"}, ("unread", [])),
-        (None, {"reason": "empty_reply"}, ("unread", [])),
+        ("", {"failure": "empty_reply"}, ("unread", [])),
+        (None, {"failure": "empty_reply"}, ("unread", [])),
         ("<think>答案是A吗", {}, ("unread", [])),
         ("抱歉，我无法回答这个问题。", {}, ("refused", [])),
         ("I'm sorry, but I can't help with that.", {}, ("refused", [])),
         ("抱歉让您久等，答案：A", {}, ("read", ["A"])),
-        (None, {"reason": "content_filter"}, ("refused", [])),
+        (None, {"failure": "content_filter"}, ("refused", [])),
         ("答案：A\n解析：焦虑是指", CUT, ("truncated", ["A"])),
         ("答案：A", CUT, ("truncated", [])),
         ("答案：A。\n不对，应该是", CUT, ("truncated", [])),
         ("先看A，A正确。再看B，", CUT, ("truncated", [])),
         ("<think>答案是A。\n再想", CUT, ("truncated", [])),
         (None, CUT, ("truncated", [])),
-        (None, {"reason": "timeout"}, ("failed", [])),
+        (None, {"failure": "timeout"}, ("failed", [])),
     ],
 )
 def test_every_reply_has_one_outcome(said, changes, becomes):
@@ -54,8 +54,8 @@ def test_every_reply_has_one_outcome(said, changes, becomes):
         ("  ", {}, ("unread", "")),
         ("抱歉，我无法诊断。", {}, ("read", "抱歉，我无法诊断。")),
         ("一般心理", CUT, ("truncated", "一般心理")),
-        (None, {"reason": "content_filter"}, ("refused", "")),
-        (None, {"reason": "timeout"}, ("failed", [])),
+        (None, {"failure": "content_filter"}, ("refused", "")),
+        (None, {"failure": "timeout"}, ("failed", [])),
     ],
 )
 def test_an_open_answer_is_its_text(said, changes, becomes):

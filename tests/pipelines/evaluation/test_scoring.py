@@ -39,7 +39,7 @@ def value(scores, cell, metric="standard_accuracy", **where):
 
 def test_unread_refused_and_cut_off_answers_count_as_wrong_and_are_told_apart():
     exam = [item(f"第{n}题", cell="moral_multiple", gold="AB") for n in range(5)]
-    cut = {"finish_reason": "length", "reason": "truncated"}
+    cut = {"finish_reason": "length", "failure": "truncated"}
     scores = score(
         exam,
         [
@@ -265,7 +265,7 @@ def test_the_commonest_key_of_multiple_choice_is_a_set_of_letters():
 
 def test_items_of_no_stored_reply_are_left_out_and_not_failed():
     exam = full_exam()
-    absent = answered(exam[0], None, reason="not_stored")
+    absent = answered(exam[0], None, failure="not_stored")
     scores = score(exam, [absent, *(answered(one, "A") for one in exam[1:])])
     assert CELLS[0] not in scores["cell"].to_list()
     row = scores.filter(cell="micro_average", metric="standard_accuracy")

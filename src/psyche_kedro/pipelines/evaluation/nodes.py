@@ -195,15 +195,15 @@ def _prediction(role: str, asked: Asked, outcome: Outcome) -> dict[str, Any]:
 
 
 def _said(outcome: Outcome) -> dict[str, Any]:
-    reason = outcome.reason if isinstance(outcome, Failure) else None
+    failure = outcome.reason if isinstance(outcome, Failure) else None
     reply = outcome.partial if isinstance(outcome, Failure) else outcome
     if reply is None:
-        return {"text": None, "reasoning": None, "reason": reason}
+        return {"text": None, "reasoning": None, "failure": failure}
     return {
         "text": reply.text,
         "reasoning": reply.reasoning or None,
         "finish_reason": reply.finish_reason,
-        "reason": reason,
+        "failure": failure,
         "input_tokens": reply.usage.input_tokens,
         "output_tokens": reply.usage.output_tokens,
         "seconds": reply.seconds,

@@ -77,7 +77,7 @@ def _choice(prediction: Row, item: Row, reader: Reader) -> dict[str, Any]:
 
 def _read(prediction: Row, item: Row, reader: Reader) -> Reading:
     text = prediction["text"] or ""
-    if prediction["reason"] == _CUT:
+    if prediction["failure"] == _CUT:
         return read_cut_off(text, item, reader)
     return reader(text, item)
 
@@ -93,13 +93,13 @@ def _text(prediction: Row, item: Row, reader: Reader) -> dict[str, Any]:
 
 
 def _outcome(prediction: Row, *, is_read: bool) -> str:
-    if prediction["reason"] == _CUT:
+    if prediction["failure"] == _CUT:
         return "truncated"
-    if prediction["reason"] == NOT_STORED:
+    if prediction["failure"] == NOT_STORED:
         return "absent"
-    if prediction["reason"] == _BY_FILTER:
+    if prediction["failure"] == _BY_FILTER:
         return "refused"
-    if prediction["reason"] not in {None, _ANSWERS_NOTHING}:
+    if prediction["failure"] not in {None, _ANSWERS_NOTHING}:
         return "failed"
     if is_read:
         return "read"
@@ -158,7 +158,7 @@ def summarise(
 
 def _counts(pairs: list[tuple[Row, Row]]) -> dict[str, Any]:
     ended = Counter(answer["outcome"] for _, answer in pairs)
-    failed = Counter(p["reason"] for p, a in pairs if a["outcome"] == "failed")
+    failed = Counter(p["failure"] for p, a in pairs if a["outcome"] == "failed")
     shapes = Counter(
         shape_of(p["text"] or "") for p, a in pairs if a["outcome"] == "unread"
     )

@@ -40,6 +40,8 @@ _MEASURES = (
     "efficiency",
     "pull",
 )
+_FIXED = ("plurality", "english_golds")
+"""References that answer alike everywhere, and lie in one point."""
 _LINES = {
     "people": "people's own golds",
     "plurality": "ceiling of a model that answers alike everywhere",
@@ -411,7 +413,8 @@ def _pairs(pairs: pl.DataFrame) -> Table:
 def _scatter(benchmark: str, scores: pl.DataFrame) -> Scatter:
     """Return a dot for every model and way; gains of 0 lie on the lower line."""
     rows = points(scores, benchmark).iter_rows(named=True)
-    known = [row for row in rows if row["subject"] != "plurality"]
+    known = [row for row in rows if row["subject"] not in _FIXED]
+    known.sort(key=lambda row: row["way"] == "native")  # drawn last, on top
     top = max([0.1, *(row["gain"] for row in known)])
     bottom = min([0.0, *(row["gain"] for row in known)])
     inner = _WIDTH - 2 * _EDGE, _HEIGHT - 2 * _EDGE

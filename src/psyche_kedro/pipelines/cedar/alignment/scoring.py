@@ -194,7 +194,7 @@ def _scores(
 
 def _chance(exam: _Exam) -> Row:
     """Return what a guess is right in."""
-    common = {"benchmark": exam.benchmark, "subject": "chance", "way": REFERENCE}
+    common: Row = {"benchmark": exam.benchmark, "subject": "chance", "way": REFERENCE}
     common |= {"slice": "all", "n": len(exam.golds), "n_missing": 0}
     return _value(common, "alignment", 1 / len(exam.emotions))
 

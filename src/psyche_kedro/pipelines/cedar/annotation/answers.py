@@ -2,18 +2,17 @@
 
 import json
 from collections.abc import Iterator
-from io import BytesIO
 from typing import Any
 
 import polars as pl
 
 from psyche_kedro.datasets import SourceFile
 from psyche_kedro.datasets.language_packs import LanguagePack, Packs
-from psyche_kedro.errors import ReviewError
+from psyche_kedro.errors import ReviewError, UnreadableSource
 from psyche_kedro.pipelines.cedar.annotation import form
 from psyche_kedro.pipelines.cedar.tables import Annotations
+from psyche_kedro.pipelines.ingestion.files.records import read_csv, read_excel
 from psyche_kedro.tables import frame
-from psyche_kedro.text.encodings import decode
 
 Row = dict[str, Any]
 Key = tuple[str, str, str]
@@ -70,20 +69,29 @@ def _said(file: SourceFile, pack: LanguagePack) -> Iterator[tuple[str, Row]]:
     if file.name.lower().endswith(".json"):
         yield from form.read_export(_tasks(file))
         return
-    data = file.read()
-    if file.name.lower().endswith(".xlsx"):
-        table = pl.read_excel(BytesIO(data), infer_schema_length=0)
-    else:
-        table = pl.read_csv(BytesIO(decode(data).encode()), infer_schema=False)
+    header, *rows = _cells(file)
     fields = {heading: field for field, heading in pack.sheet.items()}
-    found = {fields.get(name, name) for name in table.columns}
-    if missing := {"item", "seat", "answer"} - found:
+    names = [fields.get(name.strip(), name.strip()) for name in header]
+    if missing := {"item", "seat", "answer"} - set(names):
         lacking = [pack.sheet[name] for name in sorted(missing)]
         raise ReviewError(
-            f"{file.name} lacks the columns {lacking}, it has {table.columns}: give"
-            " back the sheet of annotation_batch."
+            f"{file.name} lacks the columns {lacking}, it has {header}: give back the"
+            " sheet of annotation_batch."
         )
-    yield from form.read_sheet(table, pack)
+    yield from form.read_sheet(names, rows)
+
+
+def _cells(file: SourceFile) -> list[list[str]]:
+    """Return the first sheet, or the rows of a CSV file; at least a header."""
+    data = file.read()
+    try:
+        if file.name.lower().endswith(".xlsx"):
+            cells = next(iter(read_excel(data).values()))
+        else:
+            cells = read_csv(data)
+    except UnreadableSource as error:
+        raise ReviewError(f"{file.name} cannot be read. {error.detail}") from error
+    return cells or [[]]
 
 
 def _tasks(file: SourceFile) -> list[Row]:

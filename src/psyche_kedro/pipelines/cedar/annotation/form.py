@@ -124,16 +124,17 @@ def _json(tasks: Iterable[Row]) -> str:
 # ---- in --------------------------------------------------------------------------
 
 
-def read_sheet(table: pl.DataFrame, pack: LanguagePack) -> Iterator[tuple[str, Row]]:
-    """Yield where each row of a sheet stands, and its fields by their English names.
+def read_sheet(
+    names: Sequence[str], rows: Iterable[Sequence[str]]
+) -> Iterator[tuple[str, Row]]:
+    """Yield where each row of a sheet stands, and its fields.
 
     Args:
-        table: A sheet, all text; its headings are the language's or the fields' names.
-        pack: The culture's.
+        names: Fields of the columns.
+        rows: Cells below the header.
     """
-    fields = {heading: field for field, heading in pack.sheet.items()}
-    for n, row in enumerate(table.iter_rows(named=True), 2):
-        named = {fields.get(name, name): value for name, value in row.items()}
+    for n, cells in enumerate(rows, 2):
+        named = dict(zip(names, cells, strict=False))
         said = {name: _stripped(named.get(name)) for name in _FIELDS}
         yield f"row {n}", said | {"seconds": None}
 

@@ -8,8 +8,8 @@ label shares, each the mean over the labellers:
 Under the null a labeller's shares are the same whatever the culture, up to its noise.
 The exchangeable unit is therefore (labeller, culture), and cultures are permuted within
 each labeller. Samples of one labeller share its error: permuting *them* keeps up to
-84 % of universal scenarios at 3 labellers with 8 samples (simulated; see
-``docs/cedar_map.md``).
+84 % of universal scenarios at 3 labellers with 8 samples. What each rule keeps in
+simulation stands in ``docs/cedar_map.md``.
 
 A language in which every labeller is unsure is not exchangeable with the others. So an
 isolated scenario has besides a small q at least ``min_labels`` *clear* labels: a
@@ -165,7 +165,7 @@ def draw_of(counts: I64) -> Draw:
     Args:
         counts: ``[labellers, cultures, emotions]``.
     """
-    shares = _shares_of(counts)
+    shares = shares_of(counts)
     labellers, cultures, _ = shares.shape
     rows = np.arange(labellers)[:, None]
 
@@ -183,7 +183,8 @@ def draw_of(counts: I64) -> Draw:
     return draw
 
 
-def _shares_of(counts: I64) -> F64:
+def shares_of(counts: I64) -> F64:
+    """Return counts as shares of 1 along the last axis."""
     return np.asarray(counts / counts.sum(-1, keepdims=True))
 
 
@@ -197,7 +198,7 @@ def _row(
     row: Row = {"scenario_id": scenario, "n_labellers": len(counts)}
     if not len(counts):
         return row | {"labels": [], "universal_label": None, "universal_share": None}
-    shares = _shares_of(counts)
+    shares = shares_of(counts)
     pooled = shares.mean(0)
     top = pooled.argmax(-1)
     reached = np.isclose(shares, shares.max(-1, keepdims=True))
