@@ -10,6 +10,7 @@ import functools
 import io
 import json
 import os
+import re
 import resource
 import shutil
 import sqlite3
@@ -99,14 +100,14 @@ def main(root: str, raw: str) -> None:
     invoke(params, "--pipelines", "ingestion,cleaning,synthesis")
 
 
-def invoke(params: str, *arguments: str) -> str:
+def invoke(params: str, *arguments: str) -> int:
     from click.testing import CliRunner
 
     from psyche_kedro.commands.run import run
 
     result = CliRunner().invoke(run, ["--params", params, *arguments])
-    show(f"== {arguments} ended with {result.exit_code}\n{result.output}")
-    return result.output
+    show(result.output)
+    return result.exit_code
 
 
 def show(text: str) -> None:
@@ -134,14 +135,20 @@ def fail(node, kind: str, params: str, root: Path) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
-    one = Pipeline([node._copy(func=failing)])
-    pipeline_registry.register_pipelines = lambda: {"__default__": one}
-    show(f"== {kind} of {node.name}")
+    register(lambda: {"__default__": Pipeline([node._copy(func=failing)])})
     try:
-        invoke(params)
+        code = invoke(params)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        pipeline_registry.register_pipelines = REGISTERED
+        register(REGISTERED)
+    show(f"== {kind} of {node.name}: {code}")
+
+
+def register(registry) -> None:
+    from kedro.framework.project import pipelines
+
+    pipeline_registry.register_pipelines = registry
+    pipelines.configure(pipeline_registry.__name__)
 
 
 def quoted(values: list) -> str:
@@ -215,11 +222,20 @@ def without_marks(text: str) -> str:
 def test_the_marks_were_there_to_be_found(failed):
     import polars as pl
 
-    root, said = failed
+    root, _ = failed
     posts = pl.read_parquet(root / "03_primary/clean_posts.parquet")
     found = json.dumps(posts.to_dicts(), ensure_ascii=False)
     assert sum(mark in found for mark in MARKS) == len(MARKS)
-    assert said.count("== error of") == said.count("== disk of") > 35
+
+
+def test_every_node_that_sees_posts_did_fail(failed):
+    _, said = failed
+    ends = re.findall(r"^== (\w+) of (\S+): (\d+)$", said, re.MULTILINE)
+    ended = {kind: [code for k, _, code in ends if k == kind] for kind in KINDS}
+    assert len(ended["error"]) > 35
+    assert {*ended["error"], *ended["ctrl_c"]} == {"1"}
+    assert ended["model"].count("1") > 20
+    assert ended["disk"].count("1") > 20
 
 
 def test_nothing_that_is_said_or_logged_holds_a_mark(failed):

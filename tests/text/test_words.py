@@ -8,7 +8,7 @@ PLACE = "psyche_kedro.pipelines.ingestion"
 def test_lists_keep_their_order_and_name_every_word() -> None:
     types = word_lists(PLACE, "names.yml")["types"]
     assert list(types)[:3] == ["true_false", "multiple", "single"]
-    assert types["multiple"] == ("多选", "多项", "不定项", "multi")
+    assert types["multiple"][:4] == ("多选", "多项", "不定项", "multi")
     assert name_of_word(types)["填空"] == "fill_in"
 
 

@@ -24,6 +24,8 @@ _FAULTS = (AttributeError, OSError, OmegaConfBaseException, ValueError, yaml.YAM
 _CARDS = "benchmarks/*.yml"
 _BESIDE = {"parameters": ("prices.yml", "prompts/*/*.yml", _CARDS)}
 """Files that a kind takes in beside those that Kedro knows of."""
+_LAUNCHERS = "launchers"
+"""A folder of files for accelerate, beside those of the environments."""
 _TABLE = "psyche_kedro.datasets.TableDataset"
 _MEND = (
     "indent with spaces, alike on one level, and quote a value that holds a `: ` or"
@@ -56,7 +58,8 @@ class ConfigLoader(OmegaConfigLoader):
         super().__init__(str(conf), env, **options)
         wanted = env or self.default_run_env
         if not (conf / wanted).is_dir():
-            there = ", ".join(sorted(path.name for path in conf.glob("*/")))
+            folders = {path.name for path in conf.glob("*/")} - {_LAUNCHERS}
+            there = ", ".join(sorted(folders))
             raise ConfigurationError(
                 f"There is no environment '{wanted}': {conf} has {there}."
             )

@@ -53,7 +53,7 @@ def is_complete(messages: Sequence[Mapping[str, str]]) -> bool:
 def clean_text(text: str) -> str:
     """Return a post in normal form, without links, emojis and kaomoji."""
     text = normalise(strip_western_faces(text))
-    while (shorter := strip_emoticons(text)) != text:
+    while (shorter := strip_emoticons(strip_western_faces(text))) != text:
         text = normalise(shorter)
     return text
 

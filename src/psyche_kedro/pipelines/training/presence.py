@@ -30,6 +30,7 @@ ASKED_BY = "PSYCHE_KEDRO_TRAINS_FOR"
 """Environment variable: ``<host>:<pid>`` of the process that asked for a trainer."""
 
 _BEAT_SECONDS = 2.0
+_BEAT_LENGTH = 400
 _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
@@ -79,9 +80,9 @@ def trainers_at_work(folder: Path) -> list[str]:
         time.sleep(2 * _BEAT_SECONDS)
     beating = {path for path in elsewhere if _beat(path) != seen[path]}
     return [
-        f"process {beat['pid']} on {beat['host']}"
+        f"process {beat['pid']} on {beat['host']}" if beat else f"who holds {path.name}"
         for path, beat in seen.items()
-        if beat and (path in beating or _is_locked(path))
+        if path in beating or _is_locked(path)
     ]
 
 
@@ -104,7 +105,8 @@ def heartbeat(folder: Path, rank: str) -> Iterator[None]:
     """Show that this process trains in ``folder`` for as long as it does."""
     path = folder / f"heartbeat-{rank}.json"
     ended = threading.Event()
-    with path.open("a+", encoding="utf-8") as file:
+    path.touch()
+    with path.open("r+", encoding="utf-8") as file:
         with contextlib.suppress(OSError):  # no locks here: the beat has to do
             lock_now(file)
         thread = threading.Thread(target=_keep_beating, args=(file, ended), daemon=True)
@@ -120,10 +122,10 @@ def heartbeat(folder: Path, rank: str) -> Iterator[None]:
 def _keep_beating(file: IO[str], ended: threading.Event) -> None:
     while True:
         with contextlib.suppress(OSError):  # a full disk is told by what fails on it
-            file.seek(0)
-            file.truncate()
             beat = {"host": _host(), "pid": os.getpid(), "time": time.time()}
-            file.write(json.dumps(beat))
+            # Over the last one and as long, so that no reader finds half of it.
+            file.seek(0)
+            file.write(json.dumps(beat).ljust(_BEAT_LENGTH))
             file.flush()
         if ended.wait(_BEAT_SECONDS):
             return
