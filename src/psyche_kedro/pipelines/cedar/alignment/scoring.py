@@ -426,11 +426,21 @@ def _pairs(
 ) -> Iterator[Row]:
     """Yield every two models compared on the scenarios that both were asked."""
     for way in dict.fromkeys(sitting.way for sitting in sittings):
-        own = [sitting for sitting in sittings if sitting.way == way]
+        own = [
+            (s, measures.measure(s.answers, exam.golds, exam.english))
+            for s in sittings
+            if s.way == way
+        ]
         for metric in _COMPARED:
             rows = {
-                f"{a.subject}\x1f{b.subject}": _pair(exam, a, b, metric, params)
-                for a, b in combinations(own, 2)
+                f"{a.subject}\x1f{b.subject}": _pair(
+                    exam,
+                    (a, getattr(of_a, metric)),
+                    (b, getattr(of_b, metric)),
+                    metric=metric,
+                    params=params,
+                )
+                for (a, of_a), (b, of_b) in combinations(own, 2)
                 if (a.rows & b.rows).any()
             }
             adjusted = measures.holm({name: row["p"] for name, row in rows.items()})
@@ -439,16 +449,15 @@ def _pairs(
 
 
 def _pair(
-    exam: _Exam, a: _Sitting, b: _Sitting, metric: str, params: AlignmentParameters
+    exam: _Exam,
+    one: tuple[_Sitting, F64],
+    other: tuple[_Sitting, F64],
+    *,
+    metric: str,
+    params: AlignmentParameters,
 ) -> Row:
-    both = a.rows & b.rows
-    values = [
-        getattr(
-            measures.measure(s.answers[both], exam.golds[both], exam.english), metric
-        )
-        for s in (a, b)
-    ]
-    difference = values[0] - values[1]
+    (a, of_a), (b, of_b) = one, other
+    difference = (of_a - of_b)[a.rows & b.rows]
     drawn = measures.resamples(len(difference), params.n_resamples, params.seed)
     means = measures.resampled_means(difference, drawn)
     found = measures.interval(means)

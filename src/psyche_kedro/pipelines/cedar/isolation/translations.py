@@ -198,7 +198,7 @@ def check_translations(
     fidelity = dict(_fidelity(judged, own, packs, judge))
     for at, row in enumerate(rows):
         row["fidelity"] = fidelity.get((row["scenario_id"], row["language"]))
-        if not faults[at] and row in judged:
+        if not faults[at] and row["origin"] == "translated":
             faults[at] = _unfaithful(row["fidelity"], params)
     return _complete(rows, faults, own, packs)
 
