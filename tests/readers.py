@@ -13,10 +13,14 @@ from typing import Any
 from pydantic import BaseModel
 
 import psyche_kedro
+from packs import PACKS
 from prompt_set import WORDS
 from psyche_kedro import answers, rewards
 from psyche_kedro.answers import readers
 from psyche_kedro.llm.chat_model import Reply
+from psyche_kedro.pipelines.cedar import asking
+from psyche_kedro.pipelines.cedar.isolation import translations
+from psyche_kedro.pipelines.cedar.labels import LabelReader
 from psyche_kedro.pipelines.cleaning import guard, usefulness
 from psyche_kedro.pipelines.cleaning.deidentification import model_pass
 from psyche_kedro.pipelines.evaluation import judging as counselling
@@ -84,6 +88,8 @@ def _candidates(reply: Reply) -> list[rounds.Candidate]:
     return [rounds.read_candidate(state, reply, WORDS) for state in states]
 
 
+LABEL_READERS = [LabelReader(pack, PACKS["en"]) for pack in PACKS.values()]
+
 READERS: Mapping[str, Callable[[Reply], Any]] = {
     "answers.copies_example": lambda r: answers.copies_example(r.text),
     "answers.read_choice_of": lambda r: answers.read_choice_of(r.text, QUESTION),
@@ -104,6 +110,11 @@ READERS: Mapping[str, Callable[[Reply], Any]] = {
     "rewards.read_answer": lambda r: rewards.read_answer(
         f"<think>想</think>{r.text}", "ABCD"
     ),
+    "cedar.asking.read_outcome": lambda r: [
+        asking.read_outcome(r, reader) for reader in LABEL_READERS
+    ],
+    "cedar.asking.text_of": asking.text_of,
+    "cedar.isolation.translations._read": partial(translations._read, kind=Mark),
     "cleaning.guard.guard_reason": guard.guard_reason,
     "cleaning.usefulness.read_verdict": usefulness.read_verdict,
     "cleaning.usefulness._unread": usefulness._unread,

@@ -1,24 +1,16 @@
 """The languages as they ship, and rows of CEDAR's tables as tests need them."""
 
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import yaml
 
+from packs import CONF, PACKS
 from psyche_kedro.datasets import SourceFile
-from psyche_kedro.datasets.language_packs import LanguagePacksDataset
 from psyche_kedro.pipelines.cedar import parameters as p
 from psyche_kedro.pipelines.cedar import tables
 from psyche_kedro.tables import content_id, frame
 
-CONF = Path(__file__).parents[3] / "conf/base"
-GLOBALS = yaml.safe_load((CONF / "globals.yml").read_text("utf-8"))
-EMOTIONS = GLOBALS["emotions"]
-CULTURES = GLOBALS["cultures"]
-PACKS = LanguagePacksDataset(
-    path=str(CONF / "languages"), emotions=EMOTIONS, cultures=CULTURES
-).load()
 PARAMETERS = yaml.safe_load((CONF / "parameters/cedar.yml").read_text("utf-8"))["cedar"]
 
 PICTURES = p.PictureParameters(**PARAMETERS["pictures"])
