@@ -91,6 +91,8 @@ def test_the_report_has_a_section_for_it_behind_those_of_the_paper(run):
 
 # A protocol and the prompt of dialogues are called so, too.
 WORDS = {"counselling"}
+# Readers are called after those whose parser they are.
+PARSERS = {"official_cpsyexam", "read_as_cpsyexam"}
 
 
 def names_in(path):
@@ -115,6 +117,7 @@ def test_no_code_knows_the_name_of_a_benchmark():
         f"{path.name}: {text}"
         for path in modules
         for text in map(str, names_in(path))
+        if text not in PARSERS
         if any(name in text.lower() for name in names)
     }
     assert not found
@@ -136,5 +139,6 @@ def test_no_code_compares_a_benchmark_with_a_text():
         for path in (ROOT / "src").rglob("*.py")
         for text in comparisons(path)
         if "benchmark" in text
+        if "cedar" not in path.parts  # where a benchmark is made, not sat
     }
     assert not compared

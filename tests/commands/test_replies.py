@@ -62,6 +62,8 @@ def test_show_counts_how_often_replies_were_used_again(store: ReplyStore) -> Non
 def test_a_store_of_the_first_version_is_brought_to_this_one(store: ReplyStore) -> None:
     raw = sqlite3.connect(store.path)
     raw.execute("DROP TABLE hits")
+    raw.execute("ALTER TABLE replies DROP COLUMN seconds")
+    raw.execute("ALTER TABLE failures DROP COLUMN partial")
     raw.execute("PRAGMA user_version = 1")
     raw.close()
     assert "gpt · judge: 2 replies, 6 + 8 tokens, 0 hits" in _run(store, "show").output

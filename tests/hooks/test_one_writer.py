@@ -27,11 +27,8 @@ time.sleep(600)
 def run_on(root, project=Path("/nowhere"), **given) -> OneWriter:
     """Return the hook of a run that has begun to write below ``root``."""
 
-    class Loader(dict):
-        runtime_params = given
-
     writer = OneWriter()
-    loader = Loader(globals={"data": str(root)})
+    loader = SimpleNamespace(roots={"data": str(root), **given})
     writer.after_context_created(
         SimpleNamespace(config_loader=loader, project_path=project)
     )

@@ -133,7 +133,7 @@ def _walk(
         yield str(folder), (partial(_refuse, error.strerror or "no folder"), 0)
         return
     for path in inside:
-        target = path.resolve()
+        target = Path(os.path.realpath(path))  # a loop has no end, and no error here
         if path.is_symlink() and bound and not target.is_relative_to(bound):
             yield str(path), (partial(_refuse, _LEAVES), 0)
         elif target in here:
