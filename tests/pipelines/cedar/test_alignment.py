@@ -6,18 +6,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from cedar_rows import (
-    ALIGNMENT,
-    CULTURES,
-    EMOTIONS,
-    NO_PICTURES,
-    PACKS,
-    PICTURES,
-    changed,
-    key,
-    source,
-)
+from cedar_rows import ALIGNMENT, NO_PICTURES, PICTURES, changed, key, source
 
+from packs import CULTURES, EMOTIONS, PACKS
 from psyche_kedro.datasets import SourceFilesDataset
 from psyche_kedro.llm.pictures import words_of
 from psyche_kedro.pipelines.cedar import tables

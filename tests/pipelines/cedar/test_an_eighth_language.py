@@ -9,17 +9,15 @@ from cedar_rows import (
     ALIGNMENT,
     ANNOTATION,
     BENCHMARK,
-    CONF,
-    CULTURES,
-    EMOTIONS,
     ISOLATION,
     LABELLING,
     NO_PICTURES,
     changed,
     source,
 )
-from test_reading import DEDUPLICATION, SCENARIOS
+from test_reading_scenarios import DEDUPLICATION, SCENARIOS
 
+from packs import CONF, CULTURES, EMOTIONS
 from psyche_kedro.datasets.language_packs import LanguagePacksDataset
 from psyche_kedro.llm.pictures import words_of
 from psyche_kedro.pipelines.cedar.alignment.answering import answer_items

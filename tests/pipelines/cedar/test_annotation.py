@@ -10,10 +10,7 @@ import pytest
 from cedar_rows import (
     ANNOTATION,
     BENCHMARK,
-    CULTURES,
-    EMOTIONS,
     NO_PICTURES,
-    PACKS,
     RELEASE,
     changed,
     key,
@@ -22,6 +19,7 @@ from cedar_rows import (
     texts,
 )
 
+from packs import CULTURES, EMOTIONS, PACKS
 from psyche_kedro.errors import ConfigurationError, ReviewError
 from psyche_kedro.pipelines.cedar import tables
 from psyche_kedro.pipelines.cedar.annotation.answers import read_annotations

@@ -5,19 +5,9 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from cedar_rows import (
-    CULTURES,
-    EMOTIONS,
-    ISOLATION,
-    LABELLING,
-    NO_PICTURES,
-    PACKS,
-    changed,
-    key,
-    scenarios,
-    texts,
-)
+from cedar_rows import ISOLATION, LABELLING, NO_PICTURES, changed, key, scenarios, texts
 
+from packs import CULTURES, EMOTIONS, PACKS
 from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.llm.pictures import pictures_of
 from psyche_kedro.pipelines.cedar import tables

@@ -1,8 +1,8 @@
 """A label is read where it is said, and nowhere else."""
 
 import pytest
-from cedar_rows import PACKS
 
+from packs import PACKS
 from psyche_kedro.pipelines.cedar.labels import LabelReader
 
 READERS = {code: LabelReader(pack, PACKS["en"]) for code, pack in PACKS.items()}

@@ -5,9 +5,10 @@ import json
 
 import polars as pl
 import pytest
-from cedar_rows import NO_PICTURES, PACKS, PARAMETERS, PICTURES, source
+from cedar_rows import NO_PICTURES, PARAMETERS, PICTURES, source
 from PIL import Image
 
+from packs import PACKS
 from psyche_kedro.pipelines.cedar.isolation.pictures import prepare_pictures
 from psyche_kedro.pipelines.cedar.isolation.scenarios import read_scenarios
 from psyche_kedro.pipelines.cedar.parameters import ScenarioParameters
