@@ -27,3 +27,10 @@ def test_of_two_nodes_beside_each_other_the_last_brings_it_back():
     assert gc.get_freeze_count() > 0
     hook.after_node_run(named("b"))
     assert (gc.get_freeze_count(), gc.get_threshold()) == (0, usual)
+
+
+def test_what_an_interrupted_run_set_aside_the_next_brings_back():
+    usual, hook = gc.get_threshold(), HeapAside()
+    hook.before_node_run(named("a"))
+    hook.before_pipeline_run()
+    assert (gc.get_freeze_count(), gc.get_threshold()) == (0, usual)

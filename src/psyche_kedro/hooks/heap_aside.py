@@ -19,6 +19,12 @@ class HeapAside:
         self._inside: dict[str, AbstractContextManager[None]] = {}
 
     @hook_impl
+    def before_pipeline_run(self) -> None:
+        """Bring back what a run set aside that Ctrl-C ended: no hook hears of it."""
+        while self._inside:
+            self._inside.popitem()[1].__exit__(None, None, None)
+
+    @hook_impl
     def before_node_run(self, node: Node) -> None:
         """Set the heap aside."""
         self._inside[node.name] = heap_set_aside()
