@@ -533,6 +533,18 @@ def test_agreement_counts_the_questions_that_both_answered(questions, interrupte
     assert (pairs["a", "b"]["n"], pairs["a", "c"]["n"]) == (5, 3)
 
 
+def test_of_no_question_there_is_nothing_to_describe(questions, answers):
+    hard, easy, _ = split_of_difficulty(questions, answers)
+    account = describe_difficulty(
+        challenging=hard.clear(),
+        non_challenging=easy.clear(),
+        params=ALL_WRONG,
+        student_answers=answers.clear(),
+    )
+    assert tables.DifficultySummary.validate(account.summary).is_empty()
+    assert account.agreement.is_empty()
+
+
 def test_any_number_of_students_is_judged(questions, answers):
     fourth = answered(questions, [("", "B")], "d")
     hard, easy, _ = split_of_difficulty(questions, with_answers(answers, fourth))

@@ -144,6 +144,7 @@ def summary(judged: pl.DataFrame, group_size: int) -> pl.DataFrame:
             pass_rate=pl.col("pass_rate").mean(),
             zero_variance=zero_variance(group_size).mean(),
         )
+        .filter(pl.col("n") > 0)  # of no question at all polars makes one group
         .sort("n", "value", descending=[True, False])
         .select(pl.lit(name).alias("dimension"), pl.all())
         for name, value in dimensions.items()
