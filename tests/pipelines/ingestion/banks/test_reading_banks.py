@@ -431,8 +431,8 @@ def test_ids_do_not_change_from_run_to_run_and_differ_within_a_bank():
 @pytest.mark.parametrize("filling", [" ", "\n", ";", ")", "A. "])
 def test_a_cell_with_thirty_thousand_of_anything_is_read_at_once(name, filling):
     cells = {"题目": "x", "类型": "判断", "答案": "A", name: f"x{filling * 30_000}y"}
-    started = time.process_time()
+    started = time.thread_time()
     bank_row(cells, source="s", locator="1")
     read_options(cells[name])
     bare_stem(cells[name])
-    assert time.process_time() - started < 1
+    assert time.thread_time() - started < 1
