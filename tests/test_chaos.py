@@ -116,7 +116,7 @@ def conf(tmp_path_factory) -> Path:
     """The project's configuration; its endpoint is given up on within seconds."""
     folder = tmp_path_factory.mktemp("conf") / "conf"
     shutil.copytree(ROOT / "conf", folder)
-    (entries,) = (folder / "endpoint" / "catalog").glob("*.yml")
+    entries = folder / "endpoint/catalog/models.yml"
     text = entries.read_text(encoding="utf-8")
     patient = text.replace(
         "  credentials: endpoint\n",
