@@ -1,6 +1,7 @@
 """What answers say of a model, held against what is known of the public items."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,9 @@ from psyche_kedro.pipelines.cedar.annotation.release import benchmark_files
 from psyche_kedro.tables import content_id, frame
 from scripted import ScriptedChatModel, fail
 
-PUBLIC = Path("/work/shared/data/cedar/multimodal_25_sample")
+PROJECT = Path(__file__).parents[3]
+DATA = Path(os.environ.get("PSYCHE_REAL_DATA", PROJECT.parent / "shared" / "data"))
+PUBLIC = DATA / "cedar/multimodal_25_sample"
 QUICK = changed(ALIGNMENT, n_resamples=200, permutations=199)
 EAST = {"zh", "ja", "hi"}
 
