@@ -138,7 +138,8 @@ def test_blots_keep_every_character_in_its_place():
     ["<think>", "</think>", "[THINK]", "<|channel|>final", "analysis", " ", "<", "[{"],
 )
 def test_time_grows_with_the_length(unit):
-    started = time.process_time()
+    started = time.thread_time()
     part_thought(unit * (100_000 // len(unit)))
     part_thought("analysis" + unit * (100_000 // len(unit)))
-    assert time.process_time() - started < 0.2
+    # A moment, however full the heap is; what is not linear takes minutes.
+    assert time.thread_time() - started < 5

@@ -48,6 +48,8 @@ def trainer(tmp_path):
 
 
 def test_a_trainer_that_lives_is_named_and_a_dead_one_is_not(trainer, tmp_path):
+    while not (tmp_path / "heartbeat-0.json").read_text("utf-8"):
+        time.sleep(0.01)  # it holds the file, and has not yet beaten
     (named,) = presence.trainers_at_work(tmp_path)
     assert named.startswith(f"process {trainer.pid} on ")
     trainer.kill()

@@ -435,4 +435,5 @@ def test_a_cell_with_thirty_thousand_of_anything_is_read_at_once(name, filling):
     bank_row(cells, source="s", locator="1")
     read_options(cells[name])
     bare_stem(cells[name])
-    assert time.thread_time() - started < 1
+    # A moment, however full the heap is; what is not linear takes minutes.
+    assert time.thread_time() - started < 10
