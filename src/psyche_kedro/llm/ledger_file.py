@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from psyche_kedro.llm.write_ahead import write_ahead
+
 _BUSY_SECONDS: Final = 60.0
 
 
@@ -35,8 +37,9 @@ class LedgerFile:
         self._db = sqlite3.connect(
             path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False
         )
+        write_ahead(self._db)
         self._db.executescript(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
+            "PRAGMA synchronous = OFF;"
             "CREATE TABLE IF NOT EXISTS sums (role TEXT, task TEXT, name TEXT,"
             " value REAL, PRIMARY KEY (role, task, name)) WITHOUT ROWID"
         )

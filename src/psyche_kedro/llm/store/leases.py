@@ -26,13 +26,13 @@ from filelock import FileLock, Timeout
 
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.store.reply_store import explained
+from psyche_kedro.llm.write_ahead import write_ahead
 
 _BEAT_SECONDS: Final = 10.0
 _GONE_SECONDS: Final = 60.0
 _BUSY_SECONDS: Final = 60.0
 _AT_ONCE: Final = 500
 _SCHEMA: Final = """
-    PRAGMA journal_mode = WAL;
     PRAGMA synchronous = OFF;
     CREATE TABLE IF NOT EXISTS owners (owner TEXT PRIMARY KEY, host TEXT, beat REAL);
     CREATE TABLE IF NOT EXISTS leases (key BLOB PRIMARY KEY, owner TEXT) WITHOUT ROWID;
@@ -232,6 +232,7 @@ def _prepared(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(
         path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False
     )
+    write_ahead(db)
     db.executescript(_SCHEMA)
     return db
 

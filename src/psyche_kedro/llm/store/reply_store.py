@@ -27,6 +27,7 @@ from typing import Any, Final
 
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome, Reply, Usage
+from psyche_kedro.llm.write_ahead import write_ahead
 
 OWN_REASONS: Final = frozenset(
     {
@@ -49,7 +50,6 @@ _CANONICAL: Final = json.JSONEncoder(
     sort_keys=True, ensure_ascii=False, separators=(",", ":")
 )
 _BUSY_SECONDS: Final = 60.0
-_BUSY_PAUSE: Final = 0.01
 _SELECT_REPLIES: Final = (
     "SELECT key, model, text, reasoning, finish_reason, input_tokens, output_tokens,"
     " estimated, seconds FROM replies WHERE key IN (%s)"
@@ -445,7 +445,7 @@ def unpack(blob: bytes) -> str:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Set the journal up and bring an older file's tables to this version."""
-    _write_ahead(connection)
+    write_ahead(connection)
     # FULL: a commit is on the disk, not in its cache, before a reply counts as done.
     connection.execute("PRAGMA synchronous = FULL")
     version = _version(connection)
@@ -456,24 +456,6 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         )
     if version < len(_MIGRATIONS):
         _migrate(connection, path)
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Set the journal mode, also where another connection sets it just now.
-
-    Of two that open a new file, SQLite refuses one at once, whatever its time-out.
-    """
-    until = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
-            if not busy or time.monotonic() > until:
-                raise
-            time.sleep(_BUSY_PAUSE)
-        else:
-            return
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
