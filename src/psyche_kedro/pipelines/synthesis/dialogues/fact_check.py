@@ -7,26 +7,30 @@ words is none: ``六个月`` for ``半年``, ``双相情感障碍`` for ``双相
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
     PLACEHOLDERS,
     find_spans,
 )
+from psyche_kedro.pipelines.cleaning.deidentification.spans import Span
+from psyche_kedro.pipelines.cleaning.deidentification.tagged_names import tag_clauses
 from psyche_kedro.pipelines.synthesis.dialogues.quantities import (
     invented_durations,
     invented_numbers,
 )
 from psyche_kedro.text.bare import nfkc
+from psyche_kedro.text.taggers import Tagger
 from psyche_kedro.text.words import word_lists
 
 
-def invented_facts(source: str, text: str) -> list[str]:
+def invented_facts(source: str, text: str, tagger: Tagger | None = None) -> list[str]:
     """Return the kinds of fact that ``text`` has and ``source`` lacks.
 
     Args:
         source: What people wrote.
         text: What a model made of it.
+        tagger: Sees names that no rule finds.
 
     Returns:
         Of ``invented_number``, ``invented_duration``, ``invented_name``,
@@ -34,7 +38,8 @@ def invented_facts(source: str, text: str) -> list[str]:
         was added.
     """
     source, text = map(nfkc, (source, text))
-    named = {kind: _named(text, kind) for kind in _PLACEHOLDERS}
+    spans = find_spans(text, frozenset(), tag_clauses([text], tagger))
+    named = {kind: _named(text, kind, spans) for kind in _PLACEHOLDERS}
     checks = {
         "invented_number": invented_numbers(source, text),
         "invented_duration": invented_durations(source, text),
@@ -62,10 +67,10 @@ _FAMILIAR = re.compile(
 )
 
 
-def _named(text: str, kind: str) -> Iterator[str]:
+def _named(text: str, kind: str, spans: Sequence[Span]) -> Iterator[str]:
     """Yield names or places: placeholders, and what de-identification would mask."""
     yield from (f"[{match[1]}]" for match in _PLACEHOLDERS[kind].finditer(text))
-    for span in find_spans(text, frozenset()):
+    for span in spans:
         if span.kind == kind:
             # Of 王老师 only 王 is a name, and 王 stands in many a word.
             end = span.end + 2 * (span.end - span.start == 1)

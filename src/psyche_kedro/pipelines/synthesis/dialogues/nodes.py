@@ -30,6 +30,7 @@ from psyche_kedro.tables import (
     frame,
     rejection,
 )
+from psyche_kedro.text.taggers import Tagger
 
 _NEVER_IN_A_REPLY = {"invented_name", "invented_diagnosis"}
 # To name a condition is no diagnosis (请医生评估是不是抑郁症), and to cite a
@@ -54,6 +55,7 @@ def refine_posts(
     prompt: Prompt,
     teacher: ChatModel,
     params: DialogueParameters,
+    tagger: Tagger | None = None,
 ) -> Tables:
     """Retell each post in the first person, in order and without new facts.
 
@@ -65,6 +67,7 @@ def refine_posts(
         prompt: ``post``.
         teacher: Model that retells.
         params: ``synthesis.dialogues``.
+        tagger: Sees names that were made up; without it rules alone do.
 
     Returns:
         ``RefinedPosts`` and ``Rejections``: rows in = kept + rejected.
@@ -81,7 +84,7 @@ def refine_posts(
     rejections: list[Row] = []
     for row in useful_posts.iter_rows(named=True):
         outcome = retold.get(_opening_text(row))
-        faults = _post_faults(row, outcome, prompt.words)
+        faults = _post_faults(row, outcome, prompt.words, tagger)
         if faults:
             rejections.append(_lost(row, "refine_posts", faults[0], " ".join(faults)))
         else:
@@ -99,7 +102,9 @@ def _post_request(text: str, prompt: Prompt) -> ChatRequest:
     return ChatRequest(prompt.render(conversation=conversation), task="refine_posts")
 
 
-def _post_faults(row: Row, outcome: Outcome | None, words: Words) -> list[str]:
+def _post_faults(
+    row: Row, outcome: Outcome | None, words: Words, tagger: Tagger | None
+) -> list[str]:
     """Return what is wrong with a retold post; nothing where none was asked for."""
     if not conversations.reply_positions(row["messages"]):
         return ["no_reply"]
@@ -110,7 +115,7 @@ def _post_faults(row: Row, outcome: Outcome | None, words: Words) -> list[str]:
         return [_unsaid(outcome)]
     if not conversations.is_first_person(text, _opening_text(row), words):
         return ["not_first_person"]
-    return invented_facts(conversations.source_text(row["messages"]), text)
+    return invented_facts(conversations.source_text(row["messages"]), text, tagger)
 
 
 def _said(outcome: Outcome, role: str, words: Words) -> str | None:
@@ -161,6 +166,7 @@ def write_dialogues(  # noqa: PLR0913 - the node's inputs
     teacher: ChatModel,
     judge: ChatModel,
     params: DialogueParameters,
+    tagger: Tagger | None = None,
 ) -> Tables:
     """Refine every reply towards the three aims; keep what the judge finds good.
 
@@ -175,6 +181,7 @@ def write_dialogues(  # noqa: PLR0913 - the node's inputs
         teacher: Model that writes.
         judge: Model that scores.
         params: ``synthesis.dialogues``.
+        tagger: As of ``refine_posts``.
 
     Returns:
         ``EmpatheticDialogues`` and ``Rejections``: refined posts = kept + rejected.
@@ -183,7 +190,7 @@ def write_dialogues(  # noqa: PLR0913 - the node's inputs
     prompts = separate if params.aims == "separate" else (empathy_prompt,)
     drafts = _drafts(useful_posts, refined_posts)
     for prompt in prompts:
-        drafts = _refine(drafts, prompt, teacher)
+        drafts = _refine(drafts, prompt, teacher, tagger)
     sound = [draft for draft in drafts if not draft.faults]
     outcomes = judge.complete(_judge_request(d, judge_prompt) for d in sound)
     judged = [
@@ -205,7 +212,9 @@ def _drafts(useful_posts: pl.DataFrame, refined_posts: pl.DataFrame) -> list[Dra
     return [Draft(row, row["messages"]) for row in rows]
 
 
-def _refine(drafts: list[Draft], prompt: Prompt, teacher: ChatModel) -> list[Draft]:
+def _refine(
+    drafts: list[Draft], prompt: Prompt, teacher: ChatModel, tagger: Tagger | None
+) -> list[Draft]:
     """Return the drafts with every reply rewritten once; faulty ones as they are."""
     outcomes = iter(
         teacher.complete(
@@ -215,7 +224,9 @@ def _refine(drafts: list[Draft], prompt: Prompt, teacher: ChatModel) -> list[Dra
             for at in conversations.reply_positions(draft.messages)
         )
     )
-    return [d if d.faults else _refined(d, outcomes, prompt.words) for d in drafts]
+    return [
+        d if d.faults else _refined(d, outcomes, prompt.words, tagger) for d in drafts
+    ]
 
 
 def _reply_request(draft: Draft, at: int, prompt: Prompt) -> ChatRequest:
@@ -226,7 +237,9 @@ def _reply_request(draft: Draft, at: int, prompt: Prompt) -> ChatRequest:
     return ChatRequest(messages, task="write_dialogues")
 
 
-def _refined(draft: Draft, outcomes: Iterator[Outcome], words: Words) -> Draft:
+def _refined(
+    draft: Draft, outcomes: Iterator[Outcome], words: Words, tagger: Tagger | None
+) -> Draft:
     """Return a draft with its next replies, taken in order from ``outcomes``."""
     positions = conversations.reply_positions(draft.messages)
     said = {at: next(outcomes) for at in positions}
@@ -236,17 +249,19 @@ def _refined(draft: Draft, outcomes: Iterator[Outcome], words: Words) -> Draft:
     return draft._replace(
         messages=conversations.with_replies(draft.messages, replies),
         outcome=said[positions[-1]],
-        faults=lost or _reply_faults(draft.row, replies),
+        faults=lost or _reply_faults(draft.row, replies, tagger),
     )
 
 
-def _reply_faults(row: Row, replies: Mapping[int, str]) -> tuple[str, ...]:
+def _reply_faults(
+    row: Row, replies: Mapping[int, str], tagger: Tagger | None
+) -> tuple[str, ...]:
     """Return names and diagnoses that a reply makes up; steps may count and time."""
     source = "\n".join(
         m["content"] for m in (*row["source_messages"], *row["messages"])
     )
     claims = _NO_CLAIM.sub("", "\n".join(replies.values()))
-    made_up = invented_facts(source, claims)
+    made_up = invented_facts(source, claims, tagger)
     return tuple(kind for kind in made_up if kind in _NEVER_IN_A_REPLY)
 
 

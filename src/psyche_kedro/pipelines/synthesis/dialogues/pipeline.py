@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.synthesis.dialogues.nodes import (
     refine_posts,
     write_dialogues,
@@ -13,8 +14,9 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                refine_posts,
+                taking(refine_posts, tagger="tagger"),
                 inputs={
+                    "tagger": "optional_tools",
                     "useful_posts": "useful_posts",
                     "prompt": "params:prompts.post",
                     "teacher": "teacher_model",
@@ -24,8 +26,9 @@ def create_pipeline() -> Pipeline:
                 name="refine_posts",
             ),
             Node(
-                write_dialogues,
+                taking(write_dialogues, tagger="tagger"),
                 inputs={
+                    "tagger": "optional_tools",
                     "useful_posts": "useful_posts",
                     "refined_posts": "refined_posts",
                     "empathy_prompt": "params:prompts.empathy",
