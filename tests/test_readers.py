@@ -3,7 +3,6 @@
 ``readers.py`` lists the readers; here they are fed what no model should say.
 """
 
-import time
 from collections.abc import Callable
 
 import polars as pl
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from growth import cpu_seconds, takes_in_proportion
 from psyche_kedro.llm.openai.completions import read_completion
 from psyche_kedro.tables import content_id
 from readers import READERS, readers_in_source, said
@@ -167,28 +167,22 @@ UNITS = [
     "以上项",
     "Safety: ",
 ]
-SHORT, LONG = 6_000, 48_000
-"""Eight times as long takes eight times as long, and not sixty-four."""
-MOST, QUICK = 8 * 3, 0.05
+LONG = 48_000
 
 
 def seconds(read: Callable[[object], object], text: str) -> float:
-    """Return the least CPU time of three tries: of a busy machine, its own part."""
     reply = said(text)
-    spent = []
-    for _ in range(3):
-        started = time.process_time()
-        read(reply)
-        spent.append(time.process_time() - started)
-    return min(spent)
+    return cpu_seconds(lambda: read(reply))
 
 
 @pytest.mark.parametrize("name", READERS)
 def test_readers_take_time_in_proportion(name):
     for unit in UNITS:
-        short, long = (unit * (n // len(unit)) for n in (SHORT, LONG))
-        took = seconds(READERS[name], long)
-        assert took < QUICK or took < MOST * seconds(READERS[name], short), unit
+
+        def work(size, unit=unit):
+            return READERS[name](said(unit * (size // len(unit))))
+
+        assert takes_in_proportion(work, LONG), unit
 
 
 def test_what_took_minutes_takes_a_moment():

@@ -1,10 +1,10 @@
 """Each form in which models write their thoughts, with the models that write it."""
 
 import json
-import time
 
 import pytest
 
+from growth import takes_in_proportion
 from psyche_kedro.answers import read_choice, read_json, read_verdicts
 from psyche_kedro.llm import Reply
 from psyche_kedro.llm.openai.completions import read_completion
@@ -138,8 +138,8 @@ def test_blots_keep_every_character_in_its_place():
     ["<think>", "</think>", "[THINK]", "<|channel|>final", "analysis", " ", "<", "[{"],
 )
 def test_time_grows_with_the_length(unit):
-    started = time.thread_time()
-    part_thought(unit * (100_000 // len(unit)))
-    part_thought("analysis" + unit * (100_000 // len(unit)))
-    # A moment, however full the heap is; what is not linear takes minutes.
-    assert time.thread_time() - started < 5
+    for before in ("", "analysis"):
+        assert takes_in_proportion(
+            lambda n, before=before: part_thought(before + unit * (n // len(unit))),
+            100_000,
+        )
