@@ -1,6 +1,8 @@
 """A table says what it was made from, and is stale once that has changed."""
 
 import json
+import os
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -95,3 +97,24 @@ def test_freshness_is_one_of_two_words(tmp_path):
         data=tmp_path,
     ).stderr
     assert "Error: The parameter 'freshness' is 'sometimes': write `warn` or" in said
+
+
+def test_a_raw_file_of_whatever_name_that_changed_is_seen(catalog, tmp_path):
+    odd = tmp_path / "raw" / "a\x1bb.txt"
+    odd.write_text("one")
+    before = Lineage(catalog, PARAMETERS, Ledger()).version("files")
+    odd.write_text("two")
+    assert Lineage(catalog, PARAMETERS, Ledger()).version("files") != before
+
+
+def test_a_pipe_and_a_file_that_may_not_be_read_hold_up_nothing(catalog, tmp_path):
+    os.mkfifo(tmp_path / "raw/pipe.txt")
+    (tmp_path / "raw/loop.txt").symlink_to(tmp_path / "raw/loop.txt")
+    assert Lineage(catalog, PARAMETERS, Ledger()).version("files")
+
+
+def test_a_name_that_is_no_utf8_is_kept_in_the_ledger(catalog, tmp_path):
+    Path(os.fsdecode(bytes(tmp_path / "raw") + b"/\xc4\xe3.txt")).write_text("one")
+    ledger = Ledger()
+    Lineage(catalog, PARAMETERS, ledger).record(CHAIN, RUN)
+    assert stale(catalog, ledger) == []

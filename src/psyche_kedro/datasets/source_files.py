@@ -88,12 +88,19 @@ class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
     def places(self) -> list[Place]:
         """Return the files."""
         fs, root = fsspec.url_to_fs(self._path)
-        return [(fs, posixpath.join(root, file.name)) for file in self._files()]
+        return [(fs, posixpath.join(root, name)) for name in self._found()]
 
     def _files(self) -> list[SourceFile]:
+        return [
+            SourceFile(_utf8(name), read, size)
+            for name, (read, size) in self._found().items()
+        ]
+
+    def _found(self) -> dict[str, tuple[Callable[[], bytes], int]]:
+        """Return how each file is read, and its size, by its path below the folder."""
         fs, root = fsspec.url_to_fs(self._path)
         if not fs.exists(root):
-            return []
+            return {}
         if isinstance(fs, LocalFileSystem):
             bound = Path(self._within).resolve() if self._within else None
             found = dict(_walk(Path(root), bound))
@@ -103,11 +110,7 @@ class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
                 for path, about in fs.find(root, detail=True).items()
             }
         named = {posixpath.relpath(path, root): found[path] for path in found}
-        return [
-            SourceFile(_utf8(name), read, size)
-            for name, (read, size) in sorted(named.items())
-            if not _is_aside(name)
-        ]
+        return {name: named[name] for name in sorted(named) if not _is_aside(name)}
 
     def _exists(self) -> bool:
         return bool(self._files())

@@ -1,6 +1,7 @@
 """The project's folder, wherever a command was typed below it."""
 
 import subprocess
+from functools import cache
 from pathlib import Path
 
 from kedro.utils import find_kedro_project
@@ -26,6 +27,7 @@ def in_project(path: str | Path) -> Path:
     return project_root() / local_path(path, "What is read and written in place")
 
 
+@cache
 def git_commit() -> str:
     """Return the commit of this code, ``-dirty`` where it was changed since."""
     try:
