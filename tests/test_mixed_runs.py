@@ -67,3 +67,18 @@ def test_the_status_of_an_empty_root_names_what_is_missing(tmp_path):
     said = run_kedro("status", f"--params=data={tmp_path}", data=tmp_path).stdout
     assert said.count(" missing") > 50
     assert " fresh" not in said
+
+
+def test_what_a_run_had_saved_before_it_failed_is_known_to_be_its_own(tmp_path):
+    raw, data = tmp_path / "raw", tmp_path / "data"
+    shutil.copytree(ROOT / "data/01_raw/sample", raw)
+    run = run_kedro("run", BANKS, f"--params=data={data},raw={raw}", data=data)
+    assert run.returncode == 0, run.stderr
+    (raw / "question_banks/teacher_bank.xlsx").unlink()
+    broken = data / "03_primary/clean_bank_questions.parquet"
+    broken.unlink()
+    broken.mkdir()  # so that the second node cannot save
+    run = run_kedro("run", BANKS, f"--params=data={data},raw={raw}", data=data)
+    assert run.returncode == 1
+    said = run_kedro("status", f"--params=data={data},raw={raw}", data=data).stdout
+    assert "bank_questions: changed after" not in said

@@ -34,7 +34,7 @@ class LineageCheck:
     def __init__(self) -> None:
         self._context: KedroContext | None = None
         self._lineage: tuple[Lineage, Ledger] | None = None
-        self._done: list[Node] = []
+        self._saved: dict[str, Node] = {}
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -50,7 +50,7 @@ class LineageCheck:
         Raises:
             ConfigurationError: If something is, and ``freshness`` is ``refuse``.
         """
-        self._done, self._lineage = [], None
+        self._saved, self._lineage = {}, None
         if _LEDGER not in catalog or self._context is None:
             return
         ledger = read_ledger(catalog)
@@ -68,9 +68,9 @@ class LineageCheck:
             catalog.get(_FACTS).save(facts)
 
     @hook_impl
-    def after_node_run(self, node: Node) -> None:
-        """Note that a node came to its end."""
-        self._done.append(node)
+    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
+        """Note what a node saved."""
+        self._saved[dataset_name] = node
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -79,9 +79,9 @@ class LineageCheck:
 
     @hook_impl
     def on_pipeline_error(self, catalog: DataCatalog) -> None:
-        """Write it for the nodes that had come to their end."""
-        # The last may have ended and its save failed.
-        self._record(Pipeline(self._done[:-1]), catalog)
+        """Write it for the nodes that had saved all that they make."""
+        nodes = {n for n in self._saved.values() if self._saved.keys() >= {*n.outputs}}
+        self._record(Pipeline(nodes), catalog)
 
     def _record(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         if self._lineage is None:
