@@ -63,6 +63,12 @@ def test_the_status_says_what_stands_and_what_is_overtaken(mixed):
     assert "to make anew: kedro run --pipelines=" in said
 
 
+def test_a_finished_root_is_fresh(demo):
+    said = run_kedro("status", f"--params=data={demo.data}", data=demo.data).stdout
+    assert " fresh " in said
+    assert "stale" not in said
+
+
 def test_the_status_of_an_empty_root_names_what_is_missing(tmp_path):
     said = run_kedro("status", f"--params=data={tmp_path}", data=tmp_path).stdout
     assert said.count(" missing") > 50

@@ -1,6 +1,6 @@
 """``kedro trace``: the life of one row, from its source to what became of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -62,16 +62,16 @@ def draw(index: RowIndex, id_: str, call: Callable[[str], str]) -> Tree:
         call: What a reply of this address took, in words.
     """
     tree = Tree(Text(id_, style="bold"))
-    origins = list(_ancestors(index, id_))
+    origins = _reached(id_, index.origins)
     if origins:
         above = tree.add("made of")
-        for origin in origins:
+        for origin in reversed(origins):
             _add(above, index, origin, call)
     _add(tree, index, id_, call)
     beaten = index.beaten(id_)
     if beaten:
         tree.add(f"kept before its like: {', '.join(beaten)}")
-    products = list(_descendants(index, id_))
+    products = _reached(id_, index.products)
     if products:
         below = tree.add("became")
         for product in products[:_MOST_PRODUCTS]:
@@ -117,27 +117,12 @@ def _one(index: RowIndex, what: str) -> str:
     return found[0]
 
 
-def _ancestors(index: RowIndex, id_: str) -> Iterator[str]:
-    """Yield what a row was made of, the oldest first."""
-    seen: dict[str, None] = {}
-    todo = [id_]
-    while todo:
-        for origin in index.origins(todo.pop()):
-            if origin != id_ and origin not in seen:
-                seen[origin] = None
-                todo.append(origin)
-    yield from reversed(seen)
-
-
-def _descendants(index: RowIndex, id_: str) -> Iterator[str]:
-    seen = {id_}
-    todo = [id_]
-    while todo:
-        for product in index.products(todo.pop(0)):
-            if product not in seen:
-                seen.add(product)
-                todo.append(product)
-                yield product
+def _reached(id_: str, step: Callable[[str], Iterable[str]]) -> list[str]:
+    """Return all ids that steps lead to, the nearest first."""
+    found = [id_]
+    for one in found:  # which grows meanwhile
+        found += dict.fromkeys(other for other in step(one) if other not in found)
+    return found[1:]
 
 
 def _add(tree: Tree, index: RowIndex, id_: str, call: Callable[[str], str]) -> None:

@@ -20,7 +20,7 @@ from kedro.pipeline.node import Node
 from psyche_kedro.datasets.bundle_dataset import BundleDataset, parts_taken
 from psyche_kedro.files.versions import Place, Versions
 
-_OF_A_RUN = ("params:estimate_basis", "params:run_facts")
+_OF_A_RUN = ("params:estimate_basis", "params:run_facts", "model_calls")
 """What a hook sets anew for each run: no table is the older for it."""
 
 
