@@ -150,6 +150,7 @@ def run_chapter(given: dict[str, Any], store: ReplyStore, temperature: float) ->
     known = {
         "raw_files": {"reviews": []},
         "rationale_models": {"teacher": models["teacher_model"]},
+        "optional_tools": {"tagger": None},
         "params:prices": {},
         "params:estimate_basis": Basis(),
     }

@@ -191,12 +191,7 @@ def write_dialogues(  # noqa: PLR0913 - the node's inputs
     drafts = _drafts(useful_posts, refined_posts)
     for prompt in prompts:
         drafts = _refine(drafts, prompt, teacher, tagger)
-    sound = [draft for draft in drafts if not draft.faults]
-    outcomes = judge.complete(_judge_request(d, judge_prompt) for d in sound)
-    judged = [
-        _judged(draft, outcome, prompts[-1], params)
-        for draft, outcome in zip(sound, outcomes, strict=True)
-    ]
+    judged = _judge(drafts, judge, judge_prompt, prompts[-1], params)
     rejections = [_faulty(draft) for draft in drafts if draft.faults]
     rejections += [row for row in judged if "row_id" in row]
     rows = (row for row in judged if "row_id" not in row)
@@ -210,6 +205,21 @@ def _drafts(useful_posts: pl.DataFrame, refined_posts: pl.DataFrame) -> list[Dra
     posts = refined_posts.select("post_id", "thread_id", "messages")
     rows = posts.join(source, on="post_id").iter_rows(named=True)
     return [Draft(row, row["messages"]) for row in rows]
+
+
+def _judge(
+    drafts: list[Draft],
+    judge: ChatModel,
+    prompt: Prompt,
+    written_by: Prompt,
+    params: DialogueParameters,
+) -> list[dict[str, Any]]:
+    sound = [draft for draft in drafts if not draft.faults]
+    outcomes = judge.complete(_judge_request(draft, prompt) for draft in sound)
+    return [
+        _judged(draft, outcome, written_by, params)
+        for draft, outcome in zip(sound, outcomes, strict=True)
+    ]
 
 
 def _refine(
