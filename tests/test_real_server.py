@@ -146,12 +146,16 @@ def write(path: Path, text: str) -> None:
 
 @pytest.fixture
 def conf(tmp_path: Path) -> Path:
-    """The project's configuration; a model that loops is cut off early."""
+    """The project's configuration; a model that loops is cut off early.
+
+    A server on a CPU answers few requests at once, and all of many too late.
+    """
     folder = tmp_path / "conf"
     shutil.copytree(ROOT / "conf", folder)
     entries = folder / "endpoint/catalog/models.yml"
     text = entries.read_text(encoding="utf-8")
-    short = text.replace("{max_tokens: 2048}", "{max_tokens: 96}")
+    few = "{max_tokens: 48}\n  limits: {concurrency: 2}"
+    short = text.replace("{max_tokens: 2048}", few)
     assert short != text
     entries.write_text(short, encoding="utf-8")
     return folder
