@@ -439,3 +439,11 @@ def test_a_cell_with_thirty_thousand_of_anything_takes_its_time_and_no_more(
         bare_stem(cells[name])
 
     assert takes_in_proportion(read, 30_000)
+
+
+def test_a_list_of_more_options_than_there_are_letters_is_refused_alone():
+    plain = {"question": "短时记忆？", "options": ["甲乙", "丙丁"], "answer": "A"}
+    endless = plain | {"options": ["一"] * 1_200_000}
+    data = json.dumps([endless, plain], ensure_ascii=False).encode()
+    read = read_question_banks([banks.file("长.json", data)])
+    assert read.rows["parse_status"].to_list() == ["malformed", "ok"]
