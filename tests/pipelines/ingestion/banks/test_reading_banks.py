@@ -441,9 +441,8 @@ def test_a_cell_with_thirty_thousand_of_anything_takes_its_time_and_no_more(
     assert takes_in_proportion(read, 30_000)
 
 
-def test_a_list_of_more_options_than_there_are_letters_is_refused_alone():
-    plain = {"question": "短时记忆？", "options": ["甲乙", "丙丁"], "answer": "A"}
-    endless = plain | {"options": ["一"] * 1_200_000}
-    data = json.dumps([endless, plain], ensure_ascii=False).encode()
-    read = read_question_banks([banks.file("长.json", data)])
-    assert read.rows["parse_status"].to_list() == ["malformed", "ok"]
+def test_beyond_the_alphabet_an_option_has_its_number():
+    listed = {"question": "短时记忆？", "options": ["一"] * 28, "answer": "A"}
+    row = bank_row(listed, source="a.json", locator="item 1")
+    labels = [option["label"] for option in row["options"]]
+    assert labels[25:] == ["Z", "26", "27"]
