@@ -544,7 +544,7 @@ class CostEstimate(_Table):
 
     node: str
     role: str
-    """Entry of the catalog, e.g. ``teacher_model``."""
+    """As the accounts name it, e.g. ``teacher``."""
     model: str = _nullable()
     calls_mid: float
     """Calls that are needed, whether or not the store holds their replies."""
