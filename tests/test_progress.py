@@ -20,7 +20,7 @@ from psyche_kedro.commands import run as commands_run
 from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.hooks.progress_line import ProgressLine
 from psyche_kedro.llm.accounts import RUN_LEDGER, Tally
-from psyche_kedro.progress import Work, counted, under_way, watched
+from psyche_kedro.workers.progress import Work, counted, under_way, watched
 from whole_run import ROOT, run_kedro, tracking
 
 

@@ -114,8 +114,8 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
       model: Qwen/Qwen2.5-72B-Instruct
       credentials: teacher
       endpoints:
-        - {base_url: "http://gpu-1:8000/v1", weight: 2}
-        - {base_url: "http://gpu-2:8000/v1", concurrency: 64}
+        one: {base_url: "http://gpu-1:8000/v1", weight: 2}
+        two: {base_url: "http://gpu-2:8000/v1", credentials: second}
       store: ${root:store}
     ```
 

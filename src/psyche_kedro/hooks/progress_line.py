@@ -15,7 +15,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from psyche_kedro.errors import ConfigurationError
-from psyche_kedro.progress import Work, under_way
+from psyche_kedro.workers.progress import Work, under_way
 
 KINDS: Final = ("auto", "live", "lines", "json", "none")
 _PARAMETER: Final = "params:progress"

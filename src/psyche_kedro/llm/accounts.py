@@ -24,7 +24,7 @@ from psyche_kedro.llm.chat_model import Failure, Outcome, Reply, Usage
 from psyche_kedro.llm.ledger_file import LedgerFile, Sum
 from psyche_kedro.llm.prices import Budget, Price
 from psyche_kedro.llm.store.reply_store import OWN_REASONS
-from psyche_kedro.progress import in_words_of
+from psyche_kedro.workers.progress import in_words_of
 
 _PRICED_TOKENS: Final = 1_000_000
 _HOPELESS: Final = 32

@@ -49,7 +49,7 @@ from psyche_kedro.llm.store.reply_store import (
     StoreSession,
     address_request,
 )
-from psyche_kedro.progress import Work, watched
+from psyche_kedro.workers.progress import Work, watched
 
 _LOG = logging.getLogger(__name__)
 _PICTURE: Final = re.compile(r"data:([\w/+.-]+);base64,([A-Za-z0-9+/]*={0,2})")

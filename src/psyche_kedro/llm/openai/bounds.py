@@ -38,7 +38,7 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 def bound(most: int) -> Callable[[httpx2.Response], Awaitable[None]]:
-    """Return a hook that keeps a reply to ``most`` bytes; files have no bound."""
+    """Return a hook that bounds completions and lists by ``most`` bytes."""
 
     async def hook(response: httpx2.Response) -> None:
         if not response.request.url.path.endswith(_BOUNDED):

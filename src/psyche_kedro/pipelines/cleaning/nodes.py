@@ -34,9 +34,9 @@ from psyche_kedro.pipelines.cleaning.parameters import (
     ReplyParameters,
 )
 from psyche_kedro.pipelines.cleaning.text.normalise import normalise
-from psyche_kedro.progress import counted
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.text.taggers import Tagger
+from psyche_kedro.workers.progress import counted
 
 Row = dict[str, Any]
 _READABLE = ("ok", "fallback")
@@ -203,12 +203,10 @@ def _normal_item(row: Row) -> Row:
 # ---- posts -----------------------------------------------------------------------
 
 
-def clean_posts(  # noqa: PLR0913 - the node's inputs
+def clean_posts(
     posts: pl.DataFrame,
     *,
     tagger: Tagger | None,
-    deidentification_prompt: Prompt,
-    privacy_model: ChatModel | None,
     params: PostParameters,
     replies_parameters: ReplyParameters,
 ) -> Cleaned:
@@ -217,8 +215,6 @@ def clean_posts(  # noqa: PLR0913 - the node's inputs
     Args:
         posts: Candidate conversations.
         tagger: Marks persons, or None: then all is ``rules_only``.
-        deidentification_prompt: Asks the model what the rules left.
-        privacy_model: Names further spans, or None.
         params: Hotlines, limits.
         replies_parameters: Its policy says what is tagged and what is no post at all.
 
@@ -229,10 +225,6 @@ def clean_posts(  # noqa: PLR0913 - the node's inputs
     batches = []
     for batch in [posts.clear(), *posts.iter_slices(_BATCH)]:
         kept, rejected = _cleaned_posts(batch, cleaner)
-        if privacy_model:
-            kept = _masked_by_model(
-                kept, deidentification_prompt, privacy_model, cleaner.hotlines
-            )
         conversations.check(kept, "post_id", cleaner.hotlines)
         batches.append(
             Cleaned(
@@ -263,13 +255,28 @@ def _cleaned_posts(
     return kept, rejected
 
 
-def _masked_by_model(
-    rows: list[Row], prompt: Prompt, model: ChatModel, hotlines: frozenset[str]
-) -> list[Row]:
+def mask_by_model(
+    clean_posts: pl.DataFrame, prompt: Prompt, model: ChatModel, params: PostParameters
+) -> pl.DataFrame:
+    """Return conversations without what a model names that rules and tagger left.
+
+    Args:
+        clean_posts: As ``clean_posts`` gives them.
+        prompt: Asks for spans.
+        model: Names them.
+        params: Hotlines.
+
+    Raises:
+        LeakError: If a contact is left in them.
+    """
+    hotlines = frozenset(params.hotlines)
+    rows = list(clean_posts.iter_rows(named=True))
     outcomes = model.complete(
         Asking(rows, lambda row: model_pass.span_request(row["messages"], prompt))
     )
-    return [_masked(row, o, hotlines) for row, o in zip(rows, outcomes, strict=True)]
+    masked = [_masked(row, o, hotlines) for row, o in zip(rows, outcomes, strict=True)]
+    conversations.check(masked, "post_id", hotlines)
+    return tables.frame(tables.CleanPosts, masked)
 
 
 def _masked(row: Row, outcome: Outcome, hotlines: frozenset[str]) -> Row:

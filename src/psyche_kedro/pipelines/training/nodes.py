@@ -34,7 +34,6 @@ from psyche_kedro.pipelines.training.runs import (
     open_run,
     sampled,
 )
-from psyche_kedro.progress import Work, watched
 from psyche_kedro.rewards import RewardParameters
 from psyche_kedro.tables import (
     Rejections,
@@ -45,6 +44,7 @@ from psyche_kedro.tables import (
     frame,
     rejection,
 )
+from psyche_kedro.workers.progress import Work, watched
 
 _SHOWN = ("loss", "reward")
 _LOG = logging.getLogger(__name__)

@@ -56,9 +56,9 @@ from psyche_kedro.pipelines.ingestion.textbooks.text_layer import (
     distrust,
     read_text_layer,
 )
-from psyche_kedro.progress import counted
 from psyche_kedro.tables import content_id
 from psyche_kedro.text.encodings import REPLACEMENT, decode
+from psyche_kedro.workers.progress import counted
 from psyche_kedro.workers.tasks import Lost, Task
 from psyche_kedro.workers.worker import Worker, hired
 
