@@ -11,13 +11,19 @@ Example row of ``predictions``: ``{"role": "grpo", "item_id": "5d0c…", "protoc
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from psyche_kedro.errors import ConfigurationError
-from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome
+from psyche_kedro.llm.chat_model import (
+    Asking,
+    ChatModel,
+    ChatRequest,
+    Failure,
+    Outcome,
+)
 from psyche_kedro.llm.identity import weights_in
 from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.benchmarks import Benchmarks
@@ -173,14 +179,16 @@ def _check_names(
         )
 
 
-def _requests(
-    papers: Iterable[Asked], sampling: Mapping[str, Any]
-) -> Iterator[ChatRequest]:
-    for asked in papers:
-        item = {**asked.item, "protocol": asked.protocol}
-        yield ChatRequest(
-            asked.messages, task="answer_benchmarks", sampling=sampling, item=item
-        )
+def _requests(papers: Sequence[Asked], sampling: Mapping[str, Any]) -> Asking[Asked]:
+    return Asking(
+        papers,
+        lambda asked: ChatRequest(
+            asked.messages,
+            task="answer_benchmarks",
+            sampling=sampling,
+            item={**asked.item, "protocol": asked.protocol},
+        ),
+    )
 
 
 def _prediction(role: str, asked: Asked, outcome: Outcome) -> dict[str, Any]:
