@@ -112,13 +112,14 @@ def ended(**changes):
     }
 
 
-def tables(
+def tables(  # noqa: PLR0913 - what a test may change
     *,
     scores=None,
     answers=(),
     model=OFFLINE,
     level="rules_only",
     chapters=CHAPTERS,
+    arms=(),
 ):
     if scores is None:
         scores = [
@@ -157,6 +158,10 @@ def tables(
             "answer_summary": frame(AnswerSummary, answers),
             "reader_agreement": frame(ReaderAgreement, []),
             "judgement_summary": frame(JudgementSummary, []),
+        },
+        "ablation": {
+            "ablation_scores": frame(Scores, arms),
+            "ablation_models": frame(TrainedModels, []),
         },
     }
 

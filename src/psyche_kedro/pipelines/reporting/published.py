@@ -15,12 +15,11 @@ class _Published(BaseModel):
 
 
 class AblationRow(_Published):
-    """A row of Table 3."""
+    """A row of Table 3 or 4."""
 
     setting: str
-    case: float
-    moral: float
-    theory: float
+    scores: dict[str, float]
+    """By category or cell."""
 
 
 class Published(_Published):
@@ -29,6 +28,9 @@ class Published(_Published):
     counts: dict[str, str]
     """Corpus counts by the stage of the funnel they belong to."""
     ablation: tuple[AblationRow, ...]
+    """Table 3."""
+    compositions: tuple[AblationRow, ...]
+    """Table 4."""
 
 
 @cache
