@@ -6,7 +6,7 @@ from test_report import SETTINGS, Page, score, tables, trained
 from psyche_kedro.pipelines.ablation.pipeline import ARMS
 from psyche_kedro.pipelines.reporting import ablations
 from psyche_kedro.pipelines.reporting.nodes import write_report
-from psyche_kedro.tables import TrainedModels, frame
+from psyche_kedro.tables import ScoreDifferences, TrainedModels, frame
 
 CELLS = [
     f"{part}_{kind}"
@@ -24,8 +24,11 @@ def arm(role, *values):
     ]
 
 
-def rows(*arms, models=()):
+def rows(*arms, models=(), differences=()):
     data = tables(arms=[s for scores in arms for s in scores])
+    data["ablation"]["ablation_score_differences"] = frame(
+        ScoreDifferences, differences
+    )
     data["ablation"]["ablation_models"] = frame(TrainedModels, models)
     return Page(write_report(**data, **SETTINGS).html).rows
 
@@ -50,6 +53,31 @@ def test_a_tiny_model_is_marked_and_its_alarm_told():
     kinds = {kind for kind, c in made if c[1:2] == ["grpo_model@QA, tiny"]}
     assert kinds == {"toy"}
     assert alarm in [cells[-1] for _, cells in made if cells[:1] == ["QA"]]
+
+
+def test_a_model_is_compared_with_the_whole_one_and_noise_is_called_noise():
+    def apart(other, p, better):
+        names = ("benchmark", "split", "protocol", "metric")
+        return {name: score()[name] for name in names} | {
+            "role": "QA",
+            "other": other,
+            "cell": "micro_average",
+            "n": 60,
+            "difference": -12.5,
+            "low": -20.0,
+            "high": -5.0,
+            "p": p,
+            "p_holm": p,
+            "better": better,
+        }
+
+    pairs = [apart("grpo", 0.012, "grpo"), apart("base", 0.5, None)]
+    made = rows(arm("QA", 1.0), differences=[*pairs, apart("RS", 0.5, None)])
+    told = [cells[1:] for _, cells in made if cells[0] == "QA" and "60" in cells]
+    assert told == [
+        ["grpo", "60", "-12.50", "-20.00 to -5.00", "0.012", "grpo"],
+        ["base", "60", "-12.50", "-20.00 to -5.00", "0.5", "within noise"],
+    ]
 
 
 def test_an_arm_of_no_table_of_the_paper_is_shown_all_the_same():

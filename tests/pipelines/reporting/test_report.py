@@ -33,6 +33,7 @@ from psyche_kedro.tables import (
     ReaderAgreement,
     RejectionCounts,
     SampledCompletions,
+    ScoreDifferences,
     Scores,
     TrainedModels,
     TrainingLog,
@@ -162,6 +163,7 @@ def tables(  # noqa: PLR0913 - what a test may change
         "ablation": {
             "ablation_scores": frame(Scores, arms),
             "ablation_models": frame(TrainedModels, []),
+            "ablation_score_differences": frame(ScoreDifferences, []),
         },
     }
 

@@ -61,6 +61,7 @@ ACCOUNT = (
     written("ablation_predictions"),
     beside("ablation_models", by="role"),
     beside("ablation_scores", by="role"),
+    beside("ablation_score_differences"),
 )
 
 _START = {"base_model": "base_model"}
@@ -126,7 +127,8 @@ def _results() -> Pipeline:
     scoring = evaluation.create_pipeline().only_nodes(
         "read_answers", "score_predictions"
     )
-    outputs = {name: f"ablation_{name}" for name in ("predictions", "models", "scores")}
+    made = ("predictions", "models", "scores", "score_differences")
+    outputs = {name: f"ablation_{name}" for name in made}
     read = {"of_chain": "predictions"}
     return _named(Pipeline(gathering) + scoring, "ablation", read, outputs)
 

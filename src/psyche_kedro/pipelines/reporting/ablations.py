@@ -59,12 +59,14 @@ def ablations(findings: Findings) -> Section:
     return Section(
         title,
         "Standard accuracy in percent on PCEB. +QA is taught, paid and asked for "
-        "letters alone. The paper's Figure 3 is a drawing without numbers.",
+        "letters alone. The paper's Figure 3 is a drawing without numbers. Models are "
+        "compared over all items that both answered, by McNemar's exact test.",
         [
             _table("Table 3", STAGES, _CATEGORIES, findings, paper.ablation),
             _table("Table 4", COMPOSITIONS, _ALL_CELLS, findings, paper.compositions),
             _table("Figure 3", SELECTIONS, _CATEGORIES, findings),
             *([_table("Others", others, _ALL_CELLS, findings)] if others else []),
+            _differences(findings),
             _trained(findings),
         ],
     )
@@ -118,6 +120,30 @@ def _scores(findings: Findings) -> pl.DataFrame:
 
 def _arms(findings: Findings) -> list[str]:
     return _scores(findings)["role"].unique(maintain_order=True).to_list()
+
+
+def _differences(findings: Findings) -> Table:
+    """Return how far each model is from the untrained and from the whole one."""
+    apart = findings.ablation["ablation_score_differences"].filter(
+        pl.any_horizontal(pl.col("role", "other").is_in(["base", "grpo"])),
+        benchmark="pceb",
+        cell="micro_average",
+        metric="standard_accuracy",
+    )
+    rows = [
+        plain(
+            pair["role"],
+            pair["other"],
+            count(pair["n"]),
+            number(pair["difference"]),
+            f"{number(pair['low'])} to {number(pair['high'])}",
+            f"{pair['p_holm']:.3g}",
+            pair["better"] or "within noise",
+        )
+        for pair in apart.iter_rows(named=True)
+    ]
+    columns = ["Items", "Difference", "95 %", "p (Holm)", "Better"]
+    return Table(["Model", "Against", *columns], rows)
 
 
 def _trained(findings: Findings) -> Table:
