@@ -33,6 +33,7 @@ from psyche_kedro.tables import (
     ReaderAgreement,
     RejectionCounts,
     SampledCompletions,
+    ScoreDifferences,
     Scores,
     TrainedModels,
     TrainingLog,
@@ -112,13 +113,14 @@ def ended(**changes):
     }
 
 
-def tables(
+def tables(  # noqa: PLR0913 - what a test may change
     *,
     scores=None,
     answers=(),
     model=OFFLINE,
     level="rules_only",
     chapters=CHAPTERS,
+    arms=(),
 ):
     if scores is None:
         scores = [
@@ -157,6 +159,11 @@ def tables(
             "answer_summary": frame(AnswerSummary, answers),
             "reader_agreement": frame(ReaderAgreement, []),
             "judgement_summary": frame(JudgementSummary, []),
+        },
+        "ablation": {
+            "ablation_scores": frame(Scores, arms),
+            "ablation_models": frame(TrainedModels, []),
+            "ablation_score_differences": frame(ScoreDifferences, []),
         },
     }
 

@@ -25,6 +25,7 @@ from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
     has_model_read,
 )
 from psyche_kedro.pipelines.reporting import (
+    ablations,
     corpus,
     exams,
     figures,
@@ -63,6 +64,7 @@ def _sections(findings: Findings) -> list[tuple[Telling, str]]:
         (sections.training, "training"),
         (exams.exams, "evaluation"),
         *((exam, "evaluation") for exam in exams.shown(findings)),
+        (ablations.ablations, ""),
         (exams.replies, "evaluation"),
         (exams.judges, "evaluation"),
         (exams.every_score, "evaluation"),
