@@ -167,7 +167,7 @@ def test_the_two_systems_share_no_table():
 
 def test_evaluation_takes_along_what_reads_and_cleans_the_benchmarks():
     alone = CHAPTERS["evaluation"]
-    models = {"evaluated_models", "judge_model"}
+    models = {"evaluated_models", "counselling_judges"}
     trained = {"base_model", "sft_model", "grpo_model"}
     inputs = {n for n in alone.inputs() if not n.startswith("params:")}
     assert inputs == models | trained | {"raw_files"}
@@ -296,7 +296,7 @@ def ranks() -> list[set[str]]:
     return rows
 
 
-MOST_BOXES, MOST_SIDE_BY_SIDE = 41, 14
+MOST_BOXES, MOST_SIDE_BY_SIDE = 43, 14
 
 
 def test_the_folded_graph_can_be_read_without_zooming():
