@@ -113,7 +113,8 @@ def parse_question(
     repeated = ["option_letters_repeated"] if is_repeated else []
     options = [] if repeated else _in_order(asked.pairs)
     said = _said(_lettered(fields.get("answer"), record), asked, options)
-    kind = _kind(fields, options, said, type_hint)
+    hint = type_hint or type_of(fields.get("type")) or ("single" if repeated else None)
+    kind = _kind(fields, options, said, hint)
     question = {
         "type": kind,
         "case_text": _case_text(fields),
@@ -197,8 +198,7 @@ _WHOLE_TYPES = {"判断": "true_false", "是非": "true_false"}
 def _kind(
     fields: Fields, options: list[Option], said: "_Said", type_hint: str | None
 ) -> str:
-    kind = type_hint or type_of(fields.get("type"))
-    kind = kind or _guessed_type(options, said.answer, said.stem)
+    kind = type_hint or _guessed_type(options, said.answer, said.stem)
     is_judged = kind == "true_false" and len(options) > 0 and not truths_of(options)
     if is_judged or (kind in ("case", "short_answer", "fill_in") and options):
         kind = _guessed_type(options, said.answer, None)
