@@ -11,13 +11,19 @@ Example row of ``predictions``: ``{"role": "grpo", "item_id": "5d0c…", "protoc
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from psyche_kedro.errors import ConfigurationError
-from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome
+from psyche_kedro.llm.chat_model import (
+    Asking,
+    ChatModel,
+    ChatRequest,
+    Failure,
+    Outcome,
+)
 from psyche_kedro.llm.identity import weights_in
 from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.benchmarks import Benchmarks
@@ -174,14 +180,16 @@ def _check_names(
         )
 
 
-def _requests(
-    papers: Iterable[Asked], sampling: Mapping[str, Any]
-) -> Iterator[ChatRequest]:
-    for asked in papers:
-        item = {**asked.item, "protocol": asked.protocol}
-        yield ChatRequest(
-            asked.messages, task="answer_benchmarks", sampling=sampling, item=item
-        )
+def _requests(papers: Sequence[Asked], sampling: Mapping[str, Any]) -> Asking[Asked]:
+    return Asking(
+        papers,
+        lambda asked: ChatRequest(
+            asked.messages,
+            task="answer_benchmarks",
+            sampling=sampling,
+            item={**asked.item, "protocol": asked.protocol},
+        ),
+    )
 
 
 def _prediction(role: str, asked: Asked, outcome: Outcome) -> dict[str, Any]:
@@ -266,45 +274,34 @@ def judge_counselling(  # noqa: PLR0913 - the node's inputs
     predictions: pl.DataFrame,
     answers: pl.DataFrame,
     benchmark_items: pl.DataFrame,
+    benchmarks: Benchmarks,
     prompt: Prompt,
-    judge: ChatModel,
+    rubric_prompt: Prompt,
+    judges: dict[str, ChatModel],
     reading: ReadingParameters,
     params: JudgingParameters,
 ) -> pl.DataFrame:
-    """Return one judgement per (counselling reply, dimension).
+    """Return one judgement per (judged reply, dimension, judge, repeat).
 
     Args:
-        predictions: Those of counselling cases are judged.
+        predictions: Those of conversations and of items with a rubric are judged.
         answers: What of each reply is judged.
-        benchmark_items: The cases, with the reference reply where there is one.
-        prompt: The judge's; it names no model.
-        judge: The model that judges.
+        benchmark_items: The items, with reference or rubric.
+        benchmarks: The cards, which say on what a reply is judged.
+        prompt: The judge's, for a dimension; it names no model.
+        rubric_prompt: The judge's, for a rubric.
+        judges: The models that judge, asked at once.
         reading: ``evaluation.reading``.
         params: ``evaluation.judging``.
 
     Source: §3.4, Table 5.
     """
-    cases = judging.cases_to_judge(
-        _read(predictions, answers, reading),
-        _by_id(benchmark_items),
-        prompt.words.dimensions,
-    )
-    verdicts = iter(
-        judge.complete(
-            judging.judge_request(case, prompt, params)
-            for case in cases
-            if judging.has_reply(case)
-        )
-    )
-    return frame(
-        Judgements,
-        (
-            judging.judgement(
-                case, next(verdicts) if judging.has_reply(case) else None, prompt
-            )
-            for case in cases
-        ),
-    )
+    prompts = judging.Prompts(prompt, rubric_prompt)
+    read = _read(predictions, answers, reading)
+    items = _by_id(benchmark_items)
+    cases = judging.cases_to_judge(read, items, benchmarks, prompt.words.dimensions)
+    verdicts = ask_all(judges, lambda _: judging.judge_requests(cases, prompts, params))
+    return frame(Judgements, judging.judgements(cases, verdicts, prompts, params))
 
 
 def summarise_judgements(judgements: pl.DataFrame) -> pl.DataFrame:
@@ -354,7 +351,7 @@ def score_predictions(  # noqa: PLR0913 - the node's inputs
         for read in _read(predictions, answers, reading)
     ]
     keyed = _by_id(exam_items(benchmark_items).filter(has_key()))
-    verdicts = judgements.to_dicts()
+    verdicts = judging.averaged(_rows(judgements))
     exams = write_sheets(rows, keyed, benchmarks)
     sheets = exams | write_judged_sheets(verdicts, rows, keyed)
     found = {

@@ -36,6 +36,8 @@ from psyche_kedro.pipelines.evaluation.sheets import (
     write_sheet,
 )
 from psyche_kedro.statistics import SHARES
+from psyche_kedro.text import overlaps
+from psyche_kedro.text.overlaps import Words, segment
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -63,9 +65,10 @@ def _of_strings(credit: Callable[[Sequence[str], Sequence[str]], float]) -> Mark
     return lambda cell: [credit(m.prediction["labels"], m.item["gold"]) for m in cell]
 
 
-def _of_texts(overlap: Callable[[str, str], float]) -> Marking:
+def _of_words(overlap: Callable[[Words, Words], float]) -> Marking:
     return lambda cell: [
-        overlap(m.prediction["text"] or "", m.item["answer_text"]) for m in cell
+        overlap(segment(m.prediction["text"] or ""), segment(m.item["answer_text"]))
+        for m in cell
     ]
 
 
@@ -91,11 +94,13 @@ METRICS: dict[str, Marking] = {
     # no knowledge.
     "commonest_key": _commonest(lambda m: m.item["gold"]),
     "commonest_answer": _commonest(lambda m: m.prediction["labels"]),
-    "rouge_1_pltrdy": _of_texts(lambda *pair: metrics.rouge_pltrdy(*pair).rouge_1),
-    "rouge_l_pltrdy": _of_texts(lambda *pair: metrics.rouge_pltrdy(*pair).rouge_l),
-    "rouge_1_zh": _of_texts(lambda *pair: metrics.rouge_zh(*pair).rouge_1),
-    "rouge_l_zh": _of_texts(lambda *pair: metrics.rouge_zh(*pair).rouge_l),
-    "bleu_4": _of_texts(metrics.bleu_4),
+    "rouge_1_pltrdy": _of_words(lambda *pair: overlaps.rouge_pltrdy(*pair).rouge_1),
+    "rouge_l_pltrdy": _of_words(lambda *pair: overlaps.rouge_pltrdy(*pair).rouge_l),
+    "rouge_1_zh": _of_words(lambda *pair: overlaps.rouge_zh(*pair).rouge_1),
+    "rouge_l_zh": _of_words(lambda *pair: overlaps.rouge_zh(*pair).rouge_l),
+    "rouge_1_std": _of_words(lambda *pair: overlaps.rouge_std(*pair).rouge_1),
+    "rouge_l_std": _of_words(lambda *pair: overlaps.rouge_std(*pair).rouge_l),
+    "bleu_4": _of_words(overlaps.bleu_4),
 }
 
 

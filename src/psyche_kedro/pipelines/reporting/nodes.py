@@ -83,10 +83,8 @@ def write_report(  # noqa: PLR0913 - the node's inputs
 ) -> Report:
     """Return the report: one self-contained page, in Markdown, and for the terminal.
 
-    Of ``synthesis`` and ``selection`` it takes the chapter's summaries, of ``training``
-    the logs, what was trained and what it wrote, of ``evaluation`` the scores and the
-    exams they are of; ``run_facts`` say which run it is, ``benchmarks`` which exams
-    there are and what the paper prints of them.
+    Of each chapter it takes what that says of itself; ``run_facts`` say which run it
+    is, ``benchmarks`` which exams there are and what the paper prints of them.
     """
     findings = Findings(
         accounts=accounts,
