@@ -981,6 +981,10 @@ class Scores(_Table):
     """Items whose call failed: above 0, no average has a value."""
     n_left_out: int
     """Items of the exam that ``evaluation.limit`` left out: above 0, no result."""
+    n_contaminated: int
+    """Items of the ``n`` that match something in the training data."""
+    value_uncontaminated: float = _nullable()
+    """The score without them."""
 
 
 class ScoreDifferences(_Table):

@@ -26,6 +26,7 @@ from psyche_kedro.tables import (
     ReaderAgreement,
     RejectionCounts,
     SampledCompletions,
+    ScoreDifferences,
     Scores,
     SetSummary,
     TrainedModels,
@@ -40,6 +41,7 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         accounts=account(*rows),
         missing=(),
         scores=frame(Scores, []),
+        differences=frame(ScoreDifferences, []),
         funnel=frame(Funnel, []),
         rejections=frame(RejectionCounts, rejections),
         writers=frame(WriterCounts, []),
@@ -54,6 +56,7 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         toys=(),
         charts=(),
         benchmarks=CARDS,
+        printed_as={},
         summaries=Summaries(**summaries(**changes)),
         difficulty=DIFFICULTY,
     )

@@ -77,6 +77,7 @@ def score(**changes):
         "n_truncated": 0,
         "n_failed": 0,
         "n_left_out": 0,
+        "n_contaminated": 0,
         **changes,
     }
 
@@ -113,9 +114,10 @@ def ended(**changes):
     }
 
 
-def tables(  # noqa: PLR0913 - what a test may change
+def tables(  # noqa: PLR0913 - each table that a test changes
     *,
     scores=None,
+    differences=(),
     answers=(),
     model=OFFLINE,
     level="rules_only",
@@ -155,6 +157,7 @@ def tables(  # noqa: PLR0913 - what a test may change
         },
         "evaluation": {
             "scores": frame(Scores, scores),
+            "score_differences": frame(ScoreDifferences, differences),
             "exam_summary": frame(ExamSummary, EXAM),
             "answer_summary": frame(AnswerSummary, answers),
             "reader_agreement": frame(ReaderAgreement, []),

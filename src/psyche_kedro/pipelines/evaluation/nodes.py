@@ -45,12 +45,13 @@ from psyche_kedro.pipelines.evaluation.protocols import (
     ask,
 )
 from psyche_kedro.pipelines.evaluation.scoring import (
+    Found,
     score_exams,
     score_judged,
     write_judged_sheets,
     write_sheets,
 )
-from psyche_kedro.pipelines.evaluation.sheets import estimate
+from psyche_kedro.pipelines.evaluation.sheets import estimate, without
 from psyche_kedro.pipelines.selection.exams import count_exams, exam_items, has_key
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import (
@@ -326,6 +327,7 @@ def score_predictions(  # noqa: PLR0913 - the node's inputs
     predictions: pl.DataFrame,
     answers: pl.DataFrame,
     judgements: pl.DataFrame,
+    selection: dict[str, pl.DataFrame],
     benchmark_items: pl.DataFrame,
     benchmarks: Benchmarks,
     reading: ReadingParameters,
@@ -337,23 +339,33 @@ def score_predictions(  # noqa: PLR0913 - the node's inputs
         predictions: One per (role, item, protocol).
         answers: What the readers make of them.
         judgements: One per (counselling reply, dimension).
+        selection: What that chapter says of itself, of which ``contamination_hits``
+            says which items stand in the training data; none where it has not run.
         benchmark_items: The items; those of an exam that have a key are scored.
         benchmarks: The cards, which say what is computed of each exam.
         reading: ``evaluation.reading``.
         params: ``evaluation.scores``.
     """
-    rows = _read(predictions, answers, reading)
+    hits = set(selection["contamination_hits"]["item_id"])
+    rows = [
+        read | {"is_contaminated": read["item_id"] in hits}
+        for read in _read(predictions, answers, reading)
+    ]
     keyed = _by_id(exam_items(benchmark_items).filter(has_key()))
     verdicts = judging.averaged(_rows(judgements))
     exams = write_sheets(rows, keyed, benchmarks)
-    judged = write_judged_sheets(verdicts, rows, keyed)
-    found = {at: estimate(sheet, params) for at, sheet in (exams | judged).items()}
+    sheets = exams | write_judged_sheets(verdicts, rows, keyed)
+    found = {
+        sitting: Found(estimate(sheet, params), estimate(without(sheet, hits), params))
+        for sitting, sheet in sheets.items()
+    }
     scores = [
         *score_exams(found, rows, keyed, benchmarks),
         *score_judged(found, verdicts, rows, keyed),
     ]
-    pairs = compare(exams | judged, params)
-    return Scored(frame(Scores, scores), frame(ScoreDifferences, pairs))
+    return Scored(
+        frame(Scores, scores), frame(ScoreDifferences, compare(sheets, params))
+    )
 
 
 def summarise_exams(benchmark_items: pl.DataFrame) -> pl.DataFrame:

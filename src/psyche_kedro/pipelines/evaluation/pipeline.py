@@ -150,6 +150,7 @@ def _scores() -> list[Node]:
                 "predictions": "predictions",
                 "answers": "answers",
                 "judgements": "judgements",
+                "selection": "selection_account",
                 "reading": "params:evaluation.reading",
                 "benchmark_items": "clean_benchmark_items",
                 "benchmarks": "params:benchmarks",

@@ -55,7 +55,7 @@ class Paper(NamedTuple):
         """Yield every exam of choice questions that the paper prints."""
         for _, exam in self.benchmarks.exams():
             printed = exam.published
-            if isinstance(exam, ChoiceExam) and printed and printed.table:
+            if isinstance(exam, ChoiceExam) and printed and printed.paper == "paper":
                 table = f"Table {printed.table}"
                 yield Printed(exam, printed.rows, printed.items, table)
 

@@ -94,6 +94,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         rejections=rejections,
         writers=writers,
         scores=evaluation["scores"],
+        differences=evaluation["score_differences"],
         exams=evaluation["exam_summary"],
         answers=evaluation["answer_summary"],
         judges=evaluation["judgement_summary"],
@@ -107,6 +108,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         ablation=ablation,
         charts=figures.training_charts(_log(training), params.curves),
         benchmarks=benchmarks,
+        printed_as=params.printed_as,
         run=run_facts,
     )
     return render_report(findings)

@@ -75,6 +75,8 @@ class Findings(NamedTuple):
     rejections: pl.DataFrame
     writers: pl.DataFrame
     scores: pl.DataFrame
+    differences: pl.DataFrame
+    """Every two models on the items that both answered."""
     exams: pl.DataFrame
     """Items of every split, and which of them are an exam."""
     answers: pl.DataFrame
@@ -97,6 +99,8 @@ class Findings(NamedTuple):
     charts: Sequence[Chart]
     benchmarks: Benchmarks
     """The cards: the tables of exams, and what is printed of them."""
+    printed_as: Mapping[str, str]
+    """The paper's name of a model of ours."""
     run: RunFacts = RunFacts()
 
     def counts(self, stage: str, **wanted: str) -> dict[str, int]:
