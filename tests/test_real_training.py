@@ -1,7 +1,8 @@
 """Training helps a real model of 135 million parameters on questions it has not seen.
 
-Slow, and skipped without ``requirements/smollm2.txt``: ``make test-real``. The exam is two wordings of twenty concepts that were trained in three others. What a
-model this small can honestly show is asserted, and no more.
+Slow, and skipped without ``requirements/smollm2.txt``: ``make test-real``. The exam is
+two wordings of twenty concepts that were trained in three others. What a model this
+small can honestly show is asserted, and no more.
 """
 
 import subprocess
