@@ -337,6 +337,7 @@ def test_the_map_from_the_paper_names_what_there_is():
         re.findall(r"[a-z]\w*_\w+", " ".join(re.findall(r"`[^`]+`", str(rows))))
     )
     known = {n.short_name for n in NODES} | PIPELINES["__default__"].datasets()
+    known |= PIPELINES["ablation"].datasets()
     known |= {argument for n in NODES for argument in get_type_hints(n.func)}
     assert len(named) > 30
     assert not named - known
