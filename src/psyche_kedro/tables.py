@@ -308,8 +308,10 @@ class BenchmarkItems(Question):
     scored."""
     source: str
     locator: str
+    known_as: str = _nullable()
+    """Its id in the file, by which a key or a submission names it."""
     cluster_id: str = _id("benchmark_items.cluster_id")
-    """Items that share a vignette share it; else the item's own id."""
+    """Items of one vignette or conversation share it; else the item's own id."""
     messages: pl.List = _list_of(_MESSAGE)
     """Conversation before the reply to be judged; empty for exam items."""
     flags: pl.List = _list_of(pl.String)
@@ -544,7 +546,7 @@ class CostEstimate(_Table):
 
     node: str
     role: str
-    """Entry of the catalog, e.g. ``teacher_model``."""
+    """As the accounts name it, e.g. ``teacher``."""
     model: str = _nullable()
     calls_mid: float
     """Calls that are needed, whether or not the store holds their replies."""
@@ -919,11 +921,15 @@ class ReaderAgreement(_Table):
 
 
 class Judgements(Provenance):
-    """One row per (prediction of a counselling case, dimension)."""
+    """One row per (reply that is judged, dimension, judge, repeat)."""
 
     item_id: str = _id("benchmark_items.item_id")
     role: str
     dimension: str
+    """``rubric`` for a reply that is marked by the rubric of its item, in percent."""
+    judge: str
+    """Its name below ``counselling_judges``."""
+    repeat: int
     score: float = _nullable()
     """Null where the outcome is any but ``read``."""
     outcome: str = _enum(
@@ -934,8 +940,8 @@ class Judgements(Provenance):
 class JudgementSummary(_Table):
     """One row per (judge, dimension): what became of its verdicts."""
 
+    judge: str
     model: str
-    """The judge."""
     dimension: str
     n: int
     n_read: int
@@ -974,6 +980,36 @@ class Scores(_Table):
     """Items whose call failed: above 0, no average has a value."""
     n_left_out: int
     """Items of the exam that ``evaluation.limit`` left out: above 0, no result."""
+
+
+class ScoreDifferences(_Table):
+    """One row per (two models, benchmark, cell, metric): how far they are apart."""
+
+    role: str
+    other: str
+    benchmark: str
+    cell: str
+    split: str = _enum("test", "dev")
+    protocol: str
+    metric: str
+    n: int
+    """Items that both answered."""
+    difference: float
+    """Of ``role`` less ``other``, on the scale of ``scores``."""
+    low: float = _nullable()
+    high: float = _nullable()
+    """95 % interval of the paired bootstrap by clusters."""
+    only_role: int = _nullable()
+    only_other: int = _nullable()
+    """Items that one of the two alone has right; null where marks are no yes or no."""
+    least: float = _nullable()
+    """The least difference that McNemar's test could show, with as many items that set
+    the two apart; null where even all of them one way would not do."""
+    p: float
+    p_holm: float
+    """After Holm's correction for all pairs and cells of the exam and metric."""
+    better: str = _nullable()
+    """The better one; null where the difference is within noise."""
 
 
 class ContaminationSummary(_Table):

@@ -33,6 +33,7 @@ ACCOUNT = (
     beside("reader_agreement"),
     beside("exam_summary"),
     beside("scores"),
+    beside("score_differences"),
 )
 PROMPTS = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counselling")
 
@@ -115,8 +116,10 @@ def _scores() -> list[Node]:
                 "predictions": "predictions",
                 "answers": "answers",
                 "benchmark_items": "clean_benchmark_items",
+                "benchmarks": "params:benchmarks",
                 "prompt": "params:prompts.counselling_judge",
-                "judge": "judge_model",
+                "rubric_prompt": "params:prompts.rubric_judge",
+                "judges": "counselling_judges",
                 "reading": "params:evaluation.reading",
                 "params": "params:evaluation.judging",
             },
@@ -140,7 +143,7 @@ def _scores() -> list[Node]:
                 "benchmarks": "params:benchmarks",
                 "params": "params:evaluation.scores",
             },
-            outputs="scores",
+            outputs=["scores", "score_differences"],
             name="score_predictions",
         ),
     ]

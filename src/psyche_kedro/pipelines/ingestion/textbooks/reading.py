@@ -58,6 +58,7 @@ from psyche_kedro.pipelines.ingestion.textbooks.text_layer import (
 )
 from psyche_kedro.tables import content_id
 from psyche_kedro.text.encodings import REPLACEMENT, decode
+from psyche_kedro.workers.progress import counted
 from psyche_kedro.workers.tasks import Lost, Task
 from psyche_kedro.workers.worker import Worker, hired
 
@@ -351,7 +352,8 @@ def _read_rest(
             _engaged(installed, reader, params, hand.limits), page_store
         ) as engines,
     ):
-        for page, picture in zip(pages, pictures, strict=True):
+        drawn = counted(zip(pages, pictures, strict=True), "OCR", len(pages), "pages")
+        for page, picture in drawn:
             yield page, _read_locally(page, picture, engines, params)
 
 
