@@ -976,6 +976,36 @@ class Scores(_Table):
     """Items of the exam that ``evaluation.limit`` left out: above 0, no result."""
 
 
+class ScoreDifferences(_Table):
+    """One row per (two models, benchmark, cell, metric): how far they are apart."""
+
+    role: str
+    other: str
+    benchmark: str
+    cell: str
+    split: str = _enum("test", "dev")
+    protocol: str
+    metric: str
+    n: int
+    """Items that both answered."""
+    difference: float
+    """Of ``role`` less ``other``, on the scale of ``scores``."""
+    low: float = _nullable()
+    high: float = _nullable()
+    """95 % interval of the paired bootstrap by clusters."""
+    only_role: int = _nullable()
+    only_other: int = _nullable()
+    """Items that one of the two alone has right; null where marks are no yes or no."""
+    least: float = _nullable()
+    """The least difference that McNemar's test could show, with as many items that set
+    the two apart; null where even all of them one way would not do."""
+    p: float
+    p_holm: float
+    """After Holm's correction for all pairs and cells of the exam and metric."""
+    better: str = _nullable()
+    """The better one; null where the difference is within noise."""
+
+
 class ContaminationSummary(_Table):
     """One row per (part, benchmark, kind) of a match: how much of each matched."""
 

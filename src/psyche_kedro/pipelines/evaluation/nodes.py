@@ -11,19 +11,26 @@ Example row of ``predictions``: ``{"role": "grpo", "item_id": "5d0c…", "protoc
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from psyche_kedro.errors import ConfigurationError
-from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome
+from psyche_kedro.llm.chat_model import (
+    Asking,
+    ChatModel,
+    ChatRequest,
+    Failure,
+    Outcome,
+)
 from psyche_kedro.llm.identity import weights_in
 from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.evaluation import judging
 from psyche_kedro.pipelines.evaluation import reading as replies
 from psyche_kedro.pipelines.evaluation.limit import limit_items
+from psyche_kedro.pipelines.evaluation.pairs import compare
 from psyche_kedro.pipelines.evaluation.parameters import (
     JudgingParameters,
     LimitParameters,
@@ -36,7 +43,13 @@ from psyche_kedro.pipelines.evaluation.protocols import (
     Room,
     ask,
 )
-from psyche_kedro.pipelines.evaluation.scoring import score_exams, score_judged
+from psyche_kedro.pipelines.evaluation.scoring import (
+    score_exams,
+    score_judged,
+    write_judged_sheets,
+    write_sheets,
+)
+from psyche_kedro.pipelines.evaluation.sheets import estimate
 from psyche_kedro.pipelines.selection.exams import count_exams, exam_items, has_key
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import (
@@ -47,6 +60,7 @@ from psyche_kedro.tables import (
     JudgementSummary,
     Predictions,
     ReaderAgreement,
+    ScoreDifferences,
     Scores,
     content_id,
     frame,
@@ -165,14 +179,16 @@ def _check_names(
         )
 
 
-def _requests(
-    papers: Iterable[Asked], sampling: Mapping[str, Any]
-) -> Iterator[ChatRequest]:
-    for asked in papers:
-        item = {**asked.item, "protocol": asked.protocol}
-        yield ChatRequest(
-            asked.messages, task="answer_benchmarks", sampling=sampling, item=item
-        )
+def _requests(papers: Sequence[Asked], sampling: Mapping[str, Any]) -> Asking[Asked]:
+    return Asking(
+        papers,
+        lambda asked: ChatRequest(
+            asked.messages,
+            task="answer_benchmarks",
+            sampling=sampling,
+            item={**asked.item, "protocol": asked.protocol},
+        ),
+    )
 
 
 def _prediction(role: str, asked: Asked, outcome: Outcome) -> dict[str, Any]:
@@ -307,6 +323,14 @@ def summarise_judgements(judgements: pl.DataFrame) -> pl.DataFrame:
     return frame(JudgementSummary, judging.summarise(_rows(judgements)))
 
 
+class Scored(NamedTuple):
+    """What the predictions come to."""
+
+    scores: pl.DataFrame
+    score_differences: pl.DataFrame
+    """Every two models on the items that both answered."""
+
+
 def score_predictions(  # noqa: PLR0913 - the node's inputs
     *,
     predictions: pl.DataFrame,
@@ -316,8 +340,8 @@ def score_predictions(  # noqa: PLR0913 - the node's inputs
     benchmarks: Benchmarks,
     reading: ReadingParameters,
     params: ScoringParameters,
-) -> pl.DataFrame:
-    """Return every score with its 95 % interval; no model is asked.
+) -> Scored:
+    """Return every score with its 95 % interval, and every two models; none is asked.
 
     Args:
         predictions: One per (role, item, protocol).
@@ -330,9 +354,16 @@ def score_predictions(  # noqa: PLR0913 - the node's inputs
     """
     rows = _read(predictions, answers, reading)
     keyed = _by_id(exam_items(benchmark_items).filter(has_key()))
-    exams = score_exams(rows, keyed, benchmarks, params)
-    judged = score_judged(judgements.to_dicts(), rows, keyed, params)
-    return frame(Scores, [*exams, *judged])
+    verdicts = judgements.to_dicts()
+    exams = write_sheets(rows, keyed, benchmarks)
+    judged = write_judged_sheets(verdicts, rows, keyed)
+    found = {at: estimate(sheet, params) for at, sheet in (exams | judged).items()}
+    scores = [
+        *score_exams(found, rows, keyed, benchmarks),
+        *score_judged(found, verdicts, rows, keyed),
+    ]
+    pairs = compare(exams | judged, params)
+    return Scored(frame(Scores, scores), frame(ScoreDifferences, pairs))
 
 
 def summarise_exams(benchmark_items: pl.DataFrame) -> pl.DataFrame:

@@ -33,6 +33,7 @@ ACCOUNT = (
     beside("reader_agreement"),
     beside("exam_summary"),
     beside("scores"),
+    beside("score_differences"),
 )
 PROMPTS = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counselling")
 
@@ -140,7 +141,7 @@ def _scores() -> list[Node]:
                 "benchmarks": "params:benchmarks",
                 "params": "params:evaluation.scores",
             },
-            outputs="scores",
+            outputs=["scores", "score_differences"],
             name="score_predictions",
         ),
     ]

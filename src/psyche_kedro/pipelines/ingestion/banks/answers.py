@@ -63,6 +63,10 @@ _BLANK_LETTERS = re.compile(
     r"|(?<=[是为有的于：:])[ \t]*([A-Z]{1,8})(?=[ \t]*[。.？?]?[ \t]*$)"
 )
 
+_ALONE = re.compile(
+    rf"(?<![\w.-])[A-Z](?:{_BETWEEN_LETTERS}[A-Z])*(?![\w.-])|(?<=_)[A-Z]+(?=_)"
+)
+
 _TRUTH = "|".join(sorted((w for w in TRUTHS if not w.isdigit()), key=len, reverse=True))
 _TRUTH_BEHIND = re.compile(
     rf"[（(]\s*({_TRUTH})\s*[)）](?=\s*[。.]?\s*$)|(?<=[。.\s])([√×✓✗]|(?<=\s)(?:对|错|正确|错误))\s*$",
@@ -217,6 +221,12 @@ def answer_in_stem(stem: str, labels: set[str]) -> tuple[str, str]:
     for match in reversed(found):
         stem = f"{stem[: match.start()]}（ ）{stem[match.end() :]}"
     return stem, letters[0]
+
+
+def letters_left(stem: str) -> set[str]:
+    """Return the letters that stand alone in a stem: ``AB`` of ``有 A、B 。``."""
+    found = _ALONE.findall(stem.translate(WIDE_LETTERS))
+    return {"".join(named_letters(letters)) for letters in found}
 
 
 def _inside(blank: re.Match[str]) -> str:

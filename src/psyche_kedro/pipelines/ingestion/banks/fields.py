@@ -20,6 +20,7 @@ from psyche_kedro.pipelines.ingestion.banks.answers import (
     LETTERS_ONLY,
     Option,
     answer_in_stem,
+    letters_left,
     letters_of,
     read_labels,
     true_false_label,
@@ -35,7 +36,12 @@ from psyche_kedro.pipelines.ingestion.banks.options import (
     split_options,
     unmarked,
 )
-from psyche_kedro.pipelines.ingestion.files.plain_text import has_picture, plain
+from psyche_kedro.pipelines.ingestion.files.cell_formats import NOT_SHOWN
+from psyche_kedro.pipelines.ingestion.files.plain_text import (
+    has_picture,
+    has_struck,
+    plain,
+)
 from psyche_kedro.tables import CHOICE_TYPES
 from psyche_kedro.text.words import name_of_word, word_lists
 
@@ -61,6 +67,7 @@ _CORRECT_NAMES = (
     "is_answer",
     "isanswer",
 )
+_GAP = re.compile("[\u4e00-\u9fff）)][ \t\u3000]+[\u4e00-\u9fff（(]|\n")
 _MAX_OPTIONS = 8
 _MIN_OPTIONS = 2
 
@@ -357,17 +364,31 @@ def question_errors(question: Mapping[str, Any], answer: Any) -> list[str]:
         answer: What its source gave as the answer.
     """
     errors = ["empty_stem"] if not question["stem"].strip() else []
-    if _shows_picture(question):
-        errors.append("needs_picture")
+    errors += _text_errors(question)
     if question["type"] not in CHOICE_TYPES:
         return errors if question["answer_text"] else [*errors, "no_answer"]
     return errors + _option_errors(question) + _gold_errors(question, answer)
 
 
-def _shows_picture(question: Mapping[str, Any]) -> bool:
-    texts = [question["stem"], question["case_text"] or ""]
-    texts += [option["text"] for option in question["options"]]
-    return any(map(has_picture, texts))
+_UNSURE = {
+    "needs_picture": has_picture,
+    "struck_text": has_struck,
+    "cell_not_shown": lambda text: NOT_SHOWN in text,
+}
+"""What makes a question unsure wherever it stands in it."""
+
+
+def _text_errors(question: Mapping[str, Any]) -> list[str]:
+    options = [option["text"] for option in question["options"]]
+    texts = [question["stem"], question["case_text"] or "", *options]
+    texts.append(question["answer_text"] or "")
+    errors = [e for e, is_so in _UNSURE.items() if any(map(is_so, texts))]
+    if options and letters_left(question["stem"]) & {"".join(question["gold"])}:
+        errors.append("answer_left_in_stem")
+    has_gap = [_GAP.search(text) is not None for text in options]
+    if has_gap[-1:] == [True] and sum(has_gap) == 1:
+        errors.append("unclear_option")  # a heading, a foot of the page
+    return errors
 
 
 def _option_errors(question: Mapping[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ A fraction is ``(a+b)/c``, a power ``x²`` or ``x^(n-1)``: read without its stru
 ``x²`` would be x2.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -64,7 +65,7 @@ def formula_text(node: Any) -> str:
     Args:
         node: ``m:oMath`` or ``math``, or a part of it.
     """
-    name = node.tag.rpartition("}")[2] if isinstance(node.tag, str) else ""
+    name = re.split("[}:]", node.tag)[-1] if isinstance(node.tag, str) else ""
     if name in _IGNORED or name.endswith("Pr"):
         return ""
     children = [child for child in node if isinstance(child.tag, str)]

@@ -21,7 +21,12 @@ from psyche_kedro.pipelines.ingestion.files.emphasis import (
     without_marks,
 )
 from psyche_kedro.pipelines.ingestion.files.formulas import formula_text
-from psyche_kedro.pipelines.ingestion.files.plain_text import PICTURE, lowered, raised
+from psyche_kedro.pipelines.ingestion.files.plain_text import (
+    PICTURE,
+    lowered,
+    raised,
+    struck,
+)
 from psyche_kedro.text.encodings import decode
 from psyche_kedro.text.numerals import to_numeral
 
@@ -113,7 +118,7 @@ class _Page:
         self._prefix = ""
 
     def walk(self, node: Any) -> None:
-        tag = node.tag if isinstance(node.tag, str) else None
+        tag = node.tag.rpartition(":")[2] if isinstance(node.tag, str) else None
         if tag == "table":
             self.flush()
             self.blocks.append(_html_cells(node))
@@ -123,6 +128,11 @@ class _Page:
             self._read(node, tag)
         self._line.append(node.tail or "")
 
+    def read_cell(self, cell: Any) -> None:
+        """Read what stands in the cell of a table."""
+        self._element(cell, "td")
+        self.flush()
+
     def _read(self, node: Any, tag: str) -> None:
         """Read an element by what its words mean beside the others'."""
         if tag == "math":
@@ -131,6 +141,8 @@ class _Page:
             self._line.append(PICTURE)
         elif tag in ("sup", "sub") and not len(node) and node.text:
             self._line.append(raised(node.text) if tag == "sup" else lowered(node.text))
+        elif tag in ("s", "strike", "del") and not len(node) and node.text:
+            self._line.append(struck(node.text))
         else:
             mark = _emphasis(node, tag)
             self._line.append(mark)
@@ -202,8 +214,9 @@ def _html_format(kind: str) -> str:
 
 def _html_cells(table: Any) -> Cells:
     return [
-        [text for cell in row.iter("td", "th") for text in _spread(cell)]
-        for row in table.iter("tr")
+        [text for cell in row.iterchildren("td", "th") for text in _spread(cell)]
+        for part in (table, *table.iterchildren("thead", "tbody", "tfoot"))
+        for row in part.iterchildren("tr")
     ]
 
 
@@ -211,7 +224,17 @@ def _spread(cell: Any) -> list[str]:
     """Return a cell's text, and '' for each further column that it spans."""
     span = cell.get("colspan", "").strip()
     columns = int(span) if re.fullmatch(r"\d{1,2}", span) else 1
-    return [" ".join(cell.text_content().split())] + [""] * (columns - 1)
+    inside = _Page()
+    inside.read_cell(cell)
+    said = (_words_of(block) for block in inside.blocks + inside.notes)
+    return ["\n".join(filter(None, said))] + [""] * (columns - 1)
+
+
+def _words_of(block: Block) -> str:
+    """Return a block as text; a table within a table stands row by row."""
+    if isinstance(block, str):
+        return without_marks(block)
+    return "\n".join("  ".join(row) for row in block)
 
 
 # ---- EPUB ------------------------------------------------------------------------

@@ -18,7 +18,9 @@ _HIDDEN = re.compile(r"<(style|script)\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _RAISED = re.compile(r"<(su[bp])\b[^<>]*>([^<>]{1,40})</\1\s*>", re.IGNORECASE)
 _BREAKS = frozenset({"p", "div", "br", "li", "tr", "section", "article", "blockquote"})
+_STRUCK = re.compile(r"<(s|strike|del)\b[^<>]*>([^<>]+)</\1\s*>", re.IGNORECASE)
 _PICTURE = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)")
+_IS_STRUCK = re.compile(r"~~[^~\n]+~~")
 _HIGH = str.maketrans("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ")
 _LOW = str.maketrans("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎")
 
@@ -36,6 +38,7 @@ def _without_tags(text: str) -> str:
         if "<!" in text or "<s" in text.lower()
         else text
     )
+    text = _STRUCK.sub(lambda match: struck(match[2]), text)
     bare = _TAG.sub(_instead, _RAISED.sub(_script, text))
     if bare == text:
         return text
@@ -75,6 +78,21 @@ def lowered(text: str) -> str:
 
 def _is_all(text: str, table: dict[int, int]) -> bool:
     return set(map(ord, text)) <= set(table.values())
+
+
+def struck(text: str) -> str:
+    """Return what is crossed out as Markdown has it: whether it counts is not known."""
+    return f"~~{text}~~" if text.strip() else text
+
+
+def has_struck(text: str) -> bool:
+    """Return whether words of ``text`` are crossed out."""
+    return _IS_STRUCK.search(text) is not None
+
+
+def without_pictures(text: str) -> str:
+    """Return ``text`` without the marks of pictures."""
+    return _PICTURE.sub("", text)
 
 
 def has_picture(text: str) -> bool:

@@ -24,7 +24,12 @@ from psyche_kedro.pipelines.ingestion.files.emphasis import (
 )
 from psyche_kedro.pipelines.ingestion.files.formulas import formula_text
 from psyche_kedro.pipelines.ingestion.files.markup import DAMAGE, Block, numeral
-from psyche_kedro.pipelines.ingestion.files.plain_text import PICTURE, lowered, raised
+from psyche_kedro.pipelines.ingestion.files.plain_text import (
+    PICTURE,
+    lowered,
+    raised,
+    struck,
+)
 
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _COMPATIBILITY = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
@@ -191,7 +196,13 @@ def _styled(text: str, run: Any) -> str:
     if where in ("superscript", "subscript"):
         shifted = raised(text) if where == "superscript" else lowered(text)
         text = shifted if shifted[0] not in "^_" else text
+    if any(_is_on(style.find(f"{WORD}{name}")) for name in ("strike", "dstrike")):
+        text = struck(text)
     return emphasised(text, _emphasis(style))
+
+
+def _is_on(switch: Any) -> bool:
+    return switch is not None and switch.get(f"{WORD}val") not in ("0", "false")
 
 
 def _emphasis(style: Any) -> str:
@@ -199,9 +210,7 @@ def _emphasis(style: Any) -> str:
     value = "auto" if colour is None else (colour.get(f"{WORD}val") or "auto")
     if value not in _NOT_COLOURED or shade is not None:
         return COLOUR
-    bold = style.find(f"{WORD}b")
-    is_bold = bold is not None and bold.get(f"{WORD}val") not in ("0", "false")
-    return BOLD if is_bold else ""
+    return BOLD if _is_on(style.find(f"{WORD}b")) else ""
 
 
 def _heading_mark(paragraph: Any) -> str:

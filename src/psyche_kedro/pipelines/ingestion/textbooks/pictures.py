@@ -48,6 +48,7 @@ from psyche_kedro.pipelines.ingestion.textbooks.reading import (
     Page,
     PageText,
 )
+from psyche_kedro.workers.progress import counted
 from psyche_kedro.workers.tasks import Lost
 from psyche_kedro.workers.worker import Worker, hired
 
@@ -232,7 +233,8 @@ def _read_here(
     installed = installed_engines(params.local_ocr.engines)
     with hired(hand.limits.read_in) as reader:
         engines = _engaged(installed, reader, params, hand.limits)
-        for page, picture in zip(pages, pictures, strict=True):
+        drawn = counted(zip(pages, pictures, strict=True), "OCR", len(pages), "pages")
+        for page, picture in drawn:
             is_costly = isinstance(picture, Lost) and picture.is_costly
             yield _Looked(_read_locally(page, picture, engines, params), is_costly)
 
