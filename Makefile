@@ -30,6 +30,7 @@ viz-build: $(INSTALLED)   ## the graph as a static site in build/
 	$(BIN)/kedro viz build --include-hooks --include-previews
 
 mlflow: $(INSTALLED)      ## the runs in a browser
+	@echo "the runs: http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro mlflow ui
 
 bench: $(INSTALLED)       ## speed and memory; figures go to benchmarks/README.md
