@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo demo-cedar test test-slow check viz viz-build mlflow bench sample review-server
+.PHONY: help demo demo-cedar test test-slow check viz viz-build mlflow bench sample review-server
+
+help:                     ## what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 demo: $(INSTALLED)        ## the whole chain on the bundled sample, no key, no network, no GPU
 	$(BIN)/kedro run

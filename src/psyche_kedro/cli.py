@@ -5,6 +5,7 @@ from kedro.framework.cli.utils import LazyGroup
 cli = LazyGroup(
     name="psyche_kedro",
     lazy_subcommands={
+        "compare": "psyche_kedro.commands.compare.compare",
         "agreement": "psyche_kedro.commands.agreement.agreement",
         "estimate": "psyche_kedro.commands.estimate.estimate_command",
         "partitions": "psyche_kedro.commands.partitions.partitions",

@@ -2,6 +2,7 @@
 
 import atexit
 import dataclasses
+import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,9 @@ CARDS = "params:benchmarks"
 
 _COUNTS = {"accounts", "exam_summary", "funnel", "rejections", "scores", "writers"}
 """Tables of counts and figures alone, which MLflow's pages can show."""
+
+PROMPT_TEXTS = "prompts.json"
+"""Artifact of the templates."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -108,7 +112,7 @@ class RunRecord:
         made = pipeline.all_outputs()
         counts = {name: catalog.get(name) for name in sorted(_COUNTS & made)}
         report = catalog.get("report").parts if "report" in made else {}
-        _keep(counts, report)
+        _keep(counts, report, _prompt_texts(pipeline, catalog))
 
     @hook_impl(tryfirst=True)
     @recorded
@@ -138,23 +142,27 @@ def _named(run_params: Mapping[str, Any]) -> str:
     return ",".join(name for name in pipelines if name in names)
 
 
-def _keep(counts: Mapping[str, Any], report: Mapping[str, Any]) -> None:
-    """Log tables and report; where artifacts cannot be kept, the rest of the record is.
+def _keep(
+    counts: Mapping[str, Any], report: Mapping[str, Any], prompts: Mapping[str, str]
+) -> None:
+    """Log what people read; where artifacts cannot be kept, the rest of the record is.
 
     Args:
         counts: Datasets of tables by name.
         report: Datasets of its parts, where the run wrote one.
+        prompts: Templates by name.
     """
     import mlflow  # noqa: PLC0415 - dear to import
 
     try:
+        mlflow.log_text(json.dumps(prompts, ensure_ascii=False, indent=1), PROMPT_TEXTS)
         for name, table in counts.items():
             mlflow.log_text(table.load().write_csv(), f"tables/{name}.csv")
         for name in {"html", "markdown"} & report.keys():
             mlflow.log_text(report[name].load(), report[name]._filepath.name)
     except Exception as error:
         _LOG.warning(
-            "Tables and report are not among the run's artifacts in MLflow (%s).",
+            "Tables, prompts and report are not among the run's artifacts (%s).",
             type(error).__name__,
         )
 
@@ -187,6 +195,16 @@ def _flatten(prefix: str, value: Any, flat: dict[str, str]) -> None:
             _flatten(f"{prefix}.{key}", inner, flat)
     else:
         flat[prefix] = str(value)[:_MLFLOW_VALUE_CHARS]
+
+
+def _prompt_texts(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
+    names = sorted(n for n in pipeline.inputs() if n.startswith(PROMPTS))
+    prompts = {n.removeprefix(PROMPTS): catalog.load(n) for n in names}
+    return {
+        name: f"{prompt.system}\n{prompt.user}"
+        for name, prompt in prompts.items()
+        if isinstance(prompt, Prompt)
+    }
 
 
 def _prompt_digests(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
