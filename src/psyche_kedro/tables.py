@@ -308,8 +308,10 @@ class BenchmarkItems(Question):
     scored."""
     source: str
     locator: str
+    known_as: str = _nullable()
+    """Its id in the file, by which a key or a submission names it."""
     cluster_id: str = _id("benchmark_items.cluster_id")
-    """Items that share a vignette share it; else the item's own id."""
+    """Items of one vignette or conversation share it; else the item's own id."""
     messages: pl.List = _list_of(_MESSAGE)
     """Conversation before the reply to be judged; empty for exam items."""
     flags: pl.List = _list_of(pl.String)
@@ -815,9 +817,10 @@ class SampledCompletions(_Table):
 
 
 class TrainedModels(_Table):
-    """One row per model that training starts from or makes."""
+    """One row per model that training starts from or makes, or of an arm."""
 
-    role: str = _enum("base", "sft", "grpo")
+    role: str
+    """``base``, ``sft``, ``grpo``, or the arm."""
     weights: str
     """Digest of its files; the name of the local model begins with it."""
     made_from: str = _nullable()
@@ -919,11 +922,15 @@ class ReaderAgreement(_Table):
 
 
 class Judgements(Provenance):
-    """One row per (prediction of a counselling case, dimension)."""
+    """One row per (reply that is judged, dimension, judge, repeat)."""
 
     item_id: str = _id("benchmark_items.item_id")
     role: str
     dimension: str
+    """``rubric`` for a reply that is marked by the rubric of its item, in percent."""
+    judge: str
+    """Its name below ``counselling_judges``."""
+    repeat: int
     score: float = _nullable()
     """Null where the outcome is any but ``read``."""
     outcome: str = _enum(
@@ -934,8 +941,8 @@ class Judgements(Provenance):
 class JudgementSummary(_Table):
     """One row per (judge, dimension): what became of its verdicts."""
 
+    judge: str
     model: str
-    """The judge."""
     dimension: str
     n: int
     n_read: int
@@ -974,6 +981,10 @@ class Scores(_Table):
     """Items whose call failed: above 0, no average has a value."""
     n_left_out: int
     """Items of the exam that ``evaluation.limit`` left out: above 0, no result."""
+    n_contaminated: int
+    """Items of the ``n`` that match something in the training data."""
+    value_uncontaminated: float = _nullable()
+    """The score without them."""
 
 
 class ScoreDifferences(_Table):

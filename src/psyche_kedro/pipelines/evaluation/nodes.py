@@ -12,6 +12,7 @@ Example row of ``predictions``: ``{"role": "grpo", "item_id": "5d0c…", "protoc
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -44,12 +45,13 @@ from psyche_kedro.pipelines.evaluation.protocols import (
     ask,
 )
 from psyche_kedro.pipelines.evaluation.scoring import (
+    Found,
     score_exams,
     score_judged,
     write_judged_sheets,
     write_sheets,
 )
-from psyche_kedro.pipelines.evaluation.sheets import estimate
+from psyche_kedro.pipelines.evaluation.sheets import estimate, without
 from psyche_kedro.pipelines.selection.exams import count_exams, exam_items, has_key
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import (
@@ -126,16 +128,16 @@ def _to_ask(items: pl.DataFrame, params: ProtocolParameters) -> pl.DataFrame:
 def answer_benchmarks(
     *,
     exam_papers: list[Asked],
-    models: dict[str, ChatModel],
     params: ProtocolParameters,
+    models: Mapping[str, ChatModel] = MappingProxyType({}),
     **trained: ChatModel | None,
 ) -> pl.DataFrame:
     """Return one prediction per (model, item, protocol).
 
     Args:
         exam_papers: What every model is asked.
-        models: Models under test by name; they are asked at once.
         params: ``evaluation.protocols``.
+        models: Models under test by name; they are asked at once.
         **trained: The models that training makes, by name; one after the other, for
             they share this machine. None where there is none yet.
 
@@ -273,45 +275,34 @@ def judge_counselling(  # noqa: PLR0913 - the node's inputs
     predictions: pl.DataFrame,
     answers: pl.DataFrame,
     benchmark_items: pl.DataFrame,
+    benchmarks: Benchmarks,
     prompt: Prompt,
-    judge: ChatModel,
+    rubric_prompt: Prompt,
+    judges: dict[str, ChatModel],
     reading: ReadingParameters,
     params: JudgingParameters,
 ) -> pl.DataFrame:
-    """Return one judgement per (counselling reply, dimension).
+    """Return one judgement per (judged reply, dimension, judge, repeat).
 
     Args:
-        predictions: Those of counselling cases are judged.
+        predictions: Those of conversations and of items with a rubric are judged.
         answers: What of each reply is judged.
-        benchmark_items: The cases, with the reference reply where there is one.
-        prompt: The judge's; it names no model.
-        judge: The model that judges.
+        benchmark_items: The items, with reference or rubric.
+        benchmarks: The cards, which say on what a reply is judged.
+        prompt: The judge's, for a dimension; it names no model.
+        rubric_prompt: The judge's, for a rubric.
+        judges: The models that judge, asked at once.
         reading: ``evaluation.reading``.
         params: ``evaluation.judging``.
 
     Source: §3.4, Table 5.
     """
-    cases = judging.cases_to_judge(
-        _read(predictions, answers, reading),
-        _by_id(benchmark_items),
-        prompt.words.dimensions,
-    )
-    verdicts = iter(
-        judge.complete(
-            judging.judge_request(case, prompt, params)
-            for case in cases
-            if judging.has_reply(case)
-        )
-    )
-    return frame(
-        Judgements,
-        (
-            judging.judgement(
-                case, next(verdicts) if judging.has_reply(case) else None, prompt
-            )
-            for case in cases
-        ),
-    )
+    prompts = judging.Prompts(prompt, rubric_prompt)
+    read = _read(predictions, answers, reading)
+    items = _by_id(benchmark_items)
+    cases = judging.cases_to_judge(read, items, benchmarks, prompt.words.dimensions)
+    verdicts = ask_all(judges, lambda _: judging.judge_requests(cases, prompts, params))
+    return frame(Judgements, judging.judgements(cases, verdicts, prompts, params))
 
 
 def summarise_judgements(judgements: pl.DataFrame) -> pl.DataFrame:
@@ -336,6 +327,7 @@ def score_predictions(  # noqa: PLR0913 - the node's inputs
     predictions: pl.DataFrame,
     answers: pl.DataFrame,
     judgements: pl.DataFrame,
+    selection: dict[str, pl.DataFrame],
     benchmark_items: pl.DataFrame,
     benchmarks: Benchmarks,
     reading: ReadingParameters,
@@ -347,23 +339,33 @@ def score_predictions(  # noqa: PLR0913 - the node's inputs
         predictions: One per (role, item, protocol).
         answers: What the readers make of them.
         judgements: One per (counselling reply, dimension).
+        selection: What that chapter says of itself, of which ``contamination_hits``
+            says which items stand in the training data; none where it has not run.
         benchmark_items: The items; those of an exam that have a key are scored.
         benchmarks: The cards, which say what is computed of each exam.
         reading: ``evaluation.reading``.
         params: ``evaluation.scores``.
     """
-    rows = _read(predictions, answers, reading)
+    hits = set(selection["contamination_hits"]["item_id"])
+    rows = [
+        read | {"is_contaminated": read["item_id"] in hits}
+        for read in _read(predictions, answers, reading)
+    ]
     keyed = _by_id(exam_items(benchmark_items).filter(has_key()))
-    verdicts = judgements.to_dicts()
+    verdicts = judging.averaged(_rows(judgements))
     exams = write_sheets(rows, keyed, benchmarks)
-    judged = write_judged_sheets(verdicts, rows, keyed)
-    found = {at: estimate(sheet, params) for at, sheet in (exams | judged).items()}
+    sheets = exams | write_judged_sheets(verdicts, rows, keyed)
+    found = {
+        sitting: Found(estimate(sheet, params), estimate(without(sheet, hits), params))
+        for sitting, sheet in sheets.items()
+    }
     scores = [
         *score_exams(found, rows, keyed, benchmarks),
         *score_judged(found, verdicts, rows, keyed),
     ]
-    pairs = compare(exams | judged, params)
-    return Scored(frame(Scores, scores), frame(ScoreDifferences, pairs))
+    return Scored(
+        frame(Scores, scores), frame(ScoreDifferences, compare(sheets, params))
+    )
 
 
 def summarise_exams(benchmark_items: pl.DataFrame) -> pl.DataFrame:

@@ -63,6 +63,8 @@ class JudgingParameters(Parameters):
     """``evaluation.judging``."""
 
     sampling: Sampling
+    repeats: PositiveInt
+    """Verdicts of each judge on each reply."""
 
 
 class ScoringParameters(Parameters):

@@ -7,6 +7,7 @@ reasoned      choice items    ``<think>``, then the letters
 zero_shot     choice items    the letters alone
 five_shot     choice items    the same, after solved exemplars as earlier turns
 essay         open items      the case text and the question
+consultation  open items      the same, where a judge marks the answer by a rubric
 counselling   conversations   the counsellor's role and the conversation so far
 ============  ==============  ======================================================
 
@@ -82,6 +83,10 @@ def _ask_essay(item: Row, room: Room) -> Asked:
     return Asked(item, "essay", prompt, list(messages))
 
 
+def _ask_consultation(item: Row, room: Room) -> Asked:
+    return _ask_essay(item, room)._replace(protocol="consultation")
+
+
 def _ask_zero_shot(item: Row, room: Room) -> Asked:
     prompt = room.prompts["exam_direct"]
     return Asked(item, "zero_shot", prompt, _direct(item, prompt))
@@ -135,6 +140,7 @@ def _squeezed(text: str) -> str:
 PROTOCOLS: dict[ProtocolName, Callable[[Row, Room], Asked | None]] = {
     "reasoned": _ask_reasoned,
     "essay": _ask_essay,
+    "consultation": _ask_consultation,
     "zero_shot": _ask_zero_shot,
     "five_shot": _ask_five_shot,
     "counselling": _ask_counselling,

@@ -85,7 +85,7 @@ def shown(findings: Findings) -> list[partial[Section]]:
     return [
         partial(exam_section, benchmark=name, exam=exam)
         for name, exam in findings.benchmarks.exams()
-        if exam.published or not _scores_of(findings, name, exam).is_empty()
+        if exam.is_of_the_paper or not _scores_of(findings, name, exam).is_empty()
     ]
 
 
@@ -272,7 +272,7 @@ def every_score(findings: Findings) -> Section:
     columns = [*map(str.title, names), "Value", "95 %", *counts]
     return Section(
         "Every score with its interval",
-        "Wilson intervals for the standard accuracy of a cell of independent items; "
+        "Wilson intervals for the standard accuracy of a cell of independent items, "
         "for all else a seeded bootstrap that draws cases within cells, and where all "
         "marks are the same, Wilson's interval of none that differs.",
         [Table(columns, rows, n_names=6, folded="scores")],
@@ -329,9 +329,11 @@ def _commonest_key(scores: pl.DataFrame, columns: Sequence[Column]) -> list[Row]
 
 
 def _printed_rows(published: Published, columns: Sequence[Column]) -> list[Row]:
-    source = f"{published.paper}, Table {published.table}"
     return [
-        Row("paper", [row.model, source, *_cells(columns, _printed(row.scores))])
+        Row(
+            "paper",
+            [row.model, published.place, *_cells(columns, _printed(row.scores))],
+        )
         for row in published.rows
     ]
 
