@@ -94,9 +94,7 @@ def _shown(store: ReplyStore, beginning: str) -> str:
     outcome = kept.outcome
     head = f"{kept.key}\n{outcome.model} · {kept.task} · {kept.at:%Y-%m-%d %H:%M} UTC"
     if kept.task in _OF_RAW_WORDS:
-        return (
-            f"{head}\nIt may quote a post: `kedro replies export` has it."
-        )
+        return f"{head}\nIt may quote a post: `kedro replies export` has it."
     if isinstance(outcome, Failure):
         return f"{head}\nfailed: {outcome.reason} ({outcome.detail})"
     usage = outcome.usage
