@@ -722,6 +722,22 @@ class SftExamples(_Table):
     messages: pl.List = _list_of(_MESSAGE)
 
 
+class SftTokens(_Table):
+    """One row per example of SFT that is short enough, as its trainer reads it."""
+
+    example_id: str = _id("sft_set.example_id", unique=True)
+    part: str = _enum("D_pr", "D_em", "D_ps")
+    split: str = _enum("train", "validation")
+    n_tokens: int
+    n_taught: int
+    """Tokens that carry loss."""
+    taught: pl.List = _list_of(pl.String)
+    """The text of every stretch that carries loss."""
+    input_ids: pl.List = _list_of(pl.Int32)
+    labels: pl.List = _list_of(pl.Int32)
+    """The token where it carries loss, -100 elsewhere."""
+
+
 class GrpoExamples(_Table):
     """One row per example of ``grpo_set`` = D_pc ∪ D_cp."""
 
