@@ -817,9 +817,10 @@ class SampledCompletions(_Table):
 
 
 class TrainedModels(_Table):
-    """One row per model that training starts from or makes."""
+    """One row per model that training starts from or makes, or of an arm."""
 
-    role: str = _enum("base", "sft", "grpo")
+    role: str
+    """``base``, ``sft``, ``grpo``, or the arm."""
     weights: str
     """Digest of its files; the name of the local model begins with it."""
     made_from: str = _nullable()

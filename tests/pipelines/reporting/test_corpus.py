@@ -49,6 +49,7 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         answers=frame(AnswerSummary, []),
         judges=frame(JudgementSummary, []),
         readers=frame(ReaderAgreement, []),
+        ablation={},
         trained_models=frame(TrainedModels, []),
         training_plan=frame(TrainingPlan, []),
         completions=frame(SampledCompletions, []),

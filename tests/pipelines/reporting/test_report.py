@@ -122,6 +122,7 @@ def tables(  # noqa: PLR0913 - each table that a test changes
     model=OFFLINE,
     level="rules_only",
     chapters=CHAPTERS,
+    arms=(),
 ):
     if scores is None:
         scores = [
@@ -161,6 +162,11 @@ def tables(  # noqa: PLR0913 - each table that a test changes
             "answer_summary": frame(AnswerSummary, answers),
             "reader_agreement": frame(ReaderAgreement, []),
             "judgement_summary": frame(JudgementSummary, []),
+        },
+        "ablation": {
+            "ablation_scores": frame(Scores, arms),
+            "ablation_models": frame(TrainedModels, []),
+            "ablation_score_differences": frame(ScoreDifferences, []),
         },
     }
 

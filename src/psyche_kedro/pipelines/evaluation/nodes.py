@@ -12,6 +12,7 @@ Example row of ``predictions``: ``{"role": "grpo", "item_id": "5d0c…", "protoc
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -127,16 +128,16 @@ def _to_ask(items: pl.DataFrame, params: ProtocolParameters) -> pl.DataFrame:
 def answer_benchmarks(
     *,
     exam_papers: list[Asked],
-    models: dict[str, ChatModel],
     params: ProtocolParameters,
+    models: Mapping[str, ChatModel] = MappingProxyType({}),
     **trained: ChatModel | None,
 ) -> pl.DataFrame:
     """Return one prediction per (model, item, protocol).
 
     Args:
         exam_papers: What every model is asked.
-        models: Models under test by name; they are asked at once.
         params: ``evaluation.protocols``.
+        models: Models under test by name; they are asked at once.
         **trained: The models that training makes, by name; one after the other, for
             they share this machine. None where there is none yet.
 

@@ -76,6 +76,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
     selection: Told,
     training: Told,
     evaluation: Told,
+    ablation: Told,
     benchmarks: Benchmarks,
     params: ReportParameters,
     run_facts: RunFacts,
@@ -100,10 +101,11 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         readers=evaluation["reader_agreement"],
         summaries=_summaries(synthesis | selection | {"model_calls": model_calls}),
         difficulty=difficulty,
-        toys=_toys(training["trained_models"], params.toy_below),
+        toys=_toys(training, ablation, params.toy_below),
         trained_models=training["trained_models"],
         training_plan=training["training_plan"],
         completions=training["sampled_completions"],
+        ablation=ablation,
         charts=figures.training_charts(_log(training), params.curves),
         benchmarks=benchmarks,
         printed_as=params.printed_as,
@@ -116,7 +118,8 @@ def _summaries(told: Told) -> Summaries:
     return Summaries(**{name: told[name] for name in Summaries._fields})
 
 
-def _toys(models: pl.DataFrame, below: int) -> list[str]:
+def _toys(training: Told, ablation: Told, below: int) -> list[str]:
+    models = pl.concat([training["trained_models"], ablation["ablation_models"]])
     return models.filter(pl.col("parameters") < below)["role"].to_list()
 
 

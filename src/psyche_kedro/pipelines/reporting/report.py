@@ -25,6 +25,7 @@ from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
     has_model_read,
 )
 from psyche_kedro.pipelines.reporting import (
+    ablations,
     comparisons,
     corpus,
     exams,
@@ -66,6 +67,7 @@ def _sections(findings: Findings) -> list[tuple[Telling, str]]:
         *((exam, "evaluation") for exam in exams.shown(findings)),
         (comparisons.beside_the_paper, "evaluation"),
         (comparisons.every_pair, "evaluation"),
+        (ablations.ablations, ""),
         (exams.replies, "evaluation"),
         (exams.judges, "evaluation"),
         (exams.every_score, "evaluation"),

@@ -91,6 +91,8 @@ class Findings(NamedTuple):
     """What both stages were reckoned to take."""
     completions: pl.DataFrame
     """What GRPO's policy wrote on the way."""
+    ablation: Mapping[str, pl.DataFrame]
+    """What the arms of the ablations are, and scored beside the chain's models."""
     difficulty: DifficultyParameters
     toys: Sequence[str]
     """Roles whose model is a toy."""

@@ -286,17 +286,12 @@ def train_grpo(
     return TrainedPolicy(*trained, completions)
 
 
-def list_trained_models(
-    base_model: Checkpoint, sft_model: Checkpoint, grpo_model: Checkpoint
-) -> pl.DataFrame:
+def list_trained_models(**models: Checkpoint) -> pl.DataFrame:
     """Return what each model is and how long it was trained, as its manifest says.
 
     Args:
-        base_model: What training started from.
-        sft_model: After stage 1.
-        grpo_model: After stage 2.
+        **models: By what they are called.
     """
-    models = {"base": base_model, "sft": sft_model, "grpo": grpo_model}
     return frame(TrainedModels, (_described(*named) for named in models.items()))
 
 
