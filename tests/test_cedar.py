@@ -15,6 +15,9 @@ from whole_run import ROOT, Run, run_kedro
 CEDAR = ("scenarios", "divergence", "cedar_items", "cedar_predictions", "cedar_scores")
 
 
+SAMPLE = ROOT / "data/01_raw/sample/cedar"
+
+
 class Demo(Run):
     def read(self, name: str) -> pl.DataFrame:
         found = [*self.data.glob(f"0*/cedar/{name}.parquet")]
@@ -38,6 +41,31 @@ def test_every_table_of_cedar_is_written(cedar):
     written |= {p.parent.name for p in cedar.data.glob("0*/*/*.parquet")}
     assert own <= written | {"cedar_predictions"}
     assert all(cedar.read(name).height for name in CEDAR)
+
+
+PLANTED = json.loads((SAMPLE / "planted.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    "planted", PLANTED, ids=lambda p: f"{p['case']} {p.get('number', '')}".strip()
+)
+def test_what_was_planted_ends_as_it_must(cedar, planted):
+    rows = cedar.read(planted["table"])
+    if number := planted.get("number"):
+        key = "scenario_id" if "scenario_id" in rows.columns else "row_id"
+        [scenario] = cedar.read("scenarios").filter(number=number)["scenario_id"]
+        rows = rows.filter(pl.col(key) == scenario)
+    for row in planted["rows"]:
+        assert row in rows.select(row.keys()).to_dicts()
+
+
+def test_every_scenario_of_the_sample_has_an_end_that_is_known():
+    file = SAMPLE / "scenarios/sample_scenarios.json"
+    numbers = {record["id"] for record in json.loads(file.read_text("utf-8"))}
+    known = {p["number"] for p in PLANTED if "number" in p}
+    refused = {r["source"] for p in PLANTED for r in p["rows"] if "source" in r}
+    known |= {int(s.split()[-1]) for s in refused if " item " in s}
+    assert known == numbers == set(range(1, 41))
 
 
 def test_no_scenario_is_lost_on_its_way(cedar):
@@ -84,9 +112,11 @@ def test_what_was_written_for_the_sample_is_never_released(cedar):
     assert cedar.read("withheld_items")["reason"].unique().to_list() == ["no_people"]
 
 
-def test_the_report_says_that_no_language_model_was_involved(cedar):
+def test_the_report_says_that_no_model_and_no_people_were_involved(cedar):
     page = (cedar.data / "08_reporting/cedar/report.html").read_text("utf-8")
-    assert "No language model was involved where offline-cedar-translator" in page
+    first = page.partition('<p class="first')[2].partition("</p>")[0]
+    assert "No language model was involved where offline-cedar-translator" in first
+    assert "No people were involved" in first
     assert "<svg" in page and "http" not in page
     text = (cedar.data / "08_reporting/cedar/report.md").read_text("utf-8")
     narrative = cedar.read("scenarios")["narrative"].drop_nulls()
@@ -100,7 +130,11 @@ def test_stand_ins_that_heed_culture_gain_and_the_steady_one_does_not(cedar):
     )
     gain = dict(scores.filter(slice="all").select("subject", "value").iter_rows())
     assert gain["open"] > 0.2 > gain["steady"] == pytest.approx(0, abs=1e-9)
-    assert set(gain) == {"open", "steady"}  # the blind one sat text alone
+    consistency = cedar.read("cedar_scores").filter(
+        subject="steady", metric="consistency", slice="all"
+    )
+    assert consistency["value"].to_list() == [1.0] * 4  # in every way to ask
+    assert set(gain) == {"open", "steady"}  # the random one sat text alone
 
 
 def test_both_figures_can_be_drawn(cedar):

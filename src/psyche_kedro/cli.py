@@ -7,6 +7,7 @@ cli = LazyGroup(
     lazy_subcommands={
         "agreement": "psyche_kedro.commands.agreement.agreement",
         "estimate": "psyche_kedro.commands.estimate.estimate_command",
+        "partitions": "psyche_kedro.commands.partitions.partitions",
         "replies": "psyche_kedro.commands.replies.replies",
         "run": "psyche_kedro.commands.run.run",
         "status": "psyche_kedro.commands.status.status",

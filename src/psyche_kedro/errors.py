@@ -7,6 +7,7 @@
     ├── PromptError            a template and the node that fills it in do not fit
     ├── ChatModelError         no request to a model can succeed
     ├── ReviewError            what reviewers gave back cannot be read
+    ├── PartitionError         the work on parts of a table fails on a sound one
     ├── LeakError              text that should carry no contact does
     ├── RootInUseError         another run writes where this one would
     ├── ContaminationError     most of a training set's part stands in a benchmark
@@ -38,6 +39,10 @@ class ChatModelError(PsycheError):
 
 class ReviewError(PsycheError):
     """What reviewers gave back cannot be read: people's work is not dropped."""
+
+
+class PartitionError(PsycheError):
+    """The work fails on a part that is sound; the others are finished and kept."""
 
 
 class LeakError(PsycheError):

@@ -13,6 +13,7 @@ from psyche_kedro.files.roots import is_remote
 from psyche_kedro.files.umask import read_umask
 from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.hooks.configuration_check import ConfigurationCheck
+from psyche_kedro.hooks.endpoint_check import EndpointCheck
 from psyche_kedro.hooks.fuller_tables import FullerTables
 from psyche_kedro.hooks.heap_aside import HeapAside
 from psyche_kedro.hooks.lineage_check import LineageCheck
@@ -65,6 +66,7 @@ gc.freeze()
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow", "kedro_mlflow")
 HOOKS = (
     StoreCopy(),  # once it is known that the run may begin
+    EndpointCheck(),
     OneWriter(),  # after the check, which comes first whichever is named last
     ConfigurationCheck(),
     LineageCheck(),

@@ -546,7 +546,7 @@ class CostEstimate(_Table):
 
     node: str
     role: str
-    """Entry of the catalog, e.g. ``teacher_model``."""
+    """As the accounts name it, e.g. ``teacher``."""
     model: str = _nullable()
     calls_mid: float
     """Calls that are needed, whether or not the store holds their replies."""
@@ -846,6 +846,10 @@ class Predictions(Provenance):
     role: str
     """The model's part: ``teacher``, ``base``, ``sft``, ``grpo`` …"""
     protocol: str
+    setting: str
+    """``paper``, ``full`` …: how it was drawn, and how long it may be."""
+    exemplars: str = _nullable()
+    """Digest of the ids that were shown solved; null where none was."""
     sample: int
     text: str = _nullable()
     """The reply beside its reasoning, cut off or not; null where the call failed."""
@@ -980,6 +984,36 @@ class Scores(_Table):
     """Items whose call failed: above 0, no average has a value."""
     n_left_out: int
     """Items of the exam that ``evaluation.limit`` left out: above 0, no result."""
+
+
+class ScoreDifferences(_Table):
+    """One row per (two models, benchmark, cell, metric): how far they are apart."""
+
+    role: str
+    other: str
+    benchmark: str
+    cell: str
+    split: str = _enum("test", "dev")
+    protocol: str
+    metric: str
+    n: int
+    """Items that both answered."""
+    difference: float
+    """Of ``role`` less ``other``, on the scale of ``scores``."""
+    low: float = _nullable()
+    high: float = _nullable()
+    """95 % interval of the paired bootstrap by clusters."""
+    only_role: int = _nullable()
+    only_other: int = _nullable()
+    """Items that one of the two alone has right; null where marks are no yes or no."""
+    least: float = _nullable()
+    """The least difference that McNemar's test could show, with as many items that set
+    the two apart; null where even all of them one way would not do."""
+    p: float
+    p_holm: float
+    """After Holm's correction for all pairs and cells of the exam and metric."""
+    better: str = _nullable()
+    """The better one; null where the difference is within noise."""
 
 
 class ContaminationSummary(_Table):

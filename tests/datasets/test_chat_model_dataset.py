@@ -84,6 +84,36 @@ def test_several_endpoints_may_have_their_own_keys(tmp_path: Path) -> None:
         entry.check()
 
 
+def _with_two_keys(tmp_path: Path, endpoints: Any) -> DataCatalog:
+    entry = {
+        "type": "psyche_kedro.datasets.OpenAIChatModelDataset",
+        "model": "qwen",
+        "store": str(tmp_path / "r.sqlite"),
+        "endpoints": endpoints,
+    }
+    keys = {"first": {"api_key": "sk-one"}, "second": {"api_key": "sk-two"}}
+    return DataCatalog.from_config({"teacher_model": entry}, credentials=keys)
+
+
+ONE = {"base_url": "http://127.0.0.1:8/v1", "credentials": "first"}
+TWO = {"base_url": "http://127.0.0.1:9/v1", "credentials": "second"}
+
+
+def test_endpoints_with_names_find_their_own_keys_in_the_catalog(
+    tmp_path: Path,
+) -> None:
+    catalog = _with_two_keys(tmp_path, {"one": ONE, "two": TWO})
+    found = catalog.get("teacher_model")._endpoints
+    assert [each.api_key.get_secret_value() for each in found] == ["sk-one", "sk-two"]
+
+
+def test_keys_of_endpoints_without_names_are_refused_with_the_mend(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(DatasetError, match=r"of several endpoints, give each a name"):
+        _with_two_keys(tmp_path, [ONE, TWO]).get("teacher_model")
+
+
 @pytest.mark.parametrize("budget", ["budget", "run_budget"])
 def test_a_budget_in_money_needs_a_price(tmp_path: Path, budget: str) -> None:
     with pytest.raises(ChatModelError, match="no price is known for model 'qwen'"):

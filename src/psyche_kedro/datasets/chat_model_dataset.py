@@ -14,7 +14,7 @@ from psyche_kedro.errors import ChatModelError, ConfigurationError
 from psyche_kedro.files.project import in_project
 from psyche_kedro.llm import ChatModel
 from psyche_kedro.llm.accounts import Account
-from psyche_kedro.llm.openai.endpoints import Endpoint, is_this_machine
+from psyche_kedro.llm.openai.endpoints import Contact, Endpoint, is_this_machine
 from psyche_kedro.llm.openai.patience import Patience
 from psyche_kedro.llm.prices import Budget, read_prices
 from psyche_kedro.llm.store.reply_store import ReplyStore
@@ -114,8 +114,8 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
       model: Qwen/Qwen2.5-72B-Instruct
       credentials: teacher
       endpoints:
-        - {base_url: "http://gpu-1:8000/v1", weight: 2}
-        - {base_url: "http://gpu-2:8000/v1", concurrency: 64}
+        one: {base_url: "http://gpu-1:8000/v1", weight: 2}
+        two: {base_url: "http://gpu-2:8000/v1", credentials: second}
       store: ${root:store}
     ```
 
@@ -260,6 +260,16 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
             _warn_of_plain_http(endpoint.base_url)
         self._count_tokens()
         self._pinned_by()
+
+    def contacts(self) -> Iterator[Contact]:
+        """Yield what will be asked of its endpoints."""
+        yield Contact(
+            self._model,
+            tuple(self._endpoints),
+            store=self._store,
+            waits=self._patience.startup_seconds,
+            completes=self._mode == "online",
+        )
 
     def _faults(self) -> Iterator[str]:
         for endpoint, key in zip(self._endpoints, self._keys, strict=True):

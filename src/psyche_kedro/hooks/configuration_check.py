@@ -48,12 +48,16 @@ class ConfigurationCheck:
             raise ConfigurationError(" ".join(faults))
 
 
-def _unusable(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
+def free_inputs(pipeline: Pipeline) -> list[tuple[str, str | None]]:
+    """Return what must be there before the first node: datasets, and parts of them."""
     free = pipeline.inputs()
     taken = {read for node in pipeline.nodes for read in parts_taken(node)}
-    for name, part in sorted(taken, key=str):
-        if name in free:
-            yield from _faults(name, part, catalog)
+    return sorted((read for read in taken if read[0] in free), key=str)
+
+
+def _unusable(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
+    for name, part in free_inputs(pipeline):
+        yield from _faults(name, part, catalog)
 
 
 def _faults(name: str, part: str | None, catalog: DataCatalog) -> Iterator[str]:

@@ -17,7 +17,9 @@ from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.llm.store.upkeep import Holding, list_holdings
 from psyche_kedro.pipelines.synthesis.costs.basis import (
     LAST,
+    PLAYERS,
     Basis,
+    Player,
     Tokens,
     count_generated,
     measure_rates,
@@ -26,24 +28,24 @@ from psyche_kedro.pipelines.synthesis.parameters import DistillationParameters
 
 _LOG = logging.getLogger(__name__)
 
-ROLES = ("teacher_model", "judge_model")
-
-Entries = Mapping[str, Mapping[str, Any]]
+Entry = Mapping[str, Any]
+Entries = Mapping[Player, Entry]
 
 
 def read_basis(context: KedroContext) -> Basis:
     """Return what the last run's tables and the reply store tell."""
-    entries = context.config_loader["catalog"]
-    roles = {role: entries[role] for role in ROLES}
+    catalog = context.config_loader["catalog"]
+    playing = {name: _players(catalog[name]) for name in PLAYERS}
+    entries = {p: entry for players in playing.values() for p, entry in players}
     last = dict(earlier_tables(context.catalog))
     taxonomy = context.config_loader["parameters"]["synthesis"]["distillation"]
-    held = _holdings(roles, context.project_path)
+    held = _holdings(entries, context.project_path)
     return Basis(
-        models={role: model_id(entry) for role, entry in roles.items()},
+        players={name: [p for p, _ in players] for name, players in playing.items()},
         rates=measure_rates(last),
         generated=count_generated(last, DistillationParameters(**taxonomy)),
-        sizes=measured_sizes(held, roles),
-        in_store=count_replies(held, roles),
+        sizes=measured_sizes(held, entries),
+        in_store=count_replies(held, entries),
     )
 
 
@@ -62,20 +64,27 @@ def earlier_tables(catalog: DataCatalog) -> Iterator[tuple[str, pl.DataFrame]]:
             )
 
 
-def model_id(entry: Mapping[str, Any]) -> str:
-    """Return how the store's model names begin for a catalog entry."""
-    return str(entry.get("model") or f"offline-{entry.get('role')}")
+def _players(entry: Entry) -> list[tuple[Player, Entry]]:
+    """Return the models of an entry of the catalog, each with its own entry."""
+    entries = entry["models"].values() if "models" in entry else [entry]
+    return [(_player(each), each) for each in entries]
 
 
-def measured_sizes(holdings: Iterable[Holding], roles: Entries) -> dict[str, Tokens]:
+def _player(entry: Entry) -> Player:
+    """Return the role of a model, and how its names begin in the store."""
+    role = str(entry.get("role") or entry.get("model"))
+    return Player(role, str(entry.get("model") or f"offline-{role}"))
+
+
+def measured_sizes(holdings: Iterable[Holding], entries: Entries) -> dict[str, Tokens]:
     """Return mean tokens of a call by ``node role``, where the store counted any.
 
     Args:
         holdings: What the store holds by model and task.
-        roles: Catalog entries by role.
+        entries: Of the catalog, by the model that they are.
     """
     sums: dict[str, tuple[int, int, int]] = {}
-    for name, held in _by_role(holdings, roles):
+    for name, held in _by_role(holdings, entries):
         if held.input_tokens:
             n, given, made = sums.get(name, (0, 0, 0))
             sums[name] = (
@@ -86,33 +95,33 @@ def measured_sizes(holdings: Iterable[Holding], roles: Entries) -> dict[str, Tok
     return {key: Tokens(given / n, made / n) for key, (n, given, made) in sums.items()}
 
 
-def count_replies(holdings: Iterable[Holding], roles: Entries) -> dict[str, int]:
+def count_replies(holdings: Iterable[Holding], entries: Entries) -> dict[str, int]:
     """Return how many replies the store holds by ``node role``."""
     counts: dict[str, int] = {}
-    for name, held in _by_role(holdings, roles):
+    for name, held in _by_role(holdings, entries):
         counts[name] = counts.get(name, 0) + held.replies
     return counts
 
 
 def _by_role(
-    holdings: Iterable[Holding], roles: Entries
+    holdings: Iterable[Holding], entries: Entries
 ) -> Iterable[tuple[str, Holding]]:
     for held in holdings:
-        for role, entry in roles.items():
-            if _is_of(held.model, entry):
-                yield f"{held.task} {role}", held
+        for player, entry in entries.items():
+            if _is_of(held.model, player, entry):
+                yield f"{held.task} {player.role}", held
 
 
-def _is_of(model: str, entry: Mapping[str, Any]) -> bool:
+def _is_of(model: str, player: Player, entry: Entry) -> bool:
     """Return whether a stored name is the entry's model, of whatever revision."""
     name = model.partition("@")[0]  # gpt-4o is not gpt-4o-mini
     if "model" in entry:
-        return name == str(entry["model"])
-    return name.startswith(f"{model_id(entry)}-")
+        return name == player.model
+    return name.startswith(f"{player.model}-")
 
 
-def _holdings(roles: Entries, project: Path) -> list[Holding]:
-    store = next(iter(roles.values())).get("store")
+def _holdings(entries: Entries, project: Path) -> list[Holding]:
+    store = next(iter(entries.values())).get("store")
     path = project / str(store)
     if store is None or not path.exists():
         return []

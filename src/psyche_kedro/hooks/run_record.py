@@ -13,6 +13,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 from psyche_kedro.files.project import git_commit
+from psyche_kedro.hooks.row_counts import is_table
 from psyche_kedro.pipelines.recording import recorded
 from psyche_kedro.prompts import Prompt, Words
 
@@ -67,9 +68,8 @@ class RunRecord:
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
         """Log the rows of a table, and what the scores say."""
         import mlflow  # noqa: PLC0415 - dear to import
-        import polars as pl  # noqa: PLC0415 - every kedro command loads this module
 
-        if mlflow.active_run() is None or not isinstance(data, pl.DataFrame):
+        if mlflow.active_run() is None or not is_table(data):
             return
         mlflow.log_metric(f"rows.{dataset_name}", data.height)
         if dataset_name == "scores":

@@ -60,11 +60,15 @@ def attempt(function: Callable[[Any], Any], argument: Any) -> Any:
     except PsycheError as error:
         return Lost("failed", str(error))
     except Exception as error:
-        return Lost("failed", f"{type(error).__name__} in {_place(error)}")
+        return Lost("failed", place_of(error))
+
+
+def place_of(error: Exception) -> str:
+    """Return what ``error`` is, and where it was raised; its words may quote a post."""
+    return f"{type(error).__name__} in {_place(error)}"
 
 
 def _place(error: Exception) -> str:
-    """Return the file and line where ``error`` was raised."""
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next

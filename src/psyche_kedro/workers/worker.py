@@ -103,12 +103,17 @@ class ChildProcess:
 
     A task that is lost in a worker which has done others is tried again in a fresh one:
     what it broke may have been damaged before.
+
+    Args:
+        module: Imported before a process is forked; None for the function's own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, module: str | None = None) -> None:
+        self._module = module
         self._run: Connection | None = None
         self._pid = 0
         self._is_fresh = False
+        self._is_over = False
 
     def map(
         self, function: Function, tasks: Iterable[Task], *, most_lost: int | None = None
@@ -134,6 +139,15 @@ class ChildProcess:
             return
         self._run.close()
         self._run = None
+        self._kill()
+
+    def stop(self) -> None:
+        """End it from another thread: what it is at comes to nothing, and no more."""
+        self._is_over = True
+        if self._run is not None:
+            self._kill()
+
+    def _kill(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._pid, signal.SIGKILL)
 
@@ -160,8 +174,10 @@ class ChildProcess:
                 self.dismiss()
 
     def _ready(self, function: Function) -> Connection:
+        if self._is_over:
+            raise RuntimeError("This worker was stopped.")
         if self._run is None:
-            self._run = _nursery().fork(_module_of(function))
+            self._run = _nursery().fork(self._module or _module_of(function))
             self._pid = _first_word(self._run)
             self._is_fresh = True
         return self._run

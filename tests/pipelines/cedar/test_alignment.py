@@ -87,12 +87,6 @@ def test_the_p_of_a_gain_tells_golds_from_chance():
     assert 0.3 < np.mean(chance) < 0.7
 
 
-def test_holm_never_makes_a_later_p_smaller():
-    assert measures.holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx(
-        {"a": 0.03, "c": 0.06, "b": 0.06}
-    )
-
-
 def test_macro_f1_is_over_the_golds_emotions():
     golds, answers = np.array([0, 0, 1, 1]), np.array([0, 2, 1, -1])
     assert measures.macro_f1(answers, golds) == pytest.approx(2 / 3)

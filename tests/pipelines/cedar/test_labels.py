@@ -1,6 +1,7 @@
 """A label is read where it is said, and nowhere else."""
 
 import pytest
+from fresh_replies import FRESH
 
 from packs import PACKS
 from psyche_kedro.pipelines.cedar.labels import LabelReader
@@ -87,6 +88,13 @@ def test_what_a_reply_says(code, reply, expected):
 )
 def test_the_official_reader_takes_the_first_label_that_occurs(code, reply, official):
     assert READERS[code].read_official(reply) == official
+
+
+def test_of_a_hundred_fresh_replies_none_is_read_wrongly_and_few_not_at_all():
+    said = [(code, reply, meant, read(code, reply)[0]) for code, reply, meant in FRESH]
+    assert not [row for row in said if row[3] not in (None, row[2])]
+    assert sum(label is None is not meant for *_, meant, label in said) <= 15
+    assert len(said) == 100
 
 
 def test_a_long_reply_is_read_in_linear_time():

@@ -200,6 +200,6 @@ def test_rows_in_are_rows_kept_and_rejected_of_the_bundled_sample():
     ]
     pictures, _ = prepare_pictures(shown, PICTURES)
     table, _, lost = read(source(file.name, file.read_bytes()), pictures=pictures)
-    assert table.height + lost.height == len(json.loads(file.read_text("utf-8"))) == 18
+    assert table.height + lost.height == len(json.loads(file.read_text("utf-8"))) == 40
     modalities = table["modality"].value_counts().sort("modality")
-    assert modalities["count"].to_list() == [4, 11]
+    assert modalities["count"].to_list() == [12, 24]

@@ -84,7 +84,7 @@ def sat(url: str, store: Path) -> dict[str, Any]:
         benchmarks=CARDS,
         reading=READING,
         params=ScoringParameters(**settings()["scores"]),
-    )
+    ).scores
     summary = nodes.summarise_answers(predictions, answers, READING)
     return {"summary": summary, "scores": scores}
 

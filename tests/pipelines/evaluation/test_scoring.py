@@ -30,7 +30,7 @@ def score(rows, predictions, judgements=()):
         benchmarks=CARDS,
         reading=READING,
         params=params(),
-    )
+    ).scores
 
 
 def value(scores, cell, metric="standard_accuracy", **where):
@@ -288,6 +288,6 @@ def test_the_official_accuracy_compares_strings():
         benchmarks=Benchmarks(root={"pceb": card}),
         reading=official,
         params=params(),
-    )
+    ).scores
     assert value(scores, "moral_multiple", "official_accuracy") == 0
     assert value(scores, "moral_multiple", "official_elastic_accuracy") == 100

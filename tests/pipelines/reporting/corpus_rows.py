@@ -194,7 +194,7 @@ def expected(node: str, calls: float, **changes: Any) -> dict[str, Any]:
     """A row of ``cost_estimate``."""
     return {
         "node": node,
-        "role": "teacher_model",
+        "role": "teacher",
         "model": "qwen",
         "calls_mid": calls,
         "calls_spread": 0.5,

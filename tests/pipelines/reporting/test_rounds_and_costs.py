@@ -97,7 +97,7 @@ def test_an_estimate_stands_beside_what_was_needed():
 def test_one_node_may_ask_two_models_and_a_model_of_no_estimate_is_listed_last():
     estimates = [
         expected("write_dialogues", 10),
-        expected("write_dialogues", 20, role="judge_model", model="gpt"),
+        expected("write_dialogues", 20, role="judge", model="gpt"),
     ]
     needed = [
         called("judge", "judge_replies", 5, chapter="cleaning"),

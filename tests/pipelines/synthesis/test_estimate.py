@@ -30,6 +30,7 @@ from psyche_kedro.pipelines.ingestion.nodes import read_question_banks
 from psyche_kedro.pipelines.synthesis import parameters
 from psyche_kedro.pipelines.synthesis.costs.basis import (
     Basis,
+    Player,
     Tokens,
     count_generated,
     measure_rates,
@@ -77,13 +78,15 @@ POSTS = [
 class Counting:
     """The offline model, counting what it is asked, and tokens by characters."""
 
-    def __init__(self, role: str, store: ReplyStore, temperature: float) -> None:
+    def __init__(
+        self, role: str, store: ReplyStore, temperature: float, name: str = ""
+    ) -> None:
         self._model = OfflineChatModel(OfflineBrain(role), store)
         self._sampling = {"temperature": temperature}
         self.calls: Counter[str] = Counter()
         self.input_tokens: Counter[str] = Counter()
         self.output_tokens: Counter[str] = Counter()
-        self.name = self._model.name
+        self.name = name or self._model.name
 
     def complete(self, requests: Iterable[ChatRequest]) -> list[Outcome]:
         asked = [replace(r, sampling=self._sampling) for r in requests]
@@ -95,7 +98,11 @@ class Counting:
                 text_of(request)
             )
             self.output_tokens[request.task] += estimate_from_characters(said)
-        return outcomes
+        return [_signed(outcome, self.name) for outcome in outcomes]
+
+
+def _signed(outcome: Outcome, name: str) -> Outcome:
+    return replace(outcome, model=name) if isinstance(outcome, Reply) else outcome
 
 
 class Run(NamedTuple):
@@ -135,11 +142,16 @@ def inputs(questions: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def run_chapter(given: dict[str, Any], store: ReplyStore, temperature: float) -> Run:
-    models = {
-        "teacher_model": Counting("teacher", store, temperature),
-        "judge_model": Counting("judge", store, temperature),
+def run_chapter(
+    given: dict[str, Any], store: ReplyStore, temperature: float, n_teachers: int = 1
+) -> Run:
+    teacher = Counting("teacher", store, temperature)
+    judge = Counting("judge", store, temperature)
+    others = {
+        f"teacher-{n}": Counting("teacher", store, n / 10, name=f"teacher-{n}")
+        for n in range(2, n_teachers + 1)
     }
+    models = {"teacher_model": teacher, "judge_model": judge}
     pipeline = synthesis.create_pipeline()
     free = {
         name: given_of(name)
@@ -149,7 +161,7 @@ def run_chapter(given: dict[str, Any], store: ReplyStore, temperature: float) ->
     typed = {f"params:synthesis.{k}": t(**SETTINGS[k]) for k, t in TYPED.items()}
     known = {
         "raw_files": {"reviews": []},
-        "rationale_models": {"teacher": models["teacher_model"]},
+        "rationale_models": {"teacher": teacher} | others,
         "optional_tools": {"tagger": None},
         "params:prices": {},
         "params:estimate_basis": Basis(),
@@ -157,12 +169,15 @@ def run_chapter(given: dict[str, Any], store: ReplyStore, temperature: float) ->
     tables = given | models | free | typed | known
     for node in pipeline.nodes:  # in the order they can run; a runner forgets tables
         tables |= node.run({name: tables[name] for name in node.inputs})
+    players = {"teacher": teacher, "judge": judge} | others
     calls = {
-        f"{task} {role}": n for role, m in models.items() for task, n in m.calls.items()
+        f"{task} {role}": n
+        for role, m in players.items()
+        for task, n in m.calls.items()
     }
     tokens = {
         f"{task} {role}": Tokens(m.input_tokens[task], m.output_tokens[task])
-        for role, m in models.items()
+        for role, m in players.items()
         for task in m.calls
     }
     return Run(tables, calls, tokens)
@@ -212,7 +227,7 @@ def chunks_of(given: dict[str, Any]) -> pl.DataFrame:
 
 def expected(given: dict[str, Any], known: Basis) -> dict[str, NodeEstimate]:
     rows = estimate(given | {"chunks": chunks_of(given)}, settings(), known)
-    return {f"{row.node} {row.role}": row for row in rows}
+    return {f"{row.node} {row.player.role}": row for row in rows}
 
 
 def calls(rows: dict[str, NodeEstimate]) -> float:
@@ -289,15 +304,32 @@ def test_tables_of_another_version_are_left_out_and_named(
     assert "'rationales' of an earlier run" in caplog.text
 
 
+def test_rationales_are_reckoned_as_those_of_the_teachers_that_write_them(
+    first: Run, tmp_path: Path
+) -> None:
+    given = inputs(sample_bank())
+    run = run_chapter(given, ReplyStore(tmp_path / "r.sqlite"), 1.0, n_teachers=2)
+    both = (Player("teacher", "qwen"), Player("teacher-2", "deepseek"))
+    known = basis(first).model_copy(update={"players": PRICED | {WRITERS: both}})
+    rows = expected(given, known)
+    for node in ("write_rationales", "refine_rationales"):
+        for player in both:
+            asked = run.calls[f"{node} {player.role}"]
+            row = rows[f"{node} {player.role}"]
+            assert row.player == player
+            assert asked == pytest.approx(row.calls, rel=row.calls_spread), row
+    assert rows["refine_posts teacher"].player.model == "qwen"
+
+
 # ---- priors and settings ---------------------------------------------------------
 
 
 def test_without_a_run_the_estimate_says_how_unsure_it_is() -> None:
     rows = expected(inputs(bank()), Basis())
-    exact = rows["generate_questions teacher_model"]
+    exact = rows["generate_questions teacher"]
     assert exact.calls > 0
     assert exact.calls_spread == 0
-    guessed = rows["write_rationales teacher_model"]
+    guessed = rows["write_rationales teacher"]
     assert 0.8 < guessed.calls_spread <= guessed.tokens_spread < 1
     assert Basis().rests_on == "priors"
 
@@ -324,18 +356,19 @@ def test_without_a_run_tokens_are_those_of_the_text_at_a_stated_ratio() -> None:
 
     turns = (POSTS[0], "说说看。" * 200, "还是睡不着。", "那就慢慢来。")
     now, then = tokens(), tokens(useful_posts=useful(post(*turns)))
-    judged = "write_dialogues judge_model"
+    judged = "write_dialogues judge"
     said = estimate_from_characters("".join(turns))
     assert then[judged] - now[judged] > 0.8 * said
-    assert (
-        then["write_rationales teacher_model"] == now["write_rationales teacher_model"]
-    )
-    assert then["refine_posts teacher_model"] < 500
+    assert then["write_rationales teacher"] == now["write_rationales teacher"]
+    assert then["refine_posts teacher"] < 500
 
 
 # ---- tokens, money, the store ----------------------------------------------------
 
-ROLES = {"teacher_model": {"model": "qwen"}, "judge_model": {"role": "judge"}}
+PLAYING: dict[Player, dict[str, str]] = {
+    Player("teacher", "qwen"): {"role": "teacher", "model": "qwen"},
+    Player("judge", "offline-judge"): {"role": "judge"},
+}
 HELD = [
     Holding("qwen", "screen_questions", 2, 200, 20),
     Holding("qwen@awq", "screen_questions", 2, 400, 60),
@@ -346,16 +379,24 @@ HELD = [
 
 
 def test_tokens_are_those_the_store_has_counted() -> None:
-    assert measured_sizes(HELD, ROLES) == {
-        "screen_questions teacher_model": Tokens(150, 20)
+    assert measured_sizes(HELD, PLAYING) == {
+        "screen_questions teacher": Tokens(150, 20)
     }
 
 
 def test_replies_in_the_store_are_counted_by_the_models_own_name() -> None:
-    assert count_replies(HELD, ROLES) == {
-        "screen_questions teacher_model": 4,
-        "screen_questions judge_model": 5,
+    assert count_replies(HELD, PLAYING) == {
+        "screen_questions teacher": 4,
+        "screen_questions judge": 5,
     }
+
+
+WRITERS = "rationale_models"
+PRICED = {
+    "teacher_model": [Player("teacher", "qwen")],
+    "judge_model": [Player("judge", "gpt")],
+    WRITERS: [Player("teacher", "qwen")],
+}
 
 
 def costs(first: Run, **known: Any) -> pl.DataFrame:
@@ -375,19 +416,17 @@ def costs(first: Run, **known: Any) -> pl.DataFrame:
 
 
 def test_a_priced_model_costs_money_and_one_without_a_price_none(first: Run) -> None:
-    models = {"teacher_model": "qwen", "judge_model": "gpt"}
-    table = costs(first, models=models, in_store={"write_rationales teacher_model": 9})
+    table = costs(first, players=PRICED, in_store={"write_rationales teacher": 9})
     row = table.row(by_predicate=pl.col("node") == "write_rationales", named=True)
     tokens = row["input_tokens_mid"], row["output_tokens_mid"]
     assert row["money_mid"] == pytest.approx((4 * tokens[0] + 12 * tokens[1]) / 1e6)
     assert (row["currency"], row["in_store"], row["rests_on"]) == ("CNY", 9, "last_run")
-    judged = table.filter(pl.col("role") == "judge_model")
+    judged = table.filter(pl.col("role") == "judge")
     assert judged["money_mid"].null_count() == judged.height
 
 
 def test_the_command_says_what_it_counts(first: Run) -> None:
-    models = {"teacher_model": "qwen", "judge_model": "gpt"}
-    *nodes, total, note = describe(costs(first, models=models, in_store={}))
+    *nodes, total, note = describe(costs(first, players=PRICED, in_store={}))
     assert len(nodes) == 10
     assert "CNY" in nodes[0] and "CNY" in total
     assert "no price" in "".join(nodes)
@@ -408,7 +447,7 @@ def test_bounds_of_a_sum_are_the_sums_of_the_bounds() -> None:
     assert "no price" in second
     assert "calls 200 … 300 … 400" in total
     assert "in 2,900 … 5,000 … 7,100 · out 700 … 1,000 … 1,300" in total
-    assert "18.00 … 20.00 … 22.00 CNY without b_model" in total
+    assert "18.00 … 20.00 … 22.00 CNY without b" in total
 
 
 def row(
@@ -420,7 +459,7 @@ def row(
     """Return what a node asks: each middle, then how far it may be off."""
     return {
         "node": node,
-        "role": f"{node}_model",
+        "role": node,
         "calls_mid": calls[0],
         "calls_spread": calls[1],
         "input_tokens_mid": tokens[0],

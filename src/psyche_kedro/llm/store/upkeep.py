@@ -53,6 +53,12 @@ def list_holdings(session: StoreSession) -> list[Holding]:
     ]
 
 
+def holds_any(session: StoreSession, model: str) -> bool:
+    """Return whether there is a reply of a model, of whatever revision."""
+    query = "SELECT 1 FROM replies WHERE model = ? OR model GLOB ? || '@*' LIMIT 1"
+    return bool(session.rows(query, [model, model]))
+
+
 def list_refusals(session: StoreSession) -> list[Refusal]:
     """Return the failures by model, task and reason."""
     return [

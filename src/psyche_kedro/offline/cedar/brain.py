@@ -1,17 +1,21 @@
 """Stands in for CEDAR's models: cue words, invented feelings, and noise of its own.
 
 It can label and answer, translate the few lines of its phrase book, and compare two
-texts by their words. It looks at no picture. Its reply depends on the request alone:
-role, messages, temperature and seed.
+texts by their words. Of a picture it sees the band of colour along the lower edge,
+which stands for what is shown. Its reply depends on the request alone: role, messages,
+temperature and seed.
 """
 
+import base64
+import io
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import yaml
 
@@ -19,22 +23,32 @@ from psyche_kedro.llm.pictures import pictures_of, words_of
 from psyche_kedro.offline.chance import Chance
 
 _PLACE = files("psyche_kedro.offline.cedar")
-_RULES = 1
+ENGLISH = "en"
+_RULES = 2
 _APOLOGY = "I am a stand-in without a language model, and cannot do this."
 _TAG = re.compile(r"<(\w+)>(.*?)</\1>", re.DOTALL)
 _STRENGTH, _SPREAD, _HABIT = 2.2, 1.3, 0.8
 """Of a cue, of noise at temperature 1, and of a model's own leaning in a culture."""
+_PICTURES = 64
+"""Of which the band is remembered."""
+_FAR = 120
+"""Distance in RGB from which on a colour is no band."""
+
+Cue = Mapping[str, Any]
 
 
 class _Nature(NamedTuple):
     """What a role is like.
 
     Attributes:
+        answers: By what it knows of a culture, as English speakers everywhere, or at
+            random.
         heeds_culture: Share of cultures whose own feeling it knows.
         sees: Whether it takes pictures.
         talks: Share of replies that say more than the word.
     """
 
+    answers: Literal["by culture", "as English", "at random"] = "by culture"
     heeds_culture: float = 1.0
     sees: bool = True
     talks: float = 0.1
@@ -46,9 +60,9 @@ NATURES = {
     "labeller-c": _Nature(talks=0.0),
     "cedar-translator": _Nature(),
     "cedar-judge": _Nature(),
-    "subject-steady": _Nature(heeds_culture=0.0),
+    "subject-steady": _Nature(answers="as English"),
     "subject-open": _Nature(heeds_culture=0.7),
-    "subject-blind": _Nature(heeds_culture=0.3, sees=False, talks=0.6),
+    "subject-random": _Nature(answers="at random", sees=False, talks=0.6),
 }
 
 
@@ -106,37 +120,34 @@ class CedarBrain:
             return _compare(dict(_TAG.findall(text)))
         if '"narrative"' in text:
             return _translate(text)
-        if not self._nature.sees and any(map(pictures_of, messages)):
+        pictures = [url for message in messages for url in pictures_of(message)]
+        if pictures and not self._nature.sees:
             return ""
-        return self._feel(text, chance)
+        return self._feel(text, pictures, chance)
 
-    def _feel(self, text: str, chance: Chance) -> str:
+    def _feel(self, text: str, pictures: Sequence[str], chance: Chance) -> str:
         language, words = _offered(text)
         if not words:
             return _APOLOGY
-        culture = _persona(text) or language
+        if self._nature.answers == "at random":
+            return self._worded(chance.pick(list(words.values()), "word"), chance)
+        is_english = self._nature.answers == "as English"
+        culture = ENGLISH if is_english else _persona(text) or language
         scores = {
             emotion: self._leaning(culture, emotion)
             + _SPREAD * chance.noise(emotion, culture)
             for emotion in words
         }
-        for feeling, strength in self._cued(text, culture):
-            scores[feeling] = scores.get(feeling, 0) + strength
+        for cue in cues_of(_scene(text), pictures):
+            if culture not in cue.get("unsure", ()):
+                felt = self._felt(cue["feels"], culture)
+                scores[felt] += cue.get("strength", _STRENGTH)
         best = max(words, key=lambda emotion: scores[emotion])
         return self._worded(words[best], chance)
 
     def _leaning(self, culture: str, emotion: str) -> float:
         own = Chance(f"{self._role} {culture}", 1.0)
         return _HABIT * own.noise(emotion)
-
-    def _cued(self, text: str, culture: str) -> list[tuple[str, float]]:
-        scene = " ".join(found for _, found in _TAG.findall(text)).lower()
-        cues = _lexicon()["cues"]
-        return [
-            (self._felt(cue["feels"], culture), cue.get("strength", _STRENGTH))
-            for cue in cues
-            if any(word in scene for word in cue["words"])
-        ]
 
     def _felt(self, feels: Mapping[str, str], culture: str) -> str:
         knows = Chance(self._role, 1.0).unit(culture, *feels.values())
@@ -147,6 +158,48 @@ class CedarBrain:
         if chance.unit("form") >= self._nature.talks:
             return word
         return chance.pick((f"**{word}**", f"“{word}”.", f"{word}\n"), "form")
+
+
+def cues_of(scene: str, pictures: Sequence[str] = ()) -> list[Cue]:
+    """Return what a scene and its pictures say: ``feels``, and how strongly.
+
+    Args:
+        scene: Narrative and question, in any language.
+        pictures: Data URLs.
+    """
+    bands = {_band(url) for url in pictures}
+    lowered = scene.lower()
+    return [
+        cue
+        for cue in _lexicon()["cues"]
+        if cue.get("band") in bands
+        or any(word in lowered for word in cue.get("words", ()))
+    ]
+
+
+@lru_cache(_PICTURES)
+def _band(url: str) -> str:
+    """Return the colour along a picture's lower edge; empty where it is no cue's."""
+    from PIL import Image, ImageColor  # noqa: PLC0415 - only where there is a picture
+
+    try:
+        data = base64.b64decode(url.partition(",")[2])
+        with Image.open(io.BytesIO(data)) as picture:
+            width, height = picture.size
+            shown = picture.convert("RGB").getpixel((width // 2, height - 4))
+    except (OSError, ValueError):
+        return ""
+    bands = [cue["band"] for cue in _lexicon()["cues"] if "band" in cue]
+
+    def distance(band: str) -> float:
+        return math.dist(ImageColor.getrgb(band), shown)  # type: ignore[arg-type]
+
+    nearest = min(bands, key=distance)
+    return nearest if distance(nearest) < _FAR else ""
+
+
+def _scene(text: str) -> str:
+    return " ".join(found for _, found in _TAG.findall(text))
 
 
 def _offered(text: str) -> tuple[str, dict[str, str]]:

@@ -197,12 +197,10 @@ def _normal_item(row: Row) -> Row:
 # ---- posts -----------------------------------------------------------------------
 
 
-def clean_posts(  # noqa: PLR0913 - the node's inputs
+def clean_posts(
     posts: pl.DataFrame,
     *,
     tagger: Tagger | None,
-    deidentification_prompt: Prompt,
-    privacy_model: ChatModel | None,
     params: PostParameters,
     replies_parameters: ReplyParameters,
 ) -> Cleaned:
@@ -211,8 +209,6 @@ def clean_posts(  # noqa: PLR0913 - the node's inputs
     Args:
         posts: Candidate conversations.
         tagger: Marks persons, or None: then all is ``rules_only``.
-        deidentification_prompt: Asks the model what the rules left.
-        privacy_model: Names further spans, or None.
         params: Hotlines, limits.
         replies_parameters: Its policy says what is tagged and what is no post at all.
 
@@ -223,10 +219,6 @@ def clean_posts(  # noqa: PLR0913 - the node's inputs
     batches = []
     for batch in [posts.clear(), *posts.iter_slices(_BATCH)]:
         kept, rejected = _cleaned_posts(batch, cleaner)
-        if privacy_model:
-            kept = _masked_by_model(
-                kept, deidentification_prompt, privacy_model, cleaner.hotlines
-            )
         conversations.check(kept, "post_id", cleaner.hotlines)
         batches.append(
             Cleaned(
@@ -256,12 +248,27 @@ def _cleaned_posts(
     return kept, rejected
 
 
-def _masked_by_model(
-    rows: list[Row], prompt: Prompt, model: ChatModel, hotlines: frozenset[str]
-) -> list[Row]:
+def mask_by_model(
+    clean_posts: pl.DataFrame, prompt: Prompt, model: ChatModel, params: PostParameters
+) -> pl.DataFrame:
+    """Return conversations without what a model names that rules and tagger left.
+
+    Args:
+        clean_posts: As ``clean_posts`` gives them.
+        prompt: Asks for spans.
+        model: Names them.
+        params: Hotlines.
+
+    Raises:
+        LeakError: If a contact is left in them.
+    """
+    hotlines = frozenset(params.hotlines)
+    rows = list(clean_posts.iter_rows(named=True))
     requests = (model_pass.span_request(row["messages"], prompt) for row in rows)
     outcomes = model.complete(requests)
-    return [_masked(row, o, hotlines) for row, o in zip(rows, outcomes, strict=True)]
+    masked = [_masked(row, o, hotlines) for row, o in zip(rows, outcomes, strict=True)]
+    conversations.check(masked, "post_id", hotlines)
+    return tables.frame(tables.CleanPosts, masked)
 
 
 def _masked(row: Row, outcome: Outcome, hotlines: frozenset[str]) -> Row:

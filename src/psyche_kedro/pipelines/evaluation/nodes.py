@@ -12,7 +12,7 @@ Example row of ``predictions``: ``{"role": "grpo", "item_id": "5d0c…", "protoc
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -24,6 +24,7 @@ from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.evaluation import judging
 from psyche_kedro.pipelines.evaluation import reading as replies
 from psyche_kedro.pipelines.evaluation.limit import limit_items
+from psyche_kedro.pipelines.evaluation.pairs import compare
 from psyche_kedro.pipelines.evaluation.parameters import (
     JudgingParameters,
     LimitParameters,
@@ -36,7 +37,13 @@ from psyche_kedro.pipelines.evaluation.protocols import (
     Room,
     ask,
 )
-from psyche_kedro.pipelines.evaluation.scoring import score_exams, score_judged
+from psyche_kedro.pipelines.evaluation.scoring import (
+    score_exams,
+    score_judged,
+    write_judged_sheets,
+    write_sheets,
+)
+from psyche_kedro.pipelines.evaluation.sheets import estimate
 from psyche_kedro.pipelines.selection.exams import count_exams, exam_items, has_key
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import (
@@ -47,6 +54,7 @@ from psyche_kedro.tables import (
     JudgementSummary,
     Predictions,
     ReaderAgreement,
+    ScoreDifferences,
     Scores,
     content_id,
     frame,
@@ -143,7 +151,7 @@ def answer_benchmarks(
     return frame(
         Predictions,
         (
-            _prediction(name, asked, outcome)
+            _prediction(name, asked, outcome) | {"setting": params.setting}
             for name, outcomes in said.items()
             for asked, outcome in zip(exam_papers, outcomes, strict=True)
         ),
@@ -190,6 +198,7 @@ def _prediction(role: str, asked: Asked, outcome: Outcome) -> dict[str, Any]:
         "weights": weights_in(outcome.model),
         "reply_key": outcome.key or None,
         "prompt_digest": asked.prompt.digest,
+        "exemplars": content_id(*asked.exemplars) if asked.exemplars else None,
         **_said(outcome),
     }
 
@@ -296,6 +305,14 @@ def summarise_judgements(judgements: pl.DataFrame) -> pl.DataFrame:
     return frame(JudgementSummary, judging.summarise(_rows(judgements)))
 
 
+class Scored(NamedTuple):
+    """What the predictions come to."""
+
+    scores: pl.DataFrame
+    score_differences: pl.DataFrame
+    """Every two models on the items that both answered."""
+
+
 def score_predictions(  # noqa: PLR0913 - the node's inputs
     *,
     predictions: pl.DataFrame,
@@ -305,8 +322,8 @@ def score_predictions(  # noqa: PLR0913 - the node's inputs
     benchmarks: Benchmarks,
     reading: ReadingParameters,
     params: ScoringParameters,
-) -> pl.DataFrame:
-    """Return every score with its 95 % interval; no model is asked.
+) -> Scored:
+    """Return every score with its 95 % interval, and every two models; none is asked.
 
     Args:
         predictions: One per (role, item, protocol).
@@ -319,9 +336,16 @@ def score_predictions(  # noqa: PLR0913 - the node's inputs
     """
     rows = _read(predictions, answers, reading)
     keyed = _by_id(exam_items(benchmark_items).filter(has_key()))
-    exams = score_exams(rows, keyed, benchmarks, params)
-    judged = score_judged(judging.averaged(_rows(judgements)), rows, keyed, params)
-    return frame(Scores, [*exams, *judged])
+    verdicts = judging.averaged(_rows(judgements))
+    exams = write_sheets(rows, keyed, benchmarks)
+    judged = write_judged_sheets(verdicts, rows, keyed)
+    found = {at: estimate(sheet, params) for at, sheet in (exams | judged).items()}
+    scores = [
+        *score_exams(found, rows, keyed, benchmarks),
+        *score_judged(found, verdicts, rows, keyed),
+    ]
+    pairs = compare(exams | judged, params)
+    return Scored(frame(Scores, scores), frame(ScoreDifferences, pairs))
 
 
 def summarise_exams(benchmark_items: pl.DataFrame) -> pl.DataFrame:

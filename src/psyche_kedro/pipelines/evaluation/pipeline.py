@@ -33,6 +33,7 @@ ACCOUNT = (
     beside("reader_agreement"),
     beside("exam_summary"),
     beside("scores"),
+    beside("score_differences"),
 )
 PROMPTS = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counselling")
 
@@ -142,7 +143,7 @@ def _scores() -> list[Node]:
                 "benchmarks": "params:benchmarks",
                 "params": "params:evaluation.scores",
             },
-            outputs="scores",
+            outputs=["scores", "score_differences"],
             name="score_predictions",
         ),
     ]

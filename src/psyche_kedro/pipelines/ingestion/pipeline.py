@@ -4,7 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.accounts import account_node, beside, kept, rejected
-from psyche_kedro.pipelines.ingestion import nodes
+from psyche_kedro.pipelines.ingestion import nodes, post_parts
 
 LIMITS = "params:ingestion.limits"
 ACCOUNT = (
@@ -57,8 +57,12 @@ def _sources() -> list[Node]:
             name="read_question_banks",
         ),
         Node(
-            taking(nodes.read_posts, post_files="posts"),
-            inputs={"post_files": "raw_files", "limits": LIMITS},
+            taking(post_parts.read_posts_in_parts, post_files="posts"),
+            inputs={
+                "post_files": "raw_files",
+                "map_engine": "map_engine",
+                "limits": LIMITS,
+            },
             outputs=["posts", "unreadable_posts"],
             name="read_posts",
         ),

@@ -272,8 +272,9 @@ def every_score(findings: Findings) -> Section:
     columns = [*map(str.title, names), "Value", "95 %", *counts]
     return Section(
         "Every score with its interval",
-        "Wilson intervals for the standard accuracy of a set of items, seeded "
-        "bootstrap for all else.",
+        "Wilson intervals for the standard accuracy of a cell of independent items; "
+        "for all else a seeded bootstrap that draws cases within cells, and where all "
+        "marks are the same, Wilson's interval of none that differs.",
         [Table(columns, rows, n_names=6, folded="scores")],
     )
 

@@ -152,10 +152,7 @@ def calls(findings: Findings) -> Section:
 
 def _beside(expected: pl.DataFrame, needed: pl.DataFrame) -> list[dict[str, Any]]:
     """Return the estimate's rows with what became of them, then all other calls."""
-    role = pl.col("role").str.strip_suffix("_model")
-    estimates = expected.with_columns(
-        chapter=pl.lit("synthesis"), role=role, task=pl.col("node")
-    )
+    estimates = expected.with_columns(chapter=pl.lit("synthesis"), task=pl.col("node"))
     together = estimates.join(
         needed,
         ["chapter", "role", "task"],

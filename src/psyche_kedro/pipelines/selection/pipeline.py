@@ -3,6 +3,7 @@
 import polars as pl
 from kedro.pipeline import Node, Pipeline
 
+from psyche_kedro.partitions.parts import framed
 from psyche_kedro.pipelines.accounts import (
     account_node,
     beside,
@@ -168,7 +169,7 @@ def _sets() -> list[Node]:
     parts = ("challenging", "non_challenging", *_PUBLIC, "contamination_hits")
     return [
         Node(
-            find_repeated_examples,
+            framed(find_repeated_examples),
             inputs=_named(*parts, "held_out_questions", "useful_posts")
             | SETS
             | {"deduplication": "params:synthesis.deduplication"},
@@ -216,7 +217,7 @@ def _release() -> list[Node]:
             name="summarise_sets",
         ),
         Node(
-            trace_examples,
+            framed(trace_examples),
             inputs=_named(
                 "sft_set",
                 "grpo_set",

@@ -167,13 +167,21 @@ def _rendered(template: str, content: Mapping[str, Any]) -> str:
 
 
 def _first_line(accounts: pl.DataFrame) -> str:
-    stand_ins = _stand_ins(accounts)
-    if not stand_ins:
+    """Return whether models and people were there; what was invented is no result."""
+    said = []
+    if stand_ins := _stand_ins(accounts):
+        said.append(
+            f"No language model was involved where {', '.join(stand_ins)} is named: a"
+            " stand-in without weights wrote in its place."
+        )
+    if not accounts.filter(kind="withheld", reason="no_people").is_empty():
+        said.append(
+            "No people were involved where items are withheld as no_people: their"
+            " answers are invented."
+        )
+    if not said:
         return "Every reply in this run came from a language model."
-    return (
-        f"No language model was involved where {', '.join(stand_ins)} is named: a"
-        " stand-in without weights wrote in its place. No figure of it is a result."
-    )
+    return " ".join([*said, "No figure of it is a result."])
 
 
 def _stand_ins(accounts: pl.DataFrame) -> list[str]:

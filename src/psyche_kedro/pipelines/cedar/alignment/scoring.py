@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 
 from psyche_kedro.datasets.language_packs import ENGLISH, Packs
-from psyche_kedro.metrics import Interval, wilson_interval
 from psyche_kedro.pipelines.cedar.alignment import measures
 from psyche_kedro.pipelines.cedar.alignment.measures import F64, I64, PerScenario
 from psyche_kedro.pipelines.cedar.parameters import AlignmentParameters
@@ -19,6 +18,7 @@ from psyche_kedro.pipelines.cedar.tables import (
     EmotionConfusion,
     ModelPairs,
 )
+from psyche_kedro.statistics import Interval, holm, wilson_interval
 from psyche_kedro.tables import frame
 
 Row = dict[str, Any]
@@ -443,7 +443,7 @@ def _pairs(
                 for (a, of_a), (b, of_b) in combinations(own, 2)
                 if (a.rows & b.rows).any()
             }
-            adjusted = measures.holm({name: row["p"] for name, row in rows.items()})
+            adjusted = holm({name: row["p"] for name, row in rows.items()})
             for name, row in rows.items():
                 yield row | {"way": way, "p": adjusted[name]}
 

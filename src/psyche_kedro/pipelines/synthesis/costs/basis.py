@@ -4,7 +4,7 @@ Each rate is taken from tables that one node writes, so that it holds also where
 were changed, or chapters run again, since.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -49,6 +49,23 @@ class Tokens(NamedTuple):
     output: float
 
 
+class Player(NamedTuple):
+    """A model that plays a part."""
+
+    role: str
+    """As the accounts name it, e.g. ``teacher``."""
+    model: str | None
+    """Its id, if it is known."""
+
+
+PLAYERS = {
+    "teacher_model": (Player("teacher", None),),
+    "judge_model": (Player("judge", None),),
+    "rationale_models": (Player("teacher", None),),
+}
+"""Entries of the catalog that the chapter asks, and their models where none is read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """How much survives each step; the defaults are priors (ours)."""
@@ -79,7 +96,7 @@ class Basis(BaseModel):
     """What is known before a run.
 
     Attributes:
-        models: Ids by role.
+        players: Models by entry of the catalog; several take turns.
         rates: Fields of ``Rates`` that the last run measured.
         generated: Questions the last run generated, by subfield of the taxonomy.
         sizes: Mean tokens of a call by ``node role``, where the store counted any.
@@ -88,7 +105,7 @@ class Basis(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    models: dict[str, str] = {}
+    players: Mapping[str, Sequence[Player]] = PLAYERS
     rates: dict[str, float] = {}
     generated: dict[str, int] = {}
     sizes: dict[str, Tokens] = {}

@@ -12,7 +12,7 @@ counted, a tenth for a measured rate, a third for a prior, added up along the wa
 
 Example row::
 
-    NodeEstimate("write_rationales", "teacher_model", calls=107, …, calls_spread=0.3)
+    NodeEstimate("write_rationales", Player("teacher", "qwen"), calls=107, …)
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +24,7 @@ from psyche_kedro.pipelines.synthesis.costs.basis import (
     MEASURED,
     PRIOR,
     Basis,
+    Player,
     Rates,
     Tables,
     Tokens,
@@ -53,7 +54,7 @@ class NodeEstimate(NamedTuple):
     """What one node asks of one model."""
 
     node: str
-    role: str
+    player: Player
     calls: float
     input_tokens: float
     output_tokens: float
@@ -79,10 +80,12 @@ _SIZES = {
 
 class _Step(NamedTuple):
     node: str
-    role: str
+    entry: str
     calls: float
     rates: int
     """How many rates the number of calls hangs on."""
+    shares: Sequence[float] = (1.0,)
+    """What each model of the entry is asked of them."""
 
 
 def estimate(inputs: Tables, settings: Settings, basis: Basis) -> list[NodeEstimate]:
@@ -93,13 +96,16 @@ def estimate(inputs: Tables, settings: Settings, basis: Basis) -> list[NodeEstim
         settings: The chapter's parameters.
         basis: What is known before the run.
     """
-    rates = Rates(**basis.rates)
     steps = [
-        *_question_steps(inputs, settings, rates, basis.generated),
-        *_dialogue_steps(inputs["useful_posts"], settings.dialogues, rates),
+        *_question_steps(inputs, settings, basis),
+        *_dialogue_steps(inputs["useful_posts"], settings.dialogues, basis),
     ]
     material = _material(inputs)
-    return [_priced(step, basis, material) for step in steps]
+    return [
+        _priced(step._replace(calls=step.calls * share), player, basis, material)
+        for step in steps
+        for player, share in zip(basis.players[step.entry], step.shares, strict=True)
+    ]
 
 
 def _material(inputs: Tables) -> dict[str, Tokens]:
@@ -130,13 +136,13 @@ def _mean_tokens(talks: Iterable[Sequence[conversations.Message]]) -> int:
 
 
 def _question_steps(
-    inputs: Tables, settings: Settings, rates: Rates, generated: Mapping[str, int]
+    inputs: Tables, settings: Settings, basis: Basis
 ) -> Iterator[_Step]:
-    asks = settings.questions.asks
+    rates, asks = Rates(**basis.rates), settings.questions.asks
     n_chunks, bank = inputs["chunks"].height, inputs["clean_bank_questions"]
     part = settings.distillation
     there = question_nodes.covered(bank, params=part)
-    counts = {name: n + generated.get(name, 0) for name, n in there.items()}
+    counts = {name: n + basis.generated.get(name, 0) for name, n in there.items()}
     distilled = list(missing_questions(counts, part))
     yield _Step("generate_questions", "teacher_model", n_chunks * len(asks), 0)
     yield _Step("distil_questions", "teacher_model", len(distilled), 1)
@@ -147,17 +153,47 @@ def _question_steps(
     distinct = pool * rates.distinct
     yield _Step("screen_questions", "judge_model", distinct, 2)
     reviewed = distinct * rates.screened * rates.reviewed
-    yield _Step("write_rationales", "teacher_model", reviewed * rates.attempts, 3)
+    yield from _rationale_steps(reviewed, settings.rationales, basis)
     solved = reviewed * rates.solved
-    per_question = settings.rationales.rounds * (1 + rates.asked_again)
-    yield _Step("refine_rationales", "teacher_model", solved * per_question, 3)
     votes = solved * rates.contested * settings.rationales.votes
     yield _Step("choose_best_rationales", "judge_model", votes, 3)
 
 
-def _dialogue_steps(
-    posts: pl.DataFrame, params: DialogueParameters, rates: Rates
+def _rationale_steps(
+    reviewed: float, params: RationaleParameters, basis: Basis
 ) -> Iterator[_Step]:
+    rates, n = Rates(**basis.rates), len(basis.players["rationale_models"])
+    asked, solved = _turns(n, params.regenerations + 1, rates)
+    hang_on = 3 if n == 1 else 4
+    attempts = reviewed * rates.attempts
+    yield _Step("write_rationales", "rationale_models", attempts, hang_on, asked)
+    rounds = reviewed * rates.solved * params.rounds * (1 + rates.asked_again)
+    yield _Step("refine_rationales", "rationale_models", rounds, hang_on, solved)
+
+
+def _turns(
+    n: int, attempts: int, rates: Rates
+) -> tuple[Sequence[float], Sequence[float]]:
+    """Return each teacher's share of the attempts, and of the questions solved.
+
+    They take turns; of the questions that are solved in the end, every attempt is taken
+    to solve the same part of what was left.
+    """
+    lost = 1 - rates.solved
+    tries = (rates.attempts - lost * attempts) / max(rates.solved, 0.01)
+    left = [(1 - 1 / max(tries, 1.0)) ** number for number in range(attempts)]
+    asked = [lost + rates.solved * part for part in left]
+    return _dealt(asked, n), _dealt(left, n)
+
+
+def _dealt(parts: Sequence[float], n: int) -> Sequence[float]:
+    return [sum(parts[first::n]) / sum(parts) for first in range(n)]
+
+
+def _dialogue_steps(
+    posts: pl.DataFrame, params: DialogueParameters, basis: Basis
+) -> Iterator[_Step]:
+    rates = Rates(**basis.rates)
     threads = posts["messages"].to_list()
     openings = {
         conversations.source_text(conversations.opening(messages))
@@ -173,17 +209,19 @@ def _dialogue_steps(
     yield _Step("write_dialogues", "judge_model", judged, 2)
 
 
-def _priced(step: _Step, basis: Basis, material: Mapping[str, Tokens]) -> NodeEstimate:
+def _priced(
+    step: _Step, player: Player, basis: Basis, material: Mapping[str, Tokens]
+) -> NodeEstimate:
     spread = min(0.9, step.rates * basis.spread)
-    name = f"{step.node} {step.role}"
-    size = basis.sizes.get(name)
-    key = name if name in _SIZES else step.node
+    size = basis.sizes.get(f"{step.node} {player.role}")
+    part = f"{step.node} {step.entry}"
+    key = part if part in _SIZES else step.node
     read = material.get(key, Tokens(0, 0))
     stated = Tokens(_SIZES[key].input + read.input, _SIZES[key].output + read.output)
     tokens = size or stated
     return NodeEstimate(
         step.node,
-        step.role,
+        player,
         step.calls,
         step.calls * tokens.input,
         step.calls * tokens.output,

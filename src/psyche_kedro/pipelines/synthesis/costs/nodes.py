@@ -63,12 +63,12 @@ def estimate_costs(  # noqa: PLR0913 - the node's inputs
 
 
 def _row(row: NodeEstimate, basis: Basis, prices: dict[str, Any]) -> dict[str, Any]:
-    model = basis.models.get(row.role)
+    role, model = row.player
     tokens = {"input_tokens": row.input_tokens, "output_tokens": row.output_tokens}
     spent = cost(price_of(prices, model), tokens)
     return {
         "node": row.node,
-        "role": row.role,
+        "role": role,
         "model": model,
         "calls_mid": row.calls,
         "calls_spread": row.calls_spread,
@@ -77,6 +77,6 @@ def _row(row: NodeEstimate, basis: Basis, prices: dict[str, Any]) -> dict[str, A
         "tokens_spread": row.tokens_spread,
         "money_mid": spent["money"],
         "currency": spent["currency"],
-        "in_store": basis.in_store.get(f"{row.node} {row.role}", 0),
+        "in_store": basis.in_store.get(f"{row.node} {role}", 0),
         "rests_on": basis.rests_on,
     }
