@@ -29,6 +29,7 @@ from psyche_kedro.tables import (
     AnswerSummary,
     ExamSummary,
     Funnel,
+    JudgeAgreement,
     JudgementSummary,
     ReaderAgreement,
     RejectionCounts,
@@ -157,6 +158,7 @@ def tables(
             "answer_summary": frame(AnswerSummary, answers),
             "reader_agreement": frame(ReaderAgreement, []),
             "judgement_summary": frame(JudgementSummary, []),
+            "judge_agreement": frame(JudgeAgreement, []),
         },
     }
 

@@ -77,12 +77,25 @@ class ReadingParameters(Parameters):
         return tuple(dict.fromkeys((self.scored, *self.compared)))
 
 
+class PeopleParameters(Parameters):
+    """``evaluation.judging.people``."""
+
+    names: tuple[str, ...]
+    """Who scores replies beside the judges; nobody, where empty."""
+    replies: PositiveInt
+    """How many each of them is given."""
+    seed: int
+
+
 class JudgingParameters(Parameters):
     """``evaluation.judging``."""
 
     sampling: Sampling
     repeats: PositiveInt
     """Verdicts of each judge on each reply."""
+    pairs: tuple[tuple[str, str], ...]
+    """Models whose replies are compared side by side, in either order."""
+    people: PeopleParameters
 
 
 class ScoringParameters(Parameters):

@@ -147,7 +147,7 @@ def write_judged_sheets(
         if judgement["score"] is not None
     ]
     return {
-        sitting: write_sheet(map(_judged_mark, group), None, bounds=None)
+        sitting: write_sheet((_judged_mark(j, items) for j in group), None, bounds=None)
         for sitting, group in _grouped(judged, lambda j: _sitting(j[1])).items()
     }
 
@@ -261,12 +261,12 @@ def _judged(
     ]
 
 
-def _judged_mark(judged: tuple[Row, Row]) -> Mark:
+def _judged_mark(judged: tuple[Row, Row], items: Mapping[str, Row]) -> Mark:
     judgement, reply = judged
-    item = reply["item_id"]
+    item_id = reply["item_id"]
     return Mark(
-        item,
-        item,
+        item_id,
+        items[item_id]["cluster_id"],
         reply["cell"],
         judgement["dimension"],
         reply["role"],

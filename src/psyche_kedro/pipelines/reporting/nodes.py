@@ -84,9 +84,8 @@ def write_report(  # noqa: PLR0913 - the node's inputs
     """Return the report: one self-contained page, in Markdown, and for the terminal.
 
     Of ``synthesis`` and ``selection`` it takes the chapter's summaries, of ``training``
-    the logs, what was trained and what it wrote, of ``evaluation`` the scores and the
-    exams they are of; ``run_facts`` say which run it is, ``benchmarks`` which exams
-    there are and what the paper prints of them.
+    the logs, what was trained and what it wrote, of ``evaluation`` the scores;
+    ``benchmarks`` say which exams there are and what the paper prints of them.
     """
     findings = Findings(
         accounts=accounts,
@@ -98,6 +97,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         exams=evaluation["exam_summary"],
         answers=evaluation["answer_summary"],
         judges=evaluation["judgement_summary"],
+        agreement=evaluation["judge_agreement"],
         readers=evaluation["reader_agreement"],
         summaries=_summaries(synthesis | selection | {"model_calls": model_calls}),
         difficulty=difficulty,
