@@ -29,6 +29,7 @@ from psyche_kedro.tables import (
     AnswerSummary,
     ExamSummary,
     Funnel,
+    JudgeAgreement,
     JudgementSummary,
     ReaderAgreement,
     RejectionCounts,
@@ -162,6 +163,7 @@ def tables(  # noqa: PLR0913 - each table that a test changes
             "answer_summary": frame(AnswerSummary, answers),
             "reader_agreement": frame(ReaderAgreement, []),
             "judgement_summary": frame(JudgementSummary, []),
+            "judge_agreement": frame(JudgeAgreement, []),
         },
         "ablation": {
             "ablation_scores": frame(Scores, arms),
