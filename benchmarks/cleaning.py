@@ -214,22 +214,16 @@ def million(n: int) -> None:
         PostParameters,
         ReplyParameters,
     )
-    from psyche_kedro.prompts import Prompt, Words
     from psyche_kedro.text.taggers import LacTagger
 
     file = ROOT / "conf/base/parameters/cleaning.yml"
     values = yaml.safe_load(file.read_text("utf-8"))["cleaning"]
     starts = range(0, n, 50_000)  # at once, making the input would be the peak
     posts = pl.concat([short_posts(start, min(start + 50_000, n)) for start in starts])
-    file = ROOT / "conf/base/prompts/zh/words.yml"
-    words = Words(**yaml.safe_load(file.read_text("utf-8")))
-    prompt = Prompt(source="", reply="", user="{{ conversation }}", words=words)
     start = time.process_time()
     cleaned = clean_posts(
         posts,
         tagger=LacTagger(),
-        deidentification_prompt=prompt,
-        privacy_model=None,
         params=PostParameters.model_validate(values["posts"]),
         replies_parameters=ReplyParameters.model_validate(values["replies"]),
     )

@@ -45,7 +45,7 @@ EVERYWHERE = ""
 PLANTED = {
     (3, "sw"): "none_fits none_fits none_fits none_fits contentment",
     (6, "hi"): "embarrassment contentment relief surprise sadness",
-    (20, "sw"): "fear fear surprise surprise awe",
+    (20, "sw"): "desire pain anger awe surprise",
     (33, EVERYWHERE): "sadness sadness sadness anger anger",
     (33, "en"): "anger anger anger sadness sadness",
     (33, "sw"): "anger anger anger sadness sadness",

@@ -16,6 +16,7 @@ from english_set import write_english_set
 from llm.loopback import Ask, Behaviour, LoopbackServer
 from whole_run import ROOT, Run, run_kedro
 
+SERVED = ("fourth", "second", *(f"offline-student-{name}" for name in "abc"))
 TABLES = ("02_intermediate", "03_primary", "04_feature", "05_model_input")
 
 
@@ -33,6 +34,7 @@ def answer(ask: Ask) -> Behaviour:
 @pytest.fixture
 def server() -> Iterator[LoopbackServer]:
     with LoopbackServer(answer) as running:
+        running.models = lambda: [{"id": name} for name in SERVED]
         yield running
 
 
@@ -174,6 +176,7 @@ def test_prompts_in_another_language_are_a_folder(conf: Path, data: Path) -> Non
     write_english_set(conf / "base/prompts/en")
     (conf / "endpoint/globals.yml").write_text("prompts: en", encoding="utf-8")
     with LoopbackServer(student) as server:
+        server.models = lambda: [{"id": name} for name in SERVED]
         after = run(
             conf,
             data,

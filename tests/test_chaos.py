@@ -147,6 +147,7 @@ class Disturbed(NamedTuple):
 @contextmanager
 def served(endpoint: Endpoint) -> Iterator[dict[str, str]]:
     with LoopbackServer(endpoint) as server:
+        server.models = lambda: [{"id": name} for name in BRAINS]
         yield {"PSYCHE_BASE_URL": server.url, "PSYCHE_API_KEY": "none"}
 
 

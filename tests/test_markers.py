@@ -224,7 +224,7 @@ def test_the_marks_were_there_to_be_found(failed):
     import polars as pl
 
     root, _ = failed
-    posts = pl.read_parquet(root / "03_primary/clean_posts.parquet")
+    posts = pl.read_parquet(root / "03_primary/clean_posts/*.parquet")
     found = json.dumps(posts.to_dicts(), ensure_ascii=False)
     assert [mark for mark in MARKS if mark not in found] == []
 

@@ -19,7 +19,13 @@ ROOT = Path(__file__).parents[1]
 
 def entries() -> dict[str, dict]:
     loader = ConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
-    return {n: e for n, e in loader["catalog"].items() if "validator" in e}
+    # The model of a table in parts is the work's to check.
+    in_parts = {
+        n: {"type": "psyche_kedro.datasets.TableDataset", "validator": e["model"]}
+        for n, e in loader["catalog"].items()
+        if e.get("type", "").endswith(".PartitionedTableDataset")
+    }
+    return {n: e for n, e in loader["catalog"].items() if "validator" in e} | in_parts
 
 
 ENTRIES = entries()

@@ -20,14 +20,14 @@ def index(demo):
         str(ROOT / "conf"), env="local", runtime_params=roots, **CONFIG_LOADER_ARGS
     )
     catalog = DataCatalog.from_config(
-        {n: e for n, e in loader["catalog"].items() if "validator" in e}
+        {n: e for n, e in loader["catalog"].items() if "Table" in e.get("type", "")}
     )
     return RowIndex.of(catalog, register_pipelines()["__default__"].all_outputs())
 
 
 def table(demo, name) -> pl.DataFrame:
-    (path,) = demo.data.rglob(f"{name}.parquet")
-    return pl.read_parquet(path)
+    (path,) = demo.data.glob(f"0*/{name}*")
+    return pl.read_parquet(sorted(path.glob("*.parquet")) if path.is_dir() else path)
 
 
 def some(frame: pl.DataFrame, column: str) -> list[str]:

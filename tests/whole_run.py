@@ -59,6 +59,10 @@ class Run:
             for part in json.loads(index.read_text(encoding="utf-8")):
                 file = index.with_name(f"{part}.parquet")
                 tables[f"{index.parent.name}/{part}"] = file
+        for index in self.data.glob("0*_*/*/_parts.json"):
+            for part in json.loads(index.read_text(encoding="utf-8")):
+                file = index.with_name(part["name"])
+                tables[f"{index.parent.name}/{file.stem}"] = file
         return tables
 
     @cached_property

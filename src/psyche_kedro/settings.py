@@ -13,13 +13,16 @@ from psyche_kedro.files.roots import is_remote
 from psyche_kedro.files.umask import read_umask
 from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.hooks.configuration_check import ConfigurationCheck
+from psyche_kedro.hooks.endpoint_check import EndpointCheck
 from psyche_kedro.hooks.fuller_tables import FullerTables
 from psyche_kedro.hooks.heap_aside import HeapAside
 from psyche_kedro.hooks.lineage_check import LineageCheck
 from psyche_kedro.hooks.model_accounts import ModelAccounts
 from psyche_kedro.hooks.one_writer import OneWriter
+from psyche_kedro.hooks.progress_line import ProgressLine
 from psyche_kedro.hooks.row_counts import RowCounts
 from psyche_kedro.hooks.run_record import RunRecord
+from psyche_kedro.hooks.run_stages import RunStages
 from psyche_kedro.hooks.run_summary import RunSummary
 from psyche_kedro.hooks.store_copy import StoreCopy
 from psyche_kedro.hooks.unquoted import withhold_words
@@ -65,10 +68,13 @@ gc.freeze()
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow", "kedro_mlflow")
 HOOKS = (
     StoreCopy(),  # once it is known that the run may begin
+    EndpointCheck(),
     OneWriter(),  # after the check, which comes first whichever is named last
     ConfigurationCheck(),
     LineageCheck(),
+    ProgressLine(),
     RunRecord(),
+    RunStages(),
     RowCounts(),
     ModelAccounts(),
     HeapAside(),

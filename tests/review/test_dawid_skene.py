@@ -1,5 +1,8 @@
 """Who is right where people disagree: one number a person is enough, and is needed."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -57,14 +60,40 @@ def test_posteriors_are_probabilities_and_unanimity_is_almost_sure():
     assert one_coin(votes, 2).posterior[0, 0] > 0.99
 
 
-def test_as_much_is_recovered_as_by_crowd_kit():
-    aggregation = pytest.importorskip("crowdkit.aggregation")
-    import pandas as pd
+@pytest.fixture(scope="module")
+def crowd_kit():
+    """Votes, and what crowd-kit makes of them; see ``ask_crowd_kit.py``."""
+    path = Path(__file__).with_name("crowd_kit.json")
+    return json.loads(path.read_text("utf-8"))
 
-    golds, votes = panel([0.75, 0.75, 0.75, 0.75, 1 / 14], n=1_000)
-    columns = {"task": votes.unit, "worker": votes.person, "label": votes.label}
-    model = aggregation.OneCoinDawidSkene(n_iter=100)
-    theirs = model.fit_predict(pd.DataFrame(columns)).loc[range(len(golds))].to_numpy()
-    ours = one_coin(votes, 14).posterior.argmax(1)
-    assert (ours == golds).mean() == pytest.approx((theirs == golds).mean(), abs=0.01)
-    assert (ours == theirs).mean() > 0.95
+
+def letters(text: str) -> np.ndarray:
+    return np.array([ord(letter) - ord("A") for letter in text])
+
+
+def seats(crowd_kit, n: int) -> Votes:
+    """The votes of the first ``n`` people."""
+    said = np.stack([letters(column) for column in crowd_kit["votes"][:n]], 1)
+    unit, person = np.indices(said.shape)
+    return Votes(unit.ravel(), person.ravel(), said.ravel())
+
+
+def test_one_coin_says_what_crowd_kit_says(crowd_kit):
+    theirs = crowd_kit["crowd_kit"]
+    found = one_coin(seats(crowd_kit, 5), 14)
+    assert len(found.posterior) == 1_566
+    assert found.accuracy == pytest.approx(theirs["accuracy"], abs=1e-3)
+    assert (found.posterior.argmax(1) == letters(theirs["golds"])).all()
+
+
+def test_a_careless_seat_is_found_and_without_it_the_golds_are_no_worse(crowd_kit):
+    golds = letters(crowd_kit["golds"])
+    whole, four = (one_coin(seats(crowd_kit, n), 14) for n in (5, 4))
+    assert whole.accuracy.argmin() == 4 and whole.accuracy[4] < 0.1
+    found = {
+        n: (c.posterior.argmax(1) == golds).mean() for n, c in ((5, whole), (4, four))
+    }
+    assert found[4] >= found[5] > (majority(seats(crowd_kit, 5)) == golds).mean()
+    left_out = (majority(seats(crowd_kit, n)) == golds for n in (4, 5))
+    without, with_it = (right.mean() for right in left_out)
+    assert without > with_it

@@ -12,6 +12,7 @@ from psyche_kedro.commands.one_sentence import in_one_sentence
 from psyche_kedro.commands.run import CONF_SOURCE, PARAMS
 from psyche_kedro.files.project import project_root
 from psyche_kedro.hooks.estimate_basis import read_basis
+from psyche_kedro.partitions.parts import framed
 from psyche_kedro.pipelines.synthesis import parameters
 from psyche_kedro.pipelines.synthesis.costs.nodes import estimate_costs
 from psyche_kedro.pipelines.synthesis.questions.nodes import (
@@ -56,7 +57,7 @@ def estimate_command(
         settings = configured[pipeline]
         basis = read_basis(context)
         inputs = {name: context.catalog.load(name) for name in _INPUTS}
-    rows = estimate_costs(
+    rows = framed(estimate_costs)(
         chunks=_chunks(inputs.pop("clean_documents"), settings),
         basis=basis,
         prices=configured["prices"],

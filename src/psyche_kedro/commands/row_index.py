@@ -12,7 +12,11 @@ import polars as pl
 from kedro.io import DataCatalog
 from kedro.utils import load_obj
 
+from psyche_kedro.datasets.partitioned_table_dataset import PartitionedTableDataset
 from psyche_kedro.datasets.table_dataset import TableDataset
+
+Table = TableDataset | PartitionedTableDataset
+_TABLES = (TableDataset, PartitionedTableDataset)
 
 _RIVALS = frozenset({"cluster_id", "kept_id", "twin_id"})
 """Columns that name what a row was the same as, and gave way to."""
@@ -48,9 +52,7 @@ class RowIndex:
         models: Of each table.
     """
 
-    def __init__(
-        self, tables: Mapping[str, TableDataset], models: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, tables: Mapping[str, Table], models: Mapping[str, Any]) -> None:
         self._tables = {n: t for n, t in tables.items() if t.exists()}
         self._ids = {name: _ids(models[name]) for name in self._tables}
 
@@ -62,11 +64,9 @@ class RowIndex:
             catalog: Of the output root.
             names: Of datasets; those that are no tables are left out.
         """
-        specs = catalog.validator_specs
-        found = {name: catalog.get(name) for name in names if name in specs}
-        tables = {n: t for n, t in found.items() if isinstance(t, TableDataset)}
-        models = {name: load_obj(specs[name].class_path) for name in tables}
-        return cls(tables, models)
+        found = {name: catalog.get(name) for name in names if name in catalog}
+        tables = {n: t for n, t in found.items() if isinstance(t, _TABLES) and t.model}
+        return cls(tables, {n: load_obj(table.model) for n, table in tables.items()})
 
     def resolve(self, start: str) -> list[str]:
         """Return the ids that begin so."""

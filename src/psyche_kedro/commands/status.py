@@ -11,7 +11,6 @@ from kedro.io import DataCatalog
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
 from psyche_kedro.commands.run import PARAMS
-from psyche_kedro.datasets.table_dataset import TableDataset
 from psyche_kedro.files.project import project_root
 from psyche_kedro.hooks.lineage import Ledger, Lineage
 from psyche_kedro.hooks.lineage_check import configured, read_ledger
@@ -80,6 +79,6 @@ def _standings(
             yield Standing(name, None, "", "missing")
             continue
         made = ledger.made.get(name)
-        rows = dataset.height() if isinstance(dataset, TableDataset) else None
+        rows = dataset.height() if hasattr(dataset, "height") else None
         state = "stale" if lineage.stale({name}) else "fresh"
         yield Standing(name, rows, made.at if made else "", state)

@@ -14,7 +14,7 @@ from psyche_kedro.errors import ChatModelError, ConfigurationError
 from psyche_kedro.files.project import in_project
 from psyche_kedro.llm import ChatModel
 from psyche_kedro.llm.accounts import Account
-from psyche_kedro.llm.openai.endpoints import Endpoint, is_this_machine
+from psyche_kedro.llm.openai.endpoints import Contact, Endpoint, is_this_machine
 from psyche_kedro.llm.openai.patience import Patience
 from psyche_kedro.llm.prices import Budget, read_prices
 from psyche_kedro.llm.store.reply_store import ReplyStore
@@ -89,6 +89,10 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
                 "The embedded offline model reads Chinese prompts, and globals.yml has"
                 f" `prompts: {self._prompts}`: run with --env=endpoint, or set zh."
             )
+
+    def facts(self) -> dict[str, str]:
+        """Return what a run's record says of it."""
+        return {"model": f"offline-{self._role}"}
 
     def _describe(self) -> dict[str, Any]:
         return {"role": self._role, "store": str(self._store)}
@@ -260,6 +264,23 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
             _warn_of_plain_http(endpoint.base_url)
         self._count_tokens()
         self._pinned_by()
+
+    def facts(self) -> dict[str, str]:
+        """Return what a run's record says of it."""
+        known_by = self._revision or (self._checkpoint and self._checkpoint.name)
+        urls = " ".join(endpoint.base_url for endpoint in self._endpoints)
+        name = f"{self._model}@{known_by}" if known_by else self._model
+        return {"model": name, "url": urls}
+
+    def contacts(self) -> Iterator[Contact]:
+        """Yield what will be asked of its endpoints."""
+        yield Contact(
+            self._model,
+            tuple(self._endpoints),
+            store=self._store,
+            waits=self._patience.startup_seconds,
+            completes=self._mode == "online",
+        )
 
     def _faults(self) -> Iterator[str]:
         for endpoint, key in zip(self._endpoints, self._keys, strict=True):

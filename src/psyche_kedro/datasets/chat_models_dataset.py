@@ -10,6 +10,7 @@ from kedro.io.core import parse_dataset_definition
 from psyche_kedro.datasets.chat_model_dataset import Identity
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm import ChatModel
+from psyche_kedro.llm.openai.endpoints import Contact
 
 Entry = Mapping[str, Any]
 
@@ -94,6 +95,21 @@ class ChatModelsDataset(AbstractDataset[None, dict[str, ChatModel]]):
             except (DatasetError, TypeError) as error:
                 # Kedro adds a paragraph on how to install what is not there.
                 yield f"{name}: {str(error).splitlines()[0].rstrip('.')}."
+
+    def contacts(self) -> Iterator[Contact]:
+        """Yield what will be asked of every entry's endpoints."""
+        for entry in self._models.values():
+            model = self._dataset(entry)
+            if hasattr(model, "contacts"):
+                yield from model.contacts()
+
+    def facts(self) -> dict[str, str]:
+        """Return what a run's record says of every entry."""
+        return {
+            f"{name}.{fact}": said
+            for name, entry in self._models.items()
+            for fact, said in getattr(self._dataset(entry), "facts", dict)().items()
+        }
 
     def _describe(self) -> dict[str, Any]:
         return {"models": sorted(map(str, self._models))}

@@ -64,7 +64,7 @@ class TableDataset(EagerPolarsDataset):
             fs_args=fs_args,
             metadata=metadata,
         )
-        self._model = model
+        self.model = model
         if self._file_format != "parquet" and model is None:
             raise DatasetError(
                 f"{filepath} has no dtypes of its own: give the entry the table's model"
@@ -105,13 +105,13 @@ class TableDataset(EagerPolarsDataset):
         self._invalidate_cache()
 
     def _load_text(self) -> pl.DataFrame:
-        schema = frame(load_obj(self._model), []).schema
+        schema = frame(load_obj(self.model), []).schema
         try:
             with self._fs.open(str(self._get_load_path()), "rb") as file:
                 return read_text_table(file, self._file_format, schema)
         except ValueError as error:
             raise DatasetError(
-                f"{self._filepath} is no table of {self._model}: {error}. Mend the"
+                f"{self._filepath} is no table of {self.model}: {error}. Mend the"
                 " file, or run the chapter that writes it."
             ) from None
 

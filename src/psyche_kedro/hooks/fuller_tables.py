@@ -65,7 +65,7 @@ def _good_rows(made: Any) -> int:
     import polars as pl  # noqa: PLC0415 - every kedro command loads this module
 
     if not isinstance(made, pl.DataFrame):
-        return 0
+        return int(getattr(made, "height", 0))  # a table in parts
     if "reason" in made.columns:
         made = made.filter(pl.col("reason").is_null())
     if "outcome" in made.columns:

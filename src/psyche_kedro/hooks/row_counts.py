@@ -26,9 +26,7 @@ class RowCounts:
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
         """Note the size of a table."""
-        import polars as pl  # noqa: PLC0415 - every kedro command loads this module
-
-        if isinstance(data, pl.DataFrame):
+        if is_table(data):
             self._shapes[dataset_name] = {"rows": data.height, "columns": data.width}
 
     @hook_impl(hookwrapper=True)
@@ -46,6 +44,14 @@ class RowCounts:
                 path,
                 error.strerror,
             )
+
+
+def is_table(data: Any) -> bool:
+    """Return whether something saved is a frame, or a table in parts.
+
+    Neither is asked for its class: every kedro command loads this module.
+    """
+    return isinstance(getattr(data, "height", None), int)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import update_wrapper
+from inspect import signature
 from typing import Any
 
 import fsspec
@@ -49,8 +51,11 @@ class TablePart:
         """Return the SHA-256 of its bytes, as they are now."""
         return hashlib.sha256(self.content()).hexdigest()
 
-    def read(self) -> pl.DataFrame:
+    def read(self, columns: list[str] | None = None) -> pl.DataFrame:
         """Return its rows.
+
+        Args:
+            columns: Those that are wanted; None for all.
 
         Raises:
             UnreadableSource: If it is no whole table.
@@ -64,7 +69,7 @@ class TablePart:
                 " that writes it again.",
             ) from None
         try:
-            return pl.read_parquet(io.BytesIO(content))
+            return pl.read_parquet(io.BytesIO(content), columns=columns)
         except (pl.exceptions.PolarsError, OSError):
             what = "is damaged" if content else "is empty"
             raise UnreadableSource(
@@ -119,6 +124,9 @@ class PartitionedTable:
             return pl.concat([part.read().lazy() for part in self.parts])
         return pl.scan_parquet(paths)
 
+    lazy = scan
+    """As a frame says it, so that what counts either need not ask which it has."""
+
     def frame(self) -> pl.DataFrame:
         """Return the whole table."""
         return pl.concat([part.read() for part in self.parts])
@@ -132,3 +140,27 @@ def in_pieces(table: str, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """
     pieces = [rows.clear()] if rows.is_empty() else rows.iter_slices(PART_ROWS)
     return {f"{table}.{n}": piece for n, piece in enumerate(pieces)}
+
+
+def framed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a node's function that is given frames where it reads tables in parts."""
+    return _Framed(function)
+
+
+class _Framed:
+    """No closure: a runner may send the node to another process."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        update_wrapper(self, function)
+        self._function = function
+        self.__signature__ = signature(function)
+
+    def __call__(self, **given: Any) -> Any:
+        return self._function(**{name: _whole(data) for name, data in given.items()})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Framed, (self._function,)
+
+
+def _whole(data: Any) -> Any:
+    return data.frame() if isinstance(data, PartitionedTable) else data

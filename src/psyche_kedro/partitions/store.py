@@ -9,7 +9,7 @@ whatever of these changes, another address is looked at.
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import fsspec
+import polars as pl
 
 import psyche_kedro
 from psyche_kedro.errors import ConfigurationError, PsycheError, UnreadableSource
 from psyche_kedro.files.swap import swapped_in_on
+from psyche_kedro.partitions.parts import PartitionedTable
 from psyche_kedro.partitions.work import (
     Broken,
     Done,
@@ -83,17 +85,40 @@ class PartitionStore:
 
     def put(self, address: str, name: str, tables: Tables) -> Done:
         """Keep the tables of a partition, and return it."""
+        return self._write(address, name, {t: _bytes(r) for t, r in tables.items()})
+
+    def forget(self, address: str) -> None:
+        """Take a partition for unfinished: the next run does it again."""
+        fs, folder = self._at(address)
+        fs.rm_file(f"{folder}/{_DONE}")
+
+    def table(self, work: str, frames: Iterable[pl.DataFrame]) -> PartitionedTable:
+        """Keep what is made part by part in this process, e.g. of a model's replies.
+
+        It stands under what it holds: nothing is told of what it was made of.
+
+        Args:
+            work: The node's name.
+            frames: The parts, in order.
+        """
+        kept = [self._keep(work, str(n), frame) for n, frame in enumerate(frames)]
+        self.need(work, [done.address for done in kept])
+        return PartitionedTable.of(kept, "kept", self.options)
+
+    def _keep(self, work: str, name: str, frame: pl.DataFrame) -> Done:
+        table = _bytes(frame)
+        digest = hashlib.sha256(table.content).hexdigest()
+        address = f"{work}/{digest[:2]}/{digest}"
+        found = self.find(address, name)
+        return found or self._write(address, name, {"kept": table})
+
+    def _write(self, address: str, name: str, tables: Mapping[str, "_Bytes"]) -> Done:
         fs, folder = self._at(address)
         fs.makedirs(folder, exist_ok=True)
-        done = {}
-        for table, rows in tables.items():
-            content = io.BytesIO()
-            rows.write_parquet(content)
-            digest = hashlib.sha256(content.getbuffer()).hexdigest()
+        for table, one in tables.items():
             with swapped_in_on(fs, f"{folder}/{table}.parquet") as file:
-                file.write(content.getbuffer())
-            size = content.getbuffer().nbytes
-            done[table] = {"rows": rows.height, "sha256": digest, "n_bytes": size}
+                file.write(one.content)
+        done = {table: one.about() for table, one in tables.items()}
         with swapped_in_on(fs, f"{folder}/{_DONE}") as file:
             file.write(json.dumps(done).encode())
         return Done(name, address, self._files(address, done))
@@ -162,6 +187,26 @@ class PartitionStore:
     def _files(self, address: str, done: dict[str, Any]) -> dict[str, TableFile]:
         at = f"{self.root}/{address}"
         return {t: TableFile(f"{at}/{t}.parquet", **about) for t, about in done.items()}
+
+
+class _Bytes(NamedTuple):
+    """A table as Parquet."""
+
+    content: memoryview
+    rows: int
+
+    def about(self) -> dict[str, Any]:
+        return {
+            "rows": self.rows,
+            "sha256": hashlib.sha256(self.content).hexdigest(),
+            "n_bytes": self.content.nbytes,
+        }
+
+
+def _bytes(table: pl.DataFrame) -> _Bytes:
+    file = io.BytesIO()
+    table.write_parquet(file)
+    return _Bytes(file.getbuffer(), table.height)
 
 
 def _size(fs: Any, path: str) -> int | None:

@@ -1,7 +1,7 @@
 """What is done to a partition, and what becomes of it."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import polars as pl
 
@@ -43,8 +43,8 @@ class Work(Protocol):
         """Load what is loaded once per worker."""
         ...
 
-    def __call__(self, partition: Partition, /) -> Tables:
-        """Return the tables of one partition."""
+    def __call__(self, partition: Any, /) -> Tables:
+        """Return the tables of one partition, which is of the work's own kind."""
         ...
 
 

@@ -21,7 +21,10 @@ from typing import Literal, NamedTuple
 import polars as pl
 from kedro.pipeline import Node
 
+from psyche_kedro.partitions.parts import PartitionedTable
 from psyche_kedro.tables import ChapterAccount, frame
+
+Table = pl.DataFrame | PartitionedTable
 
 _KEYS = [name for name in ChapterAccount.to_schema().columns if name != "rows"]
 
@@ -130,9 +133,7 @@ def account_node(chapter: str, lines: Sequence[Line]) -> Node:
     )
 
 
-def account_for_chapter(
-    lines: Sequence[Line], /, **tables: pl.DataFrame
-) -> pl.DataFrame:
+def account_for_chapter(lines: Sequence[Line], /, **tables: Table) -> pl.DataFrame:
     """Return how many rows of each table were kept, rejected or written.
 
     Args:
@@ -142,9 +143,7 @@ def account_for_chapter(
     return count_rows(lines, tables)
 
 
-def count_rows(
-    lines: Sequence[Line], tables: Mapping[str, pl.DataFrame]
-) -> pl.DataFrame:
+def count_rows(lines: Sequence[Line], tables: Mapping[str, Table]) -> pl.DataFrame:
     """Return the account of ``lines``: ``ChapterAccount``.
 
     Args:
@@ -155,13 +154,13 @@ def count_rows(
     return pl.concat([frame(ChapterAccount, []), *counts])
 
 
-def _count(line: Line, table: pl.DataFrame) -> pl.DataFrame:
-    rows = table.drop_nulls("model") if line.kind == "written" else table
-    if rows.is_empty():
-        return _nothing(line)
+def _count(line: Line, table: Table) -> pl.DataFrame:
+    rows = table.lazy()
+    rows = rows.drop_nulls("model") if line.kind == "written" else rows
     said = {key: line.columns.get(key, pl.lit(None)).cast(pl.String) for key in _KEYS}
     counts = rows.with_columns(**said).group_by(_KEYS, maintain_order=True)
-    return counts.agg(rows=pl.len().cast(pl.Int64))
+    counted = counts.agg(rows=pl.len().cast(pl.Int64)).collect()
+    return _nothing(line) if counted.is_empty() else counted
 
 
 def _nothing(line: Line) -> pl.DataFrame:

@@ -4,11 +4,11 @@ Two models of Dawid and Skene (1979), by expectation and maximisation. ``one_coi
 one number for each person, the share of answers that are right, errors being as likely
 one way as another; ``dawid_skene`` has a confusion matrix for each, which panels of a
 few people are too small for: with one careless person of five the plain majority
-recovers 91 % of 14 emotions, full matrices 84 %, one coin 93 % (simulated).
+recovers 91 % of 14 emotions, full matrices 84 %, one coin 96 % (simulated).
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,7 @@ F64 = NDArray[np.float64]
 _ROUNDS = 500
 _SETTLED = 1e-6
 _RIGHT, _WRONG = 2.0, 1.0
-"""Answers that everyone is credited with, for the mean under Beta(2, 1). Its mode would
-take whoever was never outvoted for infallible, who then decides alone."""
+"""The prior of an accuracy, Beta(2, 1)."""
 _SMOOTHING = 0.01
 """Of a confusion matrix's cells, so that no answer is impossible."""
 
@@ -82,17 +81,26 @@ def one_coin(votes: Votes, n_labels: int) -> Consensus:
     given = np.bincount(votes.person)
     for _ in range(_ROUNDS):
         right = np.bincount(votes.person, posterior[votes.unit, votes.label])
-        accuracy = (right + _RIGHT) / (given + _RIGHT + _WRONG)
+        accuracy = _accuracy(right, given)
         hit = np.log(accuracy)
         miss = np.log((1 - accuracy) / max(1, n_labels - 1))
-        # No label is likelier than another: a rare emotion is not voted down for it.
-        logs = np.zeros_like(posterior)
+        logs = np.log(posterior.mean(0) + _SETTLED) + np.zeros_like(posterior)
         np.add.at(logs, votes.unit, miss[votes.person][:, None])
         np.add.at(logs, (votes.unit, votes.label), (hit - miss)[votes.person])
         posterior, before = _normalised(logs), posterior
         if np.abs(posterior - before).max(initial=0) < _SETTLED:
             break
     return Consensus(posterior, accuracy)
+
+
+def _accuracy(right: NDArray[Any], given: NDArray[np.int64]) -> F64:
+    """Return the accuracies that are likeliest under the prior.
+
+    Whoever was never outvoted would be infallible and decide alone: an accuracy is no
+    higher than its mean is where all answers are right.
+    """
+    mode = (right + _RIGHT - 1) / (given + _RIGHT + _WRONG - 2)
+    return np.asarray(np.minimum(mode, (given + _RIGHT) / (given + _RIGHT + _WRONG)))
 
 
 def dawid_skene(votes: Votes, n_labels: int) -> Consensus:

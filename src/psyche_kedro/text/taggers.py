@@ -5,6 +5,7 @@ weights can stand in the catalog; here is Baidu's LAC, whose weights a package b
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, NamedTuple, Protocol
@@ -72,6 +73,10 @@ class LacTagger:
         self._slack = 2 * float(np.ptp(self._transitions))
         self._numbers = _numbers_of_characters()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel without weights: where one arrives, they are loaded once."""
+        return _lac, ()
+
     def tag(self, texts: Sequence[str]) -> list[list[Tagged]]:
         """Return the persons of each of the texts."""
         found: list[list[Tagged]] = [[] for _ in texts]
@@ -102,6 +107,11 @@ class LacTagger:
         for start, end in zip(begins, [*begins[1:], len(tags)], strict=True):
             if tags[start].startswith(_PERSON):
                 yield Tagged(start, end, _PERSON)
+
+
+@cache
+def _lac() -> LacTagger:
+    return LacTagger()
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[int]]:

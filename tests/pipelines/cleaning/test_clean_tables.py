@@ -22,6 +22,7 @@ from psyche_kedro.pipelines.cleaning.nodes import (
     clean_posts,
     clean_public_sets,
     judge_replies,
+    mask_by_model,
     sample_masked_posts,
 )
 from psyche_kedro.tables import content_id
@@ -245,14 +246,12 @@ def clean(*rows: dict, model=None, tagger=None):
 
 
 def cleaned(posts: pl.DataFrame, model=None, tagger=None):
-    return clean_posts(
-        posts,
-        tagger=tagger,
-        deidentification_prompt=SPANS,
-        privacy_model=model,
-        params=POSTS,
-        replies_parameters=REPLIES,
+    cleaned = clean_posts(
+        posts, tagger=tagger, params=POSTS, replies_parameters=REPLIES
     )
+    if model is None:
+        return cleaned
+    return cleaned._replace(kept=mask_by_model(cleaned.kept, SPANS, model, POSTS))
 
 
 ASKING = "我最近总是失眠，怎么办😭(╥﹏╥)"

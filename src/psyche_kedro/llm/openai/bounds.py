@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-_COMPLETIONS = "/chat/completions"
+_BOUNDED = ("/chat/completions", "/models")
 _PLAIN = ("", "identity")
 HEADERS = {"Accept-Encoding": "identity"}
 """What goes with every request: nobody can tell how far a compressed reply grows."""
@@ -38,10 +38,10 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 def bound(most: int) -> Callable[[httpx2.Response], Awaitable[None]]:
-    """Return a hook that keeps completions to ``most`` bytes; files have no bound."""
+    """Return a hook that bounds completions and lists by ``most`` bytes."""
 
     async def hook(response: httpx2.Response) -> None:
-        if not response.request.url.path.endswith(_COMPLETIONS):
+        if not response.request.url.path.endswith(_BOUNDED):
             return
         if (encoding := response.headers.get("content-encoding", "")) not in _PLAIN:
             raise OversizedReply(f"compressed unasked ({encoding[:20]})")

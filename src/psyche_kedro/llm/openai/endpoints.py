@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import Literal
+from pathlib import Path
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -44,6 +45,27 @@ class Endpoint(BaseModel):
         None
     )
 
+
+class Contact(NamedTuple):
+    """A model that a run will ask, and where.
+
+    Attributes:
+        model: Its id at the endpoints.
+        endpoints: That serve it.
+        store: File that keeps its replies.
+        waits: Seconds for which a server may not listen yet.
+        completes: Whether a completion may be asked for; a Batch API may have none.
+    """
+
+    model: str
+    endpoints: tuple[Endpoint, ...]
+    store: Path
+    waits: float
+    completes: bool
+
+
+Faults = dict[tuple[Endpoint, str], str]
+"""By endpoint and model: why it will not answer."""
 
 _SHORTEST_SECRET = 8
 """Characters; servers that ask for no key are given words such as ``none``."""

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro import tables
-from psyche_kedro.llm.chat_model import ChatModel, Outcome
+from psyche_kedro.llm.chat_model import Asking, ChatModel, Outcome
 from psyche_kedro.pipelines.benchmarks import form_of
 from psyche_kedro.pipelines.cleaning import conversations, guard, stems, usefulness
 from psyche_kedro.pipelines.cleaning.deidentification import model_pass
@@ -36,6 +36,7 @@ from psyche_kedro.pipelines.cleaning.parameters import (
 from psyche_kedro.pipelines.cleaning.text.normalise import normalise
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.text.taggers import Tagger
+from psyche_kedro.workers.progress import counted
 
 Row = dict[str, Any]
 _READABLE = ("ok", "fallback")
@@ -107,7 +108,9 @@ def _cleaned_pages(
         pages = [
             BookPage(r["page_id"], r["engine"], r["text"].split("\n")) for r in rows
         ]
-        yield from clean_book(pages, params)
+        yield from counted(
+            clean_book(pages, params), "clean_documents", len(pages), "pages"
+        )
 
 
 def _page_rejection(row: Row, page: BookPage | None) -> Row:
@@ -135,7 +138,10 @@ def clean_bank_questions(bank_questions: pl.DataFrame) -> Cleaned:
 
 
 def _clean_questions(table: pl.DataFrame, stage: str) -> Cleaned:
-    rows = [stems.normal_question(row) for row in table.iter_rows(named=True)]
+    rows = [
+        stems.normal_question(row)
+        for row in counted(table.iter_rows(named=True), stage, table.height, "rows")
+    ]
     reasons = _question_reasons(rows)
     kept = [row for index, row in enumerate(rows) if index not in reasons]
     rejected = [
@@ -197,12 +203,10 @@ def _normal_item(row: Row) -> Row:
 # ---- posts -----------------------------------------------------------------------
 
 
-def clean_posts(  # noqa: PLR0913 - the node's inputs
+def clean_posts(
     posts: pl.DataFrame,
     *,
     tagger: Tagger | None,
-    deidentification_prompt: Prompt,
-    privacy_model: ChatModel | None,
     params: PostParameters,
     replies_parameters: ReplyParameters,
 ) -> Cleaned:
@@ -211,8 +215,6 @@ def clean_posts(  # noqa: PLR0913 - the node's inputs
     Args:
         posts: Candidate conversations.
         tagger: Marks persons, or None: then all is ``rules_only``.
-        deidentification_prompt: Asks the model what the rules left.
-        privacy_model: Names further spans, or None.
         params: Hotlines, limits.
         replies_parameters: Its policy says what is tagged and what is no post at all.
 
@@ -223,10 +225,6 @@ def clean_posts(  # noqa: PLR0913 - the node's inputs
     batches = []
     for batch in [posts.clear(), *posts.iter_slices(_BATCH)]:
         kept, rejected = _cleaned_posts(batch, cleaner)
-        if privacy_model:
-            kept = _masked_by_model(
-                kept, deidentification_prompt, privacy_model, cleaner.hotlines
-            )
         conversations.check(kept, "post_id", cleaner.hotlines)
         batches.append(
             Cleaned(
@@ -248,7 +246,8 @@ def _cleaned_posts(
     posts: pl.DataFrame, cleaner: conversations.PostCleaner
 ) -> tuple[list[Row], list[Row]]:
     kept, rejected = [], []
-    for row, reason in cleaner.clean(list(posts.iter_rows(named=True))):
+    cleaned = cleaner.clean(list(posts.iter_rows(named=True)))
+    for row, reason in counted(cleaned, "clean_posts", posts.height, "rows"):
         if reason is None:
             kept.append(row)
         else:
@@ -256,12 +255,28 @@ def _cleaned_posts(
     return kept, rejected
 
 
-def _masked_by_model(
-    rows: list[Row], prompt: Prompt, model: ChatModel, hotlines: frozenset[str]
-) -> list[Row]:
-    requests = (model_pass.span_request(row["messages"], prompt) for row in rows)
-    outcomes = model.complete(requests)
-    return [_masked(row, o, hotlines) for row, o in zip(rows, outcomes, strict=True)]
+def mask_by_model(
+    clean_posts: pl.DataFrame, prompt: Prompt, model: ChatModel, params: PostParameters
+) -> pl.DataFrame:
+    """Return conversations without what a model names that rules and tagger left.
+
+    Args:
+        clean_posts: As ``clean_posts`` gives them.
+        prompt: Asks for spans.
+        model: Names them.
+        params: Hotlines.
+
+    Raises:
+        LeakError: If a contact is left in them.
+    """
+    hotlines = frozenset(params.hotlines)
+    rows = list(clean_posts.iter_rows(named=True))
+    outcomes = model.complete(
+        Asking(rows, lambda row: model_pass.span_request(row["messages"], prompt))
+    )
+    masked = [_masked(row, o, hotlines) for row, o in zip(rows, outcomes, strict=True)]
+    conversations.check(masked, "post_id", hotlines)
+    return tables.frame(tables.CleanPosts, masked)
 
 
 def _masked(row: Row, outcome: Outcome, hotlines: frozenset[str]) -> Row:
@@ -332,10 +347,12 @@ def judge_replies(
     rows = list(clean_posts.iter_rows(named=True))
     obvious = [usefulness.obvious_reason(row, params) for row in rows]
     asked = [row for row, reason in zip(rows, obvious, strict=True) if reason is None]
-    requests = (
-        usefulness.verdict_request(r["messages"], usefulness_prompt) for r in asked
+    outcomes = judge_model.complete(
+        Asking(
+            asked,
+            lambda row: usefulness.verdict_request(row["messages"], usefulness_prompt),
+        )
     )
-    outcomes = judge_model.complete(requests)
     judged = [
         (
             row | usefulness.verdict_columns(outcome, usefulness_prompt),
@@ -358,7 +375,9 @@ def judge_replies(
 def _guarded(rows: list[Row], model: ChatModel | None) -> list[str | None]:
     if model is None:
         return [None] * len(rows)
-    outcomes = model.complete(guard.guard_request(row["messages"]) for row in rows)
+    outcomes = model.complete(
+        Asking(rows, lambda row: guard.guard_request(row["messages"]))
+    )
     return [guard.guard_reason(outcome) for outcome in outcomes]
 
 

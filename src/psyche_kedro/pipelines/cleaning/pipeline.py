@@ -10,7 +10,7 @@ from psyche_kedro.pipelines.accounts import (
     rejected,
     written,
 )
-from psyche_kedro.pipelines.cleaning import nodes
+from psyche_kedro.pipelines.cleaning import nodes, post_parts
 
 ACCOUNT = (
     kept("clean_documents"),
@@ -73,9 +73,14 @@ def _documents_and_questions() -> list[Node]:
 def _posts() -> list[Node]:
     return [
         Node(
-            taking(nodes.clean_posts, tagger="tagger", privacy_model="privacy_model"),
+            taking(
+                post_parts.clean_posts_in_parts,
+                tagger="tagger",
+                privacy_model="privacy_model",
+            ),
             inputs={
                 "posts": "posts",
+                "map_engine": "map_engine",
                 "tagger": "optional_tools",
                 "deidentification_prompt": "params:prompts.deidentification",
                 "privacy_model": "optional_tools",
@@ -86,7 +91,7 @@ def _posts() -> list[Node]:
             name="clean_posts",
         ),
         Node(
-            nodes.sample_masked_posts,
+            post_parts.sample_masked_parts,
             inputs={
                 "clean_posts": "clean_posts",
                 "params": "params:cleaning.posts",
@@ -95,9 +100,10 @@ def _posts() -> list[Node]:
             name="sample_masked_posts",
         ),
         Node(
-            taking(nodes.judge_replies, guard_model="guard_model"),
+            taking(post_parts.judge_replies_in_parts, guard_model="guard_model"),
             inputs={
                 "clean_posts": "clean_posts",
+                "map_engine": "map_engine",
                 "usefulness_prompt": "params:prompts.usefulness",
                 "judge_model": "judge_model",
                 "guard_model": "optional_tools",

@@ -17,11 +17,9 @@ Example row: ``{"role": "grpo", "benchmark": "pceb", "cell": "moral_multiple",
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from statistics import fmean
 from typing import Any, NamedTuple, TypeVar
 
 from psyche_kedro import metrics
-from psyche_kedro.metrics import Interval
 from psyche_kedro.pipelines.benchmarks import (
     AVERAGES,
     JUDGED_PROTOCOLS,
@@ -29,7 +27,17 @@ from psyche_kedro.pipelines.benchmarks import (
     ChoiceExam,
     Exam,
 )
-from psyche_kedro.pipelines.evaluation.parameters import ScoringParameters
+from psyche_kedro.pipelines.evaluation.sheets import (
+    MACRO,
+    MICRO,
+    Estimates,
+    Mark,
+    Sheet,
+    write_sheet,
+)
+from psyche_kedro.statistics import SHARES
+from psyche_kedro.text import overlaps
+from psyche_kedro.text.overlaps import Words, segment
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -57,9 +65,10 @@ def _of_strings(credit: Callable[[Sequence[str], Sequence[str]], float]) -> Mark
     return lambda cell: [credit(m.prediction["labels"], m.item["gold"]) for m in cell]
 
 
-def _of_texts(overlap: Callable[[str, str], float]) -> Marking:
+def _of_words(overlap: Callable[[Words, Words], float]) -> Marking:
     return lambda cell: [
-        overlap(m.prediction["text"] or "", m.item["answer_text"]) for m in cell
+        overlap(segment(m.prediction["text"] or ""), segment(m.item["answer_text"]))
+        for m in cell
     ]
 
 
@@ -85,94 +94,192 @@ METRICS: dict[str, Marking] = {
     # no knowledge.
     "commonest_key": _commonest(lambda m: m.item["gold"]),
     "commonest_answer": _commonest(lambda m: m.prediction["labels"]),
-    "rouge_1_pltrdy": _of_texts(lambda *pair: metrics.rouge_pltrdy(*pair).rouge_1),
-    "rouge_l_pltrdy": _of_texts(lambda *pair: metrics.rouge_pltrdy(*pair).rouge_l),
-    "rouge_1_zh": _of_texts(lambda *pair: metrics.rouge_zh(*pair).rouge_1),
-    "rouge_l_zh": _of_texts(lambda *pair: metrics.rouge_zh(*pair).rouge_l),
-    "bleu_4": _of_texts(metrics.bleu_4),
+    "rouge_1_pltrdy": _of_words(lambda *pair: overlaps.rouge_pltrdy(*pair).rouge_1),
+    "rouge_l_pltrdy": _of_words(lambda *pair: overlaps.rouge_pltrdy(*pair).rouge_l),
+    "rouge_1_zh": _of_words(lambda *pair: overlaps.rouge_zh(*pair).rouge_1),
+    "rouge_l_zh": _of_words(lambda *pair: overlaps.rouge_zh(*pair).rouge_l),
+    "rouge_1_std": _of_words(lambda *pair: overlaps.rouge_std(*pair).rouge_1),
+    "rouge_l_std": _of_words(lambda *pair: overlaps.rouge_std(*pair).rouge_l),
+    "bleu_4": _of_words(overlaps.bleu_4),
 }
 
 
-def score_exams(
-    predictions: Iterable[Row],
-    items: Mapping[str, Row],
-    benchmarks: Benchmarks,
-    params: ScoringParameters,
-) -> Iterator[dict[str, Any]]:
-    """Yield accuracies and overlaps, in percent, of every exam that has keys.
+class Sitting(NamedTuple):
+    """What is scored and compared together: one exam, asked one way, of all models."""
+
+    benchmark: str
+    split: str
+    protocol: str
+
+
+def write_sheets(
+    predictions: Iterable[Row], items: Mapping[str, Row], benchmarks: Benchmarks
+) -> dict[Sitting, Sheet]:
+    """Return the marks of every model in every exam that has keys.
 
     Args:
         predictions: Rows of ``predictions``, each with its answer; those that are
             judged are no part of it.
         items: Rows of ``benchmark_items`` by id, with their keys; no other is scored.
         benchmarks: The cards, which say what is computed of an exam and averaged.
-        params: ``evaluation.scores``.
     """
-    scored = [
-        Marked(p, items[p["item_id"]])
-        for p in predictions
-        if p["item_id"] in items and p["protocol"] not in JUDGED_PROTOCOLS
-    ]
-    whole = Counter(map(_cell, items.values()))
-    for sitting in _grouped(scored, _sitting).values():
-        exam = benchmarks.exam_of(sitting[0].item)
-        if exam is None:
-            continue
-        for name, cells in _with_averages(sitting, exam):
-            asked = [m for cell in cells for m in cell]
-            counts = _counts([m.prediction for m in asked], whole)
-            has_value = name not in AVERAGES or not counts["n_failed"]
-            answered = [list(filter(_has_answer, cell)) for cell in cells]
-            for metric in exam.metrics:
-                marks = [METRICS[metric](cell) for cell in answered]
-                yield {
-                    **_identity(sitting[0].prediction),
-                    "cell": name,
-                    "metric": metric,
-                    **(_percent(metric, marks, params) if has_value else _NO_VALUE),
-                    **counts,
-                }
+    sittings = _grouped(_marked(predictions, items, benchmarks), _sitting)
+    return {
+        sitting: write_sheet(_marks(marked, exam), exam, bounds=SHARES)
+        for sitting, marked in sittings.items()
+        if (exam := benchmarks.exam_of(marked[0].item))
+    }
 
 
-def score_judged(
-    judgements: Iterable[Row],
-    predictions: Iterable[Row],
-    items: Mapping[str, Row],
-    params: ScoringParameters,
-) -> Iterator[dict[str, Any]]:
-    """Yield the mean score of every role on every dimension, on the judge's scale.
+def write_judged_sheets(
+    judgements: Iterable[Row], predictions: Iterable[Row], items: Mapping[str, Row]
+) -> dict[Sitting, Sheet]:
+    """Return the same of what a judge scored, on the judge's own scale.
 
     Args:
         judgements: Rows of ``judgements``; a null score is missing, not 0.
         predictions: Rows of ``predictions`` that were judged.
         items: Rows of ``benchmark_items`` by id.
-        params: ``evaluation.scores``.
     """
-    replies = {
-        (p["role"], p["item_id"]): p
-        for p in predictions
-        if p["protocol"] in JUDGED_PROTOCOLS and p["item_id"] in items
-    }
     judged = [
+        (judgement, reply)
+        for judgement, reply in _judged(judgements, predictions, items)
+        if judgement["score"] is not None
+    ]
+    return {
+        sitting: write_sheet(map(_judged_mark, group), None, bounds=None)
+        for sitting, group in _grouped(judged, lambda j: _sitting(j[1])).items()
+    }
+
+
+class Found(NamedTuple):
+    """What the sheet of an exam comes to, with and without what training data holds."""
+
+    whole: Estimates
+    clean: Estimates
+
+
+def score_exams(
+    sheets: Mapping[Sitting, Found],
+    predictions: Iterable[Row],
+    items: Mapping[str, Row],
+    benchmarks: Benchmarks,
+) -> Iterator[dict[str, Any]]:
+    """Yield accuracies and overlaps, in percent, of every exam that has keys.
+
+    Args:
+        sheets: What the sheet of each exam comes to.
+        predictions: Rows of ``predictions``, each with its answer, and whether its item
+            ``is_contaminated``.
+        items: Rows of ``benchmark_items`` by id, with their keys.
+        benchmarks: The cards.
+    """
+    marked = _marked(predictions, items, benchmarks)
+    whole = Counter(map(_cell, items.values()))
+    for of_role in _grouped(marked, _of_role).values():
+        found = sheets[_sitting(of_role[0])]
+        if exam := benchmarks.exam_of(of_role[0].item):
+            for name, asked in _with_averages(of_role, exam):
+                counts = _counts([m.prediction for m in asked], whole)
+                yield from _scores(name, asked[0].prediction, counts, (exam, found))
+
+
+def _scores(
+    name: str, prediction: Row, counts: Row, of: tuple[Exam, Found]
+) -> Iterator[dict[str, Any]]:
+    """Yield the row of every metric of a cell or average."""
+    exam, found = of
+    has_value = name not in AVERAGES or not counts["n_failed"]
+    for metric in exam.metrics:
+        place = name, metric, prediction["role"]
+        yield {
+            **_identity(prediction),
+            "cell": name,
+            "metric": metric,
+            **_values(found if has_value else None, place, scale=100),
+            **counts,
+        }
+
+
+def score_judged(
+    sheets: Mapping[Sitting, Found],
+    judgements: Iterable[Row],
+    predictions: Iterable[Row],
+    items: Mapping[str, Row],
+) -> Iterator[dict[str, Any]]:
+    """Yield the mean score of every role on every dimension, on the judge's scale.
+
+    Args:
+        sheets: What the sheet of each exam comes to.
+        judgements: Rows of ``judgements``.
+        predictions: Rows of ``predictions`` that were judged.
+        items: Rows of ``benchmark_items`` by id.
+    """
+    whole = Counter(map(_cell, items.values()))
+    judged = _judged(judgements, predictions, items)
+    for group in _grouped(judged, _dimension).values():
+        judgement, reply = group[0]
+        place = reply["cell"], judgement["dimension"], reply["role"]
+        counts = _counts([reply for _, reply in group], whole)
+        yield {
+            **_identity(reply),
+            "cell": reply["cell"],
+            "metric": judgement["dimension"],
+            **_values(sheets.get(_sitting(reply)), place, scale=1),
+            **counts,
+            "n_missing": sum(j["score"] is None for j, _ in group),
+        }
+
+
+def _marked(
+    predictions: Iterable[Row], items: Mapping[str, Row], benchmarks: Benchmarks
+) -> list[Marked]:
+    return [
+        Marked(p, items[p["item_id"]])
+        for p in predictions
+        if p["item_id"] in items
+        and p["protocol"] not in JUDGED_PROTOCOLS
+        and benchmarks.exam_of(items[p["item_id"]])
+    ]
+
+
+def _marks(marked: Iterable[Marked], exam: Exam) -> Iterator[Mark]:
+    answered = [m for m in marked if m.prediction["outcome"] != "failed"]
+    for (role, cell), answers in _grouped(answered, _place).items():
+        for metric in exam.metrics:
+            for m, value in zip(answers, METRICS[metric](answers), strict=True):
+                item = m.item
+                yield Mark(
+                    item["item_id"], item["cluster_id"], cell, metric, role, value
+                )
+
+
+def _judged(
+    judgements: Iterable[Row], predictions: Iterable[Row], items: Mapping[str, Row]
+) -> list[tuple[Row, Row]]:
+    cluster_of = {name: item["cluster_id"] for name, item in items.items()}
+    replies = {
+        (p["role"], p["item_id"]): {**p, "cluster_id": cluster_of[p["item_id"]]}
+        for p in predictions
+        if p["protocol"] in JUDGED_PROTOCOLS and p["item_id"] in cluster_of
+    }
+    return [
         (j, replies[j["role"], j["item_id"]])
         for j in judgements
         if (j["role"], j["item_id"]) in replies
     ]
-    whole = Counter(map(_cell, items.values()))
-    for group in _grouped(judged, _dimension).values():
-        asked = [reply for _, reply in group]
-        scores = [j["score"] for j, _ in group if j["score"] is not None]
-        reply, interval = asked[0], _bootstrap([scores], params)
-        yield {
-            **_identity(reply),
-            "cell": reply["cell"],
-            "metric": group[0][0]["dimension"],
-            "value": fmean(scores) if scores else None,
-            "low": interval.low,
-            "high": interval.high,
-            **(counts := _counts(asked, whole)),
-            "n_missing": counts["n"] - len(scores),
-        }
+
+
+def _judged_mark(judged: tuple[Row, Row]) -> Mark:
+    judgement, reply = judged
+    return Mark(
+        reply["item_id"],
+        reply["cluster_id"],
+        reply["cell"],
+        judgement["dimension"],
+        reply["role"],
+        judgement["score"],
+    )
 
 
 def _dimension(judged: tuple[Row, Row]) -> tuple[str, ...]:
@@ -184,49 +291,44 @@ def _cell(item: Row) -> tuple[str, ...]:
     return item["benchmark"], item["split"], item["cell"]
 
 
-def _sitting(marked: Marked) -> tuple[str, ...]:
-    """Return what is scored together: one model, one exam, one way of asking."""
-    names = ("role", "benchmark", "split", "protocol")
-    return tuple(marked.prediction[name] for name in names)
+def _place(marked: Marked) -> tuple[str, str]:
+    return marked.prediction["role"], marked.prediction["cell"]
 
 
-def _with_averages(sitting: list[Marked], exam: Exam) -> Iterator[tuple[str, Cells]]:
-    """Yield the cells, then what is averaged over them (choice questions only)."""
-    cells = _grouped(sitting, lambda m: m.prediction["cell"])
-    for name, cell in cells.items():
-        yield name, [cell]
+def _of_role(marked: Marked) -> tuple[str, ...]:
+    return marked.prediction["role"], *_sitting(marked)
+
+
+def _sitting(of: Marked | Row) -> Sitting:
+    row = of.prediction if isinstance(of, Marked) else of
+    return Sitting(*(row[name] for name in Sitting._fields))
+
+
+def _with_averages(
+    of_role: list[Marked], exam: Exam
+) -> Iterator[tuple[str, list[Marked]]]:
+    """Yield the items of each cell, then of each average (choice questions only)."""
+    cells = _grouped(of_role, lambda m: m.prediction["cell"])
+    yield from cells.items()
     if not isinstance(exam, ChoiceExam) or not cells.keys() & exam.cells.keys():
         return
-    yield "micro_average", [sitting]
+    yield MICRO, of_role
     if cells.keys() >= exam.cells.keys():
-        yield "macro_average", [cells[name] for name in exam.cells]
+        yield MACRO, [m for name in exam.cells for m in cells[name]]
 
 
-_NO_VALUE: dict[str, float | None] = {"value": None, "low": None, "high": None}
-
-
-def _percent(
-    metric: str, marks: list[list[float]], params: ScoringParameters
+def _values(
+    found: Found | None, place: tuple[str, ...], *, scale: float
 ) -> dict[str, float | None]:
-    """Return value, low and high of the unweighted mean over cells, in percent."""
-    if not all(marks):
-        return _NO_VALUE
-    if metric == "standard_accuracy" and len(marks) == 1:
-        interval = metrics.wilson_interval(int(sum(marks[0])), len(marks[0]))
-    else:
-        interval = _bootstrap(marks, params)
-    found = {"value": fmean(map(fmean, marks)), **interval._asdict()}
-    return {name: None if x is None else 100 * x for name, x in found.items()}
-
-
-def _bootstrap(cells: list[list[float]], params: ScoringParameters) -> Interval:
-    return metrics.bootstrap_interval(
-        cells, n_resamples=params.n_resamples, seed=params.seed
-    )
-
-
-def _has_answer(marked: Marked) -> bool:
-    return bool(marked.prediction["outcome"] != "failed")
+    """Return value, low and high; nulls where an exam is not whole."""
+    whole, clean = (of.get(place) for of in found) if found else (None, None)
+    numbers = {
+        "value": whole and whole.value,
+        "low": whole and whole.interval.low,
+        "high": whole and whole.interval.high,
+        "value_uncontaminated": clean and clean.value,
+    }
+    return {name: None if x is None else scale * x for name, x in numbers.items()}
 
 
 def _counts(asked: Iterable[Row], whole: Mapping[tuple[str, ...], int]) -> Row:
@@ -239,6 +341,7 @@ def _counts(asked: Iterable[Row], whole: Mapping[tuple[str, ...], int]) -> Row:
         "n_missing": sum(not (p["labels"] or p["text"]) for p in answered),
         **{f"n_{name}": ended[name] for name in ("refused", "truncated", "failed")},
         "n_left_out": sum(whole[cell] for cell in set(map(_cell, asked))) - len(asked),
+        "n_contaminated": sum(p["is_contaminated"] for p in answered),
     }
 
 

@@ -4,7 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.accounts import account_node, beside, kept, rejected
-from psyche_kedro.pipelines.ingestion import nodes
+from psyche_kedro.pipelines.ingestion import nodes, post_parts
 
 LIMITS = "params:ingestion.limits"
 ACCOUNT = (
@@ -38,12 +38,11 @@ def _sources() -> list[Node]:
                 nodes.read_textbooks,
                 textbook_files="textbooks",
                 ocr_model="ocr_model",
-                page_store="page_store",
             ),
             inputs={
                 "textbook_files": "raw_files",
                 "ocr_model": "optional_tools",
-                "page_store": "optional_tools",
+                "map_engine": "map_engine",
                 "params": "params:ingestion.textbooks",
                 "limits": LIMITS,
             },
@@ -57,8 +56,12 @@ def _sources() -> list[Node]:
             name="read_question_banks",
         ),
         Node(
-            taking(nodes.read_posts, post_files="posts"),
-            inputs={"post_files": "raw_files", "limits": LIMITS},
+            taking(post_parts.read_posts_in_parts, post_files="posts"),
+            inputs={
+                "post_files": "raw_files",
+                "map_engine": "map_engine",
+                "limits": LIMITS,
+            },
             outputs=["posts", "unreadable_posts"],
             name="read_posts",
         ),

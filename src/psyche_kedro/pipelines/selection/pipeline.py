@@ -3,6 +3,7 @@
 import polars as pl
 from kedro.pipeline import Node, Pipeline
 
+from psyche_kedro.partitions.parts import framed
 from psyche_kedro.pipelines.accounts import (
     account_node,
     beside,
@@ -36,6 +37,7 @@ _PART = pl.col("detail").str.split(" ").list.first()
 _BARRED = ("contamination_hits", "repeated_examples")
 SETS = {
     "params": "params:selection.sets",
+    "variant": "params:selection.variant",
     "decontamination": "params:selection.decontamination",
 }
 
@@ -168,7 +170,7 @@ def _sets() -> list[Node]:
     parts = ("challenging", "non_challenging", *_PUBLIC, "contamination_hits")
     return [
         Node(
-            find_repeated_examples,
+            framed(find_repeated_examples),
             inputs=_named(*parts, "held_out_questions", "useful_posts")
             | SETS
             | {"deduplication": "params:synthesis.deduplication"},
@@ -216,7 +218,7 @@ def _release() -> list[Node]:
             name="summarise_sets",
         ),
         Node(
-            trace_examples,
+            framed(trace_examples),
             inputs=_named(
                 "sft_set",
                 "grpo_set",

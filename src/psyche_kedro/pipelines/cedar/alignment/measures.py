@@ -18,13 +18,12 @@ Raw alignment alone would show the opposite of CEDAR's finding: on an open subst
 consistency correlates +0.76 with alignment over eight models and -0.98 with gain.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from psyche_kedro.metrics import Interval
+from psyche_kedro.statistics import Interval
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -165,13 +164,3 @@ def plurality_everywhere(golds: I64) -> I64:
     """
     most = [np.bincount(row).argmax() for row in golds]
     return np.repeat(np.array(most, np.int64)[:, None], golds.shape[1], 1)
-
-
-def holm(p: Mapping[str, float]) -> dict[str, float]:
-    """Return p values after Holm's step-down for as many tests, by name."""
-    adjusted: dict[str, float] = {}
-    highest = 0.0
-    for rank, name in enumerate(sorted(p, key=lambda name: p[name])):
-        highest = max(highest, min(1.0, (len(p) - rank) * p[name]))
-        adjusted[name] = highest
-    return adjusted

@@ -17,6 +17,7 @@ culture's plurality that has ``clear_share`` and is that of most labellers.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -165,22 +166,37 @@ def draw_of(counts: I64) -> Draw:
     Args:
         counts: ``[labellers, cultures, emotions]``.
     """
-    shares = shares_of(counts)
-    labellers, cultures, _ = shares.shape
-    rows = np.arange(labellers)[:, None]
+    shares = shares_of(counts[..., counts.any((0, 1))])
+    labellers, cultures, said = shares.shape
 
     def draw(permutations: int, seed: int) -> tuple[float, int]:
         observed = float(divergence_bits(shares.mean(0)))
-        rng = np.random.default_rng(seed)
         reached = 0
         for start in range(0, permutations, BATCH):
-            size = (min(BATCH, permutations - start), labellers, cultures)
-            order = rng.random(size).argsort(-1)
-            null = divergence_bits(shares[rows, order].mean(1))
+            size = min(BATCH, permutations - start)
+            dealt = _dealt(size, labellers, cultures, (seed, start))
+            mixed = dealt @ shares.reshape(-1, said)
+            null = divergence_bits(mixed.reshape(size, cultures, said))
             reached += count_reached(null, observed)
         return observed, reached
 
     return draw
+
+
+@lru_cache(maxsize=1)
+def _dealt(size: int, labellers: int, cultures: int, seed: tuple[int, int]) -> F64:
+    """Return ``[size * cultures, labellers * cultures]`` weights of permutations.
+
+    A culture of a permutation is the mean of one culture of each labeller. The matrix
+    is the same for every scenario of as many labellers, and one product with it deals a
+    scenario's shares in all permutations at once.
+    """
+    rng = np.random.default_rng(seed)
+    order = rng.random((size, labellers, cultures)).argsort(-1)
+    dealt = np.zeros((size, cultures, labellers, cultures))
+    permutation, labeller, culture = np.indices(order.shape)
+    dealt[permutation, culture, labeller, order] = 1 / labellers
+    return dealt.reshape(size * cultures, labellers * cultures)
 
 
 def shares_of(counts: I64) -> F64:

@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from psyche_kedro.partitions.parts import framed
 from psyche_kedro.pipelines.synthesis.costs.nodes import estimate_costs
 
 PARTS = ("questions", "distillation", "rationales", "dialogues")
@@ -13,7 +14,7 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                estimate_costs,
+                framed(estimate_costs),
                 inputs={name: name for name in tables}
                 | {"basis": "params:estimate_basis", "prices": "params:prices"}
                 | {part: f"params:synthesis.{part}" for part in PARTS},

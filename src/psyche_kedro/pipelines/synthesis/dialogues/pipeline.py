@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.datasets.bundle_dataset import taking
+from psyche_kedro.partitions.parts import framed
 from psyche_kedro.pipelines.synthesis.dialogues.nodes import (
     refine_posts,
     write_dialogues,
@@ -14,7 +15,7 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                taking(refine_posts, tagger="tagger"),
+                taking(framed(refine_posts), tagger="tagger"),
                 inputs={
                     "tagger": "optional_tools",
                     "useful_posts": "useful_posts",
@@ -26,7 +27,7 @@ def create_pipeline() -> Pipeline:
                 name="refine_posts",
             ),
             Node(
-                taking(write_dialogues, tagger="tagger"),
+                taking(framed(write_dialogues), tagger="tagger"),
                 inputs={
                     "tagger": "optional_tools",
                     "useful_posts": "useful_posts",

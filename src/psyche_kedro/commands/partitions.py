@@ -1,0 +1,51 @@
+"""``kedro partitions``: what finished parts take, and what can go."""
+
+from typing import Any
+
+import click
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+from psyche_kedro.commands.one_sentence import in_one_sentence
+from psyche_kedro.commands.run import PARAMS
+from psyche_kedro.files.project import project_root
+from psyche_kedro.partitions.store import PartitionStore
+
+_MB = 1_000_000
+
+
+@click.group(name="partitions")
+def partitions() -> None:
+    """What the work on parts of tables and books has left in its store."""
+
+
+@partitions.command(name="show", params=[PARAMS])
+@click.option("--env", help="Whose catalog: base, endpoint, paper …")
+@in_one_sentence
+def show(env: str | None, params: dict[str, Any]) -> None:
+    """Print how many parts of each work are finished, and what they take."""
+    for one in _store(env, params).kept():
+        click.echo(
+            f"{one.work:<24}{one.partitions:>9,} parts{one.n_bytes / _MB:>12,.1f} MB"
+            f"{len(one.folders):>9,} not needed by the last run"
+        )
+
+
+@partitions.command(name="prune", params=[PARAMS])
+@click.option("--env", help="Whose catalog: base, endpoint, paper …")
+@in_one_sentence
+def prune(env: str | None, params: dict[str, Any]) -> None:
+    """Delete what the last finished run of each work did not need."""
+    store = _store(env, params)
+    for one in store.kept():
+        store.remove(one.folders)
+        click.echo(f"{one.work}: {len(one.folders):,} removed")
+
+
+def _store(env: str | None, params: dict[str, Any]) -> PartitionStore:
+    project = project_root()
+    bootstrap_project(project)
+    with KedroSession.create(project, env=env, runtime_params=params) as session:
+        catalog = session.load_context().catalog
+        store: PartitionStore = catalog.get("map_engine").store
+        return store

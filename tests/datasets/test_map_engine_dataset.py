@@ -1,0 +1,35 @@
+"""Where the work is done is said in the catalog, and refused before the first node."""
+
+import pytest
+from kedro.io import DatasetError
+
+from psyche_kedro.datasets import MapEngineDataset
+from psyche_kedro.errors import ConfigurationError
+
+
+def test_a_kind_that_there_is_not_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match=r"is 'dask': it is in_process or"):
+        MapEngineDataset(kind="dask", store=str(tmp_path))
+
+
+@pytest.mark.parametrize("workers", [0, -1, "many", 1.5])
+def test_no_worker_is_refused(tmp_path, workers):
+    with pytest.raises(DatasetError, match="give a whole number from 1 on"):
+        MapEngineDataset(kind="processes", store=str(tmp_path), workers=workers)
+
+
+def test_a_store_that_cannot_be_written_stops_the_run_before_its_first_node(tmp_path):
+    (tmp_path / "file").write_text("no folder", "utf-8")
+    entry = MapEngineDataset(kind="in_process", store=str(tmp_path / "file" / "in"))
+    with pytest.raises(ConfigurationError, match="cannot be written and read"):
+        entry.check()
+
+
+def test_a_store_that_can_be_used_is_left_as_it_was(tmp_path):
+    MapEngineDataset(kind="in_process", store=str(tmp_path / "new")).check()
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_no_node_may_write_it(tmp_path):
+    with pytest.raises(DatasetError, match="read-only"):
+        MapEngineDataset(kind="in_process", store=str(tmp_path)).save("an engine")
