@@ -141,6 +141,14 @@ params = sft_parameters(runs, launcher=launcher, **sizes)
 print(train_sft(base_model(runs), sft_set(), PLAN, params).checkpoint.digest)
 """
 KINDS = [("child", 1), ("accelerate", 1), ("accelerate", 2)]
+SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT")
+TARGETS = ("parent", "launcher", "trainer")
+# Every pair of kind, signal and target.
+KILLS = {
+    (kind, target): SIGNALS[(k + t) % 3]
+    for k, kind in enumerate(KINDS)
+    for t, target in enumerate(TARGETS)
+}
 
 
 def trained(process):
@@ -165,11 +173,8 @@ def whole(request, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["parent", "launcher", "trainer"])
-@pytest.mark.parametrize("sign", ["SIGKILL", "SIGTERM", "SIGINT"])
-def test_a_kill_leaves_no_process_and_the_next_run_goes_on(
-    whole, tmp_path, sign, target
-):
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_kill_leaves_no_process_and_the_next_run_goes_on(whole, tmp_path, target):
     kind, digest = whole
     parent = python(TRAIN, tmp_path, *kind)
     wait_for_a_checkpoint(tmp_path)
@@ -178,7 +183,7 @@ def test_a_kill_leaves_no_process_and_the_next_run_goes_on(
     victims["launcher"] = next(p.pid for p in processes if p.ppid() == parent.pid)
     beats = [p.read_text("utf-8") for p in tmp_path.glob("sft-*/heartbeat-*.json")]
     victims["trainer"] = json.loads(random.choice(beats))["pid"]
-    os.kill(victims[target], signal.Signals[sign])
+    os.kill(victims[target], signal.Signals[KILLS[kind, target]])
     _, left = psutil.wait_procs(processes, timeout=10)
     assert not [p for p in left if p.status() != psutil.STATUS_ZOMBIE]
     parent.communicate(timeout=60)
