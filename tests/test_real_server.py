@@ -132,7 +132,7 @@ def raw(tmp_path: Path) -> Path:
     ]:
         rows = json.loads((SAMPLE / name).read_text(encoding="utf-8"))[:kept]
         write(root / name, json.dumps(rows, ensure_ascii=False))
-    exams = sorted((SAMPLE / "benchmarks" / "cpsyexam").rglob("*单项选择题.json"))
+    exams = sorted((SAMPLE / "benchmarks" / "cpsyexam").rglob("test/*.json"))
     for path in exams[:8]:
         rows = json.loads(path.read_text(encoding="utf-8"))[:1]
         write(root / path.relative_to(SAMPLE), json.dumps(rows, ensure_ascii=False))
@@ -147,7 +147,7 @@ def write(path: Path, text: str) -> None:
 CHANGED = {
     # A model that loops is cut off early; a server on a CPU answers few at once.
     "endpoint/catalog/models.yml": [
-        ("{max_tokens: 2048}", "{max_tokens: 48}\n  limits: {concurrency: 2}"),
+        ("{max_tokens: 2048}", "{max_tokens: 96}\n  limits: {concurrency: 2}"),
         ("    b:\n", "    b: &student_b\n"),
         ("    c:\n", "    c: &student_c\n"),
         (
@@ -158,7 +158,7 @@ CHANGED = {
     ],
     "base/parameters/evaluation.yml": [
         ("[reasoned, essay, zero_shot, five_shot, counselling]", "[zero_shot]"),
-        ("max_tokens: 1024", "max_tokens: 16"),
+        ("max_tokens: 1024", "max_tokens: 32"),
     ],
 }
 
@@ -217,6 +217,7 @@ def check_every_row(run: Run) -> None:
         run.table(name) for name in ("clean_benchmark_items", "predictions")
     )
     assert set(predictions["role"]) == UNDER_TEST
+    assert items.height == 8
     assert predictions.height == 8 * len(UNDER_TEST)
     assert ids(items, "item_id") == ids(predictions, "item_id")
     lost = [t for n, t in tables(run).items() if n.startswith("rejected_")]
