@@ -1,8 +1,8 @@
 """Names by their context, and by lists; what a tagger sees comes beside them.
 
-Alone these rules find a quarter of the names, so output without a tagger is `rules_only`
-and says it. Of 王老师 only 王 is masked: the title says what the person is to the
-writer.
+Alone these rules find a quarter of the names, so output without a tagger is
+`rules_only` and says it. Of 王老师 only 王 is masked: the title says what the person is
+to the writer.
 Psychologists and theories are allowed: 弗洛伊德 is no one's neighbour.
 """
 
