@@ -308,8 +308,10 @@ class BenchmarkItems(Question):
     scored."""
     source: str
     locator: str
+    known_as: str = _nullable()
+    """Its id in the file, by which a key or a submission names it."""
     cluster_id: str = _id("benchmark_items.cluster_id")
-    """Items that share a vignette share it; else the item's own id."""
+    """Items of one vignette or conversation share it; else the item's own id."""
     messages: pl.List = _list_of(_MESSAGE)
     """Conversation before the reply to be judged; empty for exam items."""
     flags: pl.List = _list_of(pl.String)
@@ -720,6 +722,22 @@ class SftExamples(_Table):
     messages: pl.List = _list_of(_MESSAGE)
 
 
+class SftTokens(_Table):
+    """One row per example of SFT that is short enough, as its trainer reads it."""
+
+    example_id: str = _id("sft_set.example_id", unique=True)
+    part: str = _enum("D_pr", "D_em", "D_ps")
+    split: str = _enum("train", "validation")
+    n_tokens: int
+    n_taught: int
+    """Tokens that carry loss."""
+    taught: pl.List = _list_of(pl.String)
+    """The text of every stretch that carries loss."""
+    input_ids: pl.List = _list_of(pl.Int32)
+    labels: pl.List = _list_of(pl.Int32)
+    """The token where it carries loss, -100 elsewhere."""
+
+
 class GrpoExamples(_Table):
     """One row per example of ``grpo_set`` = D_pc ∪ D_cp."""
 
@@ -815,9 +833,10 @@ class SampledCompletions(_Table):
 
 
 class TrainedModels(_Table):
-    """One row per model that training starts from or makes."""
+    """One row per model that training starts from or makes, or of an arm."""
 
-    role: str = _enum("base", "sft", "grpo")
+    role: str
+    """``base``, ``sft``, ``grpo``, or the arm."""
     weights: str
     """Digest of its files; the name of the local model begins with it."""
     made_from: str = _nullable()
@@ -844,6 +863,10 @@ class Predictions(Provenance):
     role: str
     """The model's part: ``teacher``, ``base``, ``sft``, ``grpo`` …"""
     protocol: str
+    setting: str
+    """``paper``, ``full`` …: how it was drawn, and how long it may be."""
+    exemplars: str = _nullable()
+    """Digest of the ids that were shown solved; null where none was."""
     sample: int
     text: str = _nullable()
     """The reply beside its reasoning, cut off or not; null where the call failed."""
@@ -919,11 +942,15 @@ class ReaderAgreement(_Table):
 
 
 class Judgements(Provenance):
-    """One row per (prediction of a counselling case, dimension)."""
+    """One row per (reply that is judged, dimension, judge, repeat)."""
 
     item_id: str = _id("benchmark_items.item_id")
     role: str
     dimension: str
+    """``rubric`` for a reply that is marked by the rubric of its item, in percent."""
+    judge: str
+    """Its name below ``counselling_judges``."""
+    repeat: int
     score: float = _nullable()
     """Null where the outcome is any but ``read``."""
     outcome: str = _enum(
@@ -931,11 +958,48 @@ class Judgements(Provenance):
     )
 
 
+class Preferences(Provenance):
+    """One row per (two replies in one order, dimension, judge)."""
+
+    item_id: str = _id("benchmark_items.item_id")
+    dimension: str
+    judge: str
+    first: str
+    """Role whose reply the judge reads first."""
+    second: str
+    better: str = _nullable()
+    """``first``, ``second``, ``same``; null where the outcome is not ``read``."""
+    outcome: str = _enum("read", "unread", "failed")
+
+
+class HumanScores(_Table):
+    """One row per (reply, dimension, person): what people gave back."""
+
+    item_id: str = _id("benchmark_items.item_id")
+    role: str
+    dimension: str
+    person: str
+    score: float
+
+
+class JudgeAgreement(_Table):
+    """One row per (measure, group, dimension) of those who score replies."""
+
+    measure: str
+    """``alpha (interval)``, ``alpha (ordinal)``, ``prefers <model>``, ``takes the
+    first`` …"""
+    group: str
+    dimension: str
+    value: float = _nullable()
+    n: int
+    """Replies, or pairs of replies."""
+
+
 class JudgementSummary(_Table):
     """One row per (judge, dimension): what became of its verdicts."""
 
+    judge: str
     model: str
-    """The judge."""
     dimension: str
     n: int
     n_read: int
@@ -974,6 +1038,10 @@ class Scores(_Table):
     """Items whose call failed: above 0, no average has a value."""
     n_left_out: int
     """Items of the exam that ``evaluation.limit`` left out: above 0, no result."""
+    n_contaminated: int
+    """Items of the ``n`` that match something in the training data."""
+    value_uncontaminated: float = _nullable()
+    """The score without them."""
 
 
 class ScoreDifferences(_Table):

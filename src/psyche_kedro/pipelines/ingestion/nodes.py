@@ -22,7 +22,13 @@ from psyche_kedro.partitions.engines import MapEngine
 from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.ingestion import posts, public_sets
 from psyche_kedro.pipelines.ingestion.banks import question_banks
-from psyche_kedro.pipelines.ingestion.benchmarks import read_benchmark_file
+from psyche_kedro.pipelines.ingestion.benchmarks import (
+    is_key,
+    read_benchmark_file,
+    read_key_file,
+    with_draw,
+    with_key,
+)
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_each
 from psyche_kedro.pipelines.ingestion.parameters import (
     UNLIMITED,
@@ -129,9 +135,14 @@ def read_benchmarks(
         benchmarks: The cards: how each is laid out.
         limits: What reading one file may take.
     """
+    keys = [file for file in benchmark_files if is_key(file, benchmarks)]
+    exams = [file for file in benchmark_files if file not in keys]
     reader = partial(read_benchmark_file, benchmarks=benchmarks)
-    read = read_each(benchmark_files, "benchmarks", reader, limits)
-    return _tables(tables.BenchmarkItems, read.rows, read.unreadable)
+    read = read_each(exams, "benchmarks", reader, limits)
+    key = read_each(keys, "benchmarks", read_key_file, limits)
+    items = with_draw(with_key(read.rows, key.rows), benchmarks)
+    unreadable = read.unreadable + key.unreadable
+    return _tables(tables.BenchmarkItems, list(items), unreadable)
 
 
 def list_unreadable_sources(

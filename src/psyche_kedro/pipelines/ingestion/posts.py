@@ -112,9 +112,12 @@ def post_records(file: SourceFile) -> list[tuple[str, Any]]:
 
 
 def _dialogue_of_turns(items: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    """SmileChat keeps one dialogue per file: a list of turns is one record."""
-    if items and all(_is_turn(item) for _, item in items):
-        return [("file", {"turns": [item for _, item in items]})]
+    """A file may be one dialogue: a list of turns (SmileChat), or of spoken lines."""
+    said = [item for _, item in items]
+    if said and all(map(_is_turn, said)):
+        return [("file", {"turns": said})]
+    if said and all(isinstance(item, str) for item in said):
+        return [("file", said)]
     return items
 
 
