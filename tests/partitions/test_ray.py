@@ -4,13 +4,15 @@ import os
 import signal
 import stat
 import subprocess
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from works import Double, engine, parts
 
-from psyche_kedro.errors import PartitionError
+from psyche_kedro.errors import ConfigurationError, PartitionError
+from psyche_kedro.partitions.ray_engine import Ray
 from psyche_kedro.partitions.work import Done, Lost
 
 pytest.importorskip("ray", reason="the extra `ray` is absent")
@@ -19,10 +21,15 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def ray(tmp_path_factory):
-    """Ray of this machine, begun by the first map."""
+    """Ray of this machine, which gives up on itself after 30 s of a busy one."""
     import ray
 
-    yield tmp_path_factory.mktemp("ray")
+    crew = Ray(2, 60, tmp_path_factory.mktemp("ray") / "ray")
+    for _ in range(5):
+        with suppress(ConfigurationError):
+            crew.connected()
+            break
+    yield
     ray.shutdown()
 
 
@@ -99,4 +106,4 @@ def test_ray_listens_to_this_machine_alone_and_its_folder_is_private(
     import ray as library
 
     session = Path(library._private.worker._global_node.get_temp_dir_path())
-    assert stat.S_IMODE(session.stat().st_mode) == 0o700
+    assert stat.S_IMODE(session.parent.stat().st_mode) == 0o700

@@ -57,7 +57,7 @@ class Ray:
             ConfigurationError: If Ray does not answer, or the work cannot be sent.
         """
         refuse_unsendable(job)
-        ray = self._connected()
+        ray = self.connected()
         actor = ray.remote(
             runtime_env={"env_vars": ONE_THREAD}, max_restarts=0, **self._resources
         )(_Worker)
@@ -67,7 +67,12 @@ class Ray:
         ]
         return by_hand(job, hands, partitions)
 
-    def _connected(self) -> Any:
+    def connected(self) -> Any:
+        """Return Ray, connected to the cluster, or begun on this machine.
+
+        Raises:
+            ConfigurationError: If it does not answer.
+        """
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # each is read on import
         if self._address is None:
             # Without it Ray of a Linux machine listens on every interface.
@@ -89,7 +94,7 @@ class Ray:
                     _temp_dir=str(_private(self._folder)),
                     **quiet,
                 )
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except Exception as error:  # of no class in common
             raise ConfigurationError(
                 f"Ray at {self._address or 'this machine'} does not answer"
                 f" ({type(error).__name__}): see that it runs, or take"
@@ -99,12 +104,12 @@ class Ray:
 
 
 def _private(folder: Path) -> Path:
-    """Return a folder that nobody else may enter; Ray's own is open to all."""
+    """Return a path that nobody else may enter; Ray opens to all what is made there."""
     if len(str(folder.resolve())) > _LONGEST_FOLDER:
-        return Path(tempfile.mkdtemp(prefix="ray-"))
+        folder = Path(tempfile.mkdtemp(prefix="ray-"))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
-    return folder.resolve()
+    return folder.resolve() / "r"
 
 
 class _Worker:
