@@ -35,6 +35,8 @@ from psyche_kedro.tables import (
     SampledCompletions,
     ScoreDifferences,
     Scores,
+    ShownAnswers,
+    ShownItems,
     TrainedModels,
     TrainingLog,
     TrainingPlan,
@@ -161,6 +163,8 @@ def tables(  # noqa: PLR0913 - each table that a test changes
             "exam_summary": frame(ExamSummary, EXAM),
             "answer_summary": frame(AnswerSummary, answers),
             "reader_agreement": frame(ReaderAgreement, []),
+            "shown_items": frame(ShownItems, []),
+            "shown_answers": frame(ShownAnswers, []),
             "judgement_summary": frame(JudgementSummary, []),
         },
         "ablation": {

@@ -116,6 +116,8 @@ _OF_EVALUATION = {
     "answers": "answer_summary",
     "judges": "judgement_summary",
     "readers": "reader_agreement",
+    "shown_items": "shown_items",
+    "shown_answers": "shown_answers",
 }
 
 
