@@ -173,7 +173,10 @@ def test_evaluation_takes_along_what_reads_and_cleans_the_benchmarks():
     told = {"selection_account"}  # empty where that chapter has not run
     assert inputs == models | trained | told | {"raw_files"}
     taken = {part for node in alone.nodes for part in parts_taken(node)}
-    assert {part for name, part in taken if name == "raw_files"} == {"benchmarks"}
+    assert {part for name, part in taken if name == "raw_files"} == {
+        "benchmarks",
+        "judgings",
+    }
     assert set(alone.nodes) <= set(NODES)
 
 
@@ -308,7 +311,7 @@ def test_the_folded_graph_can_be_read_without_zooming():
 
 def test_what_nothing_reads_is_made_for_people():
     whole = PIPELINES["__default__"]
-    for_people = {"review_batch", "release", "report"}
+    for_people = {"review_batch", "judging_batch", "release", "report"}
     assert drawn(whole.outputs()) == for_people | {"funnel_figure", "training_figure"}
 
 

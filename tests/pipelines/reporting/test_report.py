@@ -29,6 +29,7 @@ from psyche_kedro.tables import (
     AnswerSummary,
     ExamSummary,
     Funnel,
+    JudgeAgreement,
     JudgementSummary,
     ReaderAgreement,
     RejectionCounts,
@@ -166,6 +167,7 @@ def tables(  # noqa: PLR0913 - each table that a test changes
             "shown_items": frame(ShownItems, []),
             "shown_answers": frame(ShownAnswers, []),
             "judgement_summary": frame(JudgementSummary, []),
+            "judge_agreement": frame(JudgeAgreement, []),
         },
         "ablation": {
             "ablation_scores": frame(Scores, arms),

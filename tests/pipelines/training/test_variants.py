@@ -10,9 +10,10 @@ from toy import (
     grpo_set,
     sft_parameters,
     sft_set,
+    train_sft,
 )
 
-from psyche_kedro.pipelines.training.nodes import train_grpo, train_sft
+from psyche_kedro.pipelines.training.nodes import train_grpo
 from psyche_kedro.tables import SftExamples, frame
 
 pytestmark = [

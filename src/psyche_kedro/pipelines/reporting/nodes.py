@@ -115,6 +115,7 @@ _OF_EVALUATION = {
     "exams": "exam_summary",
     "answers": "answer_summary",
     "judges": "judgement_summary",
+    "agreement": "judge_agreement",
     "readers": "reader_agreement",
     "shown_items": "shown_items",
     "shown_answers": "shown_answers",
