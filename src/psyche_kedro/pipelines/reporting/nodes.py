@@ -117,6 +117,8 @@ _OF_EVALUATION = {
     "judges": "judgement_summary",
     "agreement": "judge_agreement",
     "readers": "reader_agreement",
+    "shown_items": "shown_items",
+    "shown_answers": "shown_answers",
 }
 
 

@@ -87,6 +87,9 @@ class Findings(NamedTuple):
     """How far judges agree with each other and with people, and in either order."""
     readers: pl.DataFrame
     """What other readers make of them."""
+    shown_items: pl.DataFrame
+    shown_answers: pl.DataFrame
+    """Exam items, and what every model made of them."""
     summaries: Summaries
     trained_models: pl.DataFrame
     training_plan: pl.DataFrame
