@@ -82,6 +82,7 @@ USER = {
     "exam_case": "{{ question }}\nA {{ type_name }} item: think, then answer.",
     "exam_knowledge": "{{ question }}\nA {{ type_name }} item: think, then answer.",
     "exam_direct": "{{ question }}",
+    "exam_letters": "{{ question }}\nA {{ type_name }} item: the letters alone.",
     "essay": "{{ case_text }}\n{{ question }}",
     "counselling": "",
     "knowledge": "",

@@ -30,6 +30,7 @@ CONTRACT = {
     "student": {"question"},
     "exam_case": {"question", "type_name"},
     "exam_knowledge": {"question", "type_name"},
+    "exam_letters": {"question", "type_name"},
     "exam_direct": {"question", "subject", "type_name"},
     "essay": {"case_text", "question"},
     "counselling": set(),

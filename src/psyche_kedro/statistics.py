@@ -80,7 +80,7 @@ class Cell(NamedTuple):
     values: F64
     """``[n_items][n_columns]``; NaN where an item has none."""
     clusters: I64
-    """``[n_items]`` numbers from 0, without a gap."""
+    """``[n_items]`` numbers."""
 
 
 class Resampled(NamedTuple):

@@ -817,9 +817,10 @@ class SampledCompletions(_Table):
 
 
 class TrainedModels(_Table):
-    """One row per model that training starts from or makes."""
+    """One row per model that training starts from or makes, or of an arm."""
 
-    role: str = _enum("base", "sft", "grpo")
+    role: str
+    """``base``, ``sft``, ``grpo``, or the arm."""
     weights: str
     """Digest of its files; the name of the local model begins with it."""
     made_from: str = _nullable()
@@ -1021,6 +1022,10 @@ class Scores(_Table):
     """Items whose call failed: above 0, no average has a value."""
     n_left_out: int
     """Items of the exam that ``evaluation.limit`` left out: above 0, no result."""
+    n_contaminated: int
+    """Items of the ``n`` that match something in the training data."""
+    value_uncontaminated: float = _nullable()
+    """The score without them."""
 
 
 class ScoreDifferences(_Table):

@@ -63,6 +63,7 @@ SAYS_SOMETHING: dict[str, Callable[[Reply], Any]] = {
     "exam_case": letters,
     "exam_direct": letters,
     "exam_knowledge": letters,
+    "exam_letters": letters,
     "question": questions,
     "ranking": lambda reply: (
         ranking.read_winner(ranking.Cluster("a", SHOWN, []), reply).reason == "judged"

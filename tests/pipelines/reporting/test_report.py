@@ -34,6 +34,7 @@ from psyche_kedro.tables import (
     ReaderAgreement,
     RejectionCounts,
     SampledCompletions,
+    ScoreDifferences,
     Scores,
     TrainedModels,
     TrainingLog,
@@ -77,6 +78,7 @@ def score(**changes):
         "n_truncated": 0,
         "n_failed": 0,
         "n_left_out": 0,
+        "n_contaminated": 0,
         **changes,
     }
 
@@ -113,13 +115,15 @@ def ended(**changes):
     }
 
 
-def tables(
+def tables(  # noqa: PLR0913 - each table that a test changes
     *,
     scores=None,
+    differences=(),
     answers=(),
     model=OFFLINE,
     level="rules_only",
     chapters=CHAPTERS,
+    arms=(),
 ):
     if scores is None:
         scores = [
@@ -154,11 +158,17 @@ def tables(
         },
         "evaluation": {
             "scores": frame(Scores, scores),
+            "score_differences": frame(ScoreDifferences, differences),
             "exam_summary": frame(ExamSummary, EXAM),
             "answer_summary": frame(AnswerSummary, answers),
             "reader_agreement": frame(ReaderAgreement, []),
             "judgement_summary": frame(JudgementSummary, []),
             "judge_agreement": frame(JudgeAgreement, []),
+        },
+        "ablation": {
+            "ablation_scores": frame(Scores, arms),
+            "ablation_models": frame(TrainedModels, []),
+            "ablation_score_differences": frame(ScoreDifferences, []),
         },
     }
 

@@ -2,9 +2,18 @@
 
 import polars as pl
 import pytest
-from toy import PLAN, REWARD, grpo_parameters, grpo_set, sft_parameters, sft_set
+from toy import (
+    PLAN,
+    REWARD,
+    base_model,
+    grpo_parameters,
+    grpo_set,
+    sft_parameters,
+    sft_set,
+)
 
 from psyche_kedro.pipelines.training.nodes import train_grpo, train_sft
+from psyche_kedro.tables import SftExamples, frame
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),
@@ -93,3 +102,23 @@ def test_a_variant_of_sft_trains(base, tmp_path, trainer):
     params = sft_parameters(str(tmp_path), epochs=6, trainer=trainer)
     trained = train_sft(base, sft_set(), PLAN, params)
     assert curve(trained, "loss")[-1] < curve(trained, "loss")[0]
+
+
+def test_an_arm_without_thoughts_learns_by_a_reward_of_letters_alone(tmp_path):
+    def bare(messages):
+        *asked, answer = messages
+        letters = answer["content"].rpartition("\n")[2]
+        return [*asked, answer | {"content": letters}]
+
+    rows = sft_set().to_dicts()
+    taught = frame(SftExamples, [r | {"messages": bare(r["messages"])} for r in rows])
+    base = base_model(str(tmp_path))
+    sft = train_sft(base, taught, PLAN, sft_parameters(str(tmp_path)))
+    letters = REWARD.model_copy(update={"format_needs": "letters"})
+    params = grpo_parameters(str(tmp_path))
+    trained = train_grpo(sft.checkpoint, grpo_set(), params, letters)
+    in_form, reward = (
+        curve(trained, name) for name in ("rewards/format/mean", "reward")
+    )
+    assert in_form[0] > 0.8 * letters.parsable
+    assert reward[-1] > reward[0] + 0.3

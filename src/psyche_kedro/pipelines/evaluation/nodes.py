@@ -11,13 +11,20 @@ Example row of ``predictions``: ``{"role": "grpo", "item_id": "5d0c…", "protoc
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from psyche_kedro.errors import ConfigurationError
-from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome
+from psyche_kedro.llm.chat_model import (
+    Asking,
+    ChatModel,
+    ChatRequest,
+    Failure,
+    Outcome,
+)
 from psyche_kedro.llm.identity import weights_in
 from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.benchmarks import Benchmarks
@@ -39,12 +46,13 @@ from psyche_kedro.pipelines.evaluation.protocols import (
     ask,
 )
 from psyche_kedro.pipelines.evaluation.scoring import (
+    Found,
     score_exams,
     score_judged,
     write_judged_sheets,
     write_sheets,
 )
-from psyche_kedro.pipelines.evaluation.sheets import estimate
+from psyche_kedro.pipelines.evaluation.sheets import estimate, without
 from psyche_kedro.pipelines.selection.exams import count_exams, exam_items, has_key
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import (
@@ -122,16 +130,16 @@ def _to_ask(items: pl.DataFrame, params: ProtocolParameters) -> pl.DataFrame:
 def answer_benchmarks(
     *,
     exam_papers: list[Asked],
-    models: dict[str, ChatModel],
     params: ProtocolParameters,
+    models: Mapping[str, ChatModel] = MappingProxyType({}),
     **trained: ChatModel | None,
 ) -> pl.DataFrame:
     """Return one prediction per (model, item, protocol).
 
     Args:
         exam_papers: What every model is asked.
-        models: Models under test by name; they are asked at once.
         params: ``evaluation.protocols``.
+        models: Models under test by name; they are asked at once.
         **trained: The models that training makes, by name; one after the other, for
             they share this machine. None where there is none yet.
 
@@ -175,14 +183,16 @@ def _check_names(
         )
 
 
-def _requests(
-    papers: Iterable[Asked], sampling: Mapping[str, Any]
-) -> Iterator[ChatRequest]:
-    for asked in papers:
-        item = {**asked.item, "protocol": asked.protocol}
-        yield ChatRequest(
-            asked.messages, task="answer_benchmarks", sampling=sampling, item=item
-        )
+def _requests(papers: Sequence[Asked], sampling: Mapping[str, Any]) -> Asking[Asked]:
+    return Asking(
+        papers,
+        lambda asked: ChatRequest(
+            asked.messages,
+            task="answer_benchmarks",
+            sampling=sampling,
+            item={**asked.item, "protocol": asked.protocol},
+        ),
+    )
 
 
 def _prediction(role: str, asked: Asked, outcome: Outcome) -> dict[str, Any]:
@@ -396,6 +406,7 @@ def score_predictions(  # noqa: PLR0913 - the node's inputs
     predictions: pl.DataFrame,
     answers: pl.DataFrame,
     judgements: pl.DataFrame,
+    selection: dict[str, pl.DataFrame],
     benchmark_items: pl.DataFrame,
     benchmarks: Benchmarks,
     reading: ReadingParameters,
@@ -407,24 +418,34 @@ def score_predictions(  # noqa: PLR0913 - the node's inputs
         predictions: One per (role, item, protocol).
         answers: What the readers make of them.
         judgements: One per (counselling reply, dimension).
+        selection: What that chapter says of itself, of which ``contamination_hits``
+            says which items stand in the training data; none where it has not run.
         benchmark_items: The items; those of an exam that have a key are scored.
         benchmarks: The cards, which say what is computed of each exam.
         reading: ``evaluation.reading``.
         params: ``evaluation.scores``.
     """
-    rows = _read(predictions, answers, reading)
+    hits = set(selection["contamination_hits"]["item_id"])
+    rows = [
+        read | {"is_contaminated": read["item_id"] in hits}
+        for read in _read(predictions, answers, reading)
+    ]
     keyed = _by_id(exam_items(benchmark_items).filter(has_key()))
     gates = judging.gates(_rows(judgements), _by_id(benchmark_items), benchmarks)
     verdicts = [*judging.averaged(_rows(judgements)), *gates]
     exams = write_sheets(rows, keyed, benchmarks)
-    judged = write_judged_sheets(verdicts, rows, keyed)
-    found = {at: estimate(sheet, params) for at, sheet in (exams | judged).items()}
+    sheets = exams | write_judged_sheets(verdicts, rows, keyed)
+    found = {
+        sitting: Found(estimate(sheet, params), estimate(without(sheet, hits), params))
+        for sitting, sheet in sheets.items()
+    }
     scores = [
         *score_exams(found, rows, keyed, benchmarks),
         *score_judged(found, verdicts, rows, keyed),
     ]
-    pairs = compare(exams | judged, params)
-    return Scored(frame(Scores, scores), frame(ScoreDifferences, pairs))
+    return Scored(
+        frame(Scores, scores), frame(ScoreDifferences, compare(sheets, params))
+    )
 
 
 def summarise_exams(benchmark_items: pl.DataFrame) -> pl.DataFrame:

@@ -5,6 +5,8 @@ checkpoint. They are one entry, and so an edge of the graph: as a free input, Ke
 would be at liberty to evaluate before training.
 """
 
+from collections.abc import Mapping
+
 import polars as pl
 from kedro.pipeline import Node, Pipeline
 
@@ -71,18 +73,28 @@ def _exams() -> list[Node]:
             outputs="exam_papers",
             name="write_exam_papers",
         ),
-        Node(
-            taking(answer_benchmarks, **dict.fromkeys(TRAINED, "chat")),
-            inputs={
-                "exam_papers": "exam_papers",
-                "models": "evaluated_models",
-                "params": "params:evaluation.protocols",
-                **TRAINED,
-            },
-            outputs="predictions",
-            name="answer_benchmarks",
-        ),
+        answering_node(TRAINED, models="evaluated_models"),
     ]
+
+
+def answering_node(trained: Mapping[str, str], **others: str) -> Node:
+    """Return the node that asks models what stands in the exam papers.
+
+    Args:
+        trained: The datasets of models that training makes, by their roles.
+        **others: Further inputs of ``answer_benchmarks``.
+    """
+    return Node(
+        taking(answer_benchmarks, **dict.fromkeys(trained, "chat")),
+        inputs={
+            "exam_papers": "exam_papers",
+            "params": "params:evaluation.protocols",
+            **others,
+            **trained,
+        },
+        outputs="predictions",
+        name="answer_benchmarks",
+    )
 
 
 def _answers() -> list[Node]:
@@ -145,6 +157,7 @@ def _scores() -> list[Node]:
                 "predictions": "predictions",
                 "answers": "answers",
                 "judgements": "judgements",
+                "selection": "selection_account",
                 "reading": "params:evaluation.reading",
                 "benchmark_items": "clean_benchmark_items",
                 "benchmarks": "params:benchmarks",

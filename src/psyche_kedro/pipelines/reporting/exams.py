@@ -246,7 +246,7 @@ def _agreement(findings: Findings) -> list[Table]:
             number(row["value"]),
             count(row["n"]),
         )
-        for row in findings.agreement.iter_rows(named=True)
+        for row in findings.summaries.judge_agreement.iter_rows(named=True)
     ]
     columns = ["Who", "Dimension", "Measure", "Value", "Replies or pairs"]
     return [Table(columns, rows, n_names=3)] if rows else []
@@ -298,7 +298,7 @@ def every_score(findings: Findings) -> Section:
     columns = [*map(str.title, names), "Value", "95 %", *counts]
     return Section(
         "Every score with its interval",
-        "Wilson intervals for the standard accuracy of a cell of independent items; "
+        "Wilson intervals for the standard accuracy of a cell of independent items, "
         "for all else a seeded bootstrap that draws cases within cells, and where all "
         "marks are the same, Wilson's interval of none that differs.",
         [Table(columns, rows, n_names=6, folded="scores")],

@@ -25,6 +25,8 @@ from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
     has_model_read,
 )
 from psyche_kedro.pipelines.reporting import (
+    ablations,
+    comparisons,
     corpus,
     exams,
     figures,
@@ -63,6 +65,9 @@ def _sections(findings: Findings) -> list[tuple[Telling, str]]:
         (sections.training, "training"),
         (exams.exams, "evaluation"),
         *((exam, "evaluation") for exam in exams.shown(findings)),
+        (comparisons.beside_the_paper, "evaluation"),
+        (comparisons.every_pair, "evaluation"),
+        (ablations.ablations, ""),
         (exams.replies, "evaluation"),
         (exams.judges, "evaluation"),
         (exams.every_score, "evaluation"),

@@ -44,7 +44,9 @@ from psyche_kedro.tables import (
     frame,
     rejection,
 )
+from psyche_kedro.workers.progress import Work, watched
 
+_SHOWN = ("loss", "reward")
 _LOG = logging.getLogger(__name__)
 
 
@@ -284,17 +286,12 @@ def train_grpo(
     return TrainedPolicy(*trained, completions)
 
 
-def list_trained_models(
-    base_model: Checkpoint, sft_model: Checkpoint, grpo_model: Checkpoint
-) -> pl.DataFrame:
+def list_trained_models(**models: Checkpoint) -> pl.DataFrame:
     """Return what each model is and how long it was trained, as its manifest says.
 
     Args:
-        base_model: What training started from.
-        sft_model: After stage 1.
-        grpo_model: After stage 2.
+        **models: By what they are called.
     """
-    models = {"base": base_model, "sft": sft_model, "grpo": grpo_model}
     return frame(TrainedModels, (_described(*named) for named in models.items()))
 
 
@@ -314,7 +311,8 @@ def _train(spec: RunSpec) -> Trained:
     with only_run(Path(spec.folder)):
         result = completed(spec)
         if result is None:
-            result = launch(spec, partial(_tell, spec))
+            with watched(f"train {spec.stage}", None, "steps") as work:
+                result = launch(spec, partial(_tell, spec, work))
         if result.status != "complete":
             raise TrainingFailedError(_interruption(spec, result))
         if not spec.params.keep_checkpoints:
@@ -332,8 +330,10 @@ def _interruption(spec: RunSpec, result: RunResult) -> str:
     )
 
 
-def _tell(spec: RunSpec, entry: dict[str, Any]) -> None:
-    """Show one entry's alarms, and log it."""
+def _tell(spec: RunSpec, work: Work, entry: dict[str, Any]) -> None:
+    """Show one entry's alarms and how far it is, and log it."""
+    work.done, work.total = int(entry["step"]), entry.pop("max_steps", None)
+    work.figures |= {name: entry[name] for name in _SHOWN if name in entry}
     for alarm in alarms_of([entry]):
         _LOG.warning("Training of %s: %s", spec.stage, alarm)
     _to_mlflow(spec, entry)

@@ -1,5 +1,7 @@
 """``sft_set`` and ``grpo_set`` → ``base_model`` → ``sft_model`` → ``grpo_model``."""
 
+from collections.abc import Mapping
+
 from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.datasets.bundle_dataset import taking
@@ -14,7 +16,7 @@ from psyche_kedro.pipelines.training.nodes import (
     train_sft,
 )
 
-MODELS = ("base_model", "sft_model", "grpo_model")
+MODELS = {"base": "base_model", "sft": "sft_model", "grpo": "grpo_model"}
 ACCOUNT = (
     kept("sft_examples"),
     rejected("long_sft_examples", of="sft_examples"),
@@ -104,10 +106,19 @@ def _stages() -> list[Node]:
             outputs=["grpo_model", "grpo_log", "sampled_completions"],
             name="train_grpo",
         ),
-        Node(
-            taking(list_trained_models, **dict.fromkeys(MODELS, "checkpoint")),
-            inputs={name: name for name in MODELS},
-            outputs="trained_models",
-            name="list_trained_models",
-        ),
+        listing_node(MODELS),
     ]
+
+
+def listing_node(models: Mapping[str, str]) -> Node:
+    """Return the node that lists what models are.
+
+    Args:
+        models: Their datasets, by what they are called.
+    """
+    return Node(
+        taking(list_trained_models, **dict.fromkeys(models, "checkpoint")),
+        inputs=dict(models),
+        outputs="trained_models",
+        name="list_trained_models",
+    )

@@ -27,8 +27,8 @@ _IGNORED = -100
 """Label of a token without loss."""
 _MARK = re.compile(r"{%-?\s*generation\s*-?%}")
 _CHATML = re.compile(
-    r"{{-?\s*(['\"])<\|im_start\|>\1 \+ message\[['\"]role['\"]\] \+ (['\"])\\n\2 \+ "
-    r"message\[['\"]content['\"]\] \+ (['\"])<\|im_end\|>\3 \+ (['\"])\\n\4\s*}}"
+    r"{{-?\s*(['\"])<\|im_start\|>\1 \+ message\[['\"]role['\"]\] \+ (['\"])(\\n|\n)\2"
+    r" \+ message\[['\"]content['\"]\] \+ (['\"])<\|im_end\|>\4 \+ (['\"])\3\5\s*}}"
 )
 _MARKED_CHATML = (
     "{{ '<|im_start|>' + message['role'] + '\\n' }}"

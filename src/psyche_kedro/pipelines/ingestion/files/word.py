@@ -7,6 +7,7 @@ numbers runs together. The numbering is counted here, by list and level.
 """
 
 import io
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -24,15 +25,24 @@ from psyche_kedro.pipelines.ingestion.files.emphasis import (
 )
 from psyche_kedro.pipelines.ingestion.files.formulas import formula_text
 from psyche_kedro.pipelines.ingestion.files.markup import DAMAGE, Block, numeral
-from psyche_kedro.pipelines.ingestion.files.plain_text import PICTURE, lowered, raised
+from psyche_kedro.pipelines.ingestion.files.plain_text import (
+    PICTURE,
+    lowered,
+    raised,
+    struck,
+)
 
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _COMPATIBILITY = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _SHOWN = ("ins", "smartTag", "sdt", "sdtContent", "hyperlink", "fldSimple", "customXml")
 _WITHIN = frozenset((*_SHOWN, "moveTo", "dir", "bdo", "ruby", "rubyBase"))
 """Elements whose runs are text of the paragraph."""
+_DELETED_ROW = f"{WORD}trPr/{WORD}del"
 _GONE = frozenset(["del", "moveFrom", "instrText", "delText", "rt", "pPr", "sdtPr"])
 _PLAIN = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "softHyphen": ""}
+_UNSURE = (f"{WORD}strike", f"{WORD}dstrike")
+_HIDDEN = f"{WORD}vanish"
+_FORMULA_FIELD = re.compile(r"\s*EQ\s", re.IGNORECASE)
 _NOT_COLOURED = ("auto", "000000")
 _SYMBOLS = {
     "wingdings": {0xFC: "√", 0xFB: "×", 0xFE: "☑", 0xFD: "☒", 0xA8: "□", 0x6F: "□"}
@@ -91,7 +101,8 @@ def _docx_blocks(document: Any) -> Iterator[Block]:
     for element in _block_elements(document.element.body):
         if element.tag == f"{WORD}tbl":
             rows = Table(element, document).rows
-            yield [[_cell_text(cell) for cell in row.cells] for row in rows]
+            shown = (row for row in rows if row._tr.find(_DELETED_ROW) is None)
+            yield [[_cell_text(cell) for cell in row.cells] for row in shown]
         else:
             yield from _paragraph_lines(Paragraph(element, document._body), numbering)
 
@@ -155,6 +166,8 @@ class _Text:
                 parts.append(child.text or "")
             elif name == "sym":
                 parts.append(_symbol(child))
+            elif name == "instrText" and _FORMULA_FIELD.match(child.text or ""):
+                parts.append(PICTURE)
             else:
                 parts.append(_PLAIN[name] if name in _PLAIN else self._part(child))
         return _styled("".join(parts), run)
@@ -191,7 +204,21 @@ def _styled(text: str, run: Any) -> str:
     if where in ("superscript", "subscript"):
         shifted = raised(text) if where == "superscript" else lowered(text)
         text = shifted if shifted[0] not in "^_" else text
+    if any(map(_is_on, map(style.find, _UNSURE))) or _is_hidden_part(style, run):
+        text = struck(text)
     return emphasised(text, _emphasis(style))
+
+
+def _is_hidden_part(style: Any, run: Any) -> bool:
+    """Return whether a run is hidden among others that show: 不 in a stem."""
+    if not _is_on(style.find(_HIDDEN)):
+        return False
+    others = run.getparent().iterchildren(f"{WORD}r")
+    return not all(_is_on(other.find(f"{WORD}rPr/{_HIDDEN}")) for other in others)
+
+
+def _is_on(switch: Any) -> bool:
+    return switch is not None and switch.get(f"{WORD}val") not in ("0", "false")
 
 
 def _emphasis(style: Any) -> str:
@@ -199,9 +226,7 @@ def _emphasis(style: Any) -> str:
     value = "auto" if colour is None else (colour.get(f"{WORD}val") or "auto")
     if value not in _NOT_COLOURED or shade is not None:
         return COLOUR
-    bold = style.find(f"{WORD}b")
-    is_bold = bold is not None and bold.get(f"{WORD}val") not in ("0", "false")
-    return BOLD if is_bold else ""
+    return BOLD if _is_on(style.find(f"{WORD}b")) else ""
 
 
 def _heading_mark(paragraph: Any) -> str:
