@@ -39,7 +39,7 @@ _WECHAT = (
 )
 _PLATFORMS = (
     "小红书|小红薯|抖音|快手|微博|知乎|豆瓣|贴吧|[Bb]站|哔哩哔哩|陌陌|探探|钉钉|电报|推特"
-    "|(?<![A-Za-z])(?:[Ss]oul|[Tt]elegram|[Ii]ns(?:tagram)?|[Tt]witter|[Ss]kype|[Ss]team"
+    "|(?<![A-Za-z])(?:[Ff]acebook|[Ll]ine|LINE|[Ww]hatsapp|[Dd]iscord|[Ss]oul|[Tt]elegram|[Ii]ns(?:tagram)?|[Tt]witter|[Ss]kype|[Ss]team"
     "|[Tt][Gg]|[Vv][Bb])(?![A-Za-z])"
 )
 _DATE = r"(?:19|20)\d{2}[年./-]\d{1,2}[月./-]\d{1,2}[日号]?"
@@ -59,7 +59,7 @@ _CONTACTS = {
     ),
     "邮箱<liting艾特qq点com>": (
         "email",
-        rf"(?<![A-Za-z0-9._%+-])(?:[A-Za-z]+\s)?[A-Za-z0-9][A-Za-z0-9._%+-]*\s?{_AT}\s?"
+        rf"(?<![A-Za-z0-9._%+-])(?:[A-Za-z]+\s){{0,2}}[A-Za-z0-9][A-Za-z0-9._%+-]*\s?{_AT}\s?"
         rf"{_HOST}(?:\s?{_DOT}\s?(?:com|cn|net|org|edu)){{1,2}}{_NOT_BEFORE}",
     ),
     "写信到<li.ting@example.com>吧": (
@@ -127,6 +127,21 @@ _CONTACTS = {
         "handle",
         rf"(?:{_PLATFORMS}){_GAP}(?P<v>{_WITH_DIGIT}|[\u4e00-\u9fff]{{1,8}}_[A-Za-z0-9]{{2,12}})"
         + _NOT_BEFORE,
+    ),
+    "都叫<wanwan_0607>": (
+        "handle",
+        _NOT_AFTER
+        + r"(?:[a-z][A-Za-z0-9.-]*_(?=[A-Za-z_]*\d)|[\u4e00-\u9fff]{2,8}_(?=\d))"
+        + r"\w{2,20}",
+    ),
+    "<ff8282>（wx）": (
+        "wechat",
+        rf"{_NOT_AFTER}(?P<v>[A-Za-z]+[_.-]?\d{{2,}}[A-Za-z0-9_]{{0,12}})(?:[(（\s]+|(?:这个?)?是?我的?)"
+        r"(?:[Ww][Xx]|[Vv][Xx]|微信|[Vv]|[Qq]{2})(?![A-Za-z])",
+    ),
+    "王者ID<76543210>": (
+        "handle",
+        rf"(?:U?ID|[Uu]?id|代码|好友码){_GAP}(?P<v>\d{{6,12}})(?!\d)",
     ),
     "小红书号：<9876543210>": (
         "handle",
