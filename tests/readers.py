@@ -110,6 +110,7 @@ READERS: Mapping[str, Callable[[Reply], Any]] = {
     "rewards.read_answer": lambda r: rewards.read_answer(
         f"<think>想</think>{r.text}", "ABCD"
     ),
+    "rewards.read_letters": lambda r: rewards.read_letters(r.text, "ABCD"),
     "cedar.asking.read_outcome": lambda r: [
         asking.read_outcome(r, reader) for reader in LABEL_READERS
     ],

@@ -58,7 +58,8 @@ def catalog_of(env: str) -> DataCatalog:
 
 
 def datasets() -> set[str]:
-    names = {d for p in (CHAPTERS | CEDAR).values() for d in p.datasets()}
+    pipelines = [*(CHAPTERS | CEDAR).values(), PIPELINES["ablation"]]
+    names = {d for pipeline in pipelines for d in pipeline.datasets()}
     return {n for n in names if not n.startswith("params:")}
 
 
@@ -83,7 +84,8 @@ def test_every_catalog_entry_is_used_by_the_graph():
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_every_prompt_of_the_graph_is_a_file_and_every_file_a_prompt_of_it(env):
     loader = ConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
-    inputs = {n.removeprefix("params:") for n in PIPELINES["__default__"].inputs()}
+    read = PIPELINES["__default__"].inputs() | PIPELINES["ablation"].inputs()
+    inputs = {n.removeprefix("params:") for n in read}
     asked = {n.removeprefix("prompts.") for n in inputs if n.startswith("prompts.")}
     assert asked == loader["parameters"]["prompts"].keys()
 
@@ -165,12 +167,16 @@ def test_the_two_systems_share_no_table():
 
 def test_evaluation_takes_along_what_reads_and_cleans_the_benchmarks():
     alone = CHAPTERS["evaluation"]
-    models = {"evaluated_models", "judge_model"}
+    models = {"evaluated_models", "counselling_judges"}
     trained = {"base_model", "sft_model", "grpo_model"}
     inputs = {n for n in alone.inputs() if not n.startswith("params:")}
-    assert inputs == models | trained | {"raw_files"}
+    told = {"selection_account"}  # empty where that chapter has not run
+    assert inputs == models | trained | told | {"raw_files"}
     taken = {part for node in alone.nodes for part in parts_taken(node)}
-    assert {part for name, part in taken if name == "raw_files"} == {"benchmarks"}
+    assert {part for name, part in taken if name == "raw_files"} == {
+        "benchmarks",
+        "judgings",
+    }
     assert set(alone.nodes) <= set(NODES)
 
 
@@ -294,7 +300,7 @@ def ranks() -> list[set[str]]:
     return rows
 
 
-MOST_BOXES, MOST_SIDE_BY_SIDE = 41, 14
+MOST_BOXES, MOST_SIDE_BY_SIDE = 43, 14
 
 
 def test_the_folded_graph_can_be_read_without_zooming():
@@ -305,7 +311,7 @@ def test_the_folded_graph_can_be_read_without_zooming():
 
 def test_what_nothing_reads_is_made_for_people():
     whole = PIPELINES["__default__"]
-    for_people = {"review_batch", "release", "report"}
+    for_people = {"review_batch", "judging_batch", "release", "report"}
     assert drawn(whole.outputs()) == for_people | {"funnel_figure", "training_figure"}
 
 
@@ -334,6 +340,7 @@ def test_the_map_from_the_paper_names_what_there_is():
         re.findall(r"[a-z]\w*_\w+", " ".join(re.findall(r"`[^`]+`", str(rows))))
     )
     known = {n.short_name for n in NODES} | PIPELINES["__default__"].datasets()
+    known |= PIPELINES["ablation"].datasets()
     known |= {argument for n in NODES for argument in get_type_hints(n.func)}
     assert len(named) > 30
     assert not named - known
@@ -347,6 +354,7 @@ def test_the_catalog_can_be_read_in_one_sitting():
     files = (ROOT / "conf/base/catalog").glob("*.yml")
     lines = {f.stem: len(f.read_text("utf-8").splitlines()) for f in files}
     assert lines.pop("cedar") <= 200
+    assert lines.pop("ablation") <= 80
     assert sum(lines.values()) <= 560
 
 

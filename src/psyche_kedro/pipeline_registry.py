@@ -2,7 +2,8 @@
 
 ``kedro run --pipeline=synthesis`` runs one chapter from what the chapters before it
 saved. The chapters are listed by hand, in reading order, because this file is the
-project's table of contents. ``__default__`` is Psyche-R1; ``cedar`` is CEDAR.
+project's table of contents. ``__default__`` is Psyche-R1; ``ablation`` trains the other
+models of its tables, from what it saved; ``cedar`` is CEDAR.
 """
 
 from types import ModuleType
@@ -10,6 +11,7 @@ from types import ModuleType
 from kedro.pipeline import Pipeline
 
 from psyche_kedro.pipelines import (
+    ablation,
     cleaning,
     evaluation,
     ingestion,
@@ -47,15 +49,19 @@ _EXAMS = (
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every runnable pipeline by name.
 
-    The chapters, then ``__default__``: all of them, from textbook page to report. Then
-    the chapters of CEDAR, and ``cedar``.
+    The chapters, then ``__default__``: all of them, from textbook page to report, and
+    ``ablation``. Then the chapters of CEDAR, and ``cedar``.
     """
     chapters = _chapters(CHAPTERS)
     # Kedro keeps a node that two pipelines share once in their sum.
     everything = sum(chapters.values(), Pipeline([]))
     chapters["evaluation"] += everything.filter(node_names=_EXAMS)
     cedar = _chapters(CEDAR)
-    whole = {"__default__": everything, "cedar": sum(cedar.values(), Pipeline([]))}
+    whole = {
+        "__default__": everything,
+        "ablation": ablation.create_pipeline() + chapters["reporting"],
+        "cedar": sum(cedar.values(), Pipeline([])),
+    }
     return chapters | cedar | whole
 
 

@@ -42,6 +42,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from psyche_kedro.answers import Thought, read_choice, split_thought
 from psyche_kedro.parameters import Parameters
+from psyche_kedro.text.thoughts import has_thought_mark
 
 
 class RewardParameters(Parameters):
@@ -52,9 +53,9 @@ class RewardParameters(Parameters):
     right: float
     wrong: float
     empty: float
-    format_needs: Literal["answer", "thought"]
-    """Whether R_fmt asks for an answer that can be read, or only for one thought with
-    something after it."""
+    format_needs: Literal["answer", "thought", "letters"]
+    """Whether R_fmt asks for one thought and an answer that can be read, only for a
+    thought with something after it, or for an answer without any thought."""
     partial_credit: bool
     """Whether a proper subset of the gold earns its share of it."""
 
@@ -101,6 +102,27 @@ def read_answer(completion: str, labels: Sequence[str]) -> Reading:
     if thought is None:
         return Reading(None, frozenset())
     return Reading(thought, read_choice(thought.answer, labels).labels)
+
+
+def read_letters(completion: str, labels: Sequence[str]) -> Reading:
+    """Return what a completion says that may hold no thought; see ``read_answer``.
+
+    >>> sorted(read_letters("答案：AC", "ABCD").answered)
+    ['A', 'C']
+    """
+    if has_thought_mark(completion):
+        return Reading(None, frozenset())
+    return Reading(None, read_choice(completion, labels).labels)
+
+
+def _read_all(
+    completions: Iterable[list[dict[str, str]]],
+    option_labels: Iterable[Sequence[str]],
+    params: RewardParameters,
+) -> list[Reading]:
+    read = read_letters if params.format_needs == "letters" else read_answer
+    turns = zip(completions, option_labels, strict=True)
+    return [read(completion[0]["content"], labels) for completion, labels in turns]
 
 
 def format_reward(reading: Reading, params: RewardParameters) -> float:
@@ -158,10 +180,7 @@ class FormatReward:
             option_labels: ``[batch][label]``, a column of the GRPO set.
             log_metric: Takes the batch's means.
         """
-        readings = [
-            read_answer(turns[0]["content"], labels)
-            for turns, labels in zip(completions, option_labels, strict=True)
-        ]
+        readings = _read_all(completions, option_labels, self.parameters)
         rewards = [format_reward(reading, self.parameters) for reading in readings]
         if log_metric:
             in_form = [reward == self.parameters.parsable for reward in rewards]
@@ -197,12 +216,8 @@ class AccuracyReward:
         Besides, it logs how the answers miss: the reward alone hides a policy that
         learns to leave out every uncertain option.
         """
-        pairs = [
-            (read_answer(turns[0]["content"], labels), frozenset(letters))
-            for turns, letters, labels in zip(
-                completions, gold, option_labels, strict=True
-            )
-        ]
+        readings = _read_all(completions, option_labels, self.parameters)
+        pairs = list(zip(readings, map(frozenset, gold), strict=True))
         if log_metric:
             for name, value in answer_shares(pairs).items():
                 log_metric(f"psyche/{name}", value)

@@ -263,6 +263,17 @@ def test_prompts_without_words_are_refused(tmp_path):
         prompts_of(tmp_path / "conf")
 
 
+def test_parameters_that_are_to_be_the_same_as_none_are_refused(tmp_path):
+    conf = tmp_path / "conf"
+    shutil.copytree(ROOT / "conf" / "base", conf / "base")
+    (conf / "local").mkdir()
+    wrong = "ablation: {grpo: {same_as: training.gpro}}"
+    (conf / "local" / "parameters.yml").write_text(wrong, encoding="utf-8")
+    loader = CONFIG_LOADER_CLASS(str(conf), "local", **CONFIG_LOADER_ARGS)
+    with pytest.raises(ConfigurationError, match=r"`same_as: training\.gpro`"):
+        loader["parameters"]
+
+
 def test_a_word_that_is_missing_is_named_once(tmp_path):
     words = (FOLDER / "words.yml").read_text("utf-8")
     without = re.sub("(?m)^unnamed_subject.*$", "", words)
@@ -341,7 +352,9 @@ def test_a_missing_table_names_what_to_run(tmp_path):
         data=tmp_path / "data",
     )
     assert result.returncode == 1
-    assert "run the chapter that writes it first" in result.stderr
+    assert "`kedro run --pipeline=cleaning` with the same options" in result.stderr
+    assert "`kedro run --pipeline=synthesis` with the same options" in result.stderr
+    assert "Completed" not in result.stdout, "no node has run"
 
 
 @pytest.mark.parametrize("key", ["raw", "data"])

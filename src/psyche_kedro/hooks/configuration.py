@@ -39,7 +39,8 @@ class ConfigLoader(OmegaConfigLoader):
     Kedro counts lines from zero, and for half of the faults names no file. Two
     resolvers know what the loader was given: ``${root:data}`` is a root of this run,
     ``${conf:base/prices.yml}`` a file of the configuration that was named, packed or
-    not.
+    not. Parameters that are ``same_as: training.grpo`` are those of this run, with what
+    else stands there over them.
     """
 
     def __init__(
@@ -89,7 +90,9 @@ class ConfigLoader(OmegaConfigLoader):
                 return {name: _with_model(entry) for name, entry in found.items()}
             if key != "parameters":
                 return found
-            return _with_words(over(self._beside(), found))
+            found = _with_words(over(self._beside(), found))
+            whole = over(found, self.runtime_params or {})
+            return {name: _derived(node, whole) for name, node in found.items()}
         except _FAULTS as error:
             if own := _own_error(error):
                 raise own from None
@@ -203,11 +206,35 @@ def _check_words(words: Any) -> None:
         ) from error
 
 
+def _derived(node: Any, parameters: dict[str, Any]) -> Any:
+    """Return ``node``, what is ``same_as`` other parameters laid over those."""
+    if not isinstance(node, dict):
+        return node
+    own = {name: _derived(value, parameters) for name, value in node.items()}
+    path = own.pop("same_as", None)
+    return own if path is None else over(_at(path, parameters), own)
+
+
+def _at(path: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    found: Any = parameters
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        raise ConfigurationError(
+            f"A parameter is to be the `same_as: {path}`, and there are no parameters"
+            " of that name: name the group that it differs from."
+        )
+    return found
+
+
 def over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Return ``below`` with what ``above`` says put over it, key by key."""
+    """Return ``below`` with what ``above`` says put over it, key by key.
+
+    An empty mapping replaces what is below it.
+    """
     merged = {**below, **above}
     for key in below.keys() & above.keys():
-        if isinstance(below[key], dict) and isinstance(above[key], dict):
+        if isinstance(below[key], dict) and above[key] and isinstance(above[key], dict):
             merged[key] = over(below[key], above[key])
     return merged
 

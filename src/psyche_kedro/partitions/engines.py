@@ -4,11 +4,10 @@ import itertools
 import logging
 import pickle
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from operator import length_hint
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -23,6 +22,7 @@ from psyche_kedro.partitions.work import (
     Result,
     Work,
 )
+from psyche_kedro.workers.progress import Work as Seen
 from psyche_kedro.workers.progress import watched
 from psyche_kedro.workers.tasks import Limits, Task
 from psyche_kedro.workers.tasks import Lost as LostTask
@@ -60,23 +60,19 @@ class MapEngine:
         Raises:
             PartitionError: After all others, if the work fails on a sound partition.
         """
-        job = Job(work, self.store)
         broken: list[Broken] = []
         addresses: list[str] = []
-        with watched(work.name, length_hint(partitions) or None, "parts") as seen:
-            for outcome in self._crew.outcomes(job, partitions):
-                seen.done += 1
-                if isinstance(outcome, Lost):
-                    seen.failed["lost"] += 1
-                    _LOG.warning("%s: %s is lost: %s, %s", work.name, *outcome)
-                elif isinstance(outcome, Done):
-                    seen.stored += outcome.found
+        total = len(partitions) if isinstance(partitions, Sized) else None
+        with watched(work.name, total, "parts") as seen:
+            for outcome in self._crew.outcomes(Job(work, self.store), partitions):
+                _count(outcome, seen)
+                if isinstance(outcome, Done):
                     addresses.append(outcome.address)
                 if isinstance(outcome, Broken):
                     broken.append(outcome)
                 else:
                     yield outcome
-            _LOG.info("%s", seen.in_words())
+            _LOG.info(seen.in_words())
         if broken:
             raise PartitionError(
                 f"{work.name} fails on {len(broken)} part(s), first on"
@@ -84,6 +80,18 @@ class MapEngine:
                 " kept: mend the cause, and run the same command again."
             ) from broken[0].error
         self.store.need(work.name, addresses)
+
+
+def _count(outcome: Outcome, seen: Seen) -> None:
+    seen.done += 1
+    match outcome:
+        case Done(found=found):
+            seen.stored += found
+        case Lost(reason=reason):
+            seen.failed[reason] += 1
+            _LOG.warning("%s: %s is lost: %s, %s", seen.name, *outcome)
+        case Broken():
+            seen.failed["error"] += 1
 
 
 class InProcess:

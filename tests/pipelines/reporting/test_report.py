@@ -29,11 +29,15 @@ from psyche_kedro.tables import (
     AnswerSummary,
     ExamSummary,
     Funnel,
+    JudgeAgreement,
     JudgementSummary,
     ReaderAgreement,
     RejectionCounts,
     SampledCompletions,
+    ScoreDifferences,
     Scores,
+    ShownAnswers,
+    ShownItems,
     TrainedModels,
     TrainingLog,
     TrainingPlan,
@@ -76,6 +80,7 @@ def score(**changes):
         "n_truncated": 0,
         "n_failed": 0,
         "n_left_out": 0,
+        "n_contaminated": 0,
         **changes,
     }
 
@@ -112,13 +117,15 @@ def ended(**changes):
     }
 
 
-def tables(
+def tables(  # noqa: PLR0913 - each table that a test changes
     *,
     scores=None,
+    differences=(),
     answers=(),
     model=OFFLINE,
     level="rules_only",
     chapters=CHAPTERS,
+    arms=(),
 ):
     if scores is None:
         scores = [
@@ -153,10 +160,19 @@ def tables(
         },
         "evaluation": {
             "scores": frame(Scores, scores),
+            "score_differences": frame(ScoreDifferences, differences),
             "exam_summary": frame(ExamSummary, EXAM),
             "answer_summary": frame(AnswerSummary, answers),
             "reader_agreement": frame(ReaderAgreement, []),
+            "shown_items": frame(ShownItems, []),
+            "shown_answers": frame(ShownAnswers, []),
             "judgement_summary": frame(JudgementSummary, []),
+            "judge_agreement": frame(JudgeAgreement, []),
+        },
+        "ablation": {
+            "ablation_scores": frame(Scores, arms),
+            "ablation_models": frame(TrainedModels, []),
+            "ablation_score_differences": frame(ScoreDifferences, []),
         },
     }
 

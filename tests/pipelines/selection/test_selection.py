@@ -34,6 +34,7 @@ from psyche_kedro.pipelines.selection.parameters import (
     LengthParameters,
     SetParameters,
     StudentParameters,
+    Variant,
 )
 from psyche_kedro.pipelines.selection.sets import split_of
 from psyche_kedro.pipelines.selection.summary import contamination_summary, set_summary
@@ -56,13 +57,13 @@ THRESHOLD = DecontaminationParameters(
     most_lost=0.5,
 )
 EVERYTHING = {
+    "name": "all",
     "sft": {"D_pr": 1, "D_em": 1, "D_ps": 1},
     "grpo": {"D_pc": 1, "D_cp": 1},
     "rationale": "iterated",
 }
-SETS = SetParameters(
-    validation_share=0.2, seed=1, variant="all", variants={"all": EVERYTHING}
-)
+SETS = SetParameters(validation_share=0.2, seed=1)
+WHOLE = Variant(**EVERYTHING)
 DEDUPLICATION = DeduplicationParameters(
     ngram=3, threshold=0.8, permutations=128, target_recall=0.99, seed=1, threads=1
 )
@@ -245,6 +246,7 @@ def repeats_of(  # noqa: PLR0913 - what a test may change
     held_out=(),
     posts=None,
     params=SETS,
+    variant=WHOLE,
     decontamination=THRESHOLD,
 ):
     return find_repeated_examples(
@@ -254,18 +256,24 @@ def repeats_of(  # noqa: PLR0913 - what a test may change
         contamination_hits=tables.frame(tables.ContaminationHits, hits),
         deduplication=DEDUPLICATION,
         params=params,
+        variant=variant,
         decontamination=decontamination,
     )
 
 
-def sets_of(parts, hits=(), *, params=SETS, decontamination=THRESHOLD):
+def sets_of(parts, hits=(), *, params=SETS, variant=WHOLE, decontamination=THRESHOLD):
     """Return the SFT set, the GRPO set, and the rejections of both."""
     barred = {
         "contamination_hits": tables.frame(tables.ContaminationHits, hits),
         "repeated_examples": repeats_of(
-            parts, hits, params=params, decontamination=decontamination
+            parts,
+            hits,
+            params=params,
+            variant=variant,
+            decontamination=decontamination,
         ),
         "params": params,
+        "variant": variant,
         "decontamination": decontamination,
         "exam_case": EXAM,
         "exam_knowledge": EXAM,
@@ -925,7 +933,7 @@ def test_what_enters_no_set_displaces_no_twin(changes, case):
     _, grpo, _ = sets_of(
         parts(hard=[ours], exam=[copied(ours, gold=["B"])]),
         [hit(ours, set_name="D_p")] if case == "contaminated" else [],
-        params=variant(grpo={"D_cp": 1}) if case == "not in the variant" else SETS,
+        variant=composed(grpo={"D_cp": 1}) if case == "not in the variant" else WHOLE,
         decontamination=THRESHOLD.model_copy(update={"most_lost": 1.0}),
     )
     assert grpo["part"].to_list() == ["D_cp"]
@@ -1134,16 +1142,8 @@ def test_the_share_of_validation_groups_is_about_what_is_asked():
 # ---- variants, lengths, provenance -----------------------------------------------
 
 
-def variant(**changes):
-    variants = {"all": EVERYTHING, "chosen": EVERYTHING | changes}
-    return SETS.model_copy(
-        update={
-            "variant": "chosen",
-            "variants": SetParameters(
-                validation_share=0.2, seed=1, variant="chosen", variants=variants
-            ).variants,
-        }
-    )
+def composed(**changes):
+    return Variant(**EVERYTHING | {"name": "chosen"} | changes)
 
 
 @pytest.mark.parametrize(
@@ -1156,7 +1156,7 @@ def variant(**changes):
 )
 def test_a_variant_chooses_the_rationale(rationale, completion):
     sft, _, _ = sets_of(
-        parts(easy=[reasoned("题")]), params=variant(rationale=rationale)
+        parts(easy=[reasoned("题")]), variant=composed(rationale=rationale)
     )
     assert sft["messages"][0][-1]["content"] == completion
     assert sft["variant"].to_list() == ["chosen"]
@@ -1169,7 +1169,7 @@ def test_a_variant_chooses_the_rationale(rationale, completion):
 def test_a_part_enters_in_the_stated_share(n, share):
     rows = [dialogue(f"{i}", "说", "答") for i in range(n)]
     sft, _, rejected = sets_of(
-        parts(dialogues=rows), params=variant(sft={"D_em": share})
+        parts(dialogues=rows), variant=composed(sft={"D_em": share})
     )
     assert sft.height == round(share * n)
     assert rejected["reason"].to_list() == ["not_in_variant"] * (n - sft.height)
@@ -1177,7 +1177,7 @@ def test_a_part_enters_in_the_stated_share(n, share):
 
 def test_a_part_that_the_variant_does_not_name_stays_out():
     sft, grpo, rejected = sets_of(
-        parts(**EVERY_PART), params=variant(sft={"D_em": 1}, grpo={})
+        parts(**EVERY_PART), variant=composed(sft={"D_em": 1}, grpo={})
     )
     assert (sft["part"].to_list(), grpo.height) == (["D_em"], 0)
     assert rejected.height == 5
@@ -1194,10 +1194,10 @@ def test_the_contaminated_sets_say_so():
 @given(st.permutations([f"{i}" for i in range(8)]))
 def test_the_same_rows_give_the_same_sets_in_any_order(names):
     rows = [dialogue(name, "说", "答") for name in names]
-    half = variant(sft={"D_em": 0.5})
-    sft, _, _ = sets_of(parts(dialogues=rows), params=half)
+    half = composed(sft={"D_em": 0.5})
+    sft, _, _ = sets_of(parts(dialogues=rows), variant=half)
     ordered = [dialogue(name, "说", "答") for name in sorted(names)]
-    other, _, _ = sets_of(parts(dialogues=ordered), params=half)
+    other, _, _ = sets_of(parts(dialogues=ordered), variant=half)
     assert sft.sort("example_id").equals(other.sort("example_id"))
 
 

@@ -21,7 +21,7 @@ _SPEAKERS = "|".join(map(re.escape, sorted((*ROLES, *_LETTERS), key=len, reverse
 _NOTE = r"[（(【\[]([^（）()【】\[\]：:\n]{1,20})[)）】\]]"
 _TURN = re.compile(
     rf"(?:^|(?<=[。！？!?…”\"）)～~\s]))[ \t]*[【\[（(*]{{0,2}}({_SPEAKERS})"
-    rf"\s*(?:[0-9一二三四A-D]{{1,2}})?\s*(?:{_NOTE})?\s*[】\])）*]{{0,2}}\s*[:：]\s*[*]{{0,2}}",
+    rf"\s*(?:[0-9一二三四A-D]{{1,2}})?\s*(?:{_NOTE})?\s*[】\])）*]{{0,2}}\s*[:：](?:\*\*)?\s*",
     re.IGNORECASE | re.MULTILINE,
 )
 _OTHER = re.compile(

@@ -54,7 +54,8 @@ class Paper(NamedTuple):
     def exams(self) -> Iterator[Printed]:
         """Yield every exam of choice questions that the paper prints."""
         for _, exam in self.benchmarks.exams():
-            if isinstance(exam, ChoiceExam) and (printed := exam.published):
+            printed = exam.published
+            if isinstance(exam, ChoiceExam) and printed and printed.paper == "paper":
                 table = f"Table {printed.table}"
                 yield Printed(exam, printed.rows, printed.items, table)
 

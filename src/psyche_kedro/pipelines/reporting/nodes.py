@@ -76,6 +76,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
     selection: Told,
     training: Told,
     evaluation: Told,
+    ablation: Told,
     benchmarks: Benchmarks,
     params: ReportParameters,
     run_facts: RunFacts,
@@ -83,10 +84,8 @@ def write_report(  # noqa: PLR0913 - the node's inputs
 ) -> Report:
     """Return the report: one self-contained page, in Markdown, and for the terminal.
 
-    Of ``synthesis`` and ``selection`` it takes the chapter's summaries, of ``training``
-    the logs, what was trained and what it wrote, of ``evaluation`` the scores and the
-    exams they are of; ``run_facts`` say which run it is, ``benchmarks`` which exams
-    there are and what the paper prints of them.
+    Of each chapter it takes what that says of itself; ``run_facts`` say which run it
+    is, ``benchmarks`` which exams there are and what the paper prints of them.
     """
     findings = Findings(
         accounts=accounts,
@@ -94,29 +93,41 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         funnel=funnel,
         rejections=rejections,
         writers=writers,
-        scores=evaluation["scores"],
-        exams=evaluation["exam_summary"],
-        answers=evaluation["answer_summary"],
-        judges=evaluation["judgement_summary"],
-        readers=evaluation["reader_agreement"],
+        **{field: evaluation[table] for field, table in _OF_EVALUATION.items()},
         summaries=_summaries(synthesis | selection | {"model_calls": model_calls}),
         difficulty=difficulty,
-        toys=_toys(training["trained_models"], params.toy_below),
+        toys=_toys(training, ablation, params.toy_below),
         trained_models=training["trained_models"],
         training_plan=training["training_plan"],
         completions=training["sampled_completions"],
+        ablation=ablation,
         charts=figures.training_charts(_log(training), params.curves),
         benchmarks=benchmarks,
+        printed_as=params.printed_as,
         run=run_facts,
     )
     return render_report(findings)
+
+
+_OF_EVALUATION = {
+    "scores": "scores",
+    "differences": "score_differences",
+    "exams": "exam_summary",
+    "answers": "answer_summary",
+    "judges": "judgement_summary",
+    "agreement": "judge_agreement",
+    "readers": "reader_agreement",
+    "shown_items": "shown_items",
+    "shown_answers": "shown_answers",
+}
 
 
 def _summaries(told: Told) -> Summaries:
     return Summaries(**{name: told[name] for name in Summaries._fields})
 
 
-def _toys(models: pl.DataFrame, below: int) -> list[str]:
+def _toys(training: Told, ablation: Told, below: int) -> list[str]:
+    models = pl.concat([training["trained_models"], ablation["ablation_models"]])
     return models.filter(pl.col("parameters") < below)["role"].to_list()
 
 

@@ -64,7 +64,7 @@ def _report() -> list[Node]:
         Node(
             write_report,
             inputs=_named(*counts)
-            | _told("synthesis", "selection", "training", "evaluation")
+            | _told("synthesis", "selection", "training", "evaluation", "ablation")
             | PARAMS
             | {
                 "run_facts": "params:run_facts",

@@ -75,26 +75,37 @@ class Findings(NamedTuple):
     rejections: pl.DataFrame
     writers: pl.DataFrame
     scores: pl.DataFrame
+    differences: pl.DataFrame
+    """Every two models on the items that both answered."""
     exams: pl.DataFrame
     """Items of every split, and which of them are an exam."""
     answers: pl.DataFrame
     """How the replies of every model ended."""
     judges: pl.DataFrame
     """What became of the verdicts of every judge."""
+    agreement: pl.DataFrame
+    """How far judges agree with each other and with people, and in either order."""
     readers: pl.DataFrame
     """What other readers make of them."""
+    shown_items: pl.DataFrame
+    shown_answers: pl.DataFrame
+    """Exam items, and what every model made of them."""
     summaries: Summaries
     trained_models: pl.DataFrame
     training_plan: pl.DataFrame
     """What both stages were reckoned to take."""
     completions: pl.DataFrame
     """What GRPO's policy wrote on the way."""
+    ablation: Mapping[str, pl.DataFrame]
+    """What the arms of the ablations are, and scored beside the chain's models."""
     difficulty: DifficultyParameters
     toys: Sequence[str]
     """Roles whose model is a toy."""
     charts: Sequence[Chart]
     benchmarks: Benchmarks
     """The cards: the tables of exams, and what is printed of them."""
+    printed_as: Mapping[str, str]
+    """The paper's name of a model of ours."""
     run: RunFacts = RunFacts()
 
     def counts(self, stage: str, **wanted: str) -> dict[str, int]:

@@ -36,6 +36,7 @@ from psyche_kedro.pipelines.selection.parameters import (
     ReleaseParameters,
     SetParameters,
     StudentParameters,
+    Variant,
 )
 from psyche_kedro.pipelines.selection.students import student_answers, student_requests
 from psyche_kedro.pipelines.synthesis.parameters import DeduplicationParameters
@@ -390,6 +391,7 @@ def find_repeated_examples(  # noqa: PLR0913 - the parts of both sets
     contamination_hits: pl.DataFrame,
     deduplication: DeduplicationParameters,
     params: SetParameters,
+    variant: Variant,
     decontamination: DecontaminationParameters,
 ) -> pl.DataFrame:
     """Return the candidates of both sets that give way to a twin.
@@ -412,7 +414,7 @@ def find_repeated_examples(  # noqa: PLR0913 - the parts of both sets
         repeats.compared_dialogues(empathetic_dialogues, useful_posts, share),
         repeats.compared_samples(clean_public_samples, share),
     ]
-    entering = pl.col("part").is_in([*params.chosen.parts, repeats.HELD_OUT])
+    entering = pl.col("part").is_in([*variant.parts, repeats.HELD_OUT])
     barred = _contaminated(contamination_hits, decontamination)
     rows = _without(pl.concat(parts).filter(entering), barred)
     told = pl.col("part").is_in(["D_em", "D_ps"])
@@ -438,6 +440,7 @@ def build_sft_set(  # noqa: PLR0913 - the parts, what bars their rows, the promp
     contamination_hits: pl.DataFrame,
     repeated_examples: pl.DataFrame,
     params: SetParameters,
+    variant: Variant,
     decontamination: DecontaminationParameters,
     exam_case: Prompt,
     exam_knowledge: Prompt,
@@ -446,31 +449,29 @@ def build_sft_set(  # noqa: PLR0913 - the parts, what bars their rows, the promp
 ) -> TrainingSet:
     """Return the set that SFT trains on: D_pr, D_em and D_ps.
 
-    Rows of ``contamination_hits`` enter no set, unless ``drop_hits`` is off; one that
-    only an exemplar hits is rejected as ``exemplar``. For those of
-    ``repeated_examples`` a twin stands. Some variants show the first rationale.
-
-    Returns:
-        ``SftExamples`` and ``Rejections``; every candidate is in one of them.
+    What only an exemplar hits is rejected as ``exemplar``, other hits as contaminated,
+    unless ``drop_hits`` is off; for ``repeated_examples`` a twin stands. Every
+    candidate is in one of the two tables.
 
     Raises:
         ContaminationError: If a part loses more than ``most_lost`` to contamination.
 
     Source: §2.4; Tables 3 and 4.
     """
-    exams = sets.ExamPrompts(exam_case, exam_knowledge)
     systems = {"dialogue": counselling, "knowledge_qa": knowledge}
+    exams = sets.ExamPrompts(exam_case, exam_knowledge)
     first = _first_rationales(rationale_rounds)
     return _training_set(
         tables.SftExamples,
         [
-            *sets.reasoning_candidates(non_challenging, first, exams, params.chosen),
+            *sets.reasoning_candidates(non_challenging, first, exams, variant),
             *sets.dialogue_candidates(empathetic_dialogues, systems),
             *sets.public_candidates(clean_public_samples, systems),
         ],
         hits=contamination_hits,
         repeated=repeated_examples,
         params=params,
+        variant=variant,
         decontamination=decontamination,
         node="build_sft_set",
     )
@@ -483,6 +484,7 @@ def build_grpo_set(  # noqa: PLR0913 - the parts, what bars their rows, the prom
     contamination_hits: pl.DataFrame,
     repeated_examples: pl.DataFrame,
     params: SetParameters,
+    variant: Variant,
     decontamination: DecontaminationParameters,
     exam_case: Prompt,
     exam_knowledge: Prompt,
@@ -507,6 +509,7 @@ def build_grpo_set(  # noqa: PLR0913 - the parts, what bars their rows, the prom
         hits=contamination_hits,
         repeated=repeated_examples,
         params=params,
+        variant=variant,
         decontamination=decontamination,
         node="build_grpo_set",
     )
@@ -519,16 +522,16 @@ def _training_set(  # noqa: PLR0913 - what a set is made of
     hits: pl.DataFrame,
     repeated: pl.DataFrame,
     params: SetParameters,
+    variant: Variant,
     decontamination: DecontaminationParameters,
     node: str,
 ) -> TrainingSet:
     _require_losses_within(candidates, hits, decontamination)
-    variant = params.chosen
     sifted = sets.sift(
         candidates,
         shares={**variant.sft, **variant.grpo},
         barred=_repeated(repeated) | _contaminated(hits, decontamination),
-        variant=_variant_name(params, decontamination),
+        variant=_variant_name(variant, decontamination),
         params=params,
         node=node,
     )
@@ -537,11 +540,9 @@ def _training_set(  # noqa: PLR0913 - what a set is made of
     )
 
 
-def _variant_name(
-    params: SetParameters, decontamination: DecontaminationParameters
-) -> str:
+def _variant_name(variant: Variant, decontamination: DecontaminationParameters) -> str:
     kept = "" if decontamination.drop_hits else "-contaminated"
-    return params.variant + kept
+    return variant.name + kept
 
 
 def _first_rationales(rounds: pl.DataFrame) -> dict[str, str]:

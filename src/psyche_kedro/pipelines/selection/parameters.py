@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from psyche_kedro.parameters import Parameters
 
@@ -55,8 +55,10 @@ class DecontaminationParameters(Parameters):
 
 
 class Variant(Parameters):
-    """A named composition of the two sets: the share of each part that enters."""
+    """``selection.variant``: which part of what enters the two sets."""
 
+    name: str
+    """What the sets and their models are called."""
     sft: dict[Literal["D_pr", "D_em", "D_ps"], float]
     grpo: dict[Literal["D_pc", "D_cp"], float]
     rationale: Literal["none", "first", "iterated"]
@@ -73,22 +75,6 @@ class SetParameters(Parameters):
 
     validation_share: float = Field(ge=0, lt=1)
     seed: int
-    variant: str
-    variants: dict[str, Variant]
-
-    @model_validator(mode="after")
-    def _known(self) -> "SetParameters":
-        if self.variant not in self.variants:
-            raise ValueError(
-                f"selection.sets.variant is {self.variant!r}, which is none of "
-                f"{sorted(self.variants)}"
-            )
-        return self
-
-    @property
-    def chosen(self) -> Variant:
-        """The variant to build."""
-        return self.variants[self.variant]
 
 
 class LengthParameters(Parameters):

@@ -37,6 +37,7 @@ _PART = pl.col("detail").str.split(" ").list.first()
 _BARRED = ("contamination_hits", "repeated_examples")
 SETS = {
     "params": "params:selection.sets",
+    "variant": "params:selection.variant",
     "decontamination": "params:selection.decontamination",
 }
 

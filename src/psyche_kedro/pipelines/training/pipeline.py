@@ -1,5 +1,7 @@
 """``sft_set`` and ``grpo_set`` → ``base_model`` → ``sft_model`` → ``grpo_model``."""
 
+from collections.abc import Mapping
+
 from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.datasets.bundle_dataset import taking
@@ -14,12 +16,13 @@ from psyche_kedro.pipelines.training.nodes import (
     train_sft,
 )
 
-MODELS = ("base_model", "sft_model", "grpo_model")
+MODELS = {"base": "base_model", "sft": "sft_model", "grpo": "grpo_model"}
 ACCOUNT = (
     kept("sft_examples"),
     rejected("long_sft_examples", of="sft_examples"),
     kept("grpo_examples"),
     rejected("long_grpo_examples", of="grpo_examples"),
+    beside("sft_tokens", by="split"),
     beside("training_plan", by="stage"),
     beside("trained_models"),
     beside("sft_log", by="metric"),
@@ -52,7 +55,7 @@ def _start() -> list[Node]:
                 "base_model": "base_model",
                 "params": "params:training.sft",
             },
-            outputs=["sft_examples", "long_sft_examples"],
+            outputs=["sft_examples", "long_sft_examples", "sft_tokens"],
             name="drop_long_sft_examples",
         ),
         Node(
@@ -87,6 +90,7 @@ def _stages() -> list[Node]:
             inputs={
                 "base_model": "base_model",
                 "sft_examples": "sft_examples",
+                "sft_tokens": "sft_tokens",
                 "plan": "training_plan",
                 "params": "params:training.sft",
             },
@@ -104,10 +108,19 @@ def _stages() -> list[Node]:
             outputs=["grpo_model", "grpo_log", "sampled_completions"],
             name="train_grpo",
         ),
-        Node(
-            taking(list_trained_models, **dict.fromkeys(MODELS, "checkpoint")),
-            inputs={name: name for name in MODELS},
-            outputs="trained_models",
-            name="list_trained_models",
-        ),
+        listing_node(MODELS),
     ]
+
+
+def listing_node(models: Mapping[str, str]) -> Node:
+    """Return the node that lists what models are.
+
+    Args:
+        models: Their datasets, by what they are called.
+    """
+    return Node(
+        taking(list_trained_models, **dict.fromkeys(models, "checkpoint")),
+        inputs=dict(models),
+        outputs="trained_models",
+        name="list_trained_models",
+    )

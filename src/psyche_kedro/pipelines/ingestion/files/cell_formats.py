@@ -56,6 +56,7 @@ _EPOCH_1904 = datetime.datetime(1904, 1, 1)  # noqa: DTZ001
 _TAG = re.compile(r"\[[^\]]*\]")
 _CONDITION = re.compile(r"\[(?:[<>=]|DBNum)", re.IGNORECASE)
 _GENERAL = re.compile("General|G/通用格式", re.IGNORECASE)
+_CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]")
 _PARTS = re.compile(r'(?:"[^"]*"|\\.|[^;"\\])+')
 _UNQUOTED = re.compile(r'"[^"]*"|\\.')
 _ROOM = re.compile(r"_.|\*.")
@@ -67,7 +68,7 @@ _TOKEN = re.compile(
 _IS_DATE = re.compile(r"[ymdhs]|aaa", re.IGNORECASE)
 _LITERAL = r'(?:"[^"]*"|\\.|[^0#?.,%E"\\@ymdhs/])*'
 _FIXED = re.compile(
-    rf"(?P<before>{_LITERAL})(?P<whole>[#0,]*[#0])(?:\.(?P<digits>[0#]+))?"
+    rf"(?P<before>{_LITERAL})(?P<whole>[#0,]*[#0]|(?=\.))(?:\.(?P<digits>[0#]+))?"
     rf"(?:E(?P<sign>[+-])(?P<power>0+))?(?P<percent>%?)(?P<after>{_LITERAL})"
 )
 _ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
@@ -183,7 +184,7 @@ def shown(value: float, code: str, epoch: datetime.datetime = _EPOCH) -> str | N
     """
     if _CONDITION.search(code):
         return None
-    value, section = _section(value, code)
+    value, section = _section(value, _CURRENCY.sub(r'"\1"', code))
     if elapsed := _ELAPSED.search(section):
         return _elapsed(value, elapsed[1], _without_room(section))
     section = _without_room(section)
@@ -243,7 +244,9 @@ def _fixed(value: float, match: re.Match[str]) -> str | None:
             text = text.removesuffix("0")
     width = whole.count("0") + len(text) - len(text.split(".", maxsplit=1)[0])
     text = text if "," in text else text.zfill(width + text.startswith("-"))
-    text = text.removeprefix("0") if whole[-1] == "#" and text[:2] == "0." else text
+    text = (
+        text.removeprefix("0") if whole[-1:] in ("", "#") and text[:2] == "0." else text
+    )
     before, after = _words_of(match["before"]), _words_of(match["after"])
     return f"{before}{text}{match['percent']}{after}"
 

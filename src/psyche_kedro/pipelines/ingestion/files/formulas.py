@@ -54,9 +54,30 @@ _BUILT: dict[str, tuple[Callable[[Sequence[str]], str], int]] = {
     "msqrt": (_root, 1),
     "mroot": (lambda parts: _degree_root(parts[1], parts[0]), 2),
     "rad": (lambda parts: _degree_root("".join(parts[:-1]), parts[-1]), 1),
-    "d": (lambda parts: f"({', '.join(parts)})", 1),
 }
 """What makes a line of an element's parts, and how many it needs."""
+
+
+_MARKED = {"nary": "∫", "acc": "\u0302", "bar": "\u0304", "d": "("}
+"""Elements of OMML whose signs stand in their properties, and the usual one."""
+
+
+def _with_signs(node: Any, name: str, parts: Sequence[str]) -> str:
+    """Return ∑x², x̄, |x|: what a property says belongs to the text."""
+    told = {
+        re.split("[}:]", e.tag)[-1]: next(iter(e.attrib.values()), "")
+        for e in node.iterfind("./*/*")
+    }
+    if name == "d":
+        begins, ends = told.get("begChr", "("), told.get("endChr", ")")
+        return f"{begins}{', '.join(parts)}{ends}"
+    sign = told.get("chr", _MARKED[name])
+    if name != "nary":
+        return "".join(parts) + sign
+    *limits, body = parts
+    below, above = [*limits, "", ""][:2]
+    bounds = (lowered(below) if below else "") + (raised(above) if above else "")
+    return f"{sign}{bounds}{body}"
 
 
 def formula_text(node: Any) -> str:
@@ -72,5 +93,7 @@ def formula_text(node: Any) -> str:
     if not children:
         return (node.text or "").strip()
     parts = [formula_text(c) for c in children if not c.tag.endswith("Pr")]
+    if name in _MARKED:
+        return _with_signs(node, name, parts)
     build, needed = _BUILT.get(name, _JOINED)
     return build(parts) if len(parts) >= needed else "".join(parts)

@@ -36,6 +36,7 @@ Block = str | Cells
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 LINES = {"p", "div", "li", "dt", "dd", "blockquote", "section", "article", "br", "tr"}
 DROPPED = {"script", "style", "nav", "noscript", "template", "svg", "head", "rt", "rp"}
+_NOTE_NUMBER = re.compile(r"\s*[\[（(〔]?[\d①-⑳*†‡↩↑^]{1,3}[\])）〕]?\s*")
 _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _COLOUR = re.compile(r"(?<![-a-z])color:[^;]+")
 _BLACK = re.compile(r"(?:black|inherit|initial|#0{3,6}\b|rgb\(0,0,0\)|windowtext)")
@@ -181,8 +182,12 @@ def _is_reference(node: Any, tag: str) -> bool:
     """Return whether an element is the number of a note: 记忆1 is no word."""
     if tag == "a" and "noteref" in _role(node):
         return True
-    links = node.findall("a") if tag == "sup" else []
-    return any(link.get("href", "").partition("#")[2] for link in links)
+    links = node.findall("a") if tag == "sup" else [node] if tag == "a" else []
+    return any(
+        link.get("href", "").partition("#")[2]
+        for link in links
+        if tag == "sup" or _NOTE_NUMBER.fullmatch(link.text_content())
+    )
 
 
 def _emphasis(node: Any, tag: str) -> str:

@@ -129,7 +129,8 @@ def distrust(text: str, page: Any, trust: TextLayerParameters) -> str | None:
 def _doubt_of_words(text: str, page: Any, trust: TextLayerParameters) -> str | None:
     if _CID.search(text) or readable_share(text) < trust.min_readable_share:
         return "unreadable_text_layer"
-    n_lost = len(_LOST.findall(text)) + _unmapped(page)
+    n_odd = len(text) - len(_READABLE.findall(text))
+    n_lost = len(_LOST.findall(text)) + _unmapped(page) + n_odd
     if max(n_lost, _holes(page)) > _MAX_LOST * len(text):
         return "lost_characters"
     return None if is_language(text) else "unlikely_text_layer"
