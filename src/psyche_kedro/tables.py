@@ -901,6 +901,35 @@ class Answers(_Table):
     ``failed``: no score until it is asked again; ``absent``: of no stored reply."""
 
 
+class ShownItems(_Table):
+    """One row per exam item that was asked: what the report's page shows of it."""
+
+    item_id: str = _id("benchmark_items.item_id", unique=True)
+    benchmark: str
+    cell: str
+    case_text: str = _nullable()
+    stem: str
+    options: pl.List = _list_of(pl.String)
+    gold: str = _nullable()
+    """Letters, or the reference of an open item."""
+
+
+class ShownAnswers(_Table):
+    """One row per (exam item, model, protocol): what the report's page shows of it."""
+
+    item_id: str = _id("benchmark_items.item_id")
+    role: str
+    protocol: str
+    outcome: str = _enum("read", "unread", "refused", "truncated", "failed")
+    labels: str
+    mark: float = _nullable()
+    """Elastic credit of a choice; null of a text and of a failed call."""
+    other_readings: pl.List = _list_of(pl.String)
+    """What other readers read, where it is not what is scored."""
+    reply: str
+    """Its beginning."""
+
+
 class AnswerSummary(_Table):
     """One row per (model, benchmark, split, protocol): how its replies ended."""
 

@@ -22,7 +22,6 @@ from psyche_kedro.tables import (
     ContaminationSummary,
     ExamSummary,
     Funnel,
-    JudgeAgreement,
     JudgementSummary,
     ReaderAgreement,
     RejectionCounts,
@@ -30,11 +29,15 @@ from psyche_kedro.tables import (
     ScoreDifferences,
     Scores,
     SetSummary,
+    ShownAnswers,
+    ShownItems,
     TrainedModels,
     TrainingPlan,
     WriterCounts,
     frame,
 )
+
+MEANINGS = corpus.explanations()
 
 
 def findings(rejections=(), rows=ACCOUNT, **changes):
@@ -49,8 +52,9 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         exams=frame(ExamSummary, []),
         answers=frame(AnswerSummary, []),
         judges=frame(JudgementSummary, []),
-        agreement=frame(JudgeAgreement, []),
         readers=frame(ReaderAgreement, []),
+        shown_items=frame(ShownItems, []),
+        shown_answers=frame(ShownAnswers, []),
         ablation={},
         trained_models=frame(TrainedModels, []),
         training_plan=frame(TrainingPlan, []),
@@ -87,9 +91,9 @@ def test_reasons_in_own_words_are_cut_and_counted_together():
         refusal("judge_replies", "harm:medication advice", 1),
     ]
     assert cells(corpus.rejections(findings(rejections=refused))) == [
-        ["apply_review", "people_…", "5"],
-        ["apply_review", "people_duplicate", "4"],
-        ["judge_replies", "harm:medication…", "1"],
+        ["apply_review", "people_…", MEANINGS["people"], "5"],
+        ["apply_review", "people_duplicate", MEANINGS["people"], "4"],
+        ["judge_replies", "harm:medication…", MEANINGS["harm"], "1"],
     ]
 
 

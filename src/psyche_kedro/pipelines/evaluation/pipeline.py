@@ -19,6 +19,7 @@ from psyche_kedro.pipelines.evaluation.nodes import (
     judge_counselling,
     read_answers,
     score_predictions,
+    show_answers,
     summarise_agreement,
     summarise_answers,
     summarise_exams,
@@ -42,6 +43,8 @@ ACCOUNT = (
     beside("exam_summary"),
     beside("scores"),
     beside("score_differences"),
+    beside("shown_items"),
+    beside("shown_answers"),
 )
 PROMPTS = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counselling")
 
@@ -122,6 +125,17 @@ def _answers() -> list[Node]:
             inputs=read | params,
             outputs="reader_agreement",
             name="compare_readers",
+        ),
+        Node(
+            show_answers,
+            inputs=read
+            | {
+                "benchmark_items": "clean_benchmark_items",
+                "reading": "params:evaluation.reading",
+                "params": "params:evaluation.shown",
+            },
+            outputs=["shown_items", "shown_answers"],
+            name="show_answers",
         ),
     ]
 
