@@ -21,7 +21,7 @@ from psyche_kedro.pipeline_registry import register_pipelines
 from psyche_kedro.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[1]
-ENVIRONMENTS = ["local", "endpoint", "paper", "baselines"]
+ENVIRONMENTS = ["local", "endpoint", "paper", "baselines", "ray"]
 PIPELINES = register_pipelines()
 CHAPTERS = {name: PIPELINES[name] for name in pipeline_registry.CHAPTERS}
 CEDAR = {name: PIPELINES[name] for name in pipeline_registry.CEDAR}
@@ -53,7 +53,7 @@ MODELS = models()
 
 def catalog_of(env: str) -> DataCatalog:
     loader = ConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
-    credentials = loader["credentials"] if env != "local" else {}
+    credentials = loader["credentials"] if env not in ("local", "ray") else {}
     return DataCatalog.from_config(loader["catalog"], credentials=credentials)
 
 
