@@ -22,7 +22,7 @@ from psyche_kedro.pipeline_registry import register_pipelines
 from psyche_kedro.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[1]
-ENVIRONMENTS = ["local", "endpoint", "paper"]
+ENVIRONMENTS = ["local", "endpoint", "paper", "baselines"]
 PIPELINES = register_pipelines()
 CHAPTERS = {name: PIPELINES[name] for name in pipeline_registry.CHAPTERS}
 CEDAR = {name: PIPELINES[name] for name in pipeline_registry.CEDAR}
@@ -174,7 +174,10 @@ def test_evaluation_takes_along_what_reads_and_cleans_the_benchmarks():
     told = {"selection_account"}  # empty where that chapter has not run
     assert inputs == models | trained | told | {"raw_files"}
     taken = {part for node in alone.nodes for part in parts_taken(node)}
-    assert {part for name, part in taken if name == "raw_files"} == {"benchmarks"}
+    assert {part for name, part in taken if name == "raw_files"} == {
+        "benchmarks",
+        "judgings",
+    }
     assert set(alone.nodes) <= set(NODES)
 
 
@@ -298,7 +301,7 @@ def ranks() -> list[set[str]]:
     return rows
 
 
-MOST_BOXES, MOST_SIDE_BY_SIDE = 43, 14
+MOST_BOXES, MOST_SIDE_BY_SIDE = 44, 14
 
 
 def test_the_folded_graph_can_be_read_without_zooming():
@@ -351,7 +354,7 @@ def test_nodes_are_found_by_what_they_do():
 
 def test_what_nothing_reads_is_made_for_people():
     whole = PIPELINES["__default__"]
-    for_people = {"review_batch", "release", "report"}
+    for_people = {"review_batch", "judging_batch", "release", "report"}
     assert drawn(whole.outputs()) == for_people | {"funnel_figure", "training_figure"}
 
 

@@ -722,6 +722,22 @@ class SftExamples(_Table):
     messages: pl.List = _list_of(_MESSAGE)
 
 
+class SftTokens(_Table):
+    """One row per example of SFT that is short enough, as its trainer reads it."""
+
+    example_id: str = _id("sft_set.example_id", unique=True)
+    part: str = _enum("D_pr", "D_em", "D_ps")
+    split: str = _enum("train", "validation")
+    n_tokens: int
+    n_taught: int
+    """Tokens that carry loss."""
+    taught: pl.List = _list_of(pl.String)
+    """The text of every stretch that carries loss."""
+    input_ids: pl.List = _list_of(pl.Int32)
+    labels: pl.List = _list_of(pl.Int32)
+    """The token where it carries loss, -100 elsewhere."""
+
+
 class GrpoExamples(_Table):
     """One row per example of ``grpo_set`` = D_pc ∪ D_cp."""
 
@@ -847,6 +863,10 @@ class Predictions(Provenance):
     role: str
     """The model's part: ``teacher``, ``base``, ``sft``, ``grpo`` …"""
     protocol: str
+    setting: str
+    """``paper``, ``full`` …: how it was drawn, and how long it may be."""
+    exemplars: str = _nullable()
+    """Digest of the ids that were shown solved; null where none was."""
     sample: int
     text: str = _nullable()
     """The reply beside its reasoning, cut off or not; null where the call failed."""
@@ -879,6 +899,35 @@ class Answers(_Table):
     outcome: str = _enum("read", "unread", "refused", "truncated", "failed", "absent")
     """``truncated``: cut off by the token limit, whether an answer stands in it or not;
     ``failed``: no score until it is asked again; ``absent``: of no stored reply."""
+
+
+class ShownItems(_Table):
+    """One row per exam item that was asked: what the report's page shows of it."""
+
+    item_id: str = _id("benchmark_items.item_id", unique=True)
+    benchmark: str
+    cell: str
+    case_text: str = _nullable()
+    stem: str
+    options: pl.List = _list_of(pl.String)
+    gold: str = _nullable()
+    """Letters, or the reference of an open item."""
+
+
+class ShownAnswers(_Table):
+    """One row per (exam item, model, protocol): what the report's page shows of it."""
+
+    item_id: str = _id("benchmark_items.item_id")
+    role: str
+    protocol: str
+    outcome: str = _enum("read", "unread", "refused", "truncated", "failed")
+    labels: str
+    mark: float = _nullable()
+    """Elastic credit of a choice; null of a text and of a failed call."""
+    other_readings: pl.List = _list_of(pl.String)
+    """What other readers read, where it is not what is scored."""
+    reply: str
+    """Its beginning."""
 
 
 class AnswerSummary(_Table):
@@ -936,6 +985,43 @@ class Judgements(Provenance):
     outcome: str = _enum(
         "read", "no_score", "out_of_range", "several_scores", "failed", "no_reply"
     )
+
+
+class Preferences(Provenance):
+    """One row per (two replies in one order, dimension, judge)."""
+
+    item_id: str = _id("benchmark_items.item_id")
+    dimension: str
+    judge: str
+    first: str
+    """Role whose reply the judge reads first."""
+    second: str
+    better: str = _nullable()
+    """``first``, ``second``, ``same``; null where the outcome is not ``read``."""
+    outcome: str = _enum("read", "unread", "failed")
+
+
+class HumanScores(_Table):
+    """One row per (reply, dimension, person): what people gave back."""
+
+    item_id: str = _id("benchmark_items.item_id")
+    role: str
+    dimension: str
+    person: str
+    score: float
+
+
+class JudgeAgreement(_Table):
+    """One row per (measure, group, dimension) of those who score replies."""
+
+    measure: str
+    """``alpha (interval)``, ``alpha (ordinal)``, ``prefers <model>``, ``takes the
+    first`` …"""
+    group: str
+    dimension: str
+    value: float = _nullable()
+    n: int
+    """Replies, or pairs of replies."""
 
 
 class JudgementSummary(_Table):

@@ -194,6 +194,21 @@ def _counselling_judge(ask: Ask, role: str, chance: Chance) -> str:
     return _json(verdict, chance)
 
 
+def _pairwise_judge(ask: Ask, role: str, chance: Chance) -> str:
+    dimension = re.search(r"维度：(.*)", ask.frame)
+    first, second = (
+        judging.judge_counselling(
+            dimension[1].strip() if dimension else "",
+            history=read_turns(ask.only("history")),
+            reply=reply,
+        )["score"]
+        for reply in ask.material["reply"][:2]
+    )
+    better = "same" if first == second else "12"[second > first]
+    verdict = {"analysis": f"两个回应各有{first}处和{second}处表现。", "better": better}
+    return _json(verdict, chance)
+
+
 def _rubric_judge(ask: Ask, role: str, chance: Chance) -> str:
     lines = dict(re.findall(r"^((?:plus|minus)_\d+)：(.*)$", ask.frame, re.MULTILINE))
     return _json(judging.judge_by_rubric(lines, ask.only("reply")), chance)
@@ -229,6 +244,7 @@ _TASKS: Mapping[str, Task] = {
     "dialogue_judge": _dialogue_judge,
     "counselling_judge": _counselling_judge,
     "rubric_judge": _rubric_judge,
+    "pairwise_judge": _pairwise_judge,
     "ranking": _ranking,
     "choice": _choice,
     "screening": _screening,

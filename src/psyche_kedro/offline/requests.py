@@ -123,6 +123,7 @@ def _speaks_to(person: str) -> Callable[[Ask], bool]:
 _TASKS: Mapping[str, Callable[[Ask], bool]] = {
     "usefulness": _has('"reasonableness"', "<conversation>"),
     "dialogue_judge": _has('"empathy"', '"guidance"', "<conversation>"),
+    "pairwise_judge": _has('"analysis"', '"better"', "<reply>"),
     "rubric_judge": _has('"analysis"', '"plus_1"', "<reply>"),
     "counselling_judge": _has('"analysis"', '"score"', "<reply>"),
     "ranking": _has('"best_index"', "<candidate>"),
@@ -167,6 +168,7 @@ _ASKED_BY: Mapping[str, tuple[str, ...]] = {
         "answer_with_letters",
     ),
     "judge_counselling": ("rubric_judge", "counselling_judge"),
+    "compare_replies": ("pairwise_judge",),
 }
 """What each node asks for, tried in order; the last where none fits."""
 

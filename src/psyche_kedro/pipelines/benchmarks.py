@@ -43,7 +43,7 @@ Split = Literal["test", "dev", "exemplar"]
 QuestionType = Literal[
     "single", "multiple", "true_false", "fill_in", "short_answer", "case"
 ]
-ChoiceProtocol = Literal["reasoned", "zero_shot", "five_shot"]
+ChoiceProtocol = Literal["reasoned", "letters_only", "zero_shot", "five_shot"]
 OpenProtocol = Literal["essay"]
 RubricProtocol = Literal["consultation"]
 JudgedProtocol = Literal["counselling"]

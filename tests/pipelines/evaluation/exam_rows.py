@@ -45,6 +45,7 @@ def answered(asked: dict[str, Any], said: str | None, **changes: Any) -> dict[st
         **{name: asked[name] for name in ("item_id", "benchmark", "cell", "split")},
         "role": "sft",
         "protocol": "reasoned",
+        "setting": "paper",
         "sample": 0,
         "text": said,
         "finish_reason": None if said is None else "stop",

@@ -193,6 +193,34 @@ def judgements(
                 }
 
 
+def gates(
+    judgements: Iterable[Row], items: Mapping[str, Row], benchmarks: Benchmarks
+) -> Iterator[dict[str, Any]]:
+    """Yield of each reply whether it passes its exam's gate: 100, or 0.
+
+    One verdict at the lowest level of the gate is enough to fail it.
+
+    Args:
+        judgements: Rows of ``judgements``, of all judges.
+        items: Rows of ``benchmark_items`` by id.
+        benchmarks: The cards, which name the gate.
+    """
+    lowest: dict[tuple[str, str, str], float] = {}
+    for row in judgements:
+        exam = benchmarks.exam_of(items[row["item_id"]])
+        gate = exam.gate if isinstance(exam, JudgedExam) else None
+        if gate == row["dimension"] and row["score"] is not None:
+            place = row["role"], row["item_id"], f"{gate}_passed"
+            lowest[place] = min(row["score"], lowest.get(place, row["score"]))
+    for (role, item_id, name), score in lowest.items():
+        yield {
+            "role": role,
+            "item_id": item_id,
+            "dimension": name,
+            "score": 100.0 * (score > 0),
+        }
+
+
 def averaged(judgements: Iterable[Row]) -> list[dict[str, Any]]:
     """Return one row per (reply, dimension): the mean of the verdicts that were read.
 
@@ -263,7 +291,7 @@ def read_score(outcome: Outcome | None, *, n_levels: int) -> Score:
         return Score(None, "no_reply")
     if isinstance(outcome, Failure):
         return Score(None, "failed")
-    found = {_number(said) for said in _scores_said(outcome.text)} - {None}
+    found = {read_number(said) for said in _scores_said(outcome.text)} - {None}
     if len(found) != 1:
         return Score(None, "several_scores" if found else "no_score")
     (score,) = found
@@ -292,7 +320,8 @@ def _scores_said(text: str) -> list[str]:
     return ["".join(found) for found in _SCORED.findall(text)] or [text]
 
 
-def _number(said: str) -> float | None:
+def read_number(said: str) -> float | None:
+    """Return the number that a score is: ``2``, ``2.0``, ``2分``, ``二``, ``2/3``."""
     found = _POINTS.fullmatch(said.strip())
     if found is None:
         return None

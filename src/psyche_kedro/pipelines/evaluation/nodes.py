@@ -28,7 +28,8 @@ from psyche_kedro.llm.chat_model import (
 from psyche_kedro.llm.identity import weights_in
 from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.benchmarks import Benchmarks
-from psyche_kedro.pipelines.evaluation import judging
+from psyche_kedro.pipelines.evaluation import judging, people, shown
+from psyche_kedro.pipelines.evaluation import preferences as side_by_side
 from psyche_kedro.pipelines.evaluation import reading as replies
 from psyche_kedro.pipelines.evaluation.limit import limit_items
 from psyche_kedro.pipelines.evaluation.pairs import compare
@@ -38,6 +39,7 @@ from psyche_kedro.pipelines.evaluation.parameters import (
     ProtocolParameters,
     ReadingParameters,
     ScoringParameters,
+    ShownParameters,
 )
 from psyche_kedro.pipelines.evaluation.protocols import (
     Asked,
@@ -58,12 +60,15 @@ from psyche_kedro.tables import (
     Answers,
     AnswerSummary,
     ExamSummary,
+    JudgeAgreement,
     Judgements,
     JudgementSummary,
     Predictions,
     ReaderAgreement,
     ScoreDifferences,
     Scores,
+    ShownAnswers,
+    ShownItems,
     content_id,
     frame,
 )
@@ -159,7 +164,7 @@ def answer_benchmarks(
     return frame(
         Predictions,
         (
-            _prediction(name, asked, outcome)
+            _prediction(name, asked, outcome) | {"setting": params.setting}
             for name, outcomes in said.items()
             for asked, outcome in zip(exam_papers, outcomes, strict=True)
         ),
@@ -208,6 +213,7 @@ def _prediction(role: str, asked: Asked, outcome: Outcome) -> dict[str, Any]:
         "weights": weights_in(outcome.model),
         "reply_key": outcome.key or None,
         "prompt_digest": asked.prompt.digest,
+        "exemplars": content_id(*asked.exemplars) if asked.exemplars else None,
         **_said(outcome),
     }
 
@@ -314,6 +320,82 @@ def summarise_judgements(judgements: pl.DataFrame) -> pl.DataFrame:
     return frame(JudgementSummary, judging.summarise(_rows(judgements)))
 
 
+def compare_replies(  # noqa: PLR0913 - the node's inputs
+    *,
+    predictions: pl.DataFrame,
+    answers: pl.DataFrame,
+    benchmark_items: pl.DataFrame,
+    benchmarks: Benchmarks,
+    prompt: Prompt,
+    judges: dict[str, ChatModel],
+    reading: ReadingParameters,
+    params: JudgingParameters,
+) -> pl.DataFrame:
+    """Return which of two models' replies each judge prefers, in either order.
+
+    Args:
+        predictions: Those of conversations are compared.
+        answers: What of each reply is compared.
+        benchmark_items: The conversations.
+        benchmarks: The cards, which say on what replies are judged.
+        prompt: The judge's, for two replies.
+        judges: The models that judge, asked at once.
+        reading: ``evaluation.reading``.
+        params: ``evaluation.judging``; nothing is asked where it names no pair.
+    """
+    return side_by_side.compare_replies(
+        replies=_read(predictions, answers, reading) if params.pairs else [],
+        items=_by_id(benchmark_items),
+        benchmarks=benchmarks,
+        prompt=prompt,
+        judges=judges,
+        params=params,
+    )
+
+
+def write_judging_batch(  # noqa: PLR0913 - the node's inputs
+    *,
+    predictions: pl.DataFrame,
+    answers: pl.DataFrame,
+    benchmark_items: pl.DataFrame,
+    benchmarks: Benchmarks,
+    prompt: Prompt,
+    reading: ReadingParameters,
+    params: JudgingParameters,
+) -> pl.DataFrame:
+    """Return the sheet on which people score what the judges score.
+
+    Args:
+        predictions: Those of conversations are scored.
+        answers: What of each reply is scored.
+        benchmark_items: The conversations.
+        benchmarks: The cards.
+        prompt: The judge's: its words are those of the sheet.
+        reading: ``evaluation.reading``.
+        params: ``evaluation.judging``; the sheet is empty where it names nobody.
+    """
+    replies = _read(predictions, answers, reading) if params.people.names else []
+    words = prompt.words
+    items = _by_id(benchmark_items)
+    cases = judging.cases_to_judge(replies, items, benchmarks, words.dimensions)
+    return people.write_sheet(cases, params.people, words)
+
+
+def summarise_agreement(
+    judgements: pl.DataFrame, preferences: pl.DataFrame, human_scores: pl.DataFrame
+) -> pl.DataFrame:
+    """Return how far judges agree with each other, with people, and in either order.
+
+    Args:
+        judgements: What judges scored.
+        preferences: Which of two replies they prefer.
+        human_scores: What people scored.
+    """
+    agreed = people.agreement(_rows(judgements), list(_rows(human_scores)))
+    preferred = side_by_side.summarise(_rows(preferences))
+    return frame(JudgeAgreement, [*agreed, *preferred])
+
+
 class Scored(NamedTuple):
     """What the predictions come to."""
 
@@ -352,7 +434,8 @@ def score_predictions(  # noqa: PLR0913 - the node's inputs
         for read in _read(predictions, answers, reading)
     ]
     keyed = _by_id(exam_items(benchmark_items).filter(has_key()))
-    verdicts = judging.averaged(_rows(judgements))
+    gates = judging.gates(_rows(judgements), _by_id(benchmark_items), benchmarks)
+    verdicts = [*judging.averaged(_rows(judgements)), *gates]
     exams = write_sheets(rows, keyed, benchmarks)
     sheets = exams | write_judged_sheets(verdicts, rows, keyed)
     found = {
@@ -375,6 +458,45 @@ def summarise_exams(benchmark_items: pl.DataFrame) -> pl.DataFrame:
         benchmark_items: Every item, of every split.
     """
     return frame(ExamSummary, count_exams(benchmark_items).iter_rows(named=True))
+
+
+class Shown(NamedTuple):
+    """What the report's page of items shows."""
+
+    shown_items: pl.DataFrame
+    shown_answers: pl.DataFrame
+
+
+def show_answers(
+    *,
+    predictions: pl.DataFrame,
+    answers: pl.DataFrame,
+    benchmark_items: pl.DataFrame,
+    reading: ReadingParameters,
+    params: ShownParameters,
+) -> Shown:
+    """Return exam items and what each model made of them; no conversation is shown.
+
+    Args:
+        predictions: One per (role, item, protocol).
+        answers: What the readers make of them.
+        benchmark_items: The items.
+        reading: ``evaluation.reading``.
+        params: ``evaluation.shown``.
+    """
+    by_reader: dict[str, dict[str, dict[str, Any]]] = {}
+    for answer in _rows(answers):
+        of = by_reader.setdefault(answer["prediction_id"], {})
+        of[answer["reader"]] = answer
+    told = shown.show_answers(
+        _rows(predictions),
+        by_reader,
+        _by_id(benchmark_items),
+        reading=reading,
+        params=params,
+    )
+    items = shown.show_items(_rows(benchmark_items), _rows(predictions))
+    return Shown(frame(ShownItems, items), frame(ShownAnswers, told))
 
 
 def _rows(table: pl.DataFrame) -> Iterator[dict[str, Any]]:

@@ -12,16 +12,17 @@ Source: inclusionAI/ABench, ``Psychology/src/eval.py``.
 """
 
 import re
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
+from psyche_kedro.answers import read_verdicts
 from psyche_kedro.llm.schemas import TEXT, Schema, an_object, from_to
 
 _LINE = re.compile(
     r"^\s*(?:\d+\s*[、.．])?\s*(.+?)\s*[{｛]\s*([+＋-]?\s*\d+)\s*[}｝]", re.M
 )
-_SAID = re.compile(
-    r"(plus|minus|加分项|减分项)_?\s*(\d+)[\"'”]?\s*[:：]\s*[\"'“]?([01])(?![\d.])"
+_LINE_SAID = re.compile(
+    r"(plus|minus|加分项|减分项)_?\s*(\d+)\s*[:：]\s*([01])(?![\d.])"
 )
 _SIDES = {"加分项": "plus", "减分项": "minus"}
 
@@ -71,10 +72,19 @@ def read_marks(said: str) -> dict[str, set[int]]:
     {'plus_1': {1}}
     """
     marks: dict[str, set[int]] = {}
-    for side, number, mark in _SAID.findall(said):
-        name = f"{_SIDES.get(side, side)}_{int(number)}"
-        marks.setdefault(name, set()).add(int(mark))
+    for name, mark in _said(said):
+        if str(mark) in ("0", "1"):
+            marks.setdefault(name, set()).add(int(mark))
     return marks
+
+
+def _said(said: str) -> Iterator[tuple[str, Any]]:
+    if verdicts := read_verdicts(said):
+        for verdict in verdicts:
+            yield from verdict.items()
+    elif "{" not in said:  # else the example itself, a quotation, or JSON cut off
+        for side, number, mark in _LINE_SAID.findall(said):
+            yield f"{_SIDES.get(side, side)}_{int(number)}", mark
 
 
 def points_of(lines: Sequence[Line], marks: dict[str, set[int]]) -> float:

@@ -257,10 +257,11 @@ def _marks(marked: Iterable[Marked], exam: Exam) -> Iterator[Mark]:
 def _judged(
     judgements: Iterable[Row], predictions: Iterable[Row], items: Mapping[str, Row]
 ) -> list[tuple[Row, Row]]:
+    cluster_of = {name: item["cluster_id"] for name, item in items.items()}
     replies = {
-        (p["role"], p["item_id"]): p
+        (p["role"], p["item_id"]): {**p, "cluster_id": cluster_of[p["item_id"]]}
         for p in predictions
-        if p["protocol"] in JUDGED_PROTOCOLS and p["item_id"] in items
+        if p["protocol"] in JUDGED_PROTOCOLS and p["item_id"] in cluster_of
     }
     return [
         (j, replies[j["role"], j["item_id"]])
@@ -271,10 +272,9 @@ def _judged(
 
 def _judged_mark(judged: tuple[Row, Row]) -> Mark:
     judgement, reply = judged
-    item = reply["item_id"]
     return Mark(
-        item,
-        item,
+        reply["item_id"],
+        reply["cluster_id"],
         reply["cell"],
         judgement["dimension"],
         reply["role"],

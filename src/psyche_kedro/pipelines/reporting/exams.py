@@ -233,8 +233,34 @@ def judges(findings: Findings) -> Section:
         "Judges of counselling",
         "A verdict that is not read is missing, not 0. A judge that gives nearly all "
         "the same score says nothing of a model.",
-        [Table([*columns, *ends], rows, n_names=2)],
+        [Table([*columns, *ends], rows, n_names=2), *_agreement(findings)],
     )
+
+
+def _agreement(findings: Findings) -> list[Table]:
+    rows = [
+        plain(
+            row["group"],
+            row["dimension"],
+            _named(row),
+            number(row["value"]),
+            count(row["n"]),
+        )
+        for row in findings.summaries.judge_agreement.iter_rows(named=True)
+    ]
+    columns = ["Who", "Dimension", "Measure", "Value", "Replies or pairs"]
+    return [Table(columns, rows, n_names=3)] if rows else []
+
+
+_NEARLY_ALWAYS = 0.9
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    """Return a measure; that of a judge who goes by the order says so."""
+    is_first = row["measure"] == "takes the first"
+    if is_first and (row["value"] or 0) >= _NEARLY_ALWAYS:
+        return "takes the first: goes by the order, not by the reply"
+    return str(row["measure"])
 
 
 def _readers(findings: Findings) -> list[Table]:

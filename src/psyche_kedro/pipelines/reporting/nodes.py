@@ -93,13 +93,8 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         funnel=funnel,
         rejections=rejections,
         writers=writers,
-        scores=evaluation["scores"],
-        differences=evaluation["score_differences"],
-        exams=evaluation["exam_summary"],
-        answers=evaluation["answer_summary"],
-        judges=evaluation["judgement_summary"],
-        readers=evaluation["reader_agreement"],
-        summaries=_summaries(synthesis | selection | {"model_calls": model_calls}),
+        **{field: evaluation[table] for field, table in _OF_EVALUATION.items()},
+        summaries=_summaries({**synthesis, **selection, **evaluation}, model_calls),
         difficulty=difficulty,
         toys=_toys(training, ablation, params.toy_below),
         trained_models=training["trained_models"],
@@ -114,7 +109,20 @@ def write_report(  # noqa: PLR0913 - the node's inputs
     return render_report(findings)
 
 
-def _summaries(told: Told) -> Summaries:
+_OF_EVALUATION = {
+    "scores": "scores",
+    "differences": "score_differences",
+    "exams": "exam_summary",
+    "answers": "answer_summary",
+    "judges": "judgement_summary",
+    "readers": "reader_agreement",
+    "shown_items": "shown_items",
+    "shown_answers": "shown_answers",
+}
+
+
+def _summaries(told: Told, model_calls: pl.DataFrame) -> Summaries:
+    told = {**told, "model_calls": model_calls}
     return Summaries(**{name: told[name] for name in Summaries._fields})
 
 
