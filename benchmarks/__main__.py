@@ -1,6 +1,7 @@
 """``python -m benchmarks``: every benchmark, one after the other.
 
-Those that measure on public exams take their folder and are run by hand.
+Those that measure on public exams, or beside other packages, take their folders and are
+run by hand.
 """
 
 import subprocess
@@ -8,9 +9,9 @@ import sys
 from pathlib import Path
 
 ASIDE = {"__main__", "sections", "null_server"}
-ON_PUBLIC_DATA = {"decontamination", "real_questions"}
+BY_HAND = {"decontamination", "evaluation", "real_questions", "rescoring"}
 
 for script in sorted(Path(__file__).parent.glob("*.py")):
-    if script.stem not in ASIDE | ON_PUBLIC_DATA:
+    if script.stem not in ASIDE | BY_HAND:
         print(f"== {script.name}", flush=True)
         subprocess.run([sys.executable, script], check=True)

@@ -40,7 +40,11 @@ WORDS: dict[str, Any] = {
             "label": "Emotional empathy",
             "definition": "Does the reply meet the feeling?",
             "levels": ["Not at all.", "In part.", "Fully."],
-        }
+        },
+        *(
+            {"name": name, "label": name, "definition": "?", "levels": ["No.", "Yes."]}
+            for name in ("CogE", "Con", "Sta")
+        ),
     ],
 }
 EXAMPLES = [
@@ -84,6 +88,9 @@ USER = {
     "knowledge": "",
     "counselling_judge": "{{ dimension }}: {{ definition }}\n{{ levels }}\n"
     "{{ history }}\n{{ reference }}\n{{ reply }}",
+    "rubric_judge": "{{ question }}\n{{ lines }}\n{{ names }}\n{{ reply }}",
+    "pairwise_judge": "{{ dimension }}: {{ definition }}\n{{ history }}\n"
+    "1: {{ first }}\n2: {{ second }}",
 }
 SYSTEM = {
     "rationale": "Think step by step.",

@@ -295,12 +295,14 @@ def test_models_sit_the_exams(
         predictions=predictions,
         answers=answers,
         benchmark_items=exam,
+        benchmarks=Benchmarks.model_validate(configured["benchmarks"]),
         prompt=prompts["counselling_judge"],
-        judge=judge,
+        rubric_prompt=prompts["rubric_judge"],
+        judges={"judge": judge},
         reading=READING,
         params=JudgingParameters(**configured["evaluation"]["judging"]),
     )
-    assert judged.select("dimension", "score").rows() == [("EmoE", 2.0)]
+    assert judged.filter(dimension="EmoE")["score"].to_list() == [2.0]
     request = text_of(judge.requests[0])
     assert "Score 0: Not at all.\nScore 1: In part.\nScore 2: Fully." in request
     assert "Client: I cannot sleep." in request

@@ -167,12 +167,16 @@ def test_the_two_systems_share_no_table():
 
 def test_evaluation_takes_along_what_reads_and_cleans_the_benchmarks():
     alone = CHAPTERS["evaluation"]
-    models = {"evaluated_models", "judge_model"}
+    models = {"evaluated_models", "counselling_judges"}
     trained = {"base_model", "sft_model", "grpo_model"}
     inputs = {n for n in alone.inputs() if not n.startswith("params:")}
-    assert inputs == models | trained | {"raw_files"}
+    told = {"selection_account"}  # empty where that chapter has not run
+    assert inputs == models | trained | told | {"raw_files"}
     taken = {part for node in alone.nodes for part in parts_taken(node)}
-    assert {part for name, part in taken if name == "raw_files"} == {"benchmarks"}
+    assert {part for name, part in taken if name == "raw_files"} == {
+        "benchmarks",
+        "judgings",
+    }
     assert set(alone.nodes) <= set(NODES)
 
 
@@ -296,7 +300,7 @@ def ranks() -> list[set[str]]:
     return rows
 
 
-MOST_BOXES, MOST_SIDE_BY_SIDE = 42, 14
+MOST_BOXES, MOST_SIDE_BY_SIDE = 43, 14
 
 
 def test_the_folded_graph_can_be_read_without_zooming():
@@ -307,7 +311,7 @@ def test_the_folded_graph_can_be_read_without_zooming():
 
 def test_what_nothing_reads_is_made_for_people():
     whole = PIPELINES["__default__"]
-    for_people = {"review_batch", "release", "report"}
+    for_people = {"review_batch", "judging_batch", "release", "report"}
     assert drawn(whole.outputs()) == for_people | {"funnel_figure", "training_figure"}
 
 

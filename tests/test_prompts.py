@@ -43,7 +43,10 @@ CONTRACT = {
         "reference",
         "reply",
     },
+    "rubric_judge": {"question", "lines", "names", "reply"},
+    "pairwise_judge": {"dimension", "definition", "history", "first", "second"},
 }
+LISTS = {"questions", "rationales", "lines", "names"}
 QUESTION = {
     "type": "multiple",
     "case_text": None,
@@ -56,7 +59,7 @@ QUESTION = {
 
 def rendered(name: str, **values) -> str:
     prompt = load(name)
-    blanks = {v: [v] if v in {"questions", "rationales"} else v for v in CONTRACT[name]}
+    blanks = {v: [v] if v in LISTS else v for v in CONTRACT[name]}
     return "\n".join(m["content"] for m in prompt.render(**blanks | values))
 
 
@@ -72,7 +75,7 @@ def test_a_prompt_takes_the_variables_of_the_contract(name):
 @pytest.mark.parametrize("name", CONTRACT)
 def test_a_prompt_names_its_section_and_its_reply(name):
     prompt = load(name)
-    assert re.search(r"§|Appendix|CPsyExam", prompt.source)
+    assert re.search(r"§|Appendix|CPsyExam|ABench", prompt.source)
     assert prompt.reply
 
 

@@ -52,7 +52,7 @@ model.save_pretrained(out)
 AutoTokenizer.from_pretrained(folder, gguf_file=file).save_pretrained(out)
 """
 SERVE = "from transformers.cli.transformers import main; main()"
-CHAPTERS = "ingestion,cleaning,synthesis,selection"
+CHAPTERS = "ingestion,cleaning,synthesis,selection,evaluation"
 
 
 def free_port() -> int:
@@ -144,20 +144,36 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+CHANGED = {
+    # A model that loops is cut off early; a server on a CPU answers few at once.
+    "endpoint/catalog/models.yml": [
+        ("{max_tokens: 2048}", "{max_tokens: 48}\n  limits: {concurrency: 2}"),
+        ("    b:\n", "    b: &student_b\n"),
+        ("    c:\n", "    c: &student_c\n"),
+        (
+            "    student_a: *student_a\n",
+            "    student_a: *student_a\n"
+            "    student_b: *student_b\n    student_c: *student_c\n",
+        ),
+    ],
+    "base/parameters/evaluation.yml": [
+        ("[reasoned, essay, zero_shot, five_shot, counselling]", "[zero_shot]"),
+        ("max_tokens: 1024", "max_tokens: 16"),
+    ],
+}
+
+
 @pytest.fixture
 def conf(tmp_path: Path) -> Path:
-    """The project's configuration; a model that loops is cut off early.
-
-    A server on a CPU answers few requests at once, and all of many too late.
-    """
+    """The project's configuration, asking for little, every student at the exams."""
     folder = tmp_path / "conf"
     shutil.copytree(ROOT / "conf", folder)
-    entries = folder / "endpoint/catalog/models.yml"
-    text = entries.read_text(encoding="utf-8")
-    few = "{max_tokens: 48}\n  limits: {concurrency: 2}"
-    short = text.replace("{max_tokens: 2048}", few)
-    assert short != text
-    entries.write_text(short, encoding="utf-8")
+    for name, changes in CHANGED.items():
+        text = (folder / name).read_text(encoding="utf-8")
+        for old, new in changes:
+            assert text.count(old) == 1, old
+            text = text.replace(old, new)
+        (folder / name).write_text(text, encoding="utf-8")
     return folder
 
 
@@ -183,6 +199,7 @@ def test_a_real_server_plays_every_role(
     check_every_row(Run(tmp_path / "out", result.stderr))
 
 
+UNDER_TEST = {"teacher", "student_a", "student_b", "student_c"}
 ROLES = ("TEACHER", "JUDGE", "STUDENT_A", "STUDENT_B", "STUDENT_C")
 STEPS = [
     ("clean_posts", ["useful_posts", "rejected_replies"], "post_id"),
@@ -196,6 +213,12 @@ def check_every_row(run: Run) -> None:
     for given, came_out, key in STEPS:
         rows = [ids(run.table(name), key) for name in came_out]
         assert ids(run.table(given), key) == set().union(*rows), given
+    items, predictions = (
+        run.table(name) for name in ("clean_benchmark_items", "predictions")
+    )
+    assert set(predictions["role"]) == UNDER_TEST
+    assert predictions.height == 8 * len(UNDER_TEST)
+    assert ids(items, "item_id") == ids(predictions, "item_id")
     lost = [t for n, t in tables(run).items() if n.startswith("rejected_")]
     assert all(table["reason"].null_count() == 0 for table in lost)
 

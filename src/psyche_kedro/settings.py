@@ -19,8 +19,10 @@ from psyche_kedro.hooks.heap_aside import HeapAside
 from psyche_kedro.hooks.lineage_check import LineageCheck
 from psyche_kedro.hooks.model_accounts import ModelAccounts
 from psyche_kedro.hooks.one_writer import OneWriter
+from psyche_kedro.hooks.progress_line import ProgressLine
 from psyche_kedro.hooks.row_counts import RowCounts
 from psyche_kedro.hooks.run_record import RunRecord
+from psyche_kedro.hooks.run_stages import RunStages
 from psyche_kedro.hooks.run_summary import RunSummary
 from psyche_kedro.hooks.store_copy import StoreCopy
 from psyche_kedro.hooks.unquoted import withhold_words
@@ -70,7 +72,9 @@ HOOKS = (
     OneWriter(),  # after the check, which comes first whichever is named last
     ConfigurationCheck(),
     LineageCheck(),
+    ProgressLine(),
     RunRecord(),
+    RunStages(),
     RowCounts(),
     ModelAccounts(),
     HeapAside(),

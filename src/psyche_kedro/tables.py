@@ -308,8 +308,10 @@ class BenchmarkItems(Question):
     scored."""
     source: str
     locator: str
+    known_as: str = _nullable()
+    """Its id in the file, by which a key or a submission names it."""
     cluster_id: str = _id("benchmark_items.cluster_id")
-    """Items that share a vignette share it; else the item's own id."""
+    """Items of one vignette or conversation share it; else the item's own id."""
     messages: pl.List = _list_of(_MESSAGE)
     """Conversation before the reply to be judged; empty for exam items."""
     flags: pl.List = _list_of(pl.String)
@@ -861,6 +863,10 @@ class Predictions(Provenance):
     role: str
     """The model's part: ``teacher``, ``base``, ``sft``, ``grpo`` …"""
     protocol: str
+    setting: str
+    """``paper``, ``full`` …: how it was drawn, and how long it may be."""
+    exemplars: str = _nullable()
+    """Digest of the ids that were shown solved; null where none was."""
     sample: int
     text: str = _nullable()
     """The reply beside its reasoning, cut off or not; null where the call failed."""
@@ -893,6 +899,35 @@ class Answers(_Table):
     outcome: str = _enum("read", "unread", "refused", "truncated", "failed", "absent")
     """``truncated``: cut off by the token limit, whether an answer stands in it or not;
     ``failed``: no score until it is asked again; ``absent``: of no stored reply."""
+
+
+class ShownItems(_Table):
+    """One row per exam item that was asked: what the report's page shows of it."""
+
+    item_id: str = _id("benchmark_items.item_id", unique=True)
+    benchmark: str
+    cell: str
+    case_text: str = _nullable()
+    stem: str
+    options: pl.List = _list_of(pl.String)
+    gold: str = _nullable()
+    """Letters, or the reference of an open item."""
+
+
+class ShownAnswers(_Table):
+    """One row per (exam item, model, protocol): what the report's page shows of it."""
+
+    item_id: str = _id("benchmark_items.item_id")
+    role: str
+    protocol: str
+    outcome: str = _enum("read", "unread", "refused", "truncated", "failed")
+    labels: str
+    mark: float = _nullable()
+    """Elastic credit of a choice; null of a text and of a failed call."""
+    other_readings: pl.List = _list_of(pl.String)
+    """What other readers read, where it is not what is scored."""
+    reply: str
+    """Its beginning."""
 
 
 class AnswerSummary(_Table):
@@ -936,11 +971,15 @@ class ReaderAgreement(_Table):
 
 
 class Judgements(Provenance):
-    """One row per (prediction of a counselling case, dimension)."""
+    """One row per (reply that is judged, dimension, judge, repeat)."""
 
     item_id: str = _id("benchmark_items.item_id")
     role: str
     dimension: str
+    """``rubric`` for a reply that is marked by the rubric of its item, in percent."""
+    judge: str
+    """Its name below ``counselling_judges``."""
+    repeat: int
     score: float = _nullable()
     """Null where the outcome is any but ``read``."""
     outcome: str = _enum(
@@ -948,11 +987,48 @@ class Judgements(Provenance):
     )
 
 
+class Preferences(Provenance):
+    """One row per (two replies in one order, dimension, judge)."""
+
+    item_id: str = _id("benchmark_items.item_id")
+    dimension: str
+    judge: str
+    first: str
+    """Role whose reply the judge reads first."""
+    second: str
+    better: str = _nullable()
+    """``first``, ``second``, ``same``; null where the outcome is not ``read``."""
+    outcome: str = _enum("read", "unread", "failed")
+
+
+class HumanScores(_Table):
+    """One row per (reply, dimension, person): what people gave back."""
+
+    item_id: str = _id("benchmark_items.item_id")
+    role: str
+    dimension: str
+    person: str
+    score: float
+
+
+class JudgeAgreement(_Table):
+    """One row per (measure, group, dimension) of those who score replies."""
+
+    measure: str
+    """``alpha (interval)``, ``alpha (ordinal)``, ``prefers <model>``, ``takes the
+    first`` …"""
+    group: str
+    dimension: str
+    value: float = _nullable()
+    n: int
+    """Replies, or pairs of replies."""
+
+
 class JudgementSummary(_Table):
     """One row per (judge, dimension): what became of its verdicts."""
 
+    judge: str
     model: str
-    """The judge."""
     dimension: str
     n: int
     n_read: int
@@ -991,6 +1067,10 @@ class Scores(_Table):
     """Items whose call failed: above 0, no average has a value."""
     n_left_out: int
     """Items of the exam that ``evaluation.limit`` left out: above 0, no result."""
+    n_contaminated: int
+    """Items of the ``n`` that match something in the training data."""
+    value_uncontaminated: float = _nullable()
+    """The score without them."""
 
 
 class ScoreDifferences(_Table):

@@ -65,6 +65,10 @@ POST = (
 )
 CRISIS = "来访者：我不想活了，写好了遗书，活着没意思。"
 FILLED = {
+    "lines": ["plus_1：回应了情绪", "minus_1：说教"],
+    "names": ["plus_1", "minus_1"],
+    "first": "听起来你这几天很难受。",
+    "second": "别想太多。",
     "conversation": POST + "\n咨询师：加油，一切都会好的！",
     "reply": "可以先把手机放到客厅，固定起床的时间，几天后看看有没有变化。",
     "passage": PASSAGE,
@@ -156,6 +160,8 @@ ASKED_BY = {
     "knowledge": "answer_benchmarks",
     "counselling": "answer_benchmarks",
     "counselling_judge": "judge_counselling",
+    "rubric_judge": "judge_counselling",
+    "pairwise_judge": "compare_replies",
 }
 
 

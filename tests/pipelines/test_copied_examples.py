@@ -15,7 +15,8 @@ from psyche_kedro.answers import read_choice
 from psyche_kedro.llm.chat_model import Reply
 from psyche_kedro.pipelines.cleaning import usefulness
 from psyche_kedro.pipelines.cleaning.deidentification import model_pass
-from psyche_kedro.pipelines.evaluation.judging import read_score
+from psyche_kedro.pipelines.evaluation.judging import read_points, read_score
+from psyche_kedro.pipelines.evaluation.preferences import read_better
 from psyche_kedro.pipelines.synthesis.dialogues.judging import Scores, read_scores
 from psyche_kedro.pipelines.synthesis.parameters import Ask
 from psyche_kedro.pipelines.synthesis.provenance import fault
@@ -54,6 +55,8 @@ def questions(reply: Reply) -> bool:
 SAYS_SOMETHING: dict[str, Callable[[Reply], Any]] = {
     "choice": lambda reply: read_vote(Contest(QUESTION, SHOWN), reply, 0),
     "counselling_judge": lambda reply: read_score(reply, n_levels=4).value is not None,
+    "rubric_judge": lambda reply: read_points(reply, RUBRIC).value is not None,
+    "pairwise_judge": lambda reply: read_better(reply.text),
     "deidentification": lambda reply: model_pass.read_spans(reply) is not None,
     "dialogue_judge": lambda reply: isinstance(read_scores(reply), Scores),
     "distillation": questions,
@@ -71,11 +74,14 @@ SAYS_SOMETHING: dict[str, Callable[[Reply], Any]] = {
     "student": letters,
     "usefulness": usefulness.read_verdict,
 }
+RUBRIC = "加分项\n1、共情{+5}\n减分项\n1、说教{-2}"
 IS_TEXT = re.compile("plain text|improved prompt")
 """``Prompt.reply`` of the prompts whose replies have no form to copy."""
 FILLED = {
     "choice": '{"best_rationale_index": 2, "reason": "推理完整"}',
     "counselling_judge": '{"analysis": "说出了感受", "score": 0}',
+    "rubric_judge": '{"analysis": "有共情", "plus_1": 1, "minus_1": 0}',
+    "pairwise_judge": '{"analysis": "前者更具体", "better": "1"}',
     "deidentification": '{"spans": []}',
     "dialogue_judge": '{"empathy": 3, "guidance": 3, "steps": 2, "safe": true,'
     ' "reason": "步骤太空"}',

@@ -6,15 +6,18 @@ from typing import Any
 
 import click
 from kedro.framework.cli import project
-from kedro.framework.project import pipelines
+from kedro.framework.project import pipelines, settings
 from kedro.pipeline import Pipeline
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
 from psyche_kedro.errors import ConfigurationError
+from psyche_kedro.hooks.progress_line import ProgressLine
+from psyche_kedro.llm.accounts import RUN_LEDGER, this_command
 
 # Kedro 1.7 deprecates `--pipeline`, which the field's habit and our README keep.
 warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
 
+_INTERRUPTED = 130  # as shells say it
 _FILTERS = (
     "tags",
     "from_nodes",
@@ -29,7 +32,24 @@ def _run(**options: Any) -> None:
     """Run as Kedro does, once all that was named is known to be there."""
     named = [options["pipeline"], *(options["pipelines"] or ())]
     _check_nodes([name for name in named if name] or ["__default__"], options)
-    project.run.callback(**options)
+    try:
+        project.run.callback(**options)
+    except KeyboardInterrupt:
+        _say_goodbye()
+        raise click.exceptions.Exit(_INTERRUPTED) from None
+
+
+def _say_goodbye() -> None:
+    """Say what the calls came to, and how to go on."""
+    for hook in settings.HOOKS:
+        if isinstance(hook, ProgressLine):
+            hook.stop()
+    RUN_LEDGER.gather()
+    if RUN_LEDGER.tallies():
+        click.echo(f"model calls\n{RUN_LEDGER.summary()}", err=True)
+    click.echo(
+        f"Interrupted: what was answered is stored; {this_command()} goes on.", err=True
+    )
 
 
 def _check_nodes(names: Sequence[str], options: Mapping[str, Any]) -> None:

@@ -18,7 +18,6 @@ _MODULES = {
     "OpenAIChatModelDataset": "chat_model_dataset",
     "PartitionedTableDataset": "partitioned_table_dataset",
     "ReplayChatModelDataset": "replay_chat_model_dataset",
-    "ReplyStoreDataset": "reply_store_dataset",
     "ReviewWorkbookDataset": "review_workbook_dataset",
     "ReleaseDataset": "release_dataset",
     "SourceFile": "source_files",

@@ -1,6 +1,7 @@
 """Where a run ended up."""
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -40,8 +41,23 @@ class RunSummary:
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Print the summary that the last chapter of either system wrote."""
-        for report in {"report", "cedar_report"} & pipeline.all_outputs():
+        """Print the summary that the last chapter of either system wrote.
+
+        Where none was among the run's, its tables: rows and places.
+        """
+        reports = {"report", "cedar_report"} & pipeline.all_outputs()
+        if not reports:
+            click.echo("\n".join(_tables(pipeline, catalog)))
+        for report in reports:
             parts = catalog.get(report).parts
             click.echo(parts["summary"].load())
             click.echo(f"\nreport: {parts['html']._filepath}")
+
+
+def _tables(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
+    """Yield a line for each table that a run wrote, in the order of its nodes."""
+    for name in dict.fromkeys(out for node in pipeline.nodes for out in node.outputs):
+        table = catalog.get(name)
+        if hasattr(table, "height") and table.exists():
+            place = getattr(table, "_filepath", None) or table._path
+            yield f"{name:<28}{table.height():>10,}  {place}"

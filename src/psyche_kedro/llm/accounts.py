@@ -12,9 +12,10 @@ import re
 import shlex
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,10 +24,12 @@ from psyche_kedro.llm.chat_model import Failure, Outcome, Reply, Usage
 from psyche_kedro.llm.ledger_file import LedgerFile, Sum
 from psyche_kedro.llm.prices import Budget, Price
 from psyche_kedro.llm.store.reply_store import OWN_REASONS
+from psyche_kedro.workers.progress import in_words_of
 
 _PRICED_TOKENS: Final = 1_000_000
 _HOPELESS: Final = 32
 _UNPRICED: Final = "unpriced"
+_FAILED: Final = "failed."
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class Tally:
         stored_input_tokens: Of the replies from the store: needed, not paid again.
         stored_output_tokens: Likewise.
         money: In the price list's currency.
+        reasons: The failures by reason.
     """
 
     calls: int = 0
@@ -66,6 +70,7 @@ class Tally:
     stored_input_tokens: int = 0
     stored_output_tokens: int = 0
     money: float = 0.0
+    reasons: Counter[str] = field(default_factory=Counter)
 
     @property
     def answered(self) -> int:
@@ -82,7 +87,7 @@ class Tally:
         parts = [
             f"{self.replies} replies",
             f"{self.stored} from the store",
-            f"{self.failures} failed",
+            in_words_of(self.reasons) if self.reasons else f"{self.failures} failed",
             f"{self.attempts - self.replies - self.failures} retries",
             f"{self.input_tokens:,} + {self.output_tokens:,} tokens",
         ]
@@ -96,6 +101,15 @@ class Tally:
         """Add ``other`` to the sums."""
         for name in self.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def numbers(self) -> Iterator[tuple[str, float]]:
+        """Yield each sum that is not zero by name; ``failed.<reason>`` of reasons."""
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if isinstance(value, Counter):
+                yield from ((f"{_FAILED}{reason}", n) for reason, n in value.items())
+            elif value:
+                yield name, value
 
     def since(self, earlier: "Tally") -> "Tally":
         """Return what was added after ``earlier``."""
@@ -179,10 +193,9 @@ class Ledger:
             }
             self._handed_over |= {key: replace(self._tallies[key]) for key in news}
         file.add(
-            Sum(*key, field.name, value)
+            Sum(*key, name, value)
             for key, tally in news.items()
-            for field in fields(tally)
-            if (value := getattr(tally, field.name))
+            for name, value in tally.numbers()
         )
         file.add(Sum(role, "", _UNPRICED, 1) for role in self.unpriced)
 
@@ -190,8 +203,7 @@ class Ledger:
         if each.column == _UNPRICED:
             self.unpriced.add(each.role)
             return
-        kind = type(getattr(Tally(), each.column))
-        one = Tally(**{each.column: kind(each.value)})
+        one = _one_sum(each.column, each.value)
         self._tallies.setdefault((each.role, each.task), Tally()).add(one)
 
     def add(self, role: str, task: str, tally: Tally) -> None:
@@ -233,10 +245,9 @@ class Ledger:
         named.append(("llm.total", self.total()))
         return {
             # MLflow refuses other characters in a metric's name.
-            re.sub(r"[^\w./ -]", "_", f"{name}.{column.name}"): float(value)
+            re.sub(r"[^\w./ -]", "_", f"{name}.{column}"): float(value)
             for name, tally in named
-            for column in fields(tally)
-            if (value := getattr(tally, column.name))
+            for column, value in tally.numbers()
         }
 
     def summary(self) -> str:
@@ -258,6 +269,13 @@ class Ledger:
             self._tallies.clear()
             self._handed_over.clear()
             self.unpriced.clear()
+
+
+def _one_sum(column: str, value: float) -> Tally:
+    if column.startswith(_FAILED):
+        return Tally(reasons=Counter({column.removeprefix(_FAILED): int(value)}))
+    kind = type(getattr(Tally(), column))
+    return Tally(**{column: kind(value)})
 
 
 @functools.cache
@@ -393,6 +411,7 @@ class Account:
             tally.attempts += attempts
             if not isinstance(outcome, Reply):
                 tally.failures += 1
+                tally.reasons[outcome.reason] += 1
                 tally.unserved += self._is_unserved(outcome)
                 continue
             usage = outcome.usage
@@ -447,7 +466,7 @@ def stop_for_budget(which: str) -> ChatModelError:
     """Return the error that ends a run whose budget is spent."""
     return ChatModelError(
         f"{which}, is spent; everything answered is stored and nothing is lost: run"
-        f" {_this_command()} again to go on with as much once more, or raise `budget`"
+        f" {this_command()} again to go on with as much once more, or raise `budget`"
         " in the catalog."
     )
 
@@ -467,7 +486,7 @@ def stop_as_hopeless(task: str, model: str, last: Failure) -> ChatModelError:
     )
 
 
-def _this_command() -> str:
+def this_command() -> str:
     """Return what the user typed, as far as Python can tell."""
     program = Path(sys.argv[0])
     if program.stem.endswith("kernel_launcher"):  # Jupyter, Colab

@@ -14,9 +14,9 @@ Example row, as a node builds it:
     )
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from psyche_kedro.text.halves import whole
 from psyche_kedro.text.thoughts import part_thought
@@ -136,6 +136,29 @@ class Failure:
 
 Outcome = Reply | Failure
 
+Row = TypeVar("Row")
+
+
+class Asking(Generic[Row]):
+    """Requests that are made one by one, of which is known how many there will be.
+
+    Args:
+        rows: What is asked about.
+        make: Returns the request for a row.
+    """
+
+    def __init__(self, rows: Sequence[Row], make: Callable[[Row], ChatRequest]) -> None:
+        self._rows = rows
+        self._make = make
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[ChatRequest]:
+        """Yield the requests, each made when it is asked for."""
+        return map(self._make, self._rows)
+
 
 class ChatModel(Protocol):
     """A chat model that answers batches."""
@@ -149,7 +172,7 @@ class ChatModel(Protocol):
         """Answer every request.
 
         Args:
-            requests: ``[n]`` requests; may be lazy, is consumed once.
+            requests: ``[n]`` requests; may be lazy (``Asking``), is consumed once.
 
         Returns:
             ``[n]`` outcomes; ``outcomes[i]`` answers the i-th request.

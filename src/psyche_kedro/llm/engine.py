@@ -25,22 +25,21 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import length_hint
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.accounts import (
     Account,
-    Tally,
     stop_as_hopeless,
     stop_for_budget,
 )
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome, Reply, Usage
 from psyche_kedro.llm.heap import heap_set_aside
-from psyche_kedro.llm.progress import Progress
 from psyche_kedro.llm.store.leases import Leases, Unshared
 from psyche_kedro.llm.store.reply_store import (
     FailureRecord,
@@ -50,6 +49,7 @@ from psyche_kedro.llm.store.reply_store import (
     StoreSession,
     address_request,
 )
+from psyche_kedro.workers.progress import Work, watched
 
 _LOG = logging.getLogger(__name__)
 _PICTURE: Final = re.compile(r"data:([\w/+.-]+);base64,([A-Za-z0-9+/]*={0,2})")
@@ -169,10 +169,14 @@ class Engine:
 
     def complete(self, requests: Iterable[ChatRequest]) -> list[Outcome]:
         """Answer every request; see ``ChatModel.complete``."""
-        total = len(requests) if isinstance(requests, Sized) else None
-        progress = Progress(self.name, total)
-        with heap_set_aside(), self._store.open() as stored, self._leases() as leases:
-            batch = _Batch(self.name, self._account, progress, stored, leases)
+        total = length_hint(requests) or None
+        with (
+            watched(self._account.role, total, "requests") as work,
+            heap_set_aside(),
+            self._store.open() as stored,
+            self._leases() as leases,
+        ):
+            batch = _Batch(self.name, self._account, work, stored, leases)
             with _Committer(self._store, batch.settle) as committer:
                 send = partial(
                     self._transport.send, deliver=partial(self._deliver, committer)
@@ -181,7 +185,6 @@ class Engine:
                 while left := batch.left_by_others():
                     send(batch.allowed(left, committer.await_room))
             stored.add_hits(self.name, batch.hits)
-        progress.end()
         batch.say_remembered()
         return batch.outcomes()
 
@@ -217,13 +220,13 @@ class _Batch:
         self,
         name: str,
         account: Account,
-        progress: Progress,
+        work: Work,
         stored: StoreSession,
         leases: Leases,
     ) -> None:
         self._name = name
         self._account = account
-        self._progress = progress
+        self._work = work
         self._stored = stored
         self._leases = leases
         self._board = _Board()
@@ -251,6 +254,8 @@ class _Batch:
             await_room()
             if self._stops(call.request.task):
                 return
+            self._work.name = f"{call.request.task} · {self._account.role}"
+            self._work.asked += 1
             yield call
 
     def left_by_others(self) -> Sequence[Call]:
@@ -316,7 +321,9 @@ class _Batch:
             sum(u.input_tokens for u in used), sum(u.output_tokens for u in used)
         )
         self._account.recalled(task, count, usage, remembered=len(failed))
-        self._progress.move(Tally(stored=count))
+        self._work.name = f"{task} · {self._account.role}"
+        self._work.stored += count
+        self._work.done += count
 
     def settle(self, group: Sequence[_Delivery], session: StoreSession) -> None:
         """Store a group of deliveries, then count them as done."""
@@ -331,7 +338,12 @@ class _Batch:
                 self._failed[record.task] = outcome
             by_task.setdefault(record.task, []).append((outcome, delivery.attempts))
         for task, outcomes in by_task.items():
-            self._progress.move(self._account.settled(task, outcomes))
+            tally = self._account.settled(task, outcomes)
+            self._work.done += tally.replies + tally.failures
+            self._work.retries += tally.attempts - tally.replies - tally.failures
+            self._work.tokens += tally.tokens
+            self._work.money += tally.money
+            self._work.failed.update(tally.reasons)
 
     def say_remembered(self) -> None:
         """Say how many requests failed in an earlier run and were not asked again."""

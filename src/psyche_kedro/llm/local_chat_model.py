@@ -37,6 +37,7 @@ from typing import Any, Final, NamedTuple
 import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers.utils.logging import disable_progress_bar
 
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.accounts import Account
@@ -45,6 +46,8 @@ from psyche_kedro.llm.chat_tokens import prompt_ids
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
 from psyche_kedro.llm.openai.completions import read_completion
 from psyche_kedro.llm.store.reply_store import ReplyStore
+
+disable_progress_bar()  # the run shows how far it is itself
 
 _DEFAULT_MAX_TOKENS: Final = 1024
 """Section C.2: "maximum sequence lengths to 1024"."""

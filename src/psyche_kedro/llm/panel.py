@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from operator import length_hint
 
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.chat_model import (
@@ -35,7 +36,7 @@ def ask_all(
     interrupted = threading.Event()
     with ThreadPoolExecutor(len(models) or 1, thread_name_prefix="panel") as threads:
         asked = {
-            name: threads.submit(model.complete, _until(interrupted, requests(name)))
+            name: threads.submit(model.complete, _Until(interrupted, requests(name)))
             for name, model in models.items()
         }
         try:
@@ -49,13 +50,23 @@ def ask_all(
     return {name: answer.result() for name, answer in asked.items()}
 
 
-def _until(
-    interrupted: threading.Event, requests: Iterable[ChatRequest]
-) -> Iterator[ChatRequest]:
-    for request in requests:
-        if interrupted.is_set():
-            return
-        yield request
+class _Until:
+    """Requests that end where the run was interrupted."""
+
+    def __init__(
+        self, interrupted: threading.Event, requests: Iterable[ChatRequest]
+    ) -> None:
+        self._interrupted = interrupted
+        self._requests = requests
+
+    def __length_hint__(self) -> int:
+        return length_hint(self._requests)
+
+    def __iter__(self) -> Iterator[ChatRequest]:
+        for request in self._requests:
+            if self._interrupted.is_set():
+                return
+            yield request
 
 
 def _stopped(asked: Mapping[str, Future[list[Outcome]]]) -> Iterator[str]:

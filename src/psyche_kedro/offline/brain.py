@@ -184,12 +184,34 @@ def _dialogue_judge(ask: Ask, role: str, chance: Chance) -> str:
 
 def _counselling_judge(ask: Ask, role: str, chance: Chance) -> str:
     dimension = re.search(r"维度：(.*)", ask.frame)
+    top = re.search(r"0 到 (\d+) 的整数", ask.frame)
     verdict = judging.judge_counselling(
         dimension[1].strip() if dimension else "",
         history=read_turns(ask.only("history")),
         reply=ask.only("reply"),
+        top=int(top[1]) if top else 3,
     )
     return _json(verdict, chance)
+
+
+def _pairwise_judge(ask: Ask, role: str, chance: Chance) -> str:
+    dimension = re.search(r"维度：(.*)", ask.frame)
+    first, second = (
+        judging.judge_counselling(
+            dimension[1].strip() if dimension else "",
+            history=read_turns(ask.only("history")),
+            reply=reply,
+        )["score"]
+        for reply in ask.material["reply"][:2]
+    )
+    better = "same" if first == second else "12"[second > first]
+    verdict = {"analysis": f"两个回应各有{first}处和{second}处表现。", "better": better}
+    return _json(verdict, chance)
+
+
+def _rubric_judge(ask: Ask, role: str, chance: Chance) -> str:
+    lines = dict(re.findall(r"^((?:plus|minus)_\d+)：(.*)$", ask.frame, re.MULTILINE))
+    return _json(judging.judge_by_rubric(lines, ask.only("reply")), chance)
 
 
 def _ranking(ask: Ask, role: str, chance: Chance) -> str:
@@ -221,6 +243,8 @@ _TASKS: Mapping[str, Task] = {
     "usefulness": _usefulness,
     "dialogue_judge": _dialogue_judge,
     "counselling_judge": _counselling_judge,
+    "rubric_judge": _rubric_judge,
+    "pairwise_judge": _pairwise_judge,
     "ranking": _ranking,
     "choice": _choice,
     "screening": _screening,

@@ -187,10 +187,25 @@ def _is_safe(post: str, reply: str) -> bool:
     return lexicon.has("referral", reply) or not talk.is_crisis(post)
 
 
+def judge_by_rubric(lines: Mapping[str, str], reply: str) -> Verdict:
+    """Return of each line of a rubric whether the reply says much of it."""
+    marks = {name: int(_shared(text, reply) > _MUCH) for name, text in lines.items()}
+    return {"analysis": f"逐条对照，记1的有{sum(marks.values())}条。", **marks}
+
+
+_MUCH = 0.3
+
+
+def _shared(text: str, reply: str) -> float:
+    """Return the share of a text's pairs of characters that stand in the reply."""
+    pairs = {text[n : n + 2] for n in range(len(text) - 1)}
+    return sum(pair in reply for pair in pairs) / max(len(pairs), 1)
+
+
 def judge_counselling(
-    dimension: str, *, history: Sequence[Turn], reply: str
+    dimension: str, *, history: Sequence[Turn], reply: str, top: int = 3
 ) -> Verdict:
-    """Return one dimension's score, 0 to 3, with what it rests on."""
+    """Return one dimension's score, 0 to ``top``, with what it rests on."""
     found = next(
         (signs(reply) for name, signs in _DIMENSIONS.items() if name in dimension),
         len(talk.substance(reply)),
@@ -199,7 +214,7 @@ def judge_counselling(
     if not _is_safe(_said(history, "来访者"), reply):
         score = 0 if "安全" in dimension else min(score, 1)
     analysis = f"回应中与“{dimension}”有关的表现有{found}处，篇幅{len(reply)}字。"
-    return {"analysis": analysis, "score": max(score, 0)}
+    return {"analysis": analysis, "score": min(max(score, 0), top)}
 
 
 _TOP = 3

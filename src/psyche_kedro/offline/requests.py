@@ -123,6 +123,8 @@ def _speaks_to(person: str) -> Callable[[Ask], bool]:
 _TASKS: Mapping[str, Callable[[Ask], bool]] = {
     "usefulness": _has('"reasonableness"', "<conversation>"),
     "dialogue_judge": _has('"empathy"', '"guidance"', "<conversation>"),
+    "pairwise_judge": _has('"analysis"', '"better"', "<reply>"),
+    "rubric_judge": _has('"analysis"', '"plus_1"', "<reply>"),
     "counselling_judge": _has('"analysis"', '"score"', "<reply>"),
     "ranking": _has('"best_index"', "<candidate>"),
     "choice": _has('"best_rationale_index"', "<rationale>"),
@@ -165,7 +167,8 @@ _ASKED_BY: Mapping[str, tuple[str, ...]] = {
         "knowledge",
         "answer_with_letters",
     ),
-    "judge_counselling": ("counselling_judge",),
+    "judge_counselling": ("rubric_judge", "counselling_judge"),
+    "compare_replies": ("pairwise_judge",),
 }
 """What each node asks for, tried in order; the last where none fits."""
 

@@ -3,9 +3,8 @@
 import itertools
 import logging
 import pickle
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -23,13 +22,14 @@ from psyche_kedro.partitions.work import (
     Result,
     Work,
 )
+from psyche_kedro.workers.progress import Work as Seen
+from psyche_kedro.workers.progress import watched
 from psyche_kedro.workers.tasks import Limits, Task
 from psyche_kedro.workers.tasks import Lost as LostTask
 from psyche_kedro.workers.worker import ChildProcess
 
 DEATHS = 3
 """Workers that a partition may take along before it is lost."""
-_REPORT_SECONDS = 30
 
 _LOG = logging.getLogger(__name__)
 
@@ -60,55 +60,38 @@ class MapEngine:
         Raises:
             PartitionError: After all others, if the work fails on a sound partition.
         """
-        job = Job(work, self.store)
         broken: list[Broken] = []
-        progress = _Progress(work.name)
-        for outcome in self._crew.outcomes(job, partitions):
-            progress.add(outcome)
-            if isinstance(outcome, Broken):
-                broken.append(outcome)
-            else:
-                yield outcome
-        progress.tell()
+        addresses: list[str] = []
+        total = len(partitions) if isinstance(partitions, Sized) else None
+        with watched(work.name, total, "parts") as seen:
+            for outcome in self._crew.outcomes(Job(work, self.store), partitions):
+                _count(outcome, seen)
+                if isinstance(outcome, Done):
+                    addresses.append(outcome.address)
+                if isinstance(outcome, Broken):
+                    broken.append(outcome)
+                else:
+                    yield outcome
+            _LOG.info(seen.in_words())
         if broken:
             raise PartitionError(
                 f"{work.name} fails on {len(broken)} part(s), first on"
                 f" {broken[0].name}: {broken[0].detail}. The others are finished and"
                 " kept: mend the cause, and run the same command again."
             ) from broken[0].error
-        self.store.need(work.name, progress.addresses)
+        self.store.need(work.name, addresses)
 
 
-class _Progress:
-    """Says how far a map is."""
-
-    def __init__(self, work: str) -> None:
-        self.addresses: list[str] = []
-        self._work = work
-        self._found = self._lost = 0
-        self._told = time.monotonic()
-
-    def add(self, outcome: Outcome) -> None:
-        """Count an outcome, and name one that is lost."""
-        if isinstance(outcome, Lost):
-            self._lost += 1
-            _LOG.warning("%s: %s is lost: %s, %s", self._work, *outcome)
-        elif isinstance(outcome, Done):
-            self._found += outcome.found
-            self.addresses.append(outcome.address)
-        if time.monotonic() - self._told > _REPORT_SECONDS:
-            self.tell()
-
-    def tell(self) -> None:
-        """Say it."""
-        self._told = time.monotonic()
-        _LOG.info(
-            "%s: %d parts done, %d of them by an earlier run; %d lost",
-            self._work,
-            len(self.addresses),
-            self._found,
-            self._lost,
-        )
+def _count(outcome: Outcome, seen: Seen) -> None:
+    seen.done += 1
+    match outcome:
+        case Done(found=found):
+            seen.stored += found
+        case Lost(reason=reason):
+            seen.failed[reason] += 1
+            _LOG.warning("%s: %s is lost: %s, %s", seen.name, *outcome)
+        case Broken():
+            seen.failed["error"] += 1
 
 
 class InProcess:

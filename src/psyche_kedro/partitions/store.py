@@ -87,6 +87,11 @@ class PartitionStore:
         """Keep the tables of a partition, and return it."""
         return self._write(address, name, {t: _bytes(r) for t, r in tables.items()})
 
+    def forget(self, address: str) -> None:
+        """Take a partition for unfinished: the next run does it again."""
+        fs, folder = self._at(address)
+        fs.rm_file(f"{folder}/{_DONE}")
+
     def table(self, work: str, frames: Iterable[pl.DataFrame]) -> PartitionedTable:
         """Keep what is made part by part in this process, e.g. of a model's replies.
 

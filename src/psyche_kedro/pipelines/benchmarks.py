@@ -6,8 +6,8 @@ new benchmark of a known layout is one file. A node takes all of them as the par
 ``params:benchmarks``, which Kedro checks before the first node.
 
 An exam is the items of one benchmark that are answered alike: its ``choice`` questions,
-its ``open`` ones, or conversations whose next reply is ``judged``. A card has one at
-least::
+its ``open`` ones (compared with a reference, or marked by the points of a ``rubric``),
+or conversations whose next reply is ``judged``. A card has one at least::
 
     source: https://example.org/exam
     licence: CC BY 4.0
@@ -31,20 +31,23 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, Self, get_args
 
 import polars as pl
-from pydantic import ConfigDict, Field, RootModel, model_validator
+from pydantic import ConfigDict, Field, PositiveInt, RootModel, model_validator
 
+from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.parameters import Parameters
+from psyche_kedro.prompts import Dimension
 from psyche_kedro.tables import CHOICE_TYPES, content_id
 
-Form = Literal["choice", "open", "judged"]
+Form = Literal["choice", "open", "rubric", "judged"]
 Split = Literal["test", "dev", "exemplar"]
 QuestionType = Literal[
     "single", "multiple", "true_false", "fill_in", "short_answer", "case"
 ]
-ChoiceProtocol = Literal["reasoned", "zero_shot", "five_shot"]
+ChoiceProtocol = Literal["reasoned", "letters_only", "zero_shot", "five_shot"]
 OpenProtocol = Literal["essay"]
+RubricProtocol = Literal["consultation"]
 JudgedProtocol = Literal["counselling"]
-ProtocolName = ChoiceProtocol | OpenProtocol | JudgedProtocol
+ProtocolName = ChoiceProtocol | OpenProtocol | RubricProtocol | JudgedProtocol
 ChoiceMetric = Literal[
     "standard_accuracy",
     "elastic_accuracy",
@@ -54,14 +57,23 @@ ChoiceMetric = Literal[
     "official_elastic_accuracy",
 ]
 OpenMetric = Literal[
-    "rouge_1_pltrdy", "rouge_l_pltrdy", "rouge_1_zh", "rouge_l_zh", "bleu_4"
+    "rouge_1_pltrdy",
+    "rouge_l_pltrdy",
+    "rouge_1_zh",
+    "rouge_l_zh",
+    "rouge_1_std",
+    "rouge_l_std",
+    "bleu_4",
 ]
+RubricMetric = Literal["rubric"]
 
-JUDGED_PROTOCOLS: tuple[str, ...] = get_args(JudgedProtocol)
+JUDGED_PROTOCOLS: tuple[str, ...] = get_args(JudgedProtocol) + get_args(RubricProtocol)
 AVERAGES = ("micro_average", "macro_average")
 """Cells that a score has beside those of the card."""
 
 _NO_HISTORY = "no_history"
+NOT_DRAWN = "not_drawn"
+"""Flag of an item that its card's ``draw`` leaves out of the exam."""
 
 
 # ---- layouts ---------------------------------------------------------------------
@@ -105,6 +117,12 @@ class Questions(Parameters):
     """Files of questions, of any format that a question bank may have."""
 
     kind: Literal["questions"]
+    columns: dict[str, str] = Field(default_factory=dict)
+    """What a column or key of the files is called here, where its own name (see
+    ``ingestion/names.yml``) does not say it, e.g. ``{rubric: answer}``."""
+    key: str | None = None
+    """A file beside the folders that has the answers a benchmark withholds, in its
+    layout of submissions: ``{file: [{question_id, answer}]}``."""
     folders: tuple[Folder, ...] = ()
     """What each folder below the benchmark's own says, from the top; further are free.
     Without a folder that gives the split, all is ``test``."""
@@ -136,9 +154,14 @@ class Questions(Parameters):
 
 
 class Conversations(Parameters):
-    """Conversations in the layouts of posts; the last reply is the reference."""
+    """Conversations in the layouts of posts; a reply is the reference of what precedes.
+
+    Folders are free, and stand in ``source``.
+    """
 
     kind: Literal["conversations"]
+    turns: Literal["last", "each"] = "last"
+    """Whether the last reply is an item, or each of them with what was said before."""
     cell: str
 
 
@@ -162,12 +185,17 @@ class Published(Parameters):
     """What is printed of an exam, and where."""
 
     paper: str = "paper"
-    table: int
+    table: int | None = None
     items: dict[str, int] = Field(default_factory=dict)
     """How many items each cell has, in full."""
     metrics: dict[str, str] = Field(default_factory=dict)
     """Columns of metrics that are printed without saying how they are computed."""
     rows: tuple[PublishedRow, ...]
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for people."""
+        return f"{self.paper}, Table {self.table}" if self.table else self.paper
 
 
 class _Exam(Parameters):
@@ -180,6 +208,11 @@ class _Exam(Parameters):
     """Each with its column, in the order of the report."""
     metrics: Iterable[Any]
     published: Published | None = None
+
+    @property
+    def is_of_the_paper(self) -> bool:
+        """Whether the paper prints scores of it."""
+        return self.published is not None and self.published.paper == "paper"
 
     @model_validator(mode="after")
     def _has_a_place_for_what_is_published(self) -> Self:
@@ -241,18 +274,61 @@ class OpenExam(_Exam):
     """Each with its column."""
 
 
+class RubricExam(_Exam):
+    """Questions whose answer a judge marks by the lines of the item's own rubric."""
+
+    protocols: dict[RubricProtocol, str] = Field(min_length=1)
+    metrics: dict[RubricMetric, str] = Field(min_length=1)
+    """Points in percent of those that can be had, with its column."""
+
+
 class JudgedExam(_Exam):
     """Conversations whose next reply a judge scores."""
 
     protocols: dict[JudgedProtocol, str] = Field(min_length=1)
     metrics: dict[str, str] = Field(min_length=1)
-    """Dimensions, as the prompts' ``words.yml`` names them, each with its column."""
+    """Dimensions, each with its column."""
+    dimensions: tuple[Dimension, ...] = ()
+    """Definitions and levels of those that the prompts' ``words.yml`` does not have."""
+    gate: str | None = None
+    """A dimension at whose lowest level a reply is unsafe, whatever else it scores."""
+
+    @model_validator(mode="after")
+    def _gates_what_it_judges(self) -> Self:
+        if self.gate and self.gate not in self.metrics:
+            raise ValueError(f"`metrics` lacks '{self.gate}' of `gate`")
+        return self
+
+    def judged_on(self, shared: Iterable[Dimension]) -> tuple[Dimension, ...]:
+        """Return its dimensions, in the order of the card.
+
+        Args:
+            shared: Those of the prompts' language; the card's own go before them.
+
+        Raises:
+            ConfigurationError: If one of its metrics is a dimension of neither.
+        """
+        known = {d.name: d for d in (*shared, *self.dimensions)}
+        if unknown := [name for name in self.metrics if name not in known]:
+            raise ConfigurationError(
+                f"'{self.title}' is judged on '{unknown[0]}', and neither its card's"
+                f" `dimensions` nor words.yml say what that is: they have"
+                f" {', '.join(known)}."
+            )
+        return tuple(known[name] for name in self.metrics)
 
 
-Exam = ChoiceExam | OpenExam | JudgedExam
+Exam = ChoiceExam | OpenExam | RubricExam | JudgedExam
 
 
 # ---- cards -----------------------------------------------------------------------
+
+
+class Draw(Parameters):
+    """A part of the test items that is the exam, the same for every model and run."""
+
+    n: PositiveInt
+    seed: int
 
 
 class Benchmark(Parameters):
@@ -263,19 +339,23 @@ class Benchmark(Parameters):
     licence: str
     citation: str
     layout: Layout
+    draw: Draw | None = None
     choice: ChoiceExam | None = None
     open: OpenExam | None = None
+    rubric: RubricExam | None = None
     judged: JudgedExam | None = None
 
     @model_validator(mode="after")
     def _has_an_exam_of_its_layout(self) -> Self:
         is_judged = isinstance(self.layout, Conversations)
-        fitting: set[Form] = {"judged"} if is_judged else {"choice", "open"}
+        fitting: set[Form] = {"judged"} if is_judged else {"choice", "open", "rubric"}
         if not self.exams or self.exams.keys() - fitting:
             raise ValueError(
                 f"a card of {self.layout.kind} has {' or '.join(sorted(fitting))} as"
                 f" its exams, this one {' and '.join(self.exams) or 'none'}"
             )
+        if self.open and self.rubric:
+            raise ValueError("an open question has a reference or a rubric, not both")
         return self
 
     @property
@@ -284,6 +364,7 @@ class Benchmark(Parameters):
         found: dict[Form, Exam | None] = {
             "choice": self.choice,
             "open": self.open,
+            "rubric": self.rubric,
             "judged": self.judged,
         }
         return {form: exam for form, exam in found.items() if exam is not None}
@@ -310,7 +391,10 @@ class Benchmarks(RootModel[dict[str, Benchmark]]):
             item: A row of ``benchmark_items``.
         """
         card = self.root.get(item["benchmark"])
-        return card.exams.get(form_of(item)) if card else None
+        if card is None:
+            return None
+        form = form_of(item)
+        return card.rubric or card.open if form == "open" else card.exams.get(form)
 
     def exams(self) -> list[tuple[str, Exam]]:
         """Return every exam with its benchmark, in the order of the paper's tables."""
@@ -323,8 +407,8 @@ class Benchmarks(RootModel[dict[str, Benchmark]]):
 
 def _table(card: Benchmark) -> float:
     """Return the first table that prints a score of the card; infinity where none."""
-    printed = [e.published.table for e in card.exams.values() if e.published]
-    return min(printed, default=float("inf"))
+    printed = [e.published for e in card.exams.values() if e.is_of_the_paper]
+    return min((p.table for p in printed if p and p.table), default=float("inf"))
 
 
 # ---- items -----------------------------------------------------------------------

@@ -8,7 +8,7 @@ recovers 91 % of 14 emotions, full matrices 84 %, one coin 96 % (simulated).
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +93,7 @@ def one_coin(votes: Votes, n_labels: int) -> Consensus:
     return Consensus(posterior, accuracy)
 
 
-def _accuracy(right: F64, given: NDArray[np.int64]) -> F64:
+def _accuracy(right: NDArray[Any], given: NDArray[np.int64]) -> F64:
     """Return the accuracies that are likeliest under the prior.
 
     Whoever was never outvoted would be infallible and decide alone: an accuracy is no

@@ -150,9 +150,24 @@ def _tasks(file: SourceFile) -> list[Row]:
 
 
 def _sheet(file: SourceFile) -> pl.DataFrame:
-    name = file.name
+    table = read_sheet(file)
+    found = {form.SHEET.get(column, column) for column in table.columns}
+    if missing := {"question_id", "verdict"} - found:
+        raise ReviewError(
+            f"{file.name} is no review: it lacks the column {sorted(missing)}, it has "
+            f"{table.columns}; give back the sheet of review_batch."
+        )
+    return table
+
+
+def read_sheet(file: SourceFile) -> pl.DataFrame:
+    """Return the cells of a sheet that people gave back, each as text.
+
+    Raises:
+        ReviewError: If it is neither a workbook nor CSV.
+    """
     try:
-        table = _cells(file)
+        return _cells(file)
     except (
         UnreadableSource,
         FastExcelError,
@@ -161,16 +176,9 @@ def _sheet(file: SourceFile) -> pl.DataFrame:
     ) as error:
         said = getattr(error, "detail", str(error).splitlines()[0])
         raise ReviewError(
-            f"{name} cannot be read as a sheet ({said}): save it as .xlsx, or as CSV in"
-            " UTF-8 or GB18030."
+            f"{file.name} cannot be read as a sheet ({said}): save it as .xlsx, or as"
+            " CSV in UTF-8 or GB18030."
         ) from error
-    found = {form.SHEET.get(column, column) for column in table.columns}
-    if missing := {"question_id", "verdict"} - found:
-        raise ReviewError(
-            f"{name} is no review: it lacks the column {sorted(missing)}, it has "
-            f"{table.columns}; give back the sheet of review_batch."
-        )
-    return table
 
 
 def _cells(file: SourceFile) -> pl.DataFrame:

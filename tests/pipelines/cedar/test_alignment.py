@@ -25,6 +25,7 @@ PROJECT = Path(__file__).parents[3]
 DATA = Path(os.environ.get("PSYCHE_REAL_DATA", PROJECT.parent / "shared" / "data"))
 PUBLIC = DATA / "cedar/multimodal_25_sample"
 QUICK = changed(ALIGNMENT, n_resamples=200, permutations=199)
+NATIVE = changed(QUICK, ways=("native",))
 EAST = {"zh", "ja", "hi"}
 
 
@@ -122,29 +123,90 @@ def test_the_public_items_are_read_whole(public):
     assert public.items["gold_word"].to_list() == list(words)
 
 
-def line(answers, golds):
-    found = measured(answers, golds)
-    names = ("consistency", "alignment", "shuffled", "best", "gain")
-    return [round(found[name], 4) for name in names]
+def answers_of(golds):
+    """Every row of reference answers: a model's name, and what it says."""
+    zh, ja = CULTURES.index("zh"), CULTURES.index("ja")
+    swapped = golds.copy()
+    swapped[:, [zh, ja]] = golds[:, [ja, zh]]
+    alike = {c: np.repeat(golds[:, [n]], 7, 1) for n, c in enumerate(CULTURES)}
+    return alike | {
+        "golds": golds,
+        "plurality": measures.plurality_everywhere(golds),
+        "contentment": np.full_like(golds, EMOTIONS.index("contentment")),
+        "swapped": swapped,
+    }
+
+
+KNOWN = {
+    "golds": [0.5086, 1.0, 0.5788, 1.0, 0.4212, 1.0],
+    "swapped": [0.5086, 0.8971, 0.5788, 1.0, 0.3184, 0.7558],
+}
+RIGHT = {"en": 0.6, "zh": 0.5486, "ar": 0.5543, "hi": 0.5771, "ja": 0.5657}
+RIGHT |= {"es": 0.6, "sw": 0.6057, "plurality": 0.6914, "contentment": 0.2114}
+KNOWN |= {name: [1.0, n, n, n, 0.0, None] for name, n in RIGHT.items()}
+METRICS = ("consistency", "alignment", "shuffled", "best", "gain", "efficiency")
+
+
+@pytest.fixture(scope="module")
+def sat(public):
+    """The public items answered by models that say the reference answers."""
+    rows = list(public.items.iter_rows(named=True))
+    scenarios = list(dict.fromkeys(row["scenario_id"] for row in rows))
+    place = {
+        asked_as(row): (scenarios.index(row["scenario_id"]), row["language"])
+        for row in rows
+    }
+
+    def model_of(said):
+        def reply(request):
+            n, code = place[words_of(request.messages[0])]
+            return PACKS[code].emotions[EMOTIONS[said[n, CULTURES.index(code)]]]
+
+        return ScriptedChatModel([("", reply)])
+
+    subjects = {
+        name: model_of(said)
+        for name, said in answers_of(golds_of(public.items)).items()
+    }
+    predictions = answer_items(
+        cedar_items=public.items.clear(),
+        given_items=public.items,
+        pictures=NO_PICTURES,
+        given_pictures=public.pictures,
+        packs=PACKS,
+        subjects=subjects,
+        params=NATIVE,
+    )
+    none = public.items.clear()
+    return score_alignment(predictions, none, public.items, PACKS, NATIVE)
+
+
+def asked_as(item) -> str:
+    pack = PACKS[item["language"]]
+    words = pack.words(EMOTIONS)
+    said = {name: item[name] for name in ("narrative", "question")}
+    return pack.say("answer", options=words, picture=True, persona="", **said)
 
 
 @needs_public
-def test_the_reference_answers_have_their_known_figures(public):
-    golds = golds_of(public.items)
-    assert line(golds, golds) == [0.5086, 1.0, 0.5788, 1.0, 0.4212]
-    ceiling = line(measures.plurality_everywhere(golds), golds)
-    assert ceiling == [1.0, 0.6914, 0.6914, 0.6914, 0.0]
-    known = [0.6, 0.5486, 0.5543, 0.5771, 0.5657, 0.6, 0.6057]
-    for culture, alignment in enumerate(known):
-        alike = np.repeat(golds[:, [culture]], 7, 1)
-        assert line(alike, golds) == [1.0, alignment, alignment, alignment, 0.0]
-    always = np.full_like(golds, EMOTIONS.index("contentment"))
-    assert line(always, golds) == [1.0, 0.2114, 0.2114, 0.2114, 0.0]
-    swapped = golds.copy()
-    zh, ja = CULTURES.index("zh"), CULTURES.index("ja")
-    swapped[:, [zh, ja]] = golds[:, [ja, zh]]
-    assert line(swapped, golds) == [0.5086, 0.8971, 0.5788, 1.0, 0.3184]
-    assert measured(swapped, golds)["efficiency"] == pytest.approx(0.756, abs=5e-4)
+@pytest.mark.parametrize("name", KNOWN)
+def test_the_nodes_score_reference_answers_as_they_are_known(sat, name):
+    rows = sat.scores.filter(subject=name, slice="multimodal")
+    found = dict(rows.select("metric", "value").iter_rows())
+    assert [found[m] for m in METRICS] == pytest.approx(KNOWN[name], abs=5.1e-5)
+
+
+@needs_public
+def test_the_lines_of_reference_are_those_of_the_public_golds(sat):
+    found = sat.reference.rows_by_key(["line", "metric"], named=True, unique=True)
+    assert round(found["people", "consistency"]["value"], 4) == 0.5086
+    assert round(found["people", "alpha"]["value"], 3) == 0.439
+    assert round(found["ceiling", "alignment"]["value"], 4) == 0.6914
+    assert found["chance", "alignment"]["value"] == 1 / 14
+    for code in CULTURES:
+        right = found[code, "alignment"]["value"]
+        assert right == pytest.approx(KNOWN[code][1], abs=5e-5)
+    assert {row["n"] for row in found.values()} == {25}
 
 
 @needs_public
@@ -278,7 +340,6 @@ def scored(subjects, table=None, params=QUICK):
     return score_alignment(rows, table, items().clear(), PACKS, params)
 
 
-NATIVE = changed(QUICK, ways=("native",))
 KNOWING = model("knowing", gold_of)
 ALIKE = model("alike", lambda n, code: gold_of(n, "en"))
 HALF = model("half", lambda n, code: gold_of(n, code if n % 2 else "en"))
@@ -319,14 +380,14 @@ def test_a_text_model_is_asked_text_alone():
 
 
 def test_gain_tells_a_model_that_knows_cultures_from_one_that_is_merely_right():
-    scores = scored(
-        {"knowing": KNOWING, "alike": ALIKE, "half": HALF}, params=NATIVE
-    ).scores
+    subjects = {"knowing": KNOWING, "alike": ALIKE, "half": HALF}
+    found = scored(subjects, params=NATIVE)
+    scores = found.scores
     gain = {
         s: value(scores, subject=s, metric="gain") for s in ("knowing", "half", "alike")
     }
     assert gain["knowing"] > gain["half"] > gain["alike"] == pytest.approx(0)
-    people = scores.filter(subject="people", metric="consistency")["value"].item()
+    people = value(found.reference, line="people", metric="consistency")
     assert value(scores, subject="knowing", metric="consistency") == people
     related = scores.filter(metric="spearman:consistency~gain").row(0, named=True)
     assert (related["value"], related["n"]) == (pytest.approx(-1), 3)

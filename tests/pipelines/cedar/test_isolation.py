@@ -304,23 +304,3 @@ def test_what_stands_at_the_floor_alone_is_permuted_on():
     assert [a for a in asked if a[1] != 99] == [(0, 3000)]
     assert tested.p[0] == pytest.approx(1 / 3001)
     assert tested.q[0] < 0.1 < tested.q[1]
-
-
-def test_universal_scenarios_of_noisy_labellers_are_seldom_isolated():
-    """The world of the reference note: every labeller errs its own way per culture."""
-    rng = np.random.default_rng(0)
-    n, m, k = 60, 3, 4
-    base = rng.normal(0, 1.5, (n, 1, 1, 14))
-    habit = rng.normal(0, 1.0, (n, m, 7, 14))
-    shares = np.exp(base + habit)
-    shares /= shares.sum(-1, keepdims=True)
-    drawn = (rng.random((n, m, 7, k, 1)) > shares.cumsum(-1)[..., None, :]).sum(-1)
-    drawn = np.minimum(drawn, 13)
-
-    def answer(i, culture, labeller, sample):
-        place = i, "abc".index(labeller), CULTURES.index(culture), sample
-        return EMOTIONS[drawn[place]]
-
-    rows = measured(answer, n=n)
-    assert rows.filter(verdict="isolated").height <= 2
-    assert rows["plurality_differs"].mean() > 0.5

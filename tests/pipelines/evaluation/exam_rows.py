@@ -10,7 +10,7 @@ from prompt_set import shipped
 from psyche_kedro.pipelines.evaluation import parameters
 from psyche_kedro.pipelines.evaluation.nodes import read_answers
 from psyche_kedro.prompts import Prompt
-from psyche_kedro.tables import BenchmarkItems, content_id, frame
+from psyche_kedro.tables import BenchmarkItems, ContaminationHits, content_id, frame
 
 ROOT = Path(__file__).parents[3]
 PROMPT_NAMES = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counselling")
@@ -31,6 +31,7 @@ def protocol_parameters(*enabled: str) -> parameters.ProtocolParameters:
     return parameters.ProtocolParameters(**fields | {"enabled": enabled})
 
 
+NO_TRAINING = {"contamination_hits": frame(ContaminationHits, [])}
 READING = parameters.ReadingParameters(scored="default", compared=())
 
 
@@ -44,6 +45,7 @@ def answered(asked: dict[str, Any], said: str | None, **changes: Any) -> dict[st
         **{name: asked[name] for name in ("item_id", "benchmark", "cell", "split")},
         "role": "sft",
         "protocol": "reasoned",
+        "setting": "paper",
         "sample": 0,
         "text": said,
         "finish_reason": None if said is None else "stop",

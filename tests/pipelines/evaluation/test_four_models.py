@@ -6,7 +6,15 @@ from typing import Any
 
 import polars as pl
 import pytest
-from exam_rows import READING, item, items, prompts, protocol_parameters, settings
+from exam_rows import (
+    NO_TRAINING,
+    READING,
+    item,
+    items,
+    prompts,
+    protocol_parameters,
+    settings,
+)
 
 from cards import CARDS
 from llm.loopback import Ask, Behaviour, LoopbackServer
@@ -80,6 +88,7 @@ def sat(url: str, store: Path) -> dict[str, Any]:
         predictions=predictions,
         answers=answers,
         judgements=frame(Judgements, []),
+        selection=NO_TRAINING,
         benchmark_items=items(*EXAM),
         benchmarks=CARDS,
         reading=READING,

@@ -3,6 +3,7 @@
 import pytest
 from exam_rows import READING, answered, counselling_case, items, read, settings
 
+from cards import CARDS
 from prompt_set import WORDS, shipped
 from psyche_kedro.pipelines.evaluation.nodes import (
     judge_counselling,
@@ -29,8 +30,10 @@ def judge(*predictions, rules=TWO):
         predictions=predicted,
         answers=read(predicted, CASE),
         benchmark_items=items(CASE),
+        benchmarks=CARDS,
         prompt=shipped("counselling_judge"),
-        judge=model,
+        rubric_prompt=shipped("rubric_judge"),
+        judges={"scripted": model},
         reading=READING,
         params=PARAMS,
     )

@@ -2,7 +2,16 @@
 
 import polars as pl
 import pytest
-from exam_rows import READING, answered, counselling_case, item, items, read, settings
+from exam_rows import (
+    NO_TRAINING,
+    READING,
+    answered,
+    counselling_case,
+    item,
+    items,
+    read,
+    settings,
+)
 
 from cards import CARDS
 from psyche_kedro.pipelines.evaluation.nodes import score_predictions
@@ -27,6 +36,7 @@ def sat(exam, said, judgements=()):
         predictions=predictions,
         answers=read(predictions, *exam),
         judgements=frame(Judgements, judgements),
+        selection=NO_TRAINING,
         benchmark_items=items(*exam),
         benchmarks=CARDS,
         reading=READING,

@@ -7,7 +7,10 @@ from cards import CARDS
 from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.llm.chat_model import Failure, Reply, Usage
 from psyche_kedro.pipelines.evaluation.nodes import answer_benchmarks, write_exam_papers
-from psyche_kedro.pipelines.evaluation.parameters import LimitParameters
+from psyche_kedro.pipelines.evaluation.parameters import (
+    LimitParameters,
+    ProtocolParameters,
+)
 from psyche_kedro.pipelines.selection.nodes import choose_exemplars
 from psyche_kedro.pipelines.selection.parameters import ExemplarParameters
 from scripted import ScriptedChatModel, fail, text_of
@@ -288,3 +291,61 @@ def test_two_models_of_one_name_are_refused():
 def test_own_sampling_of_a_model_that_is_not_there_is_refused():
     with pytest.raises(ConfigurationError, match="names 'typo', and the models under"):
         examined(scripted("teacher"), typo={"temperature": 1.0})
+
+
+# ---- protocols as data -----------------------------------------------------------
+
+
+def test_an_exemplar_that_is_nearly_the_asked_item_is_not_shown():
+    nearly = "下列关于工作记忆容量的说法，哪些是正确的（ ）"
+    model, predictions = sit(
+        exemplar(nearly, "BD"),
+        exemplar("情绪的外部表现包括哪些", "AC"),
+        item(nearly.replace("哪些是", "哪项是"), gold="BD", **MULTIPLE),
+        protocols=["five_shot"],
+    )
+    assert "情绪的外部表现" in text_of(model.requests[0])
+    assert nearly not in text_of(model.requests[0])
+    assert predictions["exemplars"].null_count() == 0
+
+
+def test_what_was_shown_has_a_digest_that_every_model_shares():
+    rows = [exemplar(f"第{n}道例题问的是{n * 'x'}", "AC") for n in range(6)]
+    asked = [item("乙题", gold="BD", **MULTIPLE), item("丙题", gold="A", **MULTIPLE)]
+    _, predictions = sit(*rows, *asked)
+    shown = predictions.group_by("protocol").agg("exemplars").rows_by_key("protocol")
+    assert shown["zero_shot"] == [([None, None],)]
+    assert len(set(shown["five_shot"][0][0])) == 1
+
+
+def test_letters_only_asks_as_zero_shot_does_wherever_a_card_has_it():
+    cards = CARDS.model_dump()
+    cards["pceb"]["choice"]["protocols"]["letters_only"] = "letters"
+    asked = write_exam_papers(
+        benchmark_items=items(item("记忆是指", cell="theory_single", gold="B")),
+        exemplars=items(),
+        params=protocol_parameters("reasoned", "letters_only"),
+        limit=LimitParameters(per_cell=None, seed=1),
+        benchmarks=type(CARDS).model_validate(cards),
+        **prompts(),
+    )
+    assert [paper.protocol for paper in asked] == ["reasoned", "letters_only"]
+    assert asked[1].prompt == prompts()["exam_direct"]
+
+
+def test_a_setting_gives_more_room_and_stands_on_every_prediction():
+    models = {"teacher": ScriptedChatModel([(".", "A")])}
+    full = protocol_parameters("reasoned").model_copy(update={"setting": "full"})
+    rows = answer_benchmarks(
+        exam_papers=papers(item("甲", cell="theory_single", gold="A"), params=full),
+        models=models,
+        params=full,
+    )
+    assert models["teacher"].requests[0].sampling["max_tokens"] > 1024
+    assert rows["setting"].to_list() == ["full"]
+
+
+def test_a_setting_that_is_not_there_is_refused():
+    fields = protocol_parameters("reasoned").model_dump() | {"setting": "endless"}
+    with pytest.raises(ValueError, match="`setting` names 'endless'"):
+        ProtocolParameters(**fields)

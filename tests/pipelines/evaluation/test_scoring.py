@@ -2,7 +2,16 @@
 
 import polars as pl
 import pytest
-from exam_rows import READING, answered, counselling_case, item, items, read, settings
+from exam_rows import (
+    NO_TRAINING,
+    READING,
+    answered,
+    counselling_case,
+    item,
+    items,
+    read,
+    settings,
+)
 
 from cards import CARDS
 from psyche_kedro.pipelines.benchmarks import Benchmarks
@@ -11,7 +20,7 @@ from psyche_kedro.pipelines.evaluation.parameters import (
     ReadingParameters,
     ScoringParameters,
 )
-from psyche_kedro.tables import Judgements, Predictions, frame
+from psyche_kedro.tables import ContaminationHits, Judgements, Predictions, frame
 
 CELLS = list(CARDS.root["pceb"].choice.cells)
 
@@ -26,6 +35,7 @@ def score(rows, predictions, judgements=()):
         predictions=predicted,
         answers=read(predicted, *rows),
         judgements=frame(Judgements, judgements),
+        selection=NO_TRAINING,
         benchmark_items=items(*rows),
         benchmarks=CARDS,
         reading=READING,
@@ -284,6 +294,7 @@ def test_the_official_accuracy_compares_strings():
         predictions=predicted,
         answers=read_answers(predicted, items(*exam), official),
         judgements=frame(Judgements, []),
+        selection=NO_TRAINING,
         benchmark_items=items(*exam),
         benchmarks=Benchmarks(root={"pceb": card}),
         reading=official,
@@ -291,3 +302,51 @@ def test_the_official_accuracy_compares_strings():
     ).scores
     assert value(scores, "moral_multiple", "official_accuracy") == 0
     assert value(scores, "moral_multiple", "official_elastic_accuracy") == 100
+
+
+def test_items_of_the_training_data_are_counted_and_the_score_without_them_told():
+    exam = [item(f"第{n}题", cell="theory_single", gold="A") for n in range(4)]
+    predicted = frame(
+        Predictions, [answered(one, "ABAB"[n]) for n, one in enumerate(exam)]
+    )
+    hits = [
+        {"row_id": "r1", "item_id": one["item_id"], "benchmark": "pceb"}
+        | {"set_name": "D_p", "split": "test", "kind": "exact", "score": 1.0}
+        for one in (exam[0], exam[0], exam[1], exam[2])
+    ]
+    scores = score_predictions(
+        predictions=predicted,
+        answers=read(predicted, *exam),
+        judgements=frame(Judgements, []),
+        selection={"contamination_hits": frame(ContaminationHits, hits)},
+        benchmark_items=items(*exam),
+        benchmarks=CARDS,
+        reading=READING,
+        params=params(),
+    ).scores
+    row = scores.filter(cell="theory_single", metric="standard_accuracy")
+    shown = ("value", "n", "n_contaminated", "value_uncontaminated")
+    assert row.select(shown).row(0) == (50, 4, 3, 0)
+    row = scores.filter(cell="micro_average", metric="standard_accuracy")
+    assert row["value_uncontaminated"].item() == 0
+
+
+@pytest.mark.parametrize("said", ["A", "B"])
+def test_no_interval_has_a_width_of_zero(said):
+    exam = full_exam()
+    scores = score(exam, [answered(one, said) for one in exam])
+    assert scores.filter(pl.col("low") >= pl.col("high")).is_empty()
+    assert not scores["low"].null_count()
+
+
+def test_questions_on_one_case_widen_the_interval_of_their_cell():
+    exam = [item(f"第{n}题", cell="case_single", gold="A") for n in range(40)]
+    cases = [one | {"cluster_id": f"c{n // 10}"} for n, one in enumerate(exam)]
+    said = ["A" if n < 20 else "B" for n in range(40)]
+    widths = [
+        scores.filter(metric="standard_accuracy", cell="case_single")
+        .select(pl.col("high") - pl.col("low"))
+        .item()
+        for scores in (score(of, list(map(answered, of, said))) for of in (exam, cases))
+    ]
+    assert widths[1] > 2 * widths[0]

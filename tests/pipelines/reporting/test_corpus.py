@@ -22,17 +22,23 @@ from psyche_kedro.tables import (
     ContaminationSummary,
     ExamSummary,
     Funnel,
+    JudgeAgreement,
     JudgementSummary,
     ReaderAgreement,
     RejectionCounts,
     SampledCompletions,
+    ScoreDifferences,
     Scores,
     SetSummary,
+    ShownAnswers,
+    ShownItems,
     TrainedModels,
     TrainingPlan,
     WriterCounts,
     frame,
 )
+
+MEANINGS = corpus.explanations()
 
 
 def findings(rejections=(), rows=ACCOUNT, **changes):
@@ -40,13 +46,17 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         accounts=account(*rows),
         missing=(),
         scores=frame(Scores, []),
+        differences=frame(ScoreDifferences, []),
         funnel=frame(Funnel, []),
         rejections=frame(RejectionCounts, rejections),
         writers=frame(WriterCounts, []),
         exams=frame(ExamSummary, []),
         answers=frame(AnswerSummary, []),
         judges=frame(JudgementSummary, []),
+        agreement=frame(JudgeAgreement, []),
         readers=frame(ReaderAgreement, []),
+        shown_items=frame(ShownItems, []),
+        shown_answers=frame(ShownAnswers, []),
         ablation={},
         trained_models=frame(TrainedModels, []),
         training_plan=frame(TrainingPlan, []),
@@ -54,6 +64,7 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         toys=(),
         charts=(),
         benchmarks=CARDS,
+        printed_as={},
         summaries=Summaries(**summaries(**changes)),
         difficulty=DIFFICULTY,
     )
@@ -82,9 +93,9 @@ def test_reasons_in_own_words_are_cut_and_counted_together():
         refusal("judge_replies", "harm:medication advice", 1),
     ]
     assert cells(corpus.rejections(findings(rejections=refused))) == [
-        ["apply_review", "people_…", "5"],
-        ["apply_review", "people_duplicate", "4"],
-        ["judge_replies", "harm:medication…", "1"],
+        ["apply_review", "people_…", MEANINGS["people"], "5"],
+        ["apply_review", "people_duplicate", MEANINGS["people"], "4"],
+        ["judge_replies", "harm:medication…", MEANINGS["harm"], "1"],
     ]
 
 

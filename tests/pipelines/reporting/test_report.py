@@ -29,12 +29,15 @@ from psyche_kedro.tables import (
     AnswerSummary,
     ExamSummary,
     Funnel,
+    JudgeAgreement,
     JudgementSummary,
     ReaderAgreement,
     RejectionCounts,
     SampledCompletions,
     ScoreDifferences,
     Scores,
+    ShownAnswers,
+    ShownItems,
     TrainedModels,
     TrainingLog,
     TrainingPlan,
@@ -77,6 +80,7 @@ def score(**changes):
         "n_truncated": 0,
         "n_failed": 0,
         "n_left_out": 0,
+        "n_contaminated": 0,
         **changes,
     }
 
@@ -113,9 +117,10 @@ def ended(**changes):
     }
 
 
-def tables(  # noqa: PLR0913 - what a test may change
+def tables(  # noqa: PLR0913 - each table that a test changes
     *,
     scores=None,
+    differences=(),
     answers=(),
     model=OFFLINE,
     level="rules_only",
@@ -155,10 +160,14 @@ def tables(  # noqa: PLR0913 - what a test may change
         },
         "evaluation": {
             "scores": frame(Scores, scores),
+            "score_differences": frame(ScoreDifferences, differences),
             "exam_summary": frame(ExamSummary, EXAM),
             "answer_summary": frame(AnswerSummary, answers),
             "reader_agreement": frame(ReaderAgreement, []),
+            "shown_items": frame(ShownItems, []),
+            "shown_answers": frame(ShownAnswers, []),
             "judgement_summary": frame(JudgementSummary, []),
+            "judge_agreement": frame(JudgeAgreement, []),
         },
         "ablation": {
             "ablation_scores": frame(Scores, arms),

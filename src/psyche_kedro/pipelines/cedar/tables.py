@@ -298,7 +298,6 @@ class CedarScores(_Table):
 
     benchmark: str
     subject: str
-    """``people``, ``plurality`` and the like for a line of reference."""
     way: str
     slice: str
     """``all``, a modality, or ``<language>/<modality>``."""
@@ -310,6 +309,22 @@ class CedarScores(_Table):
     n: int
     n_missing: int
     """Answers that are missing from the items: unread or failed."""
+
+
+class CedarReference(_Table):
+    """One row per (benchmark, line, metric): what models are held against."""
+
+    benchmark: str
+    line: str
+    """``people``: the golds themselves. ``ceiling``: each scenario's plurality gold in
+    all languages, of which no answer that is the same everywhere is right more often.
+    ``chance``. A culture's code: its golds in all languages."""
+    metric: str
+    """As in ``CedarScores``, and of people ``alpha``."""
+    value: float = _nullable()
+    low: float = _nullable()
+    high: float = _nullable()
+    n: int
 
 
 class CultureMatrix(_Table):

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro import tables
-from psyche_kedro.llm.chat_model import ChatModel, Outcome
+from psyche_kedro.llm.chat_model import Asking, ChatModel, Outcome
 from psyche_kedro.pipelines.benchmarks import form_of
 from psyche_kedro.pipelines.cleaning import conversations, guard, stems, usefulness
 from psyche_kedro.pipelines.cleaning.deidentification import model_pass
@@ -36,6 +36,7 @@ from psyche_kedro.pipelines.cleaning.parameters import (
 from psyche_kedro.pipelines.cleaning.text.normalise import normalise
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.text.taggers import Tagger
+from psyche_kedro.workers.progress import counted
 
 Row = dict[str, Any]
 _READABLE = ("ok", "fallback")
@@ -107,7 +108,9 @@ def _cleaned_pages(
         pages = [
             BookPage(r["page_id"], r["engine"], r["text"].split("\n")) for r in rows
         ]
-        yield from clean_book(pages, params)
+        yield from counted(
+            clean_book(pages, params), "clean_documents", len(pages), "pages"
+        )
 
 
 def _page_rejection(row: Row, page: BookPage | None) -> Row:
@@ -135,7 +138,10 @@ def clean_bank_questions(bank_questions: pl.DataFrame) -> Cleaned:
 
 
 def _clean_questions(table: pl.DataFrame, stage: str) -> Cleaned:
-    rows = [stems.normal_question(row) for row in table.iter_rows(named=True)]
+    rows = [
+        stems.normal_question(row)
+        for row in counted(table.iter_rows(named=True), stage, table.height, "rows")
+    ]
     reasons = _question_reasons(rows)
     kept = [row for index, row in enumerate(rows) if index not in reasons]
     rejected = [
@@ -240,7 +246,8 @@ def _cleaned_posts(
     posts: pl.DataFrame, cleaner: conversations.PostCleaner
 ) -> tuple[list[Row], list[Row]]:
     kept, rejected = [], []
-    for row, reason in cleaner.clean(list(posts.iter_rows(named=True))):
+    cleaned = cleaner.clean(list(posts.iter_rows(named=True)))
+    for row, reason in counted(cleaned, "clean_posts", posts.height, "rows"):
         if reason is None:
             kept.append(row)
         else:
@@ -264,8 +271,9 @@ def mask_by_model(
     """
     hotlines = frozenset(params.hotlines)
     rows = list(clean_posts.iter_rows(named=True))
-    requests = (model_pass.span_request(row["messages"], prompt) for row in rows)
-    outcomes = model.complete(requests)
+    outcomes = model.complete(
+        Asking(rows, lambda row: model_pass.span_request(row["messages"], prompt))
+    )
     masked = [_masked(row, o, hotlines) for row, o in zip(rows, outcomes, strict=True)]
     conversations.check(masked, "post_id", hotlines)
     return tables.frame(tables.CleanPosts, masked)
@@ -339,10 +347,12 @@ def judge_replies(
     rows = list(clean_posts.iter_rows(named=True))
     obvious = [usefulness.obvious_reason(row, params) for row in rows]
     asked = [row for row, reason in zip(rows, obvious, strict=True) if reason is None]
-    requests = (
-        usefulness.verdict_request(r["messages"], usefulness_prompt) for r in asked
+    outcomes = judge_model.complete(
+        Asking(
+            asked,
+            lambda row: usefulness.verdict_request(row["messages"], usefulness_prompt),
+        )
     )
-    outcomes = judge_model.complete(requests)
     judged = [
         (
             row | usefulness.verdict_columns(outcome, usefulness_prompt),
@@ -365,7 +375,9 @@ def judge_replies(
 def _guarded(rows: list[Row], model: ChatModel | None) -> list[str | None]:
     if model is None:
         return [None] * len(rows)
-    outcomes = model.complete(guard.guard_request(row["messages"]) for row in rows)
+    outcomes = model.complete(
+        Asking(rows, lambda row: guard.guard_request(row["messages"]))
+    )
     return [guard.guard_reason(outcome) for outcome in outcomes]
 
 

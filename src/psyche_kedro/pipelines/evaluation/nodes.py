@@ -11,18 +11,25 @@ Example row of ``predictions``: ``{"role": "grpo", "item_id": "5d0c…", "protoc
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from psyche_kedro.errors import ConfigurationError
-from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome
+from psyche_kedro.llm.chat_model import (
+    Asking,
+    ChatModel,
+    ChatRequest,
+    Failure,
+    Outcome,
+)
 from psyche_kedro.llm.identity import weights_in
 from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.benchmarks import Benchmarks
-from psyche_kedro.pipelines.evaluation import judging
+from psyche_kedro.pipelines.evaluation import judging, people, shown
+from psyche_kedro.pipelines.evaluation import preferences as side_by_side
 from psyche_kedro.pipelines.evaluation import reading as replies
 from psyche_kedro.pipelines.evaluation.limit import limit_items
 from psyche_kedro.pipelines.evaluation.pairs import compare
@@ -32,6 +39,7 @@ from psyche_kedro.pipelines.evaluation.parameters import (
     ProtocolParameters,
     ReadingParameters,
     ScoringParameters,
+    ShownParameters,
 )
 from psyche_kedro.pipelines.evaluation.protocols import (
     Asked,
@@ -39,24 +47,28 @@ from psyche_kedro.pipelines.evaluation.protocols import (
     ask,
 )
 from psyche_kedro.pipelines.evaluation.scoring import (
+    Found,
     score_exams,
     score_judged,
     write_judged_sheets,
     write_sheets,
 )
-from psyche_kedro.pipelines.evaluation.sheets import estimate
+from psyche_kedro.pipelines.evaluation.sheets import estimate, without
 from psyche_kedro.pipelines.selection.exams import count_exams, exam_items, has_key
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import (
     Answers,
     AnswerSummary,
     ExamSummary,
+    JudgeAgreement,
     Judgements,
     JudgementSummary,
     Predictions,
     ReaderAgreement,
     ScoreDifferences,
     Scores,
+    ShownAnswers,
+    ShownItems,
     content_id,
     frame,
 )
@@ -152,7 +164,7 @@ def answer_benchmarks(
     return frame(
         Predictions,
         (
-            _prediction(name, asked, outcome)
+            _prediction(name, asked, outcome) | {"setting": params.setting}
             for name, outcomes in said.items()
             for asked, outcome in zip(exam_papers, outcomes, strict=True)
         ),
@@ -174,14 +186,16 @@ def _check_names(
         )
 
 
-def _requests(
-    papers: Iterable[Asked], sampling: Mapping[str, Any]
-) -> Iterator[ChatRequest]:
-    for asked in papers:
-        item = {**asked.item, "protocol": asked.protocol}
-        yield ChatRequest(
-            asked.messages, task="answer_benchmarks", sampling=sampling, item=item
-        )
+def _requests(papers: Sequence[Asked], sampling: Mapping[str, Any]) -> Asking[Asked]:
+    return Asking(
+        papers,
+        lambda asked: ChatRequest(
+            asked.messages,
+            task="answer_benchmarks",
+            sampling=sampling,
+            item={**asked.item, "protocol": asked.protocol},
+        ),
+    )
 
 
 def _prediction(role: str, asked: Asked, outcome: Outcome) -> dict[str, Any]:
@@ -199,6 +213,7 @@ def _prediction(role: str, asked: Asked, outcome: Outcome) -> dict[str, Any]:
         "weights": weights_in(outcome.model),
         "reply_key": outcome.key or None,
         "prompt_digest": asked.prompt.digest,
+        "exemplars": content_id(*asked.exemplars) if asked.exemplars else None,
         **_said(outcome),
     }
 
@@ -266,45 +281,34 @@ def judge_counselling(  # noqa: PLR0913 - the node's inputs
     predictions: pl.DataFrame,
     answers: pl.DataFrame,
     benchmark_items: pl.DataFrame,
+    benchmarks: Benchmarks,
     prompt: Prompt,
-    judge: ChatModel,
+    rubric_prompt: Prompt,
+    judges: dict[str, ChatModel],
     reading: ReadingParameters,
     params: JudgingParameters,
 ) -> pl.DataFrame:
-    """Return one judgement per (counselling reply, dimension).
+    """Return one judgement per (judged reply, dimension, judge, repeat).
 
     Args:
-        predictions: Those of counselling cases are judged.
+        predictions: Those of conversations and of items with a rubric are judged.
         answers: What of each reply is judged.
-        benchmark_items: The cases, with the reference reply where there is one.
-        prompt: The judge's; it names no model.
-        judge: The model that judges.
+        benchmark_items: The items, with reference or rubric.
+        benchmarks: The cards, which say on what a reply is judged.
+        prompt: The judge's, for a dimension; it names no model.
+        rubric_prompt: The judge's, for a rubric.
+        judges: The models that judge, asked at once.
         reading: ``evaluation.reading``.
         params: ``evaluation.judging``.
 
     Source: §3.4, Table 5.
     """
-    cases = judging.cases_to_judge(
-        _read(predictions, answers, reading),
-        _by_id(benchmark_items),
-        prompt.words.dimensions,
-    )
-    verdicts = iter(
-        judge.complete(
-            judging.judge_request(case, prompt, params)
-            for case in cases
-            if judging.has_reply(case)
-        )
-    )
-    return frame(
-        Judgements,
-        (
-            judging.judgement(
-                case, next(verdicts) if judging.has_reply(case) else None, prompt
-            )
-            for case in cases
-        ),
-    )
+    prompts = judging.Prompts(prompt, rubric_prompt)
+    read = _read(predictions, answers, reading)
+    items = _by_id(benchmark_items)
+    cases = judging.cases_to_judge(read, items, benchmarks, prompt.words.dimensions)
+    verdicts = ask_all(judges, lambda _: judging.judge_requests(cases, prompts, params))
+    return frame(Judgements, judging.judgements(cases, verdicts, prompts, params))
 
 
 def summarise_judgements(judgements: pl.DataFrame) -> pl.DataFrame:
@@ -314,6 +318,82 @@ def summarise_judgements(judgements: pl.DataFrame) -> pl.DataFrame:
         judgements: One per (counselling reply, dimension).
     """
     return frame(JudgementSummary, judging.summarise(_rows(judgements)))
+
+
+def compare_replies(  # noqa: PLR0913 - the node's inputs
+    *,
+    predictions: pl.DataFrame,
+    answers: pl.DataFrame,
+    benchmark_items: pl.DataFrame,
+    benchmarks: Benchmarks,
+    prompt: Prompt,
+    judges: dict[str, ChatModel],
+    reading: ReadingParameters,
+    params: JudgingParameters,
+) -> pl.DataFrame:
+    """Return which of two models' replies each judge prefers, in either order.
+
+    Args:
+        predictions: Those of conversations are compared.
+        answers: What of each reply is compared.
+        benchmark_items: The conversations.
+        benchmarks: The cards, which say on what replies are judged.
+        prompt: The judge's, for two replies.
+        judges: The models that judge, asked at once.
+        reading: ``evaluation.reading``.
+        params: ``evaluation.judging``; nothing is asked where it names no pair.
+    """
+    return side_by_side.compare_replies(
+        replies=_read(predictions, answers, reading) if params.pairs else [],
+        items=_by_id(benchmark_items),
+        benchmarks=benchmarks,
+        prompt=prompt,
+        judges=judges,
+        params=params,
+    )
+
+
+def write_judging_batch(  # noqa: PLR0913 - the node's inputs
+    *,
+    predictions: pl.DataFrame,
+    answers: pl.DataFrame,
+    benchmark_items: pl.DataFrame,
+    benchmarks: Benchmarks,
+    prompt: Prompt,
+    reading: ReadingParameters,
+    params: JudgingParameters,
+) -> pl.DataFrame:
+    """Return the sheet on which people score what the judges score.
+
+    Args:
+        predictions: Those of conversations are scored.
+        answers: What of each reply is scored.
+        benchmark_items: The conversations.
+        benchmarks: The cards.
+        prompt: The judge's: its words are those of the sheet.
+        reading: ``evaluation.reading``.
+        params: ``evaluation.judging``; the sheet is empty where it names nobody.
+    """
+    replies = _read(predictions, answers, reading) if params.people.names else []
+    words = prompt.words
+    items = _by_id(benchmark_items)
+    cases = judging.cases_to_judge(replies, items, benchmarks, words.dimensions)
+    return people.write_sheet(cases, params.people, words)
+
+
+def summarise_agreement(
+    judgements: pl.DataFrame, preferences: pl.DataFrame, human_scores: pl.DataFrame
+) -> pl.DataFrame:
+    """Return how far judges agree with each other, with people, and in either order.
+
+    Args:
+        judgements: What judges scored.
+        preferences: Which of two replies they prefer.
+        human_scores: What people scored.
+    """
+    agreed = people.agreement(_rows(judgements), list(_rows(human_scores)))
+    preferred = side_by_side.summarise(_rows(preferences))
+    return frame(JudgeAgreement, [*agreed, *preferred])
 
 
 class Scored(NamedTuple):
@@ -329,6 +409,7 @@ def score_predictions(  # noqa: PLR0913 - the node's inputs
     predictions: pl.DataFrame,
     answers: pl.DataFrame,
     judgements: pl.DataFrame,
+    selection: dict[str, pl.DataFrame],
     benchmark_items: pl.DataFrame,
     benchmarks: Benchmarks,
     reading: ReadingParameters,
@@ -340,23 +421,34 @@ def score_predictions(  # noqa: PLR0913 - the node's inputs
         predictions: One per (role, item, protocol).
         answers: What the readers make of them.
         judgements: One per (counselling reply, dimension).
+        selection: What that chapter says of itself, of which ``contamination_hits``
+            says which items stand in the training data; none where it has not run.
         benchmark_items: The items; those of an exam that have a key are scored.
         benchmarks: The cards, which say what is computed of each exam.
         reading: ``evaluation.reading``.
         params: ``evaluation.scores``.
     """
-    rows = _read(predictions, answers, reading)
+    hits = set(selection["contamination_hits"]["item_id"])
+    rows = [
+        read | {"is_contaminated": read["item_id"] in hits}
+        for read in _read(predictions, answers, reading)
+    ]
     keyed = _by_id(exam_items(benchmark_items).filter(has_key()))
-    verdicts = judgements.to_dicts()
+    gates = judging.gates(_rows(judgements), _by_id(benchmark_items), benchmarks)
+    verdicts = [*judging.averaged(_rows(judgements)), *gates]
     exams = write_sheets(rows, keyed, benchmarks)
-    judged = write_judged_sheets(verdicts, rows, keyed)
-    found = {at: estimate(sheet, params) for at, sheet in (exams | judged).items()}
+    sheets = exams | write_judged_sheets(verdicts, rows, keyed)
+    found = {
+        sitting: Found(estimate(sheet, params), estimate(without(sheet, hits), params))
+        for sitting, sheet in sheets.items()
+    }
     scores = [
         *score_exams(found, rows, keyed, benchmarks),
         *score_judged(found, verdicts, rows, keyed),
     ]
-    pairs = compare(exams | judged, params)
-    return Scored(frame(Scores, scores), frame(ScoreDifferences, pairs))
+    return Scored(
+        frame(Scores, scores), frame(ScoreDifferences, compare(sheets, params))
+    )
 
 
 def summarise_exams(benchmark_items: pl.DataFrame) -> pl.DataFrame:
@@ -366,6 +458,45 @@ def summarise_exams(benchmark_items: pl.DataFrame) -> pl.DataFrame:
         benchmark_items: Every item, of every split.
     """
     return frame(ExamSummary, count_exams(benchmark_items).iter_rows(named=True))
+
+
+class Shown(NamedTuple):
+    """What the report's page of items shows."""
+
+    shown_items: pl.DataFrame
+    shown_answers: pl.DataFrame
+
+
+def show_answers(
+    *,
+    predictions: pl.DataFrame,
+    answers: pl.DataFrame,
+    benchmark_items: pl.DataFrame,
+    reading: ReadingParameters,
+    params: ShownParameters,
+) -> Shown:
+    """Return exam items and what each model made of them; no conversation is shown.
+
+    Args:
+        predictions: One per (role, item, protocol).
+        answers: What the readers make of them.
+        benchmark_items: The items.
+        reading: ``evaluation.reading``.
+        params: ``evaluation.shown``.
+    """
+    by_reader: dict[str, dict[str, dict[str, Any]]] = {}
+    for answer in _rows(answers):
+        of = by_reader.setdefault(answer["prediction_id"], {})
+        of[answer["reader"]] = answer
+    told = shown.show_answers(
+        _rows(predictions),
+        by_reader,
+        _by_id(benchmark_items),
+        reading=reading,
+        params=params,
+    )
+    items = shown.show_items(_rows(benchmark_items), _rows(predictions))
+    return Shown(frame(ShownItems, items), frame(ShownAnswers, told))
 
 
 def _rows(table: pl.DataFrame) -> Iterator[dict[str, Any]]:

@@ -15,27 +15,36 @@ from psyche_kedro.pipelines.accounts import account_node, beside, written
 from psyche_kedro.pipelines.evaluation.nodes import (
     answer_benchmarks,
     compare_readers,
+    compare_replies,
     judge_counselling,
     read_answers,
     score_predictions,
+    show_answers,
+    summarise_agreement,
     summarise_answers,
     summarise_exams,
     summarise_judgements,
     write_exam_papers,
+    write_judging_batch,
 )
+from psyche_kedro.pipelines.evaluation.people import read_human_scores
 
 TRAINED = {"base": "base_model", "sft": "sft_model", "grpo": "grpo_model"}
 ACCOUNT = (
     written("predictions"),
     written("judgements"),
+    written("preferences"),
     beside("exemplars", by=pl.format("{}/{}", "benchmark", "cell")),
     beside("answers", by=pl.format("{}/{}", "reader", "outcome")),
     beside("answer_summary"),
     beside("judgement_summary"),
+    beside("judge_agreement"),
     beside("reader_agreement"),
     beside("exam_summary"),
     beside("scores"),
     beside("score_differences"),
+    beside("shown_items"),
+    beside("shown_answers"),
 )
 PROMPTS = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counselling")
 
@@ -117,6 +126,17 @@ def _answers() -> list[Node]:
             outputs="reader_agreement",
             name="compare_readers",
         ),
+        Node(
+            show_answers,
+            inputs=read
+            | {
+                "benchmark_items": "clean_benchmark_items",
+                "reading": "params:evaluation.reading",
+                "params": "params:evaluation.shown",
+            },
+            outputs=["shown_items", "shown_answers"],
+            name="show_answers",
+        ),
     ]
 
 
@@ -128,14 +148,17 @@ def _scores() -> list[Node]:
                 "predictions": "predictions",
                 "answers": "answers",
                 "benchmark_items": "clean_benchmark_items",
+                "benchmarks": "params:benchmarks",
                 "prompt": "params:prompts.counselling_judge",
-                "judge": "judge_model",
+                "rubric_prompt": "params:prompts.rubric_judge",
+                "judges": "counselling_judges",
                 "reading": "params:evaluation.reading",
                 "params": "params:evaluation.judging",
             },
             outputs="judgements",
             name="judge_counselling",
         ),
+        *_beside_judges(),
         Node(
             summarise_judgements,
             inputs={"judgements": "judgements"},
@@ -148,6 +171,7 @@ def _scores() -> list[Node]:
                 "predictions": "predictions",
                 "answers": "answers",
                 "judgements": "judgements",
+                "selection": "selection_account",
                 "reading": "params:evaluation.reading",
                 "benchmark_items": "clean_benchmark_items",
                 "benchmarks": "params:benchmarks",
@@ -155,5 +179,48 @@ def _scores() -> list[Node]:
             },
             outputs=["scores", "score_differences"],
             name="score_predictions",
+        ),
+    ]
+
+
+def _beside_judges() -> list[Node]:
+    judged = {
+        "predictions": "predictions",
+        "answers": "answers",
+        "benchmark_items": "clean_benchmark_items",
+        "benchmarks": "params:benchmarks",
+        "reading": "params:evaluation.reading",
+        "params": "params:evaluation.judging",
+    }
+    return [
+        Node(
+            compare_replies,
+            inputs=judged
+            | {
+                "prompt": "params:prompts.pairwise_judge",
+                "judges": "counselling_judges",
+            },
+            outputs="preferences",
+            name="compare_replies",
+        ),
+        Node(
+            write_judging_batch,
+            inputs=judged | {"prompt": "params:prompts.counselling_judge"},
+            outputs="judging_batch",
+            name="write_judging_batch",
+        ),
+        Node(
+            taking(read_human_scores, judging_files="judgings"),
+            inputs={"judging_files": "raw_files", "judgements": "judgements"},
+            outputs="human_scores",
+            name="read_human_scores",
+        ),
+        Node(
+            summarise_agreement,
+            inputs={
+                name: name for name in ("judgements", "preferences", "human_scores")
+            },
+            outputs="judge_agreement",
+            name="summarise_agreement",
         ),
     ]

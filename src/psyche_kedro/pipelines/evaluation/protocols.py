@@ -4,28 +4,33 @@
 protocol      asks            with
 ============  ==============  ======================================================
 reasoned      choice items    ``<think>``, then the letters
-zero_shot     choice items    the letters alone
+letters_only  choice items    the letters alone
+zero_shot     choice items    the same, where a card has it beside ``five_shot``
 five_shot     choice items    the same, after solved exemplars as earlier turns
 essay         open items      the case text and the question
+consultation  open items      the same, where a judge marks the answer by a rubric
 counselling   conversations   the counsellor's role and the conversation so far
 ============  ==============  ======================================================
 
 The card of its benchmark says which protocols are for an item.
 
 No function reads an item's ``gold``, ``answer_text`` or ``explanation``; an exemplar
-shows its own answer, and one with the asked item's stem is left out, because a tenth of
-CPsyExam's test items stand in its labelled splits too. Which items are asked and which
+shows its own answer, after its question and never in it, and one that is nearly the
+asked item is left out, because a tenth of CPsyExam's test items stand in its labelled
+splits too. Which items are asked and which
 exemplars are shown is settled before, in ``selection.exams``.
 
 Source: §3.1 and Appendix C.2; PsycoLLM's and CPsyExam's public protocols.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from psyche_kedro.llm.chat_model import Message
 from psyche_kedro.pipelines.benchmarks import Benchmarks, ProtocolName
 from psyche_kedro.prompts import Prompt, render_question
+from psyche_kedro.text.bare import bare
 
 Row = Mapping[str, Any]
 
@@ -37,6 +42,8 @@ class Asked(NamedTuple):
     protocol: str
     prompt: Prompt
     messages: list[Message]
+    exemplars: tuple[str, ...] = ()
+    """Ids of those that are shown solved, in their order."""
 
 
 class Room(NamedTuple):
@@ -82,9 +89,17 @@ def _ask_essay(item: Row, room: Room) -> Asked:
     return Asked(item, "essay", prompt, list(messages))
 
 
+def _ask_consultation(item: Row, room: Room) -> Asked:
+    return _ask_essay(item, room)._replace(protocol="consultation")
+
+
 def _ask_zero_shot(item: Row, room: Room) -> Asked:
     prompt = room.prompts["exam_direct"]
     return Asked(item, "zero_shot", prompt, _direct(item, prompt))
+
+
+def _ask_letters_only(item: Row, room: Room) -> Asked:
+    return _ask_zero_shot(item, room)._replace(protocol="letters_only")
 
 
 def _ask_five_shot(item: Row, room: Room) -> Asked | None:
@@ -94,7 +109,11 @@ def _ask_five_shot(item: Row, room: Room) -> Asked | None:
         return None
     *system, question = alone.messages
     turns = [turn for shot in shots for turn in _solved(shot, alone.prompt)]
-    return alone._replace(protocol="five_shot", messages=[*system, *turns, question])
+    return alone._replace(
+        protocol="five_shot",
+        messages=[*system, *turns, question],
+        exemplars=tuple(shot["item_id"] for shot in shots),
+    )
 
 
 def _ask_counselling(item: Row, room: Room) -> Asked | None:
@@ -124,17 +143,30 @@ def _may_show(shot: Row, item: Row) -> bool:
     return (
         (shot["benchmark"], shot["cell"]) == (item["benchmark"], item["cell"])
         and shot["item_id"] != item["item_id"]
-        and _squeezed(shot["stem"]) != _squeezed(item["stem"])
+        and _likeness(shot["stem"], item["stem"]) < _NEARLY_ONE
     )
 
 
-def _squeezed(text: str) -> str:
-    return "".join(text.split())
+_NEARLY_ONE = 0.65
+"""Jaccard of character 3-grams, as in ``selection.decontamination``."""
+
+
+def _likeness(one: str, other: str) -> float:
+    left, right = _grams(one), _grams(other)
+    return len(left & right) / len(left | right)
+
+
+@lru_cache(maxsize=1024)
+def _grams(text: str) -> frozenset[str]:
+    letters = bare(text) or text
+    return frozenset(letters[n : n + 3] for n in range(max(1, len(letters) - 2)))
 
 
 PROTOCOLS: dict[ProtocolName, Callable[[Row, Room], Asked | None]] = {
     "reasoned": _ask_reasoned,
+    "letters_only": _ask_letters_only,
     "essay": _ask_essay,
+    "consultation": _ask_consultation,
     "zero_shot": _ask_zero_shot,
     "five_shot": _ask_five_shot,
     "counselling": _ask_counselling,

@@ -35,7 +35,9 @@ from psyche_kedro.pipelines.evaluation.sheets import (
     Sheet,
     write_sheet,
 )
-from psyche_kedro.statistics import SHARES, Estimate
+from psyche_kedro.statistics import SHARES
+from psyche_kedro.text import overlaps
+from psyche_kedro.text.overlaps import Words, segment
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -63,9 +65,10 @@ def _of_strings(credit: Callable[[Sequence[str], Sequence[str]], float]) -> Mark
     return lambda cell: [credit(m.prediction["labels"], m.item["gold"]) for m in cell]
 
 
-def _of_texts(overlap: Callable[[str, str], float]) -> Marking:
+def _of_words(overlap: Callable[[Words, Words], float]) -> Marking:
     return lambda cell: [
-        overlap(m.prediction["text"] or "", m.item["answer_text"]) for m in cell
+        overlap(segment(m.prediction["text"] or ""), segment(m.item["answer_text"]))
+        for m in cell
     ]
 
 
@@ -91,11 +94,13 @@ METRICS: dict[str, Marking] = {
     # no knowledge.
     "commonest_key": _commonest(lambda m: m.item["gold"]),
     "commonest_answer": _commonest(lambda m: m.prediction["labels"]),
-    "rouge_1_pltrdy": _of_texts(lambda *pair: metrics.rouge_pltrdy(*pair).rouge_1),
-    "rouge_l_pltrdy": _of_texts(lambda *pair: metrics.rouge_pltrdy(*pair).rouge_l),
-    "rouge_1_zh": _of_texts(lambda *pair: metrics.rouge_zh(*pair).rouge_1),
-    "rouge_l_zh": _of_texts(lambda *pair: metrics.rouge_zh(*pair).rouge_l),
-    "bleu_4": _of_texts(metrics.bleu_4),
+    "rouge_1_pltrdy": _of_words(lambda *pair: overlaps.rouge_pltrdy(*pair).rouge_1),
+    "rouge_l_pltrdy": _of_words(lambda *pair: overlaps.rouge_pltrdy(*pair).rouge_l),
+    "rouge_1_zh": _of_words(lambda *pair: overlaps.rouge_zh(*pair).rouge_1),
+    "rouge_l_zh": _of_words(lambda *pair: overlaps.rouge_zh(*pair).rouge_l),
+    "rouge_1_std": _of_words(lambda *pair: overlaps.rouge_std(*pair).rouge_1),
+    "rouge_l_std": _of_words(lambda *pair: overlaps.rouge_std(*pair).rouge_l),
+    "bleu_4": _of_words(overlaps.bleu_4),
 }
 
 
@@ -147,8 +152,15 @@ def write_judged_sheets(
     }
 
 
+class Found(NamedTuple):
+    """What the sheet of an exam comes to, with and without what training data holds."""
+
+    whole: Estimates
+    clean: Estimates
+
+
 def score_exams(
-    sheets: Mapping[Sitting, Estimates],
+    sheets: Mapping[Sitting, Found],
     predictions: Iterable[Row],
     items: Mapping[str, Row],
     benchmarks: Benchmarks,
@@ -157,7 +169,8 @@ def score_exams(
 
     Args:
         sheets: What the sheet of each exam comes to.
-        predictions: Rows of ``predictions``, each with its answer.
+        predictions: Rows of ``predictions``, each with its answer, and whether its item
+            ``is_contaminated``.
         items: Rows of ``benchmark_items`` by id, with their keys.
         benchmarks: The cards.
     """
@@ -172,24 +185,24 @@ def score_exams(
 
 
 def _scores(
-    name: str, prediction: Row, counts: Row, of: tuple[Exam, Estimates]
+    name: str, prediction: Row, counts: Row, of: tuple[Exam, Found]
 ) -> Iterator[dict[str, Any]]:
     """Yield the row of every metric of a cell or average."""
     exam, found = of
     has_value = name not in AVERAGES or not counts["n_failed"]
     for metric in exam.metrics:
-        estimate = found.get((name, metric, prediction["role"]))
+        place = name, metric, prediction["role"]
         yield {
             **_identity(prediction),
             "cell": name,
             "metric": metric,
-            **_value(estimate if has_value else None, scale=100),
+            **_values(found if has_value else None, place, scale=100),
             **counts,
         }
 
 
 def score_judged(
-    sheets: Mapping[Sitting, Estimates],
+    sheets: Mapping[Sitting, Found],
     judgements: Iterable[Row],
     predictions: Iterable[Row],
     items: Mapping[str, Row],
@@ -212,7 +225,7 @@ def score_judged(
             **_identity(reply),
             "cell": reply["cell"],
             "metric": judgement["dimension"],
-            **_value(sheets.get(_sitting(reply), {}).get(place), scale=1),
+            **_values(sheets.get(_sitting(reply)), place, scale=1),
             **counts,
             "n_missing": sum(j["score"] is None for j, _ in group),
         }
@@ -244,10 +257,11 @@ def _marks(marked: Iterable[Marked], exam: Exam) -> Iterator[Mark]:
 def _judged(
     judgements: Iterable[Row], predictions: Iterable[Row], items: Mapping[str, Row]
 ) -> list[tuple[Row, Row]]:
+    cluster_of = {name: item["cluster_id"] for name, item in items.items()}
     replies = {
-        (p["role"], p["item_id"]): p
+        (p["role"], p["item_id"]): {**p, "cluster_id": cluster_of[p["item_id"]]}
         for p in predictions
-        if p["protocol"] in JUDGED_PROTOCOLS and p["item_id"] in items
+        if p["protocol"] in JUDGED_PROTOCOLS and p["item_id"] in cluster_of
     }
     return [
         (j, replies[j["role"], j["item_id"]])
@@ -258,10 +272,9 @@ def _judged(
 
 def _judged_mark(judged: tuple[Row, Row]) -> Mark:
     judgement, reply = judged
-    item = reply["item_id"]
     return Mark(
-        item,
-        item,
+        reply["item_id"],
+        reply["cluster_id"],
         reply["cell"],
         judgement["dimension"],
         reply["role"],
@@ -304,11 +317,17 @@ def _with_averages(
         yield MACRO, [m for name in exam.cells for m in cells[name]]
 
 
-def _value(found: Estimate | None, *, scale: float) -> dict[str, float | None]:
+def _values(
+    found: Found | None, place: tuple[str, ...], *, scale: float
+) -> dict[str, float | None]:
     """Return value, low and high; nulls where an exam is not whole."""
-    if found is None:
-        return {"value": None, "low": None, "high": None}
-    numbers = {"value": found.value, **found.interval._asdict()}
+    whole, clean = (of.get(place) for of in found) if found else (None, None)
+    numbers = {
+        "value": whole and whole.value,
+        "low": whole and whole.interval.low,
+        "high": whole and whole.interval.high,
+        "value_uncontaminated": clean and clean.value,
+    }
     return {name: None if x is None else scale * x for name, x in numbers.items()}
 
 
@@ -322,6 +341,7 @@ def _counts(asked: Iterable[Row], whole: Mapping[tuple[str, ...], int]) -> Row:
         "n_missing": sum(not (p["labels"] or p["text"]) for p in answered),
         **{f"n_{name}": ended[name] for name in ("refused", "truncated", "failed")},
         "n_left_out": sum(whole[cell] for cell in set(map(_cell, asked))) - len(asked),
+        "n_contaminated": sum(p["is_contaminated"] for p in answered),
     }
 
 

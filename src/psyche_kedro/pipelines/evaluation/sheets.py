@@ -5,7 +5,7 @@ of one model. An item that a model has no mark of, because its call failed or no
 asked, is NaN there: it is no zero.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -47,6 +47,8 @@ class Sheet(NamedTuple):
     columns: Sequence[tuple[str, ...]]
     """``[n_columns]`` metric and role; in a comparison metric and two roles."""
     cells: dict[str, Cell]
+    items: dict[str, list[str]]
+    """Ids of the rows of each cell."""
     averaged: tuple[str, ...] | None
     """Cells of the macro average; None where nothing is averaged."""
     bounds: Bounds | None
@@ -67,17 +69,30 @@ def write_sheet(
         by_cell.setdefault(mark.cell, []).append(mark)
     named = ((m.metric, m.role) for marks in by_cell.values() for m in marks)
     columns = tuple(dict.fromkeys(named))
+    items = {
+        # In the order of their ids: the draws hang on no file's order.
+        name: dict(sorted({(mark.item_id, mark.cluster_id) for mark in found}))
+        for name, found in by_cell.items()
+    }
     return Sheet(
         columns=columns,
-        cells={name: _cell(name, found, columns) for name, found in by_cell.items()},
+        cells={
+            name: _cell(name, found, columns, clusters=items[name])
+            for name, found in by_cell.items()
+        },
+        items={name: list(clusters) for name, clusters in items.items()},
         averaged=tuple(exam.cells) if isinstance(exam, ChoiceExam) else None,
         bounds=bounds,
     )
 
 
-def _cell(name: str, marks: Sequence[Mark], columns: Sequence[tuple[str, str]]) -> Cell:
-    # In the order of their ids: the draws hang on no file's order.
-    clusters = dict(sorted({(mark.item_id, mark.cluster_id) for mark in marks}))
+def _cell(
+    name: str,
+    marks: Sequence[Mark],
+    columns: Sequence[tuple[str, str]],
+    *,
+    clusters: Mapping[str, str],
+) -> Cell:
     row_of = {item: n for n, item in enumerate(clusters)}
     column_of = {column: n for n, column in enumerate(columns)}
     place = (
@@ -105,14 +120,36 @@ def differences(sheet: Sheet) -> Sheet:
         if sheet.columns[one][0] == sheet.columns[other][0]
     ]
     ours, theirs = np.array(pairs, np.int64).reshape(-1, 2).T
-    return Sheet(
+    return sheet._replace(
         columns=[(*sheet.columns[a], sheet.columns[b][1]) for a, b in pairs],
         cells={
             name: cell._replace(values=cell.values[:, ours] - cell.values[:, theirs])
             for name, cell in sheet.cells.items()
         },
-        averaged=sheet.averaged,
         bounds=DIFFERENCES if sheet.bounds else None,
+    )
+
+
+def without(sheet: Sheet, gone: Container[str]) -> Sheet:
+    """Return the sheet without the items of ``gone``, and without cells of them alone.
+
+    Args:
+        sheet: Marks.
+        gone: Ids of items.
+    """
+    kept = {
+        name: [n for n, item in enumerate(items) if item not in gone]
+        for name, items in sheet.items.items()
+    }
+    return sheet._replace(
+        cells={
+            name: Cell(name, cell.values[kept[name]], cell.clusters[kept[name]])
+            for name, cell in sheet.cells.items()
+            if kept[name]
+        },
+        items={
+            name: [sheet.items[name][n] for n in rows] for name, rows in kept.items()
+        },
     )
 
 

@@ -1,27 +1,33 @@
 """Benchmark items in the layouts that cards name; an item is flagged, never lost.
 
 ``questions``: what a folder says of the items below it stands on the card: the part of
-the benchmark, the type of its questions, what they are for. ``conversations``: the last
-reply is the reference and the turns before it are the item; the file's own system
-prompt is kept in ``stem``.
+the benchmark, the type of its questions, what they are for; so do the names of columns.
+``conversations``: a reply is the reference and the turns before it are the item, of the
+last reply or of each; the file's own system prompt is kept in ``stem``.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.benchmarks import (
+    NOT_DRAWN,
     Benchmarks,
     Conversations,
     Questions,
     conversation_flags,
 )
+from psyche_kedro.pipelines.ingestion.banks.answers import read_labels
 from psyche_kedro.pipelines.ingestion.banks.fields import (
+    field_name,
     looks_like_question,
     parse_question,
 )
 from psyche_kedro.pipelines.ingestion.banks.question_banks import bank_records
+from psyche_kedro.pipelines.ingestion.files import records
+from psyche_kedro.pipelines.ingestion.files.file_types import file_type
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_bytes
 from psyche_kedro.pipelines.ingestion.posts import (
     Message,
@@ -30,6 +36,9 @@ from psyche_kedro.pipelines.ingestion.posts import (
     without_system,
 )
 from psyche_kedro.tables import CHOICE_TYPES, content_id
+
+_OWN_IDS = ("question_id", "id", "mid")
+_WITHHELD = "no_gold"
 
 
 def read_benchmark_file(
@@ -86,7 +95,7 @@ def _said_by(
 def _questions(
     file: SourceFile, layout: Questions, said: Mapping[str, str | None]
 ) -> Iterator[Row | UnreadableSource]:
-    for item in bank_records(file.name, read_bytes(file)):
+    for item in _records(file, layout.columns):
         if isinstance(item, UnreadableSource):
             yield item
             continue
@@ -95,6 +104,27 @@ def _questions(
             yield _question(record, layout, said, file.name, locator)
         else:
             yield UnreadableSource("unknown_layout", f"{locator} holds no question.")
+
+
+def _records(
+    file: SourceFile, columns: Mapping[str, str]
+) -> Iterator[tuple[str, Mapping[str, Any]] | UnreadableSource]:
+    """Yield the records of a file under the names that the card gives its columns."""
+    data = read_bytes(file)
+    found: Iterable[tuple[str, Mapping[str, Any]] | UnreadableSource]
+    if columns and file_type(file.name, data) == "csv":
+        cells = records.read_csv(data)
+        found = records.table_records(
+            cells, lambda name: columns.get(name) or field_name(name), "row "
+        )
+    else:
+        found = bank_records(file.name, data)
+    for item in found:
+        if isinstance(item, UnreadableSource):
+            yield item
+        else:
+            locator, record = item
+            yield locator, {columns.get(name, name): v for name, v in record.items()}
 
 
 def _question(
@@ -117,6 +147,7 @@ def _question(
         "split": said.get("split") or "test",
         "source": source,
         "locator": locator,
+        "known_as": next((str(record[k]) for k in _OWN_IDS if record.get(k)), None),
         "cluster_id": content_id(source, shared) if shared else item_id,
         "messages": [],
         "flags": flags,
@@ -143,8 +174,29 @@ def _conversations(
             yield UnreadableSource(error.reason, f"{locator}: {error.detail}")
             continue
         for messages in conversations:
-            item = _conversation(messages, file.name, locator)
-            yield item | {"cell": layout.cell}
+            for said in _up_to_a_reply(messages, layout):
+                item = _conversation(said, file.name, locator)
+                cluster = {"cluster_id": content_id(file.name, locator)}
+                yield (
+                    item
+                    | ({} if layout.turns == "last" else cluster)
+                    | {"cell": layout.cell}
+                )
+
+
+def _up_to_a_reply(
+    messages: list[Message], layout: Conversations
+) -> Iterator[list[Message]]:
+    if layout.turns == "last":
+        yield messages
+        return
+    for n, message in enumerate(messages):
+        if message["role"] == "assistant" and any(
+            earlier["role"] == "user" for earlier in messages[:n]
+        ):
+            yield messages[: n + 1]
+    if messages[-1]["role"] == "user":
+        yield messages
 
 
 def _conversation(messages: list[Message], source: str, locator: str) -> Row:
@@ -167,3 +219,94 @@ def _conversation(messages: list[Message], source: str, locator: str) -> Row:
         "messages": history,
         "flags": conversation_flags(history),
     }
+
+
+# ---- answers that a benchmark withholds --------------------------------------------
+
+
+def is_key(file: SourceFile, benchmarks: Benchmarks) -> bool:
+    """Return whether a file is the one that a card calls its key."""
+    name, _, below = file.name.partition("/")
+    layout = benchmarks.root[name].layout if name in benchmarks.root else None
+    return isinstance(layout, Questions) and layout.key == below
+
+
+def read_key_file(file: SourceFile) -> Iterator[Row]:
+    """Yield ``benchmark``, ``known_as`` and ``answer`` of every line of a key.
+
+    Raises:
+        UnreadableSource: If it is not laid out as a submission is.
+    """
+    parts = [part for _, part in records.read_json(read_bytes(file))]
+    try:
+        for part in parts:
+            for line in (line for lines in part.values() for line in lines):
+                yield {
+                    "benchmark": file.name.partition("/")[0],
+                    "known_as": str(line["question_id"]),
+                    "answer": str(line["answer"]),
+                }
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UnreadableSource(
+            "unknown_layout",
+            "A key is JSON of `{file: [{question_id, answer}]}`: give it so.",
+        ) from error
+
+
+def with_key(items: Iterable[Row], key: Iterable[Row]) -> Iterator[Row]:
+    """Yield the items, those without a gold with that of the key.
+
+    An id that the key answers in two ways answers nothing.
+
+    Args:
+        items: Rows of ``BenchmarkItems``.
+        key: Rows of ``read_key_file``.
+    """
+    said: dict[tuple[str, str], set[str]] = {}
+    for line in key:
+        place = line["benchmark"], line["known_as"]
+        said.setdefault(place, set()).add(line["answer"])
+    for item in items:
+        answers = said.get((item["benchmark"], item.get("known_as") or ""), set())
+        keyed = len(answers) == 1 and _WITHHELD in item["flags"]
+        yield _keyed(item, *answers) if keyed else item
+
+
+def _keyed(item: Row, answer: str) -> Row:
+    gold = read_labels(answer, item["options"])
+    is_option = gold and {*gold} <= {option["label"] for option in item["options"]}
+    flags = [flag for flag in item["flags"] if flag != _WITHHELD]
+    if not is_option:
+        return item | {"flags": [*flags, "answer_not_among_options"]}
+    return item | {"gold": sorted(gold), "flags": flags}
+
+
+# ---- a part that is the exam -----------------------------------------------------
+
+
+def with_draw(items: Iterable[Row], benchmarks: Benchmarks) -> Iterator[Row]:
+    """Yield the items, those of ``test`` that the card's draw leaves out flagged.
+
+    The draw orders them by a digest of seed and words, so that the order of the files
+    changes nothing.
+
+    Args:
+        items: Rows of ``BenchmarkItems``, those of one benchmark next to each other.
+        benchmarks: The cards.
+    """
+    for name, rows in groupby(items, key=lambda item: item["benchmark"]):
+        own, draw = list(rows), benchmarks.root[name].draw
+        tested = [item for item in own if item["split"] == "test"]
+        if draw and len(tested) > draw.n:
+            order = sorted(tested, key=lambda i: content_id(str(draw.seed), _words(i)))
+            left_out = {item["item_id"] for item in order[draw.n :]}
+            own = [_flagged(i) if i["item_id"] in left_out else i for i in own]
+        yield from own
+
+
+def _words(item: Row) -> str:
+    return "\x1f".join([item["stem"], *(m["content"] for m in item["messages"])])
+
+
+def _flagged(item: Row) -> Row:
+    return item | {"flags": [*item["flags"], NOT_DRAWN]}

@@ -18,11 +18,17 @@ import polars as pl
 from psyche_kedro import tables
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.llm.chat_model import ChatModel
-from psyche_kedro.llm.store.reply_store import ReplyStore
+from psyche_kedro.partitions.engines import MapEngine
 from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.ingestion import posts, public_sets
 from psyche_kedro.pipelines.ingestion.banks import question_banks
-from psyche_kedro.pipelines.ingestion.benchmarks import read_benchmark_file
+from psyche_kedro.pipelines.ingestion.benchmarks import (
+    is_key,
+    read_benchmark_file,
+    read_key_file,
+    with_draw,
+    with_key,
+)
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_each
 from psyche_kedro.pipelines.ingestion.parameters import (
     UNLIMITED,
@@ -30,6 +36,7 @@ from psyche_kedro.pipelines.ingestion.parameters import (
     TextbookParameters,
 )
 from psyche_kedro.pipelines.ingestion.textbooks import reading
+from psyche_kedro.pipelines.ingestion.textbooks.pictures import read_pictures
 
 
 class ReadTable(NamedTuple):
@@ -59,7 +66,7 @@ def read_textbooks(
     textbook_files: list[SourceFile],
     ocr_model: ChatModel | None,
     params: TextbookParameters,
-    page_store: ReplyStore | None = None,
+    map_engine: MapEngine | None = None,
     limits: FileLimits = UNLIMITED,
 ) -> ReadTextbooks:
     """Return one row per page of every readable book, and what every file is.
@@ -70,14 +77,13 @@ def read_textbooks(
         textbook_files: PDFs, scans, images, DOCX, EPUB, HTML, Markdown, TXT.
         ocr_model: olmOCR's endpoint, or None to read scans on this machine.
         params: Thresholds and engines.
-        page_store: Keeps what this machine's engines read, so that a page is read once;
-            None keeps nothing.
+        map_engine: Where OCR engines read, so that a page is read once; None reads in
+            this process and keeps nothing.
         limits: What reading one file, or one page, may take.
     """
     opened = reading.open_books(textbook_files, params, limits)
-    waiting = [p for book in opened.books for p in book.pages if p.read is None]
-    pictures = reading.read_pictures(waiting, ocr_model, params, page_store, limits)
-    pages = [row for b in opened.books for row in reading.page_rows(b, pictures)]
+    read = read_pictures(opened.books, ocr_model, params, map_engine, limits)
+    pages = [row for b in opened.books for row in reading.page_rows(b, read)]
     return ReadTextbooks(
         tables.frame(tables.Documents, pages),
         _unreadable(opened.unreadable),
@@ -129,9 +135,14 @@ def read_benchmarks(
         benchmarks: The cards: how each is laid out.
         limits: What reading one file may take.
     """
+    keys = [file for file in benchmark_files if is_key(file, benchmarks)]
+    exams = [file for file in benchmark_files if file not in keys]
     reader = partial(read_benchmark_file, benchmarks=benchmarks)
-    read = read_each(benchmark_files, "benchmarks", reader, limits)
-    return _tables(tables.BenchmarkItems, read.rows, read.unreadable)
+    read = read_each(exams, "benchmarks", reader, limits)
+    key = read_each(keys, "benchmarks", read_key_file, limits)
+    items = with_draw(with_key(read.rows, key.rows), benchmarks)
+    unreadable = read.unreadable + key.unreadable
+    return _tables(tables.BenchmarkItems, list(items), unreadable)
 
 
 def list_unreadable_sources(

@@ -38,12 +38,11 @@ def _sources() -> list[Node]:
                 nodes.read_textbooks,
                 textbook_files="textbooks",
                 ocr_model="ocr_model",
-                page_store="page_store",
             ),
             inputs={
                 "textbook_files": "raw_files",
                 "ocr_model": "optional_tools",
-                "page_store": "optional_tools",
+                "map_engine": "map_engine",
                 "params": "params:ingestion.textbooks",
                 "limits": LIMITS,
             },

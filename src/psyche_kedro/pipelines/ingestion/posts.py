@@ -25,7 +25,7 @@ from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.ingestion.files import records
 from psyche_kedro.pipelines.ingestion.files.file_types import file_type
-from psyche_kedro.pipelines.ingestion.files.plain_text import plain
+from psyche_kedro.pipelines.ingestion.files.plain_text import plain, without_pictures
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_bytes
 from psyche_kedro.pipelines.ingestion.speakers import ROLES, spoken_lines
 from psyche_kedro.tables import content_id
@@ -46,15 +46,11 @@ _TURN_LISTS = (
 )
 _SAID = ("content", "value", "text", "utterance", "sentence", "message")
 _SPOKEN_BY = ("role", "from", "speaker", "sender")
-_AUTHORS = (
-    "author_id",
-    "author",
-    "user_id",
-    "uid",
-    "user_name",
-    "username",
-    "nickname",
+_AUTHOR = re.compile(
+    r"author|poster|owner|nick|(?:user|uid|asker)(?!.*(?:type|level|role|anon|gender|age))",
+    re.IGNORECASE,
 )
+"""In the name of a field that says who wrote: author_id, nickName, userId."""
 _IS_AUTHOR = ("is_author", "is_op", "is_owner", "is_lz", "is_poster")
 _PERSONA = re.compile(
     r"^(?:你(?:现在)?是|现在你是|假[如设]你是|作为一[名位个]|扮演|请你?(?:扮演|作为)"
@@ -64,6 +60,9 @@ _PERSONA = re.compile(
 _MAX_LEVELS = 6
 """Of a record, below which no dialogue is looked for."""
 _REPLY_WORDS = ("answer_text", "content", "text")
+_WORDS = frozenset((*_SAID, *_REPLY_WORDS, "reply", "comment", "answer", "body"))
+_FEW = 4
+"""Characters of what may be a label."""
 _FOLLOW_UP = re.compile(
     r"^\s*[【\[（(]?(?:楼主|题主|作者|提问者)(?:回复|补充|追问)?[】\])）]?\s*[:：]"
 )
@@ -113,9 +112,12 @@ def post_records(file: SourceFile) -> list[tuple[str, Any]]:
 
 
 def _dialogue_of_turns(items: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    """SmileChat keeps one dialogue per file: a list of turns is one record."""
-    if items and all(_is_turn(item) for _, item in items):
-        return [("file", {"turns": [item for _, item in items]})]
+    """A file may be one dialogue: a list of turns (SmileChat), or of spoken lines."""
+    said = [item for _, item in items]
+    if said and all(map(_is_turn, said)):
+        return [("file", {"turns": said})]
+    if said and all(isinstance(item, str) for item in said):
+        return [("file", said)]
     return items
 
 
@@ -179,6 +181,35 @@ def _rows(record: Any, source: str, locator: str) -> Iterator[Row | UnreadableSo
             "author_follow_up",
             f"{locator}: {n_own} replies are by the post's author and answer nothing.",
         )
+    if n_unread := _count_unread(record, conversations):
+        yield UnreadableSource(
+            "words_not_read",
+            f"{locator}: {n_unread} texts lie below what is read, as replies to "
+            "replies do.",
+        )
+
+
+def _count_unread(record: Any, conversations: Sequence[Sequence[Message]]) -> int:
+    """Return how many texts of a record are in no message: none goes in silence."""
+    if not isinstance(record, Mapping):
+        return 0
+    read = "\n".join(m["content"] for messages in conversations for m in messages)
+    own = filter(_of_author(record), _answers(record))
+    read += "\n".join(_reply_text(answer) for answer in own)
+    below = (words for value in record.values() for words in _words_below(value))
+    return sum(plain_words(words) not in read for words in below)
+
+
+def _words_below(value: Any, levels: int = _MAX_LEVELS) -> Iterator[str]:
+    """Yield what stands under the names of words somewhere below a value."""
+    if isinstance(value, list) and levels:
+        for item in value:
+            yield from _words_below(item, levels - 1)
+    elif isinstance(value, Mapping) and levels and value.get("role") != "system":
+        for name, child in value.items():
+            if isinstance(child, str) and name in _WORDS and len(child) > _FEW:
+                yield child
+            yield from _words_below(child, levels - 1)
 
 
 def is_dialogue(record: Any) -> bool:
@@ -259,14 +290,19 @@ def _of_author(record: Any) -> Callable[[Any], bool]:
         if not isinstance(answer, Mapping) or not isinstance(post, Mapping):
             return False
         same = any(
-            answer.get(name) not in (None, "") and answer.get(name) == post.get(name)
-            for name in _AUTHORS
+            _AUTHOR.search(name) and _is_name(answer[name]) and answer[name] == who
+            for name, who in post.items()
+            if name in answer
         )
         flagged = any(answer.get(name) in (True, 1, "1", "true") for name in _IS_AUTHOR)
         words = next(filter(None, (answer.get(n) for n in _REPLY_WORDS)), "")
         return same or flagged or _FOLLOW_UP.match(str(words)) is not None
 
     return is_own
+
+
+def _is_name(value: Any) -> bool:
+    return not isinstance(value, bool) and value not in (None, "", 0, [], {})
 
 
 def _post_text(record: Mapping[str, Any]) -> str:
@@ -279,7 +315,7 @@ def _post_text(record: Mapping[str, Any]) -> str:
 
 def _reply_text(answer: Any) -> str:
     if isinstance(answer, str):
-        return plain(answer).strip()
+        return plain_words(answer)
     if not isinstance(answer, Mapping):
         raise UnreadableSource("unknown_layout", "A reply should be text or a record.")
     return next(filter(None, (_said(answer.get(name)) for name in _REPLY_WORDS)), "")
@@ -295,7 +331,12 @@ def _said(value: Any) -> str:
         raise UnreadableSource(
             "unknown_layout", "Words came as a list or record: give them as text."
         )
-    return "" if value is None else plain(str(value)).strip()
+    return "" if value is None else plain_words(str(value))
+
+
+def plain_words(text: str) -> str:
+    """Return words as typed, without what pages put around them and pictures."""
+    return without_pictures(plain(text)).strip()
 
 
 def without_system(messages: list[Message]) -> list[Message]:
@@ -330,7 +371,7 @@ def _turns(record: Any) -> Iterator[tuple[str, str]]:
     elif not isinstance(record, Mapping):
         raise UnreadableSource("unknown_layout", _UNKNOWN_LAYOUT)
     elif isinstance(record.get("text"), str):
-        yield from spoken_lines(plain(record["text"]).split("\n"))
+        yield from spoken_lines(plain_words(record["text"]).split("\n"))
     elif isinstance(record.get("conversation"), list):
         yield from _triples(record["conversation"])
     elif {"instruction", "output"} <= record.keys():

@@ -21,7 +21,7 @@ _SPEAKERS = "|".join(map(re.escape, sorted((*ROLES, *_LETTERS), key=len, reverse
 _NOTE = r"[（(【\[]([^（）()【】\[\]：:\n]{1,20})[)）】\]]"
 _TURN = re.compile(
     rf"(?:^|(?<=[。！？!?…”\"）)～~\s]))[ \t]*[【\[（(*]{{0,2}}({_SPEAKERS})"
-    rf"\s*(?:[0-9一二三四A-D]{{1,2}})?\s*(?:{_NOTE})?\s*[】\])）*]{{0,2}}\s*[:：]\s*[*]{{0,2}}",
+    rf"\s*(?:[0-9一二三四A-D]{{1,2}})?\s*(?:{_NOTE})?\s*[】\])）*]{{0,2}}\s*[:：](?:\*\*)?\s*",
     re.IGNORECASE | re.MULTILINE,
 )
 _OTHER = re.compile(
@@ -31,7 +31,12 @@ _OF_CLIENT = re.compile(
     r"(?:来访者|求助者|来访|患者|咨询师|治疗师)的?[\u4e00-\u9fff]{2,3}$"
 )
 """来访者母亲, 咨询师助理."""
+_NOTE_LINE = re.compile(r"[（(【\[].*[)）】\]]")
 _EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
+_LEADS_ON = re.compile(
+    "(?:[说道问答想讲喊写叫是为有如下例话第]|原因|首先|其次|最后)[一二三四五六]?$"
+)
+"""Ends what stands before a colon and is no one: 他对我说, 例如, 第一."""
 _PERSONS = frozenset(_NAMES["persons"]["other"])
 _MIN_TURNS = 2
 """Lines of one unknown name that make it a speaker's."""
@@ -82,12 +87,23 @@ def _refuse_strangers(text: str) -> None:
     names = [m for line in text.split("\n") if (m := _OTHER.match(line))]
     strange = [m for m in names if not _TURN.match(m.string)]
     counts = Counter(match[1] for match in strange)
+    is_script = _is_line_by_line(text)
     for match in strange:
         is_noted = match[2] is not None and counts[match[1]] >= _MIN_TURNS
-        if match[1] in _PERSONS or is_noted or _OF_CLIENT.match(match[1]):
+        is_voice = is_script and not _LEADS_ON.search(match[1])
+        if match[1] in _PERSONS or is_noted or is_voice or _OF_CLIENT.match(match[1]):
             raise UnreadableSource(
                 "unknown_role",
                 f"Someone speaks who is neither client nor counsellor: expected one "
                 f"of {sorted(n for n in ROLES if not n.isascii())[:6]} … at a line's "
                 "start.",
             )
+
+
+def _is_line_by_line(text: str) -> bool:
+    """Return whether every line has its speaker, but for notes such as （停顿）."""
+    lines = [line for line in map(str.strip, text.split("\n")) if line]
+    return all(
+        _TURN.match(line) or _OTHER.match(line) or _NOTE_LINE.fullmatch(line)
+        for line in lines
+    )

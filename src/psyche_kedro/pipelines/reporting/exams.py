@@ -85,7 +85,7 @@ def shown(findings: Findings) -> list[partial[Section]]:
     return [
         partial(exam_section, benchmark=name, exam=exam)
         for name, exam in findings.benchmarks.exams()
-        if exam.published or not _scores_of(findings, name, exam).is_empty()
+        if exam.is_of_the_paper or not _scores_of(findings, name, exam).is_empty()
     ]
 
 
@@ -233,8 +233,34 @@ def judges(findings: Findings) -> Section:
         "Judges of counselling",
         "A verdict that is not read is missing, not 0. A judge that gives nearly all "
         "the same score says nothing of a model.",
-        [Table([*columns, *ends], rows, n_names=2)],
+        [Table([*columns, *ends], rows, n_names=2), *_agreement(findings)],
     )
+
+
+def _agreement(findings: Findings) -> list[Table]:
+    rows = [
+        plain(
+            row["group"],
+            row["dimension"],
+            _named(row),
+            number(row["value"]),
+            count(row["n"]),
+        )
+        for row in findings.agreement.iter_rows(named=True)
+    ]
+    columns = ["Who", "Dimension", "Measure", "Value", "Replies or pairs"]
+    return [Table(columns, rows, n_names=3)] if rows else []
+
+
+_NEARLY_ALWAYS = 0.9
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    """Return a measure; that of a judge who goes by the order says so."""
+    is_first = row["measure"] == "takes the first"
+    if is_first and (row["value"] or 0) >= _NEARLY_ALWAYS:
+        return "takes the first: goes by the order, not by the reply"
+    return str(row["measure"])
 
 
 def _readers(findings: Findings) -> list[Table]:
@@ -272,7 +298,7 @@ def every_score(findings: Findings) -> Section:
     columns = [*map(str.title, names), "Value", "95 %", *counts]
     return Section(
         "Every score with its interval",
-        "Wilson intervals for the standard accuracy of a cell of independent items; "
+        "Wilson intervals for the standard accuracy of a cell of independent items, "
         "for all else a seeded bootstrap that draws cases within cells, and where all "
         "marks are the same, Wilson's interval of none that differs.",
         [Table(columns, rows, n_names=6, folded="scores")],
@@ -329,9 +355,11 @@ def _commonest_key(scores: pl.DataFrame, columns: Sequence[Column]) -> list[Row]
 
 
 def _printed_rows(published: Published, columns: Sequence[Column]) -> list[Row]:
-    source = f"{published.paper}, Table {published.table}"
     return [
-        Row("paper", [row.model, source, *_cells(columns, _printed(row.scores))])
+        Row(
+            "paper",
+            [row.model, published.place, *_cells(columns, _printed(row.scores))],
+        )
         for row in published.rows
     ]
 

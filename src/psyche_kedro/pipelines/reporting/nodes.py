@@ -93,11 +93,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         funnel=funnel,
         rejections=rejections,
         writers=writers,
-        scores=evaluation["scores"],
-        exams=evaluation["exam_summary"],
-        answers=evaluation["answer_summary"],
-        judges=evaluation["judgement_summary"],
-        readers=evaluation["reader_agreement"],
+        **{field: evaluation[table] for field, table in _OF_EVALUATION.items()},
         summaries=_summaries(synthesis | selection | {"model_calls": model_calls}),
         difficulty=difficulty,
         toys=_toys(training, ablation, params.toy_below),
@@ -107,9 +103,23 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         ablation=ablation,
         charts=figures.training_charts(_log(training), params.curves),
         benchmarks=benchmarks,
+        printed_as=params.printed_as,
         run=run_facts,
     )
     return render_report(findings)
+
+
+_OF_EVALUATION = {
+    "scores": "scores",
+    "differences": "score_differences",
+    "exams": "exam_summary",
+    "answers": "answer_summary",
+    "judges": "judgement_summary",
+    "agreement": "judge_agreement",
+    "readers": "reader_agreement",
+    "shown_items": "shown_items",
+    "shown_answers": "shown_answers",
+}
 
 
 def _summaries(told: Told) -> Summaries:

@@ -20,6 +20,8 @@ class ReportParameters(Parameters):
     toy_below: int
     """Parameters below which a trained model is too small for its scores to mean
     anything."""
+    printed_as: dict[str, str]
+    """The paper's name of a model of ours, by its role."""
 
 
 class RunFacts(Parameters):

@@ -5,7 +5,7 @@ What it prints of an exam stands on the benchmark's card (``conf/base/benchmarks
 
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -20,6 +20,34 @@ class AblationRow(_Published):
     setting: str
     scores: dict[str, float]
     """By category or cell."""
+    change: dict[str, float] = {}
+    """Printed Δ of each category, in percent of the base."""
+    same_as: str | None = None
+    """The model of Table 1 that this is."""
+
+
+class BaselineModel(_Published):
+    """A row of Table 7."""
+
+    name: str
+    size: str | None
+    """Null where the paper says UNK."""
+    version: str
+
+
+class Claim(_Published):
+    """A sentence of the text that its tables can check."""
+
+    place: str
+    text: str
+    says: Literal["sum", "at_least", "relative_change", "falls"]
+    printed: float | None = None
+    table: int | None = None
+    model: str | None = None
+    cells: tuple[str, ...] = ()
+    """Of that model's row, under every protocol."""
+    numbers: dict[str, float] = {}
+    """Where no table holds them."""
 
 
 class Published(_Published):
@@ -31,6 +59,9 @@ class Published(_Published):
     """Table 3."""
     compositions: tuple[AblationRow, ...]
     """Table 4."""
+    models: tuple[BaselineModel, ...]
+    """Table 7."""
+    claims: tuple[Claim, ...]
 
 
 @cache

@@ -75,14 +75,21 @@ class Findings(NamedTuple):
     rejections: pl.DataFrame
     writers: pl.DataFrame
     scores: pl.DataFrame
+    differences: pl.DataFrame
+    """Every two models on the items that both answered."""
     exams: pl.DataFrame
     """Items of every split, and which of them are an exam."""
     answers: pl.DataFrame
     """How the replies of every model ended."""
     judges: pl.DataFrame
     """What became of the verdicts of every judge."""
+    agreement: pl.DataFrame
+    """How far judges agree with each other and with people, and in either order."""
     readers: pl.DataFrame
     """What other readers make of them."""
+    shown_items: pl.DataFrame
+    shown_answers: pl.DataFrame
+    """Exam items, and what every model made of them."""
     summaries: Summaries
     trained_models: pl.DataFrame
     training_plan: pl.DataFrame
@@ -97,6 +104,8 @@ class Findings(NamedTuple):
     charts: Sequence[Chart]
     benchmarks: Benchmarks
     """The cards: the tables of exams, and what is printed of them."""
+    printed_as: Mapping[str, str]
+    """The paper's name of a model of ours."""
     run: RunFacts = RunFacts()
 
     def counts(self, stage: str, **wanted: str) -> dict[str, int]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.pipelines.benchmarks import is_judged
+from psyche_kedro.pipelines.benchmarks import NOT_DRAWN, is_judged
 from psyche_kedro.tables import CHOICE_TYPES, content_id
 
 Row = Mapping[str, Any]
@@ -33,6 +33,7 @@ def exam_items(items: pl.DataFrame) -> pl.DataFrame:
     """Return the items of every exam: those of ``test``, or those of ``dev``.
 
     Items of ``test`` without a key stay in: they are the exam, scored here or not.
+    Those that the card's draw leaves out are none of it.
 
     Args:
         items: ``BenchmarkItems``.
@@ -40,7 +41,8 @@ def exam_items(items: pl.DataFrame) -> pl.DataFrame:
     Returns:
         ``BenchmarkItems``, fewer, in their order.
     """
-    is_test = pl.col("split") == "test"
+    is_drawn = ~pl.col("flags").list.contains(NOT_DRAWN)
+    is_test = pl.col("split").eq("test") & is_drawn
     test_is_keyed = (is_test & has_key()).any().over(*_EXAM)
     stands_in = (pl.col("split") == "dev") & ~test_is_keyed
     return items.filter(is_test | stands_in)
@@ -80,7 +82,7 @@ def count_exams(items: pl.DataFrame) -> pl.DataFrame:
     form = pl.when(_EXAM[1]).then(pl.lit("choice")).otherwise(pl.lit("open"))
     return (
         items.group_by("benchmark", "split", form=form)
-        .agg(n=pl.len(), n_keyed=has_key().sum(), is_exam=in_exam.all())
+        .agg(n=pl.len(), n_keyed=has_key().sum(), is_exam=in_exam.any())
         .select("benchmark", "form", "split", "n", "n_keyed", "is_exam")
         .sort("benchmark", "form", "split", descending=[True, False, True])
     )

@@ -7,14 +7,15 @@ import polars as pl
 
 from psyche_kedro.answers import read_choice_of
 from psyche_kedro.llm import ChatRequest, Failure, Outcome, Reply
+from psyche_kedro.llm.chat_model import Asking
 from psyche_kedro.pipelines.selection.parameters import StudentParameters
 from psyche_kedro.prompts import Prompt, render_question
 
 
 def student_requests(
     questions: pl.DataFrame, prompt: Prompt, params: StudentParameters
-) -> Iterator[ChatRequest]:
-    """Yield the requests, all samples of a question together.
+) -> Asking[int]:
+    """Return the requests, all samples of a question together.
 
     A request holds the question alone: no gold, no rationale, no explanation.
     """
@@ -22,12 +23,18 @@ def student_requests(
         "temperature": params.temperature,
         "max_tokens": params.max_tokens,
     }
-    for question in questions.iter_rows(named=True):
-        messages = prompt.render(question=render_question(question, prompt.words))
-        for sample in range(params.samples):
-            yield ChatRequest(
-                messages, task="answer_as_students", sampling=sampling, sample=sample
-            )
+
+    def request(number: int) -> ChatRequest:
+        place, sample = divmod(number, params.samples)
+        question = questions.row(place, named=True)
+        return ChatRequest(
+            prompt.render(question=render_question(question, prompt.words)),
+            task="answer_as_students",
+            sampling=sampling,
+            sample=sample,
+        )
+
+    return Asking(range(questions.height * params.samples), request)
 
 
 def student_answers(

@@ -14,8 +14,11 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers.utils.logging import disable_progress_bar
 
 from psyche_kedro.pipelines.training.parameters import TinyModelParameters
+
+disable_progress_bar()  # the run shows how far it is itself
 
 # <think> is no special token: TRL strips those before the reward reads the completion.
 _SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")

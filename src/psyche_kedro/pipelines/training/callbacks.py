@@ -175,7 +175,8 @@ class LogFile(TrainerCallback):
         """Append the newest entry."""
         if state.is_world_process_zero:
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(state.log_history[-1]) + "\n")
+                entry = {**state.log_history[-1], "max_steps": state.max_steps}
+                file.write(json.dumps(entry) + "\n")
 
 
 class Samples(TrainerCallback):

@@ -45,7 +45,9 @@ from psyche_kedro.tables import (
     frame,
     rejection,
 )
+from psyche_kedro.workers.progress import Work, watched
 
+_SHOWN = ("loss", "reward")
 _LOG = logging.getLogger(__name__)
 
 
@@ -331,7 +333,8 @@ def _train(spec: RunSpec) -> Trained:
     with only_run(Path(spec.folder)):
         result = completed(spec)
         if result is None:
-            result = launch(spec, partial(_tell, spec))
+            with watched(f"train {spec.stage}", None, "steps") as work:
+                result = launch(spec, partial(_tell, spec, work))
         if result.status != "complete":
             raise TrainingFailedError(_interruption(spec, result))
         if not spec.params.keep_checkpoints:
@@ -349,8 +352,10 @@ def _interruption(spec: RunSpec, result: RunResult) -> str:
     )
 
 
-def _tell(spec: RunSpec, entry: dict[str, Any]) -> None:
-    """Show one entry's alarms, and log it."""
+def _tell(spec: RunSpec, work: Work, entry: dict[str, Any]) -> None:
+    """Show one entry's alarms and how far it is, and log it."""
+    work.done, work.total = int(entry["step"]), entry.pop("max_steps", None)
+    work.figures |= {name: entry[name] for name in _SHOWN if name in entry}
     for alarm in alarms_of([entry]):
         _LOG.warning("Training of %s: %s", spec.stage, alarm)
     _to_mlflow(spec, entry)

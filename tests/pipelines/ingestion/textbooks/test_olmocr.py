@@ -20,7 +20,7 @@ from psyche_kedro.pipelines.ingestion.parameters import (
     OlmocrParameters,
     TextbookParameters,
 )
-from psyche_kedro.pipelines.ingestion.textbooks import reading
+from psyche_kedro.pipelines.ingestion.textbooks import pictures
 from psyche_kedro.pipelines.ingestion.textbooks.ocr import OcrText
 from psyche_kedro.pipelines.ingestion.textbooks.olmocr import read_reply
 from psyche_kedro.pipelines.ingestion.textbooks.olmocr_pictures import draw
@@ -215,7 +215,7 @@ def test_what_this_machine_reads_after_olmocr_failed_is_a_fallback(
         def read(self, image) -> OcrText:
             return OcrText("读出来了。", 0.99)
 
-    monkeypatch.setattr(reading, "installed_engines", lambda names: [Engine()])
+    monkeypatch.setattr(pictures, "installed_engines", lambda names: [Engine()])
     pages, _, _ = read(lambda ask: Answer(status=400), tmp_path, [scan(1)])
     assert pages.select("text", "status", "engine", "detail").row(0) == (
         "读出来了。",

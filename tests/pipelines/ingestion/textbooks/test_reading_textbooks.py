@@ -17,7 +17,7 @@ from pipelines.ingestion.bank_files import file
 from psyche_kedro import tables
 from psyche_kedro.datasets.source_files import SourceFile
 from psyche_kedro.pipelines.ingestion.nodes import read_textbooks
-from psyche_kedro.pipelines.ingestion.textbooks import page_images, reading
+from psyche_kedro.pipelines.ingestion.textbooks import page_images, pictures
 from psyche_kedro.pipelines.ingestion.textbooks.ocr import OcrText, installed_engines
 from psyche_kedro.pipelines.ingestion.textbooks.reading_order import TextBox, to_text
 
@@ -153,7 +153,7 @@ class FixedEngine:
 def engine(monkeypatch):
     def install(text: str, confidence: float = 0.99) -> FixedEngine:
         fixed = FixedEngine(text, confidence)
-        monkeypatch.setattr(reading, "installed_engines", lambda names: [fixed])
+        monkeypatch.setattr(pictures, "installed_engines", lambda names: [fixed])
         return fixed
 
     return install

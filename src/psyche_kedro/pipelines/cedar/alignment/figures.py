@@ -4,19 +4,36 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.pipelines.cedar.alignment.scoring import ALL_MODELS, REFERENCE
+from psyche_kedro.pipelines.cedar.alignment.scoring import (
+    ALL_MODELS,
+    PEOPLE,
+    REFERENCE,
+)
 
 _WIDEST = 3
 """Matrices side by side."""
 
 
-def points(scores: pl.DataFrame, benchmark: str) -> pl.DataFrame:
-    """Return consistency, gain and its interval of every model and way, on all it sat.
+def points(
+    scores: pl.DataFrame, reference: pl.DataFrame, benchmark: str
+) -> pl.DataFrame:
+    """Return consistency, gain and its interval of people, and of every model and way.
 
     Args:
-        scores: ``CedarScores``.
+        scores: ``CedarScores``; of a model, the slice of all it sat.
+        reference: ``CedarReference``.
         benchmark: Whose.
     """
+    people = reference.filter(benchmark=benchmark, line=PEOPLE).select(
+        subject="line",
+        way=pl.lit(REFERENCE),
+        slice=pl.lit("all"),
+        metric="metric",
+        value="value",
+        low="low",
+        high="high",
+        p=pl.lit(None, pl.Float64),
+    )
     whole = scores.filter(
         pl.col("benchmark") == benchmark,
         pl.col("subject") != ALL_MODELS,
@@ -26,7 +43,8 @@ def points(scores: pl.DataFrame, benchmark: str) -> pl.DataFrame:
     first = whole.group_by("subject", "way", maintain_order=True).agg(
         pl.col("slice").first()
     )
-    rows = whole.join(first, on=["subject", "way", "slice"], how="semi")
+    sat = whole.join(first, on=["subject", "way", "slice"], how="semi")
+    rows = pl.concat([people, sat.select(people.columns)])
     consistency = rows.filter(metric="consistency").select(
         "subject", "way", "slice", consistency="value"
     )
@@ -38,19 +56,19 @@ def points(scores: pl.DataFrame, benchmark: str) -> pl.DataFrame:
     )
 
 
-def draw_dissociation(cedar_scores: pl.DataFrame) -> Any:
-    """Return consistency against gain, a point for every model and way.
+def draw_dissociation(cedar_scores: pl.DataFrame, cedar_reference: pl.DataFrame) -> Any:
+    """Return consistency against gain, a point for people and every model and way.
 
     Args:
         cedar_scores: ``CedarScores``.
+        cedar_reference: ``CedarReference``.
     """
     from plotly.graph_objects import Figure  # noqa: PLC0415 - dear to import
 
     figure = Figure()
     for benchmark in cedar_scores["benchmark"].unique(maintain_order=True):
-        for (way,), own in points(cedar_scores, benchmark).group_by(
-            "way", maintain_order=True
-        ):
+        found = points(cedar_scores, cedar_reference, benchmark)
+        for (way,), own in found.group_by("way", maintain_order=True):
             figure.add_scatter(
                 x=own["consistency"].to_list(),
                 y=own["gain"].to_list(),
@@ -73,9 +91,7 @@ def draw_culture_matrix(culture_matrix: pl.DataFrame) -> Any:
     from plotly.graph_objects import Heatmap  # noqa: PLC0415 - dear to import
     from plotly.subplots import make_subplots  # noqa: PLC0415
 
-    native = culture_matrix.filter(
-        pl.col("way").is_in(["native", REFERENCE]), pl.col("subject") != "plurality"
-    )
+    native = culture_matrix.filter(pl.col("way").is_in(["native", REFERENCE]))
     groups = list(native.group_by("benchmark", "subject", maintain_order=True))
     titles = [f"{benchmark}: {subject}" for (benchmark, subject), _ in groups]
     across = max(1, min(_WIDEST, len(groups)))

@@ -77,6 +77,7 @@ def _answers() -> list[Node]:
             },
             outputs=[
                 "cedar_scores",
+                "cedar_reference",
                 "culture_matrix",
                 "emotion_confusion",
                 "model_pairs",
@@ -96,7 +97,7 @@ def _report() -> list[Node]:
         ),
         Node(
             draw_dissociation,
-            inputs=_named("cedar_scores"),
+            inputs=_named("cedar_scores", "cedar_reference"),
             outputs="dissociation_figure",
             name="draw_dissociation",
         ),
@@ -109,8 +110,8 @@ def _report() -> list[Node]:
         Node(
             write_cedar_report,
             inputs={
-                **_named("cedar_funnel", "cedar_scores", "culture_matrix"),
-                **_named("model_pairs"),
+                **_named("cedar_funnel", "cedar_scores", "cedar_reference"),
+                **_named("culture_matrix", "model_pairs"),
                 **_TOLD,
                 "params": "params:cedar.alignment",
             },

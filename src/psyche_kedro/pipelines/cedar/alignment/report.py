@@ -11,7 +11,13 @@ import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from psyche_kedro.pipelines.cedar.alignment.figures import points
-from psyche_kedro.pipelines.cedar.alignment.scoring import ALL_MODELS, REFERENCE
+from psyche_kedro.pipelines.cedar.alignment.scoring import (
+    ALL_MODELS,
+    CEILING,
+    PEOPLE,
+    REFERENCE,
+)
+from psyche_kedro.pipelines.cedar.costs import HOUR, SECONDS
 from psyche_kedro.pipelines.cedar.parameters import AlignmentParameters, ModelCard
 from psyche_kedro.pipelines.reporting.funnel import funnel_rows
 from psyche_kedro.pipelines.reporting.sections import (
@@ -30,6 +36,8 @@ Told = Mapping[str, pl.DataFrame]
 
 PAPER = {"cedar_items": "1,566 scenarios x 7 languages = 10,962 items"}
 """What the abstract says of a stage."""
+_SCENARIOS = 1_566
+"""Of the paper's benchmark."""
 _WIDTH, _HEIGHT, _EDGE = 720, 360, 46
 _MEASURES = (
     "consistency",
@@ -40,13 +48,13 @@ _MEASURES = (
     "efficiency",
     "pull",
 )
-_FIXED = ("plurality", "english_golds")
-"""References that answer alike everywhere, and lie in one point."""
 _LINES = {
-    "people": "people's own golds",
-    "plurality": "ceiling of a model that answers alike everywhere",
-    "english_golds": "English golds everywhere",
+    PEOPLE: "people's own golds",
+    CEILING: "plurality everywhere: ceiling of a consistent model",
+    "chance": "a guess",
 }
+"""What a line of reference is called; any other is a culture whose golds are given
+everywhere."""
 
 
 class Report(NamedTuple):
@@ -55,6 +63,15 @@ class Report(NamedTuple):
     html: str
     markdown: str
     summary: str
+
+
+class _Found(NamedTuple):
+    """What ``score_alignment`` says of one benchmark."""
+
+    scores: pl.DataFrame
+    reference: pl.DataFrame
+    matrix: pl.DataFrame
+    pairs: pl.DataFrame
 
 
 class Dot(NamedTuple):
@@ -99,6 +116,7 @@ def write_cedar_report(  # noqa: PLR0913 - the node's inputs
     *,
     cedar_funnel: pl.DataFrame,
     cedar_scores: pl.DataFrame,
+    cedar_reference: pl.DataFrame,
     culture_matrix: pl.DataFrame,
     model_pairs: pl.DataFrame,
     isolation: Told,
@@ -111,6 +129,7 @@ def write_cedar_report(  # noqa: PLR0913 - the node's inputs
     Args:
         cedar_funnel: ``Funnel``.
         cedar_scores: ``CedarScores``.
+        cedar_reference: ``CedarReference``.
         culture_matrix: ``CultureMatrix``.
         model_pairs: ``ModelPairs``.
         isolation: What the chapter says of itself, as do the next two.
@@ -119,37 +138,37 @@ def write_cedar_report(  # noqa: PLR0913 - the node's inputs
         params: ``cedar.alignment``.
     """
     accounts = _accounts(isolation, annotation, alignment)
-    found = (cedar_scores, culture_matrix, model_pairs)
-    benchmarks = cedar_scores["benchmark"].unique(maintain_order=True).to_list()
-    sections = [
-        _funnel(cedar_funnel),
-        _rejections(accounts),
-        _isolation(accounts),
-        _annotation(annotation["annotation_summary"]),
-        *_every_benchmark(benchmarks, found, params.cards),
-    ]
+    found = _Found(cedar_scores, cedar_reference, culture_matrix, model_pairs)
     content = {
-        "first_line": _first_line(accounts),
-        "is_offline": bool(_stand_ins(accounts)),
-        "sections": sections,
-        "scatters": {_title(name): _scatter(name, cedar_scores) for name in benchmarks},
+        **_first(accounts),
+        "sections": [
+            _funnel(cedar_funnel),
+            _rejections(accounts),
+            _isolation(accounts),
+            _annotation(annotation["annotation_summary"]),
+            _taken(accounts, annotation["annotation_summary"]),
+            *_every_benchmark(found, params.cards),
+        ],
+        "scatters": {_title(b): _scatter(b, found) for b in _benchmarks(found)},
         "size": (_WIDTH, _HEIGHT),
     }
     return Report(
         _rendered("report.html.jinja", content),
         _rendered("report.md.jinja", content),
-        _summary(cedar_funnel, cedar_scores),
+        _summary(cedar_funnel, found),
     )
 
 
+def _benchmarks(found: _Found) -> list[str]:
+    return found.reference["benchmark"].unique(maintain_order=True).to_list()
+
+
 def _every_benchmark(
-    benchmarks: Sequence[str],
-    found: Sequence[pl.DataFrame],
-    cards: Mapping[str, ModelCard],
+    found: _Found, cards: Mapping[str, ModelCard]
 ) -> Iterator[Section]:
-    for benchmark in benchmarks:
-        tables = (table.filter(benchmark=benchmark) for table in found)
-        yield from _of_benchmark(benchmark, *tables, cards=cards)
+    for benchmark in _benchmarks(found):
+        own = _Found(*(table.filter(benchmark=benchmark) for table in found))
+        yield from _of_benchmark(benchmark, own, cards)
 
 
 def _rendered(template: str, content: Mapping[str, Any]) -> str:
@@ -166,8 +185,8 @@ def _rendered(template: str, content: Mapping[str, Any]) -> str:
 # ---- what became of the scenarios ------------------------------------------------
 
 
-def _first_line(accounts: pl.DataFrame) -> str:
-    """Return whether models and people were there; what was invented is no result."""
+def _first(accounts: pl.DataFrame) -> dict[str, Any]:
+    """Return what the report says first: whether models and people were there."""
     said = []
     if stand_ins := _stand_ins(accounts):
         said.append(
@@ -180,8 +199,10 @@ def _first_line(accounts: pl.DataFrame) -> str:
             " answers are invented."
         )
     if not said:
-        return "Every reply in this run came from a language model."
-    return " ".join([*said, "No figure of it is a result."])
+        line = "Every reply in this run came from a language model."
+        return {"first_line": line, "is_offline": False}
+    line = " ".join([*said, "No figure of it is a result."])
+    return {"first_line": line, "is_offline": True}
 
 
 def _stand_ins(accounts: pl.DataFrame) -> list[str]:
@@ -259,6 +280,42 @@ def _annotation(summary: pl.DataFrame) -> Section:
     )
 
 
+def _taken(accounts: pl.DataFrame, summary: pl.DataFrame) -> Section:
+    """Return what the benchmark took, and what one of the paper's size would take."""
+    waiting = summary.filter(measure="waiting").select("group", tasks="n")
+    timed = summary.filter(measure="median_seconds").select("group", "value")
+    people = waiting.join(timed, on="group").with_columns(
+        hours=pl.col("tasks") * pl.col("value").fill_null(SECONDS) / HOUR
+    )
+    languages = max(1, people.height)
+    took = {
+        "scenarios": _rows(accounts, "scenarios", "kept"),
+        "provisional labels": _rows(accounts, "provisional_labels", "beside"),
+        "scenarios put to people": _rows(accounts, "isolated_scenarios", "kept"),
+        "their tasks": int(people["tasks"].sum()),
+        "their hours": float(people["hours"].sum()),
+        "scenarios of the benchmark": _rows(accounts, "cedar_items", "kept")
+        / languages,
+    }
+    items = took["scenarios of the benchmark"]
+    scale = _SCENARIOS / items if items else None
+    rows = [
+        plain(name, f"{n:,.1f}", ABSENT if scale is None else f"{n * scale:,.0f}")
+        for name, n in took.items()
+    ]
+    return Section(
+        "What it took",
+        "This run, and at its rates a benchmark of as many scenarios as the paper's."
+        f" People whom nobody timed are reckoned at {SECONDS:.0f} seconds a task.",
+        [Table(["", "This run", f"{_SCENARIOS:,} scenarios"], rows, n_names=1)],
+    )
+
+
+def _rows(accounts: pl.DataFrame, stage: str, kind: str) -> float:
+    own = accounts.filter(stage=stage, kind=kind)
+    return float(own["rows"].sum())
+
+
 # ---- what models make of them ----------------------------------------------------
 
 
@@ -267,56 +324,62 @@ def _title(benchmark: str) -> str:
 
 
 def _of_benchmark(
-    benchmark: str,
-    scores: pl.DataFrame,
-    matrix: pl.DataFrame,
-    pairs: pl.DataFrame,
-    *,
-    cards: Mapping[str, ModelCard],
+    benchmark: str, found: _Found, cards: Mapping[str, ModelCard]
 ) -> Iterator[Section]:
     yield Section(
         _title(benchmark),
         "Consistency: one answer in two languages. Alignment: the culture's own gold."
         " Gain: alignment beyond answers dealt to cultures at random, 0 for a model"
         " that ignores culture; its interval is over scenarios, its p by permutation."
-        f" A guess is aligned in {_guess(scores)}.",
-        [_models(scores, cards), _related(scores)],
+        f" People's golds agree with alpha {_alpha(found.reference)}.",
+        [_models(found, cards), _related(found.scores)],
     )
     yield Section(
         f"Languages: {benchmark}",
         "Accuracy over all items: an unread answer is wrong. Of read, and as the"
         " official code reads, beside it.",
-        [_languages(scores)],
+        [_languages(found.scores)],
     )
     yield Section(
         f"Whose gold: {benchmark}",
         "Share of answers in the row's language that are the gold of the column's"
         " culture.",
-        list(_matrices(matrix.filter(way="native"))),
+        list(_matrices(found.matrix.filter(way="native"))),
     )
     yield Section(
         f"Between models: {benchmark}",
         "Paired bootstrap over the scenarios that both were asked, p after Holm.",
-        [_pairs(pairs)],
+        [_pairs(found.pairs)],
     )
 
 
-def _guess(scores: pl.DataFrame) -> str:
-    return number(scores.filter(subject="chance")["value"].item())
+def _alpha(reference: pl.DataFrame) -> str:
+    return number(reference.filter(line=PEOPLE, metric="alpha")["value"].item())
 
 
-def _models(scores: pl.DataFrame, cards: Mapping[str, ModelCard]) -> Table:
-    own = scores.filter(
-        pl.col("slice").str.contains("/").not_(),
-        pl.col("subject").is_in([ALL_MODELS, "chance"]).not_(),
+def _models(found: _Found, cards: Mapping[str, ModelCard]) -> Table:
+    own = found.scores.filter(
+        pl.col("slice").str.contains("/").not_(), pl.col("subject") != ALL_MODELS
     )
     groups = own.group_by("subject", "way", "slice", maintain_order=True)
-    rows = [
+    lines = found.reference.group_by("line", maintain_order=True)
+    rows = [_line_row(str(line), group) for (line,), group in lines]
+    rows += [
         _model_row(str(subject), str(way), str(name), group, cards)
         for (subject, way, name), group in groups
     ]
     columns = ["Model", "Way", "Items", *(m.capitalize() for m in _MEASURES)]
     return Table([*columns, "Gain, 95 %", "p", "Scenarios", "Missing"], rows, n_names=3)
+
+
+def _line_row(line: str, group: pl.DataFrame) -> Row:
+    by_metric = {row["metric"]: row for row in group.iter_rows(named=True)}
+    values = [by_metric.get(metric, {"value": None})["value"] for metric in _MEASURES]
+    gain = by_metric.get("gain")
+    found = f"{number(gain['low'])} to {number(gain['high'])}" if gain else ABSENT
+    name = _LINES.get(line, f"golds of {line} everywhere")
+    cells = [name, REFERENCE, "all", *map(number, values), found, ABSENT]
+    return Row("paper", [*cells, count(group["n"][0]), "0"])
 
 
 def _model_row(
@@ -338,14 +401,14 @@ def _model_row(
     card = cards.get(subject)
     said = f"{name}, text model" if card and not card.vision else name
     return Row(
-        "paper" if way == REFERENCE else "ours",
+        "ours",
         [
-            _LINES.get(subject, subject) if way == REFERENCE else subject,
+            subject,
             way,
             said,
             *(number(by_metric[metric]["value"]) for metric in _MEASURES),
             found,
-            "–" if gain["p"] is None else f"{gain['p']:.3f}",
+            _p(gain["p"]),
             count(gain["n"]),
             count(gain["n_missing"]),
         ],
@@ -418,10 +481,9 @@ def _pairs(pairs: pl.DataFrame) -> Table:
     return Table(["Models", "Of", "Difference", "95 %", "p"], rows, n_names=2)
 
 
-def _scatter(benchmark: str, scores: pl.DataFrame) -> Scatter:
-    """Return a dot for every model and way; gains of 0 lie on the lower line."""
-    rows = points(scores, benchmark).iter_rows(named=True)
-    known = [row for row in rows if row["subject"] not in _FIXED]
+def _scatter(benchmark: str, found: _Found) -> Scatter:
+    """Return a dot for people and every model; gains of 0 lie on the lower line."""
+    known = points(found.scores, found.reference, benchmark).to_dicts()
     known.sort(key=lambda row: row["way"] == "native")  # drawn last, on top
     top = max([0.1, *(row["gain"] for row in known)])
     bottom = min([0.0, *(row["gain"] for row in known)])
@@ -454,18 +516,22 @@ def _scatter(benchmark: str, scores: pl.DataFrame) -> Scatter:
     )
 
 
-def _summary(funnel: pl.DataFrame, scores: pl.DataFrame) -> str:
+def _summary(funnel: pl.DataFrame, found: _Found) -> str:
     lines = [f"{'stage':<24}{'rows':>8}{'rejected':>10}"]
     lines += [
         f"{row['stage']:<24}{count(row['rows']):>8}{count(row['rejected']):>10}"
         for row in funnel.iter_rows(named=True)
     ]
-    for benchmark in scores["benchmark"].unique(maintain_order=True):
-        shown: list[dict[str, Any]] = points(scores, benchmark).to_dicts()
+    for benchmark in _benchmarks(found):
+        shown = points(found.scores, found.reference, benchmark).to_dicts()
         lines += ["", f"{benchmark:<44}{'consistency':>12}{'gain':>8}{'p':>8}"]
         lines += [
             f"{row['subject'] + ', ' + row['way']:<44}{row['consistency']:>12.2f}"
-            f"{row['gain']:>8.2f}{row['p']:>8.3f}"
+            f"{row['gain']:>8.2f}{_p(row['p']):>8}"
             for row in shown
         ]
     return "\n".join(lines)
+
+
+def _p(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:.3f}"

@@ -13,17 +13,20 @@ from psyche_kedro.pipelines.cedar.alignment.measures import F64, I64, PerScenari
 from psyche_kedro.pipelines.cedar.parameters import AlignmentParameters
 from psyche_kedro.pipelines.cedar.tables import (
     MODALITIES,
+    CedarReference,
     CedarScores,
     CultureMatrix,
     EmotionConfusion,
     ModelPairs,
 )
+from psyche_kedro.review.krippendorff import krippendorff_alpha
 from psyche_kedro.statistics import Interval, holm, wilson_interval
 from psyche_kedro.tables import frame
 
 Row = dict[str, Any]
 REFERENCE = "reference"
 """The way of a line of reference."""
+PEOPLE, CEILING = "people", "ceiling"
 _NO_INTERVAL = Interval(None, None)
 ALL_MODELS = "all_models"
 _MEANS = ("consistency", "alike", "alignment", "shuffled", "best", "pull", "gain")
@@ -37,6 +40,7 @@ class Scored(NamedTuple):
     """What the answers come to."""
 
     scores: pl.DataFrame
+    reference: pl.DataFrame
     culture_matrix: pl.DataFrame
     emotion_confusion: pl.DataFrame
     model_pairs: pl.DataFrame
@@ -99,10 +103,11 @@ def score_alignment(
         params: ``cedar.alignment``.
 
     Returns:
-        ``CedarScores``, ``CultureMatrix``, ``EmotionConfusion`` and ``ModelPairs``.
+        ``CedarScores``, ``CedarReference``, ``CultureMatrix``, ``EmotionConfusion``
+        and ``ModelPairs``.
     """
     items = pl.concat([cedar_items, given_items])
-    found: tuple[list[Row], ...] = ([], [], [], [])
+    found: tuple[list[Row], ...] = ([], [], [], [], [])
     for (benchmark,), own in items.group_by("benchmark", maintain_order=True):
         exam = _exam(str(benchmark), own, packs)
         answered = cedar_predictions.join(
@@ -110,10 +115,11 @@ def score_alignment(
         )
         sittings = list(_sittings(answered, exam))
         found[0].extend(_scores(exam, sittings, params))
-        found[1].extend(_matrices(exam, sittings))
-        found[2].extend(_confusions(exam, sittings))
-        found[3].extend(_pairs(exam, sittings, params))
-    kinds = (CedarScores, CultureMatrix, EmotionConfusion, ModelPairs)
+        found[1].extend(_lines(exam, params))
+        found[2].extend(_matrices(exam, sittings))
+        found[3].extend(_confusions(exam, sittings))
+        found[4].extend(_pairs(exam, sittings, params))
+    kinds = (CedarScores, CedarReference, CultureMatrix, EmotionConfusion, ModelPairs)
     return Scored(*(frame(kind, rows) for kind, rows in zip(kinds, found, strict=True)))
 
 
@@ -162,18 +168,38 @@ def _sittings(predictions: pl.DataFrame, exam: _Exam) -> Iterator[_Sitting]:
         yield _Sitting(str(subject), str(way), answers, official, rows)
 
 
-def _references(exam: _Exam) -> Iterator[_Sitting]:
-    """Yield what people themselves, and a model that ignores culture, would score."""
+# ---- lines of reference ----------------------------------------------------------
+
+
+def _lines(exam: _Exam, params: AlignmentParameters) -> Iterator[Row]:
+    """Yield what people themselves, and answers that ignore culture, would score."""
+    for line in [_people(exam), *_alike(exam)]:
+        for row in _of_slice(exam, line, "all", line.rows, params):
+            yield _line(exam, line.subject, **row)
+    alpha = krippendorff_alpha(exam.golds.tolist())
+    yield _line(exam, PEOPLE, metric="alpha", value=alpha)
+    yield _line(exam, "chance", metric="alignment", value=1 / len(exam.emotions))
+
+
+def _people(exam: _Exam) -> _Sitting:
     rows = np.ones(len(exam.golds), bool)
-    lines = {
-        "people": exam.golds,
-        "plurality": measures.plurality_everywhere(exam.golds),
-    }
-    if exam.english >= 0:
-        english = exam.golds[:, [exam.english]]
-        lines["english_golds"] = np.repeat(english, len(exam.cultures), 1)
-    for name, answers in lines.items():
-        yield _Sitting(name, REFERENCE, answers, answers, rows)
+    return _Sitting(PEOPLE, REFERENCE, exam.golds, exam.golds, rows)
+
+
+def _alike(exam: _Exam) -> Iterator[_Sitting]:
+    """Yield the plurality, and the golds of each culture, in all languages."""
+    people = _people(exam)
+    most = measures.plurality_everywhere(exam.golds)
+    yield people._replace(subject=CEILING, answers=most)
+    for culture, code in enumerate(exam.cultures):
+        own = np.repeat(exam.golds[:, [culture]], len(exam.cultures), 1)
+        yield people._replace(subject=code, answers=own)
+
+
+def _line(exam: _Exam, name: str, **row: Any) -> Row:
+    known = {key: row.get(key) for key in ("metric", "value", "low", "high")}
+    n = len(exam.golds)
+    return {"benchmark": exam.benchmark, "line": name, "n": n} | known
 
 
 # ---- scores ----------------------------------------------------------------------
@@ -182,21 +208,12 @@ def _references(exam: _Exam) -> Iterator[_Sitting]:
 def _scores(
     exam: _Exam, sittings: Sequence[_Sitting], params: AlignmentParameters
 ) -> Iterator[Row]:
-    for sitting in [*_references(exam), *sittings]:
+    for sitting in sittings:
         for name, rows in _slices(exam, sitting):
             yield from _of_slice(exam, sitting, name, rows, params)
-        if sitting.way != REFERENCE:
-            yield from _cells(exam, sitting)
-    yield _chance(exam)
+        yield from _cells(exam, sitting)
     yield from _order_effects(exam, sittings)
     yield from _dissociation(exam, sittings, params)
-
-
-def _chance(exam: _Exam) -> Row:
-    """Return what a guess is right in."""
-    common: Row = {"benchmark": exam.benchmark, "subject": "chance", "way": REFERENCE}
-    common |= {"slice": "all", "n": len(exam.golds), "n_missing": 0}
-    return _value(common, "alignment", 1 / len(exam.emotions))
 
 
 def _slices(
@@ -389,7 +406,7 @@ def _spearman(x: F64, y: F64) -> F64:
 
 
 def _matrices(exam: _Exam, sittings: Sequence[_Sitting]) -> Iterator[Row]:
-    for sitting in [*_references(exam), *sittings]:
+    for sitting in [_people(exam), *sittings]:
         rows = sitting.rows
         share = measures.matches(sitting.answers[rows], exam.golds[rows]).mean(0)
         for one, language in enumerate(exam.cultures):

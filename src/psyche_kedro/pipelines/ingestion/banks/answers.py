@@ -63,9 +63,15 @@ _BLANK_LETTERS = re.compile(
     r"|(?<=[是为有的于：:])[ \t]*([A-Z]{1,8})(?=[ \t]*[。.？?]?[ \t]*$)"
 )
 
+_TRUTH_AT_END = re.compile(
+    r"^\W{0,2}[√×✓✗✔✘]|[√×✓✗✔✘]\W{0,2}$|[（(\[【]\s*[对错TF]\s*[)）\]】]\W*$"
+)
+_RUN = re.compile(rf"[A-Z](?:{_BETWEEN_LETTERS}[A-Z])*")
+_NO_LETTER_BESIDE = re.compile(r"[^\w.-]|_")
+
 _TRUTH = "|".join(sorted((w for w in TRUTHS if not w.isdigit()), key=len, reverse=True))
 _TRUTH_BEHIND = re.compile(
-    rf"[（(]\s*({_TRUTH})\s*[)）](?=\s*[。.]?\s*$)|(?<=[。.\s])([√×✓✗]|(?<=\s)(?:对|错|正确|错误))\s*$",
+    rf"[（(\[【]\s*({_TRUTH})\s*[)）\]】](?=\s*[。.]?\s*$)|(?<=[。.\s])([√×✓✗]|(?<=\s)(?:对|错|正确|错误))\s*$",
     re.IGNORECASE,
 )
 
@@ -217,6 +223,27 @@ def answer_in_stem(stem: str, labels: set[str]) -> tuple[str, str]:
     for match in reversed(found):
         stem = f"{stem[: match.start()]}（ ）{stem[match.end() :]}"
     return stem, letters[0]
+
+
+def truth_left(stem: str) -> bool:
+    """Return whether a verdict stands at either end of a statement."""
+    return _TRUTH_AT_END.search(stem) is not None
+
+
+def places_only(answer: str) -> bool:
+    """Return whether an answer is ``②`` or ``Ⓑ``: the place of an option."""
+    has_marks = not set(answer) & set("甲乙丙丁戊己庚辛壬癸")
+    return has_marks and _PLACES_ONLY.fullmatch(answer) is not None
+
+
+def letters_left(stem: str) -> set[str]:
+    """Return the letters that stand alone in a stem: ``AB`` of ``有 A、B 。``."""
+    stem = f" {stem.translate(WIDE_LETTERS)} "
+    return {
+        "".join(named_letters(run[0]))
+        for run in _RUN.finditer(stem)
+        if all(_NO_LETTER_BESIDE.match(stem[n]) for n in (run.start() - 1, run.end()))
+    }
 
 
 def _inside(blank: re.Match[str]) -> str:

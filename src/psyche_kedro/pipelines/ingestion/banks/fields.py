@@ -14,16 +14,20 @@ Example::
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from psyche_kedro.pipelines.ingestion.banks.answers import (
     LETTERS_ONLY,
     Option,
     answer_in_stem,
+    letters_left,
     letters_of,
+    places_only,
     read_labels,
     true_false_label,
     truth_in_stem,
+    truth_left,
     truth_of,
     truths_of,
     word_of,
@@ -35,7 +39,12 @@ from psyche_kedro.pipelines.ingestion.banks.options import (
     split_options,
     unmarked,
 )
-from psyche_kedro.pipelines.ingestion.files.plain_text import has_picture, plain
+from psyche_kedro.pipelines.ingestion.files.cell_formats import NOT_SHOWN
+from psyche_kedro.pipelines.ingestion.files.plain_text import (
+    has_picture,
+    has_struck,
+    plain,
+)
 from psyche_kedro.tables import CHOICE_TYPES
 from psyche_kedro.text.words import name_of_word, word_lists
 
@@ -61,6 +70,14 @@ _CORRECT_NAMES = (
     "is_answer",
     "isanswer",
 )
+_FOREIGN = re.compile(
+    r"[\u4e00-\u9fff）)][ \t\u3000]+[\u4e00-\u9fff（(]|\n|[【\[].*题[】\]]$"
+    r"|.(?:单选|多选|判断|填空|简答|论述)题|第[一二三四五六七八九十\d]+[章节页]"
+)
+_OPTION_WITHIN = re.compile(
+    r"(?<=[\u4e00-\u9fff）)])[A-Z]\s*[.．](?=\s*[\u4e00-\u9fff])"
+)
+_OPTION_LINE = re.compile(r"\n\s*[A-Z]\s*[.．、)）]\s*\S")
 _MAX_OPTIONS = 8
 _MIN_OPTIONS = 2
 
@@ -93,10 +110,12 @@ def parse_question(
     fields = _canonical(record)
     asked = _asked(fields)
     labels = [label for label, _ in asked.pairs]
-    repeated = ["option_letters_repeated"] if len(set(labels)) < len(labels) else []
+    is_repeated = len(set(labels)) < len(labels) or _names_a_letter_twice(record)
+    repeated = ["option_letters_repeated"] if is_repeated else []
     options = [] if repeated else _in_order(asked.pairs)
     said = _said(_lettered(fields.get("answer"), record), asked, options)
-    kind = _kind(fields, options, said, type_hint)
+    hint = type_hint or type_of(fields.get("type")) or ("single" if repeated else None)
+    kind = _kind(fields, options, said, hint)
     question = {
         "type": kind,
         "case_text": _case_text(fields),
@@ -121,6 +140,16 @@ def _canonical(record: Mapping[str, Any]) -> Fields:
         if name and fields.get(name) in (None, "", []):
             fields[name] = value
     return fields
+
+
+def _names_a_letter_twice(record: Mapping[str, Any]) -> bool:
+    """Return whether A and Ａ, or 选项A, are two options of a record."""
+    said: dict[str | None, set[str]] = {}
+    for key, value in record.items():
+        said.setdefault(field_name(str(key)), set()).add(word_of(value))
+    return any(
+        len(name or "") == 1 and len(texts - {""}) > 1 for name, texts in said.items()
+    )
 
 
 def _lettered(answer: Any, record: Mapping[str, Any]) -> Any:
@@ -170,8 +199,7 @@ _WHOLE_TYPES = {"判断": "true_false", "是非": "true_false"}
 def _kind(
     fields: Fields, options: list[Option], said: "_Said", type_hint: str | None
 ) -> str:
-    kind = type_hint or type_of(fields.get("type"))
-    kind = kind or _guessed_type(options, said.answer, said.stem)
+    kind = type_hint or _guessed_type(options, said.answer, said.stem)
     is_judged = kind == "true_false" and len(options) > 0 and not truths_of(options)
     if is_judged or (kind in ("case", "short_answer", "fill_in") and options):
         kind = _guessed_type(options, said.answer, None)
@@ -190,6 +218,8 @@ def _guessed_type(options: list[Option], answer: Any, stem: Any) -> str:
     if LETTERS_ONLY.fullmatch(letters := letters_of(answer)):
         several = len(set(re.findall("[A-Z]", letters))) > 1
         return "multiple" if several else "single"
+    if places_only(letters):
+        return "single"  # its errors will say that the options are missing
     return "fill_in" if _BLANK.search(str(stem)) else "short_answer"
 
 
@@ -258,7 +288,7 @@ def _option_pairs(fields: Mapping[str, Any]) -> list[Pair]:
 
 
 def _listed_option(index: int, item: Any) -> Pair:
-    letter = chr(ord("A") + index)
+    letter = ascii_uppercase[index] if index < len(ascii_uppercase) else str(index)
     if isinstance(item, Mapping) and len(item) == 1:
         return next((str(label), _word(text)) for label, text in item.items())
     if isinstance(item, Mapping):
@@ -268,7 +298,7 @@ def _listed_option(index: int, item: Any) -> Pair:
         texts = [_word(item.get(name)) for name in ("text", "value", "content")]
         label = next(filter(None, labels), letter)
         text = next(filter(None, texts), "")
-        if _OPTION_NAME.match(label) or not text:
+        if re.fullmatch("[A-Za-zＡ-Ｚ]", label) or not text:
             return label, text
         return letter, text  # an id of a database is no letter
     pairs = split_options(text := _word(item))
@@ -357,17 +387,48 @@ def question_errors(question: Mapping[str, Any], answer: Any) -> list[str]:
         answer: What its source gave as the answer.
     """
     errors = ["empty_stem"] if not question["stem"].strip() else []
-    if _shows_picture(question):
-        errors.append("needs_picture")
+    errors += _text_errors(question)
     if question["type"] not in CHOICE_TYPES:
         return errors if question["answer_text"] else [*errors, "no_answer"]
     return errors + _option_errors(question) + _gold_errors(question, answer)
 
 
-def _shows_picture(question: Mapping[str, Any]) -> bool:
-    texts = [question["stem"], question["case_text"] or ""]
-    texts += [option["text"] for option in question["options"]]
-    return any(map(has_picture, texts))
+_UNSURE = {
+    "needs_picture": has_picture,
+    "struck_text": has_struck,
+    "cell_not_shown": lambda text: NOT_SHOWN in text,
+}
+"""What makes a question unsure wherever it stands in it."""
+
+
+def _text_errors(question: Mapping[str, Any]) -> list[str]:
+    options = [option["text"] for option in question["options"]]
+    texts = [question["stem"], question["case_text"] or "", *options]
+    texts.append(question["answer_text"] or "")
+    errors = [e for e, is_so in _UNSURE.items() if any(map(is_so, texts))]
+    left = letters_left(question["stem"]) if options else set()
+    if "".join(question["gold"]) in {*left, "".join(sorted({*"".join(left)}))} - {""}:
+        errors.append("answer_left_in_stem")
+    if question["type"] == "true_false" and truth_left(question["stem"]):
+        errors.append("answer_left_in_stem")
+    return errors + (
+        ["unclear_option"] if _has_foreign(question["stem"], options) else []
+    )
+
+
+def _has_foreign(stem: str, options: Sequence[str]) -> bool:
+    """Return whether what stands among options seems to be none of them.
+
+    A heading or the foot of a page behind the last, an option within another or
+    within the stem.
+    """
+    odd = [_FOREIGN.search(text) is not None for text in options]
+    ends_oddly = odd[-1:] == [True] and sum(odd) == 1
+    return (
+        ends_oddly
+        or any(map(_OPTION_WITHIN.search, options))
+        or (len(options) > 0 and _OPTION_LINE.search(stem) is not None)
+    )
 
 
 def _option_errors(question: Mapping[str, Any]) -> list[str]:

@@ -94,7 +94,8 @@ _CASE_PART = re.compile(
 # ---- numbers --------------------------------------------------------------------
 
 _NUMBERED = re.compile(
-    rf"^[*＊★☆●◆]?\s*(?:[【\[（(]?\s*({_KIND})\s*[】\])）]?\s*[:：.．、]?\s*)?"
+    r"^[*＊★☆●◆]?\s*(?:[【\[（(][^】\])）]{0,16}(?:19|20)\d\d[^】\])）]{0,16}[】\])）]\s*(?=\d))?"
+    rf"(?:[【\[（(]?\s*({_KIND})\s*[】\])）]?\s*[:：.．、]?\s*)?"
     rf"(?:第\s*(\d{{1,4}}|{NUMERAL})\s*[题題]|[（(【\[]\s*(\d{{1,4}})\s*[)）】\]]"
     r"|(?:[Qq题題]|题目|Question )?\s*(\d{1,4})\s*"
     r"([.．、:：)）]|题(?=[:：\s]))(?!\s*[-~～—]\s*\d))"
@@ -115,7 +116,7 @@ _BUTTON = re.compile(
 """What a page says where the answer is hidden until clicked."""
 _PAGE_NUMBER = re.compile(
     r"(?:.{0,20}\s)?(?:第\s*\d{1,4}\s*页(?:\s*[,，/]?\s*[（(]?共\s*\d{1,4}\s*页[)）]?)?|[-—–]\s*\d{1,4}\s*[-—–]"
-    r"|\d{1,4}\s*/\s*\d{1,4}|[（(]?\s*(?:本题)?\d{1,3}(?:\.\d)?\s*分\s*[)）]?|[Pp]age\s*\d+(?:\s*of\s*\d+)?)(?:\s.{0,20})?"
+    r"|\d{1,4}\s*/\s*\d{1,4}|[Pp]\.?\s?\d{1,4}|[（(]?\s*(?:本题)?\d{1,3}(?:\.\d)?\s*分\s*[)）]?|[Pp]age\s*\d+(?:\s*of\s*\d+)?)(?:\s.{0,20})?"
     r"|(?:https?://|www\.)\S+|.{0,30}(?:微信公众号|QQ群|版权所有|翻印必究|扫码|更多资料).{0,30}"
 )
 
@@ -158,14 +159,20 @@ def read_lines(lines: Sequence[str]) -> list[Token]:
     tokens: list[Token] = []
     after_blank = False
     for number, line in enumerate(lines, 1):
-        text = "" if _PAGE_NUMBER.fullmatch(line.strip()) else _plain(line)
+        text = "" if _is_page_number(line.strip()) else _plain(line)
         if not text:
             after_blank = after_blank or not line.strip()
-        elif not (_BUTTON.fullmatch(text) or _PAGE_NUMBER.fullmatch(text)):
+        elif not (_BUTTON.fullmatch(text) or _is_page_number(text)):
             found = [_token(number, part) for part in _parts(text)]
             tokens += [found[0]._replace(after_blank=after_blank), *found[1:]]
             after_blank = False
     return tokens
+
+
+def _is_page_number(line: str) -> bool:
+    """Return whether a line is the foot of a page, and no option that such ends."""
+    is_foot = _PAGE_NUMBER.fullmatch(line) is not None
+    return is_foot and not (split_options(line) or _NUMBERED.match(line))
 
 
 def _plain(line: str) -> str:

@@ -277,7 +277,7 @@ def _mixed(blocks: Iterable[markup.Block]) -> Iterator[Located | UnreadableSourc
         elif key := key_of_table(block):
             lines += ["参考答案", *key]
         elif records.header_row(block, field_name) is None:
-            lines += ["  ".join(row) for row in block]
+            lines += [line for row in block for line in "  ".join(row).split("\n")]
         else:
             tables.append(block)
     yield from _text_questions(lines)

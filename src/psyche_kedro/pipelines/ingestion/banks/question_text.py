@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from psyche_kedro.pipelines.ingestion.banks.answers import LETTERS_ONLY, letters_of
 from psyche_kedro.pipelines.ingestion.banks.items import (
     Item,
     begins_list,
@@ -210,6 +211,9 @@ class _Reader:
     def _ends_stem(self, item: Item, index: int, token: Token) -> bool:
         if item.inner:
             return token.number != item.inner + 1
+        if token.is_weak and token.body[:1].isdigit():
+            item.faults += ["unclear_line"] * (token.number == item.number + 1)
+            return False  # 82.5 at the start of a line
         if token.number == 1 and item.number:
             return not self._ahead.begins_list(index)
         follows = 0 < token.number - item.number <= 1 + _MAX_SKIPPED_NUMBERS
@@ -348,7 +352,17 @@ class _Reader:
         elif self._item is None:
             self._stray_answers.append(token.line)
         else:
+            self._doubt_bare_key(token.body)
             self._answer_item(self._item, token.body)
+
+    def _doubt_bare_key(self, said: str) -> None:
+        """``答案：C B C`` behind three open questions is a key of them all."""
+        open_ = [item for item in self.items[self._scope :] if not item.answer]
+        letters = letters_of(said)
+        is_several = bool(LETTERS_ONLY.fullmatch(letters)) and len(open_) > 1
+        if is_several and len(re.findall("[A-Z]", letters)) == len(open_):
+            for item in open_:
+                item.faults.append("key_unclear")
 
     def _answer_item(self, item: Item, said: str) -> None:
         has_explanation = item.answered(said)

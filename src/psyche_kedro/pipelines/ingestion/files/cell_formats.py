@@ -54,6 +54,11 @@ _BUILT_IN = {
 _EPOCH = datetime.datetime(1899, 12, 30)  # noqa: DTZ001  a wall clock's time
 _EPOCH_1904 = datetime.datetime(1904, 1, 1)  # noqa: DTZ001
 _TAG = re.compile(r"\[[^\]]*\]")
+_CONDITION = re.compile(r"\[(?:[<>=]|DBNum)", re.IGNORECASE)
+_GENERAL = re.compile("General|G/通用格式", re.IGNORECASE)
+_CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]")
+_PARTS = re.compile(r'(?:"[^"]*"|\\.|[^;"\\])+')
+_UNQUOTED = re.compile(r'"[^"]*"|\\.')
 _ROOM = re.compile(r"_.|\*.")
 """Room left for a character, and a character that fills the cell."""
 _TOKEN = re.compile(
@@ -61,7 +66,15 @@ _TOKEN = re.compile(
     re.IGNORECASE,
 )
 _IS_DATE = re.compile(r"[ymdhs]|aaa", re.IGNORECASE)
-_FIXED = re.compile(r"(#,##)?0+(?:\.(0+))?(%?)")
+_LITERAL = r'(?:"[^"]*"|\\.|[^0#?.,%E"\\@ymdhs/])*'
+_FIXED = re.compile(
+    rf"(?P<before>{_LITERAL})(?P<whole>[#0,]*[#0]|(?=\.))(?:\.(?P<digits>[0#]+))?"
+    rf"(?:E(?P<sign>[+-])(?P<power>0+))?(?P<percent>%?)(?P<after>{_LITERAL})"
+)
+_ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
+_SECONDS = {"h": 3600, "m": 60, "s": 1}
+NOT_SHOWN = "\ufffc"
+"""Behind a value whose cell shows something else, or an error."""
 _FRACTION = re.compile(r"#?\s*(\?+|#+)/(\?+|\d+|#+)")
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905
 _WEEKDAYS = "一二三四五六日"
@@ -79,8 +92,6 @@ def shown_cells(data: bytes) -> dict[str, dict[tuple[int, int], str]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as book:
             codes = _formats(_parsed(book, "xl/styles.xml"))
-            if not any(codes.values()):
-                return {}
             workbook = _parsed(book, "xl/workbook.xml")
             epoch = _EPOCH_1904 if _is_1904(workbook) else _EPOCH
             return {
@@ -134,6 +145,8 @@ def _shown(
     book: zipfile.ZipFile, path: str, codes: Mapping[int, str], epoch: datetime.datetime
 ) -> dict[tuple[int, int], str]:
     found: dict[tuple[int, int], str] = {}
+    if not any(codes.values()) and b't="e"' not in book.read(path):
+        return found
     first_row = first_column = 1 << 30
     row = 0
     with book.open(path) as file:
@@ -143,11 +156,12 @@ def _shown(
             if len(cell):
                 first_row, first_column = min(first_row, row), min(first_column, column)
             code = codes.get(int(cell.get("s", "0")), "")
-            value = cell.findtext("{*}v") if code else None
-            if value and cell.get("t", "n") == "n":
+            value, kind = cell.findtext("{*}v"), cell.get("t", "n")
+            if value and kind == "e":
+                found[row, column] = value + NOT_SHOWN
+            elif value and code and kind == "n":
                 text = shown(float(value), code, epoch)
-                if text is not None:
-                    found[row, column] = text
+                found[row, column] = value + NOT_SHOWN if text is None else text
             cell.clear()
     return {(r - first_row, c - first_column): text for (r, c), text in found.items()}
 
@@ -168,24 +182,79 @@ def shown(value: float, code: str, epoch: datetime.datetime = _EPOCH) -> str | N
         code: Its number format.
         epoch: Day 0 of the workbook.
     """
-    section = _ROOM.sub("", _TAG.sub("", code.split(";", maxsplit=1)[0])).strip()
-    bare = re.sub(r'"[^"]*"|\\.', "", section)
+    if _CONDITION.search(code):
+        return None
+    value, section = _section(value, _CURRENCY.sub(r'"\1"', code))
+    if elapsed := _ELAPSED.search(section):
+        return _elapsed(value, elapsed[1], _without_room(section))
+    section = _without_room(section)
+    bare = _UNQUOTED.sub("", section)
+    if _IS_DATE.search(bare) and not re.search("[#0?]", bare.replace(".0", "")):
+        return _date(value, section, epoch)
+    return _number(value, section)
+
+
+def _without_room(section: str) -> str:
+    return _ROOM.sub("", _TAG.sub("", section)).strip()
+
+
+def _number(value: float, section: str) -> str | None:
+    section, n_general = _GENERAL.subn(f"{value:.10g}", section)
+    if n_general or re.fullmatch(_LITERAL, section):
+        return _words_of(section).strip() or None
     if match := _FIXED.fullmatch(section):
         return _fixed(value, match)
-    if match := _FRACTION.fullmatch(section.strip()):
-        return _fraction(value, match)
-    if _IS_DATE.search(bare) and "#" not in bare and "0" not in bare.replace(".0", ""):
-        return _date(value, section, epoch)
-    return None
+    match = _FRACTION.fullmatch(section)
+    return _fraction(value, match) if match else None
 
 
-def _fixed(value: float, match: re.Match[str]) -> str:
-    thousands, decimals, percent = match.groups()
-    scaled = value * 100 if percent else value
-    digits = len(decimals or "")
-    width = 0 if thousands else len(match[0].split(".")[0].rstrip("%"))
-    text = f"{scaled:{',' if thousands else ''}.{digits}f}"
-    return text.zfill(width + (digits + 1 if digits else 0)) + percent
+def _section(value: float, code: str) -> tuple[float, str]:
+    """Return the part of a format that is this number's: positive;negative;zero."""
+    positive, *others = _PARTS.findall(code)
+    if value < 0 and others:
+        return -value, others[0]
+    return value, others[1] if value == 0 and len(others) > 1 else positive
+
+
+def _elapsed(value: float, first: str, rest: str) -> str:
+    """Return hours, minutes or seconds in all: ``[h]:mm`` counts beyond 24."""
+    seconds, said = round(value * 86400), []
+    for unit in re.findall(r"h+|m+|s+", f"{first}{_UNQUOTED.sub('', rest)}", re.I):
+        said.append(f"{seconds // _SECONDS[unit[0].lower()]:0{len(unit)}d}")
+        seconds %= _SECONDS[unit[0].lower()]
+    words = re.split(r"h+|m+|s+", rest, flags=re.IGNORECASE)
+    literal = [_words_of(word) for word in words]
+    return "".join(a + b for a, b in zip(said, literal, strict=True))
+
+
+def _words_of(literal: str) -> str:
+    return re.sub(r"\\(.)", r"\1", literal.replace('"', ""))
+
+
+def _fixed(value: float, match: re.Match[str]) -> str | None:
+    whole, places = match["whole"], match["digits"] or ""
+    if whole.endswith(",") or (match["power"] and "#" in whole + places):
+        return None
+    scaled = value * 100 if match["percent"] else value
+    if match["power"]:
+        text = _scientific(scaled, match, len(places))
+    else:
+        text = f"{scaled:{',' if ',' in whole else ''}.{len(places)}f}"
+        for _ in range(len(places) - len(places.rstrip("#"))):
+            text = text.removesuffix("0")
+    width = whole.count("0") + len(text) - len(text.split(".", maxsplit=1)[0])
+    text = text if "," in text else text.zfill(width + text.startswith("-"))
+    text = (
+        text.removeprefix("0") if whole[-1:] in ("", "#") and text[:2] == "0." else text
+    )
+    before, after = _words_of(match["before"]), _words_of(match["after"])
+    return f"{before}{text}{match['percent']}{after}"
+
+
+def _scientific(value: float, match: re.Match[str], digits: int) -> str:
+    number, _, power = f"{value:.{digits}E}".partition("E")
+    sign = power[0] if power[0] == "-" or match["sign"] == "+" else ""
+    return f"{number}E{sign}{power[1:].lstrip('0').zfill(len(match['power']))}"
 
 
 def _fraction(value: float, match: re.Match[str]) -> str:

@@ -4,6 +4,7 @@ A fraction is ``(a+b)/c``, a power ``x²`` or ``x^(n-1)``: read without its stru
 ``x²`` would be x2.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -53,9 +54,30 @@ _BUILT: dict[str, tuple[Callable[[Sequence[str]], str], int]] = {
     "msqrt": (_root, 1),
     "mroot": (lambda parts: _degree_root(parts[1], parts[0]), 2),
     "rad": (lambda parts: _degree_root("".join(parts[:-1]), parts[-1]), 1),
-    "d": (lambda parts: f"({', '.join(parts)})", 1),
 }
 """What makes a line of an element's parts, and how many it needs."""
+
+
+_MARKED = {"nary": "∫", "acc": "\u0302", "bar": "\u0304", "d": "("}
+"""Elements of OMML whose signs stand in their properties, and the usual one."""
+
+
+def _with_signs(node: Any, name: str, parts: Sequence[str]) -> str:
+    """Return ∑x², x̄, |x|: what a property says belongs to the text."""
+    told = {
+        re.split("[}:]", e.tag)[-1]: next(iter(e.attrib.values()), "")
+        for e in node.iterfind("./*/*")
+    }
+    if name == "d":
+        begins, ends = told.get("begChr", "("), told.get("endChr", ")")
+        return f"{begins}{', '.join(parts)}{ends}"
+    sign = told.get("chr", _MARKED[name])
+    if name != "nary":
+        return "".join(parts) + sign
+    *limits, body = parts
+    below, above = [*limits, "", ""][:2]
+    bounds = (lowered(below) if below else "") + (raised(above) if above else "")
+    return f"{sign}{bounds}{body}"
 
 
 def formula_text(node: Any) -> str:
@@ -64,12 +86,14 @@ def formula_text(node: Any) -> str:
     Args:
         node: ``m:oMath`` or ``math``, or a part of it.
     """
-    name = node.tag.rpartition("}")[2] if isinstance(node.tag, str) else ""
+    name = re.split("[}:]", node.tag)[-1] if isinstance(node.tag, str) else ""
     if name in _IGNORED or name.endswith("Pr"):
         return ""
     children = [child for child in node if isinstance(child.tag, str)]
     if not children:
         return (node.text or "").strip()
     parts = [formula_text(c) for c in children if not c.tag.endswith("Pr")]
+    if name in _MARKED:
+        return _with_signs(node, name, parts)
     build, needed = _BUILT.get(name, _JOINED)
     return build(parts) if len(parts) >= needed else "".join(parts)

@@ -21,7 +21,12 @@ from psyche_kedro.pipelines.ingestion.files.emphasis import (
     without_marks,
 )
 from psyche_kedro.pipelines.ingestion.files.formulas import formula_text
-from psyche_kedro.pipelines.ingestion.files.plain_text import PICTURE, lowered, raised
+from psyche_kedro.pipelines.ingestion.files.plain_text import (
+    PICTURE,
+    lowered,
+    raised,
+    struck,
+)
 from psyche_kedro.text.encodings import decode
 from psyche_kedro.text.numerals import to_numeral
 
@@ -31,6 +36,7 @@ Block = str | Cells
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 LINES = {"p", "div", "li", "dt", "dd", "blockquote", "section", "article", "br", "tr"}
 DROPPED = {"script", "style", "nav", "noscript", "template", "svg", "head", "rt", "rp"}
+_NOTE_NUMBER = re.compile(r"\s*[\[（(〔]?[\d①-⑳*†‡↩↑^]{1,3}[\])）〕]?\s*")
 _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _COLOUR = re.compile(r"(?<![-a-z])color:[^;]+")
 _BLACK = re.compile(r"(?:black|inherit|initial|#0{3,6}\b|rgb\(0,0,0\)|windowtext)")
@@ -113,7 +119,7 @@ class _Page:
         self._prefix = ""
 
     def walk(self, node: Any) -> None:
-        tag = node.tag if isinstance(node.tag, str) else None
+        tag = node.tag.rpartition(":")[2] if isinstance(node.tag, str) else None
         if tag == "table":
             self.flush()
             self.blocks.append(_html_cells(node))
@@ -123,6 +129,11 @@ class _Page:
             self._read(node, tag)
         self._line.append(node.tail or "")
 
+    def read_cell(self, cell: Any) -> None:
+        """Read what stands in the cell of a table."""
+        self._element(cell, "td")
+        self.flush()
+
     def _read(self, node: Any, tag: str) -> None:
         """Read an element by what its words mean beside the others'."""
         if tag == "math":
@@ -131,6 +142,8 @@ class _Page:
             self._line.append(PICTURE)
         elif tag in ("sup", "sub") and not len(node) and node.text:
             self._line.append(raised(node.text) if tag == "sup" else lowered(node.text))
+        elif tag in ("s", "strike", "del") and not len(node) and node.text:
+            self._line.append(struck(node.text))
         else:
             mark = _emphasis(node, tag)
             self._line.append(mark)
@@ -169,8 +182,12 @@ def _is_reference(node: Any, tag: str) -> bool:
     """Return whether an element is the number of a note: 记忆1 is no word."""
     if tag == "a" and "noteref" in _role(node):
         return True
-    links = node.findall("a") if tag == "sup" else []
-    return any(link.get("href", "").partition("#")[2] for link in links)
+    links = node.findall("a") if tag == "sup" else [node] if tag == "a" else []
+    return any(
+        link.get("href", "").partition("#")[2]
+        for link in links
+        if tag == "sup" or _NOTE_NUMBER.fullmatch(link.text_content())
+    )
 
 
 def _emphasis(node: Any, tag: str) -> str:
@@ -202,8 +219,9 @@ def _html_format(kind: str) -> str:
 
 def _html_cells(table: Any) -> Cells:
     return [
-        [text for cell in row.iter("td", "th") for text in _spread(cell)]
-        for row in table.iter("tr")
+        [text for cell in row.iterchildren("td", "th") for text in _spread(cell)]
+        for part in (table, *table.iterchildren("thead", "tbody", "tfoot"))
+        for row in part.iterchildren("tr")
     ]
 
 
@@ -211,7 +229,17 @@ def _spread(cell: Any) -> list[str]:
     """Return a cell's text, and '' for each further column that it spans."""
     span = cell.get("colspan", "").strip()
     columns = int(span) if re.fullmatch(r"\d{1,2}", span) else 1
-    return [" ".join(cell.text_content().split())] + [""] * (columns - 1)
+    inside = _Page()
+    inside.read_cell(cell)
+    said = (_words_of(block) for block in inside.blocks + inside.notes)
+    return ["\n".join(filter(None, said))] + [""] * (columns - 1)
+
+
+def _words_of(block: Block) -> str:
+    """Return a block as text; a table within a table stands row by row."""
+    if isinstance(block, str):
+        return without_marks(block)
+    return "\n".join("  ".join(row) for row in block)
 
 
 # ---- EPUB ------------------------------------------------------------------------

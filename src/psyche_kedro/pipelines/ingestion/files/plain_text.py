@@ -10,7 +10,9 @@ import re
 _TAG = re.compile(
     r"<(/?)(p|div|br|li|ul|ol|tr|td|th|table|tbody|thead|h[1-6]|span|b|i|u|s|strong|em"
     r"|font|a|sub|sup|img|center|section|article|blockquote|small|big|mark|label|input"
-    r"|hr|pre|code|del|ins|figure|o:p|st1:[a-z]+|style|script)"
+    r"|hr|pre|code|del|ins|figure|o:p|st1:[a-z]+|style|script|video|audio|source|iframe"
+    r"|embed|object|picture|button|form|select|option|details|summary|header|footer"
+    r"|nav|main|aside|caption|dl|dt|dd|cite|abbr|time|wbr|html|body|head|title|tfoot)"
     r"((?:\s[^<>]*)?)/?>",
     re.IGNORECASE,
 )
@@ -18,14 +20,17 @@ _HIDDEN = re.compile(r"<(style|script)\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _RAISED = re.compile(r"<(su[bp])\b[^<>]*>([^<>]{1,40})</\1\s*>", re.IGNORECASE)
 _BREAKS = frozenset({"p", "div", "br", "li", "tr", "section", "article", "blockquote"})
+_STRUCK = re.compile(r"<(s|strike|del)\b[^<>]*>([^<>]+)</\1\s*>", re.IGNORECASE)
+_SEEN = frozenset({"img", "video", "audio", "iframe", "embed", "object"})
 _PICTURE = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)")
+_IS_STRUCK = re.compile(r"~~[^~\n]+~~")
 _HIGH = str.maketrans("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ")
 _LOW = str.maketrans("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎")
 
 
 def plain(text: str) -> str:
     """Return ``text`` without HTML's tags and entities, paragraphs as lines."""
-    if "<" in text and ("/" in text or _TAG.search(text)):
+    if "<" in text and ("/" in text or "<!--" in text or _TAG.search(text)):
         text = _without_tags(text)
     return html.unescape(text).replace("\xa0", " ") if "&" in text else text
 
@@ -36,6 +41,7 @@ def _without_tags(text: str) -> str:
         if "<!" in text or "<s" in text.lower()
         else text
     )
+    text = _STRUCK.sub(lambda match: struck(match[2]), text)
     bare = _TAG.sub(_instead, _RAISED.sub(_script, text))
     if bare == text:
         return text
@@ -44,8 +50,8 @@ def _without_tags(text: str) -> str:
 
 def _instead(tag: re.Match[str]) -> str:
     name = tag[2].lower()
-    if name == "img":
-        return PICTURE
+    if name in _SEEN:
+        return "" if tag[1] else PICTURE
     if name == "td" and not tag[1]:
         return " "
     return "\n" if name in _BREAKS or (name[0] == "h" and name[1:].isdigit()) else ""
@@ -75,6 +81,21 @@ def lowered(text: str) -> str:
 
 def _is_all(text: str, table: dict[int, int]) -> bool:
     return set(map(ord, text)) <= set(table.values())
+
+
+def struck(text: str) -> str:
+    """Return what is crossed out as Markdown has it: whether it counts is not known."""
+    return f"~~{text}~~" if text.strip() else text
+
+
+def has_struck(text: str) -> bool:
+    """Return whether words of ``text`` are crossed out."""
+    return _IS_STRUCK.search(text) is not None
+
+
+def without_pictures(text: str) -> str:
+    """Return ``text`` without the marks of pictures."""
+    return _PICTURE.sub("", text)
 
 
 def has_picture(text: str) -> bool:

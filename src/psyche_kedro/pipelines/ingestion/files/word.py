@@ -7,6 +7,7 @@ numbers runs together. The numbering is counted here, by list and level.
 """
 
 import io
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -24,15 +25,24 @@ from psyche_kedro.pipelines.ingestion.files.emphasis import (
 )
 from psyche_kedro.pipelines.ingestion.files.formulas import formula_text
 from psyche_kedro.pipelines.ingestion.files.markup import DAMAGE, Block, numeral
-from psyche_kedro.pipelines.ingestion.files.plain_text import PICTURE, lowered, raised
+from psyche_kedro.pipelines.ingestion.files.plain_text import (
+    PICTURE,
+    lowered,
+    raised,
+    struck,
+)
 
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _COMPATIBILITY = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _SHOWN = ("ins", "smartTag", "sdt", "sdtContent", "hyperlink", "fldSimple", "customXml")
 _WITHIN = frozenset((*_SHOWN, "moveTo", "dir", "bdo", "ruby", "rubyBase"))
 """Elements whose runs are text of the paragraph."""
+_DELETED_ROW = f"{WORD}trPr/{WORD}del"
 _GONE = frozenset(["del", "moveFrom", "instrText", "delText", "rt", "pPr", "sdtPr"])
 _PLAIN = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "softHyphen": ""}
+_UNSURE = (f"{WORD}strike", f"{WORD}dstrike")
+_HIDDEN = f"{WORD}vanish"
+_FORMULA_FIELD = re.compile(r"\s*EQ\s", re.IGNORECASE)
 _NOT_COLOURED = ("auto", "000000")
 _SYMBOLS = {
     "wingdings": {0xFC: "√", 0xFB: "×", 0xFE: "☑", 0xFD: "☒", 0xA8: "□", 0x6F: "□"}
@@ -87,13 +97,15 @@ def emphasised_docx_blocks(data: bytes) -> list[Block]:
 
 
 def _docx_blocks(document: Any) -> Iterator[Block]:
-    numbering = _Numbering(document)
+    numbering, styles = _Numbering(document), _Styles()
     for element in _block_elements(document.element.body):
         if element.tag == f"{WORD}tbl":
             rows = Table(element, document).rows
-            yield [[_cell_text(cell) for cell in row.cells] for row in rows]
+            shown = (row for row in rows if row._tr.find(_DELETED_ROW) is None)
+            yield [[_cell_text(cell) for cell in row.cells] for row in shown]
         else:
-            yield from _paragraph_lines(Paragraph(element, document._body), numbering)
+            paragraph = Paragraph(element, document._body)
+            yield from _paragraph_lines(element, styles.of(paragraph), numbering)
 
 
 def _block_elements(parent: Any) -> Iterator[Any]:
@@ -112,10 +124,25 @@ def _cell_text(cell: Any) -> str:
     return "\n".join(text for text in texts if text.strip()).strip()
 
 
-def _paragraph_lines(paragraph: Paragraph, numbering: "_Numbering") -> Iterator[str]:
+class _Styles:
+    """Looks a style up once: python-docx goes through all of them each time."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str | None, Any] = {}
+
+    def of(self, paragraph: Paragraph) -> Any:
+        style_id = paragraph._p.style
+        if style_id not in self._by_id:
+            self._by_id[style_id] = paragraph.style
+        return self._by_id[style_id]
+
+
+def _paragraph_lines(
+    paragraph: Any, style: Any, numbering: "_Numbering"
+) -> Iterator[str]:
     reader = _Text()
-    text = reader.read(paragraph._p)
-    prefix = _heading_mark(paragraph) or numbering.next(paragraph, text)
+    text = reader.read(paragraph)
+    prefix = _heading_mark(style) or numbering.next(paragraph, style, text)
     for index, line in enumerate(text.split("\n")):
         if line.strip():
             yield (prefix if index == 0 else "") + line.strip()
@@ -155,6 +182,8 @@ class _Text:
                 parts.append(child.text or "")
             elif name == "sym":
                 parts.append(_symbol(child))
+            elif name == "instrText" and _FORMULA_FIELD.match(child.text or ""):
+                parts.append(PICTURE)
             else:
                 parts.append(_PLAIN[name] if name in _PLAIN else self._part(child))
         return _styled("".join(parts), run)
@@ -191,7 +220,21 @@ def _styled(text: str, run: Any) -> str:
     if where in ("superscript", "subscript"):
         shifted = raised(text) if where == "superscript" else lowered(text)
         text = shifted if shifted[0] not in "^_" else text
+    if any(map(_is_on, map(style.find, _UNSURE))) or _is_hidden_part(style, run):
+        text = struck(text)
     return emphasised(text, _emphasis(style))
+
+
+def _is_hidden_part(style: Any, run: Any) -> bool:
+    """Return whether a run is hidden among others that show: 不 in a stem."""
+    if not _is_on(style.find(_HIDDEN)):
+        return False
+    others = run.getparent().iterchildren(f"{WORD}r")
+    return not all(_is_on(other.find(f"{WORD}rPr/{_HIDDEN}")) for other in others)
+
+
+def _is_on(switch: Any) -> bool:
+    return switch is not None and switch.get(f"{WORD}val") not in ("0", "false")
 
 
 def _emphasis(style: Any) -> str:
@@ -199,13 +242,11 @@ def _emphasis(style: Any) -> str:
     value = "auto" if colour is None else (colour.get(f"{WORD}val") or "auto")
     if value not in _NOT_COLOURED or shade is not None:
         return COLOUR
-    bold = style.find(f"{WORD}b")
-    is_bold = bold is not None and bold.get(f"{WORD}val") not in ("0", "false")
-    return BOLD if is_bold else ""
+    return BOLD if _is_on(style.find(f"{WORD}b")) else ""
 
 
-def _heading_mark(paragraph: Any) -> str:
-    name = paragraph.style.name.lower() if paragraph.style is not None else ""
+def _heading_mark(style: Any) -> str:
+    name = style.name.lower() if style is not None else ""
     if name == "title":
         return "# "
     level = name.removeprefix("heading").removeprefix("标题").strip()
@@ -220,9 +261,9 @@ class _Numbering:
         self._formats = _list_formats(document)
         self._counts: dict[str, dict[int, int]] = defaultdict(dict)
 
-    def next(self, paragraph: Any, text: str) -> str:
+    def next(self, paragraph: Any, style: Any, text: str) -> str:
         """Return the number that Word shows before ``paragraph``, or ''."""
-        place = _list_place(paragraph)
+        place = _list_place(paragraph, style)
         if place is None or not text.strip():
             return ""
         list_id, level = place
@@ -236,10 +277,9 @@ class _Numbering:
         return shown.replace(f"%{level + 1}", numeral(counts[level], kind)) + " "
 
 
-def _list_place(paragraph: Any) -> tuple[str, int] | None:
+def _list_place(paragraph: Any, style: Any) -> tuple[str, int] | None:
     """Return ``(list id, level)`` of a numbered paragraph: its own, or its style's."""
-    style = paragraph.style.element if paragraph.style is not None else None
-    for element in (paragraph._p, style):
+    for element in (paragraph, style.element if style is not None else None):
         numbered = element.find(f".//{WORD}numPr") if element is not None else None
         if numbered is None:
             continue

@@ -144,7 +144,15 @@ def _bombs_refused() -> Iterator[None]:
 def render(
     refs: Iterable[PageRef], longest_side: int, hand: Bounded = HERE
 ) -> Iterator[Image.Image | None]:
-    """Yield one RGB picture per page, None for a page that cannot be drawn.
+    """Yield pictures as ``draw`` does, None for any page without one."""
+    for drawn in draw(refs, longest_side, hand):
+        yield None if isinstance(drawn, Lost) else drawn
+
+
+def draw(
+    refs: Iterable[PageRef], longest_side: int, hand: Bounded
+) -> Iterator[Image.Image | Lost | None]:
+    """Yield one RGB picture per page, None for one that is damaged.
 
     A book is opened once for neighbouring pages.
 
@@ -159,8 +167,7 @@ def render(
         one = partial(
             _pdf_page if is_pdf else _image_page, OpenBook(file), longest_side
         )
-        for drawn in hand.map(one, file, [ref.number for ref in refs_of_file]):
-            yield None if isinstance(drawn, Lost) else drawn
+        yield from hand.map(one, file, [ref.number for ref in refs_of_file])
 
 
 def _pdf_page(book: OpenBook, longest_side: int, number: int) -> Image.Image | None:

@@ -10,6 +10,8 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+from psyche_kedro.text.radicals import RADICALS
+
 _MIN_PAIRS = 40
 """Fewer tell nothing: a title page, a table of names."""
 _MIN_WORDS = 0.27
@@ -22,13 +24,20 @@ _MAX_SIGNS = 0.25
 """Of a text without Han: prose and tables of numbers have fewer."""
 _VOWEL = re.compile("[aeiouAEIOU]")
 _WORD = 2
+_COMMON = 3000
+"""Times that jieba's corpus has a word of one character."""
+_MIN_HAN = 200
+_MAX_STRAYS = 0.045
+"""Of 2,500 pages of exams, lessons and dialogues 4 had more, of the same with a twelfth
+of their common characters exchanged 3 in 10."""
 
 
 def is_language(text: str) -> bool:
     """Return whether a text reads as Chinese or as Latin prose; a short one does."""
     pairs = _pairs(text)
     if len(pairs) >= _MIN_PAIRS:
-        return _share_of_words(pairs) >= _MIN_WORDS or _is_traditional(text)
+        text = text.translate(RADICALS)
+        return _reads_well(text) or _reads_well(_simplified(text))
     signs = len(_SIGN.findall(text))
     if not pairs and signs > _MAX_SIGNS * max(len(text), _MIN_LETTERS):
         return False
@@ -46,19 +55,46 @@ def _share_of_words(pairs: list[str]) -> float:
     return sum(pair in words for pair in pairs) / len(pairs)
 
 
-def _is_traditional(text: str) -> bool:
-    """Return whether a text is a language once its characters are simplified."""
+def _reads_well(text: str) -> bool:
+    return (
+        _share_of_words(_pairs(text)) >= _MIN_WORDS
+        and _share_of_strays(text) <= _MAX_STRAYS
+    )
+
+
+def _share_of_strays(text: str) -> float:
+    """Return the share of Han that are no word, alone or with either neighbour.
+
+    Where a map is wrong for some characters only, these are: 必埋 for 心理.
+    """
+    runs = _HAN_RUN.findall(text)
+    n_han = sum(map(len, runs))
+    if n_han < _MIN_HAN:
+        return 0.0
+    words = _words()
+    strays = sum(
+        words.isdisjoint((run[n], run[max(n - 1, 0) : n + 1], run[n : n + 2]))
+        for run in runs
+        for n in range(len(run))
+    )
+    return strays / n_han
+
+
+def _simplified(text: str) -> str:
     from opencc import OpenCC  # noqa: PLC0415  reads its dictionaries when made
 
-    return _share_of_words(_pairs(OpenCC("t2s").convert(text))) >= _MIN_WORDS
+    return str(OpenCC("t2s").convert(text))
 
 
 @cache
 def _words() -> frozenset[str]:
-    """Return the words of two characters of jieba's dictionary."""
+    """Return jieba's words of two characters, and the common ones of one."""
     import jieba  # noqa: PLC0415  slow to import, and few pages need it
 
     lines = Path(jieba.__file__).with_name("dict.txt").read_text("utf-8").split("\n")
+    entries = (line.split(" ") for line in lines if line)
     return frozenset(
-        word for line in lines if len(word := line.split(" ", 1)[0]) == _WORD
+        word
+        for word, count, *_ in entries
+        if len(word) == _WORD or (len(word) == 1 and int(count) >= _COMMON)
     )

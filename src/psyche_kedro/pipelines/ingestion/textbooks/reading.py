@@ -6,19 +6,15 @@ endpoint is configured, else the OCR engines of this machine. Every page gets a 
 whatever became of it, and one bad page never costs a book.
 """
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import NamedTuple
 
-from PIL.Image import Image
 from pypdfium2 import PdfiumError
 
 from psyche_kedro.datasets.source_files import SourceFile
-from psyche_kedro.errors import OcrError, UnreadableSource
-from psyche_kedro.llm.chat_model import ChatModel
-from psyche_kedro.llm.store.reply_store import ReplyStore
+from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.ingestion.files import markup, word
 from psyche_kedro.pipelines.ingestion.files.file_types import IMAGE_TYPES, file_type
 from psyche_kedro.pipelines.ingestion.files.sizes import refuse_many
@@ -36,21 +32,11 @@ from psyche_kedro.pipelines.ingestion.parameters import (
     TextbookParameters,
     TextLayerParameters,
 )
-from psyche_kedro.pipelines.ingestion.textbooks import olmocr
-from psyche_kedro.pipelines.ingestion.textbooks.kept_pages import keeping
-from psyche_kedro.pipelines.ingestion.textbooks.ocr import (
-    HiredEngine,
-    OcrEngine,
-    installed_engines,
-    missing_engines,
-)
 from psyche_kedro.pipelines.ingestion.textbooks.page_images import (
     OpenBook,
     PageRef,
     image_frames,
-    ink_share,
     n_pdf_pages,
-    render,
 )
 from psyche_kedro.pipelines.ingestion.textbooks.text_layer import (
     distrust,
@@ -59,14 +45,9 @@ from psyche_kedro.pipelines.ingestion.textbooks.text_layer import (
 from psyche_kedro.tables import content_id
 from psyche_kedro.text.encodings import REPLACEMENT, decode
 from psyche_kedro.workers.tasks import Lost, Task
-from psyche_kedro.workers.worker import Worker, hired
 
-_LOG = logging.getLogger(__name__)
 _OF_NOTHING = sha256(b"").hexdigest()
-_NO_ENGINE = "no_ocr_engine"
-_DAMAGED = "damaged_page"
-_LEAST_SIDE = 8
-"""Pixels; no character can be told in fewer, and engines blow such a strip up."""
+DAMAGED = "damaged_page"
 
 
 class PageText(NamedTuple):
@@ -271,7 +252,7 @@ def _pdf_page(ref: PageRef, read: _Layer | Lost | None) -> Page:
 def _written(text: str | None, kind: str) -> PageText:
     """Return what became of a page that came as text; None is one that is damaged."""
     if text is None:
-        return PageText("", "failed", kind, detail=_DAMAGED)
+        return PageText("", "failed", kind, detail=DAMAGED)
     status = "ok" if text.strip() else "blank"
     detail = "undecodable_bytes" if REPLACEMENT in text else None
     return PageText(text.strip(), status, kind, detail=detail)
@@ -302,139 +283,6 @@ def _epub_text(page: str | None) -> str | None:
         return markup.to_markdown(markup.html_blocks(page))
     except UnreadableSource:
         return None
-
-
-# ---- pictures --------------------------------------------------------------------
-
-
-def read_pictures(
-    pages: Sequence[Page],
-    model: ChatModel | None,
-    params: TextbookParameters,
-    page_store: ReplyStore | None,
-    limits: FileLimits = UNLIMITED,
-) -> dict[PageRef, PageText]:
-    """Return what became of the pages that must be looked at.
-
-    Args:
-        pages: Pages without trusted text; those of one book stand together.
-        model: olmOCR's endpoint, or None.
-        params: Thresholds and engines.
-        page_store: Keeps what this machine's engines read, or None.
-        limits: What drawing one page may take.
-    """
-    with bounded(limits) as hand:
-        refs = [page.ref for page in pages]
-        by_olmocr = olmocr.read_pages(refs, model, params.olmocr, hand) if model else {}
-        rest = [page for page in pages if _needs_more(by_olmocr.get(page.ref))]
-        read = {ref: _from_olmocr(page) for ref, page in by_olmocr.items()}
-        for page, local in _read_rest(rest, params, page_store, hand):
-            read[page.ref] = _after(by_olmocr.get(page.ref), local)
-    return read
-
-
-def _read_rest(
-    pages: Sequence[Page],
-    params: TextbookParameters,
-    page_store: ReplyStore | None,
-    hand: Bounded,
-) -> Iterator[tuple[Page, PageText]]:
-    """Yield what this machine's engines read of each page.
-
-    One worker draws the next page while another reads this one.
-    """
-    pictures = render((p.ref for p in pages), params.local_ocr.longest_side, hand)
-    installed = _engines(params.local_ocr.engines, len(pages))
-    with (
-        hired(hand.limits.read_in) as reader,
-        keeping(
-            _engaged(installed, reader, params, hand.limits), page_store
-        ) as engines,
-    ):
-        for page, picture in zip(pages, pictures, strict=True):
-            yield page, _read_locally(page, picture, engines, params)
-
-
-def _engaged(
-    engines: Sequence[OcrEngine],
-    worker: Worker,
-    params: TextbookParameters,
-    limits: FileLimits,
-) -> Sequence[OcrEngine]:
-    """Return the engines as ones that a worker asks; as they are in this process."""
-    if limits.read_in == "in_process":
-        return engines
-    page = params.local_ocr.limits(limits.depth)
-    return [HiredEngine(engine, worker, page) for engine in engines]
-
-
-def _engines(names: Sequence[str], n_pages: int) -> list[OcrEngine]:
-    """Return this machine's engines; say what is missing where that costs pages."""
-    engines = installed_engines(names)
-    if n_pages and names and not engines:
-        _LOG.warning(
-            "%d pages are left without an OCR engine: %s; install one and run again.",
-            n_pages,
-            "; ".join(missing_engines(names)),
-        )
-    return engines
-
-
-def _needs_more(page: olmocr.OlmocrPage | None) -> bool:
-    return page is None or (page.problem is not None and not page.text)
-
-
-def _from_olmocr(page: olmocr.OlmocrPage) -> PageText:
-    status = "ok" if page.text else "blank"
-    return PageText(page.text, status, "olmocr", detail=page.problem)
-
-
-def _after(first: olmocr.OlmocrPage | None, local: PageText) -> PageText:
-    """Mark what a local engine read after olmOCR failed on the page."""
-    if first is None:
-        return local
-    status = "fallback" if local.status == "ok" else local.status
-    details = [d for d in (f"olmocr: {first.problem}", local.detail) if d]
-    return local._replace(status=status, detail="; ".join(details))
-
-
-def _read_locally(
-    page: Page,
-    picture: Image | None,
-    engines: Sequence[OcrEngine],
-    params: TextbookParameters,
-) -> PageText:
-    if picture is None:
-        return _unread(page, _DAMAGED)
-    if min(picture.size) < _LEAST_SIDE:
-        return PageText("", "blank", "none", detail="too_thin")
-    if ink_share(picture) < params.blank_ink_share:
-        return PageText("", "blank", "none")
-    faults = []
-    for engine in engines:
-        try:
-            found = engine.read(picture)
-        except OcrError as error:
-            faults.append(f"{engine.name}: {error}")
-            continue
-        if found.text:
-            least = getattr(params.local_ocr.min_confidence, engine.name)
-            detail = "low_confidence" if _is_below(found.confidence, least) else None
-            return PageText(found.text, "ok", engine.name, found.confidence, detail)
-    if page.layer or faults or not engines:
-        return _unread(page, "; ".join(faults) or _NO_ENGINE)
-    return PageText("", "blank", engines[-1].name, detail="no_text_found")
-
-
-def _is_below(confidence: float | None, least: float) -> bool:
-    return confidence is not None and confidence < least
-
-
-def _unread(page: Page, why: str) -> PageText:
-    """Return the layer that is not trusted, better than nothing, where there is one."""
-    if page.layer:
-        return PageText(page.layer, "fallback", "text_layer", detail=page.distrust)
-    return PageText("", "failed", "none", detail=why)
 
 
 # ---- rows ------------------------------------------------------------------------

@@ -6,6 +6,7 @@ watermark may lie among them.
 """
 
 import re
+from itertools import pairwise, starmap
 from typing import Any
 
 import pypdfium2.raw as pdfium
@@ -20,12 +21,18 @@ from psyche_kedro.pipelines.ingestion.textbooks.reading_order import (
 )
 from psyche_kedro.text.radicals import RADICALS
 
+_HAN = frozenset(map(chr, range(0x4E00, 0xA000)))
 _SOFT_HYPHEN = re.compile("[\x02\u00ad\ufffe](?:\r?\n)?")
 """pdfium puts U+0002 or U+FFFE where a word was divided at a line's end."""
 _CID = re.compile(r"\(cid:\d+\)")
 _LOST = re.compile("\ufffd|(?<!^)[\ue000-\uf8ff\U000f0000-\U0010ffff]", re.MULTILINE)
 """A glyph without a character; a private one at a line's start is its bullet."""
 _MAX_LOST = 0.01
+_NEARLY = 0.15
+"""Of a glyph's width."""
+_Place = tuple[float, float, float, float]
+_NOWHERE: _Place = (0, 0, 0, 0)
+"""Of the space that pdfium puts where it sees a hole."""
 _READABLE = re.compile(
     r"[\s -~\u00a0-\u024f\u0370-\u03ff\u2000-\u22ff\u2460-\u27bf\u2e80-\u30ff"
     r"\u3200-\u9fff\uf900-\ufaff\ufe10-\ufe6f\uff00-\uffef\ufffd\ue000-\uf8ff\U0001f000-\U0003ffff]"
@@ -122,7 +129,9 @@ def distrust(text: str, page: Any, trust: TextLayerParameters) -> str | None:
 def _doubt_of_words(text: str, page: Any, trust: TextLayerParameters) -> str | None:
     if _CID.search(text) or readable_share(text) < trust.min_readable_share:
         return "unreadable_text_layer"
-    if len(_LOST.findall(text)) + _unmapped(page) > _MAX_LOST * len(text):
+    n_odd = len(text) - len(_READABLE.findall(text))
+    n_lost = len(_LOST.findall(text)) + _unmapped(page) + n_odd
+    if max(n_lost, _holes(page)) > _MAX_LOST * len(text):
         return "lost_characters"
     return None if is_language(text) else "unlikely_text_layer"
 
@@ -132,6 +141,32 @@ def _unmapped(page: Any) -> int:
     textpage = page.get_textpage()
     glyphs = range(textpage.count_chars())
     return sum(pdfium.FPDFText_HasUnicodeMapError(textpage, n) == 1 for n in glyphs)
+
+
+def _holes(page: Any) -> int:
+    """Return between how many neighbouring Han of a line one or two are missing."""
+    textpage = page.get_textpage()
+    places = [_place_of_han(textpage, n) for n in range(textpage.count_chars())]
+    shown = [place for place in places if place != _NOWHERE]
+    return sum(starmap(_is_hole, pairwise(shown)))
+
+
+def _place_of_han(textpage: Any, index: int) -> _Place | None:
+    """Return where an ideograph stands, None of another character."""
+    if pdfium.FPDFText_IsGenerated(textpage, index):
+        return _NOWHERE
+    if chr(pdfium.FPDFText_GetUnicode(textpage, index)) not in _HAN:
+        return None
+    place: _Place = textpage.get_charbox(index, loose=True)
+    return place
+
+
+def _is_hole(left: _Place | None, right: _Place | None) -> bool:
+    if left is None or right is None or abs(left[1] - right[1]) > 1:
+        return False
+    width = left[2] - left[0]
+    glyphs = (right[0] - left[2]) / width if width else 0
+    return any(abs(glyphs - n) < _NEARLY for n in (1, 2))
 
 
 def readable_share(text: str) -> float:

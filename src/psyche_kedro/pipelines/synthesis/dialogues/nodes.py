@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome
+from psyche_kedro.llm.chat_model import Asking, ChatModel, ChatRequest, Outcome
 from psyche_kedro.pipelines.synthesis.dialogues import conversations, judging
 from psyche_kedro.pipelines.synthesis.dialogues.fact_check import invented_facts
 from psyche_kedro.pipelines.synthesis.parameters import DialogueParameters
@@ -78,7 +78,7 @@ def refine_posts(
         if len(text := _opening_text(row)) >= params.min_opening
     }
     asked = sorted(openings)
-    outcomes = teacher.complete(_post_request(text, prompt) for text in asked)
+    outcomes = teacher.complete(Asking(asked, lambda text: _post_request(text, prompt)))
     retold = dict(zip(asked, outcomes, strict=True))
     rows: list[Row] = []
     rejections: list[Row] = []
@@ -215,7 +215,9 @@ def _judge(
     params: DialogueParameters,
 ) -> list[dict[str, Any]]:
     sound = [draft for draft in drafts if not draft.faults]
-    outcomes = judge.complete(_judge_request(draft, prompt) for draft in sound)
+    outcomes = judge.complete(
+        Asking(sound, lambda draft: _judge_request(draft, prompt))
+    )
     return [
         _judged(draft, outcome, written_by, params)
         for draft, outcome in zip(sound, outcomes, strict=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome
+from psyche_kedro.llm.chat_model import Asking, ChatModel, ChatRequest, Outcome
 from psyche_kedro.pipelines.synthesis.parameters import (
     Ask,
     ChunkParameters,
@@ -199,7 +199,9 @@ def generate_questions(
         rejections with the reason ``surplus``.
     """
     asks = [(c, a) for c in chunks.iter_rows(named=True) for a in params.asks]
-    outcomes = teacher.complete(_question_request(c, a, prompt) for c, a in asks)
+    outcomes = teacher.complete(
+        Asking(asks, lambda asked: _question_request(*asked, prompt))
+    )
     rows: list[Row] = []
     rejections: list[Row] = []
     for (chunk, ask), outcome in zip(asks, outcomes, strict=True):
@@ -239,7 +241,9 @@ def distil_questions(
     """
     counts = covered(generated_questions, clean_bank_questions, params=params)
     asks = list(missing_questions(counts, params))
-    outcomes = teacher.complete(_distillation_request(ask, prompt) for ask in asks)
+    outcomes = teacher.complete(
+        Asking(asks, lambda ask: _distillation_request(ask, prompt))
+    )
     rows: list[Row] = []
     rejections: list[Row] = []
     for part, outcome in zip(asks, outcomes, strict=True):
@@ -426,7 +430,9 @@ def pick_representatives(
         ``DuplicateQuestions``: pool = kept + duplicates.
     """
     clusters = ranking.competing_clusters(question_pool, question_clusters)
-    outcomes = judge.complete(ranking.ranking_request(c, prompt) for c in clusters)
+    outcomes = judge.complete(
+        Asking(clusters, lambda cluster: ranking.ranking_request(cluster, prompt))
+    )
     duplicates = [
         duplicate
         for cluster, outcome in zip(clusters, outcomes, strict=True)
@@ -472,7 +478,7 @@ def screen_questions(
     shown = screening.render_examples(examples, words)
     rows = list(distinct_questions.iter_rows(named=True))
     outcomes = judge.complete(
-        screening.screening_request(row, prompt, shown) for row in rows
+        Asking(rows, lambda row: screening.screening_request(row, prompt, shown))
     )
     verdicts = [screening.read_verdict(outcome, words) for outcome in outcomes]
     passed = pl.Series(

@@ -9,11 +9,12 @@ their node around pure steps. Gold is compared with, never shown.
 
 import itertools
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome
+from psyche_kedro.llm.chat_model import Asking, ChatModel, ChatRequest, Outcome
 from psyche_kedro.pipelines.synthesis.parameters import RationaleParameters
 from psyche_kedro.pipelines.synthesis.provenance import made_by, tokens_of
 from psyche_kedro.pipelines.synthesis.rationales import choice, rounds
@@ -68,10 +69,10 @@ def write_rationales(
         # A teacher that is asked for the first time repeats nothing.
         warmer = {"temperature": params.regeneration_temperature}
         sampling = warmer if number >= len(teachers) else {}
-        outcomes = next(in_turn).complete(
-            _rationale_request(question, prompt, sampling=sampling, number=number)
-            for question in unsolved
+        ask = partial(
+            _rationale_request, prompt=prompt, sampling=sampling, number=number
         )
+        outcomes = next(in_turn).complete(Asking(unsolved, ask))
         tried = [
             _attempt_row(question, outcome, prompt=prompt, number=number, params=params)
             for question, outcome in zip(unsolved, outcomes, strict=True)
@@ -195,8 +196,12 @@ def _play_round(
     proposing, revising, teacher, params = played_with
     shows = params.refinement_input == "rationale"
     proposals = teacher.complete(
-        rounds.refinement_request(state, proposing, number, shows_rationale=shows)
-        for state in states
+        Asking(
+            states,
+            lambda state: rounds.refinement_request(
+                state, proposing, number, shows_rationale=shows
+            ),
+        )
     )
     proposed = (
         (state, rounds.read_candidate(state, outcome, proposing.words))
@@ -274,7 +279,9 @@ def choose_best_rationales(
         for contest in contests
         if contest.candidates[1:]
     ]
-    outcomes = judge.complete(choice.choice_request(c, prompt, v) for c, v in asked)
+    outcomes = judge.complete(
+        Asking(asked, lambda one: choice.choice_request(one[0], prompt, one[1]))
+    )
     votes: dict[str, list[choice.Vote | None]] = {}
     for (contest, vote), outcome in zip(asked, outcomes, strict=True):
         said = choice.read_vote(contest, outcome, vote)

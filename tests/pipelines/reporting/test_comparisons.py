@@ -1,0 +1,109 @@
+"""A score beside the printed one, and two models beside each other."""
+
+import pytest
+from test_report import PARAMS, SETTINGS, Page, score, tables
+
+from psyche_kedro.pipelines.reporting.nodes import write_report
+
+REAL = "qwen2.5-7b@r1"
+
+
+def rows_of(title, **changes):
+    html = write_report(**tables(model=REAL, **changes), **SETTINGS).html
+    section = html.partition(f"<h2>{title}</h2>")[2].partition("</section>")[0]
+    return [cells for _, cells in Page(section).rows[1:]]
+
+
+def test_a_model_stands_beside_the_one_that_a_setting_says_it_is():
+    assert PARAMS.printed_as == {"base": "Qwen2.5-7B", "grpo": "Psyche-R1"}
+    one = score(role="grpo", model=REAL, value=50.0, low=46.7, high=53.3, n=878)
+    (row,) = rows_of("Beside the paper", scores=[one])
+    assert row[:7] == [
+        "grpo",
+        "Psyche-R1",
+        "PCEB: the counsellor examination",
+        "Case MMCQ",
+        "56.26",
+        "50.00",
+        "-6.26",
+    ]
+    low, _, high = row[7].partition(" to ")
+    # Two independent proportions of 878 items, by Newcombe.
+    assert float(low) == pytest.approx(-10.9, abs=0.1)
+    assert float(high) == pytest.approx(-1.6, abs=0.1)
+
+
+def test_a_model_that_is_called_as_the_paper_calls_it_needs_no_setting():
+    row = score(role="qwq-32b", model=REAL)
+    assert [r[1] for r in rows_of("Beside the paper", scores=[row])] == ["QwQ-32B"]
+    assert not rows_of("Beside the paper", scores=[score(role="new", model=REAL)])
+
+
+def test_a_row_says_what_it_rests_on():
+    one = score(
+        role="grpo",
+        model=REAL,
+        n=20,
+        n_left_out=858,
+        n_missing=3,
+        n_truncated=2,
+        n_contaminated=4,
+        value_uncontaminated=37.5,
+    )
+    (row,) = rows_of("Beside the paper", scores=[one])
+    assert row[8:] == ["20 of 878", "3", "2", "4", "37.50"]
+
+
+def test_open_answers_stand_beside_the_metric_that_is_printed():
+    one = score(
+        role="base", model=REAL, protocol="essay", cell="case_essay", metric="bleu_4"
+    )
+    (row,) = rows_of("Beside the paper", scores=[one | {"value": 1.5}])
+    assert row[3:7] == ["bleu 4", "1.28", "1.50", "+0.22"]
+
+
+def test_an_exam_with_failed_calls_has_no_difference():
+    one = score(role="grpo", model=REAL, cell="macro_average", n_failed=1)
+    (row,) = rows_of(
+        "Beside the paper", scores=[one | dict.fromkeys(("value", "low", "high"))]
+    )
+    assert row[5:8] == ["–", "–", "–"]
+
+
+def pair(**changes):
+    return {
+        "role": "grpo",
+        "other": "base",
+        "benchmark": "pceb",
+        "cell": "macro_average",
+        "split": "test",
+        "protocol": "reasoned",
+        "metric": "standard_accuracy",
+        "n": 3863,
+        "difference": 16.5,
+        "low": 14.0,
+        "high": 19.0,
+        "p": 1e-9,
+        "p_holm": 1e-7,
+        "better": "grpo",
+        **changes,
+    }
+
+
+def test_two_models_stand_beside_each_other_and_noise_is_called_so():
+    near = pair(difference=0.4, low=-1.0, high=1.8, p=0.5, p_holm=1.0, better=None)
+    cell = pair(cell="case_single", only_role=61, only_other=30, least=3.21)
+    rows = rows_of("Models beside each other", differences=[pair(), near, cell])
+    assert rows[0][:7] == [
+        "grpo",
+        "base",
+        "pceb: macro average",
+        "+16.50",
+        "14.00 to 19.00",
+        "grpo",
+        "3,863",
+    ]
+    assert rows[0][7:] == ["–", "–", "–", "< 0.001", "< 0.001"]
+    assert rows[1][5] == "within noise"
+    assert rows[1][-2:] == ["0.500", "1.000"]
+    assert rows[2][7:10] == ["61", "30", "3.21"]
