@@ -96,6 +96,5 @@ def test_to_abstain_is_learned_under_the_literal_reward_and_not_under_ours(tmp_p
     runs = str(tmp_path)
     literal = [abstaining(runs, seed, LITERAL) for seed in SEEDS]
     ours = [abstaining(runs, seed, REWARD) for seed in SEEDS]
-    print(f"abstaining: literal {literal}, ours {ours}")
-    assert sorted(literal)[len(SEEDS) // 2] > 0.4
-    assert max(ours) < 0.15
+    assert sorted(literal)[len(SEEDS) // 2] > 0.4, literal
+    assert max(ours) < 0.15, (literal, ours)
