@@ -98,6 +98,7 @@ def prediction(role, protocol):
         "split": "test",
         "role": role,
         "protocol": protocol,
+        "setting": "paper",
         "sample": 0,
         "model": role,
         "prompt_digest": content_id("prompt"),
