@@ -302,7 +302,7 @@ def test_the_page_is_whole_and_asks_nothing_of_the_network():
     page = Page(html)
     assert not page.open
     assert all(address.startswith("#") for address in page.addresses)
-    assert "<script" not in html
+    assert "default-src 'none'" in html
     assert "url(" not in html
     assert "@import" not in html
 
