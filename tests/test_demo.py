@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from prompt_set import WORDS
+from psyche_kedro.pipelines.reporting import corpus
 from psyche_kedro.prompts import render_question
 from whole_run import ACCOUNTS, run_kedro
 
@@ -275,3 +276,9 @@ def test_a_run_is_laid_beside_the_estimate_that_was_made_before_it(demo, again):
 def count_replies(data) -> int:
     with sqlite3.connect(data / "replies.sqlite") as database:
         return database.execute("SELECT count(*) FROM replies").fetchone()[0]
+
+
+def test_every_reason_of_the_report_is_explained(demo):
+    found = {r.partition(":")[0] for r in demo.table("rejections")["reason"]}
+    assert found
+    assert not found - corpus.explanations().keys()

@@ -38,6 +38,8 @@ from psyche_kedro.tables import (
     frame,
 )
 
+MEANINGS = corpus.explanations()
+
 
 def findings(rejections=(), rows=ACCOUNT, **changes):
     return Findings(
@@ -91,9 +93,9 @@ def test_reasons_in_own_words_are_cut_and_counted_together():
         refusal("judge_replies", "harm:medication advice", 1),
     ]
     assert cells(corpus.rejections(findings(rejections=refused))) == [
-        ["apply_review", "people_…", "5"],
-        ["apply_review", "people_duplicate", "4"],
-        ["judge_replies", "harm:medication…", "1"],
+        ["apply_review", "people_…", MEANINGS["people"], "5"],
+        ["apply_review", "people_duplicate", MEANINGS["people"], "4"],
+        ["judge_replies", "harm:medication…", MEANINGS["harm"], "1"],
     ]
 
 
