@@ -159,3 +159,25 @@ def test_figure_1_has_every_model_of_a_known_size_and_ours():
     assert figure.count('fill="#e8a33d"') == 1
     assert ">DeepSeek-R1</text>" in figure
     assert "GPT-4o" not in figure
+
+
+def test_figure_4_shows_hard_and_other_items_with_their_n():
+    title = "Hard and other items: Figure 4"
+    rows = [
+        score(role="grpo", model=REAL, cell=cell, metric=metric, value=value, n=n)
+        | {"subset": "non_challenging"}
+        for cell, metric, value, n in (
+            ("case_multiple", "standard_accuracy", 60.0, 20),
+            ("case_multiple", "elastic_accuracy", 70.0, 20),
+            ("micro_average", "standard_accuracy", 60.0, 20),
+        )
+    ]
+    (row,) = rows_of(title, by_difficulty=rows)
+    assert row[:5] == [
+        "PCEB: the counsellor examination: non-challenging",
+        "grpo",
+        "20",
+        "–",
+        "60.00 (70.00)",
+    ]
+    assert not rows_of(title)

@@ -20,6 +20,7 @@ from psyche_kedro.pipelines.reporting.sections import Findings, Summaries
 from psyche_kedro.tables import (
     AnswerSummary,
     ContaminationSummary,
+    DifficultyScores,
     ExamSummary,
     Funnel,
     JudgeAgreement,
@@ -55,6 +56,7 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         judges=frame(JudgementSummary, []),
         agreement=frame(JudgeAgreement, []),
         readers=frame(ReaderAgreement, []),
+        by_difficulty=frame(DifficultyScores, []),
         shown_items=frame(ShownItems, []),
         shown_answers=frame(ShownAnswers, []),
         ablation={},

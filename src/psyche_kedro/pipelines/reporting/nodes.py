@@ -117,6 +117,7 @@ _OF_EVALUATION = {
     "judges": "judgement_summary",
     "agreement": "judge_agreement",
     "readers": "reader_agreement",
+    "by_difficulty": "difficulty_scores",
     "shown_items": "shown_items",
     "shown_answers": "shown_answers",
 }

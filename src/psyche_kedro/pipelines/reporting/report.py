@@ -69,6 +69,7 @@ def _sections(findings: Findings) -> list[tuple[Telling, str]]:
         (exams.exams, "evaluation"),
         *((exam, "evaluation") for exam in exams.shown(findings)),
         (models.paper_models, "evaluation"),
+        (exams.by_difficulty, "evaluation"),
         (comparisons.beside_the_paper, "evaluation"),
         (comparisons.every_pair, "evaluation"),
         (ablations.ablations, ""),

@@ -88,6 +88,8 @@ class Findings(NamedTuple):
     """How far judges agree with each other and with people, and in either order."""
     readers: pl.DataFrame
     """What other readers make of them."""
+    by_difficulty: pl.DataFrame
+    """Scores of hard and of other items."""
     shown_items: pl.DataFrame
     shown_answers: pl.DataFrame
     """Exam items, and what every model made of them."""
