@@ -291,7 +291,7 @@ def _agreement(findings: Findings) -> list[Table]:
             number(row["value"]),
             count(row["n"]),
         )
-        for row in findings.agreement.iter_rows(named=True)
+        for row in findings.summaries.judge_agreement.iter_rows(named=True)
     ]
     columns = ["Who", "Dimension", "Measure", "Value", "Replies or pairs"]
     return [Table(columns, rows, n_names=3)] if rows else []

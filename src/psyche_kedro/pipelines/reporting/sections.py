@@ -64,6 +64,8 @@ class Summaries(NamedTuple):
     contamination_summary: pl.DataFrame
     set_summary: pl.DataFrame
     length_account: pl.DataFrame
+    judge_agreement: pl.DataFrame
+    """How far judges agree with each other and with people, and in either order."""
 
 
 class Findings(NamedTuple):
@@ -84,8 +86,6 @@ class Findings(NamedTuple):
     """How the replies of every model ended."""
     judges: pl.DataFrame
     """What became of the verdicts of every judge."""
-    agreement: pl.DataFrame
-    """How far judges agree with each other and with people, and in either order."""
     readers: pl.DataFrame
     """What other readers make of them."""
     by_difficulty: pl.DataFrame
