@@ -309,6 +309,7 @@ def _number(line: int, text: str) -> Token | None:
     number = _value(ordinal) if ordinal else int(bracketed or plain_)
     stem, options = options_after(body)
     own = _KIND_IN_STEM.match(body)
+    stem = stem[own.end() :].lstrip() if own else stem
     return Token(
         "number",
         line,
