@@ -295,8 +295,9 @@ class _Reader:
             # The options of the next group, whose heading is missing: whose they are
             # is not known.
             item.faults.append("option_letters_repeated")
+            was_declared = self._shared_ends < _LAST_NUMBER
             self._share(token.options)
-            self._is_doubtful = True
+            self._is_doubtful = was_declared
         else:
             item.options += token.options
             self._field = "options"
