@@ -25,6 +25,7 @@ _MODULES = {
     "TableDataset": "table_dataset",
     "TablesDataset": "tables_dataset",
     "TaggerDataset": "tagger_dataset",
+    "VllmChatModelDataset": "vllm_chat_model_dataset",
 }
 
 __all__ = sorted(_MODULES)  # noqa: PLE0605 - one list of names, not two

@@ -12,6 +12,7 @@ from psyche_kedro.tables import (
     ContaminationSummary,
     CostEstimate,
     DifficultySummary,
+    JudgeAgreement,
     LengthAccount,
     ModelCalls,
     ReviewSummary,
@@ -106,6 +107,7 @@ def summaries(**changes: pl.DataFrame) -> dict[str, pl.DataFrame]:
                 played(1, 1200, 900, won=1193, input_tokens=54321, output_tokens=999),
             ],
         ),
+        "judge_agreement": frame(JudgeAgreement, []),
         "cost_estimate": frame(CostEstimate, [expected("write_rationales", 1500)]),
         "model_calls": frame(
             ModelCalls, [called("teacher", "write_rationales", 1600, stored=100)]

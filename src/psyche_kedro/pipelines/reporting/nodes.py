@@ -94,7 +94,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         rejections=rejections,
         writers=writers,
         **{field: evaluation[table] for field, table in _OF_EVALUATION.items()},
-        summaries=_summaries(synthesis | selection | {"model_calls": model_calls}),
+        summaries=_summaries({**synthesis, **selection, **evaluation}, model_calls),
         difficulty=difficulty,
         toys=_toys(training, ablation, params.toy_below),
         trained_models=training["trained_models"],
@@ -115,14 +115,15 @@ _OF_EVALUATION = {
     "exams": "exam_summary",
     "answers": "answer_summary",
     "judges": "judgement_summary",
-    "agreement": "judge_agreement",
     "readers": "reader_agreement",
+    "by_difficulty": "difficulty_scores",
     "shown_items": "shown_items",
     "shown_answers": "shown_answers",
 }
 
 
-def _summaries(told: Told) -> Summaries:
+def _summaries(told: Told, model_calls: pl.DataFrame) -> Summaries:
+    told = {**told, "model_calls": model_calls}
     return Summaries(**{name: told[name] for name in Summaries._fields})
 
 

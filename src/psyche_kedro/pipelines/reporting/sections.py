@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.pipelines.benchmarks import Benchmarks
-from psyche_kedro.pipelines.reporting.figures import Chart
+from psyche_kedro.pipelines.reporting.figures import Chart, Scatter
 from psyche_kedro.pipelines.reporting.parameters import RunFacts
 from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 
@@ -49,6 +49,7 @@ class Section(NamedTuple):
     text: str
     tables: Sequence[Table] = ()
     charts: Sequence[Chart] = ()
+    scatters: Sequence[Scatter] = ()
 
 
 class Summaries(NamedTuple):
@@ -63,6 +64,8 @@ class Summaries(NamedTuple):
     contamination_summary: pl.DataFrame
     set_summary: pl.DataFrame
     length_account: pl.DataFrame
+    judge_agreement: pl.DataFrame
+    """How far judges agree with each other and with people, and in either order."""
 
 
 class Findings(NamedTuple):
@@ -83,10 +86,10 @@ class Findings(NamedTuple):
     """How the replies of every model ended."""
     judges: pl.DataFrame
     """What became of the verdicts of every judge."""
-    agreement: pl.DataFrame
-    """How far judges agree with each other and with people, and in either order."""
     readers: pl.DataFrame
     """What other readers make of them."""
+    by_difficulty: pl.DataFrame
+    """Scores of hard and of other items."""
     shown_items: pl.DataFrame
     shown_answers: pl.DataFrame
     """Exam items, and what every model made of them."""
