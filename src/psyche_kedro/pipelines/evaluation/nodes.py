@@ -28,7 +28,7 @@ from psyche_kedro.llm.chat_model import (
 from psyche_kedro.llm.identity import weights_in
 from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.benchmarks import Benchmarks
-from psyche_kedro.pipelines.evaluation import judging, people, shown
+from psyche_kedro.pipelines.evaluation import judging, people, shown, submissions
 from psyche_kedro.pipelines.evaluation import preferences as side_by_side
 from psyche_kedro.pipelines.evaluation import reading as replies
 from psyche_kedro.pipelines.evaluation.limit import limit_items
@@ -383,6 +383,28 @@ def write_judging_batch(  # noqa: PLR0913 - the node's inputs
     items = _by_id(benchmark_items)
     cases = judging.cases_to_judge(replies, items, benchmarks, words.dimensions)
     return people.write_sheet(cases, params.people, words)
+
+
+def write_submissions(
+    *,
+    predictions: pl.DataFrame,
+    answers: pl.DataFrame,
+    benchmark_items: pl.DataFrame,
+    benchmarks: Benchmarks,
+    reading: ReadingParameters,
+) -> dict[str, submissions.Submission]:
+    """Return what was answered where a key is withheld, a file for each model.
+
+    Args:
+        predictions: Those of items without a key are submitted, where they were asked
+            (``evaluation.protocols.ask_unlabelled``).
+        answers: What was read in them.
+        benchmark_items: The items.
+        benchmarks: The cards.
+        reading: ``evaluation.reading``.
+    """
+    read = _read(predictions, answers, reading)
+    return submissions.write(read, _by_id(benchmark_items), benchmarks)
 
 
 def summarise_agreement(

@@ -27,6 +27,7 @@ from psyche_kedro.pipelines.evaluation.nodes import (
     summarise_judgements,
     write_exam_papers,
     write_judging_batch,
+    write_submissions,
 )
 from psyche_kedro.pipelines.evaluation.people import read_human_scores
 
@@ -115,6 +116,17 @@ def _answers() -> list[Node]:
             },
             outputs="answers",
             name="read_answers",
+        ),
+        Node(
+            write_submissions,
+            inputs={
+                **read,
+                "benchmark_items": "clean_benchmark_items",
+                "benchmarks": "params:benchmarks",
+                "reading": "params:evaluation.reading",
+            },
+            outputs="submissions",
+            name="write_submissions",
         ),
         Node(
             summarise_answers,
