@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo demo-cedar demo-train test test-slow test-real check viz viz-build mlflow bench sample review-server
+.PHONY: help demo demo-cedar demo-train test test-slow test-real check viz viz-build mlflow bench sample review-server
+
+help:                     ## what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 demo: $(INSTALLED)        ## the whole chain on the bundled sample, no key, no network, no GPU
 	$(BIN)/kedro run
@@ -42,6 +45,7 @@ viz-build: $(INSTALLED)   ## the graph as a static site in build/
 	$(BIN)/kedro viz build --include-hooks --include-previews
 
 mlflow: $(INSTALLED)      ## the runs in a browser
+	@echo "the runs: http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro mlflow ui
 
 bench: $(INSTALLED)       ## speed and memory; figures go to benchmarks/README.md

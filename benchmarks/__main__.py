@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ASIDE = {"__main__", "sections", "null_server"}
-BY_HAND = {"decontamination", "evaluation", "real_questions"}
+BY_HAND = {"decontamination", "evaluation", "real_questions", "rescoring"}
 
 for script in sorted(Path(__file__).parent.glob("*.py")):
     if script.stem not in ASIDE | BY_HAND:

@@ -7,7 +7,17 @@ import pytest
 import yaml
 from kedro.config import OmegaConfigLoader
 
+from packs import CONF, PACKS
+from psyche_kedro.datasets import ReleaseDataset, SourceFilesDataset
 from psyche_kedro.datasets.language_packs import LanguagePacksDataset
+from psyche_kedro.llm.store.reply_store import ReplyStore
+from psyche_kedro.offline import brain_of
+from psyche_kedro.offline.chat_model import OfflineChatModel
+from psyche_kedro.pipelines.cedar import parameters
+from psyche_kedro.pipelines.cedar.alignment.answering import answer_items
+from psyche_kedro.pipelines.cedar.alignment.given import read_given_benchmarks
+from psyche_kedro.pipelines.cedar.alignment.scoring import score_alignment
+from psyche_kedro.pipelines.cedar.annotation.release import release_cedar
 from psyche_kedro.settings import CONFIG_LOADER_ARGS
 from test_tables import ENTRIES, ids_of, references, stored_keys
 from whole_run import ROOT, Run, run_kedro
@@ -15,6 +25,7 @@ from whole_run import ROOT, Run, run_kedro
 CEDAR = ("scenarios", "divergence", "cedar_items", "cedar_predictions", "cedar_scores")
 
 
+SETTINGS = yaml.safe_load((CONF / "parameters/cedar.yml").read_text("utf-8"))["cedar"]
 SAMPLE = ROOT / "data/01_raw/sample/cedar"
 
 
@@ -36,7 +47,8 @@ def cedar(tmp_path_factory) -> Demo:
 
 
 def test_every_table_of_cedar_is_written(cedar):
-    own = {n for n, e in ENTRIES.items() if "cedar" in e.get("filepath", e.get("path"))}
+    paths = {n: str(e.get("filepath") or e.get("path")) for n, e in ENTRIES.items()}
+    own = {name for name, path in paths.items() if "cedar" in path}
     written = {p.stem for p in cedar.data.glob("0*/cedar/*.parquet")}
     written |= {p.parent.name for p in cedar.data.glob("0*/*/*.parquet")}
     assert own <= written | {"cedar_predictions"}
@@ -110,6 +122,91 @@ def test_what_was_written_for_the_sample_is_never_released(cedar):
     release = cedar.data / "08_reporting/cedar/release"
     assert [path.name for path in release.iterdir()] == ["README.md"]
     assert cedar.read("withheld_items")["reason"].unique().to_list() == ["no_people"]
+
+
+@pytest.fixture(scope="module")
+def released(cedar, tmp_path_factory):
+    """The sample's benchmark, as it were if people had answered."""
+    names = ("cedar_items", "isolated_scenarios", "pictures", "annotations")
+    tables = {n: cedar.read(n) for n in (*names, "annotators", "annotation_summary")}
+    params = parameters.CedarReleaseParameters(
+        **SETTINGS["release"] | {"no_people": ()}
+    )
+    files, withheld = release_cedar(**tables, packs=PACKS, params=params)
+    assert withheld.is_empty()
+    folder = tmp_path_factory.mktemp("release") / "cedar"
+    ReleaseDataset(filepath=str(folder)).save(files)
+    return folder
+
+
+def test_a_reader_of_the_official_layout_reads_the_release(released):
+    for folder in ("multimodal", "text-only"):
+        numbers = set()
+        for language in ("english", "chinese", "arabic", "hindi"):
+            [file] = (released / folder / "multilingual").glob(f"{language}_*.json")
+            items = json.loads(file.read_text("utf-8"))
+            numbers.add(tuple(item["id"] for item in items))
+            for item in items:
+                assert item["answer"] and item["english_ver_answer"]
+                assert item["question"] and isinstance(item["narrative"], str)
+                if folder == "multimodal":
+                    shown = released / folder / "images" / f"{item['id']}.png"
+                    assert shown.read_bytes().startswith(b"\x89PNG")
+        assert len(numbers) == 1
+
+
+def test_the_release_loads_as_a_dataset(released, tmp_path):
+    from datasets import load_dataset
+
+    def loaded(*name, **options):
+        return load_dataset(*name, cache_dir=str(tmp_path), split="train", **options)
+
+    items = loaded(str(released))
+    assert len(items) == 20 * 7 and items[0]["votes"][0]["n"] > 0
+    assert len(loaded(str(released), "pictures")) == 9
+    for folder, n in (("multimodal", 9), ("text-only", 11)):
+        file = released / folder / "multilingual/arabic_inq.json"
+        own = loaded("json", data_files=str(file))
+        fields = ["id", "narrative", "question", "answer", "english_ver_answer"]
+        assert (len(own), own.column_names) == (n, fields)
+
+
+def test_a_release_read_as_a_given_benchmark_scores_the_same(cedar, released, tmp_path):
+    files = SourceFilesDataset(path=str(released.parent)).load()
+    shown = parameters.PictureParameters(**SETTINGS["pictures"])
+    given = read_given_benchmarks(files, PACKS, shown)
+    params = parameters.AlignmentParameters(**SETTINGS["alignment"])
+    store = ReplyStore(tmp_path / "replies.sqlite")
+    names = ("steady", "open", "random")
+    none = given.items.clear()
+    predictions = answer_items(
+        cedar_items=none,
+        given_items=given.items,
+        pictures=given.pictures.clear(),
+        given_pictures=given.pictures,
+        packs=PACKS,
+        subjects={n: OfflineChatModel(brain_of(f"subject-{n}"), store) for n in names},
+        params=params,
+    )
+    again = score_alignment(predictions, none, given.items, PACKS, params)
+    lines = values(cedar.read("cedar_reference"))
+    assert values(again.reference) == pytest.approx(lines)
+    there, here = values(again.scores), values(cedar.read("cedar_scores"))
+    # Words are reordered by a scenario's id, which a given one has of its own.
+    there, here = (
+        {key: value for key, value in found.items() if "reordered" not in key}
+        for found in (there, here)
+    )
+    assert there.keys() == here.keys() and len(here) > 400
+    assert there == pytest.approx(here)
+
+
+def values(table: pl.DataFrame):
+    """A figure by what it is of; CEDAR's layout has no votes."""
+    told = table.filter(~pl.col("metric").str.contains("vote_share"))
+    key = {"line", "subject", "way", "slice", "metric"} & set(table.columns)
+    rows = told.select(*sorted(key), "value").drop_nulls().rows()
+    return {row[:-1]: row[-1] for row in rows}
 
 
 def test_the_report_says_that_no_model_and_no_people_were_involved(cedar):

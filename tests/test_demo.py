@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from prompt_set import WORDS
+from psyche_kedro.pipelines.reporting import corpus
 from psyche_kedro.prompts import render_question
 from whole_run import ACCOUNTS, run_kedro
 
@@ -185,16 +186,24 @@ def test_training_sets_hold_no_benchmark_item(demo):
 
 def test_one_mlflow_run_holds_parameters_metrics_prompts_and_the_report(demo):
     database = sqlite3.connect(demo.data / "mlflow.db")
-    assert database.execute("SELECT count(*), min(status) FROM runs").fetchone() == (
-        1,
-        "FINISHED",
-    )
+    runs = dict(database.execute("SELECT name, status FROM runs"))
+    assert set(runs.values()) == {"FINISHED"}
+    chapters = {"ingestion", "cleaning", "synthesis", "selection", "training"}
+    chapters |= {"evaluation", "reporting"}
+    assert runs.keys() - chapters == {f"__default__ · local · {demo.data}"}
+    assert runs.keys() >= chapters
+    tags = dict(database.execute("SELECT key, value FROM tags"))
+    assert tags["kedro_command"].endswith(f"run --params data={demo.data}")
+    sources = {n for (n,) in database.execute("SELECT name FROM datasets")}
+    assert {"raw_files/posts", "raw_files/textbooks"} <= sources
     params = {k for (k,) in database.execute("SELECT key FROM params")}
     assert "prompts.question_prompt" in params
     assert any(k.startswith("synthesis.rationales.") for k in params)
+    assert {"teacher_model.model", "student_models.a.model"} <= params
     metrics = {k for (k,) in database.execute("SELECT key FROM metrics")}
     assert "rows.question_pool" in metrics
-    assert [p.name for p in (demo.data / "mlartifacts").rglob("report.html")]
+    kept = {p.name for p in (demo.data / "mlartifacts").rglob("*.*")}
+    assert {"report.html", "funnel.csv", "scores.csv"} <= kept
 
 
 def test_no_post_is_printed_tracked_or_reported(demo):
@@ -267,3 +276,9 @@ def test_a_run_is_laid_beside_the_estimate_that_was_made_before_it(demo, again):
 def count_replies(data) -> int:
     with sqlite3.connect(data / "replies.sqlite") as database:
         return database.execute("SELECT count(*) FROM replies").fetchone()[0]
+
+
+def test_every_reason_of_the_report_is_explained(demo):
+    found = {r.partition(":")[0] for r in demo.table("rejections")["reason"]}
+    assert found
+    assert not found - corpus.explanations().keys()

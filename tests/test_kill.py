@@ -113,7 +113,7 @@ def test_no_stored_reply_is_asked_for_twice(resumed):
 def test_the_next_run_ends_the_killed_one_in_mlflow(resumed):
     data, *_ = resumed
     with sqlite3.connect(data / "mlflow.db") as database:
-        query = "SELECT status FROM runs ORDER BY start_time"
+        query = "SELECT status FROM runs WHERE name LIKE '% · %' ORDER BY start_time"
         assert database.execute(query).fetchall() == [("KILLED",), ("FINISHED",)]
 
 

@@ -44,7 +44,7 @@ def test_the_bootstrap_of_independent_items_is_scipys():
     found = estimate_cell(column(values, n_resamples=9999), 0)
     assert found.value == pytest.approx(values.mean())
     assert found.interval == pytest.approx(theirs.confidence_interval, abs=2e-3)
-    assert found.error == pytest.approx(theirs.standard_error, rel=0.05)
+    assert found.parts.sum() == pytest.approx(found.value)
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_cell_other_draws():
@@ -157,8 +157,38 @@ def test_holm_never_makes_a_later_p_smaller():
     assert statistics.holm({}) == {}
 
 
-def test_the_normal_p_agrees_with_the_t_test_of_many_differences():
+def test_the_signs_of_many_differences_tell_what_a_t_test_does():
     values = np.random.default_rng(2).normal(0.1, 1, 500)
-    found = estimate_cell(column(values, n_resamples=9999), 0, bounds=None)
+    found = estimate_cell(column(values), 0, bounds=None)
     theirs = stats.ttest_1samp(values, 0).pvalue
-    assert statistics.normal_p(found, 500) == pytest.approx(theirs, rel=0.2)
+    assert statistics.sign_flip_p(found.parts) == pytest.approx(theirs, rel=0.1)
+
+
+def test_the_signs_of_few_differences_are_scipys_permutations():
+    values = np.array([0.5, 1, -0.25, 1, 1, 0, 0.5, -1, 0.25, 1])
+    theirs = stats.permutation_test(
+        (values,), np.mean, permutation_type="samples", n_resamples=np.inf
+    )
+    found = estimate_cell(column(values), 0, bounds=DIFFERENCES)
+    assert statistics.sign_flip_p(found.parts) == pytest.approx(theirs.pvalue)
+
+
+@pytest.mark.parametrize("n", [3, 5, 12])
+def test_a_few_items_that_all_go_one_way_are_what_mcnemar_says(n):
+    found = estimate_cell(column([1] * n + [0] * 9), 0, bounds=DIFFERENCES)
+    exact = statistics.mcnemar_p(Discordant(n, 0))
+    assert statistics.sign_flip_p(found.parts) == pytest.approx(exact)
+
+
+def test_cases_and_cells_are_flipped_whole_and_by_their_weight():
+    right = np.repeat([1, 0], [20, 20])
+    cases = np.repeat(np.arange(4), 10)
+    found = estimate_cell(column(right, cases), 0, bounds=DIFFERENCES)
+    assert statistics.sign_flip_p(found.parts) == 0.5
+    both = estimate_macro([column([1, 0]), column([1] * 50)], 0, bounds=DIFFERENCES)
+    assert both.parts.sum() == pytest.approx(0.75)
+    assert both.parts.max() == 0.25
+
+
+def test_no_difference_is_no_evidence():
+    assert statistics.sign_flip_p(np.zeros(9)) == 1

@@ -5,6 +5,7 @@ from kedro.framework.cli.utils import LazyGroup
 cli = LazyGroup(
     name="psyche_kedro",
     lazy_subcommands={
+        "compare": "psyche_kedro.commands.compare.compare",
         "agreement": "psyche_kedro.commands.agreement.agreement",
         "audit": "psyche_kedro.commands.audit.audit_command",
         "estimate": "psyche_kedro.commands.estimate.estimate_command",

@@ -22,6 +22,7 @@ from psyche_kedro.hooks.one_writer import OneWriter
 from psyche_kedro.hooks.progress_line import ProgressLine
 from psyche_kedro.hooks.row_counts import RowCounts
 from psyche_kedro.hooks.run_record import RunRecord
+from psyche_kedro.hooks.run_stages import RunStages
 from psyche_kedro.hooks.run_summary import RunSummary
 from psyche_kedro.hooks.store_copy import StoreCopy
 from psyche_kedro.hooks.unquoted import withhold_words
@@ -73,6 +74,7 @@ HOOKS = (
     LineageCheck(),
     ProgressLine(),
     RunRecord(),
+    RunStages(),
     RowCounts(),
     ModelAccounts(),
     HeapAside(),

@@ -19,6 +19,7 @@ intervals.
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import product
 from typing import NamedTuple, TypeVar
 from zlib import crc32
 
@@ -32,6 +33,7 @@ I64 = npt.NDArray[np.int64]
 CONFIDENCE = 0.95
 _SIGNIFICANCE = 1 - CONFIDENCE
 _TAILS = (_SIGNIFICANCE / 2, 1 - _SIGNIFICANCE / 2)
+_EPSILON = 1e-9
 _FEWEST = 2
 """Clusters that a bootstrap needs: one varies not."""
 
@@ -98,6 +100,8 @@ class Resampled(NamedTuple):
     """``[n_resamples][n_columns]`` of the values drawn."""
     counts: F64
     """``[n_resamples][n_columns]`` of the items drawn that have a value."""
+    of_clusters: F64
+    """``[n_clusters][n_columns]`` sums of the values."""
 
     def draws(self, column: int) -> F64:
         """Return ``[n_resamples]`` means of a column; NaN where a draw has no value."""
@@ -131,6 +135,7 @@ def resample(cell: Cell, *, n_resamples: int, seed: int) -> Resampled:
         constant=lowest >= highest,
         sums=weights @ sums,
         counts=weights @ counts,
+        of_clusters=sums,
     )
 
 
@@ -145,12 +150,12 @@ def _weights(n_clusters: int, n_resamples: int, seed: Sequence[int]) -> F64:
 
 
 class Estimate(NamedTuple):
-    """A mean with its interval, and the standard error of the bootstrap."""
+    """A mean with its interval."""
 
     value: float
     interval: Interval
-    error: float
-    """0 where no draw differs from another."""
+    parts: F64
+    """``[n_clusters]``: what each cluster gives to the value; their sum is it."""
 
 
 Bounds = tuple[float, float]
@@ -168,14 +173,16 @@ def estimate_cell(
         column: Which of its columns.
         bounds: What a value may be; None where that is not known.
     """
-    value = float(found.means[column])
+    value, n = float(found.means[column]), int(found.n_clusters[column])
     if found.constant[column]:
-        return Estimate(
-            value, _constant(value, int(found.n_clusters[column]), bounds), 0.0
-        )
-    if found.n_clusters[column] < _FEWEST:
-        return Estimate(value, NO_INTERVAL, 0.0)
-    return _drawn(value, found.draws(column))
+        interval = _constant(value, n, bounds)
+    elif n < _FEWEST:
+        interval = NO_INTERVAL
+    else:
+        interval = _percentiles(found.draws(column))
+    return Estimate(
+        value, interval, found.of_clusters[:, column] / max(1, found.n[column])
+    )
 
 
 def estimate_macro(
@@ -189,13 +196,17 @@ def estimate_macro(
         bounds: What a value may be; None where that is not known.
     """
     parts = [estimate_cell(cell, column, bounds=bounds) for cell in cells]
-    value = float(np.mean([part.value for part in parts]))
-    drawn = _drawn(value, np.mean([cell.draws(column) for cell in cells], axis=0))
     if any(part.interval == NO_INTERVAL for part in parts):
-        return drawn._replace(interval=NO_INTERVAL)
-    if any(cell.constant[column] for cell in cells):
-        return drawn._replace(interval=_of_mean(parts))
-    return drawn
+        interval = NO_INTERVAL
+    elif any(cell.constant[column] for cell in cells):
+        interval = _of_mean(parts)
+    else:
+        interval = _percentiles(np.mean([cell.draws(column) for cell in cells], axis=0))
+    return Estimate(
+        value=float(np.mean([part.value for part in parts])),
+        interval=interval,
+        parts=np.concatenate([part.parts for part in parts]) / len(parts),
+    )
 
 
 def pool(cells: Sequence[Resampled]) -> Resampled:
@@ -212,14 +223,14 @@ def pool(cells: Sequence[Resampled]) -> Resampled:
         constant=np.all(same, axis=0),
         sums=np.sum([cell.sums for cell in cells], axis=0),
         counts=np.sum([cell.counts for cell in cells], axis=0),
+        of_clusters=np.concatenate([cell.of_clusters for cell in cells]),
     )
 
 
-def _drawn(value: float, draws: F64) -> Estimate:
+def _percentiles(draws: F64) -> Interval:
     # A draw may hold none of the few items that a column has a value of.
-    draws = draws[~np.isnan(draws)]
-    low, high = np.quantile(draws, _TAILS)
-    return Estimate(value, Interval(float(low), float(high)), float(draws.std()))
+    low, high = np.quantile(draws[~np.isnan(draws)], _TAILS)
+    return Interval(float(low), float(high))
 
 
 def _constant(value: float, n: int, bounds: Bounds | None) -> Interval:
@@ -269,18 +280,33 @@ def mcnemar_p(discordant: Discordant) -> float:
     return float(mcnemar(table, exact=True).pvalue)
 
 
-def normal_p(estimate: Estimate, n_clusters: int) -> float:
-    """Return the two-sided p of a mean difference, by its bootstrap's standard error.
+_MOST_EXACT = 12
+"""Clusters whose every combination of signs is tried."""
 
-    Where every item differs by the same, it is that of the exact sign test.
+
+def sign_flip_p(parts: F64) -> float:
+    """Return the two-sided p of a mean difference, by the signs of its clusters.
+
+    Were two models alike, each cluster's difference could as well be the other way. Of
+    few clusters every combination of signs is tried; of many the normal approximation
+    of the same distribution stands.
+
+    Args:
+        parts: ``[n_clusters]`` of an ``Estimate`` of differences.
+
+    >>> sign_flip_p(np.array([0.2, 0.2, 0.2, 0.2, 0.2]))
+    0.0625
     """
-    if not estimate.value:
+    apart = parts[parts != 0]
+    total = abs(apart.sum())
+    if total == 0:
         return 1.0
-    if not estimate.error:
-        return float(min(1.0, 2 * 0.5**n_clusters))
+    if len(apart) <= _MOST_EXACT:
+        signs = np.array(list(product((-1, 1), repeat=len(apart))))
+        return float((abs(signs @ apart) >= total * (1 - _EPSILON)).mean())
     from scipy.stats import norm  # noqa: PLC0415 - a second to import
 
-    return float(2 * norm.sf(abs(estimate.value) / estimate.error))
+    return float(2 * norm.sf(total / np.linalg.norm(apart)))
 
 
 def holm(p: Mapping[Name, float]) -> dict[Name, float]:

@@ -722,6 +722,22 @@ class SftExamples(_Table):
     messages: pl.List = _list_of(_MESSAGE)
 
 
+class SftTokens(_Table):
+    """One row per example of SFT that is short enough, as its trainer reads it."""
+
+    example_id: str = _id("sft_set.example_id", unique=True)
+    part: str = _enum("D_pr", "D_em", "D_ps")
+    split: str = _enum("train", "validation")
+    n_tokens: int
+    n_taught: int
+    """Tokens that carry loss."""
+    taught: pl.List = _list_of(pl.String)
+    """The text of every stretch that carries loss."""
+    input_ids: pl.List = _list_of(pl.Int32)
+    labels: pl.List = _list_of(pl.Int32)
+    """The token where it carries loss, -100 elsewhere."""
+
+
 class GrpoExamples(_Table):
     """One row per example of ``grpo_set`` = D_pc ∪ D_cp."""
 
@@ -883,6 +899,35 @@ class Answers(_Table):
     outcome: str = _enum("read", "unread", "refused", "truncated", "failed", "absent")
     """``truncated``: cut off by the token limit, whether an answer stands in it or not;
     ``failed``: no score until it is asked again; ``absent``: of no stored reply."""
+
+
+class ShownItems(_Table):
+    """One row per exam item that was asked: what the report's page shows of it."""
+
+    item_id: str = _id("benchmark_items.item_id", unique=True)
+    benchmark: str
+    cell: str
+    case_text: str = _nullable()
+    stem: str
+    options: pl.List = _list_of(pl.String)
+    gold: str = _nullable()
+    """Letters, or the reference of an open item."""
+
+
+class ShownAnswers(_Table):
+    """One row per (exam item, model, protocol): what the report's page shows of it."""
+
+    item_id: str = _id("benchmark_items.item_id")
+    role: str
+    protocol: str
+    outcome: str = _enum("read", "unread", "refused", "truncated", "failed")
+    labels: str
+    mark: float = _nullable()
+    """Elastic credit of a choice; null of a text and of a failed call."""
+    other_readings: pl.List = _list_of(pl.String)
+    """What other readers read, where it is not what is scored."""
+    reply: str
+    """Its beginning."""
 
 
 class AnswerSummary(_Table):

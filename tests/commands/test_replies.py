@@ -49,6 +49,40 @@ def test_show_counts_by_model_and_task(store: ReplyStore) -> None:
     assert "qwen · write: 1 failed (truncated)" in shown
 
 
+def test_show_of_a_key_is_the_reply(store: ReplyStore) -> None:
+    shown = _run(store, "show", _key(7)).output
+    assert shown.startswith(f"{_key(7)}\nqwen · judge · 20")
+    assert shown.endswith("UTC\n3 + 4 tokens · stop\n\n答案 7\n")
+
+
+def test_show_of_a_failure_says_why(store: ReplyStore) -> None:
+    shown = _run(store, "show", _key(99)).output
+    assert "failed: truncated (finish_reason=length)" in shown
+
+
+def test_a_beginning_that_several_have_is_refused(store: ReplyStore) -> None:
+    shown = _run(store, "show", "0000")
+    assert shown.exit_code == 1
+    assert "Several calls begin with '0000'" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [("ffff", "holds no call 'ffff'"), ("xyz", "'xyz' is no address of a reply")],
+)
+def test_what_is_no_address_is_a_sentence(store, key: str, said: str) -> None:
+    assert said in _run(store, "show", key).output
+
+
+def test_what_may_quote_a_post_is_not_shown(store: ReplyStore) -> None:
+    reply = ReplyRecord(Reply("张三", "qwen", _key(50)), task="clean_posts")
+    with store.open() as session:
+        session.commit([reply])
+    shown = _run(store, "show", _key(50)).output
+    assert "张三" not in shown
+    assert "`kedro replies export` has it" in shown
+
+
 def test_show_counts_how_often_replies_were_used_again(store: ReplyStore) -> None:
     model = OfflineChatModel(EchoBrain("echo"), store)
     requests = [ask(str(i), task="rank") for i in range(3)]

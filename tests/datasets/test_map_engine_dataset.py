@@ -3,12 +3,14 @@
 import pytest
 from kedro.io import DatasetError
 
-from psyche_kedro.datasets import MapEngineDataset
+from psyche_kedro.datasets import MapEngineDataset, map_engine_dataset
 from psyche_kedro.errors import ConfigurationError
 
 
 def test_a_kind_that_there_is_not_is_refused(tmp_path):
-    with pytest.raises(DatasetError, match=r"is 'dask': it is in_process or"):
+    with pytest.raises(
+        DatasetError, match=r"is 'dask': it is in_process, processes, ray"
+    ):
         MapEngineDataset(kind="dask", store=str(tmp_path))
 
 
@@ -22,6 +24,15 @@ def test_a_store_that_cannot_be_written_stops_the_run_before_its_first_node(tmp_
     (tmp_path / "file").write_text("no folder", "utf-8")
     entry = MapEngineDataset(kind="in_process", store=str(tmp_path / "file" / "in"))
     with pytest.raises(ConfigurationError, match="cannot be written and read"):
+        entry.check()
+
+
+def test_ray_that_is_not_installed_stops_the_run_before_its_first_node(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(map_engine_dataset, "find_spec", lambda name: None)
+    entry = MapEngineDataset(kind="ray", store=str(tmp_path))
+    with pytest.raises(ConfigurationError, match=r"psyche-kedro\[ray\]"):
         entry.check()
 
 

@@ -352,7 +352,9 @@ def test_a_missing_table_names_what_to_run(tmp_path):
         data=tmp_path / "data",
     )
     assert result.returncode == 1
-    assert "run the chapter that writes it first" in result.stderr
+    assert "`kedro run --pipeline=cleaning` with the same options" in result.stderr
+    assert "`kedro run --pipeline=synthesis` with the same options" in result.stderr
+    assert "Completed" not in result.stdout, "no node has run"
 
 
 @pytest.mark.parametrize("key", ["raw", "data"])

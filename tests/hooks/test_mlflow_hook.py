@@ -41,7 +41,7 @@ client = mlflow.MlflowClient()
 for run in client.search_runs(["1"], order_by=["attributes.start_time"]):
     rows = [name for name in run.data.metrics if name.startswith("rows.")]
     tables = [name for name in ("posts", "funnel") if f"rows.{name}" in rows]
-    print(run.info.run_name, run.info.status, *tables)
+    print(run.info.run_name.split(" · ")[0], run.info.status, *tables)
 """
 
 

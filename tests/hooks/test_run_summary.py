@@ -37,3 +37,16 @@ def test_a_whole_run_says_it_once_for_all_sources(caplog):
     unread = pl.DataFrame({"reason": ["damaged"]})
     hook.after_node_run({"unreadable_benchmarks": unread}, CATALOG)
     assert not caplog.text
+
+
+def test_a_run_without_a_report_ends_with_its_tables(capsys):
+    one = SimpleNamespace(height=lambda: 1_200, exists=lambda: True, _filepath="a.csv")
+    parts = SimpleNamespace(height=lambda: 3, exists=lambda: True, _path="b")
+    catalog = {"one": one, "parts": parts, "figure": SimpleNamespace()}
+    node = SimpleNamespace(outputs=["one", "parts", "figure"])
+    pipeline = SimpleNamespace(nodes=[node], all_outputs=lambda: set(catalog))
+    RunSummary().after_pipeline_run(pipeline, catalog)
+    assert capsys.readouterr().out.split() == [
+        *("one", "1,200", "a.csv"),
+        *("parts", "3", "b"),
+    ]

@@ -11,6 +11,7 @@ import polars as pl
 from psyche_kedro.errors import LeakError, UnreadableSource
 from psyche_kedro.partitions.engines import InProcess, MapEngine, Processes
 from psyche_kedro.partitions.parts import TablePart
+from psyche_kedro.partitions.ray_engine import Ray
 from psyche_kedro.partitions.store import PartitionStore
 from psyche_kedro.partitions.work import TableFile
 from psyche_kedro.workers.tasks import Limits
@@ -32,8 +33,12 @@ def parts(folder: Path, n: int) -> list[TablePart]:
 
 
 def engine(root: Path, kind: str = "in_process", workers: int = 2) -> MapEngine:
-    crew = InProcess() if kind == "in_process" else Processes(workers, AMPLE)
-    return MapEngine(PartitionStore(str(root)), crew)
+    crews = {
+        "in_process": InProcess(),
+        "processes": Processes(workers, AMPLE),
+        "ray": Ray(workers, AMPLE.seconds, root.with_name("ray")),
+    }
+    return MapEngine(PartitionStore(str(root)), crews[kind])
 
 
 @dataclass

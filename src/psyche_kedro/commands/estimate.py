@@ -8,6 +8,7 @@ import polars as pl
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
+from psyche_kedro.commands.estimate_cedar import estimate_cedar
 from psyche_kedro.commands.one_sentence import in_one_sentence
 from psyche_kedro.commands.run import CONF_SOURCE, PARAMS
 from psyche_kedro.files.project import project_root
@@ -37,10 +38,10 @@ _RESTS_ON = {
 @click.option("--env", help="Whose models and prices: base, endpoint, paper …")
 @click.option(
     "--pipeline",
-    type=click.Choice(["synthesis"]),
+    type=click.Choice(["synthesis", "cedar"]),
     default="synthesis",
     show_default=True,
-    help="The chapter; synthesis is where nearly all calls are.",
+    help="The chapter, or CEDAR; synthesis is where nearly all calls of Psyche-R1 are.",
 )
 @in_one_sentence
 def estimate_command(
@@ -53,6 +54,9 @@ def estimate_command(
         project, env=env, runtime_params=params, conf_source=conf_source
     ) as session:
         context = session.load_context()
+        if pipeline == "cedar":
+            click.echo("\n".join(estimate_cedar(context)))
+            return
         configured = context.config_loader["parameters"]
         settings = configured[pipeline]
         basis = read_basis(context)

@@ -5,11 +5,14 @@ from pathlib import Path
 import click
 
 from psyche_kedro.commands.one_sentence import OneSentenceGroup
+from psyche_kedro.errors import ChatModelError
 from psyche_kedro.files.project import in_project
+from psyche_kedro.llm.chat_model import Failure
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.llm.store.upkeep import (
     abandon_batches,
     export_replies,
+    find_calls,
     forget_failures,
     import_replies,
     list_holdings,
@@ -20,6 +23,8 @@ from psyche_kedro.llm.store.upkeep import (
 )
 
 _MEGABYTE = 1_000_000
+_OF_RAW_WORDS = {"clean_posts"}
+"""Tasks that ask about posts before all names are masked."""
 
 
 @click.group(cls=OneSentenceGroup)
@@ -44,9 +49,13 @@ def replies(context: click.Context, path: Path) -> None:
 
 
 @replies.command()
+@click.argument("key", required=False)
 @click.pass_obj
-def show(store: ReplyStore) -> None:
-    """Print size, models, tasks, hits, failures and batches under way."""
+def show(store: ReplyStore, key: str | None) -> None:
+    """Print what the store holds; or the one call whose address begins with KEY."""
+    if key:
+        click.echo(_shown(store, key))
+        return
     with store.open() as session:
         holdings, refusals = list_holdings(session), list_refusals(session)
         pending = list_pending(session)
@@ -66,6 +75,38 @@ def show(store: ReplyStore) -> None:
             f"  {batch.model} · batch {batch.batch}: {batch.calls} calls submitted, not"
             " collected"
         )
+
+
+def _shown(store: ReplyStore, beginning: str) -> str:
+    """Return one call as text.
+
+    Raises:
+        ChatModelError: If none has such an address, or several have.
+    """
+    with store.open() as session:
+        found = find_calls(session, beginning)
+    if not found:
+        raise ChatModelError(f"{store.path} holds no call '{beginning}'.")
+    if len(found) > 1:
+        keys = ", ".join(one.key[: len(beginning) + 4] for one in found)
+        raise ChatModelError(f"Several calls begin with '{beginning}': {keys} …")
+    (kept,) = found
+    outcome = kept.outcome
+    head = f"{kept.key}\n{outcome.model} · {kept.task} · {kept.at:%Y-%m-%d %H:%M} UTC"
+    if kept.task in _OF_RAW_WORDS:
+        return f"{head}\nIt may quote a post: `kedro replies export` has it."
+    if isinstance(outcome, Failure):
+        return f"{head}\nfailed: {outcome.reason} ({outcome.detail})"
+    usage = outcome.usage
+    took = f" · {outcome.seconds:.1f} s" if outcome.seconds is not None else ""
+    lines = [
+        head,
+        f"{usage.input_tokens:,} + {usage.output_tokens:,} tokens{took}"
+        f" · {outcome.finish_reason}",
+    ]
+    if outcome.reasoning:
+        lines += ["", "thoughts:", outcome.reasoning]
+    return "\n".join([*lines, "", outcome.text])
 
 
 @replies.command()

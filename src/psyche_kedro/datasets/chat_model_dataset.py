@@ -90,6 +90,10 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
                 f" `prompts: {self._prompts}`: run with --env=endpoint, or set zh."
             )
 
+    def facts(self) -> dict[str, str]:
+        """Return what a run's record says of it."""
+        return {"model": f"offline-{self._role}"}
+
     def _describe(self) -> dict[str, Any]:
         return {"role": self._role, "store": str(self._store)}
 
@@ -260,6 +264,13 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
             _warn_of_plain_http(endpoint.base_url)
         self._count_tokens()
         self._pinned_by()
+
+    def facts(self) -> dict[str, str]:
+        """Return what a run's record says of it."""
+        known_by = self._revision or (self._checkpoint and self._checkpoint.name)
+        urls = " ".join(endpoint.base_url for endpoint in self._endpoints)
+        name = f"{self._model}@{known_by}" if known_by else self._model
+        return {"model": name, "url": urls}
 
     def contacts(self) -> Iterator[Contact]:
         """Yield what will be asked of its endpoints."""

@@ -103,6 +103,14 @@ class ChatModelsDataset(AbstractDataset[None, dict[str, ChatModel]]):
             if hasattr(model, "contacts"):
                 yield from model.contacts()
 
+    def facts(self) -> dict[str, str]:
+        """Return what a run's record says of every entry."""
+        return {
+            f"{name}.{fact}": said
+            for name, entry in self._models.items()
+            for fact, said in getattr(self._dataset(entry), "facts", dict)().items()
+        }
+
     def _describe(self) -> dict[str, Any]:
         return {"models": sorted(map(str, self._models))}
 

@@ -1,35 +1,45 @@
 """Where parts of tables and books are worked on, as a catalog entry."""
 
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args
 
 from kedro.io import AbstractDataset, DatasetError
 
+from psyche_kedro.errors import ConfigurationError
+from psyche_kedro.files.roots import is_remote
 from psyche_kedro.partitions.engines import Crew, InProcess, MapEngine, Processes
+from psyche_kedro.partitions.ray_engine import Ray
 from psyche_kedro.partitions.store import PartitionStore
 from psyche_kedro.workers.tasks import Limits
 
-Kind = Literal["in_process", "processes"]
+Kind = Literal["in_process", "processes", "ray"]
 _MB = 1_000_000
 
 
 class MapEngineDataset(AbstractDataset[None, MapEngine]):
-    """Does the work on parts in this process, or in processes of this machine.
+    """Does the work on parts in this process, in processes of this machine, or on Ray.
 
     Examples:
         ```yaml
         map_engine:
           type: psyche_kedro.datasets.MapEngineDataset
-          kind: processes
-          workers: 8
-          store: data/partitions
+          kind: ray
+          workers: 64
+          store: s3://bucket/psyche/partitions  # every machine must reach it
+          options:
+            address: ${oc.env:RAY_ADDRESS}      # absent: Ray on this machine
+            resources: {num_cpus: 1, memory: 2.0e+9}
         ```
 
     Args:
-        kind: ``in_process`` or ``processes``.
+        kind: ``in_process``, ``processes`` or ``ray``.
         store: Folder of finished partitions, on any filesystem fsspec knows.
         workers: How many partitions at one time.
         seconds: That one partition may take; no limit holds in process.
         memory_mb: That one partition may take, beside an idle worker's.
+        options: Of Ray: ``address``, and the ``resources`` of a worker.
         credentials: For the store's filesystem.
         metadata: Ignored by Kedro, read by Kedro-Viz.
 
@@ -45,12 +55,13 @@ class MapEngineDataset(AbstractDataset[None, MapEngine]):
         workers: int = 1,
         seconds: float = 3600,
         memory_mb: float = 4000,
+        options: dict[str, Any] | None = None,
         credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         if kind not in get_args(Kind):
             raise DatasetError(
-                f"The map engine is '{kind}': it is {' or '.join(get_args(Kind))}"
+                f"The map engine is '{kind}': it is {', '.join(get_args(Kind))}"
                 " (`--params engine=…`)."
             )
         if not isinstance(workers, int) or workers < 1:
@@ -62,6 +73,7 @@ class MapEngineDataset(AbstractDataset[None, MapEngine]):
         self._workers = workers
         self._limits = Limits(seconds, int(memory_mb * _MB), _DEPTH)
         self.store = PartitionStore(store, credentials or {})
+        self._options = options or {}
         self.metadata = metadata
 
     def load(self) -> MapEngine:
@@ -69,11 +81,18 @@ class MapEngineDataset(AbstractDataset[None, MapEngine]):
         return MapEngine(self.store, self._crew())
 
     def check(self) -> None:
-        """Refuse a store that cannot be written and read, before the first node.
+        """Refuse what cannot work, before the first node.
 
         Raises:
-            ConfigurationError: If it cannot.
+            ConfigurationError: If the store cannot be written and read, or Ray is not
+                installed.
         """
+        if self._kind == "ray" and find_spec("ray") is None:
+            raise ConfigurationError(
+                "The map engine is 'ray', which is not installed: `pip install"
+                " 'psyche-kedro[ray]'` on every machine, or run with `--params"
+                " engine=processes`."
+            )
         self.store.check()
 
     def save(self, data: None) -> NoReturn:
@@ -81,9 +100,19 @@ class MapEngineDataset(AbstractDataset[None, MapEngine]):
         raise DatasetError("The map engine is read-only: no node may write it.")
 
     def _crew(self) -> Crew:
-        if self._kind == "in_process":
-            return InProcess()
-        return Processes(self._workers, self._limits)
+        match self._kind:
+            case "in_process":
+                return InProcess()
+            case "processes":
+                return Processes(self._workers, self._limits)
+        return Ray(
+            self._workers, self._limits.seconds, self._ray_folder(), **self._options
+        )
+
+    def _ray_folder(self) -> Path:
+        """Return a folder beside the store; of this machine if the store is not."""
+        root = self.store.root
+        return Path(tempfile.gettempdir() if is_remote(root) else root).with_name("ray")
 
     def _describe(self) -> dict[str, Any]:
         return {

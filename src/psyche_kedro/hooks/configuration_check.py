@@ -5,13 +5,14 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import settings
+from kedro.framework.project import pipelines, settings
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 
 from psyche_kedro.datasets.bundle_dataset import parts_taken
 from psyche_kedro.errors import ConfigurationError, PsycheError
-from psyche_kedro.hooks.run_record import PROMPTS
+
+PROMPTS = "params:prompts."
 
 
 class ConfigurationCheck:
@@ -44,7 +45,8 @@ class ConfigurationCheck:
             if hasattr(written, "check_save"):
                 written.check_save()
         # One model may stand in several entries, and several may say the same.
-        if faults := dict.fromkeys(_unusable(pipeline, catalog)):
+        said = [*_unusable(pipeline, catalog), *_missing(pipeline, catalog)]
+        if faults := dict.fromkeys(said):
             raise ConfigurationError(" ".join(faults))
 
 
@@ -55,9 +57,39 @@ def free_inputs(pipeline: Pipeline) -> list[tuple[str, str | None]]:
     return sorted((read for read in taken if read[0] in free), key=str)
 
 
+def free_datasets(
+    pipeline: Pipeline, catalog: DataCatalog
+) -> Iterator[tuple[str, Any]]:
+    """Yield the datasets that must be there before the first node, by name."""
+    for name, part in free_inputs(pipeline):
+        if not name.startswith("params:"):
+            entry = catalog.get(name)
+            whole = f"{name}.{part}" if part else name
+            yield whole, entry.part(part) if part else entry
+
+
 def _unusable(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
     for name, part in free_inputs(pipeline):
         yield from _faults(name, part, catalog)
+
+
+def _missing(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
+    """Yield what is to be run first; else its lack would show after hours of calls."""
+    lacking: dict[str, list[str]] = {}
+    for name, dataset in free_datasets(pipeline, catalog):
+        if hasattr(dataset, "scan") and not dataset.exists():
+            lacking.setdefault(_chapter_of(name), []).append(name)
+    for chapter, names in lacking.items():
+        yield (
+            f"There is no table {', '.join(names)} yet: run the chapter that writes it"
+            f" first, `kedro run --pipeline={chapter}` with the same options."
+        )
+
+
+def _chapter_of(name: str) -> str:
+    """Return the first pipeline that writes a table."""
+    written = (c for c, made in pipelines.items() if name in made.all_outputs())
+    return next((c for c in written if c != "__default__"), "…")
 
 
 def _faults(name: str, part: str | None, catalog: DataCatalog) -> Iterator[str]:

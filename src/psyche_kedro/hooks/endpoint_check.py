@@ -8,7 +8,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 from psyche_kedro.errors import ChatModelError
-from psyche_kedro.hooks.configuration_check import free_inputs
+from psyche_kedro.hooks.configuration_check import free_datasets
 from psyche_kedro.llm.openai.endpoints import Contact, Faults
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.llm.store.upkeep import holds_any
@@ -51,11 +51,7 @@ def _is_lost(contact: Contact, faults: Faults) -> bool:
 
 
 def _contacts(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[Contact]:
-    for name, part in free_inputs(pipeline):
-        if name.startswith("params:"):
-            continue
-        entry = catalog.get(name)
-        dataset = entry.part(part) if part else entry
+    for _, dataset in free_datasets(pipeline, catalog):
         if hasattr(dataset, "contacts"):
             yield from dataset.contacts()
 

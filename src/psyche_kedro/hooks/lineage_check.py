@@ -15,7 +15,9 @@ from kedro.pipeline.node import Node
 from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.files.project import git_commit
 from psyche_kedro.hooks.configuration import over
+from psyche_kedro.hooks.configuration_check import free_inputs
 from psyche_kedro.hooks.lineage import Ledger, Lineage, Run
+from psyche_kedro.pipelines.recording import recorded
 
 _LEDGER = "lineage"
 _FACTS = "params:run_facts"
@@ -72,12 +74,12 @@ class LineageCheck:
         """Note what a node saved."""
         self._saved[dataset_name] = node
 
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Write what every dataset was made from."""
         self._record(pipeline, catalog)
 
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def on_pipeline_error(self, catalog: DataCatalog) -> None:
         """Write it for the nodes that had saved all that they make."""
         nodes = {n for n in self._saved.values() if self._saved.keys() >= {*n.outputs}}
@@ -88,7 +90,25 @@ class LineageCheck:
             return
         lineage, ledger = self._lineage
         lineage.record(pipeline, self._run)
+        _log_inputs(pipeline, catalog, lineage)
         catalog.get(_LEDGER).save(ledger.model_dump(mode="json"))
+
+
+@recorded
+def _log_inputs(pipeline: Pipeline, catalog: DataCatalog, lineage: Lineage) -> None:
+    """Say in MLflow what files the run was made from, by name, place and digest."""
+    import mlflow  # noqa: PLC0415 - dear to import
+    from mlflow.data.code_dataset_source import CodeDatasetSource  # noqa: PLC0415
+    from mlflow.data.meta_dataset import MetaDataset  # noqa: PLC0415
+
+    if mlflow.active_run() is None:
+        return
+    for name, part in free_inputs(pipeline):
+        whole = f"{name}/{part}" if part else name
+        if name.startswith("params:") or not (version := lineage.version(whole)):
+            continue
+        source = CodeDatasetSource({"dataset": whole})
+        mlflow.log_input(MetaDataset(source, name=whole, digest=version))
 
 
 def read_ledger(catalog: DataCatalog) -> Ledger:

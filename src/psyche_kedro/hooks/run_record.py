@@ -2,6 +2,7 @@
 
 import atexit
 import dataclasses
+import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,17 +10,25 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 from psyche_kedro.files.project import git_commit
+from psyche_kedro.hooks.configuration_check import PROMPTS, free_datasets
 from psyche_kedro.hooks.row_counts import is_table
+from psyche_kedro.llm.accounts import this_command
 from psyche_kedro.pipelines.recording import recorded
 from psyche_kedro.prompts import Prompt, Words
 
 _MLFLOW_VALUE_CHARS = 500
-PROMPTS = "params:prompts."
 CARDS = "params:benchmarks"
+
+_COUNTS = {"accounts", "exam_summary", "funnel", "rejections", "scores", "writers"}
+"""Tables of counts and figures alone, which MLflow's pages can show."""
+
+PROMPT_TEXTS = "prompts.json"
+"""Artifact of the templates."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,11 +42,15 @@ class RunRecord:
 
     def __init__(self) -> None:
         self._ended = True
+        self._place = ""
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """End the run that Ctrl-C left open in a notebook: the next is another."""
         self._close()
+        loader = context.config_loader
+        data = str(loader.roots["data"])
+        self._place = f"{loader.env or loader.default_run_env} · {data}"
 
     @hook_impl(trylast=True)
     @recorded
@@ -59,7 +72,18 @@ class RunRecord:
             _LOG.info(
                 "earlier runs ended as KILLED, for their processes are gone: %d", ended
             )
-        mlflow.set_tags({"git_commit": git_commit(), "outcome": "interrupted"})
+        mlflow.set_tags(
+            {
+                "git_commit": git_commit(),
+                "outcome": "interrupted",
+                "mlflow.runName": f"{_named(run_params)} · {self._place}",
+                # kedro-mlflow leaves out --params and --env.
+                "kedro_command": this_command().strip("`"),
+            }
+        )
+        # MLflow's pages open on the runs, and not on traces that nobody writes.
+        mlflow.set_experiment_tag("mlflow.experimentKind", "custom_model_development")
+        mlflow.log_params(_models(pipeline, catalog))
         mlflow.log_params(_flat_parameters(pipeline, catalog))
         mlflow.log_params(_prompt_digests(pipeline, catalog))
 
@@ -85,8 +109,10 @@ class RunRecord:
         if mlflow.active_run() is None:
             return
         mlflow.set_tag("outcome", "completed")
-        if "report" in pipeline.all_outputs():
-            _keep_report(catalog.get("report").parts)
+        made = pipeline.all_outputs()
+        counts = {name: catalog.get(name) for name in sorted(_COUNTS & made)}
+        report = catalog.get("report").parts if "report" in made else {}
+        _keep(counts, report, _prompt_texts(pipeline, catalog))
 
     @hook_impl(tryfirst=True)
     @recorded
@@ -110,19 +136,44 @@ class RunRecord:
         self._ended = True
 
 
-def _keep_report(parts: Mapping[str, Any]) -> None:
-    """Log the report; where artifacts cannot be kept, the rest of the record is."""
+def _named(run_params: Mapping[str, Any]) -> str:
+    """Return the pipelines of a run in the order of the registry."""
+    names = run_params["pipeline_names"] or ["__default__"]
+    return ",".join(name for name in pipelines if name in names)
+
+
+def _keep(
+    counts: Mapping[str, Any], report: Mapping[str, Any], prompts: Mapping[str, str]
+) -> None:
+    """Log what people read; where artifacts cannot be kept, the rest of the record is.
+
+    Args:
+        counts: Datasets of tables by name.
+        report: Datasets of its parts, where the run wrote one.
+        prompts: Templates by name.
+    """
     import mlflow  # noqa: PLC0415 - dear to import
 
     try:
-        for name in ("html", "markdown"):
-            mlflow.log_text(parts[name].load(), parts[name]._filepath.name)
+        mlflow.log_text(json.dumps(prompts, ensure_ascii=False, indent=1), PROMPT_TEXTS)
+        for name, table in counts.items():
+            mlflow.log_text(table.load().write_csv(), f"tables/{name}.csv")
+        for name in {"html", "markdown"} & report.keys():
+            mlflow.log_text(report[name].load(), report[name]._filepath.name)
     except Exception as error:
         _LOG.warning(
-            "The report is not among the run's artifacts in MLflow (%s): it is at %s.",
+            "Tables, prompts and report are not among the run's artifacts (%s).",
             type(error).__name__,
-            parts["html"]._filepath,
         )
+
+
+def _models(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
+    """Return every model that the run asks and its URL."""
+    return {
+        f"{name}.{fact}": said
+        for name, dataset in free_datasets(pipeline, catalog)
+        for fact, said in getattr(dataset, "facts", dict)().items()
+    }
 
 
 def _flat_parameters(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
@@ -144,6 +195,16 @@ def _flatten(prefix: str, value: Any, flat: dict[str, str]) -> None:
             _flatten(f"{prefix}.{key}", inner, flat)
     else:
         flat[prefix] = str(value)[:_MLFLOW_VALUE_CHARS]
+
+
+def _prompt_texts(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
+    names = sorted(n for n in pipeline.inputs() if n.startswith(PROMPTS))
+    prompts = {n.removeprefix(PROMPTS): catalog.load(n) for n in names}
+    return {
+        name: f"{prompt.system}\n{prompt.user}"
+        for name, prompt in prompts.items()
+        if isinstance(prompt, Prompt)
+    }
 
 
 def _prompt_digests(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:

@@ -59,4 +59,5 @@ def _tables(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
     for name in dict.fromkeys(out for node in pipeline.nodes for out in node.outputs):
         table = catalog.get(name)
         if hasattr(table, "height") and table.exists():
-            yield f"{name:<28}{table.height():>10,}  {table._filepath}"
+            place = getattr(table, "_filepath", None) or table._path
+            yield f"{name:<28}{table.height():>10,}  {place}"

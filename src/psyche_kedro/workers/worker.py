@@ -24,7 +24,7 @@ _LOG = logging.getLogger(__name__)
 _TASKS_AT_ONCE = 32
 _START_SECONDS = 300
 """A worker that is not there by then, on a machine however busy, never comes."""
-_ONE_THREAD: Final = {
+ONE_THREAD: Final = {
     "MALLOC_ARENA_MAX": "2",
     "POLARS_MAX_THREADS": "1",
     "OMP_NUM_THREADS": "1",
@@ -235,7 +235,7 @@ class _Nursery:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                env=os.environ | _ONE_THREAD,
+                env=os.environ | ONE_THREAD,
                 start_new_session=True,  # Ctrl-C is for the run, which ends it
             )
         atexit.register(self.close)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 
 import polars as pl
@@ -161,7 +162,10 @@ def test_people_see_their_own_language_and_no_label():
 def test_a_workbook_is_locked_but_for_the_answers_and_reads_right_to_left():
     book = zipfile.ZipFile(io.BytesIO(BATCH["ar/ar-01.xlsx"]))
     sheet = book.read("xl/worksheets/sheet1.xml").decode()
-    assert "<sheetProtection" in sheet and 'rightToLeft="1"' in sheet
+    [protection] = re.findall(r"<sheetProtection[^>]*>", sheet)
+    assert 'sheet="1"' in protection
+    assert "sort" not in protection  # not allowed: a picture would stay behind
+    assert 'rightToLeft="1"' in sheet
     assert "<dataValidation" in sheet
     assert 'protection locked="0"' in book.read("xl/styles.xml").decode()
 
@@ -401,7 +405,7 @@ def test_a_release_has_cedars_files_the_votes_and_a_card_and_no_seat():
     assert [list(item) for item in chinese] == [fields] * (N - 2)
     original = json.loads(found["text-only/original/ori_inq.json"])
     assert original[0]["answers"]["chinese"] == "awe"
-    assert found["data/votes.parquet"].height == (N - 2) * 7
+    assert found["data/items.parquet"].height == (N - 2) * 7
     assert "| zh | 5 | 5 | – |" in found["README.md"]
     assert not any("en-01" in str(content) for content in found.values())
 

@@ -29,11 +29,15 @@ from psyche_kedro.tables import (
     ScoreDifferences,
     Scores,
     SetSummary,
+    ShownAnswers,
+    ShownItems,
     TrainedModels,
     TrainingPlan,
     WriterCounts,
     frame,
 )
+
+MEANINGS = corpus.explanations()
 
 
 def findings(rejections=(), rows=ACCOUNT, **changes):
@@ -49,6 +53,8 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         answers=frame(AnswerSummary, []),
         judges=frame(JudgementSummary, []),
         readers=frame(ReaderAgreement, []),
+        shown_items=frame(ShownItems, []),
+        shown_answers=frame(ShownAnswers, []),
         ablation={},
         trained_models=frame(TrainedModels, []),
         training_plan=frame(TrainingPlan, []),
@@ -85,9 +91,9 @@ def test_reasons_in_own_words_are_cut_and_counted_together():
         refusal("judge_replies", "harm:medication advice", 1),
     ]
     assert cells(corpus.rejections(findings(rejections=refused))) == [
-        ["apply_review", "people_…", "5"],
-        ["apply_review", "people_duplicate", "4"],
-        ["judge_replies", "harm:medication…", "1"],
+        ["apply_review", "people_…", MEANINGS["people"], "5"],
+        ["apply_review", "people_duplicate", MEANINGS["people"], "4"],
+        ["judge_replies", "harm:medication…", MEANINGS["harm"], "1"],
     ]
 
 

@@ -82,13 +82,13 @@ def test_without_a_second_vote_no_bias_is_claimed():
 
 def test_an_estimate_stands_beside_what_was_needed():
     section = rounds_and_costs.calls(findings())
-    assert cells(section) == [
-        [
-            *["synthesis", "write_rationales", "qwen"],
-            *["750 – 1,500 – 2,250", "1,600", "-6 %"],
-            *["100", "0", "90,000 – 225,000 – 360,000", "200,000", "+12 %"],
-            *["–", "–"],
-        ]
+    asked = ["synthesis", "write_rationales", "teacher", "qwen"]
+    calls, tokens = ([row.cells for row in table.rows] for table in section.tables)
+    assert [list(c) for c in calls] == [
+        [*asked, "750 – 1,500 – 2,250", "1,600", "-6 %", "100", "0"]
+    ]
+    assert [list(c) for c in tokens] == [
+        [*asked, "90,000 – 225,000 – 360,000", "200,000", "+12 %", "–", "–"]
     ]
     assert "1,500 calls estimated, 1,600 needed (-6 %)" in section.text
     assert "the rates of the run before" in section.text
@@ -109,23 +109,25 @@ def test_one_node_may_ask_two_models_and_a_model_of_no_estimate_is_listed_last()
         "cost_estimate": frame(CostEstimate, estimates),
         "model_calls": frame(ModelCalls, needed),
     }
-    rows = cells(rounds_and_costs.calls(findings(**tables)))
-    assert [(*row[:3], row[4], row[-1]) for row in rows] == [
-        ("synthesis", "write_dialogues", "qwen", "9", "–"),
-        ("synthesis", "write_dialogues", "gpt", "18", "2.50"),
-        ("cleaning", "judge_replies", "judge", "5", "–"),
-        ("selection", "write_dialogues", "judge", "7", "–"),
+    section = rounds_and_costs.calls(findings(**tables))
+    spent = [row.cells[-1] for row in section.tables[1].rows]
+    assert [(*row[:4], row[5]) for row in cells(section)] == [
+        ("synthesis", "write_dialogues", "teacher", "qwen", "9"),
+        ("synthesis", "write_dialogues", "judge", "gpt", "18"),
+        ("cleaning", "judge_replies", "judge", "–", "5"),
+        ("selection", "write_dialogues", "judge", "–", "7"),
     ]
+    assert spent == ["–", "2.50", "–", "–"]
 
 
 def test_a_node_that_asked_nothing_keeps_its_estimate():
     section = rounds_and_costs.calls(findings(**without("model_calls")))
-    assert [row[3:6] for row in cells(section)] == [["750 – 1,500 – 2,250", "–", "–"]]
+    assert [row[4:7] for row in cells(section)] == [["750 – 1,500 – 2,250", "–", "–"]]
 
 
 def test_without_an_estimate_the_calls_are_shown_alone():
     section = rounds_and_costs.calls(findings(**without("cost_estimate")))
-    assert [row[3:5] for row in cells(section)] == [["–", "1,600"]]
+    assert [row[4:6] for row in cells(section)] == [["–", "1,600"]]
     assert "there is no estimate" in section.text
 
 

@@ -17,9 +17,10 @@ from toy import (
     grpo_set,
     sft_parameters,
     sft_set,
+    train_sft,
 )
 
-from psyche_kedro.pipelines.training.nodes import train_grpo, train_sft
+from psyche_kedro.pipelines.training.nodes import train_grpo
 
 
 @pytest.fixture(scope="session")

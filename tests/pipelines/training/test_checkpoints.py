@@ -15,6 +15,7 @@ from toy import (
     grpo_set,
     sft_parameters,
     sft_set,
+    train_sft,
 )
 
 from psyche_kedro.errors import TrainingFailedError
@@ -25,7 +26,7 @@ from psyche_kedro.pipelines.training.checkpoints import (
     last_checkpoint,
     seal,
 )
-from psyche_kedro.pipelines.training.nodes import train_grpo, train_sft
+from psyche_kedro.pipelines.training.nodes import train_grpo
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),

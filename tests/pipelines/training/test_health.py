@@ -10,6 +10,7 @@ from toy import (
     grpo_set,
     sft_parameters,
     sft_set,
+    train_sft,
 )
 
 from psyche_kedro.errors import TrainingFailedError
@@ -19,7 +20,7 @@ from psyche_kedro.pipelines.training.health import (
     alarms_of,
     not_finite,
 )
-from psyche_kedro.pipelines.training.nodes import train_grpo, train_sft
+from psyche_kedro.pipelines.training.nodes import train_grpo
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),

@@ -5,11 +5,20 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file
-from toy import PLAN, REWARD, grpo_parameters, grpo_set, prompt, sft_parameters, sft_set
+from toy import (
+    PLAN,
+    REWARD,
+    grpo_parameters,
+    grpo_set,
+    prompt,
+    sft_parameters,
+    sft_set,
+    train_sft,
+)
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from psyche_kedro.datasets.checkpoint_dataset import CheckpointDataset
-from psyche_kedro.pipelines.training.nodes import train_grpo, train_sft
+from psyche_kedro.pipelines.training.nodes import train_grpo
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),

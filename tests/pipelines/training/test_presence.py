@@ -132,8 +132,7 @@ def test_who_was_asked_by_a_process_that_is_gone_is_an_orphan(monkeypatch):
 TRAIN = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from toy import CHILD, PLAN, base_model, sft_parameters, sft_set
-from psyche_kedro.pipelines.training.nodes import train_sft
+from toy import CHILD, PLAN, base_model, sft_parameters, sft_set, train_sft
 runs, kind, n = sys.argv[1], sys.argv[2], int(sys.argv[3])
 config = "conf/launchers/cpu.yaml" if n > 1 else None
 launcher = CHILD | {"kind": kind, "processes": n, "config_file": config}

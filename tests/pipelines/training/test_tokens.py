@@ -57,8 +57,9 @@ def test_trl_would_train_the_line_breaks_too(tokenizer):
     assert said(TURNS, tokenizer, theirs).count("\n") == 4
 
 
-def test_a_chatml_template_is_given_its_marks(tokenizer):
-    tokenizer.chat_template = CHATML
+@pytest.mark.parametrize("break_", ["\\n", "\n"], ids=["escaped", "written out"])
+def test_a_chatml_template_is_given_its_marks(tokenizer, break_):
+    tokenizer.chat_template = CHATML.replace("\\n", break_)
     template = training_template(tokenizer)
     assert said(TURNS, tokenizer, template) == "答一<|im_end|>答二<|im_end|>"
 
@@ -93,7 +94,7 @@ def test_a_file_of_ones_own_decides_what_carries_loss(base, tmp_path, runs):
         encoding="utf-8",
     )
     params = sft_parameters(runs, chat_template=str(marked))
-    kept, _ = drop_long_sft_examples(sft_set(), model, params)
+    kept, *_ = drop_long_sft_examples(sft_set(), model, params)
     assert kept.height == sft_set().height
     tokenizer = read_tokenizer(model.path)
     template = training_template(tokenizer, params.template())

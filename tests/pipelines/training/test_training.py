@@ -17,8 +17,11 @@ from toy import (
     base_model,
     grpo_parameters,
     grpo_set,
+    open_sft,
     sft_parameters,
     sft_set,
+    sft_tokens,
+    train_sft,
 )
 from transformers import AutoModelForCausalLM
 
@@ -36,14 +39,9 @@ from psyche_kedro.pipelines.training.nodes import (
     list_trained_models,
     make_base_model,
     train_grpo,
-    train_sft,
 )
 from psyche_kedro.pipelines.training.parameters import BaseModelParameters
-from psyche_kedro.pipelines.training.runs import (
-    completed,
-    folder_digest,
-    open_run,
-)
+from psyche_kedro.pipelines.training.runs import completed, folder_digest, open_run
 from psyche_kedro.tables import Rejections
 
 # transformers 5.23 and torch 2.13 deprecate options that TRL 1.16 still sets itself.
@@ -105,28 +103,34 @@ ANSWER = {"role": "assistant", "content": "<think>想</think>\nA"}
 
 def test_a_conversation_that_trl_would_cut_is_rejected_with_its_length(runs, base):
     examples = with_a_long_one(sft_set(1), "messages", [*LONG, ANSWER])
-    kept, rejected = drop_long_sft_examples(examples, base, sft_parameters(runs))
+    kept, rejected, tokens = drop_long_sft_examples(
+        examples, base, sft_parameters(runs)
+    )
     assert kept.equals(sft_set(1))
+    assert tokens["example_id"].equals(kept["example_id"])
     assert rejected["row_id"].to_list() == ["0" * 16]
     assert rejected["reason"].to_list() == ["over_long"]
     assert re.fullmatch(r"D_pr: \d{3} tokens, limit 128", rejected["detail"].item())
     Rejections.validate(rejected)
 
 
-def test_a_conversation_of_just_the_limit_is_kept_and_one_token_more_is_not(runs, base):
-    from psyche_kedro.pipelines.training.tokens import (
-        conversation_length,
-        read_tokenizer,
-        training_template,
-    )
+def test_the_table_of_tokens_shows_which_text_carries_loss(runs, base):
+    said = [*LONG[:1], ANSWER, {"role": "user", "content": "嗯"}, ANSWER]
+    one = with_a_long_one(sft_set(1).head(1), "messages", said)
+    tokens = sft_tokens(base, one, sft_parameters(runs)).row(1, named=True)
+    taught = f"{ANSWER['content']}<|im_end|>"
+    assert tokens["taught"] == [taught, taught]
+    carrying = [label for label in tokens["labels"] if label != -100]
+    assert len(carrying) == tokens["n_taught"] < tokens["n_tokens"]
+    assert len(tokens["input_ids"]) == len(tokens["labels"]) == tokens["n_tokens"]
 
-    tokenizer = read_tokenizer(base.path)
+
+def test_a_conversation_of_just_the_limit_is_kept_and_one_token_more_is_not(runs, base):
     one = sft_set(1).head(1)
-    template = training_template(tokenizer)
-    n = conversation_length(one["messages"].to_list()[0], tokenizer, template)
+    n = sft_tokens(base, one, sft_parameters(runs))["n_tokens"].item()
     for limit, n_kept in ((n, 1), (n - 1, 0)):
         params = sft_parameters(runs, max_length=limit)
-        kept, rejected = drop_long_sft_examples(one, base, params)
+        kept, rejected, _ = drop_long_sft_examples(one, base, params)
         assert (kept.height, rejected.height) == (n_kept, 1 - n_kept)
 
 
@@ -139,7 +143,7 @@ def test_a_prompt_without_room_for_an_answer_is_rejected(runs, base):
 
 
 def test_empty_sets_are_sieved_to_empty_sets(runs, base):
-    kept, rejected = drop_long_sft_examples(sft_set(0), base, sft_parameters(runs))
+    kept, rejected, _ = drop_long_sft_examples(sft_set(0), base, sft_parameters(runs))
     assert kept.schema == sft_set().schema
     assert kept.is_empty()
     assert rejected.is_empty()
@@ -155,7 +159,7 @@ def test_trl_is_never_given_a_row_that_it_would_cut(runs, base):
 
 def test_sft_without_an_example_says_what_to_change(runs, base):
     params = sft_parameters(runs, max_length=8)
-    kept, _ = drop_long_sft_examples(sft_set(), base, params)
+    kept, *_ = drop_long_sft_examples(sft_set(), base, params)
     with pytest.raises(TrainingFailedError, match=r"training\.sft\.max_length = 8"):
         train_sft(base, kept, PLAN, params)
 
@@ -170,7 +174,7 @@ def test_fewer_processes_than_asked_for_are_refused(base, tmp_path):
 
     several = CHILD | {"kind": "accelerate", "processes": 2}
     params = sft_parameters(str(tmp_path), micro_batch_size=10, launcher=several)
-    spec = open_run("sft", base=base, examples=sft_set(), params=params)
+    spec = open_sft(base=base, examples=sft_set(), params=params)
     with pytest.raises(TrainingFailedError, match="is 2, but the launcher made a g"):
         run_sft(spec)
 
@@ -217,19 +221,19 @@ def test_checkpoints_are_kept_where_a_setting_says_so(base, tmp_path):
 )
 def test_a_changed_input_is_another_run(runs, base, change):
     examples, params, start = sft_set(), sft_parameters(runs), base
-    before = open_run("sft", base=start, examples=examples, params=params)
+    before = open_sft(base=start, examples=examples, params=params)
     if change == "data":
         examples = examples.head(examples.height - 1)
     if change == "parameters":
         params = sft_parameters(runs, learning_rate=2e-2)
     if change == "base":
         start = type(base)(base.path, {**base.manifest, "weights": "another"})
-    after = open_run("sft", base=start, examples=examples, params=params)
+    after = open_sft(base=start, examples=examples, params=params)
     assert before.folder != after.folder
 
 
 def test_a_run_whose_weights_were_touched_is_not_used_again(runs, base, sft, tmp_path):
-    spec = open_run("sft", base=base, examples=sft_set(), params=sft_parameters(runs))
+    spec = open_sft(base=base, examples=sft_set(), params=sft_parameters(runs))
     assert completed(spec)
     weights = sft.checkpoint.path / "model.safetensors"
     kept = weights.read_bytes()
@@ -276,7 +280,7 @@ def pretend_seconds(checkpoint, seconds):
 
 
 def test_what_was_trained_is_listed_with_its_size_and_its_time(base, sft, grpo):
-    listed = list_trained_models(base, sft.checkpoint, grpo.checkpoint)
+    listed = list_trained_models(base=base, sft=sft.checkpoint, grpo=grpo.checkpoint)
     models = {row["role"]: row for row in listed.iter_rows(named=True)}
     loaded = AutoModelForCausalLM.from_pretrained(base.path)
     assert {m["parameters"] for m in models.values()} == {loaded.num_parameters()}
@@ -288,7 +292,7 @@ def test_what_was_trained_is_listed_with_its_size_and_its_time(base, sft, grpo):
 
 
 def test_a_run_of_before_seconds_were_counted_is_used_again(runs, base, sft):
-    spec = open_run("sft", base=base, examples=sft_set(), params=sft_parameters(runs))
+    spec = open_sft(base=base, examples=sft_set(), params=sft_parameters(runs))
     path = Path(spec.folder, "result.json")
     kept = path.read_text()
     path.write_text(
@@ -324,8 +328,8 @@ def test_a_killed_run_goes_on_to_the_same_weights(stage, sft, grpo, base, tmp_pa
     # GRPO's kill falls after two epochs; TRL's own sampler would repeat the first.
     runs = str(tmp_path)
     if stage == "sft":
-        inputs = {"base": base, "examples": sft_set()}
-        spec = open_run("sft", params=sft_parameters(runs, launcher=CHILD), **inputs)
+        params = sft_parameters(runs, launcher=CHILD)
+        spec = open_sft(base=base, examples=sft_set(), params=params)
         start_and_kill(spec, spec.sft.launcher)
         resumed, whole = train_sft(base, sft_set(), PLAN, sft_parameters(runs)), sft
     else:
@@ -344,7 +348,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(stage, sft, grpo, base, tmp_pa
 
 def test_a_failing_child_says_why_in_one_sentence(base, tmp_path):
     params = sft_parameters(str(tmp_path), launcher=CHILD)
-    spec = open_run("sft", base=base, examples=sft_set(), params=params)
+    spec = open_sft(base=base, examples=sft_set(), params=params)
     note = f"{spec.folder}/error-0.txt"
     program = f"open({note!r}, 'w').write('ValueError: no such thing'); exit(1)"
     with pytest.raises(TrainingFailedError, match=r"sft failed: ValueError: no such"):
@@ -356,7 +360,7 @@ def test_a_child_opens_text_as_utf_8_in_any_locale(base, tmp_path, monkeypatch):
     for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0"}.items():
         monkeypatch.setenv(name, value)
     params = sft_parameters(str(tmp_path), launcher=CHILD)
-    spec = open_run("sft", base=base, examples=sft_set(), params=params)
+    spec = open_sft(base=base, examples=sft_set(), params=params)
     note = f"{spec.folder}/error-0.txt"
     program = f"open({note!r}, 'w').write('ValueError: 没有这个模型'); exit(1)"
     with pytest.raises(TrainingFailedError, match="ValueError: 没有这个模型"):
@@ -365,7 +369,7 @@ def test_a_child_opens_text_as_utf_8_in_any_locale(base, tmp_path, monkeypatch):
 
 def test_the_childs_log_is_handed_on_line_by_line(base, tmp_path):
     params = sft_parameters(str(tmp_path), launcher=CHILD)
-    spec = open_run("sft", base=base, examples=sft_set(), params=params)
+    spec = open_sft(base=base, examples=sft_set(), params=params)
     program = (
         f"import pathlib; folder = pathlib.Path({spec.folder!r})\n"
         "(folder / 'log.jsonl').write_text('{\"step\": 1}\\n{\"step\": 2}\\n')\n"
@@ -394,7 +398,7 @@ def test_a_base_model_of_the_user_stays_where_it_is(base, tmp_path):
     dataset = CheckpointDataset(filepath=str(tmp_path / "base_model"))
     dataset.save(referenced)
     assert dataset.load().path == base.path
-    listed = list_trained_models(referenced, referenced, referenced)
+    listed = list_trained_models(base=referenced, sft=referenced, grpo=referenced)
     assert listed["made_from"][0] == base.path.name
     assert [p.name for p in (tmp_path / "base_model").iterdir()] == ["manifest.json"]
 

@@ -2,6 +2,8 @@
 
 import polars as pl
 import pytest
+import torch
+from safetensors.torch import load_file
 from toy import (
     PLAN,
     REWARD,
@@ -10,9 +12,12 @@ from toy import (
     grpo_set,
     sft_parameters,
     sft_set,
+    train_sft,
 )
 
-from psyche_kedro.pipelines.training.nodes import train_grpo, train_sft
+from psyche_kedro.pipelines.training import grpo
+from psyche_kedro.pipelines.training.grpo import trimmed
+from psyche_kedro.pipelines.training.nodes import train_grpo
 from psyche_kedro.tables import SftExamples, frame
 
 pytestmark = [
@@ -122,3 +127,51 @@ def test_an_arm_without_thoughts_learns_by_a_reward_of_letters_alone(tmp_path):
     )
     assert in_form[0] > 0.8 * letters.parsable
     assert reward[-1] > reward[0] + 0.3
+
+
+def test_a_micro_batch_is_computed_without_what_is_padding_in_all_its_rows():
+    batch = {
+        "prompt_ids": torch.tensor([[0, 0, 5, 6], [0, 7, 8, 9]]),
+        "prompt_mask": torch.tensor([[0, 0, 1, 1], [0, 1, 1, 1]]),
+        "completion_ids": torch.tensor([[1, 2, 0, 0, 0], [3, 0, 0, 0, 0]]),
+        "completion_mask": torch.tensor([[1, 1, 0, 0, 0], [1, 0, 0, 0, 0]]),
+        "ref_per_token_logps": torch.rand(2, 5),
+        "advantages": torch.rand(2),
+        "num_items_in_batch": torch.tensor(3),
+    }
+    cut = trimmed(batch)
+    assert cut["prompt_ids"].tolist() == [[0, 5, 6], [7, 8, 9]]
+    assert cut["completion_ids"].tolist() == [[1, 2], [3, 0]]
+    assert cut["ref_per_token_logps"].equal(batch["ref_per_token_logps"][:, :2])
+    assert cut["advantages"] is batch["advantages"]
+    assert batch["prompt_ids"].shape == (2, 4)
+
+
+def test_a_micro_batch_in_which_nothing_counts_keeps_a_column():
+    nothing = torch.zeros(2, 5, dtype=torch.long)
+    one = torch.ones(2, 4, dtype=torch.long)
+    batch = {"prompt_ids": one, "prompt_mask": one, "completion_ids": nothing}
+    assert trimmed(batch | {"completion_mask": nothing})["completion_ids"].shape[1] == 1
+
+
+def test_what_is_cut_off_changes_no_reward_and_hardly_a_weight(
+    sft, tmp_path, monkeypatch
+):
+    questions = grpo_set(4)
+
+    def train(name):
+        params = grpo_parameters(
+            str(tmp_path / name), epochs=2, micro_batch_size=4, learning_rate=1e-3
+        )
+        return train_grpo(sft.checkpoint, questions, params, REWARD)
+
+    ours = train("ours")
+    monkeypatch.setattr(grpo, "trimmed", lambda batch: batch)
+    theirs = train("theirs")
+    assert curve(ours, "reward") == curve(theirs, "reward")
+    weights = [
+        load_file(trained.checkpoint.path / "model.safetensors")
+        for trained in (ours, theirs)
+    ]
+    for name, weight in weights[0].items():
+        assert torch.allclose(weight, weights[1][name], atol=1e-4)

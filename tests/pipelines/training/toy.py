@@ -5,12 +5,13 @@ from typing import Any
 
 from psyche_kedro import tables
 from psyche_kedro.datasets.checkpoint_dataset import Checkpoint
-from psyche_kedro.pipelines.training.nodes import make_base_model
+from psyche_kedro.pipelines.training import nodes
 from psyche_kedro.pipelines.training.parameters import (
     BaseModelParameters,
     GrpoParameters,
     SftParameters,
 )
+from psyche_kedro.pipelines.training.runs import open_run
 from psyche_kedro.rewards import RewardParameters
 
 GOLD = {"保密": ["A"], "移情": ["A", "C"]}
@@ -81,11 +82,28 @@ def grpo_set(repeats: int = 16):
 
 def base_model(runs: str) -> Checkpoint:
     tiny = {"vocabulary": 400, "hidden": 64, "layers": 2, "heads": 4, "seed": 0}
-    return make_base_model(
+    return nodes.make_base_model(
         sft_set(),
         grpo_set(),
         BaseModelParameters(runs=runs, path=None, tiny=tiny),
     )
+
+
+def sft_tokens(base, examples, params):
+    """The examples as tokens, none left out for its length."""
+    unlimited = params.model_copy(update={"max_length": 10_000})
+    return nodes.drop_long_sft_examples(examples, base, unlimited).tokens
+
+
+def train_sft(base, examples, plan, params):
+    tokens = sft_tokens(base, examples, params)
+    return nodes.train_sft(base, examples, tokens, plan, params)
+
+
+def open_sft(*, base, examples, params):
+    tokens = sft_tokens(base, examples, params)
+    run = {"base": base, "examples": examples, "params": params, "tokens": tokens}
+    return open_run("sft", **run)
 
 
 HEALTH = {

@@ -4,11 +4,12 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from psyche_kedro.errors import ChatModelError
-from psyche_kedro.llm.chat_model import Reply, Usage
+from psyche_kedro.llm.chat_model import Failure, Outcome, Reply, Usage
 from psyche_kedro.llm.store.reply_store import (
     ReplyRecord,
     ReplyStore,
@@ -50,6 +51,53 @@ def list_holdings(session: StoreSession) -> list[Holding]:
             " coalesce(max(hits), 0) FROM replies LEFT JOIN hits USING (model, task)"
             " GROUP BY model, task ORDER BY model, task"
         )
+    ]
+
+
+class Kept(NamedTuple):
+    """One call of a store.
+
+    Attributes:
+        key: Its address.
+        task: Who asked.
+        at: When it was stored, in UTC.
+        outcome: What came of it.
+    """
+
+    key: str
+    task: str
+    at: datetime
+    outcome: Outcome
+
+
+def find_calls(session: StoreSession, beginning: str) -> list[Kept]:
+    """Return the calls whose address begins so, eleven at the most.
+
+    Raises:
+        ChatModelError: If that is no beginning of an address.
+    """
+    if not re.fullmatch("[0-9a-f]{4,64}", beginning):
+        raise ChatModelError(
+            f"'{beginning}' is no address of a reply: give four or more of the 64"
+            " digits that a `reply_key` column or `kedro trace` shows."
+        )
+    span = [bytes.fromhex(beginning.ljust(64, end)) for end in "0f"]
+    rows = session.rows(
+        "SELECT key, task, stored_at, model, NULL, NULL FROM replies"
+        " WHERE key BETWEEN ?1 AND ?2 UNION ALL"
+        " SELECT key, task, failed_at, model, reason, detail FROM failures"
+        " WHERE key BETWEEN ?1 AND ?2 LIMIT 11",
+        span,
+    )
+    found = session.look_up([row[0].hex() for row in rows])
+    return [
+        Kept(
+            key.hex(),
+            task,
+            datetime.fromtimestamp(at, UTC),
+            found.get(key.hex()) or Failure(reason, detail, key.hex(), model),
+        )
+        for key, task, at, model, reason, detail in rows
     ]
 
 

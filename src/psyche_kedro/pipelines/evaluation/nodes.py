@@ -28,7 +28,7 @@ from psyche_kedro.llm.chat_model import (
 from psyche_kedro.llm.identity import weights_in
 from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.benchmarks import Benchmarks
-from psyche_kedro.pipelines.evaluation import judging, people, submissions
+from psyche_kedro.pipelines.evaluation import judging, people, shown, submissions
 from psyche_kedro.pipelines.evaluation import preferences as side_by_side
 from psyche_kedro.pipelines.evaluation import reading as replies
 from psyche_kedro.pipelines.evaluation.limit import limit_items
@@ -39,6 +39,7 @@ from psyche_kedro.pipelines.evaluation.parameters import (
     ProtocolParameters,
     ReadingParameters,
     ScoringParameters,
+    ShownParameters,
 )
 from psyche_kedro.pipelines.evaluation.protocols import (
     Asked,
@@ -66,6 +67,8 @@ from psyche_kedro.tables import (
     ReaderAgreement,
     ScoreDifferences,
     Scores,
+    ShownAnswers,
+    ShownItems,
     content_id,
     frame,
 )
@@ -477,6 +480,45 @@ def summarise_exams(benchmark_items: pl.DataFrame) -> pl.DataFrame:
         benchmark_items: Every item, of every split.
     """
     return frame(ExamSummary, count_exams(benchmark_items).iter_rows(named=True))
+
+
+class Shown(NamedTuple):
+    """What the report's page of items shows."""
+
+    shown_items: pl.DataFrame
+    shown_answers: pl.DataFrame
+
+
+def show_answers(
+    *,
+    predictions: pl.DataFrame,
+    answers: pl.DataFrame,
+    benchmark_items: pl.DataFrame,
+    reading: ReadingParameters,
+    params: ShownParameters,
+) -> Shown:
+    """Return exam items and what each model made of them; no conversation is shown.
+
+    Args:
+        predictions: One per (role, item, protocol).
+        answers: What the readers make of them.
+        benchmark_items: The items.
+        reading: ``evaluation.reading``.
+        params: ``evaluation.shown``.
+    """
+    by_reader: dict[str, dict[str, dict[str, Any]]] = {}
+    for answer in _rows(answers):
+        of = by_reader.setdefault(answer["prediction_id"], {})
+        of[answer["reader"]] = answer
+    told = shown.show_answers(
+        _rows(predictions),
+        by_reader,
+        _by_id(benchmark_items),
+        reading=reading,
+        params=params,
+    )
+    items = shown.show_items(_rows(benchmark_items), _rows(predictions))
+    return Shown(frame(ShownItems, items), frame(ShownAnswers, told))
 
 
 def _rows(table: pl.DataFrame) -> Iterator[dict[str, Any]]:

@@ -3,7 +3,7 @@
 A difference is called one only where Holm's correction over the exam's table leaves its
 p below .05 and its interval, drawn by clusters, holds no zero; else it is within noise,
 and no model of the two is the better. Of items that are right or wrong the p is
-McNemar's exact one, of other marks the normal one by the bootstrap's standard error.
+McNemar's exact one, of other marks that of the signs of the cases' differences.
 
 Example row of ``score_differences``: ``{"role": "grpo", "other": "base", "cell":
 "case_single", "metric": "standard_accuracy", "difference": 4.1, "low": 0.9, "high":
@@ -30,7 +30,7 @@ from psyche_kedro.statistics import (
     holm,
     least_difference,
     mcnemar_p,
-    normal_p,
+    sign_flip_p,
 )
 
 _RIGHT_OR_WRONG = {"standard_accuracy", "official_accuracy"}
@@ -103,7 +103,7 @@ def _row(place: Place, found: Estimate, told: _Told) -> dict[str, Any]:
     cell, metric, role, other = place
     row = {"cell": cell, "metric": metric, "role": role, "other": other, "n": told.n}
     if metric not in _RIGHT_OR_WRONG or cell == MACRO:
-        return row | {"p": normal_p(found, told.n)}
+        return row | {"p": sign_flip_p(found.parts)}
     return row | {
         "only_role": told.apart.ours,
         "only_other": told.apart.theirs,

@@ -103,3 +103,10 @@ class ScoringParameters(Parameters):
 
     n_resamples: int = Field(ge=100)
     seed: int
+
+
+class ShownParameters(Parameters):
+    """``evaluation.shown``."""
+
+    reply_characters: int = Field(ge=0)
+    """Of a reply, from its beginning, on the report's page of items."""

@@ -19,6 +19,7 @@ from psyche_kedro.pipelines.evaluation.nodes import (
     judge_counselling,
     read_answers,
     score_predictions,
+    show_answers,
     summarise_agreement,
     summarise_answers,
     summarise_exams,
@@ -43,6 +44,8 @@ ACCOUNT = (
     beside("exam_summary"),
     beside("scores"),
     beside("score_differences"),
+    beside("shown_items"),
+    beside("shown_answers"),
 )
 PROMPTS = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counselling")
 
@@ -50,7 +53,7 @@ PROMPTS = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counselling")
 def create_pipeline() -> Pipeline:
     """Wire evaluation."""
     account = account_node("evaluation", ACCOUNT)
-    return Pipeline([*_exams(), *_answers(), *_scores(), account])
+    return Pipeline([*_exams(), *_answers(), *_scores(), _submissions(), account])
 
 
 def _exams() -> list[Node]:
@@ -113,17 +116,6 @@ def _answers() -> list[Node]:
             name="read_answers",
         ),
         Node(
-            write_submissions,
-            inputs={
-                **read,
-                "benchmark_items": "clean_benchmark_items",
-                "benchmarks": "params:benchmarks",
-                "reading": "params:evaluation.reading",
-            },
-            outputs="submissions",
-            name="write_submissions",
-        ),
-        Node(
             summarise_answers,
             inputs=read | params,
             outputs="answer_summary",
@@ -134,6 +126,17 @@ def _answers() -> list[Node]:
             inputs=read | params,
             outputs="reader_agreement",
             name="compare_readers",
+        ),
+        Node(
+            show_answers,
+            inputs=read
+            | {
+                "benchmark_items": "clean_benchmark_items",
+                "reading": "params:evaluation.reading",
+                "params": "params:evaluation.shown",
+            },
+            outputs=["shown_items", "shown_answers"],
+            name="show_answers",
         ),
     ]
 
@@ -222,3 +225,18 @@ def _beside_judges() -> list[Node]:
             name="summarise_agreement",
         ),
     ]
+
+
+def _submissions() -> Node:
+    return Node(
+        write_submissions,
+        inputs={
+            "predictions": "predictions",
+            "answers": "answers",
+            "benchmark_items": "clean_benchmark_items",
+            "benchmarks": "params:benchmarks",
+            "reading": "params:evaluation.reading",
+        },
+        outputs="submissions",
+        name="write_submissions",
+    )

@@ -147,7 +147,7 @@ def write_judged_sheets(
         if judgement["score"] is not None
     ]
     return {
-        sitting: write_sheet((_judged_mark(j, items) for j in group), None, bounds=None)
+        sitting: write_sheet(map(_judged_mark, group), None, bounds=None)
         for sitting, group in _grouped(judged, lambda j: _sitting(j[1])).items()
     }
 
@@ -257,10 +257,11 @@ def _marks(marked: Iterable[Marked], exam: Exam) -> Iterator[Mark]:
 def _judged(
     judgements: Iterable[Row], predictions: Iterable[Row], items: Mapping[str, Row]
 ) -> list[tuple[Row, Row]]:
+    cluster_of = {name: item["cluster_id"] for name, item in items.items()}
     replies = {
-        (p["role"], p["item_id"]): p
+        (p["role"], p["item_id"]): {**p, "cluster_id": cluster_of[p["item_id"]]}
         for p in predictions
-        if p["protocol"] in JUDGED_PROTOCOLS and p["item_id"] in items
+        if p["protocol"] in JUDGED_PROTOCOLS and p["item_id"] in cluster_of
     }
     return [
         (j, replies[j["role"], j["item_id"]])
@@ -269,12 +270,11 @@ def _judged(
     ]
 
 
-def _judged_mark(judged: tuple[Row, Row], items: Mapping[str, Row]) -> Mark:
+def _judged_mark(judged: tuple[Row, Row]) -> Mark:
     judgement, reply = judged
-    item_id = reply["item_id"]
     return Mark(
-        item_id,
-        items[item_id]["cluster_id"],
+        reply["item_id"],
+        reply["cluster_id"],
         reply["cell"],
         judgement["dimension"],
         reply["role"],

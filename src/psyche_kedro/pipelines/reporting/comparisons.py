@@ -153,37 +153,37 @@ def every_pair(findings: Findings) -> Section:
         "Models beside each other",
         "On the items that both answered: the difference, its interval by a bootstrap "
         "that draws cases, the items that one of the two alone has right, McNemar's "
-        "exact p and the p after Holm's correction over all pairs and cells of the "
-        f"exam. Where that is .05 or more, or the interval holds 0, it is {NOISE}. "
-        "'Could show' is the least difference that the test could tell from noise with "
-        "so many items that set the two apart.",
+        "exact p (of other marks that of the signs of the cases' differences) and the "
+        "p after Holm's correction over all pairs and cells of the exam. Where that is "
+        f".05 or more, or the interval holds 0, it is {NOISE}. 'Could show' is the "
+        "least difference that the test could tell from noise with so many items that "
+        "set the two apart.",
         tables,
     )
 
 
 def _pairs(findings: Findings, benchmark: str, exam: Exam) -> Iterator[Table]:
     found = findings.differences.filter(benchmark=benchmark)
-    columns = ["Exam", "Model", "Other", "Cell", "Difference", "95 %", "n"]
-    ends = ["Only the one", "Only the other", "Could show", "p", "Holm", "Better"]
+    columns = ["Model", "Other", "Cell", "Difference", "95 %", "Better", "n"]
+    ends = ["Only the one", "Only the other", "Could show", "p", "Holm"]
     rows = [
         plain(
-            said_split(exam.title, pair["split"]),
-            pair["role"],
+            said_split(pair["role"], pair["split"]),
             pair["other"],
-            _cell(exam, pair),
+            f"{benchmark}: {_cell(exam, pair)}",
             _signed(pair["difference"]),
             said_interval(Interval(pair["low"], pair["high"])),
+            pair["better"] or NOISE,
             count(pair["n"]),
             *(_or_absent(pair[name]) for name in ("only_role", "only_other")),
             number(pair["least"]),
             *(_p(pair[name]) for name in ("p", "p_holm")),
-            pair["better"] or NOISE,
         )
         for pair in found.to_dicts()
         if pair["protocol"] in exam.protocols
     ]
     if rows:
-        yield _folded(Table([*columns, *ends], rows, 4), "score_differences")
+        yield _folded(Table([*columns, *ends], rows, 3), "score_differences")
 
 
 def _folded(table: Table, name: str) -> Table:

@@ -4,10 +4,14 @@ Every section counts rows. It names files, subjects, stages and reasons, and sho
 text of a post, dialogue, question or reply. An empty table is said to be empty.
 """
 
+import re
 from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import polars as pl
+import yaml
 
 from psyche_kedro.pipelines.reporting.sections import (
     ABSENT,
@@ -66,13 +70,30 @@ def rejections(findings: Findings) -> Section:
         .agg(pl.col("rows").sum())
         .sort("stage", "rows", descending=[False, True], maintain_order=True)
     )
-    rows = [plain(stage, reason, count(n)) for stage, reason, n in counts.iter_rows()]
+    meanings = explanations()
+    rows = [
+        plain(stage, reason, meanings.get(_kind(reason), ABSENT), count(n))
+        for stage, reason, n in counts.iter_rows()
+    ]
     return Section(
         "What was rejected, and why",
         "Every filter keeps what it dropped, with its reason, in a table of its own. "
         "A reason in the words of a judge or a reviewer is cut to … here.",
-        [Table(["Stage", "Reason", "Rows"], rows)],
+        [Table(["Stage", "Reason", "What it means", "Rows"], rows, n_names=3)],
     )
+
+
+def _kind(reason: str) -> str:
+    """Return what of a reason is explained: ``harm`` of ``harm:medication``."""
+    found = re.match("people|[^:]+", reason)
+    return found[0] if found else reason
+
+
+@cache
+def explanations() -> dict[str, str]:
+    """Return what every reason means."""
+    text = (files(__package__) / "reasons.yml").read_text(encoding="utf-8")
+    return dict(yaml.safe_load(text))
 
 
 def review(findings: Findings) -> Section:

@@ -93,12 +93,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         funnel=funnel,
         rejections=rejections,
         writers=writers,
-        scores=evaluation["scores"],
-        differences=evaluation["score_differences"],
-        exams=evaluation["exam_summary"],
-        answers=evaluation["answer_summary"],
-        judges=evaluation["judgement_summary"],
-        readers=evaluation["reader_agreement"],
+        **{field: evaluation[table] for field, table in _OF_EVALUATION.items()},
         summaries=_summaries({**synthesis, **selection, **evaluation}, model_calls),
         difficulty=difficulty,
         toys=_toys(training, ablation, params.toy_below),
@@ -112,6 +107,18 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         run=run_facts,
     )
     return render_report(findings)
+
+
+_OF_EVALUATION = {
+    "scores": "scores",
+    "differences": "score_differences",
+    "exams": "exam_summary",
+    "answers": "answer_summary",
+    "judges": "judgement_summary",
+    "readers": "reader_agreement",
+    "shown_items": "shown_items",
+    "shown_answers": "shown_answers",
+}
 
 
 def _summaries(told: Told, model_calls: pl.DataFrame) -> Summaries:

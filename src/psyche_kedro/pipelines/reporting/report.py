@@ -1,7 +1,8 @@
 """The report: what came of a run, beside what the paper prints.
 
 One HTML page that needs no network, and the same in Markdown. It shows counts, scores
-and names of models; no text of a post, dialogue, question or reply is in it.
+and names of models, and of exams the items with the models' replies; no text of a post,
+dialogue or question of the corpus is in it.
 
 The first line says where no language model was involved: the offline stand-in makes
 every artefact of a real run, and its figures must never be taken for a model's.
@@ -30,6 +31,7 @@ from psyche_kedro.pipelines.reporting import (
     corpus,
     exams,
     figures,
+    items,
     rounds_and_costs,
     sections,
 )
@@ -113,6 +115,7 @@ def render_report(findings: Findings) -> Report:
         "is_offline": bool(_stand_ins(findings)),
         "sections": [_told(findings, *section) for section in _sections(findings)],
         "chart_size": figures.SIZE,
+        "packed_items": items.pack(findings.shown_items, findings.shown_answers),
     }
     return Report(
         html=templates.get_template("report.html.jinja").render(content),

@@ -137,16 +137,18 @@ def calls(findings: Findings) -> Section:
         return Section(title, "No model was asked, and no estimate was made.")
     rows = _beside(expected, needed)
     bases = [_RESTS_ON[name] for name in expected["rests_on"].unique()]
-    names = ["Chapter", "Task", "Model"]
+    names = ["Chapter", "Task", "Role", "Model"]
     columns = ["Calls estimated", "Calls", "Off by", "From the store", "Failed"]
     tokens = ["Tokens estimated", "Tokens", "Off by", "Cost estimated", "Spent"]
+    called, paid = (list(map(cells, rows)) for cells in (_call_row, _token_row))
     return Section(
         title,
         "Estimated for synthesis before the first node ran, from "
         f"{', '.join(bases) or 'nothing: there is no estimate'}; low – middle – high. "
         "A call counts where the run needed it, also where the store answered; only "
         f"what was sent is spent. {_told(rows)}",
-        [Table([*names, *columns, *tokens], list(map(_call_row, rows)), 3)],
+        # Two, so that money is seen on a page.
+        [Table([*names, *columns], called, 4), Table([*names, *tokens], paid, 4)],
     )
 
 
@@ -163,24 +165,36 @@ def _beside(expected: pl.DataFrame, needed: pl.DataFrame) -> list[dict[str, Any]
     return together.to_dicts()
 
 
+def _asked(row: Mapping[str, Any]) -> list[str]:
+    return [row["chapter"], row["task"], row["role"], row["model"] or ABSENT]
+
+
 def _call_row(row: Mapping[str, Any]) -> Row:
-    calls, tokens = row["calls"], _sum_of(row, "tokens")
-    stored, failed = row["stored"], row["failures"]
+    calls = row["calls"]
     return plain(
-        row["chapter"],
-        row["task"],
-        row["model"] or row["role"],
+        *_asked(row),
         _range(row["calls_mid"], row["calls_spread"]),
-        ABSENT if calls is None else count(calls),
+        _count(calls),
         _off_by(calls, row["calls_mid"]),
-        ABSENT if stored is None else count(stored),
-        ABSENT if failed is None else count(failed),
+        _count(row["stored"]),
+        _count(row["failures"]),
+    )
+
+
+def _token_row(row: Mapping[str, Any]) -> Row:
+    tokens = _sum_of(row, "tokens")
+    return plain(
+        *_asked(row),
         _range(_middle(row), row["tokens_spread"]),
-        count(tokens) if tokens else ABSENT,
+        _count(tokens or None),
         _off_by(tokens, _middle(row)),
         money(row["money_mid"], row["currency"]),
         money(row["money"] or None, row["currency"] or ""),
     )
+
+
+def _count(value: int | None) -> str:
+    return ABSENT if value is None else count(value)
 
 
 def _sum_of(row: Mapping[str, Any], what: str) -> int | None:

@@ -38,11 +38,37 @@ class ResumableGRPOTrainer(GRPOTrainer):
         # TRL would read the name of a control token in a question as the token.
         return [prompt_ids(p, self.processing_class) for p in prompts], None, {}
 
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        inputs = super()._prepare_inputs(generation_batch)
+        return trimmed(inputs) if self.model.training else inputs
+
     def evaluate(self, *args: Any, **named: Any) -> dict[str, float]:
         """Look at held-out questions; what training draws next is as without it."""
         with torch.random.fork_rng():
             torch.manual_seed(self.args.seed)
             return dict(super().evaluate(*args, **named))
+
+
+def trimmed(batch: dict[str, Any]) -> dict[str, Any]:
+    """Return a micro-batch without the columns that are padding in all of its rows.
+
+    TRL pads every sequence to the longest of the whole rollout, and computes with that
+    width in each micro-batch.
+
+    Args:
+        batch: ``prompt_*``, ``[n, prompt]`` and padded before; ``completion_*`` and
+            what else is ``[n, completion]``, padded behind; others stay as they are.
+    """
+    asked, said = batch["prompt_mask"].any(dim=0), batch["completion_mask"].any(dim=0)
+    first = int(asked.nonzero().min())
+    end = int(said.nonzero().max()) + 1 if said.any() else 1
+    completions = {
+        name: values[:, :end]
+        for name, values in batch.items()
+        if getattr(values, "shape", ())[1:] == said.shape
+    }
+    prompts = {name: batch[name][:, first:] for name in ("prompt_ids", "prompt_mask")}
+    return batch | completions | prompts
 
 
 def run_grpo(spec: RunSpec) -> RunResult:

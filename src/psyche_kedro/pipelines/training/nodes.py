@@ -38,6 +38,7 @@ from psyche_kedro.rewards import RewardParameters
 from psyche_kedro.tables import (
     Rejections,
     SampledCompletions,
+    SftTokens,
     TrainedModels,
     TrainingLog,
     TrainingPlan,
@@ -70,6 +71,14 @@ class Sieved(NamedTuple):
 
     kept: pl.DataFrame
     rejected: pl.DataFrame
+
+
+class Tokenised(NamedTuple):
+    """SFT's examples that fit, its rejections, and the first as tokens."""
+
+    kept: pl.DataFrame
+    rejected: pl.DataFrame
+    tokens: pl.DataFrame
 
 
 def make_base_model(
@@ -133,8 +142,8 @@ def _make_tiny(folder: Path, texts: list[str], params: BaseModelParameters) -> N
 
 def drop_long_sft_examples(
     sft_set: pl.DataFrame, base_model: Checkpoint, params: SftParameters
-) -> Sieved:
-    """Return the examples that SFT trains on whole, and those too long for it.
+) -> Tokenised:
+    """Return the examples that SFT trains on whole, those too long for it, and tokens.
 
     Args:
         sft_set: ``SftExamples``.
@@ -148,11 +157,17 @@ def drop_long_sft_examples(
 
     tokenizer = tokens.read_tokenizer(base_model.path)
     template = tokens.training_template(tokenizer, params.template())
-    lengths = [
-        tokens.conversation_length(messages, tokenizer, template)
-        for messages in sft_set["messages"].to_list()
+    described = [
+        {name: row[name] for name in ("example_id", "part", "split")}
+        | tokens.described(row["messages"], tokenizer, template)
+        for row in sft_set.iter_rows(named=True)
     ]
-    return _sieve(sft_set, lengths, params.max_length, "drop_long_sft_examples")
+    lengths = [row["n_tokens"] for row in described]
+    limit = params.max_length
+    return Tokenised(
+        *_sieve(sft_set, lengths, limit, "drop_long_sft_examples"),
+        frame(SftTokens, (row for row in described if row["n_tokens"] <= limit)),
+    )
 
 
 def drop_long_grpo_examples(
@@ -232,6 +247,7 @@ def plan_training(
 def train_sft(
     base_model: Checkpoint,
     sft_examples: pl.DataFrame,
+    sft_tokens: pl.DataFrame,
     plan: pl.DataFrame,
     params: SftParameters,
 ) -> Trained:
@@ -239,8 +255,8 @@ def train_sft(
 
     Args:
         base_model: What to start from.
-        sft_examples: ``SftExamples``, none too long; the loss is on the assistant's
-            turns.
+        sft_examples: ``SftExamples``, none too long; they tell a training apart.
+        sft_tokens: ``SftTokens``, the same as what is trained on.
         plan: ``TrainingPlan``: that it is there says that GRPO can follow.
         params: ``training.sft``.
 
@@ -250,7 +266,13 @@ def train_sft(
 
     Source: §2.5, stage 1.
     """
-    spec = open_run("sft", base=base_model, examples=sft_examples, params=params)
+    spec = open_run(
+        "sft",
+        base=base_model,
+        examples=sft_examples,
+        params=params,
+        tokens=sft_tokens,
+    )
     return _train(spec)
 
 

@@ -22,6 +22,7 @@ ACCOUNT = (
     rejected("long_sft_examples", of="sft_examples"),
     kept("grpo_examples"),
     rejected("long_grpo_examples", of="grpo_examples"),
+    beside("sft_tokens", by="split"),
     beside("training_plan", by="stage"),
     beside("trained_models"),
     beside("sft_log", by="metric"),
@@ -54,7 +55,7 @@ def _start() -> list[Node]:
                 "base_model": "base_model",
                 "params": "params:training.sft",
             },
-            outputs=["sft_examples", "long_sft_examples"],
+            outputs=["sft_examples", "long_sft_examples", "sft_tokens"],
             name="drop_long_sft_examples",
         ),
         Node(
@@ -89,6 +90,7 @@ def _stages() -> list[Node]:
             inputs={
                 "base_model": "base_model",
                 "sft_examples": "sft_examples",
+                "sft_tokens": "sft_tokens",
                 "plan": "training_plan",
                 "params": "params:training.sft",
             },

@@ -110,15 +110,25 @@ class RunResult(BaseModel):
     run of before they were counted."""
 
 
-def open_run(
+def open_run(  # noqa: PLR0913 - what a run is made of
     stage: Literal["sft", "grpo"],
     *,
     base: Checkpoint,
     examples: pl.DataFrame,
     params: SftParameters | GrpoParameters,
     reward: RewardParameters | None = None,
+    tokens: pl.DataFrame | None = None,
 ) -> RunSpec:
-    """Return the specification of a run, its folder made and its rows written."""
+    """Return the specification of a run, its folder made and its rows written.
+
+    Args:
+        stage: ``sft`` or ``grpo``.
+        base: The model to start from.
+        examples: What makes the run what it is.
+        params: The stage's.
+        reward: Of GRPO.
+        tokens: What the trainer reads, where that is not ``examples``.
+    """
     made_of = {
         "variant": ", ".join(sorted(set(examples["variant"]))),
         "data": frame_digest(examples),
@@ -137,7 +147,7 @@ def open_run(
     )
     folder.mkdir(parents=True, exist_ok=True)
     with swapped_in(spec.rows) as partial:
-        examples.write_parquet(partial)
+        (examples if tokens is None else tokens).write_parquet(partial)
     with swapped_in(folder / "made_of.json") as partial:
         partial.write_text(json.dumps(made_of, indent=1), encoding="utf-8")
     return spec

@@ -2,11 +2,10 @@
 
 The loss is on every assistant turn and on nothing else. TRL 1.16 trains on the whole
 conversation by default, and its ``completion_only_loss`` does nothing for messages; so
-examples are tokenised here, with the assistant's tokens as labels, where it can be seen
-and tested.
+it is given tokens, with the assistant's as labels: ``sft_tokens``, where they can be
+seen.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -22,7 +21,6 @@ from psyche_kedro.pipelines.training.loop import (
     train_to_the_end,
 )
 from psyche_kedro.pipelines.training.runs import RunResult, RunSpec
-from psyche_kedro.pipelines.training.tokens import encode, training_template
 from psyche_kedro.pipelines.training.trl_options import sft_config
 
 
@@ -44,18 +42,14 @@ def run_sft(spec: RunSpec) -> RunResult:
     assert spec.sft is not None  # noqa: S101 - for mypy; the specification is typed
     prepare_process(spec)
     tokenizer = AutoTokenizer.from_pretrained(spec.model, trust_remote_code=False)
-    template = training_template(tokenizer, spec.sft.template())
-    examples = pl.read_parquet(spec.rows)
+    tokens = pl.read_parquet(spec.rows)
+    _check_lengths(tokens, spec.sft.max_length)
     data = {
         split: Dataset.from_list(
-            [
-                encode(messages, tokenizer, template)
-                for messages in examples.filter(split=split)["messages"].to_list()
-            ]
+            tokens.filter(split=split).select("input_ids", "labels").to_dicts()
         )
         for split in ("train", "validation")
     }
-    _check_lengths(data, spec.sft.max_length)
     trainer = ResumableSFTTrainer(
         spec.model,
         args=sft_config(spec.sft, spec.folder),
@@ -68,16 +62,16 @@ def run_sft(spec: RunSpec) -> RunResult:
     return train_to_the_end(trainer, spec, counts)
 
 
-def _check_lengths(splits: Mapping[str, Dataset], limit: int) -> None:
-    if not len(splits["train"]):
+def _check_lengths(tokens: pl.DataFrame, limit: int) -> None:
+    if tokens.filter(split="train").is_empty():
         raise TrainingFailedError(
             "no example to train on: sft_set has none, or none of it is at most "
             f"training.sft.max_length = {limit} tokens long, raise it"
         )
-    lengths = [len(row["input_ids"]) for split in splits.values() for row in split]
-    if max(lengths) > limit:
+    longest = max(tokens["n_tokens"].to_list())
+    if longest > limit:
         # The one place where TRL would cut: no row may come this far.
         raise TrainingFailedError(
-            f"an example has {max(lengths)} tokens, more than training.sft.max_length "
+            f"an example has {longest} tokens, more than training.sft.max_length "
             f"= {limit}: train on what drop_long_sft_examples keeps"
         )

@@ -10,6 +10,7 @@ Models come without such marks. They are added to the templates known here; TRL 
 more, and marks the line break after ``assistant`` too, which no model has to say.
 """
 
+import itertools
 import re
 from collections.abc import Sequence
 from importlib.resources import files
@@ -137,9 +138,21 @@ def encode(messages: Messages, tokenizer: Any, template: str) -> dict[str, list[
     }
 
 
-def conversation_length(messages: Messages, tokenizer: Any, template: str) -> int:
-    """Return how many tokens SFT trains on, all turns and their marks included."""
-    return len(encode(messages, tokenizer, template)["input_ids"])
+def described(messages: Messages, tokenizer: Any, template: str) -> dict[str, Any]:
+    """Return what ``encode`` makes of a conversation, and what of it carries loss.
+
+    Returns:
+        ``input_ids``, ``labels``, ``n_tokens``, ``n_taught``, and ``taught``: the text
+        of every stretch that carries loss.
+    """
+    encoded = encode(messages, tokenizer, template)
+    labels = encoded["labels"]
+    stretches = itertools.groupby(labels, lambda label: label != _IGNORED)
+    return encoded | {
+        "n_tokens": len(labels),
+        "n_taught": sum(label != _IGNORED for label in labels),
+        "taught": [tokenizer.decode([*ids]) for carries, ids in stretches if carries],
+    }
 
 
 def prompt_length(prompt: Messages, tokenizer: Any) -> int:

@@ -25,6 +25,7 @@ NAMES = {
     "held out, written later": (0.98, 0.95),
     "everyday": (0.92, 0.93),
     "everyday, written last": (0.97, 0.92),
+    "everyday, of a third hand": (0.98, 0.87),
 }
 """Precision and recall that no change may fall below."""
 
@@ -42,11 +43,11 @@ def test_names_are_found_as_often_as_measured(part):
     assert counts.recall("name") >= recall
 
 
-def test_rules_alone_find_a_third_of_the_names_and_mask_no_other_word():
+def test_rules_alone_find_a_quarter_of_the_names_and_mask_no_other_word():
     sentences = [s for part in labelled_parts().values() for s in part]
     counts = count(sentences, find_by_rules)
     assert counts.precision("name") == 1
-    assert 0.35 <= counts.recall("name") <= 0.5
+    assert 0.25 <= counts.recall("name") <= 0.4
 
 
 @pytest.mark.parametrize("part", list(NAMES)[:3])

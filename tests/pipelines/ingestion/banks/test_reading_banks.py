@@ -439,3 +439,10 @@ def test_a_cell_with_thirty_thousand_of_anything_takes_its_time_and_no_more(
         bare_stem(cells[name])
 
     assert takes_in_proportion(read, 30_000)
+
+
+def test_beyond_the_alphabet_an_option_has_its_number():
+    listed = {"question": "短时记忆？", "options": ["一"] * 28, "answer": "A"}
+    row = bank_row(listed, source="a.json", locator="item 1")
+    labels = [option["label"] for option in row["options"]]
+    assert {"Z", "26", "27"} < {*labels}

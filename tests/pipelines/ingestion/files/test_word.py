@@ -4,6 +4,7 @@ import io
 
 import docx
 import pytest
+from docx.text.paragraph import Paragraph
 from lxml import etree
 from PIL import Image
 
@@ -133,3 +134,12 @@ def test_a_table_of_answers_is_a_key(cells):
     document.save(data)
     read = read_question_banks([file("a.docx", data.getvalue())]).rows
     assert read["gold"].to_list() == [["B"], ["A", "B"]]
+
+
+def test_a_style_is_looked_up_once_however_many_paragraphs_have_it(monkeypatch):
+    looked_up = []
+    style = Paragraph.style.fget
+    seen = property(lambda p: looked_up.append(p) or style(p))
+    monkeypatch.setattr(Paragraph, "style", seen)
+    assert docx_blocks(word(*map(str, range(50)))) == [str(n) for n in range(50)]
+    assert len(looked_up) == 1

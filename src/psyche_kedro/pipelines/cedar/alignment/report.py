@@ -17,6 +17,7 @@ from psyche_kedro.pipelines.cedar.alignment.scoring import (
     PEOPLE,
     REFERENCE,
 )
+from psyche_kedro.pipelines.cedar.costs import HOUR, SECONDS
 from psyche_kedro.pipelines.cedar.parameters import AlignmentParameters, ModelCard
 from psyche_kedro.pipelines.reporting.funnel import funnel_rows
 from psyche_kedro.pipelines.reporting.sections import (
@@ -35,6 +36,8 @@ Told = Mapping[str, pl.DataFrame]
 
 PAPER = {"cedar_items": "1,566 scenarios x 7 languages = 10,962 items"}
 """What the abstract says of a stage."""
+_SCENARIOS = 1_566
+"""Of the paper's benchmark."""
 _WIDTH, _HEIGHT, _EDGE = 720, 360, 46
 _MEASURES = (
     "consistency",
@@ -137,13 +140,13 @@ def write_cedar_report(  # noqa: PLR0913 - the node's inputs
     accounts = _accounts(isolation, annotation, alignment)
     found = _Found(cedar_scores, cedar_reference, culture_matrix, model_pairs)
     content = {
-        "first_line": _first_line(accounts),
-        "is_offline": bool(_stand_ins(accounts)),
+        **_first(accounts),
         "sections": [
             _funnel(cedar_funnel),
             _rejections(accounts),
             _isolation(accounts),
             _annotation(annotation["annotation_summary"]),
+            _taken(accounts, annotation["annotation_summary"]),
             *_every_benchmark(found, params.cards),
         ],
         "scatters": {_title(b): _scatter(b, found) for b in _benchmarks(found)},
@@ -182,8 +185,8 @@ def _rendered(template: str, content: Mapping[str, Any]) -> str:
 # ---- what became of the scenarios ------------------------------------------------
 
 
-def _first_line(accounts: pl.DataFrame) -> str:
-    """Return whether models and people were there; what was invented is no result."""
+def _first(accounts: pl.DataFrame) -> dict[str, Any]:
+    """Return what the report says first: whether models and people were there."""
     said = []
     if stand_ins := _stand_ins(accounts):
         said.append(
@@ -196,8 +199,10 @@ def _first_line(accounts: pl.DataFrame) -> str:
             " answers are invented."
         )
     if not said:
-        return "Every reply in this run came from a language model."
-    return " ".join([*said, "No figure of it is a result."])
+        line = "Every reply in this run came from a language model."
+        return {"first_line": line, "is_offline": False}
+    line = " ".join([*said, "No figure of it is a result."])
+    return {"first_line": line, "is_offline": True}
 
 
 def _stand_ins(accounts: pl.DataFrame) -> list[str]:
@@ -273,6 +278,42 @@ def _annotation(summary: pl.DataFrame) -> Section:
         " with the gold.",
         [Table(["Culture", *measures], rows, n_names=1)],
     )
+
+
+def _taken(accounts: pl.DataFrame, summary: pl.DataFrame) -> Section:
+    """Return what the benchmark took, and what one of the paper's size would take."""
+    waiting = summary.filter(measure="waiting").select("group", tasks="n")
+    timed = summary.filter(measure="median_seconds").select("group", "value")
+    people = waiting.join(timed, on="group").with_columns(
+        hours=pl.col("tasks") * pl.col("value").fill_null(SECONDS) / HOUR
+    )
+    languages = max(1, people.height)
+    took = {
+        "scenarios": _rows(accounts, "scenarios", "kept"),
+        "provisional labels": _rows(accounts, "provisional_labels", "beside"),
+        "scenarios put to people": _rows(accounts, "isolated_scenarios", "kept"),
+        "their tasks": int(people["tasks"].sum()),
+        "their hours": float(people["hours"].sum()),
+        "scenarios of the benchmark": _rows(accounts, "cedar_items", "kept")
+        / languages,
+    }
+    items = took["scenarios of the benchmark"]
+    scale = _SCENARIOS / items if items else None
+    rows = [
+        plain(name, f"{n:,.1f}", ABSENT if scale is None else f"{n * scale:,.0f}")
+        for name, n in took.items()
+    ]
+    return Section(
+        "What it took",
+        "This run, and at its rates a benchmark of as many scenarios as the paper's."
+        f" People whom nobody timed are reckoned at {SECONDS:.0f} seconds a task.",
+        [Table(["", "This run", f"{_SCENARIOS:,} scenarios"], rows, n_names=1)],
+    )
+
+
+def _rows(accounts: pl.DataFrame, stage: str, kind: str) -> float:
+    own = accounts.filter(stage=stage, kind=kind)
+    return float(own["rows"].sum())
 
 
 # ---- what models make of them ----------------------------------------------------

@@ -90,7 +90,11 @@ def label_config(pack: LanguagePack, shows_picture: bool) -> str:
 
     A choice's alias is the emotion's name: the export says the same in all languages.
     """
-    picture = '<Image name="picture" value="$picture"/>' if shows_picture else ""
+    picture = (
+        '<Image name="picture" value="$picture" width="480px"/>'
+        if shows_picture
+        else ""
+    )
     choices = "".join(
         f'<Choice value="{escape(word)}" alias="{emotion}"'
         f' hint="{escape(pack.definitions[emotion])}"/>'

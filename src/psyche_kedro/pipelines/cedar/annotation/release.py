@@ -71,10 +71,10 @@ def release_cedar(  # noqa: PLR0913 - the node's inputs
         }
         for scenario, reason in withheld.items()
     )
-    card = _card(items, withheld, annotators, annotation_summary, params)
-    return {**benchmark_files(items, pictures, packs), "README.md": card}, frame(
-        WithheldItems, rows
-    )
+    told = _told(items, withheld, annotators, annotation_summary)
+    card = _card(name=params.name, **told)
+    own = benchmark_files(items, pictures, packs)
+    return {**own, "README.md": card}, frame(WithheldItems, rows)
 
 
 def _withheld(
@@ -156,15 +156,6 @@ def _beside(items: pl.DataFrame, pictures: pl.DataFrame) -> Files:
     jpegs = picture_bytes(pictures)
     if items.is_empty():
         return {}
-    columns = [
-        "item_id",
-        "scenario_id",
-        "number",
-        "modality",
-        "language",
-        "gold",
-        "votes",
-    ]
     shown = pictures.join(numbered, on="picture_id").select(
         "picture_id", "number", "sha256", "width", "height", "jpeg"
     )
@@ -173,7 +164,7 @@ def _beside(items: pl.DataFrame, pictures: pl.DataFrame) -> Files:
             f"multimodal/images/{number}.png": _png(jpegs[picture])
             for number, picture in numbered.iter_rows()
         },
-        "data/votes.parquet": items.select(columns),
+        "data/items.parquet": items.drop("benchmark"),
         "data/pictures.parquet": shown,
     }
 
@@ -185,25 +176,29 @@ def _png(jpeg: bytes) -> bytes:
     return file.getvalue()
 
 
-def _card(
+def _told(
     items: pl.DataFrame,
     withheld: Mapping[str, str],
     annotators: pl.DataFrame,
     annotation_summary: pl.DataFrame,
-    params: CedarReleaseParameters,
-) -> str:
-    template = files(__package__) / "card.md.jinja"
+) -> dict[str, Any]:
+    """Return what the card says of the items and the people."""
     counts = items.group_by("language", "modality", "gold").len("n")
-    return _JINJA.from_string(template.read_text(encoding="utf-8")).render(
-        name=params.name,
-        n_scenarios=items["scenario_id"].n_unique(),
-        n_items=items.height,
-        counts=counts.sort("language", "modality", "gold").to_dicts(),
-        agreement=annotation_summary.filter(measure="alpha").to_dicts(),
-        panel=annotators.group_by("culture", maintain_order=True)
-        .agg(n=pl.len(), counted=pl.col("counted").sum())
-        .to_dicts(),
-        withheld=sorted(Counter(withheld.values()).items()),
-        version=__version__,
-        digest=content_id(*sorted(items["item_id"])),
+    panel = annotators.group_by("culture", maintain_order=True).agg(
+        n=pl.len(), counted=pl.col("counted").sum()
     )
+    return {
+        "n_scenarios": items["scenario_id"].n_unique(),
+        "n_items": items.height,
+        "counts": counts.sort("language", "modality", "gold").to_dicts(),
+        "agreement": annotation_summary.filter(measure="alpha").to_dicts(),
+        "panel": panel.to_dicts(),
+        "withheld": sorted(Counter(withheld.values()).items()),
+        "digest": content_id(*sorted(items["item_id"])),
+    }
+
+
+def _card(**values: Any) -> str:
+    template = files(__package__) / "card.md.jinja"
+    text = template.read_text(encoding="utf-8")
+    return _JINJA.from_string(text).render(version=__version__, **values)

@@ -43,6 +43,7 @@ def summarise_annotation(
         answered = answers.filter(pl.col("kind") != "adjudication").height
         rows += [
             _row("waiting", culture, tasks.height - answered, tasks.height),
+            _row("median_seconds", culture, _seconds(people), tasks.height),
             _row("alpha", culture, _alpha(answers, people), truth.height),
             _row(
                 "left_out",
@@ -64,6 +65,11 @@ def _say_what_waits(tasks: pl.DataFrame, answers: pl.DataFrame) -> None:
             waiting,
             tasks.height,
         )
+
+
+def _seconds(people: pl.DataFrame) -> float | None:
+    """Return what an answer takes the median person; None where nobody was timed."""
+    return pl.Series(people["median_seconds"].drop_nulls(), dtype=pl.Float64).median()  # type: ignore[return-value]
 
 
 def _alpha(answers: pl.DataFrame, people: pl.DataFrame) -> float | None:

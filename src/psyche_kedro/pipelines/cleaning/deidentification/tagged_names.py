@@ -32,6 +32,7 @@ _NAME = re.compile(rf"(?:{KIN}|{MORE_KIN})*(?P<v>[\u4e00-\u9fff]+?)(?:{TITLES})*
 _DOTS = frozenset("·•‧・")
 _LONGEST_WORD = 4
 _PET_NAME = 2
+_FULL_NAME = 3
 
 
 def tag_clauses(texts: Iterable[str], tagger: Tagger | None) -> Persons:
@@ -67,7 +68,20 @@ def _seen(text: str, persons: Persons) -> Iterator[tuple[int, int]]:
             first = clause.start()
             name = _NAME.fullmatch(text, first + start, first + end)
             if name and not _DOTS & {*text[max(0, name.start() - 1) : name.end() + 1]}:
-                yield name.span("v")
+                yield name.start("v"), _end_of_name(text, *name.span("v"))
+
+
+def _end_of_name(text: str, start: int, end: int) -> int:
+    """Return where a full name ends of which a tagger saw more: 周叔家, 章丽天天."""
+    name = text[start:end]
+    titled = _titled().match(name)
+    if titled:
+        return start + titled.end()
+    is_longer = len(name) > _FULL_NAME and name[:2] not in surnames().double
+    tail = name[-2:]
+    if is_longer and name[0] in _surnames() and (is_common(tail) or is_listed(tail)):
+        return end - 2
+    return end
 
 
 def count_disputes(text: str, persons: Persons) -> int:
@@ -112,6 +126,13 @@ def _around(clause: str, start: int, end: int) -> Iterator[str]:
         for last in range(end, min(first + _LONGEST_WORD, len(clause)) + 1):
             if last - first > end - start:
                 yield clause[first:last]
+
+
+@cache
+def _titled() -> re.Pattern[str]:
+    listed = surnames()
+    family = "|".join((*listed.double, *listed.sure, *listed.doubtful))
+    return re.compile(f"(?:{family})(?:{TITLES})")
 
 
 @cache

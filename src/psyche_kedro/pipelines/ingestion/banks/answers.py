@@ -232,7 +232,8 @@ def truth_left(stem: str) -> bool:
 
 def places_only(answer: str) -> bool:
     """Return whether an answer is ``②`` or ``Ⓑ``: the place of an option."""
-    return _PLACES_ONLY.fullmatch(answer) is not None
+    has_marks = not set(answer) & set("甲乙丙丁戊己庚辛壬癸")
+    return has_marks and _PLACES_ONLY.fullmatch(answer) is not None
 
 
 def letters_left(stem: str) -> set[str]:

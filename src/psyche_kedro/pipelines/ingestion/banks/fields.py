@@ -14,6 +14,7 @@ Example::
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from psyche_kedro.pipelines.ingestion.banks.answers import (
@@ -287,7 +288,7 @@ def _option_pairs(fields: Mapping[str, Any]) -> list[Pair]:
 
 
 def _listed_option(index: int, item: Any) -> Pair:
-    letter = chr(ord("A") + index)
+    letter = ascii_uppercase[index] if index < len(ascii_uppercase) else str(index)
     if isinstance(item, Mapping) and len(item) == 1:
         return next((str(label), _word(text)) for label, text in item.items())
     if isinstance(item, Mapping):

@@ -97,14 +97,15 @@ def emphasised_docx_blocks(data: bytes) -> list[Block]:
 
 
 def _docx_blocks(document: Any) -> Iterator[Block]:
-    numbering = _Numbering(document)
+    numbering, styles = _Numbering(document), _Styles()
     for element in _block_elements(document.element.body):
         if element.tag == f"{WORD}tbl":
             rows = Table(element, document).rows
             shown = (row for row in rows if row._tr.find(_DELETED_ROW) is None)
             yield [[_cell_text(cell) for cell in row.cells] for row in shown]
         else:
-            yield from _paragraph_lines(Paragraph(element, document._body), numbering)
+            paragraph = Paragraph(element, document._body)
+            yield from _paragraph_lines(element, styles.of(paragraph), numbering)
 
 
 def _block_elements(parent: Any) -> Iterator[Any]:
@@ -123,10 +124,25 @@ def _cell_text(cell: Any) -> str:
     return "\n".join(text for text in texts if text.strip()).strip()
 
 
-def _paragraph_lines(paragraph: Paragraph, numbering: "_Numbering") -> Iterator[str]:
+class _Styles:
+    """Looks a style up once: python-docx goes through all of them each time."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str | None, Any] = {}
+
+    def of(self, paragraph: Paragraph) -> Any:
+        style_id = paragraph._p.style
+        if style_id not in self._by_id:
+            self._by_id[style_id] = paragraph.style
+        return self._by_id[style_id]
+
+
+def _paragraph_lines(
+    paragraph: Any, style: Any, numbering: "_Numbering"
+) -> Iterator[str]:
     reader = _Text()
-    text = reader.read(paragraph._p)
-    prefix = _heading_mark(paragraph) or numbering.next(paragraph, text)
+    text = reader.read(paragraph)
+    prefix = _heading_mark(style) or numbering.next(paragraph, style, text)
     for index, line in enumerate(text.split("\n")):
         if line.strip():
             yield (prefix if index == 0 else "") + line.strip()
@@ -229,8 +245,8 @@ def _emphasis(style: Any) -> str:
     return BOLD if _is_on(style.find(f"{WORD}b")) else ""
 
 
-def _heading_mark(paragraph: Any) -> str:
-    name = paragraph.style.name.lower() if paragraph.style is not None else ""
+def _heading_mark(style: Any) -> str:
+    name = style.name.lower() if style is not None else ""
     if name == "title":
         return "# "
     level = name.removeprefix("heading").removeprefix("标题").strip()
@@ -245,9 +261,9 @@ class _Numbering:
         self._formats = _list_formats(document)
         self._counts: dict[str, dict[int, int]] = defaultdict(dict)
 
-    def next(self, paragraph: Any, text: str) -> str:
+    def next(self, paragraph: Any, style: Any, text: str) -> str:
         """Return the number that Word shows before ``paragraph``, or ''."""
-        place = _list_place(paragraph)
+        place = _list_place(paragraph, style)
         if place is None or not text.strip():
             return ""
         list_id, level = place
@@ -261,10 +277,9 @@ class _Numbering:
         return shown.replace(f"%{level + 1}", numeral(counts[level], kind)) + " "
 
 
-def _list_place(paragraph: Any) -> tuple[str, int] | None:
+def _list_place(paragraph: Any, style: Any) -> tuple[str, int] | None:
     """Return ``(list id, level)`` of a numbered paragraph: its own, or its style's."""
-    style = paragraph.style.element if paragraph.style is not None else None
-    for element in (paragraph._p, style):
+    for element in (paragraph, style.element if style is not None else None):
         numbered = element.find(f".//{WORD}numPr") if element is not None else None
         if numbered is None:
             continue

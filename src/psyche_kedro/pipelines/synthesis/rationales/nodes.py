@@ -69,14 +69,10 @@ def write_rationales(
         # A teacher that is asked for the first time repeats nothing.
         warmer = {"temperature": params.regeneration_temperature}
         sampling = warmer if number >= len(teachers) else {}
-        outcomes = next(in_turn).complete(
-            Asking(
-                unsolved,
-                partial(
-                    _rationale_request, prompt=prompt, sampling=sampling, number=number
-                ),
-            )
+        ask = partial(
+            _rationale_request, prompt=prompt, sampling=sampling, number=number
         )
+        outcomes = next(in_turn).complete(Asking(unsolved, ask))
         tried = [
             _attempt_row(question, outcome, prompt=prompt, number=number, params=params)
             for question, outcome in zip(unsolved, outcomes, strict=True)
