@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo demo-cedar demo-train test test-slow test-real check viz viz-build mlflow bench sample review-server
+.PHONY: help docs demo demo-cedar demo-train test test-slow test-real check viz viz-build mlflow bench sample review-server
 
 help:                     ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -26,7 +26,7 @@ test: $(INSTALLED)        ## the tests, the whole chain included
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 test-slow: $(INSTALLED)   ## the tests that take minutes: ten kills, thousands of faults
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 test-real: $(INSTALLED)   ## the tests of demo-train
 	$(SMOLLM2)
@@ -43,6 +43,15 @@ viz: $(INSTALLED)         ## the graph in a browser, with the last run's row cou
 
 viz-build: $(INSTALLED)   ## the graph as a static site in build/
 	$(BIN)/kedro viz build --include-hooks --include-previews
+	@echo "to look at it: $(BIN)/python -m http.server 4141 --directory build, then http://127.0.0.1:4141"
+
+# An environment of its own: nothing in the project needs what builds pages.
+docs: $(INSTALLED)        ## the documents as a site in build/docs, every link checked
+	$(BIN)/python docs/make_reference.py
+	test -x .venv-docs/bin/mkdocs || { $(PYTHON) -m venv .venv-docs && \
+	  .venv-docs/bin/python -m pip install --quiet -r requirements/docs.txt; }
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@echo "open build/docs/index.html"
 
 mlflow: $(INSTALLED)      ## the runs in a browser
 	@echo "the runs: http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"

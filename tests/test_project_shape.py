@@ -5,7 +5,8 @@ import pickle
 import re
 import subprocess
 import sys
-from inspect import signature
+from graphlib import TopologicalSorter
+from inspect import getsourcefile, signature
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import get_type_hints
@@ -21,7 +22,7 @@ from psyche_kedro.pipeline_registry import register_pipelines
 from psyche_kedro.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[1]
-ENVIRONMENTS = ["local", "endpoint", "paper", "baselines"]
+ENVIRONMENTS = ["local", "endpoint", "paper", "baselines", "ray"]
 PIPELINES = register_pipelines()
 CHAPTERS = {name: PIPELINES[name] for name in pipeline_registry.CHAPTERS}
 CEDAR = {name: PIPELINES[name] for name in pipeline_registry.CEDAR}
@@ -53,7 +54,7 @@ MODELS = models()
 
 def catalog_of(env: str) -> DataCatalog:
     loader = ConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
-    credentials = loader["credentials"] if env != "local" else {}
+    credentials = loader["credentials"] if env not in ("local", "ray") else {}
     return DataCatalog.from_config(loader["catalog"], credentials=credentials)
 
 
@@ -307,6 +308,48 @@ def test_the_folded_graph_can_be_read_without_zooming():
     boxes = set().union(*map(shown_outside, OWN))
     assert len(boxes) <= MOST_BOXES, sorted(boxes)
     assert max(map(len, ranks())) <= MOST_SIDE_BY_SIDE, ranks()
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+@pytest.mark.parametrize("system", ["__default__", "cedar"])
+def test_layers_can_be_drawn_one_below_the_other(system, env):
+    # Where two stand below each other, Kedro-Viz draws none.
+    entries = ConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)["catalog"]
+    layer_of = {
+        name: entry["metadata"]["kedro-viz"]["layer"]
+        for name, entry in entries.items()
+        if "kedro-viz" in entry.get("metadata", {})
+    }
+    read = {n: set(n.inputs) for n in PIPELINES[system].nodes}
+    above = {out: read[n] for n in read for out in n.outputs}
+    layers: dict[str, set[str]] = {}
+    for name in PIPELINES[system].datasets():
+        if name not in layer_of:
+            continue
+        seen, todo = set(), list(above.get(name, ()))
+        while todo:
+            one = todo.pop()
+            if one not in seen:
+                seen.add(one)
+                todo += above.get(one, ())
+        higher = {layer_of[one] for one in seen & layer_of.keys()}
+        layers.setdefault(layer_of[name], set()).update(higher)
+    order = {layer: higher - {layer} for layer, higher in layers.items()}
+    drawn_order = list(TopologicalSorter(order).static_order())
+    assert drawn_order[0] == "raw"
+    assert drawn_order[-1] == "reporting"
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda n: n.name)
+def test_kedro_viz_finds_the_source_of_every_node(node):
+    shown = getattr(node.func, "__wrapped__", node.func)
+    assert Path(getsourcefile(shown)).is_relative_to(ROOT / "src")
+
+
+def test_nodes_are_found_by_what_they_do():
+    tags = {n.short_name: n.tags for n in PIPELINES["__default__"].nodes}
+    assert tags["judge_replies"] == {"models", "prompts", "rejections"}
+    assert tags["split_chunks"] == set()
 
 
 def test_what_nothing_reads_is_made_for_people():

@@ -6,9 +6,11 @@ project's table of contents. ``__default__`` is Psyche-R1; ``ablation`` trains t
 models of its tables, from what it saved; ``cedar`` is CEDAR.
 """
 
+import re
 from types import ModuleType
 
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 
 from psyche_kedro.pipelines import (
     ablation,
@@ -74,4 +76,15 @@ def _chapters(contents: dict[str, ModuleType]) -> dict[str, Pipeline]:
 
 def _in_namespace(name: str, pipeline: Pipeline) -> Pipeline:
     """Fold a chapter into one box in Kedro-Viz, its datasets keeping their names."""
-    return Pipeline(pipeline, namespace=name, prefix_datasets_with_namespace=False)
+    tagged = Pipeline([node.tag(_tags(node)) for node in pipeline.nodes])
+    return Pipeline(tagged, namespace=name, prefix_datasets_with_namespace=False)
+
+
+def _tags(node: Node) -> list[str]:
+    """Return by what a node can be found in Kedro-Viz, and run (``--tags=models``)."""
+    traits = {
+        "models": any(re.search(r"_models?$", name) for name in node.inputs),
+        "prompts": any(name.startswith("params:prompts.") for name in node.inputs),
+        "rejections": any(name.startswith("rejected_") for name in node.outputs),
+    }
+    return [tag for tag, holds in traits.items() if holds]

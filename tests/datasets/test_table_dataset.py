@@ -39,12 +39,12 @@ def test_a_save_leaves_no_partial_file(tmp_path):
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["posts.parquet"]
 
 
-def test_a_preview_is_json_and_clips_long_text(tmp_path):
+def test_a_preview_shows_the_last_message_and_clips_long_text(tmp_path):
     dataset(tmp_path).save(frame(RefinedPosts, [ROW]))
     preview = dataset(tmp_path).preview()
     json.dumps(preview)
     cell = preview["data"][0][preview["columns"].index("messages")]
-    assert cell.startswith('[{"role": "user"')
+    assert cell.removeprefix("… ")[:9] == ROW["messages"][-1]["content"][:9]
     assert len(cell) == 80
 
 

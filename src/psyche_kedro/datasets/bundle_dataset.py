@@ -11,7 +11,7 @@ A node takes the part that it needs::
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import update_wrapper
-from inspect import signature
+from inspect import signature, unwrap
 from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError, MemoryDataset
@@ -143,6 +143,7 @@ class _Taking:
 
     def __init__(self, function: Callable[..., Any], parts: Mapping[str, str]) -> None:
         update_wrapper(self, function)
+        self.__wrapped__ = unwrap(function)  # Kedro-Viz looks one step behind it
         self._function = function
         self.parts = parts
         # Kedro binds inputs by this signature, and types them by the function's own.

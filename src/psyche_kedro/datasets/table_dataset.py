@@ -139,8 +139,15 @@ def _cell(value: Any) -> str | int | float | None:
         return value
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
+    if isinstance(value, list) and value and _is_message(value[-1]):
+        value = f"… {value[-1]['content']}" if value[1:] else value[-1]["content"]
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _PREVIEW_CHARS else f"{text[: _PREVIEW_CHARS - 1]}…"
+
+
+def _is_message(value: Any) -> bool:
+    """Return whether it is a turn; the last of several tells one row from another."""
+    return isinstance(value, dict) and "content" in value
 
 
 def no_table_at(path: object) -> DatasetError:

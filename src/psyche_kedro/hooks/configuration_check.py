@@ -11,6 +11,7 @@ from kedro.pipeline import Pipeline
 
 from psyche_kedro.datasets.bundle_dataset import parts_taken
 from psyche_kedro.errors import ConfigurationError, PsycheError
+from psyche_kedro.hooks.lineage import OF_A_RUN
 
 PROMPTS = "params:prompts."
 
@@ -77,6 +78,8 @@ def _missing(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
     """Yield what is to be run first; else its lack would show after hours of calls."""
     lacking: dict[str, list[str]] = {}
     for name, dataset in free_datasets(pipeline, catalog):
+        if name in OF_A_RUN:
+            continue
         if hasattr(dataset, "scan") and not dataset.exists():
             lacking.setdefault(_chapter_of(name), []).append(name)
     for chapter, names in lacking.items():

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 
 from psyche_kedro.files.project import in_project
+from psyche_kedro.files.roots import is_remote
 from psyche_kedro.files.swap import swapped_in
+
+_OF_A_ROOT = "row_counts.json"
 
 _LOG = logging.getLogger(__name__)
 
@@ -17,11 +21,23 @@ _LOG = logging.getLogger(__name__)
 class RowCounts:
     """Leaves the size of every table where Kedro-Viz shows it.
 
-    Its own hook knows pandas only, and writes last: so does this one, after it.
+    Kedro-Viz reads one file, whichever root it shows. So the sizes are kept in the root
+    that they are of, and put there whenever a command opens that root. Its own hook
+    knows pandas only, and writes last: so does this one, after it.
     """
 
     def __init__(self) -> None:
         self._shapes: dict[str, dict[str, int]] = {}
+        self._kept: Path | None = None
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Have Kedro-Viz show the sizes of this root."""
+        data = str(context.config_loader.roots["data"])
+        self._kept = None if is_remote(data) else in_project(data) / _OF_A_ROOT
+        self._shapes = {}
+        if self._kept and self._kept.exists():
+            _show(_read(self._kept))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -31,19 +47,12 @@ class RowCounts:
 
     @hook_impl(hookwrapper=True)
     def after_pipeline_run(self) -> Iterator[None]:
-        """Write the sizes, those of earlier runs kept."""
-        path = in_project(".viz/stats.json")
-        known = _read(path)
+        """Write the sizes, those of earlier runs on the same root kept."""
+        known = _read(self._kept) if self._kept else {}
         yield
-        try:
-            with swapped_in(path) as made:
-                made.write_text(json.dumps(known | self._shapes), encoding="utf-8")
-        except OSError as error:
-            _LOG.warning(
-                "%s cannot be written (%s): Kedro-Viz will not show this run's rows.",
-                path,
-                error.strerror,
-            )
+        if self._kept:
+            _write(self._kept, known | self._shapes)
+        _show(known | self._shapes)
 
 
 def is_table(data: Any) -> bool:
@@ -52,6 +61,22 @@ def is_table(data: Any) -> bool:
     Neither is asked for its class: every kedro command loads this module.
     """
     return isinstance(getattr(data, "height", None), int)
+
+
+def _show(shapes: dict[str, Any]) -> None:
+    _write(in_project(".viz/stats.json"), shapes)
+
+
+def _write(path: Path, shapes: dict[str, Any]) -> None:
+    try:
+        with swapped_in(path) as made:
+            made.write_text(json.dumps(shapes), encoding="utf-8")
+    except OSError as error:
+        _LOG.warning(
+            "%s cannot be written (%s): Kedro-Viz will not show this run's rows.",
+            path,
+            error.strerror,
+        )
 
 
 def _read(path: Path) -> dict[str, Any]:

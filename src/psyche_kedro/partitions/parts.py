@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import update_wrapper
-from inspect import signature
+from inspect import signature, unwrap
 from typing import Any
 
 import fsspec
@@ -152,6 +152,7 @@ class _Framed:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         update_wrapper(self, function)
+        self.__wrapped__ = unwrap(function)  # Kedro-Viz looks one step behind it
         self._function = function
         self.__signature__ = signature(function)
 

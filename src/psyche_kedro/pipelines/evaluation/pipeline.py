@@ -18,6 +18,7 @@ from psyche_kedro.pipelines.evaluation.nodes import (
     compare_replies,
     judge_counselling,
     read_answers,
+    score_by_difficulty,
     score_predictions,
     show_answers,
     summarise_agreement,
@@ -44,6 +45,7 @@ ACCOUNT = (
     beside("exam_summary"),
     beside("scores"),
     beside("score_differences"),
+    beside("difficulty_scores", by="subset"),
     beside("shown_items"),
     beside("shown_answers"),
 )
@@ -53,7 +55,8 @@ PROMPTS = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counselling")
 def create_pipeline() -> Pipeline:
     """Wire evaluation."""
     account = account_node("evaluation", ACCOUNT)
-    return Pipeline([*_exams(), *_answers(), *_scores(), _submissions(), account])
+    judged = [*_judgements(), *_scores()]
+    return Pipeline([*_exams(), *_answers(), _submissions(), *judged, account])
 
 
 def _exams() -> list[Node]:
@@ -141,7 +144,7 @@ def _answers() -> list[Node]:
     ]
 
 
-def _scores() -> list[Node]:
+def _judgements() -> list[Node]:
     return [
         Node(
             judge_counselling,
@@ -166,20 +169,35 @@ def _scores() -> list[Node]:
             outputs="judgement_summary",
             name="summarise_judgements",
         ),
+    ]
+
+
+def _scores() -> list[Node]:
+    read = {
+        "predictions": "predictions",
+        "answers": "answers",
+        "benchmark_items": "clean_benchmark_items",
+        "benchmarks": "params:benchmarks",
+        "reading": "params:evaluation.reading",
+        "params": "params:evaluation.scores",
+    }
+    return [
         Node(
             score_predictions,
-            inputs={
-                "predictions": "predictions",
-                "answers": "answers",
-                "judgements": "judgements",
-                "selection": "selection_account",
-                "reading": "params:evaluation.reading",
-                "benchmark_items": "clean_benchmark_items",
-                "benchmarks": "params:benchmarks",
-                "params": "params:evaluation.scores",
-            },
+            inputs=read
+            | {"judgements": "judgements", "selection": "selection_account"},
             outputs=["scores", "score_differences"],
             name="score_predictions",
+        ),
+        Node(
+            score_by_difficulty,
+            inputs=read
+            | {
+                "split": "params:evaluation.split",
+                "difficulty": "params:selection.difficulty",
+            },
+            outputs="difficulty_scores",
+            name="score_by_difficulty",
         ),
     ]
 

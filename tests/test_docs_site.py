@@ -1,0 +1,86 @@
+"""The documents' reference is the code's, and the commands of how-tos are real."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from psyche_kedro.cli import cli
+from psyche_kedro.commands.run import run
+from psyche_kedro.hooks.configuration import ConfigLoader
+from psyche_kedro.hooks.configuration_check import _paths
+from psyche_kedro.pipeline_registry import register_pipelines
+from psyche_kedro.pipelines.reporting.corpus import explanations
+from psyche_kedro.settings import CONFIG_LOADER_ARGS
+
+ROOT = Path(__file__).parents[1]
+GUIDES = sorted([*ROOT.glob("docs/tutorials/*.md"), *ROOT.glob("docs/howto/*.md")])
+PIPELINES = register_pipelines()
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    path = ROOT / "docs" / "make_reference.py"
+    spec = importlib.util.spec_from_file_location("make_reference", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.pages()
+
+
+def test_every_reason_command_and_table_is_in_the_reference(pages):
+    assert all(f"| `{reason}` |" in pages["reasons.md"] for reason in explanations())
+    assert all(
+        f"## kedro {name}\n" in pages["commands.md"] for name in cli.lazy_subcommands
+    )
+    assert "## sft_set\n" in pages["tables.md"]
+    assert "| `question_id` | String |" in pages["tables.md"]
+
+
+def test_parameters_stand_there_with_their_remarks(pages):
+    said = pages["parameters.md"]
+    assert re.search(r"\| `selection\.difficulty\.group_size` \|", said)
+    assert "| `progress` | `auto` | How a run shows how far it is" in said
+
+
+def test_variables_are_those_that_the_code_reads(pages):
+    for name in ("PSYCHE_MODEL", "PSYCHE_KEDRO_UMASK", "MLFLOW_TRACKING_URI"):
+        assert f"| `{name}` |" in pages["variables.md"]
+
+
+def commands() -> list[tuple[str, str]]:
+    """Return every ``kedro`` line of the guides, with the guide's name."""
+    found = []
+    for guide in GUIDES:
+        text = guide.read_text("utf-8")
+        inline = re.findall(r"`(kedro [^`]+)`", text)
+        blocks = re.findall(r"^    (kedro .+)$", text, re.MULTILINE)
+        found += [(guide.stem, line) for line in [*inline, *blocks]]
+    return found
+
+
+@pytest.mark.parametrize(("guide", "line"), commands())
+def test_a_command_of_a_guide_is_one_that_there_is(guide, line):
+    _, name, *arguments = shlex.split(line)
+    command = run if name == "run" else cli.get_command(click.Context(cli), name)
+    assert command is not None, name
+    given = command.make_context(name, arguments, resilient_parsing=True).params
+    for pipeline in [given.get("pipeline"), *(given.get("pipelines") or ())]:
+        assert pipeline in (None, *PIPELINES)
+    if given.get("env"):
+        assert (ROOT / "conf" / given["env"]).is_dir()
+    loader = ConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
+    declared = {*_paths({**loader["globals"], **loader["parameters"]})}
+    assert set(_paths(given.get("params") or {})) <= declared
+
+
+def test_every_page_has_its_place_in_the_site():
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]
+    named = set(re.findall(r"[\w/]+\.md", str(nav)))
+    there = {p.relative_to(ROOT / "docs").as_posix() for p in ROOT.glob("docs/**/*.md")}
+    assert {n for n in named if not n.startswith("reference/")} == {
+        p for p in there if not p.startswith("reference/")
+    }
