@@ -134,7 +134,44 @@ def test_tags_and_links_of_a_page_are_no_words():
         ("我选:D", "我选：D"),
         ("好累：（，怎么办", "好累，怎么办"),
         ("见：（附录）", "见：（附录）"),
+        ('他说"走开>:("我就哭了;_;', "他说“走开”我就哭了"),
+        ("委屈:'(", "委屈"),
+        ("加油:)))你可以的", "加油你可以的"),
     ],
 )
 def test_a_western_face_is_found_before_its_colon_is_widened(text, clean):
     assert clean_text(text) == clean
+
+
+def test_a_voice_beside_a_script_of_one_line_a_turn_is_refused():
+    script = "咨询师：慢慢说。\n督导点评：宜用开放式提问。\n来访者：我被裁了。"
+    with pytest.raises(UnreadableSource):
+        spoken(script)
+    told = "咨询师：慢慢说。\n来访者：她来了。\n他对我说：走开。"
+    assert [role for role, _ in spoken(told)] == ["assistant", "user"]
+
+
+def test_an_author_is_known_by_any_name_of_the_field_and_no_words_go_unsaid():
+    post = {
+        "title": "失恋了",
+        "userId": "88",
+        "comments": [
+            {"userId": "88", "content": "自己顶一下"},
+            {
+                "userId": "99",
+                "content": "会好的",
+                "replies": [{"userId": "88", "content": "谢谢，但愿吧"}],
+            },
+        ],
+    }
+    read = read_posts([file("帖.json", [post])])
+    assert [m["content"] for m in read.rows["messages"][0]] == ["失恋了", "会好的"]
+    assert read.rows.height == 1
+    reasons = read.unreadable["reason"].to_list()
+    assert reasons == ["author_follow_up", "words_not_read"]
+
+
+def test_a_picture_in_a_reply_leaves_its_words():
+    post = {"question": "失眠", "answers": ["先记录<img src='a.gif'/>睡眠"]}
+    (row,) = read_posts([file("帖.json", [post])]).rows.to_dicts()
+    assert row["messages"][1]["content"] == "先记录睡眠"

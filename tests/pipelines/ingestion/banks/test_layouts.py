@@ -439,3 +439,69 @@ def test_what_a_learning_platform_exports_is_read():
         "我的答案: AB:一;二;正确答案: AB:一;二;\n"
     )
     assert [gold for _, _, gold in sound(text)] == ["B", "AB"]
+
+
+# ---- what cannot be told is refused -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        (f"1. 属于甲的是　A、B　。\n{OPTIONS}答案：AB\n", "answer_left_in_stem"),
+        (f"1. 甲有A C\n{OPTIONS}答案：AC\n", "answer_left_in_stem"),
+        (f"1. 由（A）引起，表现为（C）\n{OPTIONS}答案：AC\n", "answer_left_in_stem"),
+        ("1. 强化有两种。T\n【题型】判断\n答案：T\n", "answer_left_in_stem"),
+        ("1. 甲\nA. 一  B. 二  C. 三  考点二 气质\n答案：A\n", "unclear_option"),
+        ("1. 甲\nA. 一\nB. 二\nC. 小脑【多选题】\n答案：A\n", "unclear_option"),
+        ("1. 甲\nA．前额叶A．海马\nB．杏仁核\n答案：A\n", "unclear_option"),
+        (f"1. 下列~~正确~~错误的是\n{OPTIONS}答案：A\n", "struck_text"),
+        ("1. 甲（ ）\nⒶ一 Ⓑ二\n答案：Ⓑ\n", "options_missing"),
+    ],
+)
+def test_what_may_be_wrong_is_refused(text, error):
+    assert error in errors(text)[0]
+
+
+def test_a_verdict_or_letters_in_brackets_leave_the_stem():
+    (row,) = sound("1. 共情就是同情。[×]\n")
+    assert row == ("共情就是同情", ["正确", "错误"], "B")
+    assert sound(f"1. 甲是（选B）。\n{OPTIONS}") == [("甲是", ABC, "B")]
+
+
+def test_letters_for_several_questions_answer_none_of_them():
+    papers = "".join(f"{n}\n1. 问{n}（ ）\n{OPTIONS}" for n in "一二三")
+    assert all("key_unclear" in found for found in errors(f"{papers}答案：C B C\n"))
+
+
+def test_one_letter_under_two_names_of_a_column_is_two_options():
+    record = {"题目": "甲", "A": "一", "B": "二", "选项A": "三", "答案": "A"}
+    (found,) = errors(json.dumps([record]), "a.json")
+    assert "option_letters_repeated" in found
+
+
+def test_a_decimal_at_a_lines_start_ends_no_stem():
+    text = f"7. 均分为\n82.5，则（ ）\n{OPTIONS}答案：A\n8. 乙（ ）\n{OPTIONS}答案：B\n"
+    assert [stem for stem, _, _ in sound(text)] == ["均分为\n82.5，则", "乙"]
+
+
+def test_a_page_number_behind_an_option_takes_no_option_along():
+    text = "1. 甲（ ）\nA. 一\nB. 小脑 心理学 第45页\nP12\n答案：A\n"
+    ((found,),) = [errors(text)]
+    assert found == ["unclear_option"]
+    assert read(text).rows["options"][0].len() == 2
+
+
+def test_a_tag_of_source_and_year_stands_before_a_number():
+    text = f"【2021·上海】1. 甲（ ）\n{OPTIONS}答案：B\n"
+    assert sound(text) == [("甲", ABC, "B")]
+
+
+def test_cells_of_a_web_page_are_read_as_its_paragraphs_are():
+    rows = (
+        "<tr><th>题目</th><th>A</th><th>B</th><th>答案</th></tr>"
+        "<tr><td>若</td><td>H<sub>0</sub></td><td>H<sub>1</sub></td><td>A</td></tr>"
+        "<tr><td>图</td><td><img src='a.png'/></td><td>乙</td><td>A</td></tr>"
+    )
+    page = f"<table>{rows}</table>"
+    assert sound(page, "a.html") == [("若", ["H₀", "H₁"], "A")]
+    assert errors(page, "a.html")[1] == ["needs_picture"]

@@ -5,7 +5,11 @@ import io
 import pytest
 import xlsxwriter
 
-from psyche_kedro.pipelines.ingestion.files.cell_formats import shown, shown_cells
+from psyche_kedro.pipelines.ingestion.files.cell_formats import (
+    NOT_SHOWN,
+    shown,
+    shown_cells,
+)
 from psyche_kedro.pipelines.ingestion.files.records import read_excel
 
 
@@ -27,6 +31,16 @@ from psyche_kedro.pipelines.ingestion.files.records import read_excel
         (1234.5, "#,##0.00", "1,234.50"),
         (3, "0.00_ ", "3.00"),
         (3, "?unknown?", None),
+        (60, '0"分"', "60分"),
+        (-3.14, "0.00;[Red](0.00)", "(3.14)"),
+        (0, '0;-0;"免费"', "免费"),
+        (0.00012, "0.00E+00", "1.20E-04"),
+        (1.5, "[h]:mm", "36:00"),
+        (0.03125, '[mm]"分钟"', "45分钟"),
+        (1200, "[$¥-804]#,##0", "¥1,200"),
+        (3, 'G/通用格式"级"', "3级"),
+        (0.8, ".00", ".80"),
+        (5, '[>3]"高";"低"', None),
     ],
 )
 def test_a_number_is_shown_by_its_format(value, code, text):
@@ -45,3 +59,14 @@ def test_cells_keep_their_places_where_a_sheet_begins_further_down():
 
 def test_of_what_is_no_workbook_nothing_is_shown():
     assert shown_cells(b"PK\x03\x04") == {}
+
+
+def test_a_cell_in_error_or_of_an_unknown_format_is_marked():
+    data = io.BytesIO()
+    with xlsxwriter.Workbook(data) as book:
+        sheet = book.add_worksheet("题")
+        sheet.write_formula(0, 0, "=NA()", None, "#N/A")
+        sheet.write(0, 1, 5, book.add_format({"num_format": '[>3]"高";"低"'}))
+    ((error, number),) = read_excel(data.getvalue())["题"]
+    assert error.endswith(NOT_SHOWN)
+    assert number.endswith(NOT_SHOWN)

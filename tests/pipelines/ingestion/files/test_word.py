@@ -9,6 +9,7 @@ from lxml import etree
 from PIL import Image
 
 from pipelines.ingestion.bank_files import file
+from psyche_kedro.pipelines.ingestion.files.plain_text import PICTURE
 from psyche_kedro.pipelines.ingestion.files.word import docx_blocks
 from psyche_kedro.pipelines.ingestion.nodes import read_question_banks
 
@@ -143,3 +144,26 @@ def test_a_style_is_looked_up_once_however_many_paragraphs_have_it(monkeypatch):
     monkeypatch.setattr(Paragraph, "style", seen)
     assert docx_blocks(word(*map(str, range(50)))) == [str(n) for n in range(50)]
     assert len(looked_up) == 1
+
+
+def test_words_crossed_out_or_hidden_within_others_are_unsure_a_hidden_line_is_read():
+    def styled(text, style):
+        return f"<w:r><w:rPr><w:{style}/></w:rPr><w:t>{text}</w:t></w:r>"
+
+    assert docx_blocks(word(run("下列") + styled("正确", "strike"))) == ["下列~~正确~~"]
+    assert docx_blocks(word(run("下列") + styled("不", "vanish"))) == ["下列~~不~~"]
+    assert docx_blocks(word(styled("答案：A", "vanish"))) == ["答案：A"]
+
+
+def test_a_formula_of_a_field_is_a_picture_and_signs_of_formulas_stay():
+    field = "<w:r><w:instrText> EQ \\f(1,2) </w:instrText></w:r>"
+    assert docx_blocks(word(run("F=") + field)) == [f"F={PICTURE}"]
+    bar = (
+        '<m:acc><m:accPr><m:chr m:val="̅"/></m:accPr>'
+        "<m:e><m:r><m:t>X</m:t></m:r></m:e></m:acc>"
+    )
+    total = (
+        '<m:nary><m:naryPr><m:chr m:val="∑"/></m:naryPr><m:sub/><m:sup/>'
+        "<m:e><m:r><m:t>x</m:t></m:r></m:e></m:nary>"
+    )
+    assert docx_blocks(word(f"<m:oMath>{bar}{total}</m:oMath>")) == ["X̅∑x"]

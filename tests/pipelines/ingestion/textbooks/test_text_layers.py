@@ -70,6 +70,23 @@ def test_a_layer_is_trusted_where_it_is_a_language(text, doubt):
     assert (row["status"], row["detail"]) == ("fallback" if doubt else "ok", doubt)
 
 
+def test_glyphs_that_leave_holes_in_their_lines_are_lost():
+    def draw(canvas):
+        for n, character in enumerate(PROSE * 2):
+            if n % 15 != 7:
+                place = 60 + 12 * (n % 36), 800 - 18 * (n // 36)
+                canvas.drawString(*place, character)
+
+    row = read(draw)
+    assert (row["status"], row["detail"]) == ("fallback", "lost_characters")
+
+
+def test_a_map_that_is_wrong_for_some_characters_is_told_by_what_is_no_word():
+    wrong = str.maketrans("心理信记忆加长短人高", "必埋倍讠乙另卡矢入亮")
+    assert is_language(PROSE * 4)
+    assert not is_language((PROSE * 4).translate(wrong))
+
+
 @pytest.mark.parametrize(
     ("text", "is_one"),
     [

@@ -58,15 +58,16 @@ _PLACES_ONLY = re.compile(
     rf"[{''.join(_PLACES)}](?:{_BETWEEN_LETTERS}[{''.join(_PLACES)}])*"
 )
 _BLANK_LETTERS = re.compile(
-    rf"[（(【\[]\s*(?:答案\s*[:：]?\s*)?([A-Z](?:{_BETWEEN_LETTERS}[A-Z])*)\s*[)）】\]]"
+    rf"[（(【\[]\s*(?:(?:正确)?答案\s*[:：]?\s*|应?选)?([A-Z](?:{_BETWEEN_LETTERS}[A-Z])*)\s*[)）】\]]"
     rf"|(?<!_)_+\s*([A-Z](?:{_BETWEEN_LETTERS}[A-Z])*)\s*_+(?!_)"
     r"|(?<=[是为有的于：:])[ \t]*([A-Z]{1,8})(?=[ \t]*[。.？?]?[ \t]*$)"
 )
 
 _TRUTH_AT_END = re.compile(
-    r"^\W{0,2}[√×✓✗✔✘]|[√×✓✗✔✘]\W{0,2}$|[（(\[【]\s*[对错TF]\s*[)）\]】]\W*$"
+    r"^\W{0,2}[√×✓✗✔✘]|[√×✓✗✔✘]\W{0,2}$|[（(\[【]\s*[对错TF]\s*[)）\]】]\W*$|[。.!？?]\s*[对错TF]\W*$"
 )
 _RUN = re.compile(rf"[A-Z](?:{_BETWEEN_LETTERS}[A-Z])*")
+_RUN_AT_END = re.compile(r"(?<![A-Za-z])([A-Z](?:[\s,，、;；]?[A-Z]){0,7})\W*$")
 _NO_LETTER_BESIDE = re.compile(r"[^\w.-]|_")
 
 _TRUTH = "|".join(sorted((w for w in TRUTHS if not w.isdigit()), key=len, reverse=True))
@@ -239,11 +240,12 @@ def places_only(answer: str) -> bool:
 def letters_left(stem: str) -> set[str]:
     """Return the letters that stand alone in a stem: ``AB`` of ``有 A、B 。``."""
     stem = f" {stem.translate(WIDE_LETTERS)} "
+    at_end = _RUN_AT_END.search(stem)
     return {
         "".join(named_letters(run[0]))
         for run in _RUN.finditer(stem)
         if all(_NO_LETTER_BESIDE.match(stem[n]) for n in (run.start() - 1, run.end()))
-    }
+    } | ({"".join(named_letters(at_end[1]))} if at_end else set())
 
 
 def _inside(blank: re.Match[str]) -> str:

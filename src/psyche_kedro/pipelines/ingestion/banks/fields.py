@@ -75,7 +75,7 @@ _FOREIGN = re.compile(
     r"|.(?:单选|多选|判断|填空|简答|论述)题|第[一二三四五六七八九十\d]+[章节页]"
 )
 _OPTION_WITHIN = re.compile(
-    r"(?<=[\u4e00-\u9fff）)])[A-Z]\s*[.．](?=\s*[\u4e00-\u9fff])"
+    r"(?<=[\u4e00-\u9fff）)、，；])[A-Z]\s*[.．、](?=\s*[\u4e00-\u9fff])"
 )
 _OPTION_LINE = re.compile(r"\n\s*[A-Z]\s*[.．、)）]\s*\S")
 _MAX_OPTIONS = 8

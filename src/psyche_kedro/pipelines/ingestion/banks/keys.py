@@ -15,7 +15,8 @@ from psyche_kedro.pipelines.ingestion.banks.answers import TRUTHS
 _TRUTH = "|".join(sorted((w for w in TRUTHS if not w.isascii()), key=len, reverse=True))
 _BETWEEN = r"[ \t,，、/;；|]*"
 _SAID = (
-    rf"(?:[A-ZＡ-Ｚ](?:{_BETWEEN}[A-ZＡ-Ｚ])*(?![A-Za-z])|[TF](?![A-Za-z])|{_TRUTH})"
+    rf"(?:[A-ZＡ-Ｚ](?:{_BETWEEN}[A-ZＡ-Ｚ])*(?![A-Za-z])|[①-⑩Ⓐ-Ⓙ]+"
+    rf"|[TF](?![A-Za-z])|{_TRUTH})"
 )
 _NUMBER = r"(?:第\s*(\d{1,4})\s*题|[（(【\[]\s*(\d{1,4})\s*[)）】\]]|(?<!\d)(\d{1,4}))"
 _ITEM = re.compile(

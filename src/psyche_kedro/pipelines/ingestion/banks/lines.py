@@ -169,10 +169,13 @@ def read_lines(lines: Sequence[str]) -> list[Token]:
     return tokens
 
 
+_OPTION_MARK = re.compile(r"[（(]?[A-ZＡ-Ｚ][)）]?[.．、:：)）\s]")
+
+
 def _is_page_number(line: str) -> bool:
     """Return whether a line is the foot of a page, and no option that such ends."""
     is_foot = _PAGE_NUMBER.fullmatch(line) is not None
-    return is_foot and not (split_options(line) or _NUMBERED.match(line))
+    return is_foot and not (_OPTION_MARK.match(line) or _NUMBERED.match(line))
 
 
 def _plain(line: str) -> str:
@@ -309,6 +312,7 @@ def _number(line: int, text: str) -> Token | None:
     number = _value(ordinal) if ordinal else int(bracketed or plain_)
     stem, options = options_after(body)
     own = _KIND_IN_STEM.match(body)
+    stem = stem[own.end() :].lstrip() if own else stem
     return Token(
         "number",
         line,

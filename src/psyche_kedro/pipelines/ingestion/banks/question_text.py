@@ -87,6 +87,7 @@ class _Reader:
         self._case_ends = _LAST_NUMBER
         self._shared: list[Pair] = []
         self._shared_ends = _LAST_NUMBER
+        self._is_doubtful = False
         self._item: Item | None = None
         self._field = ""
         self._loose: list[Token] = []
@@ -143,6 +144,7 @@ class _Reader:
     def _share(self, options: Sequence[Pair], last: int = _LAST_NUMBER) -> None:
         self._shared, self._shared_ends = list(options), last
         self._item, self._field = None, "shared"
+        self._is_doubtful = False
 
     def _take_case(self, index: int, token: Token) -> None:
         explains = self._field in ("answer", "explanation") and token.body
@@ -248,6 +250,8 @@ class _Reader:
             list(token.options),
             self._shared if token.number <= self._shared_ends else [],
         )
+        if item.shared and self._is_doubtful:
+            item.faults.append("option_letters_repeated")
         self.items.append(item)
         self._titles.add(title(item.chapter))
         self._has_bare_numbers |= token.is_weak and not token.body[:1].isdigit()
@@ -291,7 +295,9 @@ class _Reader:
             # The options of the next group, whose heading is missing: whose they are
             # is not known.
             item.faults.append("option_letters_repeated")
+            was_declared = self._shared_ends < _LAST_NUMBER
             self._share(token.options)
+            self._is_doubtful = was_declared
         else:
             item.options += token.options
             self._field = "options"

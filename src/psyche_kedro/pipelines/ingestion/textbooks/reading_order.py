@@ -139,7 +139,9 @@ def _gutter(boxes: Sequence[TextBox]) -> float | None:
         return None
     left, right = min(b.left for b in boxes), max(b.right for b in boxes)
     candidates = [left + (right - left) * share / 100 for share in range(35, 66)]
-    best = min(candidates, key=lambda x: sum(b.left < x < b.right for b in boxes))
+    crossed = [sum(b.left < x < b.right for b in boxes) for x in candidates]
+    free = [x for x, n in zip(candidates, crossed, strict=True) if n == min(crossed)]
+    best = free[len(free) // 2]
     beside = [b for b in boxes if b.right <= best], [b for b in boxes if b.left >= best]
     crossing = len(boxes) - sum(map(len, beside))
     if min(map(len, beside)) < _MIN_COLUMN_LINES or crossing * 8 > len(boxes):
