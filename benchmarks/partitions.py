@@ -286,9 +286,9 @@ def _row(what: str, value: float, unit: str = "") -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--posts", type=int, default=1_000_000)
+    parser.add_argument("--posts", type=int, default=200_000)
     parser.add_argument("--times", type=int, default=4)
-    parser.add_argument("--few", type=int, default=8_000)
+    parser.add_argument("--few", type=int, default=4_000)
     parser.add_argument("--measure", nargs=4)
     arguments = parser.parse_args()
     if arguments.measure:

@@ -1,6 +1,7 @@
 """CEDAR on its sample, from scenarios to the report, as a user runs it."""
 
 import json
+import shutil
 
 import polars as pl
 import pytest
@@ -232,6 +233,44 @@ def test_stand_ins_that_heed_culture_gain_and_the_steady_one_does_not(cedar):
     )
     assert consistency["value"].to_list() == [1.0] * 4  # in every way to ask
     assert set(gain) == {"open", "steady"}  # the random one sat text alone
+
+
+def test_sixteen_more_subjects_are_sixteen_lines_of_the_catalog(cedar, tmp_path):
+    data, conf = tmp_path / "data", tmp_path / "conf"
+    shutil.copytree(cedar.data, data)
+    shutil.copytree(ROOT / "conf", conf)
+    path = conf / "base/catalog/cedar.yml"
+    line = "    random: {<<: *offline, role: subject-random}\n"
+    before, after = path.read_text("utf-8").split(line)
+    more = "".join(
+        f"    m{n}: {{<<: *offline, role: subject-open}}\n" for n in range(16)
+    )
+    path.write_text(before + line + more + after, "utf-8")
+    nodes = "cedar_alignment.answer_items,cedar_alignment.score_alignment"
+    run = ("run", f"--conf-source={conf}", "--pipeline=cedar", f"--nodes={nodes}")
+    result = run_kedro(*run, "--params", f"data={data}", data=data)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    scores = Demo(data, "").read("cedar_scores")
+    assert scores.filter(metric="gain")["subject"].n_unique() == 3 + 16
+    gains = scores.filter(metric="gain", way="native", slice="all")
+    found = dict(gains.select("subject", "value").iter_rows())
+    assert {found[f"m{n}"] for n in range(16)} == {found["open"]}
+
+
+def test_what_a_run_will_take_is_told_before_its_first_call(cedar, tmp_path):
+    def said(data):
+        found = run_kedro(
+            "estimate", "--pipeline=cedar", "--params", f"data={data}", data=tmp_path
+        )
+        assert found.returncode == 0, found.stderr[-3000:]
+        return found.stdout
+
+    first, again = said(tmp_path / "none"), said(cedar.data)
+    assert "36 scenarios; by simulation" in first and "by the last run" in again
+    for line in ("cedar_translator   calls 18", "a                  calls 1,008"):
+        assert line in first and line in again
+    assert "steady             calls 560" in again  # 20 items x 7 languages x 4 ways
+    assert "people: " in again and " hours, " in again
 
 
 def test_both_figures_can_be_drawn(cedar):

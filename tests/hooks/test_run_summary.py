@@ -3,10 +3,18 @@
 from types import SimpleNamespace
 
 import polars as pl
+import pytest
 
+from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.hooks.run_summary import RunSummary
 
-CATALOG = SimpleNamespace(get=lambda name: SimpleNamespace(_filepath=f"{name}.parquet"))
+
+def table(name: str) -> SimpleNamespace:
+    made = {"height": lambda: 1, "exists": lambda: True}
+    return SimpleNamespace(_filepath=f"{name}.parquet", **made)
+
+
+CATALOG = SimpleNamespace(get=table)
 
 
 def test_sources_that_could_not_be_read_are_counted_by_reason(caplog):
@@ -50,3 +58,15 @@ def test_a_run_without_a_report_ends_with_its_tables(capsys):
         *("one", "1,200", "a.csv"),
         *("parts", "3", "b"),
     ]
+
+
+def rows(n: int):
+    """A catalog whose tables of sources have so many rows."""
+    table = SimpleNamespace(height=lambda: n, exists=lambda: True, _filepath="t")
+    return SimpleNamespace(get=lambda name: table)
+
+
+def test_a_run_of_which_not_one_source_can_be_read_stops():
+    unread = pl.DataFrame({"reason": ["damaged"]})
+    with pytest.raises(UnreadableSource, match="Not one of the sources"):
+        RunSummary().after_node_run({"unreadable_sources": unread}, rows(0))

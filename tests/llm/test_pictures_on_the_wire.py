@@ -75,7 +75,8 @@ def test_after_a_kill_the_rest_alone_is_asked(tmp_path):
         while first.poll() is None and len(server.answered) < 1_000:
             time.sleep(0.01)
         first.send_signal(signal.SIGKILL)
-        assert first.wait() == -signal.SIGKILL, "it ended before it could be killed"
+        first.communicate()
+        assert first.returncode == -signal.SIGKILL, "it ended before it could be killed"
         sent = server.total
         again = start(server.url, store)
         said = json.loads(again.communicate()[0])

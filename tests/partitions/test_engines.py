@@ -141,6 +141,15 @@ def test_a_table_that_was_cut_is_made_again(tmp_path, work):
     assert (again.found, again.files) == (False, done.files)
 
 
+@pytest.mark.parametrize("content", ["", "{", "{}", "[]", '{"kept": {"rows": 1}}', "3"])
+def test_a_torn_last_file_counts_for_nothing(tmp_path, work, content):
+    (one,) = parts(tmp_path / "in", 1)
+    (done,) = engine(tmp_path / "store").map(work, [one])
+    (tmp_path / "store" / done.address / "done.json").write_text(content, "utf-8")
+    (again,) = engine(tmp_path / "store").map(work, [one])
+    assert (again.found, again.files) == (False, done.files)
+
+
 # ---- what goes wrong -------------------------------------------------------------
 
 

@@ -1,6 +1,9 @@
 """A run is checked before its first node."""
 
+import logging
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -11,9 +14,13 @@ from kedro.pipeline import Pipeline
 
 from psyche_kedro.datasets.bundle_dataset import parts_taken
 from psyche_kedro.errors import ConfigurationError, PsycheError
+from psyche_kedro.files.project import in_project
+from psyche_kedro.files.roots import is_remote
 from psyche_kedro.hooks.lineage import OF_A_RUN
 
 PROMPTS = "params:prompts."
+_RAW = "raw_files"
+_LOG = logging.getLogger(__name__)
 
 
 class ConfigurationCheck:
@@ -23,9 +30,13 @@ class ConfigurationCheck:
     key only after hours of nodes that did not need it.
     """
 
+    def __init__(self) -> None:
+        self._root = ""
+
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Refuse run-time parameters that no configuration file declares."""
+        self._root = str(context.config_loader.roots["data"])
         given = context.config_loader.runtime_params or {}
         if not given:
             return
@@ -41,6 +52,7 @@ class ConfigurationCheck:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Ask every dataset that can tell whether it can be read, or written."""
+        _check_writable(self._root)
         for name in sorted(pipeline.all_outputs()):
             written = catalog.get(name)
             if hasattr(written, "check_save"):
@@ -49,6 +61,42 @@ class ConfigurationCheck:
         said = [*_unusable(pipeline, catalog), *_missing(pipeline, catalog)]
         if faults := dict.fromkeys(said):
             raise ConfigurationError(" ".join(faults))
+        if _RAW in pipeline.inputs():
+            _tell_of_strangers(catalog)
+
+
+def _check_writable(root: str) -> None:
+    if not root or is_remote(root):
+        return
+    folder = in_project(root)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"The data root {folder} cannot be written ({error.strerror}): name another"
+            " with `--params data=…`."
+        ) from error
+
+
+def _tell_of_strangers(catalog: DataCatalog) -> None:
+    """Say which folders of the raw root no dataset reads: a name may be misspelt."""
+    bundles = [catalog.get(name) for name in (_RAW, "cedar_files") if name in catalog]
+    parts = [part for bundle in bundles for part in bundle.parts.values()]
+    read = {Path(part._path) for part in parts if not is_remote(part._path)}
+    known = read | {parent for path in read for parent in path.parents}
+    roots = {path.parent for path in read if path.name == "posts"}
+    for root in filter(Path.is_dir, roots):
+        strangers = [p.name for p in root.iterdir() if p.is_dir() and p not in known]
+        if strangers := sorted(n for n in strangers if not n.startswith(".")):
+            names = ", ".join(sorted(path.name for path in read if path.parent == root))
+            _LOG.warning(
+                "%s: nothing reads the folders %s; those that are read are %s.",
+                root,
+                ", ".join(strangers),
+                names,
+            )
 
 
 def free_inputs(pipeline: Pipeline) -> list[tuple[str, str | None]]:

@@ -9,6 +9,16 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
+from psyche_kedro.errors import UnreadableSource
+
+_SOURCES = (
+    "documents",
+    "bank_questions",
+    "posts",
+    "public_samples",
+    "public_questions",
+)
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -27,10 +37,21 @@ class RunSummary:
 
     @hook_impl
     def after_node_run(self, outputs: dict[str, Any], catalog: DataCatalog) -> None:
-        """Say how many sources could not be read; the table says which and why."""
+        """Say how many sources could not be read; the table says which and why.
+
+        Raises:
+            UnreadableSource: If not one of them could.
+        """
         unread = outputs.get(self._unread)
         if unread is None or unread.is_empty():
             return
+        if self._unread == "unreadable_sources" and not any(_rows_of(catalog)):
+            raise UnreadableSource(
+                "no_source",
+                "Not one of the sources could be read: the tables unreadable_… name"
+                " each with its reason; mend them, or name another root with `--params"
+                " raw=…`.",
+            )
         counts = unread["reason"].value_counts(sort=True).iter_rows()
         _LOG.warning(
             "%d sources, or parts of them, could not be read (%s): %s names them.",
@@ -52,6 +73,12 @@ class RunSummary:
             parts = catalog.get(report).parts
             click.echo(parts["summary"].load())
             click.echo(f"\nreport: {parts['html']._filepath}")
+
+
+def _rows_of(catalog: DataCatalog) -> Iterator[int]:
+    """Yield the rows of every table of sources; a runner may have made it elsewhere."""
+    for table in map(catalog.get, _SOURCES):
+        yield table.height() if table.exists() else 0
 
 
 def _tables(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:

@@ -74,13 +74,12 @@ class PartitionStore:
         fs, folder = self._at(address)
         try:
             done = json.loads(fs.cat_file(f"{folder}/{_DONE}"))
-        except FileNotFoundError:
+            files = self._files(address, done)
+        except (FileNotFoundError, ValueError, TypeError, AttributeError):
+            return None  # not there, or the disk, or a person, has cut it
+        sizes = {t: _size(fs, f"{folder}/{t}.parquet") for t in files}
+        if not files or any(sizes[t] != file.n_bytes for t, file in files.items()):
             return None
-        files = self._files(address, done)
-        if any(
-            _size(fs, f"{folder}/{t}.parquet") != f.n_bytes for t, f in files.items()
-        ):
-            return None  # the disk, or a person, has cut it
         return Done(name, address, files, found=True)
 
     def put(self, address: str, name: str, tables: Tables) -> Done:
@@ -175,7 +174,7 @@ class PartitionStore:
             )
 
     def _needed(self, fs: Any, work: str) -> set[str]:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, ValueError):
             addresses = json.loads(fs.cat_file(f"{work}/{_NEEDED}"))
             return {fs._strip_protocol(f"{self.root}/{a}") for a in addresses}
         return set()

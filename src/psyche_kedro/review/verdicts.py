@@ -104,6 +104,9 @@ def _sample(questions: pl.DataFrame, size: int | None) -> list[Row]:
     return sorted(rows, key=lambda row: shares[row["question_id"]])[:size]
 
 
+_FIRST_ROW = 2
+"""Of a sheet, below its headings."""
+
 # ---- in --------------------------------------------------------------------------
 
 
@@ -120,20 +123,22 @@ def read_review_verdicts(review_files: list[SourceFile]) -> pl.DataFrame:
             is not dropped silently.
     """
     rows = [
-        _verdict(file.name, said)
+        _verdict(file.name, place, said)
         for file in review_files
-        for said in _said(file)
+        for place, said in _said(file)
         if said["verdict"]
     ]
     return frame(ReviewVerdicts, rows)
 
 
-def _said(file: SourceFile) -> Iterator[Row]:
+def _said(file: SourceFile) -> Iterator[tuple[str, Row]]:
+    """Yield what people said, each with where it stands in the file."""
     if file.name.lower().endswith(".json"):
-        yield from form.read_export(_tasks(file))
+        for number, said in enumerate(form.read_export(_tasks(file)), 1):
+            yield f"annotation {number}", said
         return
-    for row in _sheet(file).iter_rows(named=True):
-        yield form.read_sheet_row(row)
+    for number, row in enumerate(_sheet(file).iter_rows(named=True), _FIRST_ROW):
+        yield f"row {number}", form.read_sheet_row(row)
 
 
 def _tasks(file: SourceFile) -> list[Row]:
@@ -190,13 +195,13 @@ def _cells(file: SourceFile) -> pl.DataFrame:
     return pl.read_csv(text.encode(), infer_schema=False, separator=separator)
 
 
-def _verdict(name: str, said: Row) -> Row:
+def _verdict(name: str, place: str, said: Row) -> Row:
     word = said["verdict"]
     verdicts = form.VERDICTS | {v: v for v in form.VERDICTS.values()}
     if word not in verdicts:
         raise ReviewError(
-            f"{name} says {word!r} of question {said['question_id']}: a verdict is one "
-            f"of {sorted(verdicts)}, or empty."
+            f"{name}, {place}, says {word!r} of question {said['question_id']}: a "
+            f"verdict is one of {sorted(verdicts)}, or empty."
         )
     options = read_options(said["options"]) if said["options"] else None
     reason, words = form.read_reason(said["reason"])

@@ -94,7 +94,10 @@ def pair(**changes):
 def test_two_models_stand_beside_each_other_and_noise_is_called_so():
     near = pair(difference=0.4, low=-1.0, high=1.8, p=0.5, p_holm=1.0, better=None)
     cell = pair(cell="case_single", only_role=61, only_other=30, least=3.21)
-    rows = rows_of("Models beside each other", differences=[pair(), near, cell])
+    rows = rows_of(
+        "Models beside each other", scores=[], differences=[pair(), near, cell]
+    )
+    rows = [row for row in rows if len(row) == 12 and row[0] != "Model"]
     assert rows[0][:7] == [
         "grpo",
         "base",
@@ -108,6 +111,25 @@ def test_two_models_stand_beside_each_other_and_noise_is_called_so():
     assert rows[1][5] == "within noise"
     assert rows[1][-2:] == ["0.500", "1.000"]
     assert rows[2][7:10] == ["61", "30", "3.21"]
+
+
+def test_models_are_ranked_with_how_many_each_is_told_apart_from():
+    own = [
+        score(role=role, model=REAL, cell="macro_average", value=value)
+        for role, value in (("base", 57.9), ("grpo", 74.4), ("sft", 74.1))
+    ]
+    pairs = [
+        pair(),
+        pair(other="sft", better=None, p_holm=1.0),
+        pair(role="sft", better="sft"),
+    ]
+    rows = rows_of("Models beside each other", scores=own, differences=pairs)
+    ranking = [row for row in rows if len(row) == 6]
+    assert [[row[0], *row[3:]] for row in ranking] == [
+        ["grpo", "1", "1", "0"],
+        ["sft", "1", "1", "0"],
+        ["base", "0", "0", "2"],
+    ]
 
 
 # ---- the tables beside the page --------------------------------------------------

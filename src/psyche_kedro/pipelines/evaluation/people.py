@@ -14,7 +14,7 @@ from psyche_kedro.datasets import SourceFile
 from psyche_kedro.errors import ReviewError
 from psyche_kedro.pipelines.evaluation.judging import Case, has_reply, read_number
 from psyche_kedro.pipelines.evaluation.parameters import PeopleParameters
-from psyche_kedro.prompts import Words, render_dialogue
+from psyche_kedro.prompts import Dimension, Words, render_dialogue
 from psyche_kedro.review.form import read_reviewer
 from psyche_kedro.review.krippendorff import interval, krippendorff_alpha, ordinal
 from psyche_kedro.review.verdicts import read_sheet
@@ -42,18 +42,17 @@ def write_sheet(
         sorted(replies, key=lambda i: content_id(str(params.seed), i))[: params.replies]
     )
     rows = [
-        _sheet_row(case, person, words)
+        _sheet_row(case, case.dimension, person, words)
         for person in params.names
         for case in scored
-        if case.prediction["prediction_id"] in drawn
+        if case.dimension and case.prediction["prediction_id"] in drawn
     ]
     return pl.DataFrame(rows, schema=dict.fromkeys(SHEET, pl.String), orient="row")
 
 
-def _sheet_row(case: Case, person: str, words: Words) -> tuple[str, ...]:
-    dimension = case.dimension
-    if dimension is None:
-        raise TypeError("People score dimensions, and no rubric.")
+def _sheet_row(
+    case: Case, dimension: Dimension, person: str, words: Words
+) -> tuple[str, ...]:
     levels = "\n".join(
         words.say("level", score=n, text=text)
         for n, text in enumerate(dimension.levels)
@@ -142,31 +141,35 @@ def agreement(
     by_judge = _units(judgements, "judge")
     by_person = _units(human_scores, "person")
     for dimension in {**by_judge, **by_person}:
-        judged = by_judge.get(dimension, {})
-        people = by_person.get(dimension, {})
-        names = list(dict.fromkeys(name for said in judged.values() for name in said))
-        groups = {
-            f"{name} again": [u.get(name, []) for u in judged.values()]
-            for name in names
-        }
-        groups["judges"] = [_means(u) for u in judged.values()]
-        groups["people"] = [_means(u) for u in people.values()]
-        for name in names:
-            groups[f"{name} and people"] = [
-                [fmean(u[name]), fmean(_means(people[reply]))]
-                for reply, u in judged.items()
-                if reply in people and name in u
-            ]
+        groups = _groups(by_judge.get(dimension, {}), by_person.get(dimension, {}))
         for group, units in groups.items():
             yield from _alphas(units, group, dimension)
 
 
-Units = dict[str, dict[tuple[str, str], dict[str, list[float]]]]
+Units = dict[tuple[str, str], dict[str, list[float]]]
+"""Scores by reply, and by who gave them."""
 
 
-def _units(rows: Iterable[Row], who: str) -> Units:
-    """Return the scores that were read: by dimension, reply and who gave them."""
-    units: Units = {}
+def _groups(judged: Units, people: Units) -> dict[str, list[list[float]]]:
+    """Return the values to agree on: a list for each reply, by who scored it."""
+    groups = {
+        "judges": [_means(said) for said in judged.values()],
+        "people": [_means(said) for said in people.values()],
+    }
+    for name in dict.fromkeys(name for said in judged.values() for name in said):
+        own = {reply: said[name] for reply, said in judged.items() if name in said}
+        groups[f"{name} again"] = list(own.values())
+        groups[f"{name} and people"] = [
+            [fmean(scores), fmean(_means(people[reply]))]
+            for reply, scores in own.items()
+            if reply in people
+        ]
+    return groups
+
+
+def _units(rows: Iterable[Row], who: str) -> dict[str, Units]:
+    """Return the scores that were read, by dimension."""
+    units: dict[str, Units] = {}
     for row in rows:
         if row["score"] is not None:
             of_reply = units.setdefault(row["dimension"], {}).setdefault(

@@ -55,7 +55,8 @@ PROMPTS = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counselling")
 def create_pipeline() -> Pipeline:
     """Wire evaluation."""
     account = account_node("evaluation", ACCOUNT)
-    return Pipeline([*_exams(), *_answers(), *_judgements(), *_scores(), account])
+    judged = [*_judgements(), *_scores()]
+    return Pipeline([*_exams(), *_answers(), _submissions(), *judged, account])
 
 
 def _exams() -> list[Node]:
@@ -116,17 +117,6 @@ def _answers() -> list[Node]:
             },
             outputs="answers",
             name="read_answers",
-        ),
-        Node(
-            write_submissions,
-            inputs={
-                **read,
-                "benchmark_items": "clean_benchmark_items",
-                "benchmarks": "params:benchmarks",
-                "reading": "params:evaluation.reading",
-            },
-            outputs="submissions",
-            name="write_submissions",
         ),
         Node(
             summarise_answers,
@@ -253,3 +243,18 @@ def _beside_judges() -> list[Node]:
             name="summarise_agreement",
         ),
     ]
+
+
+def _submissions() -> Node:
+    return Node(
+        write_submissions,
+        inputs={
+            "predictions": "predictions",
+            "answers": "answers",
+            "benchmark_items": "clean_benchmark_items",
+            "benchmarks": "params:benchmarks",
+            "reading": "params:evaluation.reading",
+        },
+        outputs="submissions",
+        name="write_submissions",
+    )

@@ -5,12 +5,12 @@ many, unread, cut off, and how many stand in the training data. Where the interv
 holds no difference the table says so and names no better one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from psyche_kedro.pipelines.benchmarks import Exam, Published
+from psyche_kedro.pipelines.benchmarks import ChoiceExam, Exam, Published
 from psyche_kedro.pipelines.reporting.sections import (
     ABSENT,
     Findings,
@@ -182,7 +182,7 @@ def every_pair(findings: Findings) -> Section:
     tables = [
         table
         for name, exam in findings.benchmarks.exams()
-        for table in _pairs(findings, name, exam)
+        for table in (*_rankings(findings, name, exam), *_pairs(findings, name, exam))
     ]
     return Section(
         "Models beside each other",
@@ -192,9 +192,43 @@ def every_pair(findings: Findings) -> Section:
         "p after Holm's correction over all pairs and cells of the exam. Where that is "
         f".05 or more, or the interval holds 0, it is {NOISE}. 'Could show' is the "
         "least difference that the test could tell from noise with so many items that "
-        "set the two apart.",
+        "set the two apart. A ranking comes first where an exam has an average: a "
+        "place in it means no more than the models that it is better than.",
         tables,
     )
+
+
+def _rankings(findings: Findings, benchmark: str, exam: Exam) -> Iterator[Table]:
+    """Yield the models by their average, each with those it is told apart from."""
+    if not isinstance(exam, ChoiceExam):
+        return
+    of_average = {
+        "benchmark": benchmark,
+        "cell": f"{exam.average}_average",
+        "protocol": next(iter(exam.protocols)),
+        "metric": "standard_accuracy",
+    }
+    scores = findings.scores.filter(pl.col("value").is_not_null(), **of_average)
+    pairs = findings.differences.filter(**of_average).to_dicts()
+    if pairs:
+        rows = [
+            plain(
+                said_split(score["role"], score["split"]),
+                number(score["value"]),
+                said_interval(Interval(score["low"], score["high"])),
+                *_told_apart(score["role"], pairs),
+            )
+            for score in scores.sort("value", descending=True).to_dicts()
+        ]
+        columns = [exam.title, "Avg.", "95 %", "Better than", NOISE.capitalize()]
+        yield Table([*columns, "Worse than"], rows, 1)
+
+
+def _told_apart(role: str, pairs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return how many models one is better than, near to, and worse than."""
+    own = [pair["better"] for pair in pairs if role in {pair["role"], pair["other"]}]
+    better, noise = own.count(role), own.count(None)
+    return [count(n) for n in (better, noise, len(own) - better - noise)]
 
 
 def _pairs(findings: Findings, benchmark: str, exam: Exam) -> Iterator[Table]:

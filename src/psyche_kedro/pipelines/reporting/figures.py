@@ -134,6 +134,21 @@ def training_charts(log: pl.DataFrame, curves: Sequence[Curve]) -> list[Chart]:
     return [line_chart(curve.title, points) for curve, points in drawn if points]
 
 
+_CLEAR, _GREY, _GRID = "rgba(0,0,0,0)", "#8391a1", "rgba(131,145,161,0.3)"
+
+
+def on_any_ground(figure: Any) -> Any:
+    """Return a plotly figure that is read on Kedro-Viz's dark ground as on a light."""
+    figure.update_xaxes(gridcolor=_GRID).update_yaxes(gridcolor=_GRID, automargin=True)
+    return figure.update_layout(
+        template="none",
+        paper_bgcolor=_CLEAR,
+        plot_bgcolor=_CLEAR,
+        font={"color": _GREY},
+        colorway=["#2a9d8f", "#e07a5f", _GREY],
+    )
+
+
 def training_figure(log: pl.DataFrame, curves: Sequence[Curve]) -> Any:
     """Return the same curves as one interactive plotly figure."""
     from plotly.subplots import make_subplots  # noqa: PLC0415 - dear to import
@@ -145,7 +160,8 @@ def training_figure(log: pl.DataFrame, curves: Sequence[Curve]) -> Any:
     for column, (curve, points) in enumerate(drawn, start=1):
         x, y = zip(*points, strict=True)
         figure.add_scatter(x=x, y=y, name=curve.title, row=1, col=column)
-    return figure.update_layout(showlegend=False, xaxis_title="step")
+    figure.update_layout(showlegend=False, xaxis_title="step")
+    return on_any_ground(figure)
 
 
 def funnel_figure(funnel: pl.DataFrame) -> Any:
@@ -158,7 +174,7 @@ def funnel_figure(funnel: pl.DataFrame) -> Any:
         for name, column in (("kept", "rows"), ("rejected", "rejected"))
     ]
     figure = Figure(bars).update_layout(barmode="stack", xaxis_title="rows")
-    return figure.update_yaxes(autorange="reversed")
+    return on_any_ground(figure.update_yaxes(autorange="reversed"))
 
 
 def _curve_points(log: pl.DataFrame, curve: Curve) -> list[tuple[float, float]]:

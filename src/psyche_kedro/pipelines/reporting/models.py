@@ -100,7 +100,7 @@ def _averages(findings: Findings, exam: ChoiceExam) -> dict[str, float]:
 def _figure(findings: Findings, exam: ChoiceExam, own: Mapping[str, float]) -> Scatter:
     placed = [*_printed_places(exam), *_own_places(findings, own)]
     return scatter(
-        "Average accuracy against size (billions)",
+        "Average accuracy against size (billions); in amber, models of this run",
         [(math.log10(p.billions), p.average) for p in placed],
         names=[p.name for p in placed],
         marked=[p.is_ours for p in placed],

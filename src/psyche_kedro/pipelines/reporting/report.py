@@ -82,7 +82,7 @@ def _sections(findings: Findings) -> list[tuple[Telling, str]]:
 
 def _for_papers(findings: Findings) -> list[Telling]:
     """Return the sections whose tables stand in LaTeX as well."""
-    own = [ablations.ablations, comparisons.beside_the_paper, comparisons.every_pair]
+    own = [ablations.ablations, comparisons.beside_the_paper]
     return [*exams.shown(findings), *own]
 
 

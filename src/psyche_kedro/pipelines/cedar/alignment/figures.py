@@ -9,6 +9,7 @@ from psyche_kedro.pipelines.cedar.alignment.scoring import (
     PEOPLE,
     REFERENCE,
 )
+from psyche_kedro.pipelines.reporting.figures import on_any_ground
 
 _WIDEST = 3
 """Matrices side by side."""
@@ -77,9 +78,10 @@ def draw_dissociation(cedar_scores: pl.DataFrame, cedar_reference: pl.DataFrame)
                 textposition="top center",
                 name=f"{benchmark}: {way}",
             )
-    return figure.update_layout(
+    figure.update_layout(
         xaxis_title="consistency across languages", yaxis_title="gain in alignment"
     )
+    return on_any_ground(figure)
 
 
 def draw_culture_matrix(culture_matrix: pl.DataFrame) -> Any:
@@ -108,4 +110,5 @@ def draw_culture_matrix(culture_matrix: pl.DataFrame) -> Any:
         figure.add_trace(cells, row=n // across + 1, col=n % across + 1)
     figure.update_yaxes(autorange="reversed", title="answers in")
     figure.update_xaxes(title="golds of")
-    return figure.update_layout(coloraxis={"cmin": 0, "cmax": 1}, height=360 * down)
+    figure.update_layout(coloraxis={"cmin": 0, "cmax": 1}, height=360 * down)
+    return on_any_ground(figure)
