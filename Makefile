@@ -26,7 +26,7 @@ test: $(INSTALLED)        ## the tests, the whole chain included
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 test-slow: $(INSTALLED)   ## the tests that take minutes: ten kills, thousands of faults
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 test-real: $(INSTALLED)   ## the tests of demo-train
 	$(SMOLLM2)

@@ -22,7 +22,7 @@ from psyche_kedro.pipeline_registry import register_pipelines
 from psyche_kedro.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[1]
-ENVIRONMENTS = ["local", "endpoint", "paper", "baselines"]
+ENVIRONMENTS = ["local", "endpoint", "paper", "baselines", "ray"]
 PIPELINES = register_pipelines()
 CHAPTERS = {name: PIPELINES[name] for name in pipeline_registry.CHAPTERS}
 CEDAR = {name: PIPELINES[name] for name in pipeline_registry.CEDAR}
@@ -54,7 +54,7 @@ MODELS = models()
 
 def catalog_of(env: str) -> DataCatalog:
     loader = ConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
-    credentials = loader["credentials"] if env != "local" else {}
+    credentials = loader["credentials"] if env not in ("local", "ray") else {}
     return DataCatalog.from_config(loader["catalog"], credentials=credentials)
 
 
@@ -301,7 +301,7 @@ def ranks() -> list[set[str]]:
     return rows
 
 
-MOST_BOXES, MOST_SIDE_BY_SIDE = 44, 14
+MOST_BOXES, MOST_SIDE_BY_SIDE = 45, 14
 
 
 def test_the_folded_graph_can_be_read_without_zooming():
@@ -354,7 +354,13 @@ def test_nodes_are_found_by_what_they_do():
 
 def test_what_nothing_reads_is_made_for_people():
     whole = PIPELINES["__default__"]
-    for_people = {"review_batch", "judging_batch", "release", "report"}
+    for_people = {
+        "review_batch",
+        "judging_batch",
+        "submissions",
+        "release",
+        "report",
+    }
     assert drawn(whole.outputs()) == for_people | {"funnel_figure", "training_figure"}
 
 

@@ -9,6 +9,7 @@ cli = LazyGroup(
         "agreement": "psyche_kedro.commands.agreement.agreement",
         "audit": "psyche_kedro.commands.audit.audit_command",
         "estimate": "psyche_kedro.commands.estimate.estimate_command",
+        "parity": "psyche_kedro.commands.parity.parity",
         "partitions": "psyche_kedro.commands.partitions.partitions",
         "replies": "psyche_kedro.commands.replies.replies",
         "run": "psyche_kedro.commands.run.run",

@@ -1073,6 +1073,12 @@ class Scores(_Table):
     """The score without them."""
 
 
+class DifficultyScores(Scores):
+    """``Scores`` of the items of one subset alone: Figure 4."""
+
+    subset: str = _enum("challenging", "non_challenging")
+
+
 class ScoreDifferences(_Table):
     """One row per (two models, benchmark, cell, metric): how far they are apart."""
 

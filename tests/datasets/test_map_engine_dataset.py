@@ -1,10 +1,13 @@
 """Where the work is done is said in the catalog, and refused before the first node."""
 
+from pathlib import Path
+
 import pytest
 from kedro.io import DatasetError
 
 from psyche_kedro.datasets import MapEngineDataset, map_engine_dataset
 from psyche_kedro.errors import ConfigurationError
+from psyche_kedro.files.project import in_project
 
 
 def test_a_kind_that_there_is_not_is_refused(tmp_path):
@@ -39,6 +42,17 @@ def test_ray_that_is_not_installed_stops_the_run_before_its_first_node(
 def test_a_store_that_can_be_used_is_left_as_it_was(tmp_path):
     MapEngineDataset(kind="in_process", store=str(tmp_path / "new")).check()
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_relative_store_is_below_the_project_wherever_the_run_began(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    entry = MapEngineDataset(kind="in_process", store="data/partitions")
+    assert entry.store.root == str(in_project("data/partitions"))
+    assert Path(entry.store.root).is_absolute()
+    there = MapEngineDataset(kind="in_process", store="memory://partitions")
+    assert there.store.root == "memory://partitions"
 
 
 def test_no_node_may_write_it(tmp_path):

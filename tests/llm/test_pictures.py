@@ -74,6 +74,6 @@ def test_a_model_that_refuses_pictures_fails_on_those_alone(tmp_path):
 
 
 def test_a_model_that_refuses_every_picture_stops_nothing(tmp_path):
-    messages = [user_message(f"{n}?", jpeg(30 + n, 30)) for n in range(30)]
+    messages = [user_message(f"{n}?", jpeg(30 + n, 30)) for n in range(90)]
     outcomes, _ = asked(tmp_path, lambda ask: Behaviour(status=400), *messages)
     assert {outcome.reason for outcome in outcomes} == {"bad_request"}

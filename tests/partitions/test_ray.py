@@ -6,6 +6,7 @@ import stat
 import subprocess
 from contextlib import suppress
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,22 +16,23 @@ from psyche_kedro.errors import ConfigurationError, PartitionError
 from psyche_kedro.partitions.ray_engine import Ray
 from psyche_kedro.partitions.work import Done, Lost
 
-pytest.importorskip("ray", reason="the extra `ray` is absent")
-pytestmark = pytest.mark.slow
+# Not imported here: what keeps it to this machine must be set before.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("ray") is None, reason="the extra `ray` is absent"),
+]
 
 
 @pytest.fixture(scope="module")
 def ray(tmp_path_factory):
     """Ray of this machine, which gives up on itself after 30 s of a busy one."""
-    import ray
-
     crew = Ray(2, 60, tmp_path_factory.mktemp("ray") / "ray")
     for _ in range(5):
         with suppress(ConfigurationError):
             crew.connected()
             break
     yield
-    ray.shutdown()
+    crew.connected().shutdown()
 
 
 @pytest.fixture

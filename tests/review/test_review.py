@@ -211,7 +211,10 @@ def test_no_address_of_a_reviewer_stands_in_a_table() -> None:
             SourceFile("h.json", lambda: b"[" * 100_000),
             r"h\.json is no Label",
         ),
-        (csv_file(said(FIRST, "maybe")), r"a\.csv, row 2, says 'maybe' of question .* one of"),
+        (
+            csv_file(said(FIRST, "maybe")),
+            r"a\.csv, row 2, says 'maybe' of question .* one of",
+        ),
         (SourceFile("b.csv", "x,y\n1,2\n".encode), r"b\.csv is no review: it lacks"),
         (SourceFile("c.json", b"{}[]"), r"c\.json is no Label Studio export"),
         (SourceFile("d.json", b'[{"id": 1}]'), r"d\.json is no Label Studio export"),

@@ -5,6 +5,7 @@ people read and the words in which a reply names its answer. An eighth language 
 eighth file and no code.
 """
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -98,6 +99,11 @@ class LanguagePack(_Strict):
     def words(self, emotions: Sequence[str]) -> list[str]:
         """Return the words for ``emotions``."""
         return [self.emotions[emotion] for emotion in emotions]
+
+    def emotion_of(self, word: str) -> str | None:
+        """Return the emotion of a word of the language, in whatever Unicode form."""
+        known = {_folded(own): emotion for emotion, own in self.emotions.items()}
+        return known.get(_folded(word))
 
     @property
     def file_name(self) -> str:
@@ -202,6 +208,10 @@ class LanguagePacksDataset(AbstractDataset[None, Packs]):
 
     def _describe(self) -> dict[str, Any]:
         return {"path": str(self._path), "cultures": self._cultures}
+
+
+def _folded(word: str) -> str:
+    return unicodedata.normalize("NFC", word.strip()).casefold()
 
 
 def _read(file: Path) -> LanguagePack:

@@ -8,6 +8,7 @@ from typing import Any, Literal, NoReturn, get_args
 from kedro.io import AbstractDataset, DatasetError
 
 from psyche_kedro.errors import ConfigurationError
+from psyche_kedro.files.project import in_project
 from psyche_kedro.files.roots import is_remote
 from psyche_kedro.partitions.engines import Crew, InProcess, MapEngine, Processes
 from psyche_kedro.partitions.ray_engine import Ray
@@ -72,7 +73,8 @@ class MapEngineDataset(AbstractDataset[None, MapEngine]):
         self._kind = kind
         self._workers = workers
         self._limits = Limits(seconds, int(memory_mb * _MB), _DEPTH)
-        self.store = PartitionStore(store, credentials or {})
+        root = store if is_remote(store) else str(in_project(store))
+        self.store = PartitionStore(root, credentials or {})
         self._options = options or {}
         self.metadata = metadata
 

@@ -16,6 +16,7 @@ from psyche_kedro.datasets.bundle_dataset import parts_taken
 from psyche_kedro.errors import ConfigurationError, PsycheError
 from psyche_kedro.files.project import in_project
 from psyche_kedro.files.roots import is_remote
+from psyche_kedro.hooks.lineage import OF_A_RUN
 
 PROMPTS = "params:prompts."
 _RAW = "raw_files"
@@ -125,6 +126,8 @@ def _missing(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
     """Yield what is to be run first; else its lack would show after hours of calls."""
     lacking: dict[str, list[str]] = {}
     for name, dataset in free_datasets(pipeline, catalog):
+        if name in OF_A_RUN:
+            continue
         if hasattr(dataset, "scan") and not dataset.exists():
             lacking.setdefault(_chapter_of(name), []).append(name)
     for chapter, names in lacking.items():

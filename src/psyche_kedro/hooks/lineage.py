@@ -20,7 +20,7 @@ from kedro.pipeline.node import Node
 from psyche_kedro.datasets.bundle_dataset import BundleDataset, parts_taken
 from psyche_kedro.files.versions import Place, Versions
 
-_OF_A_RUN = ("params:estimate_basis", "params:run_facts", "model_calls")
+OF_A_RUN = ("params:estimate_basis", "params:run_facts", "model_calls")
 """What a hook sets anew for each run: no table is the older for it."""
 
 
@@ -118,7 +118,7 @@ class Lineage:
         return self._now[name]
 
     def _version(self, name: str) -> str | None:
-        if name in _OF_A_RUN:
+        if name in OF_A_RUN:
             return None
         if name.startswith("params:"):
             return _digest(self._parameters, name.removeprefix("params:"))

@@ -40,6 +40,7 @@ from psyche_kedro.llm.accounts import (
 )
 from psyche_kedro.llm.chat_model import ChatRequest, Failure, Outcome, Reply, Usage
 from psyche_kedro.llm.heap import heap_set_aside
+from psyche_kedro.llm.pictures import pictures_of
 from psyche_kedro.llm.store.leases import Leases, Unshared
 from psyche_kedro.llm.store.reply_store import (
     FailureRecord,
@@ -198,15 +199,27 @@ class Engine:
         if isinstance(answer, Fault):
             self._account.wasted(call.request.task, answer.usage)
         record = _record(self.name, call, answer)
-        committer.put(_Delivery(record, answer.attempts))
+        delivery = _Delivery(record, answer.attempts, _refuses_picture(call, answer))
+        committer.put(delivery)
 
 
 @dataclass(frozen=True, slots=True)
 class _Delivery:
-    """What a call came to, and how often it was sent."""
+    """What a call came to, and how often it was sent.
+
+    Attributes:
+        refuses_picture: Whether the model takes no pictures: that is no reason to stop.
+    """
 
     record: Record
     attempts: int
+    refuses_picture: bool
+
+
+def _refuses_picture(call: Call, answer: Answer | Fault) -> bool:
+    if not isinstance(answer, Fault) or answer.reason != "bad_request":
+        return False
+    return any(map(pictures_of, call.request.messages))
 
 
 class _Batch:
@@ -334,7 +347,7 @@ class _Batch:
         for delivery in group:
             record = delivery.record
             outcome = settled[record.outcome.key]
-            if isinstance(outcome, Failure):
+            if isinstance(outcome, Failure) and not delivery.refuses_picture:
                 self._failed[record.task] = outcome
             by_task.setdefault(record.task, []).append((outcome, delivery.attempts))
         for task, outcomes in by_task.items():

@@ -106,7 +106,7 @@ def _limited(limits: Limits, idle: int | None) -> Iterator[None]:
         within = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
         resource.setrlimit(resource.RLIMIT_AS, (within, most))
     # No handler: it ends the process, whatever library holds the interpreter.
-    signal.setitimer(signal.ITIMER_REAL, limits.seconds + _GRACE)
+    signal.setitimer(signal.ITIMER_REAL, limits.longest + _GRACE)
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ class Limits(NamedTuple):
     """What one task may take.
 
     Attributes:
-        seconds: By the clock.
+        seconds: Of work; by the clock, at least as many and at most ten times.
         memory: Bytes of address space, beyond what an idle worker takes.
         depth: Calls in one another.
     """
@@ -23,6 +23,11 @@ class Limits(NamedTuple):
     seconds: float
     memory: int
     depth: int
+
+    @property
+    def longest(self) -> float:
+        """Seconds by the clock that a task may take, where it works or waits."""
+        return 10 * self.seconds
 
 
 class Task(NamedTuple):

@@ -25,12 +25,12 @@ def loader(env="local", **runtime_params):
 
 
 def test_an_arm_that_leaves_out_sft_trains_once():
-    assert nodes_of(NAMED["GRPO"]) == {
+    assert nodes_of(NAMED["GRPO-alone"]) == {
         "train_grpo",
         "answer_benchmarks",
         "list_trained_models",
     }
-    read = arm_slice(NAMED["GRPO"]).inputs()
+    read = arm_slice(NAMED["GRPO-alone"]).inputs()
     assert {"base_model", "grpo_examples", "ablation_exam_papers"} <= read
 
 
@@ -98,6 +98,7 @@ def prediction(role, protocol):
         "split": "test",
         "role": role,
         "protocol": protocol,
+        "setting": "paper",
         "sample": 0,
         "model": role,
         "prompt_digest": content_id("prompt"),

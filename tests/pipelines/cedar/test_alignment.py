@@ -244,12 +244,42 @@ ALL = dict.fromkeys(CULTURES, "awe")
     [
         ({c: "awe" for c in CULTURES if c != "sw"}, "missing:sw"),
         (ALL | {"hi": "joy"}, "unknown_gold:hi"),
+        (ALL | {"hi": PACKS["hi"].emotions["awe"]}, "unknown_gold:hi"),
     ],
 )
 def test_an_item_that_lacks_something_is_out_in_all_languages(golds, reason):
     found = read_given_benchmarks(list(layout(**golds)), PACKS, PICTURES)
     assert found.items.is_empty()
     assert found.rejected["reason"].to_list() == [reason]
+
+
+def hindi(*words: str):
+    """The item with these words for its Hindi gold, an item for each."""
+    items = [
+        {"id": 1, "narrative": "n", "question": "?", "answer": word}
+        | {"english_ver_answer": "amusement"}
+        for word in words
+    ]
+    others = {c: "amusement" for c in CULTURES if c != "hi"}
+    own = source("set/multilingual/hindi_inq.json", json.dumps(items))
+    return read_given_benchmarks([*layout(**others), own], PACKS, PICTURES)
+
+
+def test_a_gold_is_the_same_word_in_whatever_unicode_form():
+    composed, taken_apart = "म\u095bा", "म\u091c\u093cा"
+    assert composed != taken_apart
+    for word in (composed, taken_apart):
+        assert hindi(word).items.height == 7
+
+
+def test_a_gold_in_two_languages_that_differ_is_no_gold():
+    for word in (PACKS["hi"].emotions["awe"], PACKS["ja"].emotions["amusement"], "x"):
+        assert hindi(word).rejected["reason"].to_list() == ["golds_differ:hi"]
+
+
+def test_an_id_that_stands_twice_in_a_file_is_no_item():
+    word = PACKS["hi"].emotions["amusement"]
+    assert hindi(word, word).rejected["reason"].to_list() == ["duplicate_id:hi"]
 
 
 def test_an_item_whose_picture_is_gone_is_not_asked_as_text():

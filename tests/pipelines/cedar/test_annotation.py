@@ -268,6 +268,27 @@ def test_what_cannot_be_read_stops_the_run_and_names_the_cell(given, said):
         read_annotations([given], TASKS, PACKS)
 
 
+def test_a_sheet_may_lack_rows_and_have_columns_more_and_says_a_word_in_any_form():
+    pack = PACKS["hi"]
+    heads = ",".join([*(pack.sheet[n] for n in ("item", "seat", "answer")), "हमारा"])
+    row = f"{key(0)},hi-01,म\u095bा,x"
+    read = read_annotations([source("hi/a.csv", f"{heads}\n{row}\n")], TASKS, PACKS)
+    assert read.select("label", "seat").rows() == [("amusement", "hi-01")]
+
+
+def test_a_sheet_with_headings_of_another_language_is_named():
+    heads = ",".join(PACKS["en"].sheet[name] for name in ("item", "seat", "answer"))
+    given = source("ar/a.csv", f"{heads}\n{key(0)},ar-01,x\n")
+    with pytest.raises(ReviewError, match=r"ar/a\.csv lacks the columns"):
+        read_annotations([given], TASKS, PACKS)
+
+
+def test_the_same_seat_twice_names_both_files():
+    other = source("en/b.csv", one(answer="awe").read())
+    with pytest.raises(ReviewError, match=r"en/b\.csv and en/a\.csv"):
+        read_annotations([one(), other], TASKS, PACKS)
+
+
 def test_two_answers_of_one_seat_must_agree():
     same = [one(), source("en/b.csv", one().read())]
     assert read_annotations(same, TASKS, PACKS).height == 1
@@ -299,6 +320,19 @@ def test_who_fails_the_checks_is_not_counted():
         ("es-03", "failed_checks")
     ]
     assert golds.filter(culture="es")["n_people"].unique().to_list() == [4]
+
+
+def test_a_culture_all_of_whose_people_are_excluded_has_no_gold():
+    def careless(task):
+        return "pain" if task["culture"] == "es" else feels(task)
+
+    annotations, people, golds = truth(*files(careless))
+    assert not people.filter(culture="es")["counted"].any()
+    items, lost = assembled(golds)
+    assert items.is_empty()
+    assert lost["reason"].unique().to_list() == ["too_few:es"]
+    summary = summarise_annotation(TASKS, annotations, people, golds)
+    assert summary.filter(measure="alpha", group="es")["value"].to_list() == [None]
 
 
 def test_a_split_waits_for_an_adjudicator_who_was_not_asked_before():

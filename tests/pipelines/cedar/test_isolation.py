@@ -162,18 +162,28 @@ def test_a_picture_goes_to_every_labeller():
 
 
 def test_what_cannot_be_read_or_failed_says_why():
+    read = ("en 0", "relief")
     models = {
         "a": ScriptedChatModel([("", "relief")], "a"),
-        "b": ScriptedChatModel([("", "relief or pain")], "b"),
-        "c": ScriptedChatModel([("", fail("content_filter"))], "c"),
+        "b": ScriptedChatModel([read, ("", "relief or pain")], "b"),
+        "c": ScriptedChatModel([read, ("", fail("content_filter"))], "c"),
     }
     rows, _ = labelled(models)
+    rows = rows.filter(scenario_id=key(1))
     told = rows.group_by("labeller", "outcome", "rule").len().sort("labeller")
     assert told.select("outcome", "rule").rows() == [
         ("read", "whole"),
         ("unread", "several"),
         ("failed", "content_filter"),
     ]
+
+
+@pytest.mark.parametrize("said", ["", fail("bad_request"), "I see no picture."])
+def test_a_labeller_of_whom_nothing_can_be_read_is_named(said):
+    models = {name: ScriptedChatModel([("", "relief")], name) for name in "ab"}
+    blind = ScriptedChatModel([("", said)], "blind")
+    with pytest.raises(ConfigurationError, match="labeller 'blind' none can be read"):
+        labelled(models | {"blind": blind})
 
 
 def test_two_labellers_are_too_few_to_tell_a_culture_from_noise():

@@ -97,6 +97,14 @@ def test_of_a_hundred_fresh_replies_none_is_read_wrongly_and_few_not_at_all():
     assert len(said) == 100
 
 
+def test_of_a_word_inside_another_the_longer_is_read():
+    emotions = PACKS["en"].emotions | {"desire": "pain relief", "awe": "great fear"}
+    reader = LabelReader(PACKS["en"].model_copy(update={"emotions": emotions}))
+    assert reader.read("I would say pain relief.").label == "desire"
+    assert reader.read("great fear").label == "awe"
+    assert reader.read("It is fear.").label == "fear"
+
+
 def test_a_long_reply_is_read_in_linear_time():
     import time
 

@@ -72,6 +72,9 @@ def test_the_same_picture_twice_is_one_row_and_is_found_by_both_names():
     ("data", "reason"),
     [
         (b"no picture", "no_picture"),
+        (b"<!DOCTYPE html><html><body>404</body></html>", "no_picture"),
+        (encoded(Image.new("RGB", (1, 1)), "PNG"), "too_small"),
+        (encoded(Image.new("1", (20_000, 9_000)), "PNG"), "no_picture"),  # a bomb
         (encoded(Image.new("RGB", (300, 300)), "PNG")[:80], "no_picture"),
         (encoded(Image.new("RGB", (300, 90)), "PNG"), "too_small"),
     ],
@@ -80,6 +83,32 @@ def test_what_shows_nothing_is_rejected_with_its_name(data, reason):
     table, lost = prepare_pictures([source("a.png", data)], PICTURES)
     assert table.is_empty()
     assert lost.select("reason", "source").row(0) == (reason, "a.png")
+
+
+@pytest.mark.parametrize(
+    ("picture", "form", "options"),
+    [
+        (Image.new("CMYK", (300, 300)), "JPEG", {}),
+        (Image.new("P", (300, 300)), "PNG", {"transparency": 0}),
+        (Image.new("I;16", (300, 300)), "PNG", {}),
+        (Image.new("RGB", (20_000, 300)), "PNG", {}),
+        (
+            Image.new("RGB", (300, 300), "red"),
+            "GIF",
+            {"save_all": True, "append_images": [Image.new("RGB", (300, 300), "blue")]},
+        ),
+    ],
+    ids=["cmyk", "palette", "16 bits", "wide", "animated"],
+)
+def test_whatever_kind_it_is_it_is_one_still_jpeg(picture, form, options):
+    data = encoded(picture, form, **options)
+    table, lost = prepare_pictures([source("a.png", data)], PICTURES)
+    assert lost.is_empty()
+    shown = opened(table)
+    assert (shown.format, shown.mode) == ("JPEG", "RGB")
+    assert max(shown.size) <= PICTURES.longest_side
+    if form == "GIF":
+        assert shown.getpixel((9, 9))[0] > 200  # the first of its pictures
 
 
 def test_the_same_file_makes_the_same_bytes():
@@ -127,7 +156,9 @@ def test_a_table_gives_other_languages_in_columns_of_their_own():
     ("record", "reason"),
     [
         (scene(question=""), "no_question"),
+        (scene(question=" \n\t "), "no_question"),
         (scene(narrative=""), "no_narrative"),
+        (scene(narrative="   "), "no_narrative"),
         (scene(picture="gone.png"), "picture_missing"),
         (scene(narrative="All you feel is sadness."), "names_emotion:en"),
         (scene(narrative="A Japanese guest bows."), "names_culture:en"),
@@ -183,6 +214,14 @@ def test_cedars_own_layout_is_read_as_one_scenario_for_an_id():
     )
     assert table.select("number", "language", "narrative").row(0) == (3, "en", "A bus.")
     assert given["language"].to_list() == ["en", "zh"]
+
+
+def test_an_id_that_stands_twice_is_no_scenario():
+    item = {"id": 3, "narrative": "A bus.", "question": "How?", "answer": "awe"}
+    file = source("set/multilingual/english_inq.json", json.dumps([item, item]))
+    table, _, lost = read(file)
+    assert table.is_empty()
+    assert lost["reason"].to_list() == ["duplicate_id"]
 
 
 def test_a_broken_file_is_a_row_and_stops_nothing():

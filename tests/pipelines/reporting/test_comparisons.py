@@ -1,5 +1,6 @@
 """A score beside the printed one, and two models beside each other."""
 
+import polars as pl
 import pytest
 from test_report import PARAMS, SETTINGS, Page, score, tables
 
@@ -107,3 +108,76 @@ def test_two_models_stand_beside_each_other_and_noise_is_called_so():
     assert rows[1][5] == "within noise"
     assert rows[1][-2:] == ["0.500", "1.000"]
     assert rows[2][7:10] == ["61", "30", "3.21"]
+
+
+# ---- the tables beside the page --------------------------------------------------
+
+
+def test_the_csv_has_every_score_and_the_printed_one_where_there_is_one():
+    scores = [score(role="grpo", model=REAL, value=50.0), score(role="new", model=REAL)]
+    csv = pl.read_csv(
+        write_report(**tables(scores=scores), **SETTINGS).csv.encode(),
+        infer_schema_length=None,
+    )
+    assert csv["role"].to_list() == ["grpo", "new"]
+    assert csv["printed_as"].to_list() == ["Psyche-R1", None]
+    shown = csv.row(0, named=True)
+    assert (shown["value"], shown["printed"], shown["n"]) == (50, 56.26, 20)
+    assert shown["difference"] == pytest.approx(-6.26)
+
+
+def test_the_latex_has_the_tables_of_exams_and_escapes_what_tex_reads():
+    row = score(role="new_model 50% & more", model=REAL)
+    latex = write_report(**tables(scores=[row]), **SETTINGS).latex
+    assert r"new\_model 50\% \& more & " in latex
+    assert r"Psyche-R1 & paper, Table 1 & 63.31 & 56.26 (66.21) &" in latex
+    assert latex.count(r"\begin{longtable}") == latex.count(r"\end{longtable}") > 3
+    bodies = latex.split(r"\endhead")[1:]
+    for head, body in zip(latex.split(r"\midrule")[:-1], bodies, strict=True):
+        columns = head.rpartition(r"\toprule")[2].count("&")
+        rows = body.partition(r"\bottomrule")[0].strip().splitlines()
+        assert {line.replace(r"\&", "").count("&") for line in rows} == {columns}
+
+
+def test_table_7_says_which_model_of_the_paper_this_run_has():
+    own = [
+        score(role="grpo", model=REAL, cell="macro_average", value=70.0),
+        score(role="gpt-4o", model="gpt-4o@r2", cell="macro_average", value=52.0),
+    ]
+    rows = rows_of("Models of the paper: Table 7 and Figure 1", scores=own)
+    assert len(rows) == 17
+    told = {row[0]: row for row in rows}
+    assert told["GPT-4o"][2:] == ["gpt-4o@r2", "–", "49.96", "52.00"]
+    assert told["QwQ-32B"][1:] == ["Qwen/QwQ-32B", "–", "32B", "54.11", "–"]
+
+
+def test_figure_1_has_every_model_of_a_known_size_and_ours():
+    own = [score(role="grpo", model=REAL, cell="macro_average", value=70.0)]
+    html = write_report(**tables(scores=own, model=REAL), **SETTINGS).html
+    figure = html.partition("Average accuracy against size")[2].partition("</svg>")[0]
+    assert figure.count("<circle") == 15 + 1
+    assert figure.count('fill="#e8a33d"') == 1
+    assert ">DeepSeek-R1</text>" in figure
+    assert "GPT-4o" not in figure
+
+
+def test_figure_4_shows_hard_and_other_items_with_their_n():
+    title = "Hard and other items: Figure 4"
+    rows = [
+        score(role="grpo", model=REAL, cell=cell, metric=metric, value=value, n=n)
+        | {"subset": "non_challenging"}
+        for cell, metric, value, n in (
+            ("case_multiple", "standard_accuracy", 60.0, 20),
+            ("case_multiple", "elastic_accuracy", 70.0, 20),
+            ("micro_average", "standard_accuracy", 60.0, 20),
+        )
+    ]
+    (row,) = rows_of(title, by_difficulty=rows)
+    assert row[:5] == [
+        "PCEB: the counsellor examination: non-challenging",
+        "grpo",
+        "20",
+        "–",
+        "60.00 (70.00)",
+    ]
+    assert not rows_of(title)

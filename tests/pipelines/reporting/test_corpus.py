@@ -20,6 +20,7 @@ from psyche_kedro.pipelines.reporting.sections import Findings, Summaries
 from psyche_kedro.tables import (
     AnswerSummary,
     ContaminationSummary,
+    DifficultyScores,
     ExamSummary,
     Funnel,
     JudgementSummary,
@@ -53,6 +54,7 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         answers=frame(AnswerSummary, []),
         judges=frame(JudgementSummary, []),
         readers=frame(ReaderAgreement, []),
+        by_difficulty=frame(DifficultyScores, []),
         shown_items=frame(ShownItems, []),
         shown_answers=frame(ShownAnswers, []),
         ablation={},

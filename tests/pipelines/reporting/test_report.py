@@ -27,6 +27,7 @@ from psyche_kedro.pipelines.reporting.parameters import ReportParameters, RunFac
 from psyche_kedro.pipelines.reporting.report import _plain
 from psyche_kedro.tables import (
     AnswerSummary,
+    DifficultyScores,
     ExamSummary,
     Funnel,
     JudgeAgreement,
@@ -121,6 +122,7 @@ def tables(  # noqa: PLR0913 - each table that a test changes
     *,
     scores=None,
     differences=(),
+    by_difficulty=(),
     answers=(),
     model=OFFLINE,
     level="rules_only",
@@ -164,6 +166,7 @@ def tables(  # noqa: PLR0913 - each table that a test changes
             "exam_summary": frame(ExamSummary, EXAM),
             "answer_summary": frame(AnswerSummary, answers),
             "reader_agreement": frame(ReaderAgreement, []),
+            "difficulty_scores": frame(DifficultyScores, by_difficulty),
             "shown_items": frame(ShownItems, []),
             "shown_answers": frame(ShownAnswers, []),
             "judgement_summary": frame(JudgementSummary, []),
@@ -302,7 +305,7 @@ def test_the_page_is_whole_and_asks_nothing_of_the_network():
     page = Page(html)
     assert not page.open
     assert all(address.startswith("#") for address in page.addresses)
-    assert "<script" not in html
+    assert "default-src 'none'" in html
     assert "url(" not in html
     assert "@import" not in html
 

@@ -1,6 +1,8 @@
 """Both stages are looked at before the first step of SFT."""
 
 import json
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,11 @@ from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.pipelines.training import parameters, plan, trl_options
 from psyche_kedro.pipelines.training.nodes import plan_training
-from psyche_kedro.pipelines.training.parameters import GrpoParameters, SftParameters
+from psyche_kedro.pipelines.training.parameters import (
+    GrpoParameters,
+    LauncherParameters,
+    SftParameters,
+)
 from psyche_kedro.settings import CONFIG_LOADER_ARGS
 
 # Of options that TRL sets itself.
@@ -218,3 +224,18 @@ def test_gradients_are_summed_in_float32_whatever_is_computed_in():
     assert plugin.mixed_precision_policy.param_dtype == torch.bfloat16
     zero = json.loads((ROOT / "conf/launchers/zero3.json").read_text("utf-8"))
     assert zero["communication_data_type"] == "fp32"
+
+
+def test_the_batch_script_is_sound_and_its_variables_are_read(monkeypatch):
+    script = ROOT / "conf/launchers/train.sbatch"
+    subprocess.run(["bash", "-n", str(script)], check=True)
+    text = script.read_text("utf-8").replace("$node", "node-1")
+    values = dict(re.findall(r'(PSYCHE_\w+)=("[^"]*"|\S+)', text))
+    for name, value in values.items():
+        monkeypatch.setenv(name, value.strip('"'))
+    for stage in stages("paper"):
+        launcher = LauncherParameters(**stage["launcher"])
+        assert launcher.processes == 16
+        assert launcher.prefix == ("srun", "--ntasks-per-node=1")
+        assert launcher.arguments == ("--main_process_ip", "node-1")
+        assert Path(launcher.config_file).is_file()

@@ -132,15 +132,39 @@ def test_who_was_asked_by_a_process_that_is_gone_is_an_orphan(monkeypatch):
 TRAIN = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from toy import CHILD, PLAN, base_model, sft_parameters, sft_set, train_sft
-runs, kind, n = sys.argv[1], sys.argv[2], int(sys.argv[3])
+from toy import CHILD, IN_PROCESS, PLAN, REWARD, base_model, grpo_parameters
+from toy import grpo_set, sft_parameters, sft_set, train_sft
+from psyche_kedro.pipelines.training.nodes import train_grpo
+runs, stage, kind, n = *sys.argv[1:4], int(sys.argv[4])
 config = "conf/launchers/cpu.yaml" if n > 1 else None
 launcher = CHILD | {"kind": kind, "processes": n, "config_file": config}
 sizes = {"micro_batch_size": 20 // n, "save_steps": 3, "epochs": 20}
-params = sft_parameters(runs, launcher=launcher, **sizes)
-print(train_sft(base_model(runs), sft_set(), PLAN, params).checkpoint.digest)
+own = launcher if stage == "sft" else IN_PROCESS
+params = sft_parameters(runs, launcher=own, **sizes)
+trained = train_sft(base_model(runs), sft_set(), PLAN, params)
+if stage == "grpo":
+    sizes = {"micro_batch_size": 32, "save_steps": 3}
+    params = grpo_parameters(runs, launcher=launcher, **sizes)
+    trained = train_grpo(trained.checkpoint, grpo_set(), params, REWARD)
+print(trained.checkpoint.digest)
 """
-KINDS = [("child", 1), ("accelerate", 1), ("accelerate", 2)]
+KINDS = [
+    ("sft", "child", 1),
+    ("sft", "accelerate", 1),
+    ("sft", "accelerate", 2),
+    ("grpo", "child", 1),
+    ("grpo", "accelerate", 2),
+]
+SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT")
+TARGETS = ("parent", "launcher", "trainer")
+# Every pair of kind and target, each with one signal; `test-slow` is short of the rest.
+KILLS = {
+    (kind, target): SIGNALS[(k + t) % 3]
+    for k, kind in enumerate(KINDS)
+    for t, target in enumerate(TARGETS)
+}
+TIMES = range(int(os.environ.get("PSYCHE_KILLS", "1")))
+"""How often each kill is tried."""
 
 
 def trained(process):
@@ -148,16 +172,16 @@ def trained(process):
     return said.splitlines()[-1]
 
 
-def wait_for_a_checkpoint(runs):
+def wait_for_a_checkpoint(runs, stage):
     deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
-        if list(runs.glob("sft-*/checkpoint-*/digests.json")):
+        if list(runs.glob(f"{stage}-*/checkpoint-*/digests.json")):
             return
         time.sleep(0.02)
     raise TimeoutError("no checkpoint was written")
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: f"{kind[0]}-{kind[1]}")
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: "-".join(map(str, kind)))
 def whole(request, tmp_path_factory):
     """A kind of launcher, and the digest that it reaches unbroken."""
     runs = tmp_path_factory.mktemp("whole")
@@ -165,31 +189,32 @@ def whole(request, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["parent", "launcher", "trainer"])
-@pytest.mark.parametrize("sign", ["SIGKILL", "SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("time_", TIMES)
+@pytest.mark.parametrize("target", TARGETS)
 def test_a_kill_leaves_no_process_and_the_next_run_goes_on(
-    whole, tmp_path, sign, target
+    whole, tmp_path, target, time_
 ):
     kind, digest = whole
+    stage = kind[0]
     parent = python(TRAIN, tmp_path, *kind)
-    wait_for_a_checkpoint(tmp_path)
+    wait_for_a_checkpoint(tmp_path, stage)
     processes = psutil.Process(parent.pid).children(recursive=True)
     victims = {"parent": parent.pid}
     victims["launcher"] = next(p.pid for p in processes if p.ppid() == parent.pid)
-    beats = [p.read_text("utf-8") for p in tmp_path.glob("sft-*/heartbeat-*.json")]
+    beats = [p.read_text("utf-8") for p in tmp_path.glob(f"{stage}-*/heartbeat-*.json")]
     victims["trainer"] = json.loads(random.choice(beats))["pid"]
-    os.kill(victims[target], signal.Signals[sign])
+    os.kill(victims[target], signal.Signals[KILLS[kind, target]])
     _, left = psutil.wait_procs(processes, timeout=10)
     assert not [p for p in left if p.status() != psutil.STATUS_ZOMBIE]
     parent.communicate(timeout=60)
     assert trained(python(TRAIN, tmp_path, *kind)) == digest
-    (result,) = tmp_path.glob("sft-*/result.json")
+    (result,) = tmp_path.glob(f"{stage}-*/result.json")
     assert json.loads(result.read_text("utf-8"))["resumed_from"] >= 3
 
 
 @pytest.mark.slow
 def test_two_runs_at_once_train_once(tmp_path):
-    runs = [python(TRAIN, tmp_path, "child", 1) for _ in range(2)]
+    runs = [python(TRAIN, tmp_path, "sft", "child", 1) for _ in range(2)]
     one, other = map(trained, runs)
     assert one == other
     (history,) = tmp_path.glob("sft-*/history.jsonl")

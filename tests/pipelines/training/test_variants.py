@@ -77,6 +77,22 @@ def test_the_best_of_the_looks_is_kept_and_ends_the_training(base, tmp_path):
     assert losses[-1] == pytest.approx(min(losses), rel=1e-3)  # of the published ones
 
 
+def test_grpo_keeps_the_weights_that_earned_most_on_held_out_questions(sft, tmp_path):
+    # At so high a rate the policy soon forgets how to answer.
+    params = grpo_parameters(
+        str(tmp_path),
+        learning_rate=0.05,
+        save_steps=1,
+        evaluate_steps=1,
+        keep="best",
+        patience=3,
+    )
+    trained = train_grpo(sft.checkpoint, with_validation(grpo_set(), 4), params, REWARD)
+    earned = curve(trained, "eval_reward")
+    best = earned.index(max(earned))
+    assert trained.checkpoint.manifest["steps"] == len(earned) == best + 1 + 3
+
+
 LOSSES = {
     "dr_grpo": {"loss": "dr_grpo", "trainer": {"scale_rewards": "none"}},
     "dapo": {"loss": "dapo", "trainer": {"epsilon_high": 0.28}},

@@ -48,7 +48,7 @@ _LETTERS_ALONE = {
 _NO_GRPO = {"training_plan": "training_plan"}
 
 ARMS = (
-    Arm("GRPO", {"sft_model": "base_model"}),
+    Arm("GRPO-alone", {"sft_model": "base_model"}),
     Arm("QA", _variant("QA") | _LETTERS_ALONE),
     Arm("QA-Rat", _variant("QA-Rat")),
     Arm("ED", _variant("ED") | _NO_GRPO, stage="sft"),

@@ -55,12 +55,14 @@ class PublicItem(NamedTuple):
         number: Its id there.
         picture: Where its picture should stand; empty where the set has none.
         said: By language code.
+        twice: Languages in which its id stands more than once.
     """
 
     folder: str
     number: int
     picture: str
     said: dict[str, Said]
+    twice: tuple[str, ...] = ()
 
 
 def is_public(name: str) -> bool:
@@ -82,11 +84,15 @@ def read_public(files: Iterable[SourceFile], packs: Packs) -> list[PublicItem]:
     codes = {pack.file_name: code for code, pack in packs.items()}
     shown = {folder for f in files if (folder := _set_of_picture(f.name)) is not None}
     found: dict[tuple[str, int], dict[str, Said]] = defaultdict(dict)
+    twice: dict[tuple[str, int], list[str]] = defaultdict(list)
     for file in files:
         named = _FILE.fullmatch(file.name)
         if named and (code := codes.get(named["language"])):
             for number, said in _items(file):
-                found[named["set"] or "", number][code] = said
+                key = named["set"] or "", number
+                if code in found[key]:
+                    twice[key].append(code)
+                found[key][code] = said
     return [
         PublicItem(
             folder,
@@ -95,6 +101,7 @@ def read_public(files: Iterable[SourceFile], packs: Packs) -> list[PublicItem]:
             if folder in shown
             else "",
             said,
+            tuple(twice[folder, number]),
         )
         for (folder, number), said in sorted(found.items())
     ]

@@ -28,7 +28,7 @@ from psyche_kedro.llm.chat_model import (
 from psyche_kedro.llm.identity import weights_in
 from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.benchmarks import Benchmarks
-from psyche_kedro.pipelines.evaluation import judging, people, shown
+from psyche_kedro.pipelines.evaluation import judging, people, shown, submissions
 from psyche_kedro.pipelines.evaluation import preferences as side_by_side
 from psyche_kedro.pipelines.evaluation import reading as replies
 from psyche_kedro.pipelines.evaluation.limit import limit_items
@@ -40,6 +40,7 @@ from psyche_kedro.pipelines.evaluation.parameters import (
     ReadingParameters,
     ScoringParameters,
     ShownParameters,
+    SplitParameters,
 )
 from psyche_kedro.pipelines.evaluation.protocols import (
     Asked,
@@ -54,11 +55,14 @@ from psyche_kedro.pipelines.evaluation.scoring import (
     write_sheets,
 )
 from psyche_kedro.pipelines.evaluation.sheets import estimate, without
+from psyche_kedro.pipelines.evaluation.split import split_items, student_outcomes
 from psyche_kedro.pipelines.selection.exams import count_exams, exam_items, has_key
+from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import (
     Answers,
     AnswerSummary,
+    DifficultyScores,
     ExamSummary,
     JudgeAgreement,
     Judgements,
@@ -381,6 +385,28 @@ def write_judging_batch(  # noqa: PLR0913 - the node's inputs
     return people.write_sheet(cases, params.people, words)
 
 
+def write_submissions(
+    *,
+    predictions: pl.DataFrame,
+    answers: pl.DataFrame,
+    benchmark_items: pl.DataFrame,
+    benchmarks: Benchmarks,
+    reading: ReadingParameters,
+) -> dict[str, submissions.Submission]:
+    """Return what was answered where a key is withheld, a file for each model.
+
+    Args:
+        predictions: Those of items without a key are submitted, where they were asked
+            (``evaluation.protocols.ask_unlabelled``).
+        answers: What was read in them.
+        benchmark_items: The items.
+        benchmarks: The cards.
+        reading: ``evaluation.reading``.
+    """
+    read = _read(predictions, answers, reading)
+    return submissions.write(read, _by_id(benchmark_items), benchmarks)
+
+
 def summarise_agreement(
     judgements: pl.DataFrame, preferences: pl.DataFrame, human_scores: pl.DataFrame
 ) -> pl.DataFrame:
@@ -449,6 +475,49 @@ def score_predictions(  # noqa: PLR0913 - the node's inputs
     return Scored(
         frame(Scores, scores), frame(ScoreDifferences, compare(sheets, params))
     )
+
+
+def score_by_difficulty(  # noqa: PLR0913 - the node's inputs
+    *,
+    predictions: pl.DataFrame,
+    answers: pl.DataFrame,
+    benchmark_items: pl.DataFrame,
+    benchmarks: Benchmarks,
+    reading: ReadingParameters,
+    params: ScoringParameters,
+    split: SplitParameters,
+    difficulty: DifficultyParameters,
+) -> pl.DataFrame:
+    """Return the scores of hard and of other items, by the students' answers to them.
+
+    Args:
+        predictions: One per (role, item, protocol).
+        answers: What the readers make of them.
+        benchmark_items: The items; those of an exam that have a key are scored.
+        benchmarks: The cards.
+        reading: ``evaluation.reading``.
+        params: ``evaluation.scores``.
+        split: ``evaluation.split``.
+        difficulty: ``selection.difficulty``.
+
+    Source: Figure 4.
+    """
+    if not split.students:
+        return frame(DifficultyScores, [])
+    rows = [
+        read | {"is_contaminated": False}
+        for read in _read(predictions, answers, reading)
+    ]
+    keyed = _by_id(exam_items(benchmark_items).filter(has_key()))
+    outcomes = student_outcomes(rows, keyed, benchmarks, split)
+    told = []
+    for subset, ids in split_items(outcomes, difficulty).items():
+        items = {name: item for name, item in keyed.items() if name in ids}
+        sheets = write_sheets(rows, items, benchmarks)
+        found = {at: Found(estimate(s, params), {}) for at, s in sheets.items()}
+        scores = score_exams(found, rows, items, benchmarks)
+        told += [score | {"subset": subset} for score in scores]
+    return frame(DifficultyScores, told)
 
 
 def summarise_exams(benchmark_items: pl.DataFrame) -> pl.DataFrame:

@@ -110,3 +110,10 @@ class ShownParameters(Parameters):
 
     reply_characters: int = Field(ge=0)
     """Of a reply, from its beginning, on the report's page of items."""
+
+
+class SplitParameters(Parameters):
+    """``evaluation.split``."""
+
+    students: tuple[str, ...]
+    """Models under test whose wrong answers make an item hard; none: no split."""

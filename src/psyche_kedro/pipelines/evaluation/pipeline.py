@@ -18,6 +18,7 @@ from psyche_kedro.pipelines.evaluation.nodes import (
     compare_replies,
     judge_counselling,
     read_answers,
+    score_by_difficulty,
     score_predictions,
     show_answers,
     summarise_agreement,
@@ -26,6 +27,7 @@ from psyche_kedro.pipelines.evaluation.nodes import (
     summarise_judgements,
     write_exam_papers,
     write_judging_batch,
+    write_submissions,
 )
 from psyche_kedro.pipelines.evaluation.people import read_human_scores
 
@@ -43,6 +45,7 @@ ACCOUNT = (
     beside("exam_summary"),
     beside("scores"),
     beside("score_differences"),
+    beside("difficulty_scores", by="subset"),
     beside("shown_items"),
     beside("shown_answers"),
 )
@@ -52,7 +55,7 @@ PROMPTS = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counselling")
 def create_pipeline() -> Pipeline:
     """Wire evaluation."""
     account = account_node("evaluation", ACCOUNT)
-    return Pipeline([*_exams(), *_answers(), *_scores(), account])
+    return Pipeline([*_exams(), *_answers(), *_judgements(), *_scores(), account])
 
 
 def _exams() -> list[Node]:
@@ -115,6 +118,17 @@ def _answers() -> list[Node]:
             name="read_answers",
         ),
         Node(
+            write_submissions,
+            inputs={
+                **read,
+                "benchmark_items": "clean_benchmark_items",
+                "benchmarks": "params:benchmarks",
+                "reading": "params:evaluation.reading",
+            },
+            outputs="submissions",
+            name="write_submissions",
+        ),
+        Node(
             summarise_answers,
             inputs=read | params,
             outputs="answer_summary",
@@ -140,7 +154,7 @@ def _answers() -> list[Node]:
     ]
 
 
-def _scores() -> list[Node]:
+def _judgements() -> list[Node]:
     return [
         Node(
             judge_counselling,
@@ -165,20 +179,35 @@ def _scores() -> list[Node]:
             outputs="judgement_summary",
             name="summarise_judgements",
         ),
+    ]
+
+
+def _scores() -> list[Node]:
+    read = {
+        "predictions": "predictions",
+        "answers": "answers",
+        "benchmark_items": "clean_benchmark_items",
+        "benchmarks": "params:benchmarks",
+        "reading": "params:evaluation.reading",
+        "params": "params:evaluation.scores",
+    }
+    return [
         Node(
             score_predictions,
-            inputs={
-                "predictions": "predictions",
-                "answers": "answers",
-                "judgements": "judgements",
-                "selection": "selection_account",
-                "reading": "params:evaluation.reading",
-                "benchmark_items": "clean_benchmark_items",
-                "benchmarks": "params:benchmarks",
-                "params": "params:evaluation.scores",
-            },
+            inputs=read
+            | {"judgements": "judgements", "selection": "selection_account"},
             outputs=["scores", "score_differences"],
             name="score_predictions",
+        ),
+        Node(
+            score_by_difficulty,
+            inputs=read
+            | {
+                "split": "params:evaluation.split",
+                "difficulty": "params:selection.difficulty",
+            },
+            outputs="difficulty_scores",
+            name="score_by_difficulty",
         ),
     ]
 

@@ -30,7 +30,7 @@ Columns = Mapping[str, tuple[str, ...]]
 
 STAGES = {
     "Base": "base",
-    "+GRPO": "GRPO",
+    "+GRPO": "GRPO-alone",
     "+SFT": "sft",
     "+SFT+GRPO": "grpo",
     "+QA": "QA",

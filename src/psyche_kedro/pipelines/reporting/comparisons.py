@@ -97,11 +97,11 @@ def list_beside(findings: Findings) -> Iterator[Beside]:
 def _of_exam(
     findings: Findings, benchmark: str, exam: Exam, published: Published
 ) -> Iterator[Beside]:
-    rows = {row.model.casefold(): row for row in published.rows}
+    rows = {one_name(row.model): row for row in published.rows}
     asked_so = pl.col("protocol").is_in(list(exam.protocols))
     for score in findings.scores.filter(asked_so, benchmark=benchmark).to_dicts():
         name = findings.printed_as.get(score["role"], score["role"])
-        row = rows.get(name.casefold())
+        row = rows.get(one_name(name))
         scores = row.scores.get(score["protocol"], {}) if row else {}
         printed = scores.get(score["metric"], {}).get(score["cell"])
         if row and printed is not None:
@@ -114,6 +114,15 @@ def _of_exam(
                 score=score,
                 interval=_interval(score, printed, published),
             )
+
+
+def one_name(model: str) -> str:
+    """Return a model's name as it is compared: the paper has some of them in two ways.
+
+    >>> one_name("Qwen2.5-7B-Instruct") == one_name("qwen2.5-7b")
+    True
+    """
+    return model.casefold().removesuffix("-instruct")
 
 
 def _cell(exam: Exam, score: Mapping[str, Any]) -> str:
@@ -137,6 +146,32 @@ def _interval(
     theirs = wilson_interval(printed / 100 * n, n)
     found = difference_interval(shares, theirs, values=(value / 100, printed / 100))
     return Interval(*(None if x is None else 100 * x for x in found))
+
+
+def as_csv(findings: Findings) -> str:
+    """Return every score of ours, with the printed one where there is one."""
+    places = ("role", "benchmark", "split", "protocol", "cell", "metric")
+    printed = pl.DataFrame(
+        [
+            {
+                **{name: one.score[name] for name in places},
+                "source": one.source,
+                "printed_as": one.printed_as,
+                "printed": one.printed,
+                "difference": one.difference,
+                "difference_low": one.interval.low,
+                "difference_high": one.interval.high,
+            }
+            for one in list_beside(findings)
+        ],
+        schema={
+            **dict.fromkeys((*places, "source", "printed_as"), pl.String),
+            **dict.fromkeys(("printed", "difference"), pl.Float64),
+            **dict.fromkeys(("difference_low", "difference_high"), pl.Float64),
+        },
+    )
+    joined = findings.scores.join(printed, on=places, how="left", maintain_order="left")
+    return joined.write_csv()
 
 
 # ---- models beside each other ----------------------------------------------------

@@ -100,6 +100,51 @@ def exam_section(findings: Findings, *, benchmark: str, exam: Exam) -> Section:
     return Section(exam.title, _told(findings, benchmark, exam), [Table(titles, rows)])
 
 
+def by_difficulty(findings: Findings) -> Section:
+    """Return Figure 4: what every model scored on hard and on other items."""
+    tables = [
+        table
+        for name, exam in findings.benchmarks.exams()
+        if isinstance(exam, ChoiceExam)
+        for table in _by_subset(findings, name, exam)
+    ]
+    return Section(
+        "Hard and other items: Figure 4",
+        "An item is challenging where the students of `evaluation.split.students` all "
+        "answer it wrong (the rule of `selection.difficulty`), as §2.2 selects "
+        "questions. Standard accuracy in percent, elastic accuracy in brackets. A "
+        "student of the split scores 0 on the challenging items by its making.",
+        tables or [Table(["Subset", "Model"], [])],
+    )
+
+
+def _by_subset(findings: Findings, benchmark: str, exam: ChoiceExam) -> list[Table]:
+    columns = _accuracies(exam)
+    scores = findings.by_difficulty.filter(benchmark=benchmark)
+    names = ["subset", "role", "split", "model"]
+    rows = [
+        Row(
+            kind_of(model, role in findings.toys),
+            [
+                f"{exam.title}: {subset.replace('_', '-')}",
+                said_split(role, split),
+                _size(found),
+                *_cells(columns, _marks(found)),
+            ],
+        )
+        for (subset, role, split, model), found in scores.rows_by_key(
+            names, named=True
+        ).items()
+    ]
+    titles = ["Subset", "Model", "Items", *(column.title for column in columns)]
+    return [Table(titles, rows)] if rows else []
+
+
+def _size(scores: Iterable[Mapping[str, Any]]) -> str:
+    """Return how many items the average of one model and subset is of."""
+    return next((count(s["n"]) for s in scores if s["cell"] == AVERAGES[0]), ABSENT)
+
+
 def _told(findings: Findings, benchmark: str, exam: Exam) -> str:
     if not isinstance(exam, ChoiceExam):
         return exam.note

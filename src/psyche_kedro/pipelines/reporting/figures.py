@@ -1,7 +1,7 @@
 """Line charts: as coordinates for the report's inline SVG, as plotly for Kedro-Viz."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -10,6 +10,8 @@ from psyche_kedro.pipelines.reporting.parameters import Curve
 
 SIZE = WIDTH, HEIGHT = 360, 190
 """Of one chart, in pixels."""
+BIG = WIDE, HIGH = 900, 420
+"""Of a scatter chart, whose points have names."""
 LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 12, 28
 _WANTED_TICKS = 4
 _EDGE = 1e-6
@@ -33,6 +35,24 @@ class Chart(NamedTuple):
     last_step: str
     last: str
     """The last value."""
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+
+
+class Point(NamedTuple):
+    """A named point of a scatter chart, in pixels."""
+
+    x: float
+    y: float
+    name: str
+    is_marked: bool
+
+
+class Scatter(NamedTuple):
+    """A scatter chart in pixels, ready to draw."""
+
+    title: str
+    points: list[Point]
     x_ticks: list[Tick]
     y_ticks: list[Tick]
 
@@ -70,6 +90,35 @@ def line_chart(title: str, points: Sequence[tuple[float, float]]) -> Chart:
         last_step=f"{xs[-1]:g}",
         last=f"{ys[-1]:.4g}",
         x_ticks=_ticks(across),
+        y_ticks=_ticks(up),
+    )
+
+
+def scatter(
+    title: str,
+    points: Sequence[tuple[float, float]],
+    *,
+    names: Sequence[str],
+    marked: Sequence[bool],
+    label: Callable[[float], str],
+) -> Scatter:
+    """Return a chart of ``[n]`` named points, at least one.
+
+    Args:
+        title: What the points are.
+        points: ``(x, y)`` of each.
+        names: Of the points.
+        marked: Which of them stand out.
+        label: What a tick of the x axis says.
+    """
+    xs, ys = zip(*points, strict=True)
+    across = _span(xs, LEFT, WIDE - _RIGHT)
+    up = _span(ys, HIGH - _BOTTOM, _TOP)
+    told = zip(points, names, marked, strict=True)
+    return Scatter(
+        title=title,
+        points=[Point(across.at(x), up.at(y), name, m) for (x, y), name, m in told],
+        x_ticks=[Tick(at, label(float(said))) for at, said in _ticks(across)],
         y_ticks=_ticks(up),
     )
 

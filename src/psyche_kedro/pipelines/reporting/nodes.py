@@ -116,6 +116,7 @@ _OF_EVALUATION = {
     "answers": "answer_summary",
     "judges": "judgement_summary",
     "readers": "reader_agreement",
+    "by_difficulty": "difficulty_scores",
     "shown_items": "shown_items",
     "shown_answers": "shown_answers",
 }

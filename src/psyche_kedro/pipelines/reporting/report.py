@@ -32,6 +32,7 @@ from psyche_kedro.pipelines.reporting import (
     exams,
     figures,
     items,
+    models,
     rounds_and_costs,
     sections,
 )
@@ -67,6 +68,8 @@ def _sections(findings: Findings) -> list[tuple[Telling, str]]:
         (sections.training, "training"),
         (exams.exams, "evaluation"),
         *((exam, "evaluation") for exam in exams.shown(findings)),
+        (models.paper_models, "evaluation"),
+        (exams.by_difficulty, "evaluation"),
         (comparisons.beside_the_paper, "evaluation"),
         (comparisons.every_pair, "evaluation"),
         (ablations.ablations, ""),
@@ -77,11 +80,20 @@ def _sections(findings: Findings) -> list[tuple[Telling, str]]:
     ]
 
 
+def _for_papers(findings: Findings) -> list[Telling]:
+    """Return the sections whose tables stand in LaTeX as well."""
+    own = [ablations.ablations, comparisons.beside_the_paper, comparisons.every_pair]
+    return [*exams.shown(findings), *own]
+
+
 class Report(NamedTuple):
-    """The same report twice, and what the terminal shows of it."""
+    """The same report twice, its tables of exams, and what the terminal shows."""
 
     html: str
     markdown: str
+    csv: str
+    """Every score of ours beside the printed one, where there is one."""
+    latex: str
     summary: str
 
 
@@ -94,7 +106,7 @@ def render_report(findings: Findings) -> Report:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters["plain"] = _plain
+    templates.filters |= {"plain": _plain, "tex": _tex}
     content = {
         "first_line": first_line(findings),
         "notes": [
@@ -115,11 +127,16 @@ def render_report(findings: Findings) -> Report:
         "is_offline": bool(_stand_ins(findings)),
         "sections": [_told(findings, *section) for section in _sections(findings)],
         "chart_size": figures.SIZE,
+        "big_chart_size": figures.BIG,
         "packed_items": items.pack(findings.shown_items, findings.shown_answers),
     }
     return Report(
         html=templates.get_template("report.html.jinja").render(content),
         markdown=templates.get_template("report.md.jinja").render(content),
+        csv=comparisons.as_csv(findings),
+        latex=templates.get_template("exams.tex.jinja").render(
+            sections=[section(findings) for section in _for_papers(findings)]
+        ),
         summary=summarise(findings),
     )
 
@@ -127,6 +144,22 @@ def render_report(findings: Findings) -> Report:
 def _plain(text: object) -> str:
     """Return a cell's text as Markdown that shows it, whatever marks it holds."""
     return re.sub(r"([\\|<\[`])", r"\\\1", " ".join(str(text).splitlines()))
+
+
+_TEX = str.maketrans(
+    {
+        **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        ABSENT: "--",
+    }
+)
+
+
+def _tex(text: object) -> str:
+    """Return a cell's text as LaTeX that prints it, whatever marks it holds."""
+    return str(text).translate(_TEX)
 
 
 def first_line(findings: Findings) -> str:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.pipelines.benchmarks import Benchmarks
-from psyche_kedro.pipelines.reporting.figures import Chart
+from psyche_kedro.pipelines.reporting.figures import Chart, Scatter
 from psyche_kedro.pipelines.reporting.parameters import RunFacts
 from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 
@@ -49,6 +49,7 @@ class Section(NamedTuple):
     text: str
     tables: Sequence[Table] = ()
     charts: Sequence[Chart] = ()
+    scatters: Sequence[Scatter] = ()
 
 
 class Summaries(NamedTuple):
@@ -87,6 +88,8 @@ class Findings(NamedTuple):
     """What became of the verdicts of every judge."""
     readers: pl.DataFrame
     """What other readers make of them."""
+    by_difficulty: pl.DataFrame
+    """Scores of hard and of other items."""
     shown_items: pl.DataFrame
     shown_answers: pl.DataFrame
     """Exam items, and what every model made of them."""

@@ -79,14 +79,19 @@ def run_grpo(spec: RunSpec) -> RunResult:
 
     Source: §2.5, Equation 2.
     """
+    prepare_process(spec)
+    return train_to_the_end(grpo_trainer(spec), spec)
+
+
+def grpo_trainer(spec: RunSpec) -> ResumableGRPOTrainer:
+    """Return the trainer of a run, ready to train; see ``run_grpo``."""
     assert spec.grpo is not None  # noqa: S101 - for mypy; the specification is typed
     assert spec.reward is not None  # noqa: S101
-    prepare_process(spec)
     examples = pl.read_parquet(spec.rows)
     rows = {split: _rows(examples, split) for split in ("train", "validation")}
     _check_enough(len(rows["train"]), spec.grpo)
     looks = spec.grpo.evaluate_steps and rows["validation"]
-    trainer = ResumableGRPOTrainer(
+    return ResumableGRPOTrainer(
         spec.model,
         reward_funcs=[FormatReward(spec.reward), AccuracyReward(spec.reward)],
         args=grpo_config(spec.grpo, spec.folder),
@@ -95,8 +100,6 @@ def run_grpo(spec: RunSpec) -> RunResult:
         eval_dataset=Dataset.from_list(rows["validation"]) if looks else None,
         processing_class=read_tokenizer(Path(spec.model)),
     )
-    counts = {f"rows/{split}": len(part) for split, part in rows.items()}
-    return train_to_the_end(trainer, spec, counts)
 
 
 def _rows(examples: pl.DataFrame, split: str) -> list[dict[str, Any]]:

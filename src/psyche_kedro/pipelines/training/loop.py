@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import polars as pl
 import torch
 from peft import LoraConfig
 from torch.utils.data import Sampler
@@ -66,15 +67,12 @@ class EpochSampler(Sampler[int]):
         return iter(self._sampler)
 
 
-def train_to_the_end(
-    trainer: Trainer, spec: RunSpec, counts: dict[str, int]
-) -> RunResult:
+def train_to_the_end(trainer: Trainer, spec: RunSpec) -> RunResult:
     """Train, save the final model if it is done, return what was reached.
 
     Args:
         trainer: Ready to train.
-        spec: Its run.
-        counts: Rows of each split; they stand at step 0 of the log.
+        spec: Its run; how many rows each split of it has stands at step 0 of the log.
 
     Raises:
         TrainingFailedError: If other processes train than were asked for.
@@ -107,9 +105,14 @@ def train_to_the_end(
         steps=trainer.state.global_step,
         max_steps=trainer.state.max_steps,
         resumed_from=step_of(checkpoint) if checkpoint else None,
-        log=[{"step": 0, **counts}, *trainer.state.log_history],
+        log=[{"step": 0, **_counts(spec)}, *trainer.state.log_history],
         seconds=seconds(trainer.state),
     )
+
+
+def _counts(spec: RunSpec) -> dict[str, int]:
+    splits = pl.read_parquet(spec.rows, columns=["split"])["split"]
+    return {f"rows/{n}": int((splits == n).sum()) for n in ("train", "validation")}
 
 
 def sum_gradients_in_float32(plugin: Any) -> None:

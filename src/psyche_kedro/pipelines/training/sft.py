@@ -39,8 +39,13 @@ def run_sft(spec: RunSpec) -> RunResult:
 
     Source: §2.5, Equation 1.
     """
-    assert spec.sft is not None  # noqa: S101 - for mypy; the specification is typed
     prepare_process(spec)
+    return train_to_the_end(sft_trainer(spec), spec)
+
+
+def sft_trainer(spec: RunSpec) -> ResumableSFTTrainer:
+    """Return the trainer of a run, ready to train; see ``run_sft``."""
+    assert spec.sft is not None  # noqa: S101 - for mypy; the specification is typed
     tokenizer = AutoTokenizer.from_pretrained(spec.model, trust_remote_code=False)
     tokens = pl.read_parquet(spec.rows)
     _check_lengths(tokens, spec.sft.max_length)
@@ -50,7 +55,7 @@ def run_sft(spec: RunSpec) -> RunResult:
         )
         for split in ("train", "validation")
     }
-    trainer = ResumableSFTTrainer(
+    return ResumableSFTTrainer(
         spec.model,
         args=sft_config(spec.sft, spec.folder),
         peft_config=adapters(spec.sft),
@@ -58,8 +63,6 @@ def run_sft(spec: RunSpec) -> RunResult:
         eval_dataset=data["validation"] if len(data["validation"]) else None,
         processing_class=tokenizer,
     )
-    counts = {f"rows/{split}": len(rows) for split, rows in data.items()}
-    return train_to_the_end(trainer, spec, counts)
 
 
 def _check_lengths(tokens: pl.DataFrame, limit: int) -> None:

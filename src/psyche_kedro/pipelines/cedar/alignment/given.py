@@ -73,8 +73,12 @@ def _fault(item: PublicItem, packs: Packs, shown: Mapping[str, str]) -> str | No
         said = item.said.get(code)
         if said is None:
             return f"missing:{code}"
+        if code in item.twice:
+            return f"duplicate_id:{code}"
         if said.gold not in pack.emotions:
             return f"unknown_gold:{code}"
+        if said.gold_word and pack.emotion_of(said.gold_word) != said.gold:
+            return f"golds_differ:{code}"
     return "picture_missing" if item.picture and item.picture not in shown else None
 
 

@@ -169,10 +169,9 @@ def read_word(said: str, pack: LanguagePack) -> str | None:
         said: A word of the language, or an emotion's own name.
         pack: The culture's.
     """
-    known = {word: name for name, word in pack.emotions.items()}
-    known |= {name: name for name in pack.emotions}
+    known = {name: name for name in pack.emotions}
     known |= {pack.none_fits: NONE_FITS, NONE_FITS: NONE_FITS}
-    return known.get(said)
+    return pack.emotion_of(said) or known.get(said)
 
 
 def _first(value: Mapping[str, Any]) -> str | None:

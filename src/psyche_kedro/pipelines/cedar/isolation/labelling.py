@@ -70,14 +70,14 @@ def label_provisionally(  # noqa: PLR0913 - the node's inputs
 
     Raises:
         ConfigurationError: If there are too few labellers to tell a culture from the
-            noise of a model.
+            noise of a model, or one of whom nothing can be read.
     """
     _check_number(labellers, params)
     frames = {code: _frame(code, packs, params) for code in packs}
     asks = list(_asks(scenarios, scenario_texts, pictures, frames, params))
     outcomes = ask_all(labellers, lambda _: _requests(asks, frames, params))
     readers = {c: LabelReader(f.pack, packs[ENGLISH]) for c, f in frames.items()}
-    return frame(
+    table = frame(
         ProvisionalLabels,
         (
             _row(ask, name, frames[ask.culture])
@@ -86,6 +86,8 @@ def label_provisionally(  # noqa: PLR0913 - the node's inputs
             for ask, outcome in zip(asks, answered, strict=True)
         ),
     )
+    _check_read(table)
+    return table
 
 
 def _check_number(
@@ -97,6 +99,20 @@ def _check_number(
             f" cedar.labelling.min_labellers asks for {params.min_labellers}: fewer"
             " than three cannot tell a culture from a model's own noise; add one."
         )
+
+
+def _check_read(labels: pl.DataFrame) -> None:
+    """Stop where a labeller said nothing that can be read: it would count nowhere."""
+    read = labels.filter(outcome="read")
+    for name in labels["labeller"].unique(maintain_order=True):
+        if read.filter(labeller=name).is_empty():
+            own = labels.filter(labeller=name)
+            raise ConfigurationError(
+                f"Of the {own.height} replies of labeller '{name}' none can be read"
+                f" ({', '.join(own['rule'].unique().sort())}): look at them with `kedro"
+                " replies`. A text model may have been given pictures; take it off"
+                " `cedar_labellers`, or name one that sees."
+            )
 
 
 def _frame(code: str, packs: Packs, params: LabellingParameters) -> _Frame:

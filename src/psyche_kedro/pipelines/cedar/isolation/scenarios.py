@@ -34,6 +34,9 @@ from psyche_kedro.text.bare import bare
 Row = dict[str, Any]
 _STAGE = "read_scenarios"
 _FIELDS = ("narrative", "question", "picture", "topic", "language")
+_TWICE = UnreadableSource(
+    "duplicate_id", "Its id stands twice in a file: give each item one of its own."
+)
 
 
 class Text(NamedTuple):
@@ -124,10 +127,7 @@ def _askable(
 
 def _drafts(files: list[SourceFile], packs: Packs, lost: list[Row]) -> Iterator[_Draft]:
     """Yield what every file holds; what cannot be read is added to ``lost``."""
-    try:
-        yield from (_of_public(item, packs) for item in read_public(files, packs))
-    except UnreadableSource as error:
-        lost.append(_unreadable("CEDAR's files", "", error))
+    yield from _public_drafts(files, packs, lost)
     for file in files:
         suffix = PurePosixPath(file.name).suffix.lower()
         if is_public(file.name) or suffix not in RECORDS:
@@ -142,6 +142,20 @@ def _drafts(files: list[SourceFile], packs: Packs, lost: list[Row]) -> Iterator[
                 yield _of_record(file.name, locator, record, packs)
             except UnreadableSource as error:
                 lost.append(_unreadable(file.name, locator, error))
+
+
+def _public_drafts(
+    files: list[SourceFile], packs: Packs, lost: list[Row]
+) -> Iterator[_Draft]:
+    try:
+        for item in read_public(files, packs):
+            draft = _of_public(item, packs)
+            if item.twice:
+                lost.append(_unreadable(draft.source, draft.locator, _TWICE))
+            else:
+                yield draft
+    except UnreadableSource as error:
+        lost.append(_unreadable("CEDAR's files", "", error))
 
 
 def _records(file: SourceFile, suffix: str) -> Iterator[Located]:

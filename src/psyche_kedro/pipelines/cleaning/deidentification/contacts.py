@@ -39,10 +39,10 @@ _WECHAT = (
 )
 _PLATFORMS = (
     "小红书|小红薯|抖音|快手|微博|知乎|豆瓣|贴吧|[Bb]站|哔哩哔哩|陌陌|探探|钉钉|电报|推特"
-    "|(?<![A-Za-z])(?:[Ss]oul|[Tt]elegram|[Ii]ns(?:tagram)?|[Tt]witter|[Ss]kype|[Ss]team"
+    "|(?<![A-Za-z])(?:[Ff]acebook|[Ll]ine|LINE|[Ww]hatsapp|[Dd]iscord|[Ss]oul|[Tt]elegram|[Ii]ns(?:tagram)?|[Tt]witter|[Ss]kype|[Ss]team"
     "|[Tt][Gg]|[Vv][Bb])(?![A-Za-z])"
 )
-_DATE = r"(?:19|20)\d{2}[年./-]\d{1,2}[月./-]\d{1,2}[日号]?"
+_DATE = r"(?:(?:19|20)\d{2}|\d{2}(?=年))[年./-]\d{1,2}[月./-]\d{1,2}[日号]?"
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 
 _CONTACTS = {
@@ -59,7 +59,7 @@ _CONTACTS = {
     ),
     "邮箱<liting艾特qq点com>": (
         "email",
-        rf"(?<![A-Za-z0-9._%+-])(?:[A-Za-z]+\s)?[A-Za-z0-9][A-Za-z0-9._%+-]*\s?{_AT}\s?"
+        rf"(?<![A-Za-z0-9._%+-])(?:[A-Za-z]+\s){{0,2}}[A-Za-z0-9][A-Za-z0-9._%+-]*\s?{_AT}\s?"
         rf"{_HOST}(?:\s?{_DOT}\s?(?:com|cn|net|org|edu)){{1,2}}{_NOT_BEFORE}",
     ),
     "写信到<li.ting@example.com>吧": (
@@ -78,6 +78,10 @@ _CONTACTS = {
         "phone",
         rf"(?<![\d.])(?:\(?0\d{{2,3}}\)?{_BETWEEN}[2-9]\d{{2,3}}{_BETWEEN}\d{{4}}"
         rf"|[48]00{_BETWEEN}\d{{3,4}}{_BETWEEN}\d{{3,4}})(?:[-转]\d{{1,4}})?(?!\d)",
+    ),
+    "宿舍电话<6275-1234>": (
+        "phone",
+        rf"(?:座机|固话|电话){_GAP}(?P<v>[2-8]\d{{3}}[- ]?\d{{4}})(?!\d)",
     ),
     "原来的<138****5678>": (
         "phone",
@@ -128,6 +132,25 @@ _CONTACTS = {
         rf"(?:{_PLATFORMS}){_GAP}(?P<v>{_WITH_DIGIT}|[\u4e00-\u9fff]{{1,8}}_[A-Za-z0-9]{{2,12}})"
         + _NOT_BEFORE,
     ),
+    "都叫<wanwan_0607>": (
+        "handle",
+        _NOT_AFTER
+        + r"(?:[a-z][A-Za-z0-9.-]*_(?=[A-Za-z_]*\d)|[\u4e00-\u9fff]{2,8}_(?=\d))"
+        + r"\w{2,20}",
+    ),
+    "唯心：<mimosa1990>": (
+        "handle",
+        rf"{_NOT_AFTER}[a-z]{{2,}}[a-z._-]*\d{{3,}}[a-z0-9]*{_NOT_BEFORE}",
+    ),
+    "<ff8282>（wx）": (
+        "wechat",
+        rf"{_NOT_AFTER}(?P<v>[A-Za-z]+[_.-]?\d{{2,}}[A-Za-z0-9_]{{0,12}})(?:[(（\s]+|(?:这个?)?是?我的?)"
+        r"(?:[Ww][Xx]|[Vv][Xx]|微信|[Vv]|[Qq]{2})(?![A-Za-z])",
+    ),
+    "王者ID<76543210>": (
+        "handle",
+        rf"(?:U?ID|[Uu]?id|代码|好友码){_GAP}(?P<v>\d{{6,12}})(?!\d)",
+    ),
     "小红书号：<9876543210>": (
         "handle",
         rf"(?:{_PLATFORMS})(?:[账帐]号|号码?|U?ID|u?id){_GAP}(?P<v>[A-Za-z0-9_.-]{{5,30}})"
@@ -135,7 +158,7 @@ _CONTACTS = {
     ),
     "学号是<20190123>": (
         "handle",
-        r"(?:学号|工号|员工编号|准考证号?|考生号|病历号|住院号|就诊卡号?|社保号|护照号?)"
+        r"(?:学号|学生证号?|工号|员工编?号|门诊号|准考证号?|考生号|病历号|住院号|就诊卡号?|社保号|护照号?)"
         rf"{_GAP}(?P<v>[A-Za-z]{{0,2}}\d{{5,18}})" + _NOT_BEFORE,
     ),
     "<1995年3月8日>出生": ("birthday", rf"{_DATE}(?=.{{0,3}}(?:出生|生日|生的|生人))"),

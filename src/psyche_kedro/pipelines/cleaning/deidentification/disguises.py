@@ -30,7 +30,7 @@ _LOOKALIKES = re.compile(
     r"(?<![A-Za-z0-9])[\dlIoO](?:[ -]?[\dlIoO]){10,18}(?![A-Za-z0-9])"
 )
 _AS_DIGITS = str.maketrans("lIoO", "1100")
-_MOST_LETTERS = 5
+_MOST_LETTERS = 8
 _NO_DIGIT = -1.0
 
 
