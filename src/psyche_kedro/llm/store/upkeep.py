@@ -81,12 +81,12 @@ def find_calls(session: StoreSession, beginning: str) -> list[Kept]:
             f"'{beginning}' is no address of a reply: give four or more of the 64"
             " digits that a `reply_key` column or `kedro trace` shows."
         )
-    span = [bytes.fromhex(beginning.ljust(64, end)) for end in "0f"]
+    span = [bytes.fromhex(beginning.ljust(64, end)) for end in "0f0f"]
     rows = session.rows(
         "SELECT key, task, stored_at, model, NULL, NULL FROM replies"
-        " WHERE key BETWEEN ?1 AND ?2 UNION ALL"
+        " WHERE key BETWEEN ? AND ? UNION ALL"
         " SELECT key, task, failed_at, model, reason, detail FROM failures"
-        " WHERE key BETWEEN ?1 AND ?2 LIMIT 11",
+        " WHERE key BETWEEN ? AND ? LIMIT 11",
         span,
     )
     found = session.look_up([row[0].hex() for row in rows])
