@@ -110,7 +110,7 @@ def test_the_catalog_checks_every_part(tmp_path: Path) -> None:
     }
     catalog = DataCatalog.from_config({"judgements": entry})
     row = {"item_id": "0" * 16, "role": "a", "dimension": "EmoE"}
-    row |= {"prompt_digest": "p", "outcome": "no_score"}
+    row |= {"prompt_digest": "p", "outcome": "no_score", "judge": "j", "repeat": 0}
     sound = frame(Judgements, [row, row | {"role": "b"}])
     catalog.save("judgements", sound)
     assert catalog.load("judgements").equals(sound)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from psyche_kedro.errors import UnreadableSource
+from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.hooks.run_summary import RunSummary
 
 
@@ -68,5 +68,5 @@ def rows(n: int):
 
 def test_a_run_of_which_not_one_source_can_be_read_stops():
     unread = pl.DataFrame({"reason": ["damaged"]})
-    with pytest.raises(UnreadableSource, match="Not one of the sources"):
+    with pytest.raises(ConfigurationError, match="Not one of the sources"):
         RunSummary().after_node_run({"unreadable_sources": unread}, rows(0))

@@ -9,7 +9,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from psyche_kedro.errors import UnreadableSource
+from psyche_kedro.errors import ConfigurationError
 
 _SOURCES = (
     "documents",
@@ -40,17 +40,16 @@ class RunSummary:
         """Say how many sources could not be read; the table says which and why.
 
         Raises:
-            UnreadableSource: If not one of them could.
+            ConfigurationError: If not one of them could.
         """
         unread = outputs.get(self._unread)
         if unread is None or unread.is_empty():
             return
         if self._unread == "unreadable_sources" and not any(_rows_of(catalog)):
-            raise UnreadableSource(
-                "no_source",
+            raise ConfigurationError(
                 "Not one of the sources could be read: the tables unreadable_… name"
                 " each with its reason; mend them, or name another root with `--params"
-                " raw=…`.",
+                " raw=…`."
             )
         counts = unread["reason"].value_counts(sort=True).iter_rows()
         _LOG.warning(

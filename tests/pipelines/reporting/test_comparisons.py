@@ -1,10 +1,15 @@
 """A score beside the printed one, and two models beside each other."""
 
+import re
+
 import polars as pl
 import pytest
+from corpus_rows import ROOT
 from test_report import PARAMS, SETTINGS, Page, score, tables
 
+from psyche_kedro.pipelines.reporting.comparisons import one_name
 from psyche_kedro.pipelines.reporting.nodes import write_report
+from psyche_kedro.pipelines.reporting.published import read_published
 
 REAL = "qwen2.5-7b@r1"
 
@@ -38,6 +43,14 @@ def test_a_model_that_is_called_as_the_paper_calls_it_needs_no_setting():
     row = score(role="qwq-32b", model=REAL)
     assert [r[1] for r in rows_of("Beside the paper", scores=[row])] == ["QwQ-32B"]
     assert not rows_of("Beside the paper", scores=[score(role="new", model=REAL)])
+
+
+def test_every_model_of_the_environment_baselines_finds_its_row_of_table_7():
+    entries = (ROOT / "conf/baselines/catalog").glob("*.yml")
+    text = "".join(path.read_text("utf-8") for path in entries)
+    named = re.findall(r"^    (\w+): \{<<: .*metadata: \{size", text, re.MULTILINE)
+    printed = {one_name(model.name) for model in read_published().models}
+    assert {one_name(name) for name in named} == printed
 
 
 def test_a_row_says_what_it_rests_on():

@@ -117,12 +117,15 @@ def _of_exam(
 
 
 def one_name(model: str) -> str:
-    """Return a model's name as it is compared: the paper has some of them in two ways.
+    """Return a model's name as it is compared: by its letters and digits.
 
-    >>> one_name("Qwen2.5-7B-Instruct") == one_name("qwen2.5-7b")
+    The paper spells some in two ways, and a name in the catalog has no dots.
+
+    >>> one_name("Qwen2.5-7B-Instruct") == one_name("qwen2_5_7b")
     True
     """
-    return model.casefold().removesuffix("-instruct")
+    letters = "".join(filter(str.isalnum, model.casefold()))
+    return letters.removesuffix("instruct")
 
 
 def _cell(exam: Exam, score: Mapping[str, Any]) -> str:

@@ -77,6 +77,7 @@ _FOREIGN = re.compile(
 _OPTION_WITHIN = re.compile(
     r"(?<=[\u4e00-\u9fff）)、，；])[A-Z]\s*[.．、](?=\s*[\u4e00-\u9fff])"
 )
+_LETTER_MARK = re.compile(r"(?<=[A-Z])\s*[.．、:：]?\s*(?=[\u4e00-\u9fff])")
 _OPTION_LINE = re.compile(r"\n\s*[A-Z]\s*[.．、)）]\s*\S")
 _MAX_OPTIONS = 8
 _MIN_OPTIONS = 2
@@ -406,13 +407,24 @@ def _text_errors(question: Mapping[str, Any]) -> list[str]:
     texts = [question["stem"], question["case_text"] or "", *options]
     texts.append(question["answer_text"] or "")
     errors = [e for e, is_so in _UNSURE.items() if any(map(is_so, texts))]
-    left = letters_left(question["stem"]) if options else set()
-    if "".join(question["gold"]) in {*left, "".join(sorted({*"".join(left)}))} - {""}:
-        errors.append("answer_left_in_stem")
-    if question["type"] == "true_false" and truth_left(question["stem"]):
-        errors.append("answer_left_in_stem")
+    errors += ["answer_left_in_stem"] if _tells_answer(question) else []
     return errors + (
         ["unclear_option"] if _has_foreign(question["stem"], options) else []
+    )
+
+
+def _tells_answer(question: Mapping[str, Any]) -> bool:
+    """Return whether the right letters, words or a verdict still stand in a stem."""
+    stem, gold = question["stem"], "".join(question["gold"])
+    if question["type"] == "true_false":
+        return truth_left(stem)
+    left = letters_left(stem) if question["options"] else set()
+    if gold in {*left, "".join(sorted({*"".join(left)}))} - {""}:
+        return True
+    texts = [o["text"] for o in question["options"] if o["label"] in gold]
+    in_brackets = "".join(_IN_BRACKETS.findall(stem))
+    return len(texts) == 1 and f"{gold}.{texts[0]}" in _LETTER_MARK.sub(
+        ".", in_brackets
     )
 
 

@@ -35,7 +35,18 @@ Block = str | Cells
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 LINES = {"p", "div", "li", "dt", "dd", "blockquote", "section", "article", "br", "tr"}
-DROPPED = {"script", "style", "nav", "noscript", "template", "svg", "head", "rt", "rp"}
+DROPPED = {
+    "script",
+    "style",
+    "nav",
+    "noscript",
+    "template",
+    "svg",
+    "head",
+    "rt",
+    "rtc",
+    "rp",
+}
 _NOTE_NUMBER = re.compile(r"\s*[\[（(〔]?[\d①-⑳*†‡↩↑^]{1,3}[\])）〕]?\s*")
 _EPUB_TYPE = "{http://www.idpf.org/2007/ops}type"
 _COLOUR = re.compile(r"(?<![-a-z])color:[^;]+")
