@@ -71,14 +71,14 @@ _CORRECT_NAMES = (
     "isanswer",
 )
 _FOREIGN = re.compile(
-    r"[\u4e00-\u9fff）)][ \t\u3000]+[\u4e00-\u9fff（(]|\n|[【\[].*题[】\]]$"
-    r"|.(?:单选|多选|判断|填空|简答|论述)题|第[一二三四五六七八九十\d]+[章节页]"
+    r"[\u4e00-\u9fff）)][ \t\u3000]+[\u4e00-\u9fff（(]|\n"
+    r"|[【\[][^【\[\n]{1,12}题[】\]]$|.(?:单选|多选|判断|填空|简答|论述)题|第[一二三四五六七八九十\d]+[章节页]"
 )
 _OPTION_WITHIN = re.compile(
     r"(?<=[\u4e00-\u9fff）)、，；])[A-Z]\s*[.．、](?=\s*[\u4e00-\u9fff])"
 )
 _LETTER_MARK = re.compile(r"(?<=[A-Z])\s*[.．、:：]?\s*(?=[\u4e00-\u9fff])")
-_OPTION_LINE = re.compile(r"\n\s*[A-Z]\s*[.．、)）]\s*\S")
+_OPTION_LINE = re.compile(r"\n[ \t]*[A-Z][ \t]*[.．、)）]")
 _MAX_OPTIONS = 8
 _MIN_OPTIONS = 2
 
