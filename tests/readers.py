@@ -25,6 +25,7 @@ from psyche_kedro.pipelines.cleaning import guard, usefulness
 from psyche_kedro.pipelines.cleaning.deidentification import model_pass
 from psyche_kedro.pipelines.evaluation import judging as counselling
 from psyche_kedro.pipelines.evaluation import nodes as evaluation
+from psyche_kedro.pipelines.evaluation import preferences
 from psyche_kedro.pipelines.ingestion.textbooks import olmocr
 from psyche_kedro.pipelines.synthesis import provenance
 from psyche_kedro.pipelines.synthesis.dialogues import judging as dialogues
@@ -120,8 +121,12 @@ READERS: Mapping[str, Callable[[Reply], Any]] = {
     "cleaning.usefulness.read_verdict": usefulness.read_verdict,
     "cleaning.usefulness._unread": usefulness._unread,
     "cleaning.deidentification.model_pass.read_spans": _masked,
+    "evaluation.judging.read_points": partial(
+        counselling.read_points, rubric="1、共情{+5}\n减分项\n1、说教{-2}"
+    ),
     "evaluation.judging.read_score": partial(counselling.read_score, n_levels=4),
     "evaluation.nodes._said": evaluation._said,
+    "evaluation.preferences.read_better": preferences.read_better,
     "ingestion.textbooks.olmocr.read_reply": olmocr.read_reply,
     "synthesis.provenance.fault": provenance.fault,
     "synthesis.provenance.verdict_in": provenance.verdict_in,

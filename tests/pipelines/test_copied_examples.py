@@ -56,7 +56,7 @@ SAYS_SOMETHING: dict[str, Callable[[Reply], Any]] = {
     "choice": lambda reply: read_vote(Contest(QUESTION, SHOWN), reply, 0),
     "counselling_judge": lambda reply: read_score(reply, n_levels=4).value is not None,
     "rubric_judge": lambda reply: read_points(reply, RUBRIC).value is not None,
-    "pairwise_judge": lambda reply: read_better(reply.text),
+    "pairwise_judge": read_better,
     "deidentification": lambda reply: model_pass.read_spans(reply) is not None,
     "dialogue_judge": lambda reply: isinstance(read_scores(reply), Scores),
     "distillation": questions,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.answers import read_verdicts
-from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome
+from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome, Reply
 from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.llm.schemas import TEXT, an_object, one_of
 from psyche_kedro.pipelines.benchmarks import Benchmarks
@@ -100,7 +100,7 @@ def _request(duel: Duel, prompt: Prompt, params: JudgingParameters) -> ChatReque
 def _preference(
     judge: str, duel: Duel, outcome: Outcome, prompt: Prompt
 ) -> dict[str, Any]:
-    better = None if isinstance(outcome, Failure) else read_better(outcome.text)
+    better = read_better(outcome)
     failed = "failed" if isinstance(outcome, Failure) else "unread"
     return {
         "item_id": duel.first.prediction["item_id"],
@@ -116,13 +116,16 @@ def _preference(
     }
 
 
-def read_better(said: str) -> str | None:
+def read_better(outcome: Outcome) -> str | None:
     """Return ``first``, ``second`` or ``same``; None where a judge says none, or two.
 
-    >>> read_better('{"analysis": "……", "better": 2}')
+    >>> read_better(Reply('{"analysis": "略贴切", "better": 2}', "judge", "k"))
     'second'
     """
-    found = {str(verdict.get("better", "")) for verdict in read_verdicts(said)}
+    if not isinstance(outcome, Reply):
+        return None
+    verdicts = read_verdicts(outcome.text)
+    found = {str(verdict.get("better", "")) for verdict in verdicts}
     return _BETTER.get(*found) if len(found) == 1 else None
 
 
