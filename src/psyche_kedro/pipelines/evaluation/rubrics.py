@@ -66,7 +66,7 @@ def schema_of(lines: Sequence[Line]) -> Schema:
 def read_marks(said: str) -> dict[str, set[int]]:
     """Return what a judge says of each line; several where it contradicts itself.
 
-    >>> read_marks('{"analysis": "…", "plus_1": 1, "minus_1": 0}')
+    >>> read_marks('{"analysis": "有共情", "plus_1": 1, "minus_1": 0}')
     {'plus_1': {1}, 'minus_1': {0}}
     >>> read_marks("加分项_1: 1")
     {'plus_1': {1}}
