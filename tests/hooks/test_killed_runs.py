@@ -27,7 +27,8 @@ mlflow.set_tracking_uri(sys.argv[1])
 record = RunRecord()
 with mlflow.start_run() as run:
     mlflow.log_metric("rows.posts", 1, timestamp=4_102_444_800_000)
-    record.before_pipeline_run({"project_path": sys.argv[2]}, Pipeline([]), {})
+    asked = {"project_path": sys.argv[2], "pipeline_names": None}
+    record.before_pipeline_run(asked, Pipeline([]), {})
     print("under way:", run.info.run_id, flush=True)
     sys.stdin.read()
 """
