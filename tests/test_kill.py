@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import polars as pl
 import pytest
 
-from whole_run import ACCOUNTS, ROOT, tracking
+from whole_run import ACCOUNTS, ROOT, Run, tracking
 
 CHAPTERS = "ingestion,cleaning,synthesis"
 # Model names and the addresses made of them are what the endpoint changes.
@@ -119,12 +119,12 @@ def test_the_next_run_ends_the_killed_one_in_mlflow(resumed):
 
 def test_the_tables_are_those_of_the_demo_but_for_the_models_names(resumed, demo):
     data, *_ = resumed
-    made = {p.stem: p for p in data.rglob("*.parquet")}
+    run = Run(data, "")
+    made = {name.partition("/")[0] for name in run.paths}
     differing = [
         name
-        for name, path in made.items()
-        if name not in ACCOUNTS
-        and not nameless(pl.read_parquet(path)).equals(nameless(demo.table(name)))
+        for name in made - ACCOUNTS
+        if not nameless(run.table(name)).equals(nameless(demo.table(name)))
     ]
     assert "reasoning_samples" in made
     assert not differing

@@ -115,6 +115,7 @@ def references(name: str) -> dict[str, tuple[str, ...]]:
 @pytest.mark.parametrize("name", sorted(ENTRIES))
 def test_every_id_says_which_table_holds_it(name):
     ids = {c for c in schema_of(ENTRIES[name]) if c.endswith(("_id", "_ids", "_key"))}
+    ids -= {"input_ids"}  # a tokenizer's
     assert ids == references(name).keys()
 
 

@@ -88,7 +88,7 @@ FILLED = {
     "case_text": "求助者，男，20岁。近两个月失眠，觉得同学都看不起自己。",
     "dimension": "情感共情",
     "definition": "体会并回应来访者的感受",
-    "levels": "0 到 3",
+    "levels": "0：没有\n1：少\n2：多\n3：完全",
     "history": POST,
     "reference": "",
 }
@@ -121,6 +121,7 @@ TASKS = {
     "exam_case": "answer_after_thought",
     "exam_knowledge": "answer_after_thought",
     "exam_direct": "answer_on_a_line",
+    "exam_letters": "answer_with_letters",
     # One aim at a time is answered as all three are.
     "resonance": "empathy",
     "guidance": "empathy",
@@ -156,6 +157,7 @@ ASKED_BY = {
     "exam_case": "answer_benchmarks",
     "exam_knowledge": "answer_benchmarks",
     "exam_direct": "answer_benchmarks",
+    "exam_letters": "answer_benchmarks",
     "essay": "answer_benchmarks",
     "knowledge": "answer_benchmarks",
     "counselling": "answer_benchmarks",

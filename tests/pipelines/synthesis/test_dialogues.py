@@ -264,7 +264,7 @@ def test_to_name_a_condition_is_no_diagnosis(told: str) -> None:
 def test_to_cite_a_psychologist_makes_up_no_one(told: str) -> None:
     kept, _ = dialogues(GOOD, f"{WARM}{told}人需要被理解。")
     assert kept.height == 1
-    _, lost = dialogues(GOOD, f"{WARM}{told}你的同事林晓燕也需要。")
+    _, lost = dialogues(GOOD, f"{WARM}{told}你的同事小林也需要。")
     assert lost["reason"].to_list() == ["invented_name"]
 
 

@@ -58,9 +58,10 @@ def ablations(findings: Findings) -> Section:
     others = {arm: arm for arm in _arms(findings) if arm not in shown}
     return Section(
         title,
-        "Standard accuracy in percent on PCEB. +QA is taught, paid and asked for "
-        "letters alone. The paper's Figure 3 is a drawing without numbers. Models are "
-        "compared over all items that both answered, by McNemar's exact test.",
+        "Standard accuracy in percent on the exam of Table 1. +QA is taught, paid and "
+        "asked for letters alone. The paper's Figure 3 is a drawing without "
+        "numbers. Models are compared over all items that both answered, by McNemar's "
+        "exact test.",
         [
             _table("Table 3", STAGES, _CATEGORIES, findings, paper.ablation),
             _table("Table 4", COMPOSITIONS, _ALL_CELLS, findings, paper.compositions),
@@ -93,7 +94,10 @@ def _table(
 
 def _our_row(setting: str, role: str, columns: Columns, findings: Findings) -> Row:
     scores = _scores(findings).filter(
-        role=role, benchmark="pceb", protocol="reasoned", metric="standard_accuracy"
+        role=role,
+        benchmark=read_published().ablation_exam,
+        protocol="reasoned",
+        metric="standard_accuracy",
     )
     if scores.is_empty():
         return plain(setting, "not run", *(ABSENT for _ in columns))
@@ -126,7 +130,7 @@ def _differences(findings: Findings) -> Table:
     """Return how far each model is from the untrained and from the whole one."""
     apart = findings.ablation["ablation_score_differences"].filter(
         pl.any_horizontal(pl.col("role", "other").is_in(["base", "grpo"])),
-        benchmark="pceb",
+        benchmark=read_published().ablation_exam,
         cell="micro_average",
         metric="standard_accuracy",
     )

@@ -60,9 +60,9 @@ def paper_models(findings: Findings) -> Section:
     columns = ["Model", "As the paper has it", "In this run", "Size", "Printed", "Ours"]
     return Section(
         "Models of the paper: Table 7 and Figure 1",
-        "Average standard accuracy on PCEB against the number of parameters, as "
-        "printed and as scored here; the paper's own axis is not in numbers. Models "
-        "whose size nobody knows have no place in it.",
+        "Average standard accuracy on the exam of Table 1 against the number of "
+        "parameters, as printed and as scored here; the paper's own axis is not in "
+        "numbers. Models whose size nobody knows have no place in it.",
         [Table(columns, rows, 3)],
         scatters=[_figure(findings, exam, own)],
     )

@@ -55,6 +55,8 @@ class Published(_Published):
 
     counts: dict[str, str]
     """Corpus counts by the stage of the funnel they belong to."""
+    ablation_exam: str
+    """The benchmark of Tables 3 and 4 and Figure 3."""
     ablation: tuple[AblationRow, ...]
     """Table 3."""
     compositions: tuple[AblationRow, ...]
