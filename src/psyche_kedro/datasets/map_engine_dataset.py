@@ -85,12 +85,9 @@ class MapEngineDataset(AbstractDataset[None, MapEngine]):
     def check(self) -> None:
         """Refuse what cannot work, before the first node.
 
-        A store of this machine lies below the root, which another run may hold: what
-        only asks whether it may start writes nothing there.
-
         Raises:
-            ConfigurationError: If a remote store cannot be written and read, or Ray is
-                not installed.
+            ConfigurationError: If the store cannot be written and read, or Ray is not
+                installed.
         """
         if self._kind == "ray" and find_spec("ray") is None:
             raise ConfigurationError(
@@ -98,8 +95,7 @@ class MapEngineDataset(AbstractDataset[None, MapEngine]):
                 " 'psyche-kedro[ray]'` on every machine, or run with `--params"
                 " engine=processes`."
             )
-        if is_remote(self.store.root):
-            self.store.check()
+        self.store.check()
 
     def save(self, data: None) -> NoReturn:
         """Refuse: an engine is configured, not made."""

@@ -9,6 +9,7 @@ whatever of these changes, another address is looked at.
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ import polars as pl
 
 import psyche_kedro
 from psyche_kedro.errors import ConfigurationError, PsycheError, UnreadableSource
+from psyche_kedro.files.roots import is_remote
 from psyche_kedro.files.swap import swapped_in_on
 from psyche_kedro.partitions.parts import PartitionedTable
 from psyche_kedro.partitions.work import (
@@ -153,9 +155,16 @@ class PartitionStore:
     def check(self) -> None:
         """See that the store can be written and read.
 
+        On this machine nothing is written: another run may hold the root above it.
+
         Raises:
             ConfigurationError: If it cannot.
         """
+        if not is_remote(self.root):
+            folder = Path(self.root)
+            there = next(p for p in (folder, *folder.parents) if p.exists())
+            if there.is_dir() and os.access(there, os.W_OK):
+                return
         fs, root = fsspec.url_to_fs(self.root, **self.options)
         try:
             fs.makedirs(root, exist_ok=True)
