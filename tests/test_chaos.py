@@ -24,7 +24,7 @@ import pytest
 from llm.loopback import Ask, Behaviour, LoopbackServer
 from psyche_kedro.offline.brain import ROLES, OfflineBrain
 from psyche_kedro.tables import content_id
-from whole_run import ACCOUNTS, ROOT, run_kedro, tracking
+from whole_run import ACCOUNTS, ROOT, Run, run_kedro, tracking
 
 pytestmark = pytest.mark.slow
 
@@ -183,11 +183,9 @@ def kill_when(
 
 
 def tables_of(data: Path) -> dict[str, pl.DataFrame]:
-    return {
-        path.stem: pl.read_parquet(path)
-        for path in data.glob("0*_*/*.parquet")
-        if path.stem not in ACCOUNTS
-    }
+    run = Run(data, "")
+    names = {name.partition("/")[0] for name in run.paths}
+    return {name: run.table(name) for name in names - ACCOUNTS}
 
 
 @pytest.fixture(scope="module")
