@@ -92,6 +92,14 @@ def test_processes_give_the_same_bytes(table, engine, tmp_path):
     assert digests[0] == digests[1]
 
 
+def test_a_store_may_be_reached_otherwise_than_the_posts(table, tmp_path):
+    options = {"path": str(tmp_path), "target_protocol": "file"}
+    there = PartitionStore("dir://there", options)
+    cleaned = clean(table, MapEngine(there, InProcess()))
+    assert cleaned.kept.frame().equals(whole().kept)
+    assert cleaned.rejected.equals(whole().rejected)
+
+
 def test_of_a_damaged_part_every_row_is_rejected(table, engine):
     broken = Path(table.parts[1].file.path)
     broken.write_bytes(broken.read_bytes()[:-9])

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -110,7 +110,7 @@ def clean_posts_in_parts(  # noqa: PLR0913 - the node's inputs
     rejected = [
         table
         for part, result in zip(posts.parts, results, strict=True)
-        for table in _rejected(part, result)
+        for table in _rejected(part, result, store.options)
     ]
     kept = PartitionedTable.of(results, "kept", store.options)
     _refuse_lost_rows(posts.height, kept.height + sum(t.height for t in rejected))
@@ -125,10 +125,11 @@ def clean_posts_in_parts(  # noqa: PLR0913 - the node's inputs
     return CleanedParts(kept, pl.concat([_none(), *rejected]))
 
 
-def _rejected(part: TablePart, result: Result) -> Iterator[pl.DataFrame]:
+def _rejected(
+    part: TablePart, result: Result, options: dict[str, Any]
+) -> Iterator[pl.DataFrame]:
     if isinstance(result, Done):
-        rejected = TablePart(result.files["rejected"], part.options)
-        yield rejected.read()
+        yield PartitionedTable.of([result], "rejected", options).frame()
     else:
         yield tables.frame(tables.Rejections, _rows_of_lost(part, result))
 
