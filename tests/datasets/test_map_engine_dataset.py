@@ -1,6 +1,10 @@
 """Where the work is done is said in the catalog, and refused before the first node."""
 
+import stat
+import sys
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from kedro.io import DatasetError
@@ -53,6 +57,20 @@ def test_a_relative_store_is_below_the_project_wherever_the_run_began(
     assert Path(entry.store.root).is_absolute()
     there = MapEngineDataset(kind="in_process", store="memory://partitions")
     assert there.store.root == "memory://partitions"
+
+
+def test_ray_of_this_machine_has_a_folder_of_its_own_where_the_store_is_remote(
+    tmp_path, monkeypatch
+):
+    begun = []
+    ray = SimpleNamespace(is_initialized=list, init=lambda **how: begun.append(how))
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    entry = MapEngineDataset(kind="ray", store="memory://partitions")
+    entry.load()._crew.connected()
+    folder = Path(begun[0]["_temp_dir"]).parent
+    assert folder.parent == tmp_path
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_no_node_may_write_it(tmp_path):

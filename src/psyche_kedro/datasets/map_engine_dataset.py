@@ -1,6 +1,5 @@
 """Where parts of tables and books are worked on, as a catalog entry."""
 
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args
@@ -17,6 +16,8 @@ from psyche_kedro.workers.tasks import Limits
 
 Kind = Literal["in_process", "processes", "ray"]
 _MB = 1_000_000
+_DEPTH = 1000
+"""Calls in one another, as Python has it."""
 
 
 class MapEngineDataset(AbstractDataset[None, MapEngine]):
@@ -111,10 +112,10 @@ class MapEngineDataset(AbstractDataset[None, MapEngine]):
             self._workers, self._limits.seconds, self._ray_folder(), **self._options
         )
 
-    def _ray_folder(self) -> Path:
-        """Return a folder beside the store; of this machine if the store is not."""
+    def _ray_folder(self) -> Path | None:
+        """Return a folder beside the store, if that is on this machine."""
         root = self.store.root
-        return Path(tempfile.gettempdir() if is_remote(root) else root).with_name("ray")
+        return None if is_remote(root) else Path(root).with_name("ray")
 
     def _describe(self) -> dict[str, Any]:
         return {
@@ -122,7 +123,3 @@ class MapEngineDataset(AbstractDataset[None, MapEngine]):
             "workers": self._workers,
             "store": self.store.root,
         }
-
-
-_DEPTH = 1000
-"""Calls in one another, as Python has it."""

@@ -30,7 +30,7 @@ class Ray:
     Args:
         n: How many.
         seconds: That one partition may take.
-        folder: Where Ray of this machine keeps its session.
+        folder: Where Ray of this machine keeps its session; None for a temporary one.
         address: Of a running cluster; None starts Ray here, on loopback alone.
         resources: Of an actor, as ``{num_cpus: 1, memory: 2e9}``.
     """
@@ -39,7 +39,7 @@ class Ray:
         self,
         n: int,
         seconds: float,
-        folder: Path,
+        folder: Path | None,
         *,
         address: str | None = None,
         resources: Mapping[str, Any] | None = None,
@@ -81,19 +81,9 @@ class Ray:
 
         if ray.is_initialized():
             return ray
-        quiet = {"log_to_driver": False, "configure_logging": False}
         try:
-            if self._address:
-                ray.init(address=self._address, **quiet)
-            else:
-                ray.init(
-                    address="local",  # not whatever RAY_ADDRESS names
-                    num_cpus=self._n,
-                    include_dashboard=False,
-                    _node_ip_address="127.0.0.1",
-                    _temp_dir=str(_private(self._folder)),
-                    **quiet,
-                )
+            where = {"address": self._address} if self._address else self._here()
+            ray.init(log_to_driver=False, configure_logging=False, **where)
         except Exception as error:  # of no class in common
             raise ConfigurationError(
                 f"Ray at {self._address or 'this machine'} does not answer"
@@ -102,10 +92,20 @@ class Ray:
             ) from error
         return ray
 
+    def _here(self) -> dict[str, Any]:
+        """Return what begins a Ray of this machine."""
+        return {
+            "address": "local",  # not whatever RAY_ADDRESS names
+            "num_cpus": self._n,
+            "include_dashboard": False,
+            "_node_ip_address": "127.0.0.1",
+            "_temp_dir": str(_private(self._folder)),
+        }
 
-def _private(folder: Path) -> Path:
+
+def _private(folder: Path | None) -> Path:
     """Return a path that nobody else may enter; Ray opens to all what is made there."""
-    if len(str(folder.resolve())) > _LONGEST_FOLDER:
+    if folder is None or len(str(folder.resolve())) > _LONGEST_FOLDER:
         folder = Path(tempfile.mkdtemp(prefix="ray-"))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
