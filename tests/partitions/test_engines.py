@@ -49,6 +49,11 @@ def test_results_are_the_table(tmp_path, work):
     assert kept.scan().collect().equals(kept.frame())
 
 
+def test_a_table_without_parts_can_be_counted():
+    nothing = PartitionedTable(())
+    assert (nothing.height, nothing.width) == (0, 0)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_more_is_under_way_than_twice_the_workers(tmp_path, work, kind):
     asked = []
@@ -123,6 +128,19 @@ def test_another_content_misses_the_store_and_another_place_does_not(tmp_path, w
     pl.DataFrame({"n": [7]}).write_parquet(moved[1].file.path)
     results = list(engine(tmp_path / "store").map(work, moved))
     assert [r.found for r in results] == [True, False]
+
+
+def test_a_part_that_changes_while_it_is_read_is_read_again(tmp_path, work):
+    class Overtaken(Double):
+        def __call__(self, partition):
+            made = super().__call__(partition)
+            pl.DataFrame({"n": [7]}).write_parquet(partition.file.path)
+            return made
+
+    (one,) = parts(tmp_path / "in", 1)
+    list(engine(tmp_path / "store").map(Overtaken(work.marks), [one]))
+    results = list(engine(tmp_path / "store").map(work, [one]))
+    assert PartitionedTable.of(results, "kept", {}).frame()["n"].to_list() == [14]
 
 
 def test_a_folder_without_its_last_file_counts_for_nothing(tmp_path, work):

@@ -43,9 +43,20 @@ class TablePart:
         return str(path) if isinstance(fs, LocalFileSystem) else None
 
     def content(self) -> bytes:
-        """Return its bytes."""
+        """Return its bytes.
+
+        Raises:
+            UnreadableSource: If it cannot be opened.
+        """
         fs, path = fsspec.url_to_fs(self.file.path, **self.options)
-        return bytes(fs.cat_file(path))
+        try:
+            return bytes(fs.cat_file(path))
+        except OSError as error:
+            raise UnreadableSource(
+                "unreadable_part",
+                f"{self.name} cannot be opened ({type(error).__name__}): run the node"
+                " that writes it again.",
+            ) from None
 
     def digest(self) -> str:
         """Return the SHA-256 of its bytes, as they are now."""
@@ -60,14 +71,7 @@ class TablePart:
         Raises:
             UnreadableSource: If it is no whole table.
         """
-        try:
-            content = self.content()
-        except OSError as error:
-            raise UnreadableSource(
-                "unreadable_part",
-                f"{self.name} cannot be opened ({type(error).__name__}): run the node"
-                " that writes it again.",
-            ) from None
+        content = self.content()
         try:
             return pl.read_parquet(io.BytesIO(content), columns=columns)
         except (pl.exceptions.PolarsError, OSError):
@@ -114,8 +118,9 @@ class PartitionedTable:
 
     @property
     def width(self) -> int:
-        """The number of columns."""
-        return len(self.scan().collect_schema())
+        """The number of columns, of which one part tells; 0 where there is none."""
+        first = PartitionedTable(self.parts[:1])
+        return len(first.scan().collect_schema()) if self.parts else 0
 
     def scan(self) -> pl.LazyFrame:
         """Return the table, of which no more is read than is asked for."""

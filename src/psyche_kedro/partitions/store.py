@@ -77,9 +77,9 @@ class PartitionStore:
         try:
             done = json.loads(fs.cat_file(f"{folder}/{_DONE}"))
             files = self._files(address, done)
+            sizes = {t: fs.size(f"{folder}/{t}.parquet") for t in files}
         except (FileNotFoundError, ValueError, TypeError, AttributeError):
             return None  # not there, or the disk, or a person, has cut it
-        sizes = {t: _size(fs, f"{folder}/{t}.parquet") for t in files}
         if not files or any(sizes[t] != file.n_bytes for t, file in files.items()):
             return None
         return Done(name, address, files, found=True)
@@ -217,10 +217,6 @@ def _bytes(table: pl.DataFrame) -> _Bytes:
     return _Bytes(file.getbuffer(), table.height)
 
 
-def _size(fs: Any, path: str) -> int | None:
-    return int(fs.size(path)) if fs.exists(path) else None
-
-
 def _all(fs: Any, folder: str) -> dict[str, Any]:
     found: dict[str, Any] = fs.find(folder, detail=True)
     return found
@@ -253,8 +249,8 @@ class Job:
     def do(self, partition: Partition) -> Outcome:
         """Return what became of a partition that is not finished."""
         try:
-            tables = self.work(partition)
-            return self.store.put(self.address(partition), partition.name, tables)
+            address = self.address(partition)  # before: a file may change meanwhile
+            return self.store.put(address, partition.name, self.work(partition))
         except (MemoryError, RecursionError):
             raise  # its worker's to name
         except UnreadableSource as error:
