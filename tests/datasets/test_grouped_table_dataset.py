@@ -95,6 +95,18 @@ def test_what_a_killed_save_left_is_not_read(tmp_path: Path) -> None:
     assert dataset(tmp_path).load().equals(table(a=1))
 
 
+def test_a_damaged_part_is_no_matter_once_it_is_gone_and_is_written_anew(
+    tmp_path: Path,
+) -> None:
+    dataset(tmp_path).save(table(a=1, b=2))
+    dataset(tmp_path).save(table(a=1))
+    (tmp_path / "scores" / "b.parquet").write_bytes(b"PAR1 cut off")
+    assert dataset(tmp_path).load().equals(table(a=1))
+    dataset(tmp_path).save(table(a=1, c=3))
+    dataset(tmp_path).save(table(a=1, b=2))
+    assert dataset(tmp_path).load().equals(table(a=1, b=2))
+
+
 def test_a_table_that_no_run_wrote_says_what_to_do(tmp_path: Path) -> None:
     assert not dataset(tmp_path).exists()
     with pytest.raises(DatasetError, match="run the chapter that writes it first"):

@@ -2,14 +2,14 @@
 
 import json
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
 import fsspec
 import polars as pl
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets.partitions import PartitionedDataset
 
 from psyche_kedro.datasets.table_dataset import TableDataset, no_table_at
@@ -73,7 +73,7 @@ class GroupedTableDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         if not self._exists():
             raise no_table_at(self._path)
         saved = self._saved()
-        return pl.concat(saved[name] for name in self._index())
+        return pl.concat(saved[name]() for name in self._index())
 
     def save(self, data: pl.DataFrame) -> None:
         """Write what changed, and what the table consists of."""
@@ -82,7 +82,7 @@ class GroupedTableDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         changed = {
             name: part
             for name, part in parts.items()
-            if name not in saved or not part.equals(saved[name])
+            if name not in saved or not _holds(saved[name], part)
         }
         self._parts.save(changed)
         self._tell_left(parts)
@@ -94,9 +94,9 @@ class GroupedTableDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         named = {quote(str(value), safe=""): part for (value,), part in parts.items()}
         return named or {"": data}
 
-    def _saved(self) -> dict[str, pl.DataFrame]:
-        parts = self._parts.load() if self._parts.exists() else {}
-        return {name: load() for name, load in parts.items()}
+    def _saved(self) -> dict[str, Callable[[], pl.DataFrame]]:
+        """Return what reads each file of a part, whether it is the table's or not."""
+        return self._parts.load() if self._parts.exists() else {}
 
     def _index(self) -> list[str]:
         if not self._exists():
@@ -129,3 +129,10 @@ class GroupedTableDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
 
     def _describe(self) -> dict[str, Any]:
         return {"path": self._path, "by": self._by}
+
+
+def _holds(load: Callable[[], pl.DataFrame], part: pl.DataFrame) -> bool:
+    try:
+        return part.equals(load())
+    except DatasetError:  # damaged: it is written anew
+        return False
