@@ -5,9 +5,11 @@ import logging
 import sys
 import threading
 import time
+from abc import abstractmethod
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
@@ -97,19 +99,18 @@ class ProgressLine:
             self._thread = None
 
 
-class Shower(Protocol):
+class Shower(AbstractContextManager["Shower"]):
     """A way to show work."""
 
     seconds: float
     """Between two looks."""
 
-    def __enter__(self) -> object: ...
+    def __exit__(self, *exc: object) -> None:
+        """Leave nothing behind."""
 
-    def __exit__(self, *exc: object) -> None: ...
-
+    @abstractmethod
     def show(self, work: list[Work]) -> None:
         """Show what is under way."""
-        ...
 
 
 def _shower(kind: str) -> Shower | None:
@@ -128,24 +129,16 @@ def _shower(kind: str) -> Shower | None:
     return ways[kind]() if kind in ways else None
 
 
-class _Lines:
+class _Lines(Shower):
     seconds = 15.0
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *exc: object) -> None: ...
 
     def show(self, work: list[Work]) -> None:
         for one in work:
             _LOG.info("%s", one.in_words())
 
 
-class _Json:
+class _Json(Shower):
     seconds = 1.0
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *exc: object) -> None: ...
 
     def show(self, work: list[Work]) -> None:
         for one in work:
@@ -154,7 +147,7 @@ class _Json:
         sys.stderr.flush()
 
 
-class _Live:
+class _Live(Shower):
     """A line for each piece of work at the foot of the terminal; logs go above it."""
 
     seconds = 0.5
@@ -167,13 +160,14 @@ class _Live:
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._held: list[tuple[logging.Handler, Any]] = []
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Shower:
         self._live.start()
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.StreamHandler) and handler.stream.isatty():
                 above = partial(self._print_above, handler)
                 handler.addFilter(above)
                 self._held.append((handler, above))
+        return self
 
     def __exit__(self, *exc: object) -> None:
         for handler, above in self._held:

@@ -4,7 +4,7 @@ import atexit
 import dataclasses
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,20 +72,21 @@ class RunRecord:
             _LOG.info(
                 "earlier runs ended as KILLED, for their processes are gone: %d", ended
             )
-        mlflow.set_tags(
-            {
-                "git_commit": git_commit(),
-                "outcome": "interrupted",
-                "mlflow.runName": f"{_named(run_params)} · {self._place}",
-                # kedro-mlflow leaves out --params and --env.
-                "kedro_command": this_command().strip("`"),
-            }
-        )
+        mlflow.set_tags(self._tags(run_params))
         # MLflow's pages open on the runs, and not on traces that nobody writes.
         mlflow.set_experiment_tag("mlflow.experimentKind", "custom_model_development")
         mlflow.log_params(_models(pipeline, catalog))
         mlflow.log_params(_flat_parameters(pipeline, catalog))
         mlflow.log_params(_prompt_digests(pipeline, catalog))
+
+    def _tags(self, run_params: Mapping[str, Any]) -> dict[str, str]:
+        return {
+            "git_commit": git_commit(),
+            "outcome": "interrupted",
+            "mlflow.runName": f"{_named(run_params)} · {self._place}",
+            # kedro-mlflow leaves out --params and --env.
+            "kedro_command": this_command().strip("`"),
+        }
 
     @hook_impl
     @recorded
@@ -197,21 +198,22 @@ def _flatten(prefix: str, value: Any, flat: dict[str, str]) -> None:
         flat[prefix] = str(value)[:_MLFLOW_VALUE_CHARS]
 
 
+def _prompts(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[tuple[str, Any]]:
+    for name in sorted(n for n in pipeline.inputs() if n.startswith(PROMPTS)):
+        yield name.removeprefix(PROMPTS), catalog.load(name)
+
+
 def _prompt_texts(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
-    names = sorted(n for n in pipeline.inputs() if n.startswith(PROMPTS))
-    prompts = {n.removeprefix(PROMPTS): catalog.load(n) for n in names}
     return {
         name: f"{prompt.system}\n{prompt.user}"
-        for name, prompt in prompts.items()
+        for name, prompt in _prompts(pipeline, catalog)
         if isinstance(prompt, Prompt)
     }
 
 
 def _prompt_digests(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
-    names = sorted(n for n in pipeline.inputs() if n.startswith(PROMPTS))
-    prompts = {n.removeprefix(PROMPTS): catalog.load(n) for n in names}
     digests = {}
-    for name, prompt in prompts.items():
+    for name, prompt in _prompts(pipeline, catalog):
         # A prompt's digest is of its templates; the words are the same for all.
         if isinstance(prompt, Prompt):
             digests[f"prompts.{name}_prompt"] = prompt.digest

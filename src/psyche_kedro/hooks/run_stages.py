@@ -6,6 +6,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline.node import Node
 
+from psyche_kedro.hooks.row_counts import is_table
 from psyche_kedro.pipelines.recording import recorded
 
 
@@ -43,10 +44,9 @@ class RunStages:
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
         """Note the rows of a table."""
-        rows = getattr(data, "height", None)
-        if isinstance(rows, int):
+        if is_table(data):
             chapter = self._rows.setdefault(node.namespace or "", {})
-            chapter[f"rows.{dataset_name}"] = float(rows)
+            chapter[f"rows.{dataset_name}"] = float(data.height)
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self) -> None:
