@@ -52,6 +52,16 @@ def test_runs_without_scores_have_no_results():
     )
 
 
+def test_a_cell_that_one_run_alone_has_is_said():
+    first, second = recorded("a", 60.0), recorded("a", 60.0)
+    added = pl.DataFrame([SCORE | {"role": "student", "value": 1.0}])
+    second = second._replace(scores=pl.concat([second.scores, added]))
+    (line,) = list(describe(first, second))[-1:]
+    assert (
+        line == "  student · pceb · case · direct · accuracy: – → 1.00 [50.00, 70.00]"
+    )
+
+
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     before = mlflow.get_tracking_uri()

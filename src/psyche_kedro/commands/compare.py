@@ -18,6 +18,8 @@ from psyche_kedro.hooks.run_record import PROMPT_TEXTS
 
 _SCORES = "tables/scores.csv"
 _CELL = ["role", "benchmark", "cell", "protocol", "metric"]
+_SHOWN = ["value", "low", "high"]
+_TYPES = dict.fromkeys(_CELL, pl.String()) | dict.fromkeys(_SHOWN, pl.Float64())
 _DIGEST_CHARS = 8
 _LISTED = 20
 
@@ -97,9 +99,14 @@ def _results(first: pl.DataFrame | None, second: pl.DataFrame | None) -> Iterato
     if first is None or second is None:
         yield "not both runs have scored"
         return
-    shown = ["value", "low", "high"]
-    both = first.select(*_CELL, *shown).join(
-        second.select(*_CELL, *shown), _CELL, "inner", suffix="_after"
+    before, after = (scores.select(*_CELL, *_SHOWN) for scores in (first, second))
+    both = before.join(
+        after,
+        _CELL,
+        "full",
+        suffix="_after",
+        coalesce=True,
+        maintain_order="left_right",
     )
     differs = pl.col("value").ne_missing(pl.col("value_after"))
     for row in both.filter(differs).iter_rows(named=True):
@@ -108,7 +115,7 @@ def _results(first: pl.DataFrame | None, second: pl.DataFrame | None) -> Iterato
 
 
 def _interval(row: Mapping[str, Any], when: str) -> str:
-    value, low, high = (row[f"{name}{when}"] for name in ("value", "low", "high"))
+    value, low, high = (row[f"{name}{when}"] for name in _SHOWN)
     if value is None:
         return "–"
     bounds = "" if low is None else f" [{low:.2f}, {high:.2f}]"
@@ -159,7 +166,7 @@ def _recorded(run: Any) -> Recorded:
         run.data.params,
         {one.dataset.name: one.dataset.digest[:_DIGEST_CHARS] for one in sources},
         json.loads(prompts) if prompts else {},
-        pl.read_csv(io.StringIO(scores)) if scores else None,
+        pl.read_csv(io.StringIO(scores), schema_overrides=_TYPES) if scores else None,
     )
 
 

@@ -119,9 +119,11 @@ def _one(index: RowIndex, what: str) -> str:
 
 def _reached(id_: str, step: Callable[[str], Iterable[str]]) -> list[str]:
     """Return all ids that steps lead to, the nearest first."""
-    found = [id_]
+    found, seen = [id_], {id_}
     for one in found:  # which grows meanwhile
-        found += dict.fromkeys(other for other in step(one) if other not in found)
+        more = [other for other in dict.fromkeys(step(one)) if other not in seen]
+        found += more
+        seen.update(more)
     return found[1:]
 
 

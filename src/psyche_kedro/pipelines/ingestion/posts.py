@@ -193,11 +193,13 @@ def _count_unread(record: Any, conversations: Sequence[Sequence[Message]]) -> in
     """Return how many texts of a record are in no message: none goes in silence."""
     if not isinstance(record, Mapping):
         return 0
-    read = "\n".join(m["content"] for messages in conversations for m in messages)
+    spoken = [m["content"] for messages in conversations for m in messages]
     own = filter(_of_author(record), _answers(record))
-    read += "\n".join(_reply_text(answer) for answer in own)
+    read = dict.fromkeys([*spoken, *map(_reply_text, own)])
     below = (words for value in record.values() for words in _words_below(value))
-    return sum(plain_words(words) not in read for words in below)
+    left = [said for words in below if (said := plain_words(words)) not in read]
+    whole = "\n".join(read) if left else ""
+    return sum(said not in whole for said in left)
 
 
 def _words_below(value: Any, levels: int = _MAX_LEVELS) -> Iterator[str]:

@@ -9,6 +9,7 @@ import re
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from psyche_kedro.text.radicals import RADICALS
 
@@ -81,9 +82,14 @@ def _share_of_strays(text: str) -> float:
 
 
 def _simplified(text: str) -> str:
+    return str(_converter().convert(text))
+
+
+@cache
+def _converter() -> Any:
     from opencc import OpenCC  # noqa: PLC0415  reads its dictionaries when made
 
-    return str(OpenCC("t2s").convert(text))
+    return OpenCC("t2s")
 
 
 @cache

@@ -130,22 +130,21 @@ def _doubt_of_words(text: str, page: Any, trust: TextLayerParameters) -> str | N
     if _CID.search(text) or readable_share(text) < trust.min_readable_share:
         return "unreadable_text_layer"
     n_odd = len(text) - len(_READABLE.findall(text))
-    n_lost = len(_LOST.findall(text)) + _unmapped(page) + n_odd
-    if max(n_lost, _holes(page)) > _MAX_LOST * len(text):
+    textpage = page.get_textpage()
+    n_lost = len(_LOST.findall(text)) + _unmapped(textpage) + n_odd
+    if max(n_lost, _holes(textpage)) > _MAX_LOST * len(text):
         return "lost_characters"
     return None if is_language(text) else "unlikely_text_layer"
 
 
-def _unmapped(page: Any) -> int:
+def _unmapped(textpage: Any) -> int:
     """Return how many glyphs of a page have no character."""
-    textpage = page.get_textpage()
     glyphs = range(textpage.count_chars())
     return sum(pdfium.FPDFText_HasUnicodeMapError(textpage, n) == 1 for n in glyphs)
 
 
-def _holes(page: Any) -> int:
+def _holes(textpage: Any) -> int:
     """Return between how many neighbouring Han of a line one or two are missing."""
-    textpage = page.get_textpage()
     places = [_place_of_han(textpage, n) for n in range(textpage.count_chars())]
     shown = [place for place in places if place != _NOWHERE]
     return sum(starmap(_is_hole, pairwise(shown)))
