@@ -15,7 +15,7 @@ from cards import CARDS
 from prompt_set import WORDS, shipped
 from psyche_kedro.datasets.review_workbook_dataset import ReviewWorkbookDataset
 from psyche_kedro.datasets.source_files import SourceFile
-from psyche_kedro.errors import ReviewError
+from psyche_kedro.errors import ConfigurationError, ReviewError
 from psyche_kedro.llm.chat_model import Reply
 from psyche_kedro.pipelines.evaluation import judging
 from psyche_kedro.pipelines.evaluation.nodes import (
@@ -259,6 +259,13 @@ def test_what_is_no_preference_is_unread(said):
 def test_nothing_is_compared_unless_a_pair_is_named():
     model = Choosy(lambda _: "")
     assert side_by_side(model, pairs=()).is_empty()
+    assert not model.requests
+
+
+def test_a_pair_of_a_model_without_replies_is_refused_before_any_judge_is_asked():
+    model = Choosy(lambda _: "")
+    with pytest.raises(ConfigurationError, match=r"names 'gpro', .* are base, grpo"):
+        side_by_side(model, pairs=(("grpo", "base"), ("gpro", "base")))
     assert not model.requests
 
 
