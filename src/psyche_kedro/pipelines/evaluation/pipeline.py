@@ -61,7 +61,8 @@ def create_pipeline() -> Pipeline:
     """Wire evaluation."""
     account = account_node("evaluation", ACCOUNT)
     judged = [*_judgements(), *_beside_judges()]
-    return Pipeline([*_exams(), *_answers(), *judged, *_scores(), account])
+    answered = [*_answers(), *_shown()]
+    return Pipeline([*_exams(), *answered, *judged, *_scores(), account])
 
 
 def _exams() -> list[Node]:
@@ -130,6 +131,11 @@ def _answers() -> list[Node]:
             outputs="reader_agreement",
             name="compare_readers",
         ),
+    ]
+
+
+def _shown() -> list[Node]:
+    return [
         Node(
             show_answers,
             inputs=_READ | {"params": "params:evaluation.shown"},
