@@ -415,11 +415,13 @@ def _printed(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Marks:
     }
 
 
-def _limited(role: str, scores: Iterable[Mapping[str, Any]]) -> str:
-    """Return a model's role, with the size of its cells where items were left out."""
+def _limited(role: str, scores: Sequence[Mapping[str, Any]]) -> str:
+    """Return a model's role, with what was left out of its cells, or which were."""
     cells = [score for score in scores if score["cell"] not in AVERAGES]
     limited = [score["n"] for score in cells if score["n_left_out"]]
     if limited:
         role = f"{role} (limited to {count(max(limited))} a cell)"
+    elif any(score["n_left_out"] for score in scores):
+        role = f"{role} (without some cells)"
     failed = any(score["n_failed"] for score in cells)
     return f"{role} (calls failed: no average)" if failed else role

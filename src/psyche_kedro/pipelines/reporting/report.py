@@ -209,8 +209,9 @@ def limit_line(scores: pl.DataFrame) -> str:
         for benchmark, n, whole in exams.sort("benchmark").iter_rows()
     )
     return (
-        f"A quick look: evaluation.limit had {', '.join(named)} asked. No figure of "
-        "these exams is a result; their rows say what they are limited to."
+        f"A quick look: {', '.join(named)} asked; the rest evaluation.limit left out, "
+        "or it has no stored reply or no exemplar. No figure of these exams is a "
+        "result; their rows say what they are limited to."
     )
 
 
