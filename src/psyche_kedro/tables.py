@@ -1066,7 +1066,8 @@ class Scores(_Table):
     n_failed: int
     """Items whose call failed: above 0, no average has a value."""
     n_left_out: int
-    """Items of the exam that ``evaluation.limit`` left out: above 0, no result."""
+    """Items of the exam that were not asked, by ``evaluation.limit`` or for want of a
+    stored reply or an exemplar; of an average, of all cells: above 0, no result."""
     n_contaminated: int
     """Items of the ``n`` that match something in the training data."""
     value_uncontaminated: float = _nullable()

@@ -24,6 +24,7 @@ LOOSE = re.compile(rf"[ \t]*(?:[,;]|{_STOP})")
 _ASIDE = r"(?:[ \t]*\([^()\n]{1,40}\))?"
 _JOINT = rf"{_ASIDE}(?:[ \t]*(?:[,;]|{_TIGHT}|{_STOP})[ \t]*)+|{_LINE}|[ \t]+"
 _GROUP = re.compile(rf"{_ITEM}(?:(?:{_JOINT}){_ITEM})*", re.MULTILINE)
+_LETTERS_OF = re.compile("[A-H]+")
 _RANGE = re.compile(
     r"(?<![A-Za-z-])([A-H])[ \t]*(?:[-~–—至到]|to)[ \t]*([A-H])(?![A-Za-z0-9]|[ \t]*-)"
 )
@@ -60,8 +61,8 @@ def groups(text: str) -> Iterator[Group]:
 
 
 def _group(found: re.Match[str]) -> Group:
-    letters = "".join(re.findall("[A-H]+", found[0]))
-    return Group(letters, found.start(), found.end())
+    letters = "".join(_LETTERS_OF.findall(found[0]))
+    return Group(letters, *found.span())
 
 
 # ---- what is said of them --------------------------------------------------------

@@ -8,6 +8,7 @@ counts, and what its declarations come to together, ``choices`` settles.
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from psyche_kedro.answers.letters import (
@@ -377,6 +378,7 @@ class _Verdicts(NamedTuple):
     """Called wrong, in order."""
 
 
+@lru_cache(maxsize=1)  # two rules in a row ask of one reply
 def _verdicts(text: str) -> _Verdicts:
     found = _Verdicts([], [])
     for group in groups(text):

@@ -361,13 +361,13 @@ class Benchmark(Parameters):
     @property
     def exams(self) -> dict[Form, Exam]:
         """The exams of the card, by form."""
-        found: dict[Form, Exam | None] = {
-            "choice": self.choice,
-            "open": self.open,
-            "rubric": self.rubric,
-            "judged": self.judged,
-        }
+        found = {form: self.exam(form) for form in get_args(Form)}
         return {form: exam for form, exam in found.items() if exam is not None}
+
+    def exam(self, form: Form) -> Exam | None:
+        """Return the exam of one form, which is the name of its field."""
+        exam: Exam | None = getattr(self, form)
+        return exam
 
     @cached_property
     def digest(self) -> str:
@@ -394,7 +394,7 @@ class Benchmarks(RootModel[dict[str, Benchmark]]):
         if card is None:
             return None
         form = form_of(item)
-        return card.rubric or card.open if form == "open" else card.exams.get(form)
+        return card.rubric or card.open if form == "open" else card.exam(form)
 
     def exams(self) -> list[tuple[str, Exam]]:
         """Return every exam with its benchmark, in the order of the paper's tables."""

@@ -27,6 +27,8 @@ _TRY = 100
 """Characters that a try costs beside its own."""
 
 _MARK = re.compile(r"[\[\]{}\"']")
+_BEGINS = re.compile(r"\[\s*[]\[{\"\-\dtfnNI]|\{\s*[}\"]")
+"""How JSON begins; the decoder's error costs more than what it tells of a piece."""
 _DECODER = json.JSONDecoder(strict=False)
 _COMMENT = re.compile(r"(?<=[\"\d\]}el,])[ \t]*//")
 
@@ -122,6 +124,8 @@ def _is_escaped(text: str, at: int) -> bool:
 
 
 def _strict(piece: str) -> object | None:
+    if not _BEGINS.match(piece):
+        return None
     try:
         return _DECODER.decode(piece)  # type: ignore[no-any-return]
     except ValueError:  # JSON's own, and int()'s for more than 4,300 digits

@@ -1,22 +1,34 @@
 """Judges beside judges, beside people, and beside themselves in the other order."""
 
 import pytest
-from exam_rows import READING, answered, counselling_case, items, read, settings
+from exam_rows import (
+    NO_TRAINING,
+    READING,
+    answered,
+    counselling_case,
+    items,
+    read,
+    settings,
+)
 
 from cards import CARDS
 from prompt_set import WORDS, shipped
 from psyche_kedro.datasets.review_workbook_dataset import ReviewWorkbookDataset
 from psyche_kedro.datasets.source_files import SourceFile
-from psyche_kedro.errors import ReviewError
+from psyche_kedro.errors import ConfigurationError, ReviewError
 from psyche_kedro.llm.chat_model import Reply
 from psyche_kedro.pipelines.evaluation import judging
 from psyche_kedro.pipelines.evaluation.nodes import (
     compare_replies,
     judge_counselling,
+    score_predictions,
     summarise_agreement,
     write_judging_batch,
 )
-from psyche_kedro.pipelines.evaluation.parameters import JudgingParameters
+from psyche_kedro.pipelines.evaluation.parameters import (
+    JudgingParameters,
+    ScoringParameters,
+)
 from psyche_kedro.pipelines.evaluation.people import read_human_scores
 from psyche_kedro.tables import HumanScores, Judgements, Predictions, Preferences, frame
 from scripted import ScriptedChatModel, as_json, text_of
@@ -250,6 +262,13 @@ def test_nothing_is_compared_unless_a_pair_is_named():
     assert not model.requests
 
 
+def test_a_pair_of_a_model_without_replies_is_refused_before_any_judge_is_asked():
+    model = Choosy(lambda _: "")
+    with pytest.raises(ConfigurationError, match=r"names 'gpro', .* are base, grpo"):
+        side_by_side(model, pairs=(("grpo", "base"), ("gpro", "base")))
+    assert not model.requests
+
+
 # ---- a gate, and a rubric ------------------------------------------------------------
 
 TURN = counselling_case("我想告诉别人我住哪儿。") | {
@@ -271,7 +290,34 @@ def gate(*scores):
 def test_one_verdict_at_the_lowest_level_of_the_gate_fails_a_reply():
     assert gate(1, 1) == [("Safety_passed", 100)]
     assert gate(1, 0) == [("Safety_passed", 0)]
-    assert gate(None) == []
+    assert gate(1, None) == [("Safety_passed", 100)]
+
+
+def test_a_reply_of_whose_gate_no_verdict_was_read_is_missing_and_not_left_out():
+    assert gate(None) == [("Safety_passed", None)]
+    other = TURN | {"item_id": "other"}
+    told = frame(
+        Predictions,
+        [answered(one, "好。", protocol="counselling") for one in (TURN, other)],
+    )
+    verdicts = [
+        {"role": "sft", "item_id": one["item_id"], "dimension": "Safety"}
+        | {"judge": "gpt", "repeat": 0, "score": score, "outcome": outcome}
+        for one, score, outcome in ((TURN, 1, "read"), (other, None, "no_score"))
+    ]
+    scores = score_predictions(
+        predictions=told,
+        answers=read(told, TURN, other),
+        judgements=frame(Judgements, verdicts),
+        selection=NO_TRAINING,
+        benchmark_items=items(TURN, other),
+        benchmarks=CARDS,
+        reading=READING,
+        params=ScoringParameters(**settings()["scores"]),
+    ).scores
+    counts = ("value", "n", "n_missing", "n_left_out")
+    found = scores.filter(metric="Safety_passed").select(counts)
+    assert found.rows() == [(100, 2, 1, 0)]
 
 
 def test_the_range_of_a_dimension_is_that_of_its_levels():

@@ -279,7 +279,8 @@ def test_items_of_no_stored_reply_are_left_out_and_not_failed():
     scores = score(exam, [absent, *(answered(one, "A") for one in exam[1:])])
     assert CELLS[0] not in scores["cell"].to_list()
     row = scores.filter(cell="micro_average", metric="standard_accuracy")
-    assert row.select("value", "n", "n_failed").row(0) == (100, 8, 0)
+    counts = ("value", "n", "n_failed", "n_left_out")
+    assert row.select(counts).row(0) == (100, 8, 0, 1)
 
 
 def test_the_official_accuracy_compares_strings():

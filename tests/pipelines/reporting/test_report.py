@@ -478,6 +478,17 @@ def test_a_limited_exam_is_marked_wherever_its_figures_stand():
     assert "22.00" not in summary
 
 
+def test_an_average_that_lacks_a_cell_is_marked():
+    made = report(
+        scores=[
+            score(role="grpo", n=878),
+            score(role="grpo", cell="micro_average", n=878, n_left_out=2985),
+        ]
+    )
+    names = {cells[0] for _, cells in Page(made.html).rows if OFFLINE in cells}
+    assert "grpo (without some cells)" in names
+
+
 def test_a_model_that_gives_one_answer_stands_beside_the_commonest_key():
     one = {"cell": "micro_average", "n": 40}
     made = report(

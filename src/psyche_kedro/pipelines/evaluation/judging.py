@@ -198,27 +198,20 @@ def gates(
 ) -> Iterator[dict[str, Any]]:
     """Yield of each reply whether it passes its exam's gate: 100, or 0.
 
-    One verdict at the lowest level of the gate is enough to fail it.
+    One verdict at the lowest level of the gate is enough to fail it; of a reply with no
+    verdict that was read nothing is known.
 
     Args:
         judgements: Rows of ``judgements``, of all judges.
         items: Rows of ``benchmark_items`` by id.
         benchmarks: The cards, which name the gate.
     """
-    lowest: dict[tuple[str, str, str], float] = {}
-    for row in judgements:
-        exam = benchmarks.exam_of(items[row["item_id"]])
-        gate = exam.gate if isinstance(exam, JudgedExam) else None
-        if gate == row["dimension"] and row["score"] is not None:
-            place = row["role"], row["item_id"], f"{gate}_passed"
-            lowest[place] = min(row["score"], lowest.get(place, row["score"]))
-    for (role, item_id, name), score in lowest.items():
-        yield {
-            "role": role,
-            "item_id": item_id,
-            "dimension": name,
-            "score": 100.0 * (score > 0),
-        }
+    for place, scores in _scores_by_reply(judgements).items():
+        exam = benchmarks.exam_of(items[place.item_id])
+        if isinstance(exam, JudgedExam) and exam.gate == place.dimension:
+            passed = 100.0 * (min(scores) > 0) if scores else None
+            name = f"{place.dimension}_passed"
+            yield {**place._asdict(), "dimension": name, "score": passed}
 
 
 def averaged(judgements: Iterable[Row]) -> list[dict[str, Any]]:
@@ -227,21 +220,27 @@ def averaged(judgements: Iterable[Row]) -> list[dict[str, Any]]:
     Args:
         judgements: Rows of ``judgements``, of all judges.
     """
-    groups: dict[tuple[str, str, str], list[float]] = {}
+    return [
+        {**place._asdict(), "score": fmean(scores) if scores else None}
+        for place, scores in _scores_by_reply(judgements).items()
+    ]
+
+
+class _Judged(NamedTuple):
+    role: str
+    item_id: str
+    dimension: str
+
+
+def _scores_by_reply(judgements: Iterable[Row]) -> dict[_Judged, list[float]]:
+    """Return the verdicts that were read, by what they are on; none where none was."""
+    groups: dict[_Judged, list[float]] = {}
     for row in judgements:
-        place = row["role"], row["item_id"], row["dimension"]
+        place = _Judged(row["role"], row["item_id"], row["dimension"])
         scores = groups.setdefault(place, [])
         if row["score"] is not None:
             scores.append(row["score"])
-    return [
-        {
-            "role": role,
-            "item_id": item_id,
-            "dimension": dimension,
-            "score": fmean(scores) if scores else None,
-        }
-        for (role, item_id, dimension), scores in groups.items()
-    ]
+    return groups
 
 
 class Score(NamedTuple):

@@ -346,15 +346,14 @@ def compare_replies(  # noqa: PLR0913 - the node's inputs
         judges: The models that judge, asked at once.
         reading: ``evaluation.reading``.
         params: ``evaluation.judging``; nothing is asked where it names no pair.
+
+    Raises:
+        ConfigurationError: If a pair names a model that has no reply to judge.
     """
-    return side_by_side.compare_replies(
-        replies=_read(predictions, answers, reading) if params.pairs else [],
-        items=_by_id(benchmark_items),
-        benchmarks=benchmarks,
-        prompt=prompt,
-        judges=judges,
-        params=params,
-    )
+    read = _read(predictions, answers, reading) if params.pairs else []
+    items = _by_id(benchmark_items)
+    cases = judging.cases_to_judge(read, items, benchmarks, prompt.words.dimensions)
+    return side_by_side.compare_replies(cases, prompt, judges, params)
 
 
 def write_judging_batch(  # noqa: PLR0913 - the node's inputs
@@ -378,11 +377,10 @@ def write_judging_batch(  # noqa: PLR0913 - the node's inputs
         reading: ``evaluation.reading``.
         params: ``evaluation.judging``; the sheet is empty where it names nobody.
     """
-    replies = _read(predictions, answers, reading) if params.people.names else []
-    words = prompt.words
+    read = _read(predictions, answers, reading) if params.people.names else []
     items = _by_id(benchmark_items)
-    cases = judging.cases_to_judge(replies, items, benchmarks, words.dimensions)
-    return people.write_sheet(cases, params.people, words)
+    cases = judging.cases_to_judge(read, items, benchmarks, prompt.words.dimensions)
+    return people.write_sheet(cases, params.people, prompt.words)
 
 
 def write_submissions(

@@ -51,32 +51,38 @@ ACCOUNT = (
 )
 PROMPTS = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counselling")
 
+_ITEMS = {"benchmark_items": "clean_benchmark_items"}
+_SAID = {"predictions": "predictions", "answers": "answers"}
+_READ = _SAID | _ITEMS | {"reading": "params:evaluation.reading"}
+_MARKED = _READ | {"benchmarks": "params:benchmarks"}
+
 
 def create_pipeline() -> Pipeline:
     """Wire evaluation."""
     account = account_node("evaluation", ACCOUNT)
-    judged = [*_judgements(), *_scores()]
-    return Pipeline([*_exams(), *_answers(), _submissions(), *judged, account])
+    judged = [*_judgements(), *_beside_judges()]
+    answered = [*_answers(), *_shown()]
+    return Pipeline([*_exams(), *answered, *judged, *_scores(), account])
 
 
 def _exams() -> list[Node]:
     return [
         Node(
             summarise_exams,
-            inputs={"benchmark_items": "clean_benchmark_items"},
+            inputs=_ITEMS,
             outputs="exam_summary",
             name="summarise_exams",
         ),
         Node(
             write_exam_papers,
-            inputs={
-                "benchmark_items": "clean_benchmark_items",
+            inputs=_ITEMS
+            | {
                 "exemplars": "exemplars",
                 "params": "params:evaluation.protocols",
                 "limit": "params:evaluation.limit",
                 "benchmarks": "params:benchmarks",
-                **{name: f"params:prompts.{name}" for name in PROMPTS},
-            },
+            }
+            | {name: f"params:prompts.{name}" for name in PROMPTS},
             outputs="exam_papers",
             name="write_exam_papers",
         ),
@@ -105,93 +111,112 @@ def answering_node(trained: Mapping[str, str], **others: str) -> Node:
 
 
 def _answers() -> list[Node]:
-    read = {name: name for name in ("predictions", "answers")}
     params = {"params": "params:evaluation.reading"}
     return [
         Node(
             read_answers,
-            inputs={
-                "predictions": "predictions",
-                "benchmark_items": "clean_benchmark_items",
-                **params,
-            },
+            inputs=_ITEMS | params | {"predictions": "predictions"},
             outputs="answers",
             name="read_answers",
         ),
         Node(
             summarise_answers,
-            inputs=read | params,
+            inputs=_SAID | params,
             outputs="answer_summary",
             name="summarise_answers",
         ),
         Node(
             compare_readers,
-            inputs=read | params,
+            inputs=_SAID | params,
             outputs="reader_agreement",
             name="compare_readers",
         ),
+    ]
+
+
+def _shown() -> list[Node]:
+    return [
         Node(
             show_answers,
-            inputs=read
-            | {
-                "benchmark_items": "clean_benchmark_items",
-                "reading": "params:evaluation.reading",
-                "params": "params:evaluation.shown",
-            },
+            inputs=_READ | {"params": "params:evaluation.shown"},
             outputs=["shown_items", "shown_answers"],
             name="show_answers",
+        ),
+        Node(
+            write_submissions,
+            inputs=_MARKED,
+            outputs="submissions",
+            name="write_submissions",
         ),
     ]
 
 
 def _judgements() -> list[Node]:
+    params = {"params": "params:evaluation.judging"}
+    judges = {"judges": "counselling_judges"}
+    prompt = {"prompt": "params:prompts.counselling_judge"}
+    rubric = {"rubric_prompt": "params:prompts.rubric_judge"}
+    pairwise = {"prompt": "params:prompts.pairwise_judge"}
     return [
         Node(
             judge_counselling,
-            inputs={
-                "predictions": "predictions",
-                "answers": "answers",
-                "benchmark_items": "clean_benchmark_items",
-                "benchmarks": "params:benchmarks",
-                "prompt": "params:prompts.counselling_judge",
-                "rubric_prompt": "params:prompts.rubric_judge",
-                "judges": "counselling_judges",
-                "reading": "params:evaluation.reading",
-                "params": "params:evaluation.judging",
-            },
+            inputs=_MARKED | params | judges | prompt | rubric,
             outputs="judgements",
             name="judge_counselling",
         ),
-        *_beside_judges(),
+        Node(
+            compare_replies,
+            inputs=_MARKED | params | judges | pairwise,
+            outputs="preferences",
+            name="compare_replies",
+        ),
+        Node(
+            write_judging_batch,
+            inputs=_MARKED | params | prompt,
+            outputs="judging_batch",
+            name="write_judging_batch",
+        ),
+    ]
+
+
+def _beside_judges() -> list[Node]:
+    judged = {"judgements": "judgements"}
+    return [
         Node(
             summarise_judgements,
-            inputs={"judgements": "judgements"},
+            inputs=judged,
             outputs="judgement_summary",
             name="summarise_judgements",
+        ),
+        Node(
+            taking(read_human_scores, judging_files="judgings"),
+            inputs=judged | {"judging_files": "raw_files"},
+            outputs="human_scores",
+            name="read_human_scores",
+        ),
+        Node(
+            summarise_agreement,
+            inputs=judged
+            | {"preferences": "preferences", "human_scores": "human_scores"},
+            outputs="judge_agreement",
+            name="summarise_agreement",
         ),
     ]
 
 
 def _scores() -> list[Node]:
-    read = {
-        "predictions": "predictions",
-        "answers": "answers",
-        "benchmark_items": "clean_benchmark_items",
-        "benchmarks": "params:benchmarks",
-        "reading": "params:evaluation.reading",
-        "params": "params:evaluation.scores",
-    }
+    marked = _MARKED | {"params": "params:evaluation.scores"}
     return [
         Node(
             score_predictions,
-            inputs=read
+            inputs=marked
             | {"judgements": "judgements", "selection": "selection_account"},
             outputs=["scores", "score_differences"],
             name="score_predictions",
         ),
         Node(
             score_by_difficulty,
-            inputs=read
+            inputs=marked
             | {
                 "split": "params:evaluation.split",
                 "difficulty": "params:selection.difficulty",
@@ -200,61 +225,3 @@ def _scores() -> list[Node]:
             name="score_by_difficulty",
         ),
     ]
-
-
-def _beside_judges() -> list[Node]:
-    judged = {
-        "predictions": "predictions",
-        "answers": "answers",
-        "benchmark_items": "clean_benchmark_items",
-        "benchmarks": "params:benchmarks",
-        "reading": "params:evaluation.reading",
-        "params": "params:evaluation.judging",
-    }
-    return [
-        Node(
-            compare_replies,
-            inputs=judged
-            | {
-                "prompt": "params:prompts.pairwise_judge",
-                "judges": "counselling_judges",
-            },
-            outputs="preferences",
-            name="compare_replies",
-        ),
-        Node(
-            write_judging_batch,
-            inputs=judged | {"prompt": "params:prompts.counselling_judge"},
-            outputs="judging_batch",
-            name="write_judging_batch",
-        ),
-        Node(
-            taking(read_human_scores, judging_files="judgings"),
-            inputs={"judging_files": "raw_files", "judgements": "judgements"},
-            outputs="human_scores",
-            name="read_human_scores",
-        ),
-        Node(
-            summarise_agreement,
-            inputs={
-                name: name for name in ("judgements", "preferences", "human_scores")
-            },
-            outputs="judge_agreement",
-            name="summarise_agreement",
-        ),
-    ]
-
-
-def _submissions() -> Node:
-    return Node(
-        write_submissions,
-        inputs={
-            "predictions": "predictions",
-            "answers": "answers",
-            "benchmark_items": "clean_benchmark_items",
-            "benchmarks": "params:benchmarks",
-            "reading": "params:evaluation.reading",
-        },
-        outputs="submissions",
-        name="write_submissions",
-    )

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from psyche_kedro.answers import read_verdicts
+from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome, Reply
 from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.llm.schemas import TEXT, an_object, one_of
-from psyche_kedro.pipelines.benchmarks import Benchmarks
-from psyche_kedro.pipelines.evaluation.judging import Case, cases_to_judge, has_reply
+from psyche_kedro.pipelines.evaluation.judging import Case, has_reply
 from psyche_kedro.pipelines.evaluation.parameters import JudgingParameters
 from psyche_kedro.prompts import Prompt, render_dialogue
 from psyche_kedro.tables import Preferences, frame
@@ -33,11 +33,8 @@ class Duel(NamedTuple):
     second: Case
 
 
-def compare_replies(  # noqa: PLR0913 - what is compared, on what, by whom
-    *,
-    replies: Iterable[Mapping[str, Any]],
-    items: Mapping[str, Mapping[str, Any]],
-    benchmarks: Benchmarks,
+def compare_replies(
+    cases: Sequence[Case],
     prompt: Prompt,
     judges: Mapping[str, ChatModel],
     params: JudgingParameters,
@@ -45,15 +42,16 @@ def compare_replies(  # noqa: PLR0913 - what is compared, on what, by whom
     """Return which reply each judge prefers, in either order: ``Preferences``.
 
     Args:
-        replies: Rows of ``predictions``, each with its answer.
-        items: Rows of ``benchmark_items`` by id.
-        benchmarks: The cards.
+        cases: What is judged, of all models.
         prompt: The judge's, for two replies.
         judges: The models that judge.
         params: ``evaluation.judging``; its pairs are compared.
+
+    Raises:
+        ConfigurationError: If a pair names a model that has no reply to judge.
     """
-    shared = prompt.words.dimensions
-    cases = cases_to_judge(replies, items, benchmarks, shared) if params.pairs else []
+    if cases:
+        _check_names(cases, params)
     duels = list(_duels(cases, params.pairs))
     said = ask_all(judges, lambda _: (_request(d, prompt, params) for d in duels))
     return frame(
@@ -64,6 +62,15 @@ def compare_replies(  # noqa: PLR0913 - what is compared, on what, by whom
             for duel, outcome in zip(duels, outcomes, strict=True)
         ),
     )
+
+
+def _check_names(cases: Iterable[Case], params: JudgingParameters) -> None:
+    roles = {case.prediction["role"] for case in cases}
+    if unknown := [name for pair in params.pairs for name in pair if name not in roles]:
+        raise ConfigurationError(
+            f"evaluation.judging.pairs names '{unknown[0]}', and the models whose"
+            f" replies are judged are {', '.join(sorted(roles))}."
+        )
 
 
 def _duels(cases: Iterable[Case], pairs: Sequence[tuple[str, str]]) -> Iterator[Duel]:

@@ -50,7 +50,6 @@ class Marked(NamedTuple):
     item: Row
 
 
-Cells = list[list[Marked]]
 Marking = Callable[[list[Marked]], list[float]]
 """The marks of a cell, one an item."""
 
@@ -180,7 +179,8 @@ def score_exams(
         found = sheets[_sitting(of_role[0])]
         if exam := benchmarks.exam_of(of_role[0].item):
             for name, asked in _with_averages(of_role, exam):
-                counts = _counts([m.prediction for m in asked], whole)
+                said = [m.prediction for m in asked]
+                counts = _counts(said, sum(whole[c] for c in _cells(name, said, exam)))
                 yield from _scores(name, asked[0].prediction, counts, (exam, found))
 
 
@@ -220,7 +220,7 @@ def score_judged(
     for group in _grouped(judged, _dimension).values():
         judgement, reply = group[0]
         place = reply["cell"], judgement["dimension"], reply["role"]
-        counts = _counts([reply for _, reply in group], whole)
+        counts = _counts([reply for _, reply in group], whole[_cell(reply)])
         yield {
             **_identity(reply),
             "cell": reply["cell"],
@@ -331,16 +331,22 @@ def _values(
     return {name: None if x is None else scale * x for name, x in numbers.items()}
 
 
-def _counts(asked: Iterable[Row], whole: Mapping[tuple[str, ...], int]) -> Row:
+def _cells(name: str, asked: Sequence[Row], exam: Exam) -> set[tuple[str, ...]]:
+    """Return the cells that are asked; of an average the others of the exam, too."""
+    benchmark, split, _ = _cell(asked[0])
+    others = exam.cells if name in AVERAGES else ()
+    return {*map(_cell, asked), *((benchmark, split, cell) for cell in others)}
+
+
+def _counts(asked: Sequence[Row], n_whole: int) -> Row:
     """Return how many items count, how their replies ended, and how many are left."""
-    asked = list(asked)
     ended = Counter(p["outcome"] for p in asked)
     answered = [p for p in asked if p["outcome"] != "failed"]
     return {
         "n": len(answered),
         "n_missing": sum(not (p["labels"] or p["text"]) for p in answered),
         **{f"n_{name}": ended[name] for name in ("refused", "truncated", "failed")},
-        "n_left_out": sum(whole[cell] for cell in set(map(_cell, asked))) - len(asked),
+        "n_left_out": n_whole - len(asked),
         "n_contaminated": sum(p["is_contaminated"] for p in answered),
     }
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from psyche_kedro.pipelines.benchmarks import ChoiceExam, Exam
+from psyche_kedro.pipelines.benchmarks import AVERAGES, ChoiceExam, Exam
 from psyche_kedro.pipelines.evaluation.parameters import ScoringParameters
 from psyche_kedro.statistics import (
     DIFFERENCES,
@@ -27,7 +27,7 @@ from psyche_kedro.statistics import (
     wilson_interval,
 )
 
-MICRO, MACRO = "micro_average", "macro_average"
+MICRO, MACRO = AVERAGES
 
 
 class Mark(NamedTuple):

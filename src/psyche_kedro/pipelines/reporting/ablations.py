@@ -19,6 +19,7 @@ from psyche_kedro.pipelines.reporting.sections import (
     kind_of,
     number,
     plain,
+    said_interval,
 )
 
 _PARTS = ("case", "moral", "theory")
@@ -140,7 +141,7 @@ def _differences(findings: Findings) -> Table:
             pair["other"],
             count(pair["n"]),
             number(pair["difference"]),
-            f"{number(pair['low'])} to {number(pair['high'])}",
+            said_interval(pair["low"], pair["high"]),
             f"{pair['p_holm']:.3g}",
             pair["better"] or "within noise",
         )

@@ -22,6 +22,7 @@ from psyche_kedro.pipelines.reporting.sections import (
     number,
     part_of,
     plain,
+    said_interval,
     said_split,
 )
 from psyche_kedro.statistics import Interval, difference_interval, wilson_interval
@@ -53,26 +54,7 @@ class Beside(NamedTuple):
 
 def beside_the_paper(findings: Findings) -> Section:
     """Return every score of a model that is printed, beside the printed one."""
-    rows = [
-        Row(
-            kind_of(one.score["model"], one.score["role"] in findings.toys),
-            [
-                said_split(one.score["role"], one.score["split"]),
-                one.printed_as,
-                one.exam,
-                one.cell,
-                number(one.printed),
-                number(one.score["value"]),
-                _signed(one.difference),
-                said_interval(one.interval),
-                _asked(one.score),
-                *(count(one.score[f"n_{n}"]) for n in ("missing", "truncated")),
-                count(one.score["n_contaminated"]),
-                number(one.score["value_uncontaminated"]),
-            ],
-        )
-        for one in list_beside(findings)
-    ]
+    rows = [_beside_row(one, findings.toys) for one in list_beside(findings)]
     columns = ["Model", "Printed as", "Exam", "Cell", "Printed", "Ours", "Difference"]
     ends = ["95 %", "n", "Unread", "Cut off", "Contaminated", "Without them"]
     return Section(
@@ -84,6 +66,26 @@ def beside_the_paper(findings: Findings) -> Section:
         "last column is the score without them. A score of a part of an exam says of "
         "how many items it is, and is no result.",
         [_folded(Table([*columns, *ends], rows, 4), "scores")],
+    )
+
+
+def _beside_row(one: Beside, toys: Sequence[str]) -> Row:
+    score = one.score
+    return Row(
+        kind_of(score["model"], score["role"] in toys),
+        [
+            said_split(score["role"], score["split"]),
+            one.printed_as,
+            one.exam,
+            one.cell,
+            number(one.printed),
+            number(score["value"]),
+            _signed(one.difference),
+            said_interval(*one.interval),
+            _asked(score),
+            *(count(score[f"n_{n}"]) for n in ("missing", "truncated", "contaminated")),
+            number(score["value_uncontaminated"]),
+        ],
     )
 
 
@@ -218,7 +220,7 @@ def _rankings(findings: Findings, benchmark: str, exam: Exam) -> Iterator[Table]
             plain(
                 said_split(score["role"], score["split"]),
                 number(score["value"]),
-                said_interval(Interval(score["low"], score["high"])),
+                said_interval(score["low"], score["high"]),
                 *_told_apart(score["role"], pairs),
             )
             for score in scores.sort("value", descending=True).to_dicts()
@@ -244,7 +246,7 @@ def _pairs(findings: Findings, benchmark: str, exam: Exam) -> Iterator[Table]:
             pair["other"],
             f"{benchmark}: {_cell(exam, pair)}",
             _signed(pair["difference"]),
-            said_interval(Interval(pair["low"], pair["high"])),
+            said_interval(pair["low"], pair["high"]),
             pair["better"] or NOISE,
             count(pair["n"]),
             *(_or_absent(pair[name]) for name in ("only_role", "only_other")),
@@ -263,13 +265,6 @@ def _folded(table: Table, name: str) -> Table:
 
 
 # ---- texts -----------------------------------------------------------------------
-
-
-def said_interval(interval: Interval) -> str:
-    """Return an interval in words."""
-    if interval.low is None:
-        return ABSENT
-    return f"{number(interval.low)} to {number(interval.high)}"
 
 
 def _asked(score: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from psyche_kedro.pipelines.reporting.sections import (
     number,
     part_of,
     plain,
+    said_interval,
     said_split,
 )
 
@@ -323,30 +324,26 @@ def _readers(findings: Findings) -> list[Table]:
 def every_score(findings: Findings) -> Section:
     """Return all scores with their intervals."""
     names = ("role", "benchmark", "split", "cell", "protocol", "metric")
+    counts = ("n", "n_missing", "n_truncated", "n_failed", "n_left_out")
     rows = [
         Row(
             kind_of(score["model"], score["role"] in findings.toys),
             [
                 *(score[name] for name in names),
                 number(score["value"]),
-                _interval(score),
-                count(score["n"]),
-                count(score["n_missing"]),
-                count(score["n_truncated"]),
-                count(score["n_failed"]),
-                count(score["n_left_out"]),
+                said_interval(score["low"], score["high"]),
+                *(count(score[name]) for name in counts),
             ],
         )
         for score in findings.scores.iter_rows(named=True)
     ]
-    counts = ["Items", "Missing", "Cut off", "Failed", "Left out"]
-    columns = [*map(str.title, names), "Value", "95 %", *counts]
+    columns = [*map(str.title, names), "Value", "95 %", "Items", "Missing", "Cut off"]
     return Section(
         "Every score with its interval",
         "Wilson intervals for the standard accuracy of a cell of independent items, "
         "for all else a seeded bootstrap that draws cases within cells, and where all "
         "marks are the same, Wilson's interval of none that differs.",
-        [Table(columns, rows, n_names=6, folded="scores")],
+        [Table([*columns, "Failed", "Left out"], rows, n_names=6, folded="scores")],
     )
 
 
@@ -418,17 +415,13 @@ def _printed(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Marks:
     }
 
 
-def _limited(role: str, scores: Iterable[Mapping[str, Any]]) -> str:
-    """Return a model's role, with the size of its cells where items were left out."""
+def _limited(role: str, scores: Sequence[Mapping[str, Any]]) -> str:
+    """Return a model's role, with what was left out of its cells, or which were."""
     cells = [score for score in scores if score["cell"] not in AVERAGES]
     limited = [score["n"] for score in cells if score["n_left_out"]]
     if limited:
         role = f"{role} (limited to {count(max(limited))} a cell)"
+    elif any(score["n_left_out"] for score in scores):
+        role = f"{role} (without some cells)"
     failed = any(score["n_failed"] for score in cells)
     return f"{role} (calls failed: no average)" if failed else role
-
-
-def _interval(score: Mapping[str, Any]) -> str:
-    if score["low"] is None:
-        return ABSENT
-    return f"{number(score['low'])} to {number(score['high'])}"

@@ -35,28 +35,14 @@ class Placed(NamedTuple):
 def paper_models(findings: Findings) -> Section:
     """Return the models of Table 7, which of them this run has, and Figure 1."""
     exam = _first(findings)
-    printed = _printed(exam)
-    sat = findings.scores.unique("role", maintain_order=True).to_dicts()
-    by_name = {one_name(findings.printed_as.get(s["role"], s["role"])): s for s in sat}
-    own = _averages(findings, exam)
-    rows = []
-    for model in read_published().models:
-        ours = by_name.get(one_name(model.name))
-        rows.append(
-            Row(
-                kind_of(ours["model"], ours["role"] in findings.toys)
-                if ours
-                else "paper",
-                [
-                    model.name,
-                    model.version,
-                    ours["model"] if ours else ABSENT,
-                    model.size or ABSENT,
-                    number(printed.get(model.name)),
-                    number(own.get(ours["role"])) if ours else ABSENT,
-                ],
-            )
-        )
+    printed, own = _printed(exam), _averages(findings, exam)
+    ran = _ran(findings, own)
+    rows = [
+        Row(kind, [m.name, m.version, name, m.size or ABSENT, average, ours])
+        for m in read_published().models
+        for average in [number(printed.get(m.name))]
+        for kind, name, ours in [ran.get(one_name(m.name), _NOT_RUN)]
+    ]
     columns = ["Model", "As the paper has it", "In this run", "Size", "Printed", "Ours"]
     return Section(
         "Models of the paper: Table 7 and Figure 1",
@@ -66,6 +52,29 @@ def paper_models(findings: Findings) -> Section:
         [Table(columns, rows, 3)],
         scatters=[_figure(findings, exam, own)],
     )
+
+
+class Ran(NamedTuple):
+    """A model of the paper as this run has it."""
+
+    kind: str
+    """Of its row."""
+    model: str
+    average: str
+
+
+_NOT_RUN = Ran("paper", ABSENT, ABSENT)
+
+
+def _ran(findings: Findings, own: Mapping[str, float]) -> dict[str, Ran]:
+    """Return the models of this run by the names that the paper has for them."""
+    sat = findings.scores.unique("role", maintain_order=True)
+    return {
+        one_name(findings.printed_as.get(role, role)): Ran(
+            kind_of(model, role in findings.toys), model, number(own.get(role))
+        )
+        for role, model in sat.select("role", "model").iter_rows()
+    }
 
 
 def _first(findings: Findings) -> ChoiceExam:

@@ -109,20 +109,7 @@ def render_report(findings: Findings) -> Report:
     templates.filters |= {"plain": _plain, "tex": _tex}
     content = {
         "first_line": first_line(findings),
-        "notes": [
-            note
-            for note in (
-                run_line(findings.run),
-                missing_line(findings.missing),
-                limit_line(findings.scores),
-                unpinned_line(findings.answers),
-                failed_line(findings.answers),
-                unread_line(findings.answers),
-                toy_line(findings),
-                privacy_line(findings),
-            )
-            if note
-        ],
+        "notes": list(filter(None, _notes(findings))),
         "stale": findings.run.stale,
         "is_offline": bool(_stand_ins(findings)),
         "sections": [_told(findings, *section) for section in _sections(findings)],
@@ -139,6 +126,20 @@ def render_report(findings: Findings) -> Report:
         ),
         summary=summarise(findings),
     )
+
+
+def _notes(findings: Findings) -> list[str]:
+    """Return what to know before reading; empty where there is nothing to say."""
+    return [
+        run_line(findings.run),
+        missing_line(findings.missing),
+        limit_line(findings.scores),
+        unpinned_line(findings.answers),
+        failed_line(findings.answers),
+        unread_line(findings.answers),
+        toy_line(findings),
+        privacy_line(findings),
+    ]
 
 
 def _plain(text: object) -> str:
@@ -208,8 +209,9 @@ def limit_line(scores: pl.DataFrame) -> str:
         for benchmark, n, whole in exams.sort("benchmark").iter_rows()
     )
     return (
-        f"A quick look: evaluation.limit had {', '.join(named)} asked. No figure of "
-        "these exams is a result; their rows say what they are limited to."
+        f"A quick look: {', '.join(named)} asked; the rest evaluation.limit left out, "
+        "or it has no stored reply or no exemplar. No figure of these exams is a "
+        "result; their rows say what they are limited to."
     )
 
 

@@ -213,6 +213,11 @@ def number(value: float | None) -> str:
     return ABSENT if value is None else f"{value:.2f}"
 
 
+def said_interval(low: float | None, high: float | None) -> str:
+    """Return an interval in words."""
+    return ABSENT if low is None else f"{number(low)} to {number(high)}"
+
+
 def count(value: int) -> str:
     """Return a count with thousands apart."""
     return f"{value:,}"
