@@ -8,7 +8,7 @@ import polars as pl
 
 from psyche_kedro.datasets.language_packs import ENGLISH, LanguagePack, Packs
 from psyche_kedro.errors import ConfigurationError
-from psyche_kedro.llm import ChatModel, ChatRequest
+from psyche_kedro.llm import ChatModel, ChatRequest, Outcome
 from psyche_kedro.llm.chat_model import Asking
 from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.cedar.asking import (
@@ -79,16 +79,8 @@ def label_provisionally(  # noqa: PLR0913 - the node's inputs
     asks = list(_asks(scenarios, scenario_texts, pictures, frames, params))
     make = partial(_request, frames=frames, params=params)
     outcomes = ask_all(labellers, lambda _: Asking(asks, make))
-    readers = {c: LabelReader(f.pack, packs[ENGLISH]) for c, f in frames.items()}
-    table = frame(
-        ProvisionalLabels,
-        (
-            _row(ask, name, frames[ask.culture])
-            | read_outcome(outcome, readers[ask.culture])
-            for name, answered in outcomes.items()
-            for ask, outcome in zip(asks, answered, strict=True)
-        ),
-    )
+    english = packs[ENGLISH]
+    table = frame(ProvisionalLabels, _rows(asks, outcomes, frames, english))
     _check_read(table)
     return table
 
@@ -161,6 +153,19 @@ def _request(
     )
     sampling = {"temperature": params.temperature, "max_tokens": params.max_tokens}
     return ChatRequest([message], "label_provisionally", sampling, sample=ask.sample)
+
+
+def _rows(
+    asks: list[_Ask],
+    outcomes: Mapping[str, list[Outcome]],
+    frames: Mapping[str, _Frame],
+    english: LanguagePack,
+) -> Iterator[Row]:
+    readers = {code: LabelReader(f.pack, english) for code, f in frames.items()}
+    for name, answered in outcomes.items():
+        for ask, outcome in zip(asks, answered, strict=True):
+            said = read_outcome(outcome, readers[ask.culture])
+            yield _row(ask, name, frames[ask.culture]) | said
 
 
 def _row(ask: _Ask, labeller: str, told_in: _Frame) -> Row:
