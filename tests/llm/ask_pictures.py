@@ -15,6 +15,7 @@ import polars as pl
 from PIL import Image
 
 from packs import CULTURES, PACKS
+from psyche_kedro.llm.accounts import Account, Ledger
 from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.store.reply_store import ReplyStore
@@ -73,6 +74,7 @@ def ask(url: str, store: str, table: pl.DataFrame, shown: pl.DataFrame) -> pl.Da
         "m",
         endpoints=[Endpoint(base_url=url, concurrency=8)],
         store=ReplyStore(store),
+        account=Account("m", ledger=Ledger()),
     )
     return answer_items(
         cedar_items=table,

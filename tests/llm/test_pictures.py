@@ -7,6 +7,7 @@ from loopback import Ask, Behaviour, LoopbackServer
 from PIL import Image
 
 from psyche_kedro.llm import ChatRequest, Failure, Reply
+from psyche_kedro.llm.accounts import Account, Ledger
 from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
 from psyche_kedro.llm.openai.completions import count_prompt
 from psyche_kedro.llm.openai.endpoints import Endpoint
@@ -52,7 +53,8 @@ def asked(tmp_path, script, *messages):
     with LoopbackServer(script) as server:
         endpoint = Endpoint(base_url=server.url)
         store = ReplyStore(tmp_path / "replies.sqlite")
-        model = OpenAIChatModel("m", endpoints=[endpoint], store=store)
+        account = Account("m", ledger=Ledger())  # no earlier test's answer counts
+        model = OpenAIChatModel("m", endpoints=[endpoint], store=store, account=account)
         return model.complete(requests), server.bodies
 
 
@@ -77,3 +79,16 @@ def test_a_model_that_refuses_every_picture_stops_nothing(tmp_path):
     messages = [user_message(f"{n}?", jpeg(30 + n, 30)) for n in range(90)]
     outcomes, _ = asked(tmp_path, lambda ask: Behaviour(status=400), *messages)
     assert {outcome.reason for outcome in outcomes} == {"bad_request"}
+
+
+def test_nor_does_one_that_fails_once_at_words_before_it_answers_any(tmp_path):
+    def answer(ask: Ask) -> Behaviour:
+        if "image_url" in ask.content:
+            return Behaviour(status=400)
+        is_cut = "Long" in ask.content
+        return Behaviour(text="awe", finish_reason="length" if is_cut else "stop")
+
+    pictures = [user_message(f"{n}?", jpeg(30 + n, 30)) for n in range(300)]
+    long, short = user_message("Long?"), user_message("How?")
+    outcomes, _ = asked(tmp_path, answer, long, *pictures, short)
+    assert isinstance(outcomes[-1], Reply)

@@ -44,6 +44,8 @@ class Tally:
         replies: Those that got a reply.
         failures: Those that got none.
         unserved: Those of the failures that are an endpoint's fault and no finding.
+        refused_pictures: Those of the failures that a text model refuses for a picture:
+            they say nothing of other requests.
         stored: Requests that the store answered.
         remembered: Those of them that failed in an earlier run and were not asked.
         input_tokens: Of the replies, of completions that are of no use (cut off, empty,
@@ -62,6 +64,7 @@ class Tally:
     replies: int = 0
     failures: int = 0
     unserved: int = 0
+    refused_pictures: int = 0
     stored: int = 0
     remembered: int = 0
     input_tokens: int = 0
@@ -76,6 +79,11 @@ class Tally:
     def answered(self) -> int:
         """Requests that got a reply, now or in an earlier run."""
         return self.replies + self.stored - self.remembered
+
+    @property
+    def telling(self) -> int:
+        """Failures that may say something of other requests."""
+        return self.failures - self.refused_pictures
 
     @property
     def tokens(self) -> int:
@@ -396,17 +404,24 @@ class Account:
         )
         self._ledger.add(self.role, task, tally)
 
-    def settled(self, task: str, outcomes: Iterable[tuple[Outcome, int]]) -> Tally:
+    def settled(
+        self,
+        task: str,
+        outcomes: Iterable[tuple[Outcome, int]],
+        *,
+        refused_pictures: int = 0,
+    ) -> Tally:
         """Count requests that were answered, or not.
 
         Args:
             task: The node that asked.
             outcomes: Each with how often its request was sent.
+            refused_pictures: How many of them were refused for a picture.
 
         Returns:
             What was counted.
         """
-        tally = Tally()
+        tally = Tally(refused_pictures=refused_pictures)
         for outcome, attempts in outcomes:
             tally.attempts += attempts
             if not isinstance(outcome, Reply):
@@ -432,15 +447,16 @@ class Account:
     def hopeless(self, task: str) -> bool:
         """Return whether dozens of a task's requests failed now, and none ever did not.
 
-        A reply that an earlier run paid for is an answer, too.
+        Refused pictures are none of them. A reply that an earlier run paid for is an
+        answer, too.
         """
         tally = self._ledger.of(self.role, task)
-        return tally.failures >= self._hopeless_after and not tally.answered
+        return tally.telling >= self._hopeless_after and not tally.answered
 
     def in_vain(self, task: str) -> bool:
         """Return the same at the end, the failures that are remembered included."""
         tally = self._ledger.of(self.role, task)
-        failed = tally.failures + tally.remembered
+        failed = tally.telling + tally.remembered
         return failed >= self._hopeless_after and not tally.answered
 
     def spent(self) -> str:

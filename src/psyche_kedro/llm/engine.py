@@ -208,7 +208,8 @@ class _Delivery:
     """What a call came to, and how often it was sent.
 
     Attributes:
-        refuses_picture: Whether the model takes no pictures: that is no reason to stop.
+        refuses_picture: Whether it was refused for a picture: the model may take none,
+            and answer others.
     """
 
     record: Record
@@ -343,20 +344,31 @@ class _Batch:
         settled = session.commit([delivery.record for delivery in group])
         self._leases.release(settled)
         self._board.settle(settled)
-        by_task: dict[str, list[tuple[Outcome, int]]] = {}
+        by_task: dict[str, list[_Delivery]] = {}
         for delivery in group:
-            record = delivery.record
-            outcome = settled[record.outcome.key]
-            if isinstance(outcome, Failure) and not delivery.refuses_picture:
-                self._failed[record.task] = outcome
-            by_task.setdefault(record.task, []).append((outcome, delivery.attempts))
-        for task, outcomes in by_task.items():
-            tally = self._account.settled(task, outcomes)
-            self._work.done += tally.replies + tally.failures
-            self._work.retries += tally.attempts - tally.replies - tally.failures
-            self._work.tokens += tally.tokens
-            self._work.money += tally.money
-            self._work.failed.update(tally.reasons)
+            by_task.setdefault(delivery.record.task, []).append(delivery)
+        for task, delivered in by_task.items():
+            self._count(task, delivered, settled)
+
+    def _count(
+        self, task: str, delivered: Sequence[_Delivery], settled: Mapping[str, Outcome]
+    ) -> None:
+        """Count what was delivered for one task."""
+        outcomes = [settled[each.record.outcome.key] for each in delivered]
+        refuses = [each.refuses_picture for each in delivered]
+        for outcome, refuses_picture in zip(outcomes, refuses, strict=True):
+            if isinstance(outcome, Failure) and not refuses_picture:
+                self._failed[task] = outcome
+        tally = self._account.settled(
+            task,
+            zip(outcomes, (each.attempts for each in delivered), strict=True),
+            refused_pictures=sum(refuses),
+        )
+        self._work.done += tally.replies + tally.failures
+        self._work.retries += tally.attempts - tally.replies - tally.failures
+        self._work.tokens += tally.tokens
+        self._work.money += tally.money
+        self._work.failed.update(tally.reasons)
 
     def say_remembered(self) -> None:
         """Say how many requests failed in an earlier run and were not asked again."""

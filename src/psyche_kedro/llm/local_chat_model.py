@@ -27,10 +27,10 @@ in memory while a batch of requests is answered, and one model's at a time.
 
 import itertools
 import json
-import math
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -39,38 +39,34 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.utils.logging import disable_progress_bar
 
-from psyche_kedro.errors import ChatModelError
-from psyche_kedro.llm.accounts import Account
-from psyche_kedro.llm.chat_model import ChatRequest, Outcome
 from psyche_kedro.llm.chat_tokens import prompt_ids
-from psyche_kedro.llm.engine import Answer, Call, Deliver, Engine, Fault
-from psyche_kedro.llm.openai.completions import read_completion
+from psyche_kedro.llm.engine import Answer, Call, Deliver, Fault
+from psyche_kedro.llm.in_process import (
+    InProcessChatModel,
+    check_sampling,
+    new_tokens,
+    read_generated,
+    too_long,
+)
 from psyche_kedro.llm.store.reply_store import ReplyStore
 
 disable_progress_bar()  # the run shows how far it is itself
 
-_DEFAULT_MAX_TOKENS: Final = 1024
-"""Section C.2: "maximum sequence lengths to 1024"."""
 _DEFAULT_BATCH_TOKENS: Final = 16_384
 
 _WINDOW: Final = 1024
 """Calls that are sorted at once: their prompts are in memory together."""
 _IN_TURN: Final = threading.RLock()
-_FIELDS: Final = frozenset(
-    {"max_tokens", "temperature", "top_p", "seed", "repetition_penalty"}
-)
 
 
-class LocalChatModel:
-    """Answers batches by generation; greedy unless a temperature is given.
+class LocalChatModel(InProcessChatModel):
+    """Answers batches by transformers; see ``InProcessChatModel``.
 
     Args:
         path: The checkpoint's folder.
-        name: Identity, the weights' digest included: a retrained model must never be
-            given an older one's replies.
+        name: Identity.
         store: Where replies are kept.
-        sampling: ``temperature``, ``top_p``, ``max_tokens``, ``seed``,
-            ``repetition_penalty``. What the checkpoint's own ``generation_config.json``
+        sampling: Of every request. What the checkpoint's own ``generation_config.json``
             says of sampling and penalties is not taken over; its stop tokens are.
         batch_tokens: Padded tokens generated at once, prompts and replies; what they
             take in memory stands above.
@@ -90,29 +86,10 @@ class LocalChatModel:
         device: str = "auto",
         threads: int | None = None,
     ) -> None:
-        self._engine = Engine(
-            name,
-            sampling=dict(sampling or {}),
-            store=store,
-            transport=_GenerationTransport(path, batch_tokens, device, threads),
-            account=Account(name, hopeless_after=math.inf),
+        transport = _GenerationTransport(path, batch_tokens, device, threads)
+        super().__init__(
+            name, store=store, sampling=dict(sampling or {}), transport=transport
         )
-
-    @property
-    def name(self) -> str:
-        """Identity of the weights."""
-        return self._engine.name
-
-    def complete(self, requests: Iterable[ChatRequest]) -> list[Outcome]:
-        """Answer every request; see ``ChatModel.complete``.
-
-        A prompt that leaves less than ``max_tokens`` of the model's positions is a
-        ``Failure`` of reason ``context_length``, as an endpoint's would be.
-
-        Raises:
-            ChatModelError: If the sampling has a field that is not known here.
-        """
-        return self._engine.complete(requests)
 
 
 class _GenerationTransport:
@@ -136,7 +113,8 @@ class _GenerationTransport:
             prompts = [_read(call, loaded) for call in window]
             for prompt in prompts:
                 if not prompt.fits(loaded.positions):
-                    deliver(prompt.call, _too_long(prompt, loaded.positions))
+                    n, new = len(prompt.tokens), prompt.new
+                    deliver(prompt.call, too_long(n, new, loaded.positions))
             fitting = [p for p in prompts if p.fits(loaded.positions)]
             for batch in _batches(fitting, self._batch_tokens):
                 for prompt, answer in zip(batch, _answers(batch, loaded), strict=True):
@@ -154,7 +132,7 @@ class _Loaded(NamedTuple):
     model: Any
     tokenizer: Any
     ends: frozenset[int]
-    positions: int | None
+    positions: float
 
 
 class _Prompt(NamedTuple):
@@ -165,14 +143,14 @@ class _Prompt(NamedTuple):
 
     @property
     def new(self) -> int:
-        return _new_tokens(self.call.sampling)
+        return new_tokens(self.call.sampling)
 
     @property
     def length(self) -> int:
         return len(self.tokens) + self.new
 
-    def fits(self, positions: int | None) -> bool:
-        return positions is None or self.length <= positions
+    def fits(self, positions: float) -> bool:
+        return self.length <= positions
 
 
 def _load(path: Path, device: str) -> _Loaded:
@@ -187,7 +165,7 @@ def _load(path: Path, device: str) -> _Loaded:
     model.generation_config = GenerationConfig(
         eos_token_id=sorted(ends) or None, pad_token_id=tokenizer.pad_token_id or 0
     )
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", inf)
     return _Loaded(model, tokenizer, ends, positions)
 
 
@@ -200,14 +178,6 @@ def _ends(*named: int | list[int] | None) -> frozenset[int]:
 def _read(call: Call, loaded: _Loaded) -> _Prompt:
     ids = prompt_ids(call.request.messages, loaded.tokenizer)
     return _Prompt(call, torch.tensor(ids, dtype=torch.long))
-
-
-def _too_long(prompt: _Prompt, positions: int | None) -> Fault:
-    return Fault(
-        "context_length",
-        f"{len(prompt.tokens)} tokens of prompt and {prompt.new} of reply are more "
-        f"than the model's {positions} positions",
-    )
 
 
 def _batches(prompts: Iterable[_Prompt], budget: int) -> Iterator[list[_Prompt]]:
@@ -258,14 +228,9 @@ def _pad(prompts: Sequence[torch.Tensor], device: Any) -> dict[str, torch.Tensor
 
 
 def _generation(sampling: Mapping[str, Any]) -> dict[str, Any]:
-    if unknown := sorted(sampling.keys() - _FIELDS):
-        raise ChatModelError(
-            f"A model that generates in this process knows {', '.join(sorted(_FIELDS))}"
-            f" and not {', '.join(unknown)}: take them out of its sampling, or serve it"
-            " at an endpoint that does."
-        )
+    check_sampling(sampling)
     common = {
-        "max_new_tokens": _new_tokens(sampling),
+        "max_new_tokens": new_tokens(sampling),
         "repetition_penalty": float(sampling.get("repetition_penalty", 1.0)),
     }
     if not sampling.get("temperature"):
@@ -278,28 +243,16 @@ def _generation(sampling: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _new_tokens(sampling: Mapping[str, Any]) -> int:
-    return int(sampling.get("max_tokens", _DEFAULT_MAX_TOKENS))
-
-
 def _answer(prompt: _Prompt, tokens: list[int], loaded: _Loaded) -> Answer | Fault:
     made = list(itertools.takewhile(lambda token: token not in loaded.ends, tokens))
     finish = "length" if len(made) == len(tokens) else "stop"
-    completion = {
-        "choices": [
-            {
-                "message": {"content": loaded.tokenizer.decode(made)},
-                "finish_reason": finish,
-            }
-        ],
-        "usage": {
-            "prompt_tokens": len(prompt.tokens),
-            "completion_tokens": len(made),
-        },
-    }
-    # Read as an endpoint's body is read: one reader for reasoning and faults.
-    body = json.dumps(completion).encode()
-    return read_completion(body, prompt.call.request.messages)
+    return read_generated(
+        prompt.call,
+        loaded.tokenizer.decode(made),
+        given=len(prompt.tokens),
+        made=len(made),
+        finish=finish,
+    )
 
 
 def _device(name: str) -> str:

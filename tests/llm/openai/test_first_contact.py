@@ -72,6 +72,15 @@ def test_models_that_are_not_there_are_one_sentence_with_those_that_are():
     ]
 
 
+def test_what_was_said_of_one_model_holds_where_the_next_goes_unanswered():
+    def answer(ask: Ask) -> Behaviour:
+        return knows()(ask) if ask.body["model"] == "gone" else Behaviour(cut=10)
+
+    with LoopbackServer(answer) as server:
+        (said,) = said_by(server, "gone", "slow")
+    assert "has no model 'gone' (HTTP 404" in said
+
+
 @pytest.mark.parametrize(
     ("status", "message"),
     [

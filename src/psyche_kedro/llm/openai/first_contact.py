@@ -92,16 +92,19 @@ async def _try_all(
 
 async def _try(endpoint: Endpoint, asked: list[Contact]) -> Faults:
     models = dict.fromkeys(one.model for one in asked if one.completes)
+    listed: list[str] = []
+    unknown: dict[str, str] = {}
     async with _client(endpoint) as client:
         server = _Server(endpoint, client)
         try:
             listed = await server.list_models(max(one.waits for one in asked))
-            refusals = {m: await server.lacks(m) for m in models if m not in listed}
+            for model in models:
+                if model not in listed and (said := await server.lacks(model)):
+                    unknown[model] = said
         except ChatModelError as error:
             return {(endpoint, one.model): str(error) for one in asked}
         except (TimeoutError, ConnectionRefusedError, OversizedReply):
-            return {}  # it may pass
-    unknown = {model: said for model, said in refusals.items() if said}
+            pass  # it may pass; what was said before holds
     sentence = _unknown(endpoint, unknown, listed) if unknown else ""
     return {(endpoint, model): sentence for model in unknown}
 

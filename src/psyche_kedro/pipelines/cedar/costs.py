@@ -118,11 +118,10 @@ def estimate(
     n = material.scenarios.height
     shown = material.scenarios["picture_id"].count()
     label = _prompt(material, packs, "label")
-    words = max(0.0, label.words)
     missing = n * len(packs) - material.given_texts.height
     steps = [
-        ("translate_scenarios", "cedar_translator", 2 * missing, words, _TEXT),
-        ("check_translations", "cedar_judge", missing, words, _VERDICT),
+        ("translate_scenarios", "cedar_translator", 2 * missing, label.words, _TEXT),
+        ("check_translations", "cedar_judge", missing, label.words, _VERDICT),
     ]
     rows = [Asked(node, role, c, 0, c * t, c * out) for node, role, c, t, out in steps]
     each = len(packs) * panel.labelling.samples

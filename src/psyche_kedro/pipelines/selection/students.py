@@ -1,13 +1,14 @@
 """What a student is asked, and what its reply says."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
 
 from psyche_kedro.answers import read_choice_of
 from psyche_kedro.llm import ChatRequest, Failure, Outcome, Reply
-from psyche_kedro.llm.chat_model import Asking
+from psyche_kedro.llm.chat_model import Asking, Message
 from psyche_kedro.pipelines.selection.parameters import StudentParameters
 from psyche_kedro.prompts import Prompt, render_question
 
@@ -24,11 +25,15 @@ def student_requests(
         "max_tokens": params.max_tokens,
     }
 
+    @lru_cache(maxsize=1)  # the samples of a question follow one another
+    def messages(place: int) -> Sequence[Message]:
+        question = questions.row(place, named=True)
+        return prompt.render(question=render_question(question, prompt.words))
+
     def request(number: int) -> ChatRequest:
         place, sample = divmod(number, params.samples)
-        question = questions.row(place, named=True)
         return ChatRequest(
-            prompt.render(question=render_question(question, prompt.words)),
+            messages(place),
             task="answer_as_students",
             sampling=sampling,
             sample=sample,

@@ -7,12 +7,14 @@
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from psyche_kedro.datasets.language_packs import ENGLISH, LanguagePack, Packs
 from psyche_kedro.llm import ChatModel, ChatRequest, Outcome
+from psyche_kedro.llm.chat_model import Asking
 from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.cedar.asking import (
     picture_bytes,
@@ -80,7 +82,8 @@ def answer_items(  # noqa: PLR0913 - the node's inputs
         for item in items
     ]
     own = {name: _asked(asks, params.cards.get(name)) for name in subjects}
-    outcomes = ask_all(subjects, lambda name: _requests(own[name], params))
+    make = partial(_request, sampling=params.sampling)
+    outcomes = ask_all(subjects, lambda name: Asking(own[name], make))
     return frame(CedarPredictions, _rows(own, outcomes, packs))
 
 
@@ -102,20 +105,19 @@ def _asked(asks: list[_Ask], card: ModelCard | None) -> list[_Ask]:
     return [ask for ask in asks if ask.picture is None]
 
 
-def _requests(asks: list[_Ask], params: AlignmentParameters) -> Iterator[ChatRequest]:
-    for ask in asks:
-        emotions = list(ask.pack.emotions)
-        if ask.way == "reordered":
-            emotions = shuffled(emotions, ask.item["scenario_id"])
-        message = question_message(
-            "answer",
-            ask.pack,
-            ask.text,
-            emotions=emotions,
-            persona=ask.persona,
-            picture=ask.picture,
-        )
-        yield ChatRequest([message], "answer_items", params.sampling)
+def _request(ask: _Ask, sampling: Mapping[str, Any]) -> ChatRequest:
+    emotions = list(ask.pack.emotions)
+    if ask.way == "reordered":
+        emotions = shuffled(emotions, ask.item["scenario_id"])
+    message = question_message(
+        "answer",
+        ask.pack,
+        ask.text,
+        emotions=emotions,
+        persona=ask.persona,
+        picture=ask.picture,
+    )
+    return ChatRequest([message], "answer_items", sampling)
 
 
 def _rows(

@@ -25,36 +25,41 @@ def points(
         reference: ``CedarReference``.
         benchmark: Whose.
     """
-    people = reference.filter(benchmark=benchmark, line=PEOPLE).select(
+    people, models = _of_people(reference, benchmark), _of_models(scores, benchmark)
+    rows = pl.concat([people, models.select(people.columns)])
+    consistency = rows.filter(metric="consistency").select(
+        "subject", "way", "slice", consistency="value"
+    )
+    gains = rows.filter(metric="gain").select(
+        "subject", "way", "low", "high", "p", gain="value"
+    )
+    return consistency.join(gains, on=["subject", "way"], maintain_order="left")
+
+
+def _of_people(reference: pl.DataFrame, benchmark: str) -> pl.DataFrame:
+    return reference.filter(benchmark=benchmark, line=PEOPLE).select(
+        "metric",
+        "value",
+        "low",
+        "high",
         subject="line",
         way=pl.lit(REFERENCE),
         slice=pl.lit("all"),
-        metric="metric",
-        value="value",
-        low="low",
-        high="high",
         p=pl.lit(None, pl.Float64),
     )
+
+
+def _of_models(scores: pl.DataFrame, benchmark: str) -> pl.DataFrame:
+    """Return what each said of all it sat: of one modality, where that is all."""
     whole = scores.filter(
         pl.col("benchmark") == benchmark,
         pl.col("subject") != ALL_MODELS,
         pl.col("slice").str.contains("/").not_(),
     )
-    # Of a model that sat one modality alone, that modality is all.
     first = whole.group_by("subject", "way", maintain_order=True).agg(
         pl.col("slice").first()
     )
-    sat = whole.join(first, on=["subject", "way", "slice"], how="semi")
-    rows = pl.concat([people, sat.select(people.columns)])
-    consistency = rows.filter(metric="consistency").select(
-        "subject", "way", "slice", consistency="value"
-    )
-    gains = rows.filter(metric="gain").select(
-        "subject", "way", "value", "low", "high", "p"
-    )
-    return consistency.join(gains, on=["subject", "way"], maintain_order="left").rename(
-        {"value": "gain"}
-    )
+    return whole.join(first, on=["subject", "way", "slice"], how="semi")
 
 
 def draw_dissociation(cedar_scores: pl.DataFrame, cedar_reference: pl.DataFrame) -> Any:

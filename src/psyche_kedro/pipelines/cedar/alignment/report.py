@@ -282,25 +282,10 @@ def _annotation(summary: pl.DataFrame) -> Section:
 
 def _taken(accounts: pl.DataFrame, summary: pl.DataFrame) -> Section:
     """Return what the benchmark took, and what one of the paper's size would take."""
-    waiting = summary.filter(measure="waiting").select("group", tasks="n")
-    timed = summary.filter(measure="median_seconds").select("group", "value")
-    people = waiting.join(timed, on="group").with_columns(
-        hours=pl.col("tasks") * pl.col("value").fill_null(SECONDS) / HOUR
-    )
-    languages = max(1, people.height)
-    took = {
-        "scenarios": _rows(accounts, "scenarios", "kept"),
-        "provisional labels": _rows(accounts, "provisional_labels", "beside"),
-        "scenarios put to people": _rows(accounts, "isolated_scenarios", "kept"),
-        "their tasks": int(people["tasks"].sum()),
-        "their hours": float(people["hours"].sum()),
-        "scenarios of the benchmark": _rows(accounts, "cedar_items", "kept")
-        / languages,
-    }
+    took = _counts(accounts, summary)
     items = took["scenarios of the benchmark"]
-    scale = _SCENARIOS / items if items else None
     rows = [
-        plain(name, f"{n:,.1f}", ABSENT if scale is None else f"{n * scale:,.0f}")
+        plain(name, f"{n:,.1f}", f"{n * _SCENARIOS / items:,.0f}" if items else ABSENT)
         for name, n in took.items()
     ]
     return Section(
@@ -309,6 +294,22 @@ def _taken(accounts: pl.DataFrame, summary: pl.DataFrame) -> Section:
         f" People whom nobody timed are reckoned at {SECONDS:.0f} seconds a task.",
         [Table(["", "This run", f"{_SCENARIOS:,} scenarios"], rows, n_names=1)],
     )
+
+
+def _counts(accounts: pl.DataFrame, summary: pl.DataFrame) -> dict[str, float]:
+    waiting = summary.filter(measure="waiting").select("group", tasks="n")
+    timed = summary.filter(measure="median_seconds").select("group", "value")
+    people = waiting.join(timed, on="group")
+    seconds = people["tasks"] * people["value"].fill_null(SECONDS)
+    items = _rows(accounts, "cedar_items", "kept")
+    return {
+        "scenarios": _rows(accounts, "scenarios", "kept"),
+        "provisional labels": _rows(accounts, "provisional_labels", "beside"),
+        "scenarios put to people": _rows(accounts, "isolated_scenarios", "kept"),
+        "their tasks": float(people["tasks"].sum()),
+        "their hours": float(seconds.sum()) / HOUR,
+        "scenarios of the benchmark": items / max(1, people.height),
+    }
 
 
 def _rows(accounts: pl.DataFrame, stage: str, kind: str) -> float:
@@ -474,45 +475,54 @@ def _pairs(pairs: pl.DataFrame) -> Table:
             f"{row['way']}, {row['metric']}",
             number(row["difference"]),
             f"{number(row['low'])} to {number(row['high'])}",
-            f"{row['p']:.3f}",
+            _p(row["p"]),
         )
         for row in pairs.iter_rows(named=True)
     ]
     return Table(["Models", "Of", "Difference", "95 %", "p"], rows, n_names=2)
 
 
+class _Axis(NamedTuple):
+    """Values from ``low`` to ``high`` on a line of pixels."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        share = (value - self.low) / (self.high - self.low)
+        return round(self.start + share * (self.end - self.start), 1)
+
+    def labels(self, values: Sequence[float], digits: str) -> list[tuple[float, str]]:
+        return [(self.at(value), f"{value:{digits}}") for value in values]
+
+
 def _scatter(benchmark: str, found: _Found) -> Scatter:
     """Return a dot for people and every model; gains of 0 lie on the lower line."""
     known = points(found.scores, found.reference, benchmark).to_dicts()
     known.sort(key=lambda row: row["way"] == "native")  # drawn last, on top
-    top = max([0.1, *(row["gain"] for row in known)])
-    bottom = min([0.0, *(row["gain"] for row in known)])
-    inner = _WIDTH - 2 * _EDGE, _HEIGHT - 2 * _EDGE
-
-    def x_at(value: float) -> float:
-        return round(_EDGE + value * inner[0], 1)
-
-    def y_at(value: float) -> float:
-        share = float((value - bottom) / (top - bottom))
-        return round(_HEIGHT - _EDGE - share * inner[1], 1)
-
-    dots = [
-        Dot(
-            x_at(row["consistency"]),
-            y_at(row["gain"]),
-            f"{row['subject']}, {row['way']}",
-            row["subject"] if row["way"] in ("native", REFERENCE) else "",
-            row["way"],
-        )
-        for row in known
-    ]
-    ticks: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0)
+    gains = [0.0, 0.1, *(row["gain"] for row in known)]
+    bottom, top = min(gains), max(gains)
+    x = _Axis(0, 1, _EDGE, _WIDTH - _EDGE)
+    y = _Axis(bottom, top, _HEIGHT - _EDGE, _EDGE)
     return Scatter(
         "Consistency across languages (right) against gain in alignment (up)",
-        dots,
-        [(x_at(value), f"{value:g}") for value in ticks],
-        [(y_at(value), f"{value:.2f}") for value in (bottom, (top + bottom) / 2, top)],
+        [_dot(row, x, y) for row in known],
+        x.labels((0.0, 0.25, 0.5, 0.75, 1.0), "g"),
+        y.labels((bottom, (top + bottom) / 2, top), ".2f"),
         list(dict.fromkeys(row["way"] for row in known)),
+    )
+
+
+def _dot(row: Mapping[str, Any], x: _Axis, y: _Axis) -> Dot:
+    subject, way = row["subject"], row["way"]
+    return Dot(
+        x.at(row["consistency"]),
+        y.at(row["gain"]),
+        f"{subject}, {way}",
+        subject if way in ("native", REFERENCE) else "",
+        way,
     )
 
 

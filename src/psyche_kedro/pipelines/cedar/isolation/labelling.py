@@ -1,13 +1,15 @@
 """Provisional labels: what language models say that each culture feels."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from psyche_kedro.datasets.language_packs import ENGLISH, LanguagePack, Packs
 from psyche_kedro.errors import ConfigurationError
-from psyche_kedro.llm import ChatModel, ChatRequest
+from psyche_kedro.llm import ChatModel, ChatRequest, Outcome
+from psyche_kedro.llm.chat_model import Asking
 from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.cedar.asking import (
     picture_bytes,
@@ -75,17 +77,10 @@ def label_provisionally(  # noqa: PLR0913 - the node's inputs
     _check_number(labellers, params)
     frames = {code: _frame(code, packs, params) for code in packs}
     asks = list(_asks(scenarios, scenario_texts, pictures, frames, params))
-    outcomes = ask_all(labellers, lambda _: _requests(asks, frames, params))
-    readers = {c: LabelReader(f.pack, packs[ENGLISH]) for c, f in frames.items()}
-    table = frame(
-        ProvisionalLabels,
-        (
-            _row(ask, name, frames[ask.culture])
-            | read_outcome(outcome, readers[ask.culture])
-            for name, answered in outcomes.items()
-            for ask, outcome in zip(asks, answered, strict=True)
-        ),
-    )
+    make = partial(_request, frames=frames, params=params)
+    outcomes = ask_all(labellers, lambda _: Asking(asks, make))
+    english = packs[ENGLISH]
+    table = frame(ProvisionalLabels, _rows(asks, outcomes, frames, english))
     _check_read(table)
     return table
 
@@ -103,10 +98,8 @@ def _check_number(
 
 def _check_read(labels: pl.DataFrame) -> None:
     """Stop where a labeller said nothing that can be read: it would count nowhere."""
-    read = labels.filter(outcome="read")
-    for name in labels["labeller"].unique(maintain_order=True):
-        if read.filter(labeller=name).is_empty():
-            own = labels.filter(labeller=name)
+    for (name,), own in labels.group_by("labeller", maintain_order=True):
+        if "read" not in own["outcome"]:
             raise ConfigurationError(
                 f"Of the {own.height} replies of labeller '{name}' none can be read"
                 f" ({', '.join(own['rule'].unique().sort())}): look at them with `kedro"
@@ -146,21 +139,33 @@ def _asks(
                 yield _Ask(scenario, culture, sample, order, text, jpeg)
 
 
-def _requests(
-    asks: list[_Ask], frames: Mapping[str, _Frame], params: LabellingParameters
-) -> Iterator[ChatRequest]:
+def _request(
+    ask: _Ask, frames: Mapping[str, _Frame], params: LabellingParameters
+) -> ChatRequest:
+    pack, persona, _ = frames[ask.culture]
+    message = question_message(
+        "label",
+        pack,
+        ask.text,
+        emotions=ask.order,
+        persona=persona,
+        picture=ask.picture,
+    )
     sampling = {"temperature": params.temperature, "max_tokens": params.max_tokens}
-    for ask in asks:
-        pack, persona, _ = frames[ask.culture]
-        message = question_message(
-            "label",
-            pack,
-            ask.text,
-            emotions=ask.order,
-            persona=persona,
-            picture=ask.picture,
-        )
-        yield ChatRequest([message], "label_provisionally", sampling, sample=ask.sample)
+    return ChatRequest([message], "label_provisionally", sampling, sample=ask.sample)
+
+
+def _rows(
+    asks: list[_Ask],
+    outcomes: Mapping[str, list[Outcome]],
+    frames: Mapping[str, _Frame],
+    english: LanguagePack,
+) -> Iterator[Row]:
+    readers = {code: LabelReader(f.pack, english) for code, f in frames.items()}
+    for name, answered in outcomes.items():
+        for ask, outcome in zip(asks, answered, strict=True):
+            said = read_outcome(outcome, readers[ask.culture])
+            yield _row(ask, name, frames[ask.culture]) | said
 
 
 def _row(ask: _Ask, labeller: str, told_in: _Frame) -> Row:
