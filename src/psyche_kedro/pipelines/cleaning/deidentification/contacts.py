@@ -140,7 +140,7 @@ _CONTACTS = {
     ),
     "唯心：<mimosa1990>": (
         "handle",
-        rf"{_NOT_AFTER}[a-z]{{2,}}[a-z._-]*\d{{3,}}[a-z0-9]*{_NOT_BEFORE}",
+        rf"{_NOT_AFTER}[a-z]{{2}}[a-z._-]*\d{{3,}}[a-z0-9]*{_NOT_BEFORE}",
     ),
     "<ff8282>（wx）": (
         "wechat",

@@ -20,17 +20,16 @@ Option = dict[str, str]
 TRUTHS = name_of_word(
     word_lists("psyche_kedro.pipelines.ingestion", "names.yml")["truths"]
 )
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LETTERS = string.ascii_uppercase
 _BETWEEN_LETTERS = r"[\s,，、;；/|+&#.．和与及]*"
-LETTERS_ONLY = re.compile(
-    rf"[A-Z](?:{_BETWEEN_LETTERS}[A-Z])*|[A-Z]\s*[-~～—–至到]\s*[A-Z]"
-)
+_LETTERS = rf"[A-Z](?:{_BETWEEN_LETTERS}[A-Z])*"
+LETTERS_ONLY = re.compile(rf"{_LETTERS}|[A-Z]\s*[-~～—–至到]\s*[A-Z]")
 _RANGE = re.compile(r"([A-Z])\s*[-~～—–至到]\s*([A-Z])")
 _LABELLED_ANSWER = re.compile(
     r"^\s*([A-Z])\s*[、.．:：]\s*([^A-Z\s,，、].*)$", re.DOTALL
 )
 _NOTED_ANSWER = re.compile(
-    rf"^\s*([A-Z](?:{_BETWEEN_LETTERS}[A-Z])*)\s*[（(]([^A-Z（()）]+)[)）]\s*[。.]?\s*$"
+    rf"^\s*({_LETTERS})\s*[（(]([^A-Z（()）]+)[)）]\s*[。.]?\s*$"
 )
 """``A（马斯洛）``: letters, and the option's text beside them."""
 _LETTERS_BESIDE_TEXTS = re.compile(r"^\s*([A-Z]{2,8})\s*[:：]\s*(\S.*)$", re.DOTALL)
@@ -58,15 +57,15 @@ _PLACES_ONLY = re.compile(
     rf"[{''.join(_PLACES)}](?:{_BETWEEN_LETTERS}[{''.join(_PLACES)}])*"
 )
 _BLANK_LETTERS = re.compile(
-    rf"[（(【\[]\s*(?:(?:正确)?答案\s*[:：]?\s*|应?选)?([A-Z](?:{_BETWEEN_LETTERS}[A-Z])*)\s*[)）】\]]"
-    rf"|(?<!_)_+\s*([A-Z](?:{_BETWEEN_LETTERS}[A-Z])*)\s*_+(?!_)"
+    rf"[（(【\[]\s*(?:(?:正确)?答案\s*[:：]?\s*|应?选)?({_LETTERS})\s*[)）】\]]"
+    rf"|(?<!_)_+\s*({_LETTERS})\s*_+(?!_)"
     r"|(?<=[是为有的于：:])[ \t]*([A-Z]{1,8})(?=[ \t]*[。.？?]?[ \t]*$)"
 )
 
 _TRUTH_AT_END = re.compile(
     r"^\W{0,2}[√×✓✗✔✘]|[√×✓✗✔✘]\W{0,2}$|[（(\[【]\s*[对错TF]\s*[)）\]】]\W*$|[。.!？?]\s*[对错TF]\W*$"
 )
-_RUN = re.compile(rf"[A-Z](?:{_BETWEEN_LETTERS}[A-Z])*")
+_RUN = re.compile(_LETTERS)
 _RUN_AT_END = re.compile(r"(?<![A-Za-z])([A-Z](?:[\s,，、;；]?[A-Z]){0,7})\W*$")
 _NO_LETTER_BESIDE = re.compile(r"[^\w.-]|_")
 

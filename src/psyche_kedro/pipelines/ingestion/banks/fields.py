@@ -14,10 +14,10 @@ Example::
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from psyche_kedro.pipelines.ingestion.banks.answers import (
+    LETTERS,
     LETTERS_ONLY,
     Option,
     answer_in_stem,
@@ -289,7 +289,7 @@ def _option_pairs(fields: Mapping[str, Any]) -> list[Pair]:
 
 
 def _listed_option(index: int, item: Any) -> Pair:
-    letter = ascii_uppercase[index] if index < len(ascii_uppercase) else str(index)
+    letter = LETTERS[index] if index < len(LETTERS) else str(index)
     if isinstance(item, Mapping) and len(item) == 1:
         return next((str(label), _word(text)) for label, text in item.items())
     if isinstance(item, Mapping):
@@ -447,7 +447,7 @@ def _option_errors(question: Mapping[str, Any]) -> list[str]:
     labels = [option["label"] for option in question["options"]]
     if len(labels) > _MAX_OPTIONS:
         return ["too_many_options"]
-    expected = [chr(ord("A") + n) for n in range(len(labels))]
+    expected = list(LETTERS[: len(labels)])
     complete = len(labels) >= _MIN_OPTIONS and labels == expected
     return [] if complete else ["options_missing"]
 
