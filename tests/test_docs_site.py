@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import click
@@ -18,8 +19,10 @@ from psyche_kedro.pipelines.reporting.corpus import explanations
 from psyche_kedro.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[1]
-GUIDES = sorted([*ROOT.glob("docs/tutorials/*.md"), *ROOT.glob("docs/howto/*.md")])
+MADE = ROOT / "docs/reference"
+GUIDES = [p for p in sorted(ROOT.glob("docs/**/*.md")) if p.parent != MADE]
 PIPELINES = register_pipelines()
+KEDROS_OWN = re.compile(r"kedro (?:--help|package|registry list|.*…)")
 
 
 @pytest.fixture(scope="module")
@@ -51,30 +54,48 @@ def test_variables_are_those_that_the_code_reads(pages):
         assert f"| `{name}` |" in pages["variables.md"]
 
 
+@pytest.fixture(scope="module")
+def declared() -> set[str]:
+    loader = ConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
+    return {*_paths({**loader["globals"], **loader["parameters"]})}
+
+
 def commands() -> list[tuple[str, str]]:
     """Return every ``kedro`` line of the guides, with the guide's name."""
     found = []
-    for guide in GUIDES:
+    for guide in [ROOT / "README.md", *GUIDES]:
         text = guide.read_text("utf-8")
         inline = re.findall(r"`(kedro [^`]+)`", text)
-        blocks = re.findall(r"^    (kedro .+)$", text, re.MULTILINE)
+        blocks = re.findall(r"^ {4,}(kedro .+?)(?: {3}.*)?$", text, re.MULTILINE)
         found += [(guide.stem, line) for line in [*inline, *blocks]]
-    return found
+    return [(guide, line) for guide, line in found if not KEDROS_OWN.fullmatch(line)]
 
 
 @pytest.mark.parametrize(("guide", "line"), commands())
-def test_a_command_of_a_guide_is_one_that_there_is(guide, line):
+def test_a_command_of_a_guide_is_one_that_there_is(guide, line, declared):
     _, name, *arguments = shlex.split(line)
     command = run if name == "run" else cli.get_command(click.Context(cli), name)
     assert command is not None, name
+    if arguments and isinstance(command, click.Group):
+        assert not command.commands.keys().isdisjoint(arguments)
     given = command.make_context(name, arguments, resilient_parsing=True).params
     for pipeline in [given.get("pipeline"), *(given.get("pipelines") or ())]:
         assert pipeline in (None, *PIPELINES)
     if given.get("env"):
         assert (ROOT / "conf" / given["env"]).is_dir()
-    loader = ConfigLoader(str(ROOT / "conf"), env="local", **CONFIG_LOADER_ARGS)
-    declared = {*_paths({**loader["globals"], **loader["parameters"]})}
     assert set(_paths(given.get("params") or {})) <= declared
+
+
+def test_the_entry_of_another_format_stands_in_a_users_own_catalog(tmp_path):
+    guide = (ROOT / "docs/howto/another_format.md").read_text("utf-8")
+    shutil.copytree(ROOT / "conf/base", tmp_path / "base")
+    own = tmp_path / "local/catalog.yml"
+    own.parent.mkdir()
+    own.write_text(re.search(r"```yaml\n(.*?)```", guide, re.DOTALL)[1], "utf-8")
+    roots = {"runtime_params": {"data": "mine"}}
+    loader = ConfigLoader(str(tmp_path), env="local", **roots, **CONFIG_LOADER_ARGS)
+    path = loader["catalog"]["sft_set"]["filepath"]
+    assert path == "mine/05_model_input/sft_set.jsonl"
 
 
 def test_every_page_has_its_place_in_the_site():

@@ -41,6 +41,15 @@ from psyche_kedro.pipelines.ingestion.files.records import read_excel
         (3, 'G/通用格式"级"', "3级"),
         (0.8, ".00", ".80"),
         (5, '[>3]"高";"低"', None),
+        (5, ";;;", None),
+        (0, "0.0;;", None),
+        (-3, "0.0;;;@", None),
+        (1.5, '[h]" h "mm" min"', "36 h 00 min"),
+        (1.5, "[mm]:ss.0", None),
+        (0.125, "0%", "13%"),
+        (0.285, "0%", "29%"),
+        (-2.5, '0"分"', "-3分"),
+        (1.005, "0.00", "1.01"),
     ],
 )
 def test_a_number_is_shown_by_its_format(value, code, text):
@@ -55,6 +64,15 @@ def test_cells_keep_their_places_where_a_sheet_begins_further_down():
         sheet.write(3, 2, 0.37, book.add_format({"num_format": "0%"}))
         sheet.write(3, 3, 3.0)
     assert read_excel(data.getvalue()) == {"题": [["甲", "", ""], ["", "37%", "3"]]}
+
+
+def test_a_cell_that_hides_its_number_leaves_the_others_as_they_are_shown():
+    data = io.BytesIO()
+    with xlsxwriter.Workbook(data) as book:
+        sheet = book.add_worksheet("题")
+        sheet.write(0, 0, 5, book.add_format({"num_format": ";;;"}))
+        sheet.write(0, 1, 0.37, book.add_format({"num_format": "0%"}))
+    assert read_excel(data.getvalue()) == {"题": [[f"5{NOT_SHOWN}", "37%"]]}
 
 
 def test_of_what_is_no_workbook_nothing_is_shown():

@@ -132,15 +132,15 @@ _CONTACTS = {
         rf"(?:{_PLATFORMS}){_GAP}(?P<v>{_WITH_DIGIT}|[\u4e00-\u9fff]{{1,8}}_[A-Za-z0-9]{{2,12}})"
         + _NOT_BEFORE,
     ),
-    "都叫<wanwan_0607>": (
+    "都叫<wanwan_0607>我很难过": (
         "handle",
         _NOT_AFTER
         + r"(?:[a-z][A-Za-z0-9.-]*_(?=[A-Za-z_]*\d)|[\u4e00-\u9fff]{2,8}_(?=\d))"
-        + r"\w{2,20}",
+        + r"[A-Za-z0-9_]{2,20}",
     ),
     "唯心：<mimosa1990>": (
         "handle",
-        rf"{_NOT_AFTER}[a-z]{{2,}}[a-z._-]*\d{{3,}}[a-z0-9]*{_NOT_BEFORE}",
+        rf"{_NOT_AFTER}[a-z]{{2}}[a-z._-]*\d{{3,}}[a-z0-9]*{_NOT_BEFORE}",
     ),
     "<ff8282>（wx）": (
         "wechat",

@@ -20,17 +20,16 @@ Option = dict[str, str]
 TRUTHS = name_of_word(
     word_lists("psyche_kedro.pipelines.ingestion", "names.yml")["truths"]
 )
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LETTERS = string.ascii_uppercase
 _BETWEEN_LETTERS = r"[\s,，、;；/|+&#.．和与及]*"
-LETTERS_ONLY = re.compile(
-    rf"[A-Z](?:{_BETWEEN_LETTERS}[A-Z])*|[A-Z]\s*[-~～—–至到]\s*[A-Z]"
-)
+LETTER_RUN = rf"[A-Z](?:{_BETWEEN_LETTERS}[A-Z])*"
+LETTERS_ONLY = re.compile(rf"{LETTER_RUN}|[A-Z]\s*[-~～—–至到]\s*[A-Z]")
 _RANGE = re.compile(r"([A-Z])\s*[-~～—–至到]\s*([A-Z])")
 _LABELLED_ANSWER = re.compile(
     r"^\s*([A-Z])\s*[、.．:：]\s*([^A-Z\s,，、].*)$", re.DOTALL
 )
 _NOTED_ANSWER = re.compile(
-    rf"^\s*([A-Z](?:{_BETWEEN_LETTERS}[A-Z])*)\s*[（(]([^A-Z（()）]+)[)）]\s*[。.]?\s*$"
+    rf"^\s*({LETTER_RUN})\s*[（(]([^A-Z（()）]+)[)）]\s*[。.]?\s*$"
 )
 """``A（马斯洛）``: letters, and the option's text beside them."""
 _LETTERS_BESIDE_TEXTS = re.compile(r"^\s*([A-Z]{2,8})\s*[:：]\s*(\S.*)$", re.DOTALL)
@@ -58,17 +57,10 @@ _PLACES_ONLY = re.compile(
     rf"[{''.join(_PLACES)}](?:{_BETWEEN_LETTERS}[{''.join(_PLACES)}])*"
 )
 _BLANK_LETTERS = re.compile(
-    rf"[（(【\[]\s*(?:(?:正确)?答案\s*[:：]?\s*|应?选)?([A-Z](?:{_BETWEEN_LETTERS}[A-Z])*)\s*[)）】\]]"
-    rf"|(?<!_)_+\s*([A-Z](?:{_BETWEEN_LETTERS}[A-Z])*)\s*_+(?!_)"
+    rf"[（(【\[]\s*(?:(?:正确)?答案\s*[:：]?\s*|应?选)?({LETTER_RUN})\s*[)）】\]]"
+    rf"|(?<!_)_+\s*({LETTER_RUN})\s*_+(?!_)"
     r"|(?<=[是为有的于：:])[ \t]*([A-Z]{1,8})(?=[ \t]*[。.？?]?[ \t]*$)"
 )
-
-_TRUTH_AT_END = re.compile(
-    r"^\W{0,2}[√×✓✗✔✘]|[√×✓✗✔✘]\W{0,2}$|[（(\[【]\s*[对错TF]\s*[)）\]】]\W*$|[。.!？?]\s*[对错TF]\W*$"
-)
-_RUN = re.compile(rf"[A-Z](?:{_BETWEEN_LETTERS}[A-Z])*")
-_RUN_AT_END = re.compile(r"(?<![A-Za-z])([A-Z](?:[\s,，、;；]?[A-Z]){0,7})\W*$")
-_NO_LETTER_BESIDE = re.compile(r"[^\w.-]|_")
 
 _TRUTH = "|".join(sorted((w for w in TRUTHS if not w.isdigit()), key=len, reverse=True))
 _TRUTH_BEHIND = re.compile(
@@ -226,26 +218,10 @@ def answer_in_stem(stem: str, labels: set[str]) -> tuple[str, str]:
     return stem, letters[0]
 
 
-def truth_left(stem: str) -> bool:
-    """Return whether a verdict stands at either end of a statement."""
-    return _TRUTH_AT_END.search(stem) is not None
-
-
 def places_only(answer: str) -> bool:
     """Return whether an answer is ``②`` or ``Ⓑ``: the place of an option."""
     has_marks = not set(answer) & set("甲乙丙丁戊己庚辛壬癸")
     return has_marks and _PLACES_ONLY.fullmatch(answer) is not None
-
-
-def letters_left(stem: str) -> set[str]:
-    """Return the letters that stand alone in a stem: ``AB`` of ``有 A、B 。``."""
-    stem = f" {stem.translate(WIDE_LETTERS)} "
-    at_end = _RUN_AT_END.search(stem)
-    return {
-        "".join(named_letters(run[0]))
-        for run in _RUN.finditer(stem)
-        if all(_NO_LETTER_BESIDE.match(stem[n]) for n in (run.start() - 1, run.end()))
-    } | ({"".join(named_letters(at_end[1]))} if at_end else set())
 
 
 def _inside(blank: re.Match[str]) -> str:

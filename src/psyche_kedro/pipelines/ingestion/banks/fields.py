@@ -14,24 +14,23 @@ Example::
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from psyche_kedro.pipelines.ingestion.banks.answers import (
+    LETTERS,
     LETTERS_ONLY,
     Option,
     answer_in_stem,
-    letters_left,
     letters_of,
     places_only,
     read_labels,
     true_false_label,
     truth_in_stem,
-    truth_left,
     truth_of,
     truths_of,
     word_of,
 )
+from psyche_kedro.pipelines.ingestion.banks.doubts import IN_BRACKETS, text_errors
 from psyche_kedro.pipelines.ingestion.banks.options import (
     WIDE_LETTERS,
     Pair,
@@ -39,12 +38,7 @@ from psyche_kedro.pipelines.ingestion.banks.options import (
     split_options,
     unmarked,
 )
-from psyche_kedro.pipelines.ingestion.files.cell_formats import NOT_SHOWN
-from psyche_kedro.pipelines.ingestion.files.plain_text import (
-    has_picture,
-    has_struck,
-    plain,
-)
+from psyche_kedro.pipelines.ingestion.files.plain_text import plain
 from psyche_kedro.tables import CHOICE_TYPES
 from psyche_kedro.text.words import name_of_word, word_lists
 
@@ -60,7 +54,6 @@ _OPTION_NAME = re.compile(
 _OPTION_NUMBER = re.compile(r"^(?:选项|選項|option[_ ]?)\s*([1-9])$", re.IGNORECASE)
 _TRUE_FALSE_OPTIONS = [{"label": "A", "text": "正确"}, {"label": "B", "text": "错误"}]
 _BLANK = re.compile(r"_{2,}|[（(]\s*[)）]")
-_IN_BRACKETS = re.compile(r"[（(【\[][^（()）【】\[\]]*[)）】\]]")
 _CORRECT_NAMES = (
     "is_correct",
     "iscorrect",
@@ -70,15 +63,6 @@ _CORRECT_NAMES = (
     "is_answer",
     "isanswer",
 )
-_FOREIGN = re.compile(
-    r"[\u4e00-\u9fff）)][ \t\u3000]+[\u4e00-\u9fff（(]|\n"
-    r"|[【\[][^【\[\n]{1,12}题[】\]]$|.(?:单选|多选|判断|填空|简答|论述)题|第[一二三四五六七八九十\d]+[章节页]"
-)
-_OPTION_WITHIN = re.compile(
-    r"(?<=[\u4e00-\u9fff）)、，；])[A-Z]\s*[.．、](?=\s*[\u4e00-\u9fff])"
-)
-_LETTER_MARK = re.compile(r"(?<=[A-Z])\s*[.．、:：]?\s*(?=[\u4e00-\u9fff])")
-_OPTION_LINE = re.compile(r"\n[ \t]*[A-Z][ \t]*[.．、)）]")
 _MAX_OPTIONS = 8
 _MIN_OPTIONS = 2
 
@@ -185,7 +169,7 @@ def type_of(text: Any) -> str | None:
     What stands in brackets says it only where nothing else does: 单选题（判断并选出…）.
     """
     text = str(text or "").lower().strip(" :：")
-    bare = _IN_BRACKETS.sub("", text).strip(" :：")
+    bare = IN_BRACKETS.sub("", text).strip(" :：")
     return _WHOLE_TYPES.get(bare) or _first_type(bare) or _first_type(text)
 
 
@@ -289,7 +273,7 @@ def _option_pairs(fields: Mapping[str, Any]) -> list[Pair]:
 
 
 def _listed_option(index: int, item: Any) -> Pair:
-    letter = ascii_uppercase[index] if index < len(ascii_uppercase) else str(index)
+    letter = LETTERS[index] if index < len(LETTERS) else str(index)
     if isinstance(item, Mapping) and len(item) == 1:
         return next((str(label), _word(text)) for label, text in item.items())
     if isinstance(item, Mapping):
@@ -388,66 +372,17 @@ def question_errors(question: Mapping[str, Any], answer: Any) -> list[str]:
         answer: What its source gave as the answer.
     """
     errors = ["empty_stem"] if not question["stem"].strip() else []
-    errors += _text_errors(question)
+    errors += text_errors(question)
     if question["type"] not in CHOICE_TYPES:
         return errors if question["answer_text"] else [*errors, "no_answer"]
     return errors + _option_errors(question) + _gold_errors(question, answer)
-
-
-_UNSURE = {
-    "needs_picture": has_picture,
-    "struck_text": has_struck,
-    "cell_not_shown": lambda text: NOT_SHOWN in text,
-}
-"""What makes a question unsure wherever it stands in it."""
-
-
-def _text_errors(question: Mapping[str, Any]) -> list[str]:
-    options = [option["text"] for option in question["options"]]
-    texts = [question["stem"], question["case_text"] or "", *options]
-    texts.append(question["answer_text"] or "")
-    errors = [e for e, is_so in _UNSURE.items() if any(map(is_so, texts))]
-    errors += ["answer_left_in_stem"] if _tells_answer(question) else []
-    return errors + (
-        ["unclear_option"] if _has_foreign(question["stem"], options) else []
-    )
-
-
-def _tells_answer(question: Mapping[str, Any]) -> bool:
-    """Return whether the right letters, words or a verdict still stand in a stem."""
-    stem, gold = question["stem"], "".join(question["gold"])
-    if question["type"] == "true_false":
-        return truth_left(stem)
-    left = letters_left(stem) if question["options"] else set()
-    if gold in {*left, "".join(sorted({*"".join(left)}))} - {""}:
-        return True
-    texts = [o["text"] for o in question["options"] if o["label"] in gold]
-    in_brackets = "".join(_IN_BRACKETS.findall(stem))
-    return len(texts) == 1 and f"{gold}.{texts[0]}" in _LETTER_MARK.sub(
-        ".", in_brackets
-    )
-
-
-def _has_foreign(stem: str, options: Sequence[str]) -> bool:
-    """Return whether what stands among options seems to be none of them.
-
-    A heading or the foot of a page behind the last, an option within another or
-    within the stem.
-    """
-    odd = [_FOREIGN.search(text) is not None for text in options]
-    ends_oddly = odd[-1:] == [True] and sum(odd) == 1
-    return (
-        ends_oddly
-        or any(map(_OPTION_WITHIN.search, options))
-        or (len(options) > 0 and _OPTION_LINE.search(stem) is not None)
-    )
 
 
 def _option_errors(question: Mapping[str, Any]) -> list[str]:
     labels = [option["label"] for option in question["options"]]
     if len(labels) > _MAX_OPTIONS:
         return ["too_many_options"]
-    expected = [chr(ord("A") + n) for n in range(len(labels))]
+    expected = list(LETTERS[: len(labels)])
     complete = len(labels) >= _MIN_OPTIONS and labels == expected
     return [] if complete else ["options_missing"]
 

@@ -95,6 +95,7 @@ class _Reader:
         self._key = KeyReader()
         self._titles: set[str] = set()
         self._scope = 0
+        self._open: list[Item] = []
         self._stray_numbers: list[int] = []
         self._stray_options: list[int] = []
         self._stray_answers: list[int] = []
@@ -253,6 +254,7 @@ class _Reader:
         if item.shared and self._is_doubtful:
             item.faults.append("option_letters_repeated")
         self.items.append(item)
+        self._open.append(item)
         self._titles.add(title(item.chapter))
         self._has_bare_numbers |= token.is_weak and not token.body[:1].isdigit()
         self._item, self._loose = item, []
@@ -363,12 +365,17 @@ class _Reader:
 
     def _doubt_bare_key(self, said: str) -> None:
         """``答案：C B C`` behind three open questions is a key of them all."""
-        open_ = [item for item in self.items[self._scope :] if not item.answer]
+        open_ = self._open_items()
         letters = letters_of(said)
         is_several = bool(LETTERS_ONLY.fullmatch(letters)) and len(open_) > 1
         if is_several and len(re.findall("[A-Z]", letters)) == len(open_):
             for item in open_:
                 item.faults.append("key_unclear")
+
+    def _open_items(self) -> list[Item]:
+        """Return the questions of this paper that no answer has followed yet."""
+        self._open = [item for item in self._open if not item.answer]
+        return self._open
 
     def _answer_item(self, item: Item, said: str) -> None:
         has_explanation = item.answered(said)
@@ -460,8 +467,9 @@ class _Reader:
             return True
         if below.kind == "text" and is_answer(below.text):
             return False
-        unanswered = sum(not item.answer for item in self.items[self._scope :])
-        return unanswered > 1 or self._item is None or bool(self._item.answer)
+        return (
+            len(self._open_items()) > 1 or self._item is None or bool(self._item.answer)
+        )
 
     def _take_entries(self, index: int, token: Token) -> None:
         self._leave()
@@ -485,7 +493,7 @@ class _Reader:
         if self._key.is_open:
             start = self._scope if self._scope < len(self.items) else 0
             self._key.close(self.items[start:])
-            self._scope = len(self.items)
+            self._scope, self._open = len(self.items), []
 
 
 def _running_form(text: str) -> str:

@@ -11,6 +11,7 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 
 from lxml import etree
@@ -57,7 +58,7 @@ _TAG = re.compile(r"\[[^\]]*\]")
 _CONDITION = re.compile(r"\[(?:[<>=]|DBNum)", re.IGNORECASE)
 _GENERAL = re.compile("General|G/通用格式", re.IGNORECASE)
 _CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]")
-_PARTS = re.compile(r'(?:"[^"]*"|\\.|[^;"\\])+')
+_SECTION = re.compile(r'((?:"[^"]*"|\\.|[^;])*);')
 _UNQUOTED = re.compile(r'"[^"]*"|\\.')
 _ROOM = re.compile(r"_.|\*.")
 """Room left for a character, and a character that fills the cell."""
@@ -76,6 +77,7 @@ _SECONDS = {"h": 3600, "m": 60, "s": 1}
 NOT_SHOWN = "\ufffc"
 """Behind a value whose cell shows something else, or an error."""
 _FRACTION = re.compile(r"#?\s*(\?+|#+)/(\?+|\d+|#+)")
+_ANY_LENGTH = Context(prec=400)
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905
 _WEEKDAYS = "一二三四五六日"
 _HALF_DAYS = frozenset({"AM/PM", "上午/下午"})
@@ -210,21 +212,25 @@ def _number(value: float, section: str) -> str | None:
 
 def _section(value: float, code: str) -> tuple[float, str]:
     """Return the part of a format that is this number's: positive;negative;zero."""
-    positive, *others = _PARTS.findall(code)
+    positive, *others = _SECTION.findall(f"{code};")
     if value < 0 and others:
         return -value, others[0]
     return value, others[1] if value == 0 and len(others) > 1 else positive
 
 
-def _elapsed(value: float, first: str, rest: str) -> str:
+def _elapsed(value: float, first: str, rest: str) -> str | None:
     """Return hours, minutes or seconds in all: ``[h]:mm`` counts beyond 24."""
-    seconds, said = round(value * 86400), []
-    for unit in re.findall(r"h+|m+|s+", f"{first}{_UNQUOTED.sub('', rest)}", re.I):
-        said.append(f"{seconds // _SECONDS[unit[0].lower()]:0{len(unit)}d}")
-        seconds %= _SECONDS[unit[0].lower()]
-    words = re.split(r"h+|m+|s+", rest, flags=re.IGNORECASE)
-    literal = [_words_of(word) for word in words]
-    return "".join(a + b for a, b in zip(said, literal, strict=True))
+    seconds, said = round(value * 86400), ""
+    for token in (first, *_TOKEN.findall(rest)):
+        unit = _SECONDS.get(token[0].lower())
+        if unit is None:
+            said += _literal(token)
+        elif "." in token:
+            return None  # parts of a second
+        else:
+            said += f"{seconds // unit:0{len(token)}d}"
+            seconds %= unit
+    return said
 
 
 def _words_of(literal: str) -> str:
@@ -239,7 +245,8 @@ def _fixed(value: float, match: re.Match[str]) -> str | None:
     if match["power"]:
         text = _scientific(scaled, match, len(places))
     else:
-        text = f"{scaled:{',' if ',' in whole else ''}.{len(places)}f}"
+        rounded = _rounded(scaled, len(places))
+        text = f"{rounded:{',' if ',' in whole else ''}f}"
         for _ in range(len(places) - len(places.rstrip("#"))):
             text = text.removesuffix("0")
     width = whole.count("0") + len(text) - len(text.split(".", maxsplit=1)[0])
@@ -249,6 +256,12 @@ def _fixed(value: float, match: re.Match[str]) -> str | None:
     )
     before, after = _words_of(match["before"]), _words_of(match["after"])
     return f"{before}{text}{match['percent']}{after}"
+
+
+def _rounded(value: float, places: int) -> Decimal:
+    """Round a half up, as sheets do: Python makes 12 of 12.5, and 1.00 of 1.005."""
+    unit = Decimal(1).scaleb(-places)
+    return Decimal(f"{value:.15g}").quantize(unit, ROUND_HALF_UP, _ANY_LENGTH)
 
 
 def _scientific(value: float, match: re.Match[str], digits: int) -> str:

@@ -1,0 +1,100 @@
+"""What makes a question doubtful wherever it was read: in its stem, in its options."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psyche_kedro.pipelines.ingestion.banks.answers import LETTER_RUN, named_letters
+from psyche_kedro.pipelines.ingestion.banks.options import WIDE_LETTERS
+from psyche_kedro.pipelines.ingestion.files.cell_formats import NOT_SHOWN
+from psyche_kedro.pipelines.ingestion.files.plain_text import has_picture, has_struck
+
+IN_BRACKETS = re.compile(r"[（(【\[][^（()）【】\[\]]*[)）】\]]")
+_FOREIGN = re.compile(
+    r"[\u4e00-\u9fff）)][ \t\u3000]+[\u4e00-\u9fff（(]|\n"
+    r"|[【\[][^【\[\n]{1,12}题[】\]]$|.(?:单选|多选|判断|填空|简答|论述)题|第[一二三四五六七八九十\d]+[章节页]"
+)
+"""Behind the last option: ``三  考点二 气质``, ``小脑【多选题】``."""
+_OPTION_WITHIN = re.compile(
+    r"(?<=[\u4e00-\u9fff）)、，；])[A-Z]\s*[.．、](?=\s*[\u4e00-\u9fff])"
+)
+"""``前额叶A．海马``."""
+_LETTER_MARK = re.compile(r"(?<=[A-Z])\s*[.．、:：]?\s*(?=[\u4e00-\u9fff])")
+_OPTION_LINE = re.compile(r"\n[ \t]*[A-Z][ \t]*[.．、)）]")
+_TRUTH_AT_END = re.compile(
+    r"^\W{0,2}[√×✓✗✔✘]|[√×✓✗✔✘]\W{0,2}$|[（(\[【]\s*[对错TF]\s*[)）\]】]\W*$|[。.!？?]\s*[对错TF]\W*$"
+)
+_RUN = re.compile(LETTER_RUN)
+_RUN_AT_END = re.compile(r"(?<![A-Za-z])([A-Z](?:[\s,，、;；]?[A-Z]){0,7})\W*$")
+_NO_LETTER_BESIDE = re.compile(r"[^\w.-]|_")
+
+_UNSURE = {
+    "needs_picture": has_picture,
+    "struck_text": has_struck,
+    "cell_not_shown": lambda text: NOT_SHOWN in text,
+}
+"""What makes a question unsure wherever it stands in it."""
+
+
+def text_errors(question: Mapping[str, Any]) -> list[str]:
+    """Return what is unsure about the texts of a question, as slugs.
+
+    Args:
+        question: The columns of ``Question``.
+    """
+    options = [option["text"] for option in question["options"]]
+    texts = [question["stem"], question["case_text"] or "", *options]
+    texts.append(question["answer_text"] or "")
+    errors = [e for e, is_so in _UNSURE.items() if any(map(is_so, texts))]
+    if _tells_answer(question):
+        errors.append("answer_left_in_stem")
+    if _has_foreign(question["stem"], options):
+        errors.append("unclear_option")
+    return errors
+
+
+def _tells_answer(question: Mapping[str, Any]) -> bool:
+    """Return whether the right letters, words or a verdict still stand in a stem."""
+    stem, gold = question["stem"], "".join(question["gold"])
+    if question["type"] == "true_false":
+        return _verdict_left(stem)
+    left = _letters_left(stem) if question["options"] else set()
+    together = "".join(sorted(set("".join(left))))
+    if gold and gold in {*left, together}:
+        return True
+    texts = [o["text"] for o in question["options"] if o["label"] in gold]
+    in_brackets = _LETTER_MARK.sub(".", "".join(IN_BRACKETS.findall(stem)))
+    return len(texts) == 1 and f"{gold}.{texts[0]}" in in_brackets
+
+
+def _has_foreign(stem: str, options: Sequence[str]) -> bool:
+    """Return whether what stands among options seems to be none of them.
+
+    A heading or the foot of a page behind the last, an option within another or
+    within the stem.
+    """
+    odd = [_FOREIGN.search(text) is not None for text in options]
+    ends_oddly = odd[-1:] == [True] and sum(odd) == 1
+    return (
+        ends_oddly
+        or any(map(_OPTION_WITHIN.search, options))
+        or (len(options) > 0 and _OPTION_LINE.search(stem) is not None)
+    )
+
+
+def _verdict_left(stem: str) -> bool:
+    """Return whether a verdict stands at either end of a statement."""
+    return _TRUTH_AT_END.search(stem) is not None
+
+
+def _letters_left(stem: str) -> set[str]:
+    """Return the letters that stand alone in a stem: ``AB`` of ``有 A、B 。``."""
+    stem = f" {stem.translate(WIDE_LETTERS)} "
+    at_end = _RUN_AT_END.search(stem)
+    runs = [
+        run[0]
+        for run in _RUN.finditer(stem)
+        if all(_NO_LETTER_BESIDE.match(stem[n]) for n in (run.start() - 1, run.end()))
+    ]
+    runs += [at_end[1]] if at_end else []
+    return {"".join(named_letters(run)) for run in runs}
