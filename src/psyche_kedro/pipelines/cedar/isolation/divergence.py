@@ -183,7 +183,7 @@ def draw_of(counts: I64) -> Draw:
     return draw
 
 
-@lru_cache(maxsize=_PANELS)
+@lru_cache(maxsize=1)
 def _dealt(size: int, labellers: int, cultures: int, seed: tuple[int, int]) -> F64:
     """Return ``[size * cultures, labellers * cultures]`` weights of permutations.
 
