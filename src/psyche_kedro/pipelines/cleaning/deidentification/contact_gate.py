@@ -18,7 +18,7 @@ _SOUNDS = (
     "五舞午武六柳留流七棋期妻拐八疤巴爸九酒久勾"
 )
 _AS_SOUNDED = str.maketrans(_SOUNDS, "00001111111222233334444555566667777788889999")
-_SOUNDED = re.compile(rf"[{_SOUNDS}\d]{{9,}}")
+_SOUNDED = re.compile(rf"[{_SOUNDS}\d](?:[^\w\n]?[{_SOUNDS}\d]){{8,}}")
 """A number by words that sound like its digits."""
 _SAID_GAP = re.compile(r"(?<=\d)\s?(?:空格|横?杠|点|横|减|加|星|逗号)\s?(?=\d)")
 _LOOKALIKES = re.compile(
@@ -30,8 +30,8 @@ _MOST_DIGITS = 8
 """A date and no more."""
 _DATE = re.compile(r"(?:19|20)\d{2}\D{0,3}(?:0?[1-9]|1[0-2])(?:\D{0,3}[0-3]?\d)?(?!\d)")
 _PARTS = re.compile(
-    r"(?:手机|电话|号码?|[前开]头?[两三]位?|微信|[Qq]{2})[^。!?;\n]{0,12}?1[3-9]\d"
-    r"(?:[^\d。!?;\n]{1,8}\d{3,5}){2,3}(?!\d)"
+    r"(?:手机|电话|号码?|微信|[Qq]{2})[^。!?;\n]{0,12}?1[3-9]\d(?:[^\d。!?;\n]{1,8}\d{3,5}){2,3}(?!\d)"
+    r"|1[3-9]\d{1,4}(?:[^\d。!?;\n]{0,2}(?:后|再|然后|接着|中间|结尾)[^\d。!?;\n]{0,4}\d{3,5}){1,3}"
 )
 """A mobile number in three parts: 前三位是139，中间1234，最后5678."""
 _ACCOUNT = re.compile(
@@ -40,21 +40,24 @@ _ACCOUNT = re.compile(
     r"(?:(?=[A-Za-z_.-]*\d)[A-Za-z][\w.-]{4,}|[1-9](?:[^\w\n]?\d){6,10}(?![\d元块万步]))"
 )
 _BARE_ACCOUNT = re.compile(
-    r"[A-Za-z]{4,}[._-]?\d{3,}|[A-Za-z]{2,}[._-]?(?!(?:19|20)\d\d(?!\d))\d{4,}"
+    r"(?!iPhone|Windows|Covid|COVID)(?<![A-Za-z])(?:[A-Za-z]{5,}\d{2,}|[A-Za-z]{4,}\d{3,}"
+    r"|[A-Za-z]{2,}(?!(?:19|20)\d\d(?!\d))\d{4,}|[A-Za-z]{3,}(?:[._]|-[A-Za-z]+)\d{2}"
+    r"|[A-Za-z]{5,}_\d|(?:[a-z] ){5,}[a-z\d])"
 )
 _SPELT_NAME = re.compile(
     r"(?:微信|[Ww][Xx]|[Vv]信|[Qq]{2}|邮箱|mail|联系我|加我)号?[^,。!?;\n]{0,8}?"
     r"(?<![A-Za-z])(?:[a-z]{8,}|[A-Za-z]+[_.-][A-Za-z]+)"
 )
 _NAMED = re.compile(
-    r"(?:小红书|抖音|快手|微博|[Bb]站|王者荣耀|知乎|豆瓣|公众号)"
-    r"(?:(?:[账帐]?号|昵称|用户名|ID|id)[是叫为:\s]{1,3}|同名)[\w\u4e00-\u9fff]{3,12}(?=$|[,。!?;、\s])"
+    r"(?:(?:[账帐]号|昵称|用户名|ID|id)[是叫为:]\s?|(?:书|音|博|站)同名)"
+    r"[\w\u4e00-\u9fff]{3,12}(?=$|[,。!?;、\s])"
 )
-_END_OF_NUMBER = re.compile(
+_FEW_DIGITS = re.compile(
     r"(?:身份证|卡|手机|电话)号?码?[^,。!?;\n\d]{0,3}[后尾][^,。!?;\n]{0,4}?\d{4,6}"
+    r"|(?:办公室|单位|家里)[^,。!?;\n\d]{0,4}[2-8]\d{6,7}(?!\d)"
 )
 _ADDRESS = re.compile(
-    r"@\s?[A-Za-z0-9][\w.-]|[A-Za-z0-9]\s?(?:[.。点]|dot)\s?(?:com|cn|net|me/)"
+    r"@\s?[A-Za-z0-9]\s?[\w.-]|[A-Za-z]{3,}#\d{4}|[A-Za-z0-9]\s?(?:[.。点]|dot)\s?(?:com|cn|net|me/)"
     r"|(?:qq|163|126|139|gmail|outlook|hotmail|foxmail|sina|icloud)\W?(?:com\b|邮箱|后缀)"
     r"|后缀(?:是|为)?\s?(?:qq|163|126|gmail)"
 )
@@ -65,7 +68,7 @@ _SIGNS = (
     _SPELT_NAME,
     _NAMED,
     _PARTS,
-    _END_OF_NUMBER,
+    _FEW_DIGITS,
 )
 
 
