@@ -317,21 +317,41 @@ def _listed_after(text: str, start: int, group: Group) -> str:
 # ---- letters that stand alone ----------------------------------------------------
 
 
-_ITEM = re.compile(r"\s*\(?[A-H]\)?[ \t]*[.:、)]")
+_ITEM = re.compile(r"\s*\(?([A-H])\)?[ \t]*[.:、)]")
+_NEXT_ITEM = re.compile(
+    r"(?<![A-Za-z])([A-H])(?:[ \t]*[.:)]|、(?![A-H]))|^[ \t]*([A-H])[ \t]*$",
+    re.MULTILINE,
+)
+
+
+def _goes_on(letters: str, text: str) -> bool:
+    """Return whether the first item in ``text`` is the one after ``letters``.
+
+    That is how a list goes on, or a look at each option in turn.
+    """
+    item = _NEXT_ITEM.search(text)
+    return bool(item and letters) and ord(item[1] or item[2]) == ord(letters[-1]) + 1
 
 
 def _bare_rule(said: Said, question: Question) -> Iterator[Declared]:
     """Yield letters and nothing else: the whole reply, its first lines, its last."""
     lines = [line for line in said.plain.splitlines() if line.strip()]
-    first, last = _run_of_letters(lines), _run_of_letters(lines[::-1])
-    if any(map(_ITEM.match, lines[len(first) : len(first) + 1])):
-        first = []  # the options go on
-    before = lines[-len(last) - 1] if len(last) < len(lines) else ""
-    # 应选A and B on the next line: the sentence goes on.
-    is_apart = not re.search(r"[A-H]\Z", before) or len(first) == len(lines)
-    runs = ("".join(first), "".join(last) if is_apart else "")
-    for letters in dict.fromkeys("".join(sorted(run)) for run in runs if run):
+    top, bottom = _run_of_letters(lines), _run_of_letters(lines[::-1])
+    after, before = lines[len(top) :], lines[: len(lines) - len(bottom)]
+    first, last = "".join(top), "".join(bottom[::-1])
+    if after and (_ITEM.match(after[0]) or _goes_on(first, "\n".join(after))):
+        first = ""  # the options go on
+    if after and before and _leads_to(before[-1], last):
+        last = ""
+    for letters in dict.fromkeys("".join(sorted(run)) for run in (first, last) if run):
         yield Declared(within(letters, question))
+
+
+def _leads_to(line: str, letters: str) -> bool:
+    """Return whether a line goes on in ``letters``: 应选A and, or the item before."""
+    item = _ITEM.match(line)
+    is_in_turn = item and _goes_on(item[1], letters[:1])
+    return bool(is_in_turn or re.search(r"[A-H]\Z", line))
 
 
 def _run_of_letters(lines: list[str]) -> list[str]:
@@ -363,8 +383,8 @@ def _leading_rule(said: Said, question: Question) -> Iterator[Declared]:
     if _JUDGED.search(told) or verdict_after(first, match.end(1)) is not None:
         return
     group = Group(match[1], match.start(1), match.end(1))
-    if names_options(first, group.end):
-        letters = group.letters + _listed_after(first, 0, group)
+    letters = group.letters + _listed_after(first, 0, group)
+    if names_options(first, group.end) and not _goes_on(letters, f"{told}\n{rest}"):
         yield Declared(within(letters, question))
 
 
@@ -477,13 +497,14 @@ def _all_rule(said: Said, question: Question) -> Iterator[Declared]:
 def _text_rule(said: Said, question: Question) -> Iterator[Declared]:
     """Yield the one option whose text the last line says, where no letter is said."""
     lines = [line for line in said.plain.splitlines() if line.strip()]
-    has_letters = next(groups(said.plain), None) is not None
+    # Where what fails is asked for, a sentence that says an option calls it true.
+    is_told = bool(question.fails) or next(groups(said.plain), None) is not None
     named = [
         (label, option)
         for label, option in question.texts.items()
         if label in question.labels
         and lines
-        and _says(lines[-1], option, alone=has_letters or option in question.stem)
+        and _says(lines[-1], option, alone=is_told or option in question.stem)
     ]
     longest = [
         label
