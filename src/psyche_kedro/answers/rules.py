@@ -287,9 +287,9 @@ def _own_text(text: str, start: int, question: Question) -> tuple[str, int] | No
     length, label = max(said)
     end = begins + length
     # 焦虑、抑郁 are two, of which the first alone would be half an answer.
-    return (
-        (label, end) if re.match(r"[^\w、&+/]|$|[这选]", text[end : end + 1]) else None
-    )
+    is_half = text.startswith(tuple(question.texts.values()), end + 1)
+    is_whole = re.match(r"[^\w、&+/]|$|[这选]", text[end : end + 1]) and not is_half
+    return (label, end) if is_whole else None
 
 
 _MORE = re.compile(r"[ \t]*[.:)、][ \t]*[^\s,.;。]")
@@ -391,11 +391,31 @@ def _leading_rule(said: Said, question: Question) -> Iterator[Declared]:
 # ---- verdicts on options ---------------------------------------------------------
 
 
+_IS_ANSWER = re.compile(
+    r"[ \t]*(?:才|就|应)?[是为](?P<of>[^,。;\n]{0,10}?)的?(?:答案|正确选项)(?![\w])"
+)
+
+
+def _is_answer_rule(said: Said, question: Question) -> Iterator[Declared]:
+    """Yield ``选项C是正确的答案``; of ``B是错误的答案``, B where that is asked for."""
+    for group in groups(said.plain):
+        named = _IS_ANSWER.match(said.plain, group.end)
+        before = said.plain[max(0, group.start - 12) : group.start]
+        if named is None or _NEGATED.search(before):
+            continue
+        if question.fails or not re.search("[错误不非]", named["of"]):
+            final = bool(CORRECTION.search(before))
+            yield Declared(within(group.letters, question), final)
+
+
 class _Verdicts(NamedTuple):
     right: list[Group]
     """Called right, in order."""
     wrong: list[Group]
     """Called wrong, in order."""
+
+
+_NONE_OF = re.compile(r"\b(?:none|neither)\b[^.\n]*\Z", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1)  # two rules in a row ask of one reply
@@ -406,6 +426,8 @@ def _verdicts(text: str) -> _Verdicts:
         if verdict is None or not names_options(text, group.end):
             continue
         if _NEGATED.search(text[max(0, group.start - 4) : group.start]):
+            continue
+        if _NONE_OF.search(text[max(0, group.start - 48) : group.start]):
             continue
         (found.right if verdict else found.wrong).append(group)
     return found
@@ -529,6 +551,7 @@ RULES: dict[str, Callable[[Said, Question], Iterator[Declared]]] = {
     "bare": _bare_rule,
     "leading": _leading_rule,
     "chosen": _chosen_rule,
+    "is_answer": _is_answer_rule,
     "verdicts": _verdict_rule,
     "is_right": _is_right_rule,
     "all_but": _all_but_rule,

@@ -222,9 +222,9 @@ def _list_of_options(
         begins = _letter_before(plain, plain.find(text, end, near), label)
         if not text or begins is None or not _BETWEEN.fullmatch(plain, end, begins):
             rest = plain[end:].lstrip("\n ,;、。./|)")
-            is_cut = is_repeated and n > 1 and len(rest) <= len(text) + _WINDOW
-            is_cut &= rest.startswith(label) or (question.is_single and not rest)
-            return (start, len(plain)) if is_cut else None
+            is_begun = rest.startswith(label) and len(rest) <= len(text) + _WINDOW
+            is_cut = is_begun or (n > 1 and question.is_single and not rest)
+            return (start, len(plain)) if is_repeated and is_cut else None
         end = plain.find(text, begins) + len(text)
     return start, end
 
