@@ -173,7 +173,7 @@ _WHAT_FAILS = (
     rf"|{_FAILING}[^,。;:?\nA-H]{{0,12}}?(?:是|为|有|:)[:\s]*"
 )
 _CORRECTED = (
-    r"(?:而(?:应该?|应当)?[是选]|改选|改为|更正[为:]"
+    r"(?:而(?:应该?|应当)?(?:是|选(?!项))|改选|改为|更正[为:]"
     r"|\b(?:wait|actually|no)\b[,.!\s]*it(?:'?s|\s+is|\s+should\s+be)"
     r"|(?:不对|等等|等一下)[,。!.…\s]*(?:我)?(?:应该?|应当|还是)?[是为选])\s*"
 )
@@ -559,6 +559,6 @@ RULES: dict[str, Callable[[Said, Question], Iterator[Declared]]] = {
     "asked": _asked_rule,
     "text": _text_rule,
 }
-_IN_WORDS = ("declared", "chosen", "all", "text")
+_IN_WORDS = ("declared", "chosen", "all", "asked", "text")
 RULES_IN_WORDS = {name: RULES[name] for name in _IN_WORDS}
 """All others read a letter; most prompts that a round proposes have none."""

@@ -193,17 +193,19 @@ def _without_echoes(plain: str, question: Question) -> str:
 
 def _without_lists(plain: str, question: Question) -> str:
     """Return ``plain`` without the lists of all options with their letters."""
-    first = next(iter(question.texts.values()))
+    label, text = next(iter(question.texts.items()))
     kept, done = [], 0
-    at = plain.find(first) if first else -1
+    at = plain.find(text) if text else -1
     while at >= 0:
         span = _list_of_options(plain, at, question, is_repeated=bool(kept))
         # 答案:A.… B.… C.… D.… may mean all of them, where all may be right.
         if span and (question.is_single or not _ANCHORED.search(plain[done : span[0]])):
             kept.append(plain[done : span[0]])
             done = span[1]
-        at = plain.find(first, span[1] if span else at + len(first))
-    return "\n".join([*kept, plain[done:]])
+        at = plain.find(text, span[1] if span else at + len(text))
+    begun = rf"\W*(?:{label}\W*)+(?:{re.escape(text)})?\W*"
+    is_circle = len(kept) > 1 and re.fullmatch(begun, plain[done:])
+    return "\n".join([*kept, "" if is_circle else plain[done:]])
 
 
 def _list_of_options(
