@@ -257,6 +257,7 @@ def _declaration_at(
         return None
     if letters == group.letters:
         letters += _listed_after(text, start, group)
+        letters = "" if _list_goes_on(letters, text, group) else letters
     return letters, group.end
 
 
@@ -314,6 +315,16 @@ def _listed_after(text: str, start: int, group: Group) -> str:
     return "".join(found)
 
 
+_LISTED_NEXT = re.compile(r";[ \t]*([A-H])[ \t]*[.:、)]")
+
+
+def _list_goes_on(letters: str, text: str, group: Group) -> bool:
+    """Return whether the line goes on to the next option: ``A:…;B:…``."""
+    line = text[group.end : group.end + _LIST].partition("\n")[0]
+    item = _LISTED_NEXT.search(line)
+    return item is not None and ord(item[1]) == ord(letters[-1]) + 1
+
+
 # ---- letters that stand alone ----------------------------------------------------
 
 
@@ -350,8 +361,7 @@ def _bare_rule(said: Said, question: Question) -> Iterator[Declared]:
 def _leads_to(line: str, letters: str) -> bool:
     """Return whether a line goes on in ``letters``: 应选A and, or the item before."""
     item = _ITEM.match(line)
-    is_in_turn = item and _goes_on(item[1], letters[:1])
-    return bool(is_in_turn or re.search(r"[A-H]\Z", line))
+    return bool((item and item[1] < letters[:1]) or re.search(r"[A-H]\Z", line))
 
 
 def _run_of_letters(lines: list[str]) -> list[str]:
@@ -529,12 +539,19 @@ def _text_rule(said: Said, question: Question) -> Iterator[Declared]:
         and _says(lines[-1], option, alone=is_told or option in question.stem)
     ]
     longest = [
-        label
+        (label, option)
         for label, option in named
         if not any(option in other and option != other for _, other in named)
     ]
-    if len(longest) == 1:
-        yield Declared(frozenset(longest))
+    if len(longest) == 1 and not _says_another(said.plain, longest[0][1], question):
+        yield Declared(frozenset(longest[0][0]))
+
+
+def _says_another(plain: str, option: str, question: Question) -> bool:
+    """Return whether an option is said somewhere that is no part of ``option``."""
+    known = f"{option}\n{question.stem}"
+    others = (text for text in question.texts.values() if text not in known)
+    return any(len(text) > 1 and text in plain.replace(option, "") for text in others)
 
 
 def _says(line: str, option: str, *, alone: bool) -> bool:
