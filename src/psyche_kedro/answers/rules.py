@@ -198,7 +198,7 @@ _CHOSEN = re.compile(
     r"(?:的?是|为|应|选择|选(?!项)|:|\s|\bit'?s|\bit\s+is|\boption)*",
     re.IGNORECASE,
 )
-_MOST_ANCHORS = 1_000
+_MOST_ANCHORS = 500
 """A reply that declares more often runs in a circle, and has no answer."""
 
 
