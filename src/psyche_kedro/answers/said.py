@@ -188,27 +188,47 @@ def _without_echoes(plain: str, question: Question) -> str:
         return plain
     if len(question.stem) >= _SHORTEST_STEM:
         plain = plain.replace(question.stem, "\n")
-    span = _list_of_options(plain, question)
-    if span:
-        before = plain[: span[0]]
+    return _without_own_texts(_without_lists(plain, question), question)
+
+
+def _without_lists(plain: str, question: Question) -> str:
+    """Return ``plain`` without the lists of all options with their letters."""
+    label, text = next(iter(question.texts.items()))
+    kept, done = [], 0
+    at = plain.find(text) if text else -1
+    while at >= 0:
+        span = _list_of_options(plain, at, question, is_repeated=bool(kept))
         # 答案:A.… B.… C.… D.… may mean all of them, where all may be right.
-        if question.is_single or not _ANCHORED.search(before):
-            plain = f"{before}\n{plain[span[1] :]}"
-    return _without_own_texts(plain, question)
+        if span and (question.is_single or not _ANCHORED.search(plain[done : span[0]])):
+            kept.append(plain[done : span[0]])
+            done = span[1]
+        at = plain.find(text, span[1] if span else at + len(text))
+    begun = rf"\W*(?:{label}\W*)+(?:{re.escape(text)})?\W*"
+    is_circle = len(kept) > 1 and re.fullmatch(begun, plain[done:])
+    return "\n".join([*kept, "" if is_circle else plain[done:]])
 
 
-def _list_of_options(plain: str, question: Question) -> tuple[int, int] | None:
-    """Return where all options stand in a row with their letters; None if nowhere."""
-    start = end = None
-    for label, text in question.texts.items():
-        begins = _letter_before(plain, plain.find(text, end or 0), label)
-        if begins is None or not text:
-            return None
-        if end is not None and not _BETWEEN.fullmatch(plain, end, begins):
-            return None
-        start = begins if start is None else start
+def _list_of_options(
+    plain: str, at: int, question: Question, *, is_repeated: bool
+) -> tuple[int, int] | None:
+    """Return where a list of options stands whose first text is at ``at``, or None.
+
+    The last of several may have been cut by the limit of a reply's length.
+    """
+    (first, text), *others = question.texts.items()
+    start, end = _letter_before(plain, at, first), at + len(text)
+    if start is None:
+        return None
+    for n, (label, text) in enumerate(others, start=1):
+        near = end + len(text) + _WINDOW
+        begins = _letter_before(plain, plain.find(text, end, near), label)
+        if not text or begins is None or not _BETWEEN.fullmatch(plain, end, begins):
+            rest = plain[end:].lstrip("\n ,;、。./|)")
+            is_begun = rest.startswith(label) and len(rest) <= len(text) + _WINDOW
+            is_cut = is_begun or (n > 1 and question.is_single and not rest)
+            return (start, len(plain)) if is_repeated and is_cut else None
         end = plain.find(text, begins) + len(text)
-    return None if start is None or end is None else (start, end)
+    return start, end
 
 
 def _letter_before(plain: str, at: int, label: str) -> int | None:
