@@ -203,7 +203,7 @@ _CHOSEN = _begun_by(
     r"|\b(?:it|that)\s+(?:is|should\s+be)|\bit'?s|\bgo\s+with|\bchoose|\bselect)"
     r"(?:的?是|为|应|选择|选(?!项)|:|\s|\bit'?s|\bit\s+is|\boption)*",
 )
-_MOST_ANCHORS = 1_000
+_MOST_ANCHORS = 500
 """A reply that declares more often runs in a circle, and has no answer."""
 
 

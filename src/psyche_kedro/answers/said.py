@@ -134,10 +134,9 @@ def _until_its_end(text: str) -> str:
         if text[: stop.start()].strip():
             text = text[: stop.start()]
             break
-    for stop in _END_OF_ANSWER.finditer(text):
-        if _ANSWERED.search(text[: stop.start()]):
-            return text[: stop.start()]
-    return text
+    answered = _ANSWERED.search(text)
+    stop = _END_OF_ANSWER.search(text, answered.end()) if answered else None
+    return text[: stop.start()] if stop else text
 
 
 def _spelt_out(text: str) -> str:
@@ -151,10 +150,12 @@ def _spelt_out(text: str) -> str:
 def _without_json(text: str) -> str:
     if "{" not in text or ":" not in text:
         return text
-    for found in reversed(find_json(text)):
+    kept, end = [], 0
+    for found in find_json(text):
         if isinstance(found.value, dict) and found.value:
-            text = f"{text[: found.start]}\n{text[found.end :]}"
-    return text
+            kept.append(text[end : found.start])
+            end = found.end
+    return "\n".join([*kept, text[end:]])
 
 
 _NEXT = re.compile(
