@@ -181,6 +181,7 @@ _LETTER_BEFORE = re.compile(
     r"(?<![A-Za-z])([A-H])(?:[ \t]*选?项)?[ \t]*[.、:)]?[ \t]*\(?\Z"
 )
 _WINDOW = 10
+_BLANKS = " \t\n,;、。./|):"
 _BETWEEN = re.compile(r"[\s,;、。./|)]*(?:选项)?")
 
 
@@ -207,9 +208,8 @@ def _without_lists(plain: str, question: Question) -> str:
             kept.append(before)
             done = listed.end if is_whole else len(plain)
         at = plain.find(text, max(listed.end, at + len(text)))
-    begun_again = rf"\W*(?:{label}\W*)+(?:{re.escape(text)})?\W*"
-    if len(kept) > 1 and re.fullmatch(begun_again, plain[done:]):
-        done = len(plain)
+    if len(kept) > 1 and set(plain[done:].replace(text, "")) <= {label, *_BLANKS}:
+        done = len(plain)  # it begins once more
     return "\n".join([*kept, plain[done:]])
 
 
