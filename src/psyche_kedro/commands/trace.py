@@ -117,8 +117,10 @@ def _one(index: RowIndex, what: str) -> str:
             " more digits, or a text of a row (posts are searched de-identified)."
         )
     if len(found) > 1:
-        rows = [f"{one} ({next(index.rows(one)).table})" for one in found]
-        raise PsycheError(f"'{what}' is in {len(found)} rows: {', '.join(rows)}.")
+        some = found[:_MOST_FOUND]
+        rows = ", ".join(f"{one} ({next(index.rows(one)).table})" for one in some)
+        more = " and more" if len(found) >= _MOST_FOUND else ""
+        raise PsycheError(f"'{what}' is in {rows}{more}: give one of these ids.")
     return found[0]
 
 
