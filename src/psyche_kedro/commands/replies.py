@@ -184,7 +184,7 @@ def verify(store: ReplyStore) -> None:
         click.echo(line)
     if wrong:
         raise click.ClickException(
-            f"{store.path} has {len(wrong)} faults, named above: bring back a copy of it,"
-            " or export what can be read and import that into a new store."
+            f"{store.path} has {len(wrong)} faults, named above: bring back a copy, or"
+            " export what can be read and import that into a new store."
         )
     click.echo(f"{store.path} is sound")
