@@ -247,6 +247,18 @@ class ChapterAccount(_Table):
     rows: int
 
 
+class ExampleRows(_Table):
+    """One row per column of a row that the report shows; none of a person's words."""
+
+    table: str
+    row_id: str = _nullable()
+    """Of any table, for ``kedro trace``; null of a source that could not be read."""
+    reason: str = _nullable()
+    """Why the row was rejected; null for one that was kept."""
+    column: str
+    text: str
+
+
 # ---- ingestion -------------------------------------------------------------------
 
 

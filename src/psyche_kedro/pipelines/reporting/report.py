@@ -1,8 +1,9 @@
 """The report: what came of a run, beside what the paper prints.
 
 One HTML page that needs no network, and the same in Markdown. It shows counts, scores
-and names of models, and of exams the items with the models' replies; no text of a post,
-dialogue or question of the corpus is in it.
+and names of models, of exams the items with the models' replies, of the corpus a row of
+each table, and the prompts; no text of a post or of what was made of one is in it,
+unless a chat model has de-identified it.
 
 The first line says where no language model was involved: the offline stand-in makes
 every artefact of a real run, and its figures must never be taken for a model's.
@@ -29,6 +30,7 @@ from psyche_kedro.pipelines.reporting import (
     ablations,
     comparisons,
     corpus,
+    examples,
     exams,
     figures,
     items,
@@ -77,6 +79,8 @@ def _sections(findings: Findings) -> list[tuple[Telling, str]]:
         (exams.judges, "evaluation"),
         (exams.every_score, "evaluation"),
         (sections.provenance, ""),
+        (examples.examples, ""),
+        (examples.prompts, ""),
     ]
 
 

@@ -105,6 +105,10 @@ class Findings(NamedTuple):
     toys: Sequence[str]
     """Roles whose model is a toy."""
     charts: Sequence[Chart]
+    examples: pl.DataFrame
+    """Rows of the chapters' tables, a column each."""
+    prompts: Mapping[str, Any]
+    """By name; words and examples stand beside them."""
     benchmarks: Benchmarks
     """The cards: the tables of exams, and what is printed of them."""
     printed_as: Mapping[str, str]

@@ -11,9 +11,7 @@ from transformers import (
     EarlyStoppingCallback,
     Trainer,
     TrainerCallback,
-    TrainerControl,
     TrainerState,
-    TrainingArguments,
 )
 
 from psyche_kedro.errors import TrainingFailedError
@@ -28,22 +26,12 @@ class Clock(TrainerCallback):
     """
 
     def on_train_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: Any,
+        self, args: Any, state: TrainerState, control: Any, **_: Any
     ) -> None:
         """Start where the log ends."""
         self._start = time.monotonic() - seconds(state)
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: Any,
-    ) -> None:
+    def on_log(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
         """Stamp the newest entry."""
         state.log_history[-1]["seconds"] = round(time.monotonic() - self._start, 3)
 
@@ -61,23 +49,13 @@ class Health(TrainerCallback):
         self._stage = stage
 
     def on_train_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: Any,
+        self, args: Any, state: TrainerState, control: Any, **_: Any
     ) -> None:
         """See what was logged before this start."""
         for entry in state.log_history:
             self._watch.see(entry)
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: Any,
-    ) -> None:
+    def on_log(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
         """Look at the newest entry.
 
         Raises:
@@ -91,11 +69,7 @@ class Health(TrainerCallback):
             entry |= {f"{ALARM}{name}": 1.0 for name in alarms}
 
     def on_step_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: Any,
+        self, args: Any, state: TrainerState, control: Any, **_: Any
     ) -> None:
         """Stop before another step where an alarm says so.
 
@@ -106,12 +80,7 @@ class Health(TrainerCallback):
             raise TrainingFailedError(_stopped(why))
 
     def on_step_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        model: torch.nn.Module,
-        **_: Any,
+        self, args: Any, state: TrainerState, control: Any, model: Any, **_: Any
     ) -> None:
         """Look at the weights before anything is made with them.
 
@@ -165,13 +134,7 @@ class LogFile(TrainerCallback):
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: Any,
-    ) -> None:
+    def on_log(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
         """Append the newest entry."""
         if state.is_world_process_zero:
             with self._path.open("a", encoding="utf-8") as file:
@@ -187,13 +150,7 @@ class Samples(TrainerCallback):
         self._path = path
         self._n = n
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: Any,
-    ) -> None:
+    def on_log(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
         """Append the rollout's samples, if the newest entry is of a rollout."""
         if "reward" not in state.log_history[-1] or not state.is_world_process_zero:
             return
@@ -231,13 +188,7 @@ class Seal(TrainerCallback):
         self._trainer = trainer
         self._layout = layout
 
-    def on_save(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: Any,
-    ) -> None:
+    def on_save(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
         """Seal the newest checkpoint."""
         self._trainer.accelerator.wait_for_everyone()
         if state.is_world_process_zero:
@@ -251,11 +202,7 @@ class EarlyStop(EarlyStoppingCallback):
     stopped = False
 
     def on_evaluate(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **named: Any,
+        self, args: Any, state: TrainerState, control: Any, **named: Any
     ) -> None:
         """Count an evaluation."""
         super().on_evaluate(args, state, control, **named)

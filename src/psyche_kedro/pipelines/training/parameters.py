@@ -158,6 +158,9 @@ class LoraParameters(Parameters):
     dropout: float = Field(ge=0, lt=1)
     target_modules: str | tuple[str, ...]
     """Names of linear layers, or ``all-linear``."""
+    quantization: Literal["nf4"] | None = None
+    """Type in which the other weights are held meanwhile (QLoRA); it takes the extra
+    ``qlora``. Adapters are merged into weights as they were before."""
 
 
 class StageParameters(Parameters):

@@ -8,7 +8,8 @@ and ZeRO-3 divide by the processes, else ``n`` is 1), for ``b`` sequences of ``s
 tokens, a hidden size ``h`` and an intermediate size ``i``:
 
 =====================  ===========================================================
-weights                ``4 P / n``, in float32 whatever is computed in
+weights                ``4 P / n``, in float32 whatever is computed in; ``P / 2n``
+                       quantized
 gradients              ``4 P / n`` of what is trained
 optimizer              ``8 P / n`` of what is trained (AdamW), ``2 P / n`` in 8 bits
 bfloat16 copies        ``2 P``; sharded, of two layers and the embeddings at once
@@ -27,6 +28,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -123,7 +125,7 @@ def _held(shape: Shape, params: StageParameters) -> dict[str, float]:
     size, trained = shape.parameters, _trained(shape, params)
     moments = 2 if "8bit" in str(params.trainer.get("optim", "")) else 8
     held = {
-        "weights": 4 * size / n,
+        "weights": _bytes_of_a_weight(params) * size / n,
         "gradients": 4 * trained / n,
         "optimizer": moments * trained / n,
         "bfloat16 copies": _copies(shape, n) if params.bf16 else 0.0,
@@ -132,6 +134,11 @@ def _held(shape: Shape, params: StageParameters) -> dict[str, float]:
     if with_reference and params.lora is None:
         held["reference"] = 4 * size / n
     return held
+
+
+def _bytes_of_a_weight(params: StageParameters) -> float:
+    quantized = params.lora and params.lora.quantization
+    return 0.5 if quantized else 4  # the scales of double quantization are 1.6 % more
 
 
 def _copies(shape: Shape, shards: int) -> float:
@@ -198,7 +205,8 @@ def faults(
         sft: ``training.sft``.
         grpo: ``training.grpo``.
     """
-    yield from _missing_packages(grpo)
+    yield from _missing_vllm(grpo)
+    yield from _missing_bitsandbytes(sft, grpo)
     yield from _full_disk(found, Path(sft.runs))
     yield from _missing_devices({"sft": sft, "grpo": grpo})
     yield from _small_devices(found)
@@ -229,7 +237,7 @@ def few_examples(
         )
 
 
-def _missing_packages(grpo: GrpoParameters) -> Iterator[str]:
+def _missing_vllm(grpo: GrpoParameters) -> Iterator[str]:
     if not grpo.trainer.get("use_vllm"):
         return
     first, last = _VLLM
@@ -245,6 +253,15 @@ def _missing_packages(grpo: GrpoParameters) -> Iterator[str]:
         yield (
             f"TRL works with vLLM {first} to {last}, and {installed} is installed: "
             "install one of these, or use_vllm: false"
+        )
+
+
+def _missing_bitsandbytes(*stages: StageParameters) -> Iterator[str]:
+    asked = any(params.lora and params.lora.quantization for params in stages)
+    if asked and find_spec("bitsandbytes") is None:
+        yield (
+            "training's lora.quantization needs bitsandbytes, and it is not installed: "
+            "pip install -e '.[qlora]' -c constraints.txt, or quantization: null"
         )
 
 

@@ -18,6 +18,7 @@ from psyche_kedro.pipelines.training.loop import (
     EpochSampler,
     adapters,
     prepare_process,
+    quantization,
     train_to_the_end,
 )
 from psyche_kedro.pipelines.training.runs import RunResult, RunSpec
@@ -59,6 +60,7 @@ def sft_trainer(spec: RunSpec) -> ResumableSFTTrainer:
         spec.model,
         args=sft_config(spec.sft, spec.folder),
         peft_config=adapters(spec.sft),
+        quantization_config=quantization(spec.sft),
         train_dataset=data["train"],
         eval_dataset=data["validation"] if len(data["validation"]) else None,
         processing_class=tokenizer,
