@@ -19,6 +19,7 @@ from psyche_kedro.answers.letters import (
     group_at,
     groups,
     lists_all,
+    names_letters,
     names_options,
     verdict_after,
 )
@@ -477,7 +478,7 @@ def _all_rule(said: Said, question: Question) -> Iterator[Declared]:
 def _text_rule(said: Said, question: Question) -> Iterator[Declared]:
     """Yield the one option whose text the last line says, where no letter is said."""
     lines = [line for line in said.plain.splitlines() if line.strip()]
-    has_letters = next(groups(said.plain), None) is not None
+    has_letters = names_letters(said.plain)
     named = [
         (label, option)
         for label, option in question.texts.items()
