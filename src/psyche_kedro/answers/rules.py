@@ -346,7 +346,9 @@ def _goes_on(letters: str, text: str) -> bool:
     That is how a list goes on, or a look at each option in turn.
     """
     item = _NEXT_ITEM.search(text)
-    return bool(item and letters) and ord(item[1] or item[2]) == ord(letters[-1]) + 1
+    if not (item and letters):
+        return False
+    return ord(item[1] or item[2]) == ord(letters[-1]) + 1
 
 
 def _bare_rule(said: Said, question: Question) -> Iterator[Declared]:
