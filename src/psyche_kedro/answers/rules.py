@@ -380,7 +380,7 @@ def _run_of_letters(lines: list[str]) -> list[str]:
 
 _LEADING = re.compile(
     r"(?:选?项|option)?\s*\(?([A-H]{1,8})(?![A-Za-z])\)?"
-    r"(?:[ \t]*[.:、)。][ \t]*(?=\S)|[ \t](?=\([^()\n]+\)))"
+    r"(?:[ \t]*[.:、)。][ \t]*(?=\S)|[ \t]?(?=\([^()\n]+\)))"
 )
 _JUDGED = re.compile(
     rf"{_WRONG.pattern}|^\W*(?:正确|对[,。.]?|√|✓|✔|right|correct)", re.IGNORECASE
