@@ -9,6 +9,7 @@ The text is NFKC, with ``plain_text``'s marks gone.
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 LETTERS = "ABCDEFGH"
@@ -178,8 +179,8 @@ def lists_all(text: str, group: Group, labels: frozenset[str]) -> bool:
     """
     if len(group.letters) > 1 or not begins_list(text, group):
         return False
-    marks = _ITEM_MARK.findall(text, group.start, group.start + 1_200)
-    return marks[: len(labels)] == sorted(labels)
+    marks = _ITEM_MARK.finditer(text, group.start, group.start + 1_200)
+    return [mark[1] for mark in islice(marks, len(labels))] == sorted(labels)
 
 
 def begins_list(text: str, group: Group) -> bool:

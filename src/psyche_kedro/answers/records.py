@@ -118,7 +118,7 @@ def read_json(text: str) -> object | None:
     return values[0] if values else None
 
 
-def _located_values(text: str) -> list[Found]:
+def _located_values(text: str) -> tuple[Found, ...]:
     return find_json(blot_thought(text))
 
 

@@ -130,14 +130,13 @@ _BRACKETED = re.compile(
 
 def _until_its_end(text: str) -> str:
     """Return a reply up to its first stop token; what follows is another turn's."""
-    for stop in _END_OF_TURN.finditer(text):
-        if text[: stop.start()].strip():
-            text = text[: stop.start()]
+    for turn in _END_OF_TURN.finditer(text):
+        if text[: turn.start()].strip():
+            text = text[: turn.start()]
             break
-    for stop in _END_OF_ANSWER.finditer(text):
-        if _ANSWERED.search(text[: stop.start()]):
-            return text[: stop.start()]
-    return text
+    answered = _ANSWERED.search(text)
+    stop = _END_OF_ANSWER.search(text, answered.end()) if answered else None
+    return text[: stop.start()] if stop else text
 
 
 def _spelt_out(text: str) -> str:
@@ -151,10 +150,12 @@ def _spelt_out(text: str) -> str:
 def _without_json(text: str) -> str:
     if "{" not in text or ":" not in text:
         return text
-    for found in reversed(find_json(text)):
+    kept, end = [], 0
+    for found in find_json(text):
         if isinstance(found.value, dict) and found.value:
-            text = f"{text[: found.start]}\n{text[found.end :]}"
-    return text
+            kept.append(text[end : found.start])
+            end = found.end
+    return "\n".join([*kept, text[end:]])
 
 
 _NEXT = re.compile(
@@ -180,6 +181,7 @@ _LETTER_BEFORE = re.compile(
     r"(?<![A-Za-z])([A-H])(?:[ \t]*选?项)?[ \t]*[.、:)]?[ \t]*\(?\Z"
 )
 _WINDOW = 10
+_BLANKS = " \t\n,;、。./|):"
 _BETWEEN = re.compile(r"[\s,;、。./|)]*(?:选项)?")
 
 
@@ -194,41 +196,53 @@ def _without_echoes(plain: str, question: Question) -> str:
 def _without_lists(plain: str, question: Question) -> str:
     """Return ``plain`` without the lists of all options with their letters."""
     label, text = next(iter(question.texts.items()))
-    kept, done = [], 0
-    at = plain.find(text) if text else -1
+    kept: list[str] = []
+    done, at = 0, plain.find(text) if text else -1
     while at >= 0:
-        span = _list_of_options(plain, at, question, is_repeated=bool(kept))
+        listed = _listed_at(plain, at, question)
+        before = plain[done : listed.start]
+        is_whole = listed.n == len(question.texts)
+        is_list = is_whole or (kept and _is_cut(plain, listed, question))
         # 答案:A.… B.… C.… D.… may mean all of them, where all may be right.
-        if span and (question.is_single or not _ANCHORED.search(plain[done : span[0]])):
-            kept.append(plain[done : span[0]])
-            done = span[1]
-        at = plain.find(text, span[1] if span else at + len(text))
-    begun = rf"\W*(?:{label}\W*)+(?:{re.escape(text)})?\W*"
-    is_circle = len(kept) > 1 and re.fullmatch(begun, plain[done:])
-    return "\n".join([*kept, "" if is_circle else plain[done:]])
+        if is_list and (question.is_single or not _ANCHORED.search(before)):
+            kept.append(before)
+            done = listed.end if is_whole else len(plain)
+        at = plain.find(text, max(listed.end, at + len(text)))
+    if len(kept) > 1 and set(plain[done:].replace(text, "")) <= {label, *_BLANKS}:
+        done = len(plain)  # it begins once more
+    return "\n".join([*kept, plain[done:]])
 
 
-def _list_of_options(
-    plain: str, at: int, question: Question, *, is_repeated: bool
-) -> tuple[int, int] | None:
-    """Return where a list of options stands whose first text is at ``at``, or None.
+class _Listed(NamedTuple):
+    """Options in a row with their letters: where, and how many from the first."""
 
-    The last of several may have been cut by the limit of a reply's length.
-    """
-    (first, text), *others = question.texts.items()
-    start, end = _letter_before(plain, at, first), at + len(text)
-    if start is None:
-        return None
-    for n, (label, text) in enumerate(others, start=1):
-        near = end + len(text) + _WINDOW
-        begins = _letter_before(plain, plain.find(text, end, near), label)
-        if not text or begins is None or not _BETWEEN.fullmatch(plain, end, begins):
-            rest = plain[end:].lstrip("\n ,;、。./|)")
-            is_begun = rest.startswith(label) and len(rest) <= len(text) + _WINDOW
-            is_cut = is_begun or (n > 1 and question.is_single and not rest)
-            return (start, len(plain)) if is_repeated and is_cut else None
-        end = plain.find(text, begins) + len(text)
-    return start, end
+    start: int
+    end: int
+    n: int
+
+
+def _listed_at(plain: str, at: int, question: Question) -> _Listed:
+    """Return the list of options whose first text stands at ``at``."""
+    listed = _Listed(at, at, 0)
+    for label, text in question.texts.items():
+        found = plain.find(text, listed.end, listed.end + len(text) + 2 * _WINDOW)
+        begins = _letter_before(plain, found, label)
+        if not text or begins is None:
+            break
+        if listed.n and not _BETWEEN.fullmatch(plain, listed.end, begins):
+            break
+        start = listed.start if listed.n else begins
+        listed = _Listed(start, found + len(text), listed.n + 1)
+    return listed
+
+
+def _is_cut(plain: str, listed: _Listed, question: Question) -> bool:
+    """Return whether a reply's limit cut a list: ``A:焦虑;B:抑`` at its end."""
+    label, text = list(question.texts.items())[listed.n]
+    if not listed.n or len(plain) - listed.end > len(text) + 2 * _WINDOW:
+        return False
+    rest = _BETWEEN.sub("", plain[listed.end :], count=1)
+    return rest.startswith(label) or (listed.n > 1 and question.is_single and not rest)
 
 
 def _letter_before(plain: str, at: int, label: str) -> int | None:

@@ -60,7 +60,7 @@ def _write(call: SampledCall, node: str, run: Any) -> None:
     span = mlflow.start_span_no_context(
         call.task,
         span_type="CHAT_MODEL",
-        inputs={"role": call.role, "model": call.model, "reply": call.key},
+        inputs={"task": call.task, "role": call.role, "reply": call.key},
         tags={"node": node, "role": call.role, "reason": call.reason or "none"},
         metadata={"mlflow.sourceRun": run.run_id},
         experiment_id=run.experiment_id,
@@ -70,6 +70,7 @@ def _write(call: SampledCall, node: str, run: Any) -> None:
     usage = {"input_tokens": given, "output_tokens": made, "total_tokens": given + made}
     span.set_attribute("mlflow.chat.tokenUsage", usage)
     span.set_attribute("mlflow.llm.model", call.model)
-    span.set_outputs({"failed": call.reason, "attempts": call.attempts, **usage})
+    said = {"failed": call.reason} if call.reason else {}
+    span.set_outputs({**said, "attempts": call.attempts, **usage})
     span.set_status("ERROR" if call.reason else "OK")
     span.end(end_time_ns=call.ended)

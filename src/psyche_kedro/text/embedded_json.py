@@ -11,7 +11,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from itertools import islice
+from functools import lru_cache
 from typing import NamedTuple
 
 from psyche_kedro.text.halves import HALF_ESCAPED, whole_values
@@ -26,7 +26,8 @@ PATIENCE = 30_000
 _TRY = 100
 """Characters that a try costs beside its own."""
 
-_MARK = re.compile(r"[\[\]{}\"']")
+_MARKS = "[]{}\"'"
+_MARK = re.compile(f"[{re.escape(_MARKS)}]")
 _BEGINS = re.compile(r"\[\s*[]\[{\"\-\dtfnNI]|\{\s*[}\"]")
 """How JSON begins; the decoder's error costs more than what it tells of a piece."""
 _DECODER = json.JSONDecoder(strict=False)
@@ -50,21 +51,15 @@ class _Piece(NamedTuple):
     end: int
 
 
-class _Level(NamedTuple):
-    """What follows a mark on its own level."""
-
-    end: int | None
-    """Mark that closes the level, if any does."""
-    height: int
-    """Levels of the tallest brackets before it."""
-
-
-def find_json(text: str) -> list[Found]:
+@lru_cache(maxsize=1)  # several readers in a row ask of one reply; none writes to it
+def find_json(text: str) -> tuple[Found, ...]:
     """Return the outermost JSON objects and arrays of ``text``, in order.
 
     Single quotes, trailing commas, ``//`` comments, raw line breaks and a cut-off array
     (its whole objects are kept) are tolerated; a half of a character becomes U+FFFD.
     """
+    if sum(map(text.count, _MARKS)) > MOST_MARKS:
+        return ()
     found: list[Found] = []
     read_to, broken_to, patience = 0, 0, PATIENCE
     for start, end in _pieces(text):
@@ -81,7 +76,7 @@ def find_json(text: str) -> list[Found]:
             read_to = end
         elif piece.startswith("{"):
             broken_to = max(broken_to, end)
-    return found
+    return tuple(found)
 
 
 def _pieces(text: str) -> Iterator[_Piece]:
@@ -90,30 +85,27 @@ def _pieces(text: str) -> Iterator[_Piece]:
     Read from the end, each mark needs to know only what follows it: what a mark inside
     a string would open is found with what it opens outside of one, in one pass.
     """
-    at = [mark.start() for mark in islice(_MARK.finditer(text), MOST_MARKS + 1)]
-    if len(at) > MOST_MARKS:
-        return
+    at = [mark.start() for mark in _MARK.finditer(text)]
     pieces = []
-    levels = [_Level(None, 0)] * (len(at) + 1)
-    closing: dict[str, int] = {}
+    # Of each mark: the one that closes its level, and the levels that open before it.
+    closes: list[int | None] = [None] * (len(at) + 1)
+    heights = [0] * (len(at) + 1)
+    quotes: dict[str, int] = {}
     for i in reversed(range(len(at))):
         char = text[at[i]]
         if char in "]}":
-            levels[i] = _Level(i, 0)
+            closes[i] = i
         elif char in "\"'":
-            levels[i] = _after_string(levels, closing.get(char))
+            if (end := quotes.get(char)) is not None:
+                closes[i], heights[i] = closes[end + 1], heights[end + 1]
             if not _is_escaped(text, at[i]):
-                closing[char] = i
-        elif (end := levels[i + 1].end) is not None:
-            height, after = levels[i + 1].height + 1, levels[end + 1]
-            levels[i] = _Level(after.end, max(height, after.height))
+                quotes[char] = i
+        elif (end := closes[i + 1]) is not None:
+            height = heights[i + 1] + 1
+            closes[i], heights[i] = closes[end + 1], max(height, heights[end + 1])
             if height <= MOST_LEVELS:
                 pieces.append(_Piece(at[i], at[end] + 1))
     yield from reversed(pieces)
-
-
-def _after_string(levels: list[_Level], closing: int | None) -> _Level:
-    return _Level(None, 0) if closing is None else levels[closing + 1]
 
 
 def _is_escaped(text: str, at: int) -> bool:
@@ -127,9 +119,10 @@ def _strict(piece: str) -> object | None:
     if not _BEGINS.match(piece):
         return None
     try:
-        return _DECODER.decode(piece)  # type: ignore[no-any-return]
+        value, end = _DECODER.raw_decode(piece)
     except ValueError:  # JSON's own, and int()'s for more than 4,300 digits
         return None
+    return value if end == len(piece) else None
 
 
 def _mended(piece: str) -> object | None:

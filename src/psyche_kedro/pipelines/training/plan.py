@@ -281,10 +281,10 @@ def _missing_devices(stages: Mapping[str, StageParameters]) -> Iterator[str]:
     here = torch.cuda.device_count()
     for stage, params in stages.items():
         config = _accelerate(params.launcher)
-        asked = params.launcher.processes / config.get("num_machines", 1)
+        asked = params.launcher.processes // params.launcher.machines
         if here and asked > here and not config.get("use_cpu"):
             yield (
-                f"training.{stage}.launcher asks for {asked:g} devices a machine, and "
+                f"training.{stage}.launcher asks for {asked} devices a machine, and "
                 f"this one has {here}: lower launcher.processes"
             )
 
