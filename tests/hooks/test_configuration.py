@@ -313,6 +313,17 @@ def test_the_offline_model_refuses_another_language_once(tmp_path):
     )
 
 
+@pytest.mark.parametrize("kind", ["catalog", "parameters"])
+def test_a_broken_file_in_the_folder_of_its_kind_is_named_too(tmp_path, kind):
+    file = tmp_path / "local" / kind / "synthesis.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text("a: b: c\n", encoding="utf-8")
+    (tmp_path / "base").mkdir()
+    with pytest.raises(ConfigurationError) as error:
+        CONFIG_LOADER_CLASS(str(tmp_path), **CONFIG_LOADER_ARGS)[kind]
+    assert str(error.value).startswith(f"{file} cannot be read at line 1, column 5: ")
+
+
 def test_a_run_with_a_broken_file_is_one_sentence(tmp_path):
     conf = tmp_path / "conf"
     shutil.copytree(ROOT / "conf", conf)
