@@ -356,6 +356,12 @@ def test_an_empty_folder_is_named(tmp_path):
     assert "textbooks holds no file" in message
 
 
+def test_a_raw_root_that_is_not_there_is_one_sentence(tmp_path):
+    message = refused(tmp_path, "--params", at(tmp_path, f"raw={tmp_path / 'nowhere'}"))
+    assert message.count("nowhere") == 1
+    assert "There is no folder" in message
+
+
 def test_a_missing_table_names_what_to_run(tmp_path):
     result = run_kedro(
         "run",
