@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 _PROPER_TAGS = ("nr", "ns", "nt", "nz")
 """Persons, places, organisations, other proper nouns."""
+_RARE = 100
+"""Times that a word stands in the texts that jieba's dictionary was counted on."""
 
 
 class TaggedWord(NamedTuple):
@@ -26,6 +28,11 @@ def is_common(word: str) -> bool:
 def is_noun(word: str) -> bool:
     """Return whether a dictionary has the word as a thing's or a place's."""
     return _tagger().dt.word_tag_tab.get(word) in ("n", "ns", "nz")
+
+
+def is_rare(word: str) -> bool:
+    """Return whether a word is met so seldom that it may be a name as well: 牛犇."""
+    return int(_tagger().dt.FREQ.get(word, 0)) < _RARE
 
 
 def is_known(word: str) -> bool:

@@ -11,6 +11,7 @@ from psyche_kedro.pipelines.cleaning.deidentification.dictionary import (
     is_common,
     is_known,
     is_noun,
+    is_rare,
 )
 from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
     KIN,
@@ -74,34 +75,44 @@ def _expected_names(
 
     A tagger that overlooks it in 同桌黄河给我写信 is asked again: 他叫黄河给我写信.
     """
-    asked = [(c, n, c[n : n + _PIECE]) for c in clauses for n in _cues(c)]
-    pieces = list(dict.fromkeys(piece for *_, piece in asked))
     start = len(_ASKING)
-    tagged = tagger.tag([_ASKING + piece for piece in pieces], expected_at=start)
-    persons = {
-        p: dict(_persons(found)) for p, found in zip(pieces, tagged, strict=True)
-    }
-    for clause, n, piece in asked:
-        if start in persons[piece]:
-            yield clause, (n, n + persons[piece][start] - start)
+    asked = [(clause, *cue) for clause in clauses for cue in _cues(clause)]
+    for expected_at in (start, None):
+        cues = [(c, n, c[n : n + _PIECE]) for c, n, at in asked if at == expected_at]
+        pieces = list(dict.fromkeys(piece for *_, piece in cues))
+        tagged = tagger.tag([_ASKING + piece for piece in pieces], expected_at)
+        ends = {
+            p: dict(_persons(found)) for p, found in zip(pieces, tagged, strict=True)
+        }
+        for clause, n, piece in cues:
+            if start in ends[piece]:
+                yield clause, (n, n + ends[piece][start] - start)
 
 
-def _cues(clause: str) -> Iterator[int]:
-    """Yield where a name may well begin: after a person's role, after 我和 or 被."""
+def _cues(clause: str) -> Iterator[tuple[int, int | None]]:
+    """Yield where a name may well begin: after a person's role, after 我和 or 被.
+
+    With it, where a tagger is to expect one, or None where it must see it by itself: in
+    对象严谨 that is a word, too.
+    """
     for cue in _cue().finditer(clause):
-        start = cue.end()
-        word, across = clause[start : start + 2], clause[start - 1 : start + 1]
-        may_be_word = is_known(word) and not (cue["role"] and is_noun(word))
-        parts_word = not cue["role"] and is_known(across)
-        if not may_be_word and not parts_word and clause[start] not in NO_NAME:
-            yield start
+        n = cue.end()
+        word, across = clause[n : n + 2], clause[n - 1 : n + 1]
+        if clause[n] in NO_NAME or (not cue["role"] and is_known(across)):
+            continue
+        if not is_known(word) or (cue["role"] and is_noun(word)):
+            yield n, len(_ASKING)
+        elif cue["role"] and word[0] in surnames().sure:
+            yield n, None
 
 
 def find_tagged_names(text: str, persons: Persons) -> Iterator[Span]:
     """Yield names where a tagger sees persons, without kin and titles beside them."""
     for start, end in _seen(text, persons):
         if _may_be_name(text, start, end):
-            yield from unlisted(Span(start, end, "name"), text)
+            span = Span(start, end, "name")
+            is_told = text[start] in surnames().sure and text[:start].endswith(_roles())
+            yield from [span] if is_told else unlisted(span, text)
 
 
 def _seen(text: str, persons: Persons) -> Iterator[tuple[int, int]]:
@@ -153,7 +164,7 @@ def _may_be_name(clause: str, start: int, end: int) -> bool:
     if name in _roles():
         return False
     if is_common(name) and not _may_be_nickname(name, clause[:start]):
-        return False
+        return name[0] in surnames().sure and is_rare(name)
     if name[0] == "小" and is_common(name[1:]) and len(name) > _PET_NAME:
         return False  # 小焦虑, 小天使
     return not any(is_common(w) or is_listed(w) for w in _around(clause, start, end))

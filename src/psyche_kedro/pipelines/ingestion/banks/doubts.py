@@ -19,6 +19,8 @@ _OPTION_WITHIN = re.compile(
     r"(?<=[\u4e00-\u9fff）)、，；])[A-Z]\s*[.．、](?=\s*[\u4e00-\u9fff])"
 )
 """``前额叶A．海马``."""
+_OPTION_MARK = re.compile(r"[A-H]\s*[.．、](?=\s*[\u4e00-\u9fff])")
+"""``C．罗杰斯`` is a name; two options that begin so are of two lists."""
 _LETTER_MARK = re.compile(r"(?<=[A-Z])\s*[.．、:：]?\s*(?=[\u4e00-\u9fff])")
 _OPTION_LINE = re.compile(r"\n[ \t]*[A-Z][ \t]*[.．、)）]")
 _TRUTH_AT_END = re.compile(
@@ -63,8 +65,12 @@ def _tells_answer(question: Mapping[str, Any]) -> bool:
     if gold and gold in {*left, together}:
         return True
     texts = [o["text"] for o in question["options"] if o["label"] in gold]
-    in_brackets = _LETTER_MARK.sub(".", "".join(IN_BRACKETS.findall(stem)))
-    return len(texts) == 1 and f"{gold}.{texts[0]}" in in_brackets
+    in_brackets = [
+        _LETTER_MARK.sub(".", b[1:-1].strip()) for b in IN_BRACKETS.findall(stem)
+    ]
+    return len(texts) == 1 and any(
+        words == texts[0] or f"{gold}.{texts[0]}" in words for words in in_brackets
+    )
 
 
 def _has_foreign(stem: str, options: Sequence[str]) -> bool:
@@ -78,6 +84,7 @@ def _has_foreign(stem: str, options: Sequence[str]) -> bool:
     return (
         ends_oddly
         or any(map(_OPTION_WITHIN.search, options))
+        or sum(_OPTION_MARK.match(text) is not None for text in options) > 1
         or (len(options) > 0 and _OPTION_LINE.search(stem) is not None)
     )
 

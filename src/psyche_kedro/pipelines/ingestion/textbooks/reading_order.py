@@ -91,14 +91,30 @@ def _are_cells(beside: Sequence[TextBox], body: Sequence[TextBox]) -> bool:
     return len(beside) > 1 and taken * 2 > len(rows)
 
 
-def runs_across_columns(boxes: Sequence[TextBox]) -> bool:
-    """Return whether boxes, in their order, change columns line by line."""
+def is_out_of_order(boxes: Sequence[TextBox]) -> bool:
+    """Return whether boxes, in their order, are no reading.
+
+    They change columns line by line, begin with the right one, or climb a column.
+    """
+    climbs = sum(_climbs(before, after) for before, after in pairwise(boxes))
+    if climbs * 2 > len(boxes) > 2 * _MIN_COLUMN_LINES:
+        return True
     gutter = _gutter(boxes)
     if gutter is None:
         return False
-    sides = [b.left >= gutter for b in boxes if b.right <= gutter or b.left >= gutter]
+    beside = [b for b in boxes if b.right <= gutter or b.left >= gutter]
+    sides = [box.left >= gutter for box in beside]
     turns = sum(before < after for before, after in pairwise(sides))
-    return turns * 2 > min(sum(sides), len(sides) - sum(sides))
+    climbs_back = any(
+        after.right <= gutter <= before.left and after.bottom < before.top
+        for before, after in pairwise(beside)
+    )
+    return climbs_back or turns * 2 > min(sum(sides), len(sides) - sum(sides))
+
+
+def _climbs(before: TextBox, after: TextBox) -> bool:
+    is_below = before.left < after.right and after.left < before.right
+    return is_below and after.bottom <= before.top
 
 
 def _columns(boxes: Sequence[TextBox]) -> list[list[TextBox]]:
@@ -115,7 +131,7 @@ def _columns(boxes: Sequence[TextBox]) -> list[list[TextBox]]:
         crossing = [b for b in band if b.left < gutter < b.right]
         left = [b for b in band if b.right <= gutter]
         right = [b for b in band if b.left >= gutter]
-        parts += [crossing, left, right]
+        parts += [crossing, *_columns(left), *_columns(right)]
     return parts
 
 
@@ -146,17 +162,21 @@ def _gutter(boxes: Sequence[TextBox]) -> float | None:
     crossing = len(boxes) - sum(map(len, beside))
     if min(map(len, beside)) < _MIN_COLUMN_LINES or crossing * 8 > len(boxes):
         return None
-    widths = [max(b.right for b in c) - min(b.left for b in c) for c in beside]
-    are_alike = min(widths) * _ALIKE > max(widths)
-    return best if are_alike and all(map(_is_prose, beside)) else None
+    narrow, wide = sorted(beside, key=_width)
+    if _width(narrow) * _ALIKE > _width(wide):
+        return best if all(map(_is_prose, beside)) else None
+    return best if _is_prose(narrow) and _gutter(wide) is not None else None
+
+
+def _width(column: Sequence[TextBox]) -> float:
+    return max(b.right for b in column) - min(b.left for b in column)
 
 
 def _is_prose(column: Sequence[TextBox]) -> bool:
     """Return whether most lines are one piece that fills a column; no row of cells."""
-    width = max(b.right for b in column) - min(b.left for b in column)
     rows = _rows(column)
     filled = [sum(box.right - box.left for box in row) for row in rows]
-    return median(map(len, rows)) < 2 and median(filled) > _FILLED * width  # noqa: PLR2004
+    return median(map(len, rows)) < 2 and median(filled) > _FILLED * _width(column)  # noqa: PLR2004
 
 
 def _lines(boxes: Sequence[TextBox]) -> list[TextBox]:

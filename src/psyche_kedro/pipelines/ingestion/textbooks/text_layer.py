@@ -16,7 +16,7 @@ from psyche_kedro.pipelines.ingestion.textbooks.page_images import IMAGE_OBJECT
 from psyche_kedro.pipelines.ingestion.textbooks.plausibility import is_language
 from psyche_kedro.pipelines.ingestion.textbooks.reading_order import (
     TextBox,
-    runs_across_columns,
+    is_out_of_order,
     to_text,
 )
 from psyche_kedro.text.radicals import RADICALS
@@ -28,6 +28,9 @@ _CID = re.compile(r"\(cid:\d+\)")
 _LOST = re.compile("\ufffd|(?<!^)[\ue000-\uf8ff\U000f0000-\U0010ffff]", re.MULTILINE)
 """A glyph without a character; a private one at a line's start is its bullet."""
 _MAX_LOST = 0.01
+_SHOWN_LOST = re.compile(r"(?<=[\u4e00-\u9fff])[□?](?=[\u4e00-\u9fff])")
+"""What some programs write for a glyph; now and then a box to tick, a question mark."""
+_MAX_SHOWN_LOST = 0.03
 _NEARLY = 0.15
 """Of a glyph's width."""
 _Place = tuple[float, float, float, float]
@@ -80,10 +83,10 @@ def _slants(textpage: Any, index: int) -> bool:
 
 
 def _columns_in_turn(textpage: Any, height: float) -> str | None:
-    """Return the text column by column where the page draws it row by row."""
+    """Return the text column by column where the page draws it in another order."""
     places = [textpage.get_rect(n) for n in range(textpage.count_rects())]
     boxes = [TextBox(x, height - up, z, height - y, "") for x, y, z, up in places]
-    if not runs_across_columns(boxes):
+    if not is_out_of_order(boxes):
         return None
     texts = (textpage.get_text_bounded(*place).strip() for place in places)
     return to_text([b._replace(text=t) for b, t in zip(boxes, texts, strict=True) if t])
@@ -133,6 +136,8 @@ def _doubt_of_words(text: str, page: Any, trust: TextLayerParameters) -> str | N
     textpage = page.get_textpage()
     n_lost = len(_LOST.findall(text)) + _unmapped(textpage) + n_odd
     if max(n_lost, _holes(textpage)) > _MAX_LOST * len(text):
+        return "lost_characters"
+    if len(_SHOWN_LOST.findall(text)) > _MAX_SHOWN_LOST * len(text):
         return "lost_characters"
     return None if is_language(text) else "unlikely_text_layer"
 
