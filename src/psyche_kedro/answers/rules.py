@@ -19,6 +19,7 @@ from psyche_kedro.answers.letters import (
     group_at,
     groups,
     lists_all,
+    names_letters,
     names_options,
     verdict_after,
 )
@@ -379,7 +380,7 @@ def _run_of_letters(lines: list[str]) -> list[str]:
 
 _LEADING = re.compile(
     r"(?:选?项|option)?\s*\(?([A-H]{1,8})(?![A-Za-z])\)?"
-    r"(?:[ \t]*[.:、)。][ \t]*(?=\S)|[ \t](?=\([^()\n]+\)))"
+    r"(?:[ \t]*[.:、)。][ \t]*(?=\S)|[ \t]?(?=\([^()\n]+\)))"
 )
 _JUDGED = re.compile(
     rf"{_WRONG.pattern}|^\W*(?:正确|对[,。.]?|√|✓|✔|right|correct)", re.IGNORECASE
@@ -538,7 +539,7 @@ def _text_rule(said: Said, question: Question) -> Iterator[Declared]:
     """Yield the one option whose text the last line says, where no letter is said."""
     lines = [line for line in said.plain.splitlines() if line.strip()]
     # Where what fails is asked for, a sentence that says an option calls it true.
-    is_told = bool(question.fails) or next(groups(said.plain), None) is not None
+    is_told = bool(question.fails) or names_letters(said.plain)
     named = [
         (label, option)
         for label, option in question.texts.items()

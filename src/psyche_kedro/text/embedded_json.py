@@ -87,19 +87,20 @@ def _pieces(text: str) -> Iterator[_Piece]:
     """
     at = [mark.start() for mark in _MARK.finditer(text)]
     pieces = []
+    n = len(at)
     # Of each mark: the one that closes its level, and the levels that open before it.
-    closes: list[int | None] = [None] * (len(at) + 1)
-    heights = [0] * (len(at) + 1)
-    quotes: dict[str, int] = {}
-    for i in reversed(range(len(at))):
+    closes: list[int | None] = [None] * (n + 1)
+    heights = [0] * (n + 1)
+    behind_string = {"'": n, '"': n}
+    for i in reversed(range(n)):
         char = text[at[i]]
         if char in "]}":
             closes[i] = i
         elif char in "\"'":
-            if (end := quotes.get(char)) is not None:
-                closes[i], heights[i] = closes[end + 1], heights[end + 1]
+            after = behind_string[char]
+            closes[i], heights[i] = closes[after], heights[after]
             if not _is_escaped(text, at[i]):
-                quotes[char] = i
+                behind_string[char] = i + 1
         elif (end := closes[i + 1]) is not None:
             height = heights[i + 1] + 1
             closes[i], heights[i] = closes[end + 1], max(height, heights[end + 1])

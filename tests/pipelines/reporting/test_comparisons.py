@@ -194,7 +194,7 @@ def test_figure_1_has_every_model_of_a_known_size_and_ours_but_toys():
     html = write_report(**tables(scores=own, model=REAL), **SETTINGS).html
     figure = html.partition("Average accuracy against size")[2].partition("</svg>")[0]
     assert figure.count("<circle") == 15 + 1
-    assert figure.count('fill="#e8a33d"') == 1
+    assert figure.count('fill="var(--mark)"') == 1
     assert ">DeepSeek-R1</text>" in figure
     assert ">grpo</text>" not in figure
     assert "GPT-4o" not in figure
