@@ -42,8 +42,8 @@ def replies(context: click.Context, path: Path) -> None:
     path = in_project(path)
     if not path.exists() and context.invoked_subcommand != "import":
         raise click.ClickException(
-            f"There is no reply store at {path}: run something first, or name it with"
-            " --store."
+            f"There is no reply store at {path}: run something first, or name"
+            " another, as in `kedro replies --store FILE verify`."
         )
     context.obj = ReplyStore(path)
 
