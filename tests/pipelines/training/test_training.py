@@ -177,13 +177,13 @@ def test_grpo_with_too_few_prompts_says_what_to_change(runs, base):
 
 
 def test_fewer_processes_than_asked_for_are_refused(base, tmp_path):
-    from psyche_kedro.pipelines.training.sft import run_sft
+    from psyche_kedro.pipelines.training.child import train
 
     several = CHILD | {"kind": "accelerate", "processes": 2}
     params = sft_parameters(str(tmp_path), micro_batch_size=10, launcher=several)
     spec = open_sft(base=base, examples=sft_set(), params=params)
     with pytest.raises(TrainingFailedError, match="is 2, but the launcher made a g"):
-        run_sft(spec)
+        train(spec)
 
 
 PREFIX = """

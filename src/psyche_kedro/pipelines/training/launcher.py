@@ -21,6 +21,7 @@ from typing import Any
 import psyche_kedro
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.checkpoints import (
+    SIZE_IN_MODELS,
     clear_damaged,
     last_checkpoint,
     step_of,
@@ -52,8 +53,6 @@ _GRACE_SECONDS = 30.0
 _POLL_SECONDS = 0.2
 # torch's writer says only at which byte it stopped.
 _FULL = re.compile(r"No space left|Errno 28|quota exceeded|inline_container", re.I)
-_CHECKPOINT_PER_MODEL = 3
-"""A checkpoint's size: AdamW keeps two numbers beside each of the weights."""
 
 OnLog = Callable[[dict[str, Any]], None]
 
@@ -144,7 +143,8 @@ def _environment(spec: RunSpec) -> dict[str, str]:
     source = str(Path(psyche_kedro.__file__).parents[1])
     paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
-    threads = {"OMP_NUM_THREADS": str(spec.threads)} if spec.threads else {}
+    n = spec.launcher.threads
+    threads = {"OMP_NUM_THREADS": str(n)} if n else {}
     # Its libraries open their own files, which are UTF-8, in the machine's encoding.
     return environment | threads | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
 
@@ -207,7 +207,7 @@ def _said_by(code: int) -> str:
 
 def _checkpoint_bytes(spec: RunSpec) -> int:
     weights = Path(spec.model).glob("*.safetensors")
-    return _CHECKPOINT_PER_MODEL * sum(path.stat().st_size for path in weights)
+    return SIZE_IN_MODELS * sum(path.stat().st_size for path in weights)
 
 
 def _room(spec: RunSpec) -> int:
