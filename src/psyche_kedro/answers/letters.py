@@ -23,13 +23,8 @@ _LINE = r"[ \t]*[,;]?[ \t]*\n\s*(?=[A-H]{1,8}[ \t]*[.、。,;)]*[ \t]*(?:\n|$))"
 LOOSE = re.compile(rf"[ \t]*(?:[,;]|{_STOP})")
 # A(焦虑)、C(强迫)
 _ASIDE = r"(?:[ \t]*\([^()\n]{1,40}\))?"
-<<<<<<< HEAD
 _JOINT = rf"{_LINE}|{_ASIDE}(?:[ \t]*(?:[,;]|{_TIGHT}|{_STOP})[ \t]*)+|[ \t]+"
 _GROUP = re.compile(rf"{_ITEM}(?:(?:{_JOINT}){_ITEM}){{0,31}}", re.MULTILINE)
-=======
-_JOINT = rf"{_ASIDE}(?:[ \t]*(?:[,;]|{_TIGHT}|{_STOP})[ \t]*)+|{_LINE}|[ \t]+"
-_GROUP = re.compile(rf"{_ITEM}(?:(?:{_JOINT}){_ITEM}){{0,31}}", re.MULTILINE)
->>>>>>> a14
 _LETTERS_OF = re.compile("[A-H]+")
 _LETTERS_ALONE = re.compile(_RUN)
 _RANGE = re.compile(

@@ -189,28 +189,17 @@ def _begun_by(first: str, what: str) -> re.Pattern[str]:
 
 
 def _declaring(what: str) -> re.Pattern[str]:
-<<<<<<< HEAD
     return _begun_by(
         "答正最符错不有而改更等也很或可无难没aAlLcCrRbBfFmMiIwWnN",
         rf"{_ANSWER}|{what}|(?P<corrected>{_CORRECTED})|(?P<open>{_LEFT_OPEN})",
-=======
-    return re.compile(
-        rf"(?=\w)(?:{_ANSWER}|{what}|(?P<corrected>{_CORRECTED})|(?P<open>{_LEFT_OPEN}))",
-        re.IGNORECASE,
->>>>>>> a14
     )
 
 
 _DECLARED = _declaring(_WHAT_IS_RIGHT)
 _DECLARED_WHERE_IT_FAILS = _declaring(_WHAT_FAILS)
-<<<<<<< HEAD
 _CHOSEN = _begun_by(
     r"选结\n答对我综应因所iItTgGcCsS",
     r"(?:选择|选(?!项)|结论\s*:|(?:^|\n)答\s*:|对应的?(?=选项|[A-H])"
-=======
-_CHOSEN = re.compile(
-    r"(?=[\w\n])(?:选择|选(?!项)|结论\s*:|(?:^|\n)答\s*:|对应的?(?=选项|[A-H])"
->>>>>>> a14
     r"|我认为|我觉得|综上,?|应该?是|因此是|所以是"
     r"|\bI(?:d|ll)?\s+(?:think|believe|would\s+say|choose|would\s+choose|pick|select|go\s+with)"
     r"(?:\s+that)?"
