@@ -64,11 +64,14 @@ class Clock(TrainerCallback):
 
 
 def row(n: int, thought: int) -> dict[str, Any]:
-    """A question of any length, and an answer whose thought has so many words."""
+    """A question of any length, and an answer whose thought has so many words.
+
+    Without a mark between its words a question would become one token.
+    """
     rng = Random(n)
-    question = "".join(rng.choices(WORDS, k=rng.randint(2, 80)))
+    question = "，".join(rng.choices(WORDS, k=rng.randint(2, 80)))
     asked = [{"role": "user", "content": f"{n}：{question}？"}]
-    said = "".join(rng.choices(WORDS, k=thought))
+    said = "，".join(rng.choices(WORDS, k=thought))
     answer = {"role": "assistant", "content": f"<think>{said}</think>\nA"}
     return {
         "example_id": tables.content_id(str(n)),
@@ -175,15 +178,14 @@ class Padding:
 
     def __init__(self) -> None:
         self.before = self.after = self.real = 0
-        self._trimmed = our_grpo.trimmed
+        self._columns = our_grpo.columns
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        cut = self._trimmed(batch)
-        for name in ("prompt_mask", "completion_mask"):
-            self.before += batch[name].numel()
-            self.after += cut[name].numel()
-            self.real += int(batch[name].sum())
-        return cut
+    def __call__(self, mask: torch.Tensor, completion: int) -> slice:
+        kept = self._columns(mask, completion)
+        self.before += mask.numel()
+        self.after += mask[:, kept].numel()
+        self.real += int(mask.sum())
+        return kept
 
 
 def main(folder: Path) -> None:
@@ -202,7 +204,7 @@ def main(folder: Path) -> None:
     shares = {"SFT": sft(folder, open_run("sft", **told))}
     reward = RewardParameters(**conf["reward"])
     padding = Padding()
-    our_grpo.trimmed = padding
+    our_grpo.columns = padding
     for name, micro in (("GRPO, a rollout at once", 32), ("GRPO, in parts", 4)):
         params = GrpoParameters(
             **conf["grpo"]

@@ -47,21 +47,26 @@ def main(folder: Path) -> None:
 def items(
     concepts: dict[str, list[str]], wordings: tuple[int, ...], *, seed: int
 ) -> Iterator[Item]:
-    """Yield a question for every concept in every wording, options shuffled."""
+    """Yield a question for every concept in every wording, each letter as often right.
+
+    Left to chance, B was right in 25 of 60, and the model learned to say B.
+    """
     rng = Random(seed)  # noqa: S311 - an exam, no secret
-    for wording in wordings:
-        for name, said in concepts.items():
-            options = [*rng.sample([n for n in concepts if n != name], 3), name]
-            rng.shuffle(options)
-            labelled = zip("ABCD", options, strict=True)
-            yield {
-                "type": "single",
-                "case_text": None,
-                "stem": f"Which term fits? {said[wording]}",
-                "options": [{"label": k, "text": text} for k, text in labelled],
-                "gold": ["ABCD"[options.index(name)]],
-                "concept": name,
-            }
+    asked = [(name, said[n]) for n in wordings for name, said in concepts.items()]
+    gold = list("ABCD") * (len(asked) // 4)
+    rng.shuffle(gold)
+    for (name, said), letter in zip(asked, gold, strict=True):
+        options = rng.sample([n for n in concepts if n != name], 3)
+        options.insert("ABCD".index(letter), name)
+        labelled = zip("ABCD", options, strict=True)
+        yield {
+            "type": "single",
+            "case_text": None,
+            "stem": f"Which term fits? {said}",
+            "options": [{"label": k, "text": text} for k, text in labelled],
+            "gold": [letter],
+            "concept": name,
+        }
 
 
 def write_exam(raw: Path, exam: list[Item]) -> None:

@@ -105,3 +105,13 @@ def test_every_page_has_its_place_in_the_site():
     assert {n for n in named if not n.startswith("reference/")} == {
         p for p in there if not p.startswith("reference/")
     }
+
+
+def test_the_translated_row_is_one_of_the_sample():
+    card = (ROOT / "docs/data_card.md").read_text("utf-8").partition("in English")[2]
+    page = (ROOT / "docs/notebooks/the_life_of_a_question.md").read_text("utf-8")
+    prompt = (ROOT / "conf/base/prompts/zh/rationale.yml").read_text("utf-8")
+    rows = [line.split(" | ") for line in card.splitlines() if line.startswith("| ")]
+    texts = [text for _, zh, *_ in rows[1:] for text in zh.split("; ")]
+    assert len(texts) > 8
+    assert [text for text in texts if text not in page + prompt] == []

@@ -109,7 +109,7 @@ def test_annotations_of_nodes_resolve(node):
 
 
 # Lists and mappings without a model of their own.
-RAW = {"examples", "prices"}
+RAW = {"examples", "prices", "prompts"}
 
 
 @pytest.mark.parametrize("node", NODES, ids=lambda n: n.name)

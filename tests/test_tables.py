@@ -2,6 +2,7 @@
 
 import sqlite3
 import traceback
+import weakref
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +12,7 @@ from kedro.utils import load_obj
 
 from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.settings import CONFIG_LOADER_ARGS
-from psyche_kedro.tables import Posts, QuestionPool, content_id, frame
+from psyche_kedro.tables import Posts, QuestionPool, Rejections, content_id, frame
 
 NAME = "欧阳宁静"
 ROOT = Path(__file__).parents[1]
@@ -29,6 +30,28 @@ def entries() -> dict[str, dict]:
 
 
 ENTRIES = entries()
+
+
+class Watched(dict):
+    """A row whose life can be watched."""
+
+
+def test_few_rows_are_held_as_such() -> None:
+    alive: set[int] = set()
+    most = 0
+
+    def rows():
+        nonlocal most
+        for n in range(20_000):
+            row = Watched(row_id=str(n), stage="s", reason="r")
+            weakref.finalize(row, alive.discard, n)
+            alive.add(n)
+            most = max(most, len(alive))
+            yield row
+
+    table = frame(Rejections, rows())
+    assert table["row_id"].to_list() == [str(n) for n in range(20_000)]
+    assert most < 5_000
 
 
 def filled(schema: dict[str, pl.DataType]) -> pl.DataFrame:
@@ -130,7 +153,8 @@ def test_every_id_of_the_demo_leads_to_its_row(demo):
     held = {REPLIES: stored_keys(demo.data)}
     written = {path.split("/")[0] for path in demo.paths}
     tables = {name: demo.table(name) for name in written & ENTRIES.keys()}
-    assert all(name.endswith("_account") for name in written - ENTRIES.keys())
+    others = ("_account", "_examples")
+    assert all(name.endswith(others) for name in written - ENTRIES.keys())
     named = {
         (name, column): places
         for name in tables

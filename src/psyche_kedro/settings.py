@@ -11,6 +11,7 @@ from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.files.project import in_project
 from psyche_kedro.files.roots import is_remote
 from psyche_kedro.files.umask import read_umask
+from psyche_kedro.hooks.call_traces import CallTraces
 from psyche_kedro.hooks.configuration import ConfigLoader
 from psyche_kedro.hooks.configuration_check import ConfigurationCheck
 from psyche_kedro.hooks.endpoint_check import EndpointCheck
@@ -75,6 +76,7 @@ HOOKS = (
     ProgressLine(),
     RunRecord(),
     RunStages(),
+    CallTraces(),
     RowCounts(),
     ModelAccounts(),
     HeapAside(),

@@ -25,6 +25,7 @@ import polars as pl
 
 _MESSAGE = pl.Struct({"role": pl.String, "content": pl.String})
 _OPTION = pl.Struct({"label": pl.String, "text": pl.String})
+_BATCH = 4_096
 
 QUESTION_TYPES = (
     "single",
@@ -63,13 +64,53 @@ def frame(
     Raises:
         ValueError: If a row brings a key that is no column of the table.
     """
-    schema = {name: c.dtype.type for name, c in model.to_schema().columns.items()}
-    rows = list(rows)
-    if unknown := {key for row in rows for key in row} - schema.keys():
-        raise ValueError(
-            f"{model.__name__} has no column {sorted(unknown)}: it has {list(schema)}."
-        )
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    table = Growing(model)
+    table.extend(rows)
+    return table.table()
+
+
+class Growing:
+    """A table that grows row by row; it holds few as such, which take six times more.
+
+    Args:
+        model: The table's model; see ``frame``.
+    """
+
+    def __init__(self, model: type[pa.DataFrameModel]) -> None:
+        self._name = model.__name__
+        self._schema = {n: c.dtype.type for n, c in model.to_schema().columns.items()}
+        self._rows: list[Mapping[str, Any]] = []
+        self._tables = [pl.DataFrame(schema=self._schema)]
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add a row.
+
+        Raises:
+            ValueError: If it brings a key that is no column of the table.
+        """
+        if unknown := row.keys() - self._schema.keys():
+            raise ValueError(
+                f"{self._name} has no column {sorted(unknown)}: it has"
+                f" {list(self._schema)}."
+            )
+        self._rows.append(row)
+        if len(self._rows) == _BATCH:
+            self._pack()
+
+    def extend(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows; see ``append``."""
+        for row in rows:
+            self.append(row)
+
+    def table(self) -> pl.DataFrame:
+        """Return what was added."""
+        self._pack()
+        return pl.concat(self._tables, rechunk=True)
+
+    def _pack(self) -> None:
+        rows = pl.DataFrame(self._rows, schema=self._schema, orient="row")
+        self._tables.append(rows)
+        self._rows = []
 
 
 def rejection(
@@ -204,6 +245,18 @@ class ChapterAccount(_Table):
     prompt_digest: str = _nullable()
     """Who wrote them, asked in which wording."""
     rows: int
+
+
+class ExampleRows(_Table):
+    """One row per column of a row that the report shows; none of a person's words."""
+
+    table: str
+    row_id: str = _nullable()
+    """Of any table, for ``kedro trace``; null of a source that could not be read."""
+    reason: str = _nullable()
+    """Why the row was rejected; null for one that was kept."""
+    column: str
+    text: str
 
 
 # ---- ingestion -------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Tables read as one, empty where they are not there; one of them is written."""
+"""Tables read as one, empty where they are not there; some of them are written."""
 
 import polars as pl
 import pytest
@@ -26,7 +26,7 @@ def both(tmp_path):
 def test_a_table_that_is_not_there_is_an_empty_one_of_its_model(both):
     log = frame(TrainingLog, [ROW])
     TableDataset(filepath=both["sft_log"]["filepath"]).save(log)
-    tables = TablesDataset(tables=both, writes="sft_log").load()
+    tables = TablesDataset(tables=both, writes=["sft_log"]).load()
     assert tables["sft_log"].equals(log)
     assert tables["grpo_log"].equals(frame(TrainingLog, []))
 
@@ -35,27 +35,27 @@ def test_a_table_that_is_there_is_checked_against_its_model(both):
     other = pl.DataFrame({"stage": ["sft"]})
     TableDataset(filepath=both["sft_log"]["filepath"]).save(other)
     with pytest.raises(DatasetError, match="sft_log"):
-        TablesDataset(tables=both, writes="sft_log").load()
+        TablesDataset(tables=both, writes=["sft_log"]).load()
 
 
 def test_a_save_writes_one_table_and_leaves_the_others_to_their_entries(both):
     log = frame(TrainingLog, [ROW])
-    dataset = TablesDataset(tables=both, writes="grpo_log")
+    dataset = TablesDataset(tables=both, writes=["grpo_log"])
     assert not dataset.exists()
-    dataset.save(log)
+    dataset.save({"grpo_log": log})
     assert dataset.exists()
     assert dataset.load()["grpo_log"].equals(log)
     assert dataset.load()["sft_log"].is_empty()
 
 
 def test_a_table_that_is_not_of_its_model_is_not_written(both):
-    dataset = TablesDataset(tables=both, writes="grpo_log")
+    dataset = TablesDataset(tables=both, writes=["grpo_log"])
     with pytest.raises(DatasetError, match="grpo_log"):
-        dataset.save(pl.DataFrame({"stage": ["sft"]}))
+        dataset.save({"grpo_log": pl.DataFrame({"stage": ["sft"]})})
     assert not dataset.exists()
 
 
 def test_kedro_viz_shows_the_table_that_is_written(both):
-    dataset = TablesDataset(tables=both, writes="sft_log")
-    dataset.save(frame(TrainingLog, [ROW]))
+    dataset = TablesDataset(tables=both, writes=["sft_log"])
+    dataset.save({"sft_log": frame(TrainingLog, [ROW])})
     assert dataset.preview()["columns"] == list(ROW)

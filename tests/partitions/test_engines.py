@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from works import Double, called, engine, part, parts
+from works import Double, called, engine, is_alive, part, parts
 
 from psyche_kedro.errors import ConfigurationError, LeakError, PartitionError
 from psyche_kedro.partitions import store
@@ -264,16 +264,6 @@ work = Double(Path({marks!r}), at={{3: "linger", 9: "stall", 12: "stall"}})
 for result in engine(Path({root!r}), "processes").map(work, parts(Path({inputs!r}), 6)):
     print(result.name, flush=True)
 """
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = (
-            Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0]
-        )
-    except FileNotFoundError:
-        return False
-    return state != "Z"
 
 
 def test_a_killed_driver_leaves_no_worker_and_another_engine_goes_on(tmp_path, work):

@@ -1,19 +1,26 @@
 """Ray gives the same bytes, and listens to this machine alone."""
 
 import os
+import re
+import shutil
 import signal
 import stat
 import subprocess
+import sys
+import tempfile
+import time
 from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from works import Double, engine, parts
+from works import Double, engine, is_alive, parts
 
 from psyche_kedro.errors import ConfigurationError, PartitionError
+from psyche_kedro.partitions.engines import MapEngine
 from psyche_kedro.partitions.ray_engine import Ray
+from psyche_kedro.partitions.store import PartitionStore
 from psyche_kedro.partitions.work import Done, Lost
 
 # Not imported here: what keeps it to this machine must be set before.
@@ -94,18 +101,135 @@ def test_a_fault_of_the_work_is_named_once_the_others_are_done(ray, tmp_path, wo
     assert len(told) == 2
 
 
+def test_a_worker_that_cannot_begin_ends_the_run_in_a_sentence(ray, tmp_path, work):
+    class Elsewhere:
+        """Its machine lacks what the work is made of."""
+
+        def __reduce__(self):
+            return __import__, ("no_such_module",)
+
+    lacking = replace(work, at=Elsewhere())
+    with pytest.raises(ConfigurationError, match="install the same release"):
+        list(engine(tmp_path / "s", "ray").map(lacking, parts(tmp_path / "in", 1)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "begun"), [({"num_cpus": 1}, 2), ({"num_cpus": 2, "memory": 1}, 1)]
+)
+def test_no_more_workers_begin_than_the_machines_hold(
+    ray, tmp_path, work, asked, begun
+):
+    crew = Ray(9, 60, tmp_path / "ray", resources=asked)
+    store = PartitionStore(str(tmp_path / "store"))
+    results = list(MapEngine(store, crew).map(work, parts(tmp_path / "in", 6)))
+    assert [type(r) for r in results] == [Done] * 6
+    assert len(list(work.marks.glob("worker.*"))) <= begun
+
+
+def test_machines_without_room_for_one_worker_are_named(ray, tmp_path, work):
+    crew = Ray(1, 60, tmp_path / "ray", resources={"num_cpus": 3})
+    store = PartitionStore(str(tmp_path / "store"))
+    with pytest.raises(ConfigurationError, match="'CPU': 3"):
+        list(MapEngine(store, crew).map(work, parts(tmp_path / "in", 1)))
+
+
 def test_ray_listens_to_this_machine_alone_and_its_folder_is_private(
     ray, tmp_path, work
 ):
     list(engine(tmp_path / "store", "ray").map(work, parts(tmp_path / "in", 2)))
-    heard = subprocess.run(
-        ["ss", "-ltnpH"], capture_output=True, check=True, encoding="utf-8"
-    )
-    lines = [x for x in heard.stdout.splitlines() if "raylet" in x or "gcs_server" in x]
-    assert lines
-    addresses = {line.split()[3].rpartition(":")[0] for line in lines}
-    assert addresses <= {"127.0.0.1", "[::1]", "[::ffff:127.0.0.1]"}
     import ray as library
 
     session = Path(library._private.worker._global_node.get_temp_dir_path())
     assert stat.S_IMODE(session.parent.stat().st_mode) == 0o700
+    heard = listening(str(session))
+    assert len(heard) > 1
+    assert set(heard) <= {"127.0.0.1", "[::1]", "[::ffff:127.0.0.1]"}
+
+
+def listening(session: str) -> list[str]:
+    """The addresses at which the programs of a session of Ray listen."""
+    heard = subprocess.run(
+        ["ss", "-ltnpH"], capture_output=True, check=True, encoding="utf-8"
+    )
+    return [
+        line.split()[3].rpartition(":")[0]
+        for line in heard.stdout.splitlines()
+        for pid in re.findall(r"pid=(\d+)", line)
+        if is_of(session, int(pid))
+    ]
+
+
+def is_of(session: str, pid: int) -> bool:
+    with suppress(OSError):
+        said = Path(f"/proc/{pid}/cmdline").read_text("utf-8")
+        return session in said or said.startswith("ray::")
+    return False
+
+
+# ---- in programs of their own ----------------------------------------------------
+
+DRIVER = """
+import sys; sys.path[:] = {path!r}
+from pathlib import Path
+from works import Double, engine, parts
+work = Double(Path({marks!r}), at={{9: "stall", 12: "stall"}})
+for result in engine(Path({root!r}), "ray").map(work, parts(Path({inputs!r}), 6)):
+    print(result.name, flush=True)
+"""
+
+TWO_NODES = """
+import sys; sys.path[:] = {path!r}
+import os
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+from pathlib import Path
+from psyche_kedro.partitions.engines import MapEngine
+from psyche_kedro.partitions.ray_engine import Ray
+from psyche_kedro.partitions.store import PartitionStore
+from works import Double, parts
+from ray.cluster_utils import Cluster
+node = dict(num_cpus=1, include_dashboard=False, node_ip_address="127.0.0.1")
+cluster = Cluster(True, head_node_args=node | {{"temp_dir": {folder!r}}})
+cluster.add_node(**node)
+crew = Ray(2, 60, None, address=cluster.address)
+engine = MapEngine(PartitionStore({root!r}), crew)
+for result in engine.map(Double(Path({marks!r})), parts(Path({inputs!r}), 9)):
+    print(result.name, flush=True)
+crew.connected().shutdown()
+cluster.shutdown()
+"""
+
+
+def program(code: str, **said: Path) -> list[str]:
+    paths = {name: str(path) for name, path in said.items()}
+    return [sys.executable, "-c", code.format(path=sys.path, **paths)]
+
+
+def test_two_nodes_leave_the_bytes_that_this_process_leaves(tmp_path, work):
+    inputs, folder = tmp_path / "in", tempfile.mkdtemp(prefix="ray-")
+    list(engine(tmp_path / "here").map(work, parts(inputs, 9)))
+    marks = tmp_path / "there-marks"
+    said = {"marks": marks, "root": tmp_path / "there", "inputs": inputs}
+    command = program(TWO_NODES, folder=Path(folder), **said)
+    # A worker finds the work of these tests as it would an installed one.
+    lent = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run(command, check=True, env=lent)
+    shutil.rmtree(folder)
+    assert files(tmp_path / "here") == files(tmp_path / "there")
+    assert len(list(marks.glob("worker.*"))) == 2  # a node holds one
+
+
+def test_a_killed_driver_leaves_no_worker_and_another_engine_goes_on(tmp_path, work):
+    root, inputs = tmp_path / "store", tmp_path / "in"
+    command = program(DRIVER, marks=work.marks, root=root, inputs=inputs)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
+        assert [driver.stdout.readline() for _ in range(3)]
+        workers = [int(p.suffix[1:]) for p in work.marks.glob("worker.*")]
+        driver.kill()
+    killed = time.monotonic()
+    while any(map(is_alive, workers)):
+        assert time.monotonic() - killed < 5
+        time.sleep(0.05)
+    assert workers
+    results = list(engine(root, "processes").map(work, parts(inputs, 6)))
+    assert [r.found for r in results[:3]] == [True] * 3
+    assert all(isinstance(r, Done) for r in results)

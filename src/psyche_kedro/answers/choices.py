@@ -51,6 +51,7 @@ class Thought(NamedTuple):
 
 
 UNREAD = Choice(frozenset(), "unread")
+_MOST_MINDS = 2
 _LETTER = re.compile("[A-Za-z]")
 
 
@@ -174,7 +175,7 @@ def _resolve(declared: list[Declared]) -> frozenset[str]:
     A hedge that comes before a declaration is settled by it, one that follows is not.
     """
     *_, last = declared
-    if last.final:
-        return last.labels
     firm = {d.labels for d in declared if not d.is_hedge}
-    return last.labels if len(firm) == 1 else frozenset()
+    # Who changes it twice goes round in a circle, or speaks of each option.
+    is_settled = len(firm) == 1 or (last.final and len(firm) <= _MOST_MINDS)
+    return last.labels if is_settled else frozenset()

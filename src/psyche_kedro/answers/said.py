@@ -130,9 +130,9 @@ _BRACKETED = re.compile(
 
 def _until_its_end(text: str) -> str:
     """Return a reply up to its first stop token; what follows is another turn's."""
-    for stop in _END_OF_TURN.finditer(text):
-        if text[: stop.start()].strip():
-            text = text[: stop.start()]
+    for turn in _END_OF_TURN.finditer(text):
+        if text[: turn.start()].strip():
+            text = text[: turn.start()]
             break
     answered = _ANSWERED.search(text)
     stop = _END_OF_ANSWER.search(text, answered.end()) if answered else None
@@ -185,6 +185,7 @@ _LETTER_BEFORE = re.compile(
     r"(?<![A-Za-z])([A-H])(?:[ \t]*选?项)?[ \t]*[.、:)]?[ \t]*\(?\Z"
 )
 _WINDOW = 10
+_BLANKS = " \t\n,;、。./|):"
 _BETWEEN = re.compile(r"[\s,;、。./|)]*(?:选项)?")
 
 
@@ -193,27 +194,59 @@ def _without_echoes(plain: str, question: Question) -> str:
         return plain
     if len(question.stem) >= _SHORTEST_STEM:
         plain = plain.replace(question.stem, "\n")
-    span = _list_of_options(plain, question)
-    if span:
-        before = plain[: span[0]]
+    return _without_own_texts(_without_lists(plain, question), question)
+
+
+def _without_lists(plain: str, question: Question) -> str:
+    """Return ``plain`` without the lists of all options with their letters."""
+    label, text = next(iter(question.texts.items()))
+    kept: list[str] = []
+    done, at = 0, plain.find(text) if text else -1
+    while at >= 0:
+        listed = _listed_at(plain, at, question)
+        before = plain[done : listed.start]
+        is_whole = listed.n == len(question.texts)
+        is_list = is_whole or (kept and _is_cut(plain, listed, question))
         # 答案:A.… B.… C.… D.… may mean all of them, where all may be right.
-        if question.is_single or not _ANCHORED.search(before):
-            plain = f"{before}\n{plain[span[1] :]}"
-    return _without_own_texts(plain, question)
+        if is_list and (question.is_single or not _ANCHORED.search(before)):
+            kept.append(before)
+            done = listed.end if is_whole else len(plain)
+        at = plain.find(text, max(listed.end, at + len(text)))
+    if len(kept) > 1 and set(plain[done:].replace(text, "")) <= {label, *_BLANKS}:
+        done = len(plain)  # it begins once more
+    return "\n".join([*kept, plain[done:]])
 
 
-def _list_of_options(plain: str, question: Question) -> tuple[int, int] | None:
-    """Return where all options stand in a row with their letters; None if nowhere."""
-    start = end = None
+class _Listed(NamedTuple):
+    """Options in a row with their letters: where, and how many from the first."""
+
+    start: int
+    end: int
+    n: int
+
+
+def _listed_at(plain: str, at: int, question: Question) -> _Listed:
+    """Return the list of options whose first text stands at ``at``."""
+    listed = _Listed(at, at, 0)
     for label, text in question.texts.items():
-        begins = _letter_before(plain, plain.find(text, end or 0), label)
-        if begins is None or not text:
-            return None
-        if end is not None and not _BETWEEN.fullmatch(plain, end, begins):
-            return None
-        start = begins if start is None else start
-        end = plain.find(text, begins) + len(text)
-    return None if start is None or end is None else (start, end)
+        found = plain.find(text, listed.end, listed.end + len(text) + 2 * _WINDOW)
+        begins = _letter_before(plain, found, label)
+        if not text or begins is None:
+            break
+        if listed.n and not _BETWEEN.fullmatch(plain, listed.end, begins):
+            break
+        start = listed.start if listed.n else begins
+        listed = _Listed(start, found + len(text), listed.n + 1)
+    return listed
+
+
+def _is_cut(plain: str, listed: _Listed, question: Question) -> bool:
+    """Return whether a reply's limit cut a list: ``A:焦虑;B:抑`` at its end."""
+    label, text = list(question.texts.items())[listed.n]
+    if not listed.n or len(plain) - listed.end > len(text) + 2 * _WINDOW:
+        return False
+    rest = _BETWEEN.sub("", plain[listed.end :], count=1)
+    return rest.startswith(label) or (listed.n > 1 and question.is_single and not rest)
 
 
 def _letter_before(plain: str, at: int, label: str) -> int | None:

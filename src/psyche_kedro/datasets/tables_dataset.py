@@ -1,6 +1,6 @@
-"""What a chapter says of itself: its account, and the summaries read with it."""
+"""What a chapter says of itself: account and examples, and the summaries read along."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -13,25 +13,28 @@ from psyche_kedro.datasets.table_dataset import TableDataset
 from psyche_kedro.files.versions import Place
 from psyche_kedro.tables import frame
 
+Tables = dict[str, pl.DataFrame]
 
-class TablesDataset(AbstractDataset[pl.DataFrame, dict[str, pl.DataFrame]]):
-    """Tables by name, of which one is written here; one that is not there is empty.
+
+class TablesDataset(AbstractDataset[Tables, Tables]):
+    """Tables by name, of which some are written here; one that is not there is empty.
 
     Examples:
         ```yaml
         training_account:
           type: psyche_kedro.datasets.TablesDataset
-          writes: account
+          writes: [account, examples]
           tables:
             account: {filepath: …, validator: psyche_kedro.tables.ChapterAccount}
+            examples: {filepath: …, validator: psyche_kedro.tables.ExampleRows}
             sft_log: {filepath: …, validator: psyche_kedro.tables.TrainingLog}
         ```
 
     Args:
         tables: Entries of ``TableDataset``, each with a ``validator``: the model whose
             empty table stands for one that is not there.
-        writes: The table that a save writes; each other is saved by an entry of its
-            own, and told along.
+        writes: The tables that a save writes, the one that is previewed first; each
+            other is saved by an entry of its own, and told along.
         metadata: Ignored by Kedro, read by Kedro-Viz.
     """
 
@@ -39,14 +42,14 @@ class TablesDataset(AbstractDataset[pl.DataFrame, dict[str, pl.DataFrame]]):
         self,
         *,
         tables: Mapping[str, Mapping[str, Any]],
-        writes: str,
+        writes: Sequence[str],
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._tables = {name: dict(entry) for name, entry in tables.items()}
         self._writes = writes
         self.metadata = metadata
 
-    def load(self) -> dict[str, pl.DataFrame]:
+    def load(self) -> Tables:
         """Return every table, those that are not there as empty ones.
 
         Raises:
@@ -54,18 +57,21 @@ class TablesDataset(AbstractDataset[pl.DataFrame, dict[str, pl.DataFrame]]):
         """
         return {name: _table(name, entry) for name, entry in self._tables.items()}
 
-    def save(self, data: pl.DataFrame) -> None:
-        """Save the table that is written here.
+    def save(self, data: Tables) -> None:
+        """Save the tables that are written here.
 
         Raises:
-            DatasetError: If it is not what its model says.
+            DatasetError: If one is not what its model says.
         """
-        entry = self._tables[self._writes]
-        _dataset(entry).save(_valid(self._writes, entry, data))
+        written = {
+            name: _valid(name, self._tables[name], data[name]) for name in self._writes
+        }
+        for name, table in written.items():
+            _dataset(self._tables[name]).save(table)
 
     def preview(self, nrows: int = 5) -> TablePreview:
-        """Return the first rows of the table that is written here."""
-        return _dataset(self._tables[self._writes]).preview(nrows)
+        """Return the first rows of the first table that is written here."""
+        return _dataset(self._tables[self._writes[0]]).preview(nrows)
 
     def places(self) -> list[Place]:
         """Return the files of all tables."""
@@ -73,7 +79,7 @@ class TablesDataset(AbstractDataset[pl.DataFrame, dict[str, pl.DataFrame]]):
         return [(table._fs, str(table._filepath)) for table in sets]
 
     def _exists(self) -> bool:
-        return bool(_dataset(self._tables[self._writes]).exists())
+        return bool(_dataset(self._tables[self._writes[0]]).exists())
 
     def _describe(self) -> dict[str, Any]:
         return {"tables": list(self._tables)}

@@ -73,7 +73,7 @@ class RunRecord:
                 "earlier runs ended as KILLED, for their processes are gone: %d", ended
             )
         mlflow.set_tags(self._tags(run_params))
-        # MLflow's pages open on the runs, and not on traces that nobody writes.
+        # MLflow's pages open on the runs, and not on the traces of some of their calls.
         mlflow.set_experiment_tag("mlflow.experimentKind", "custom_model_development")
         mlflow.log_params(_models(pipeline, catalog))
         mlflow.log_params(_flat_parameters(pipeline, catalog))
@@ -163,7 +163,8 @@ def _keep(
             mlflow.log_text(report[name].load(), report[name]._filepath.name)
     except Exception as error:
         _LOG.warning(
-            "Tables, prompts and report are not among the run's artifacts (%s).",
+            "Tables, prompts and report are not among the run's artifacts (%s): see"
+            " that MLFLOW_ARTIFACT_ROOT, or data/mlartifacts, can be written.",
             type(error).__name__,
         )
 
@@ -181,7 +182,7 @@ def _flat_parameters(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]
     flat: dict[str, str] = {}
     for name in sorted(pipeline.inputs()):
         # Prompts are recorded by their digests; kedro-mlflow logs those of cards.
-        if name.startswith("params:") and not name.startswith((PROMPTS, CARDS)):
+        if name.startswith("params:") and not f"{name}.".startswith((PROMPTS, CARDS)):
             _flatten(name.removeprefix("params:"), catalog.load(name), flat)
     return flat
 

@@ -23,6 +23,7 @@ from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.chat_model import Failure, Outcome, Reply, Usage
 from psyche_kedro.llm.ledger_file import LedgerFile, Sum
 from psyche_kedro.llm.prices import Budget, Price
+from psyche_kedro.llm.sampled_calls import RUN_CALLS
 from psyche_kedro.llm.store.reply_store import OWN_REASONS
 from psyche_kedro.workers.progress import in_words_of
 
@@ -424,6 +425,7 @@ class Account:
         tally = Tally(refused_pictures=refused_pictures)
         for outcome, attempts in outcomes:
             tally.attempts += attempts
+            RUN_CALLS.note(self.role, task, outcome, attempts)
             if not isinstance(outcome, Reply):
                 tally.failures += 1
                 tally.reasons[outcome.reason] += 1

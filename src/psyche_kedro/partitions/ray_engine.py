@@ -1,8 +1,9 @@
 """Partitions on a Ray cluster, or on a Ray of this machine alone (the extra `ray`)."""
 
 import os
+import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,8 @@ from psyche_kedro.workers.worker import ONE_THREAD
 
 _LONGEST_FOLDER: Final = 40
 """Characters: below it Ray makes sockets, whose paths the system bounds at 107."""
+_RAYS: Final = {"num_cpus": "CPU", "num_gpus": "GPU"}
+"""What a machine calls that of which a worker asks; ``memory`` is so called."""
 
 
 class Ray:
@@ -59,13 +62,38 @@ class Ray:
         refuse_unsendable(job)
         ray = self.connected()
         actor = ray.remote(
-            runtime_env={"env_vars": ONE_THREAD}, max_restarts=0, **self._resources
+            runtime_env={"env_vars": self._environment()},
+            max_restarts=0,
+            **self._resources,
         )(_Worker)
-        sent = ray.put(job)
-        hands = [
-            _Hand(ray, actor, (sent, job.seal), self._seconds) for _ in range(self._n)
-        ]
+        begin = partial(actor.remote, ray.put(job), job.seal)
+        n = min(self._n, self._room(ray.nodes()))
+        hands = [_Hand(ray, begin, self._seconds) for _ in range(n)]
         return by_hand(job, hands, partitions)
+
+    def _environment(self) -> dict[str, str]:
+        """Return what a worker is begun with; on this machine it imports what we do."""
+        here = {} if self._address else {"PYTHONPATH": os.pathsep.join(sys.path)}
+        return ONE_THREAD | here
+
+    def _room(self, nodes: Iterable[Mapping[str, Any]]) -> int:
+        """Return how many workers the machines hold; one beyond would wait for ever.
+
+        Raises:
+            ConfigurationError: If no machine holds one.
+        """
+        wanted = {_RAYS.get(k, k): amount for k, amount in self._resources.items()}
+        room = sum(
+            min(int(node["Resources"].get(k, 0) // n) for k, n in wanted.items() if n)
+            for node in nodes
+            if node["Alive"]
+        )
+        if not room:
+            raise ConfigurationError(
+                f"No machine of Ray has {wanted} for a worker: ask for less as"
+                " `resources` among the `options` of `map_engine`."
+            )
+        return room
 
     def connected(self) -> Any:
         """Return Ray, connected to the cluster, or begun on this machine.
@@ -74,6 +102,8 @@ class Ray:
             ConfigurationError: If it does not answer.
         """
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # each is read on import
+        # Without it a thread that outlives a connection begins a Ray of its own.
+        os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
         if self._address is None:
             # Without it Ray of a Linux machine listens on every interface.
             os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
@@ -112,6 +142,12 @@ def _private(folder: Path | None) -> Path:
     return folder.resolve() / "r"
 
 
+_CANNOT_BEGIN: Final = (
+    "A worker of Ray cannot begin: install the same release of psyche-kedro, with what"
+    " the work needs, on every machine."
+)
+
+
 class _Worker:
     """What Ray makes an actor of."""
 
@@ -126,28 +162,31 @@ class _Worker:
 class _Hand:
     """An actor, begun with the first partition."""
 
-    def __init__(
-        self, ray: Any, actor: Any, arguments: tuple[Any, str], seconds: float
-    ) -> None:
+    def __init__(self, ray: Any, begin: Callable[[], Any], seconds: float) -> None:
         self._ray = ray
-        self._begin = partial(actor.remote, *arguments)
+        self._begin = begin
         self._seconds = seconds
         self._actor: Any = None
 
     def do(self, partition: Partition) -> Outcome:
-        """See ``Hand``."""
+        """See ``Hand``.
+
+        Raises:
+            ConfigurationError: If a worker cannot begin.
+        """
         for _ in range(DEATHS):
-            self._actor = self._actor or self._begin()
             try:
                 outcome = self._ray.get(
-                    self._actor.do.remote(partition), timeout=self._seconds
+                    self._ready().do.remote(partition), timeout=self._seconds
                 )
             except self._ray.exceptions.GetTimeoutError:
                 self.stop()
                 return Lost(
                     partition.name, "too_slow", f"it takes over {self._seconds:.0f} s"
                 )
-            except self._ray.exceptions.RayActorError:
+            except self._ray.exceptions.RayActorError as error:
+                if error.actor_init_failed:
+                    raise ConfigurationError(_CANNOT_BEGIN) from error
                 self._actor = None
                 continue
             if isinstance(outcome, LostTask):
@@ -155,6 +194,13 @@ class _Hand:
             done: Outcome = outcome
             return done
         return died(partition)
+
+    def _ready(self) -> Any:
+        """Return the actor, once it has a machine: no partition is lost by waiting."""
+        if self._actor is None:
+            self._actor = self._begin()
+            self._ray.get(self._actor.__ray_ready__.remote())
+        return self._actor
 
     def stop(self) -> None:
         """See ``Hand``."""

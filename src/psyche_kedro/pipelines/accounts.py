@@ -22,6 +22,7 @@ import polars as pl
 from kedro.pipeline import Node
 
 from psyche_kedro.partitions.parts import PartitionedTable
+from psyche_kedro.pipelines.examples import Shown, show_rows
 from psyche_kedro.tables import ChapterAccount, frame
 
 Table = pl.DataFrame | PartitionedTable
@@ -33,6 +34,10 @@ By = str | pl.Expr
 """A column, or what stands for one."""
 
 
+_ALL = pl.lit(True)
+_NOTHING = pl.lit(None, pl.String)
+
+
 class Line(NamedTuple):
     """How the rows of one table are counted."""
 
@@ -40,6 +45,10 @@ class Line(NamedTuple):
     kind: Kind
     columns: dict[str, pl.Expr]
     """Columns of the account; null where none is given."""
+    shows: tuple[str, ...] = ()
+    """Columns of which the report shows an example, the row's own id first."""
+    only: pl.Expr = _ALL
+    """Rows that it may show."""
 
 
 def kept(table: str, *, by: By | None = None) -> Line:
@@ -102,6 +111,17 @@ def beside(table: str, *, by: By | None = None, called: str | None = None) -> Li
     return _line(table, "beside", stage=called, by=by)
 
 
+def showing(line: Line, *columns: str, only: pl.Expr = _ALL) -> Line:
+    """Return a line whose table the report shows a row of; see ``examples``.
+
+    Args:
+        line: Of no table of what people wrote.
+        *columns: To show, the row's own id first.
+        only: Rows that may be shown.
+    """
+    return line._replace(shows=columns, only=only)
+
+
 def _line(
     table: str,
     kind: Kind,
@@ -133,14 +153,26 @@ def account_node(chapter: str, lines: Sequence[Line]) -> Node:
     )
 
 
-def account_for_chapter(lines: Sequence[Line], /, **tables: Table) -> pl.DataFrame:
-    """Return how many rows of each table were kept, rejected or written.
+def account_for_chapter(
+    lines: Sequence[Line], /, **tables: Table
+) -> dict[str, pl.DataFrame]:
+    """Return how many rows of each table were kept, rejected or written, and examples.
 
     Args:
         lines: What is counted.
         **tables: Every table of the chapter's lines, by name.
     """
-    return count_rows(lines, tables)
+    shown = [
+        Shown(
+            line.table,
+            line.kind,
+            line.shows,
+            line.only,
+            line.columns.get("reason", _NOTHING),
+        )
+        for line in lines
+    ]
+    return {"account": count_rows(lines, tables), "examples": show_rows(shown, tables)}
 
 
 def count_rows(lines: Sequence[Line], tables: Mapping[str, Table]) -> pl.DataFrame:

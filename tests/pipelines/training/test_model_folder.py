@@ -85,10 +85,13 @@ def test_bfloat16_is_the_type_of_the_folder_and_not_of_the_training(base, tmp_pa
     assert AutoModelForCausalLM.from_pretrained(half.path).dtype == torch.bfloat16
 
 
-def test_adapters_are_merged_before_grpo_starts_from_them(base, tmp_path):
-    runs = str(tmp_path)
+@pytest.mark.parametrize("quantization", [None, "nf4"])
+def test_adapters_are_merged_before_grpo_starts_from_them(base, tmp_path, quantization):
+    if quantization:
+        pytest.importorskip("bitsandbytes")
+    runs, lora_ = str(tmp_path), LORA | {"quantization": quantization}
     lora = train_sft(
-        base, sft_set(), PLAN, sft_parameters(runs, lora=LORA, **SHORT)
+        base, sft_set(), PLAN, sft_parameters(runs, lora=lora_, **SHORT)
     ).checkpoint
     weights = load_file(lora.path / "model.safetensors")
     start = load_file(base.path / "model.safetensors")
@@ -96,7 +99,7 @@ def test_adapters_are_merged_before_grpo_starts_from_them(base, tmp_path):
     moved = {n for n in weights if not torch.equal(weights[n], start[n])}
     assert moved == {n for n in weights if n.endswith("_proj.weight")}
     health = grpo_parameters(runs).health.model_copy(update={"stop_on": ()})
-    params = grpo_parameters(runs, lora=LORA, epochs=1, health=health)
+    params = grpo_parameters(runs, lora=lora_, epochs=1, health=health)
     policy = train_grpo(lora, grpo_set(), params, REWARD).checkpoint
     assert AutoModelForCausalLM.from_pretrained(policy.path).num_parameters() > 0
     assert not list(policy.path.glob("adapter*"))

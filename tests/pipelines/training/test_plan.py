@@ -115,7 +115,17 @@ def test_vllm_that_is_not_there_is_missed_before_sft(base, runs):
 def test_a_vllm_that_trl_does_not_know_is_refused(monkeypatch, found, refused):
     monkeypatch.setattr(plan, "version", lambda name: found)
     asked = grpo_parameters("runs", trainer={"use_vllm": True})
-    assert bool(list(plan._missing_packages(asked))) is refused
+    assert bool(list(plan._missing_vllm(asked))) is refused
+
+
+def test_quantized_weights_without_bitsandbytes_are_missed_before_sft(
+    base, runs, monkeypatch
+):
+    monkeypatch.setattr(plan, "find_spec", lambda _: None)
+    lora = {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": "all-linear"}
+    quantized = {"lora": lora | {"quantization": "nf4"}}
+    with pytest.raises(TrainingFailedError, match="needs bitsandbytes"):
+        planned(base, runs, grpo=quantized)
 
 
 def test_a_disk_without_room_for_the_checkpoints_is_refused(base, runs, monkeypatch):
@@ -167,6 +177,9 @@ def test_adapters_train_a_fraction():
     found = gib(sft | {"lora": lora}, grpo | {"lora": lora})
     assert found["sft", "gradients"] < 1
     assert ("grpo", "reference") not in found
+    lora["quantization"] = "nf4"
+    found = gib(sft | {"lora": lora}, grpo | {"lora": lora})
+    assert found["sft", "weights"] == pytest.approx(28.4 / 8, abs=0.01)
 
 
 def test_the_table_in_the_docs_is_what_the_arithmetic_says():
@@ -237,5 +250,5 @@ def test_the_batch_script_is_sound_and_its_variables_are_read(monkeypatch):
         launcher = LauncherParameters(**stage["launcher"])
         assert launcher.processes == 16
         assert launcher.prefix == ("srun", "--ntasks-per-node=1")
-        assert launcher.arguments == ("--main_process_ip", "node-1")
+        assert (launcher.machines, launcher.rendezvous) == (2, "node-1:29500")
         assert Path(launcher.config_file).is_file()

@@ -157,14 +157,14 @@ KINDS = [
 ]
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT")
 TARGETS = ("parent", "launcher", "trainer")
-# Every pair of kind and target, each with one signal; `test-slow` is short of the rest.
+TIMES = range(int(os.environ.get("PSYCHE_KILLS", "1")))
+"""How often each kill is tried; with 3, every signal reaches every target."""
 KILLS = {
-    (kind, target): SIGNALS[(k + t) % 3]
+    (kind, target, time_): SIGNALS[(k + t + time_) % 3]
     for k, kind in enumerate(KINDS)
     for t, target in enumerate(TARGETS)
+    for time_ in TIMES
 }
-TIMES = range(int(os.environ.get("PSYCHE_KILLS", "1")))
-"""How often each kill is tried."""
 
 
 def trained(process):
@@ -203,7 +203,7 @@ def test_a_kill_leaves_no_process_and_the_next_run_goes_on(
     victims["launcher"] = next(p.pid for p in processes if p.ppid() == parent.pid)
     beats = [p.read_text("utf-8") for p in tmp_path.glob(f"{stage}-*/heartbeat-*.json")]
     victims["trainer"] = json.loads(random.choice(beats))["pid"]
-    os.kill(victims[target], signal.Signals[KILLS[kind, target]])
+    os.kill(victims[target], signal.Signals[KILLS[kind, target, time_]])
     _, left = psutil.wait_procs(processes, timeout=10)
     assert not [p for p in left if p.status() != psutil.STATUS_ZOMBIE]
     parent.communicate(timeout=60)

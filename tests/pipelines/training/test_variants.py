@@ -14,10 +14,12 @@ from toy import (
     sft_set,
     train_sft,
 )
+from trl import GRPOTrainer
 
 from psyche_kedro.pipelines.training import grpo
-from psyche_kedro.pipelines.training.grpo import trimmed
+from psyche_kedro.pipelines.training.grpo import columns, dealt_by_length
 from psyche_kedro.pipelines.training.nodes import train_grpo
+from psyche_kedro.pipelines.training.runs import open_run
 from psyche_kedro.tables import SftExamples, frame
 
 pytestmark = [
@@ -145,29 +147,66 @@ def test_an_arm_without_thoughts_learns_by_a_reward_of_letters_alone(tmp_path):
     assert reward[-1] > reward[0] + 0.3
 
 
-def test_a_micro_batch_is_computed_without_what_is_padding_in_all_its_rows():
-    batch = {
-        "prompt_ids": torch.tensor([[0, 0, 5, 6], [0, 7, 8, 9]]),
-        "prompt_mask": torch.tensor([[0, 0, 1, 1], [0, 1, 1, 1]]),
-        "completion_ids": torch.tensor([[1, 2, 0, 0, 0], [3, 0, 0, 0, 0]]),
-        "completion_mask": torch.tensor([[1, 1, 0, 0, 0], [1, 0, 0, 0, 0]]),
-        "ref_per_token_logps": torch.rand(2, 5),
-        "advantages": torch.rand(2),
-        "num_items_in_batch": torch.tensor(3),
+ASKED, SAID = (2, 7, 3, 5, 1, 4), (6, 1, 3, 8, 2, 5)
+
+
+def rollout():
+    """Six rows of unequal length, and a mask of what of them is said."""
+    mask = torch.zeros(6, 20, dtype=torch.long)
+    for row, (asked, said) in enumerate(zip(ASKED, SAID, strict=True)):
+        mask[row, 10 - asked : 10 + said] = 1
+    ids = torch.randint(300, (6, 20), generator=torch.Generator().manual_seed(0))
+    return ids * mask, mask
+
+
+def test_what_is_padding_in_all_rows_of_a_micro_batch_is_cut_off():
+    _, mask = rollout()
+    assert columns(mask, 10) == slice(3, 18)
+    assert columns(mask[2:3], 10) == slice(7, 13)
+
+
+def test_a_micro_batch_in_which_nothing_is_said_keeps_a_column():
+    asked = torch.tensor([[0, 1, 1, 0, 0]])
+    assert columns(asked, 2) == slice(1, 4)
+
+
+def test_the_rows_of_a_step_are_dealt_by_length():
+    _, mask = rollout()
+    rows = {
+        "prompt_mask": mask[:, :10],
+        "completion_mask": mask[:, 10:],
+        "advantages": torch.arange(6),
+        "num_items_in_batch": torch.tensor(25),
     }
-    cut = trimmed(batch)
-    assert cut["prompt_ids"].tolist() == [[0, 5, 6], [7, 8, 9]]
-    assert cut["completion_ids"].tolist() == [[1, 2], [3, 0]]
-    assert cut["ref_per_token_logps"].equal(batch["ref_per_token_logps"][:, :2])
-    assert cut["advantages"] is batch["advantages"]
-    assert batch["prompt_ids"].shape == (2, 4)
+    single = [
+        {k: v[i : i + 1] if v.ndim else v for k, v in rows.items()} for i in range(6)
+    ]
+    dealt = dealt_by_length(single, accumulated=3)
+    assert [batch["advantages"].item() for batch in dealt] == [2, 0, 1, 4, 5, 3]
+    assert {batch["num_items_in_batch"].item() for batch in dealt} == {25}
+    assert [batch["prompt_mask"].sum().item() for batch in dealt] == [3, 2, 7, 1, 4, 5]
 
 
-def test_a_micro_batch_in_which_nothing_counts_keeps_a_column():
-    nothing = torch.zeros(2, 5, dtype=torch.long)
-    one = torch.ones(2, 4, dtype=torch.long)
-    batch = {"prompt_ids": one, "prompt_mask": one, "completion_ids": nothing}
-    assert trimmed(batch | {"completion_mask": nothing})["completion_ids"].shape[1] == 1
+def test_scores_and_gradients_are_those_that_trl_finds_in_all_the_padding(
+    sft, tmp_path
+):
+    made_of = {"base": sft.checkpoint, "examples": grpo_set(4), "reward": REWARD}
+    run = open_run("grpo", params=grpo_parameters(str(tmp_path)), **made_of)
+    trainer = grpo.grpo_trainer(run)
+    ids, mask = rollout()
+
+    def scores_and_gradients(kind):
+        trainer.model.zero_grad()
+        logps, entropies, _ = kind._get_per_token_logps_and_entropies(
+            trainer, trainer.model, ids, mask, 10, batch_size=2, compute_entropy=True
+        )
+        said = mask[:, 10:]
+        ((logps * said).sum(dim=1) / said.sum(dim=1)).mean().backward()
+        gradients = [weights.grad.clone() for weights in trainer.model.parameters()]
+        return [logps.detach() * said, entropies.detach() * said, *gradients]
+
+    ours, theirs = map(scores_and_gradients, (type(trainer), GRPOTrainer))
+    torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
 
 
 def test_what_is_cut_off_changes_no_reward_and_hardly_a_weight(
@@ -182,7 +221,8 @@ def test_what_is_cut_off_changes_no_reward_and_hardly_a_weight(
         return train_grpo(sft.checkpoint, questions, params, REWARD)
 
     ours = train("ours")
-    monkeypatch.setattr(grpo, "trimmed", lambda batch: batch)
+    monkeypatch.setattr(grpo, "columns", lambda mask, _: slice(0, mask.shape[1]))
+    monkeypatch.setattr(grpo, "dealt_by_length", lambda batches, _: batches)
     theirs = train("theirs")
     assert curve(ours, "reward") == curve(theirs, "reward")
     weights = [

@@ -35,6 +35,7 @@ from psyche_kedro.pipelines.cleaning.parameters import (
 )
 from psyche_kedro.pipelines.cleaning.text.normalise import normalise
 from psyche_kedro.prompts import Prompt
+from psyche_kedro.tables import Growing
 from psyche_kedro.text.taggers import Tagger
 from psyche_kedro.workers.progress import counted
 
@@ -78,39 +79,33 @@ def clean_documents(
         documents: One row per page, read or not.
         params: What counts as running head, front and back matter.
     """
-    readable = documents.filter(pl.col("status").is_in(_READABLE))
-    pages = {page.page_id: page for page in _cleaned_pages(readable, params)}
-    kept, rejected = [], []
-    for row in documents.iter_rows(named=True):
-        page = pages.get(row["page_id"])
-        text = normalise("\n\n".join(page.blocks)) if page else ""
-        if text:
-            kept.append(row | {"text": text})
-        else:
-            rejected.append(_page_rejection(row, page))
-    removed = [
-        piece._asdict() | {"source": row["source"], "n_chars": len(piece.text)}
-        for row in documents.iter_rows(named=True)
-        for piece in (pages[row["page_id"]].removed if row["page_id"] in pages else [])
+    kept, rejected = Growing(tables.Documents), Growing(tables.Rejections)
+    removed = Growing(tables.RemovedText)
+    for _, book in documents.group_by("document_id", maintain_order=True):
+        pages = {page.page_id: page for page in _cleaned_pages(book, params)}
+        for row in book.iter_rows(named=True):
+            page = pages.get(row["page_id"])
+            text = normalise("\n\n".join(page.blocks)) if page else ""
+            if text:
+                kept.append(row | {"text": text})
+            else:
+                rejected.append(_page_rejection(row, page))
+            removed.extend(_removed(row, page) if page else [])
+    return CleanedDocuments(kept.table(), rejected.table(), removed.table())
+
+
+def _cleaned_pages(book: pl.DataFrame, params: PageParameters) -> Iterator[BookPage]:
+    readable = book.filter(pl.col("status").is_in(_READABLE)).sort("page")
+    pages = [
+        BookPage(r["page_id"], r["engine"], r["text"].split("\n"))
+        for r in readable.iter_rows(named=True)
     ]
-    return CleanedDocuments(
-        tables.frame(tables.Documents, kept),
-        tables.frame(tables.Rejections, rejected),
-        tables.frame(tables.RemovedText, removed),
-    )
+    return counted(clean_book(pages, params), "clean_documents", len(pages), "pages")
 
 
-def _cleaned_pages(
-    documents: pl.DataFrame, params: PageParameters
-) -> Iterator[BookPage]:
-    for book in documents.partition_by("document_id", maintain_order=True):
-        rows = book.sort("page").iter_rows(named=True)
-        pages = [
-            BookPage(r["page_id"], r["engine"], r["text"].split("\n")) for r in rows
-        ]
-        yield from counted(
-            clean_book(pages, params), "clean_documents", len(pages), "pages"
-        )
+def _removed(row: Row, page: BookPage) -> Iterator[Row]:
+    for piece in page.removed:
+        yield piece._asdict() | {"source": row["source"], "n_chars": len(piece.text)}
 
 
 def _page_rejection(row: Row, page: BookPage | None) -> Row:

@@ -8,14 +8,16 @@ from psyche_kedro.pipelines.accounts import (
     beside,
     kept,
     rejected,
+    showing,
     written,
 )
 from psyche_kedro.pipelines.cleaning import nodes, post_parts
+from psyche_kedro.pipelines.examples import QUESTION
 
 ACCOUNT = (
-    kept("clean_documents"),
+    showing(kept("clean_documents"), "page_id", "source", "page", "text"),
     rejected("rejected_pages", of="clean_documents"),
-    kept("clean_bank_questions"),
+    showing(kept("clean_bank_questions"), *QUESTION),
     rejected("rejected_bank_questions", of="clean_bank_questions"),
     kept("clean_posts", by="deid_level"),
     rejected("rejected_posts", of="clean_posts"),
@@ -24,7 +26,7 @@ ACCOUNT = (
     written("useful_posts"),
     kept("clean_public_samples"),
     rejected("rejected_public_samples", of="clean_public_samples"),
-    kept("clean_public_questions"),
+    showing(kept("clean_public_questions"), *QUESTION),
     rejected("rejected_public_questions", of="clean_public_questions"),
     beside("clean_benchmark_items"),
     beside("removed_text", by="reason"),

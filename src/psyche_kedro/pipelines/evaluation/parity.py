@@ -34,6 +34,8 @@ _OPTIONS = re.compile(
     + r"$",
     re.DOTALL,
 )
+_ASKED = re.compile("请你回答：\n|<eoa>。请你严格按照这个格式回答。\n")
+"""What stands before the question of a prompt; its full stop ends it."""
 _PUBLISHED = (
     "predictions/*/*/1-2.json",
     "Results/*_obj/*MCQs.json",
@@ -78,7 +80,8 @@ def _of_lawbench(path: Path) -> Iterator[Published]:
         asked = asked if isinstance(asked, str) else asked[-1]["prompt"]
         text = said["prediction"]
         official = "".join(letter for letter in LETTERS if letter in text)
-        ours = _ours(text, asked.partition("\n")[2] or asked)
+        question = _ASKED.split(asked)[-1]
+        ours = _ours(text, question.rpartition("。")[0] or question)
         yield Published(group, text, official, ours, said["refr"][5])
 
 

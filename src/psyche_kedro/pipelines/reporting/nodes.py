@@ -72,11 +72,14 @@ def write_report(  # noqa: PLR0913 - the node's inputs
     rejections: pl.DataFrame,
     writers: pl.DataFrame,
     model_calls: pl.DataFrame,
+    ingestion: Told,
+    cleaning: Told,
     synthesis: Told,
     selection: Told,
     training: Told,
     evaluation: Told,
     ablation: Told,
+    prompts: dict[str, Any],
     benchmarks: Benchmarks,
     params: ReportParameters,
     run_facts: RunFacts,
@@ -85,7 +88,8 @@ def write_report(  # noqa: PLR0913 - the node's inputs
     """Return the report: one self-contained page, in Markdown, and for the terminal.
 
     Of each chapter it takes what that says of itself; ``run_facts`` say which run it
-    is, ``benchmarks`` which exams there are and what the paper prints of them.
+    is, ``benchmarks`` which exams there are and what the paper prints of them,
+    ``prompts`` in which wording models are asked.
     """
     findings = Findings(
         accounts=accounts,
@@ -102,6 +106,10 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         completions=training["sampled_completions"],
         ablation=ablation,
         charts=figures.training_charts(_log(training), params.curves),
+        examples=pl.concat(
+            told["examples"] for told in (ingestion, cleaning, synthesis, selection)
+        ),
+        prompts=prompts,
         benchmarks=benchmarks,
         printed_as=params.printed_as,
         run=run_facts,

@@ -64,10 +64,11 @@ def _report() -> list[Node]:
         Node(
             write_report,
             inputs=_named(*counts)
-            | _told("synthesis", "selection", "training", "evaluation", "ablation")
+            | _told(*CHAPTERS, "ablation")
             | PARAMS
             | {
                 "run_facts": "params:run_facts",
+                "prompts": "params:prompts",
                 "benchmarks": "params:benchmarks",
                 "difficulty": "params:selection.difficulty",
             },

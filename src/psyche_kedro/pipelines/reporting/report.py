@@ -1,8 +1,9 @@
 """The report: what came of a run, beside what the paper prints.
 
 One HTML page that needs no network, and the same in Markdown. It shows counts, scores
-and names of models, and of exams the items with the models' replies; no text of a post,
-dialogue or question of the corpus is in it.
+and names of models, of exams the items with the models' replies, of the corpus a row of
+each table, and the prompts; no text of a post or of what was made of one is in it,
+unless a chat model has de-identified it.
 
 The first line says where no language model was involved: the offline stand-in makes
 every artefact of a real run, and its figures must never be taken for a model's.
@@ -29,6 +30,7 @@ from psyche_kedro.pipelines.reporting import (
     ablations,
     comparisons,
     corpus,
+    examples,
     exams,
     figures,
     items,
@@ -77,6 +79,8 @@ def _sections(findings: Findings) -> list[tuple[Telling, str]]:
         (exams.judges, "evaluation"),
         (exams.every_score, "evaluation"),
         (sections.provenance, ""),
+        (examples.examples, ""),
+        (examples.prompts, ""),
     ]
 
 
@@ -112,7 +116,7 @@ def render_report(findings: Findings) -> Report:
         "notes": list(filter(None, _notes(findings))),
         "stale": findings.run.stale,
         "is_offline": bool(_stand_ins(findings)),
-        "sections": [_told(findings, *section) for section in _sections(findings)],
+        "sections": _told(findings),
         "chart_size": figures.SIZE,
         "big_chart_size": figures.BIG,
         "packed_items": items.pack(findings.shown_items, findings.shown_answers),
@@ -331,11 +335,17 @@ def summarise(findings: Findings) -> str:
     )
 
 
-def _told(findings: Findings, section: Telling, chapter: str) -> Section:
-    told = section(findings)
-    if chapter not in findings.missing:
-        return told
-    return Section(told.title, f"Not run: `kedro run --pipeline={chapter}`.")
+def _told(findings: Findings) -> list[Section]:
+    """Return the sections of what has run, and one that names the others."""
+    told: list[Section] = []
+    others: dict[str, list[str]] = {}
+    for section, chapter in _sections(findings):
+        if chapter in findings.missing:
+            others.setdefault(chapter, []).append(section(findings).title)
+        else:
+            told.append(section(findings))
+    lines = (f"{', '.join(t)}: `kedro run --pipeline={c}`." for c, t in others.items())
+    return [*told, Section("Not run", " ".join(lines))] if others else told
 
 
 def _averages(benchmarks: Benchmarks) -> dict[str, tuple[str, str, str]]:

@@ -105,6 +105,10 @@ class Findings(NamedTuple):
     toys: Sequence[str]
     """Roles whose model is a toy."""
     charts: Sequence[Chart]
+    examples: pl.DataFrame
+    """Rows of the chapters' tables, a column each."""
+    prompts: Mapping[str, Any]
+    """By name; words and examples stand beside them."""
     benchmarks: Benchmarks
     """The cards: the tables of exams, and what is printed of them."""
     printed_as: Mapping[str, str]
@@ -191,9 +195,11 @@ def _made_from(model: Mapping[str, Any]) -> str:
 
 def provenance(findings: Findings) -> Section:
     """Return which model wrote what."""
+    sat = findings.scores.filter(pl.col("role").is_in(findings.toys))
+    toys = set(sat["model"])
     rows = [
         Row(
-            kind_of(w["model"], is_toy=False),
+            kind_of(w["model"], is_toy=w["model"] in toys),
             [w["table"], w["model"], w["prompt_digest"] or ABSENT, count(w["rows"])],
         )
         for w in findings.writers.iter_rows(named=True)

@@ -9,9 +9,11 @@ from psyche_kedro.pipelines.accounts import (
     beside,
     kept,
     rejected,
+    showing,
     withheld,
     written,
 )
+from psyche_kedro.pipelines.examples import QUESTION, WRITTEN
 from psyche_kedro.pipelines.selection.nodes import (
     account_lengths,
     answer_as_students,
@@ -34,6 +36,9 @@ _PUBLIC = ("empathetic_dialogues", "clean_public_samples", "exam_questions")
 
 _PART = pl.col("detail").str.split(" ").list.first()
 """A rejected example's ``detail`` begins with the part it was meant for."""
+_ANSWER = ("text", "prediction", "outcome")
+_EXAMPLE = ("example_id", "part", "split")
+_DIFFICULTY = ("n_students", "n_right", "pass_rate")
 _BARRED = ("contamination_hits", "repeated_examples")
 SETS = {
     "params": "params:selection.sets",
@@ -42,14 +47,18 @@ SETS = {
 }
 
 ACCOUNT = (
-    kept("exam_questions"),
+    showing(kept("exam_questions"), *QUESTION),
     rejected("rejected_exam_questions", of="exam_questions"),
-    kept("non_challenging"),
-    kept("challenging"),
+    showing(kept("non_challenging"), *WRITTEN, *_DIFFICULTY),
+    showing(kept("challenging"), *WRITTEN, *_DIFFICULTY),
     rejected("held_out_questions", of="challenging", node="split_by_difficulty"),
-    written("student_answers"),
-    kept("sft_set", by="part"),
-    kept("grpo_set", by="part"),
+    showing(written("student_answers"), "question_id", "student", *_ANSWER),
+    showing(
+        kept("sft_set", by="part"),
+        *(*_EXAMPLE, "messages"),
+        only=pl.col("part") == "D_pr",
+    ),
+    showing(kept("grpo_set", by="part"), *_EXAMPLE, "prompt", "gold"),
     rejected("rejected_sft_examples", of="sft_set", by=_PART),
     rejected("rejected_grpo_examples", of="grpo_set", by=_PART),
     withheld("withheld_examples", by="detail"),

@@ -7,21 +7,27 @@ from psyche_kedro.pipelines.accounts import (
     beside,
     kept,
     rejected,
+    showing,
     written,
 )
+from psyche_kedro.pipelines.cleaning.deidentification.deidentify import READ_BY_MODEL
+from psyche_kedro.pipelines.examples import QUESTION, WRITTEN
 from psyche_kedro.pipelines.synthesis import costs, dialogues, questions, rationales
 
+_CHOSEN = ("rationale", "round", "chosen_by", "choice_reason")
+_RATIONALE = ("rationale", "prediction", "outcome")
+_ROUND = ("prompt", *_RATIONALE, "candidate_prompt", "candidate_rationale")
 ACCOUNT = (
     beside("book_topics", by="verdict"),
-    kept("chunks"),
+    showing(kept("chunks"), "chunk_id", "source", "heading_path", "text"),
     rejected("dropped_text", of="chunks"),
-    kept("generated_questions"),
+    showing(kept("generated_questions"), *WRITTEN),
     rejected("rejected_generated_questions", of="generated_questions"),
     written("generated_questions"),
-    kept("distilled_questions"),
+    showing(kept("distilled_questions"), *WRITTEN),
     rejected("rejected_distilled_questions", of="distilled_questions"),
     written("distilled_questions"),
-    kept("question_pool"),
+    showing(kept("question_pool"), *QUESTION),
     rejected("rejected_pool_questions", of="question_pool"),
     kept("distinct_questions"),
     rejected(
@@ -31,20 +37,27 @@ ACCOUNT = (
     rejected("rejected_questions", of="screened_questions"),
     kept("reviewed_questions"),
     rejected("rejected_by_review", of="reviewed_questions"),
-    kept("reasoning_samples", by="chosen_by"),
-    rejected(
-        "unsolved_questions",
-        of="reasoning_samples",
-        node="write_rationales",
-        reason="no_verified_rationale",
+    showing(kept("reasoning_samples", by="chosen_by"), *QUESTION, *_CHOSEN),
+    showing(
+        rejected(
+            "unsolved_questions",
+            of="reasoning_samples",
+            node="write_rationales",
+            reason="no_verified_rationale",
+        ),
+        *WRITTEN,
     ),
-    written("rationales"),
-    written("rationale_rounds"),
+    showing(written("rationales"), "question_id", "attempt", *_RATIONALE),
+    showing(written("rationale_rounds"), "question_id", "round", *_ROUND),
     beside("reasoning_samples", called="votes_agree", by="votes_agree"),
     kept("refined_posts"),
     rejected("rejected_refined_posts", of="refined_posts"),
-    written("refined_posts"),
-    kept("empathetic_dialogues"),
+    showing(written("refined_posts"), "post_id", "messages"),
+    showing(
+        kept("empathetic_dialogues"),
+        *("dialogue_id", "messages", "empathy", "guidance", "steps"),
+        only=READ_BY_MODEL,
+    ),
     rejected("rejected_dialogues", of="empathetic_dialogues"),
     written("empathetic_dialogues"),
     beside("review_summary"),

@@ -7,14 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import (
-    EarlyStoppingCallback,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainerState
 
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.checkpoints import Layout, seal
@@ -28,22 +21,12 @@ class Clock(TrainerCallback):
     """
 
     def on_train_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: Any,
+        self, args: Any, state: TrainerState, control: Any, **_: Any
     ) -> None:
         """Start where the log ends."""
         self._start = time.monotonic() - seconds(state)
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: Any,
-    ) -> None:
+    def on_log(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
         """Stamp the newest entry."""
         state.log_history[-1]["seconds"] = round(time.monotonic() - self._start, 3)
 
@@ -61,23 +44,13 @@ class Health(TrainerCallback):
         self._stage = stage
 
     def on_train_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: Any,
+        self, args: Any, state: TrainerState, control: Any, **_: Any
     ) -> None:
         """See what was logged before this start."""
         for entry in state.log_history:
             self._watch.see(entry)
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: Any,
-    ) -> None:
+    def on_log(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
         """Look at the newest entry.
 
         Raises:
@@ -91,11 +64,7 @@ class Health(TrainerCallback):
             entry |= {f"{ALARM}{name}": 1.0 for name in alarms}
 
     def on_step_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: Any,
+        self, args: Any, state: TrainerState, control: Any, **_: Any
     ) -> None:
         """Stop before another step where an alarm says so.
 
@@ -106,12 +75,7 @@ class Health(TrainerCallback):
             raise TrainingFailedError(_stopped(why))
 
     def on_step_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        model: torch.nn.Module,
-        **_: Any,
+        self, args: Any, state: TrainerState, control: Any, model: Any, **_: Any
     ) -> None:
         """Look at the weights before anything is made with them.
 
@@ -165,13 +129,7 @@ class LogFile(TrainerCallback):
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: Any,
-    ) -> None:
+    def on_log(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
         """Append the newest entry."""
         if state.is_world_process_zero:
             with self._path.open("a", encoding="utf-8") as file:
@@ -187,13 +145,7 @@ class Samples(TrainerCallback):
         self._path = path
         self._n = n
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: Any,
-    ) -> None:
+    def on_log(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
         """Append the rollout's samples, if the newest entry is of a rollout."""
         if "reward" not in state.log_history[-1] or not state.is_world_process_zero:
             return
@@ -231,13 +183,7 @@ class Seal(TrainerCallback):
         self._trainer = trainer
         self._layout = layout
 
-    def on_save(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **_: Any,
-    ) -> None:
+    def on_save(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
         """Seal the newest checkpoint."""
         self._trainer.accelerator.wait_for_everyone()
         if state.is_world_process_zero:
@@ -251,11 +197,7 @@ class EarlyStop(EarlyStoppingCallback):
     stopped = False
 
     def on_evaluate(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **named: Any,
+        self, args: Any, state: TrainerState, control: Any, **named: Any
     ) -> None:
         """Count an evaluation."""
         super().on_evaluate(args, state, control, **named)

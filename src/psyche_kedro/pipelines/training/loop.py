@@ -3,13 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import polars as pl
 import torch
-from peft import LoraConfig
+from peft import LoraConfig, PeftModel
 from torch.utils.data import Sampler
-from transformers import PrinterCallback, Trainer
+from transformers import (
+    AutoModelForCausalLM,
+    BitsAndBytesConfig,
+    PrinterCallback,
+    Trainer,
+)
 
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.callbacks import (
@@ -31,12 +37,6 @@ from psyche_kedro.pipelines.training.health import Watch
 from psyche_kedro.pipelines.training.model_folder import export
 from psyche_kedro.pipelines.training.parameters import StageParameters
 from psyche_kedro.pipelines.training.runs import RunResult, RunSpec, final_folder
-
-
-def prepare_process(spec: RunSpec) -> None:
-    """Set the threads of this process."""
-    if spec.threads:
-        torch.set_num_threads(spec.threads)
 
 
 class EpochSampler(Sampler[int]):
@@ -183,15 +183,35 @@ def save_final(trainer: Trainer, spec: RunSpec) -> None:
         plugin = trainer.accelerator.state.fsdp_plugin
         plugin.set_state_dict_type("FULL_STATE_DICT")
     if spec.params.lora is not None:
-        trainer.model = trainer.accelerator.unwrap_model(
-            trainer.model
-        ).merge_and_unload()
+        trainer.model = _merged(trainer.accelerator.unwrap_model(trainer.model), spec)
     trainer.save_model(str(final))
     if trainer.accelerator.is_main_process:
         trainer.processing_class.save_pretrained(str(final))
         if not list(final.glob("*.safetensors")):
             raise TrainingFailedError(f"{final} holds no weights after saving")
         export(final, spec.params.export)
+
+
+def _merged(model: Any, spec: RunSpec) -> Any:
+    """Return the model with its adapters in its weights, which are whole again."""
+    if quantization(spec.params) is not None:
+        with TemporaryDirectory(dir=spec.folder) as adapters_only:
+            model.save_pretrained(adapters_only)
+            base = AutoModelForCausalLM.from_pretrained(spec.model, dtype="float32")
+            model = PeftModel.from_pretrained(base, adapters_only)
+    return model.merge_and_unload()
+
+
+def quantization(params: StageParameters) -> BitsAndBytesConfig | None:
+    """Return how the weights beside the adapters are held, if not as they are."""
+    if params.lora is None or params.lora.quantization is None:
+        return None
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=params.lora.quantization,
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype="bfloat16" if params.bf16 else "float32",
+    )
 
 
 def adapters(params: StageParameters) -> LoraConfig | None:

@@ -117,6 +117,10 @@ class LauncherParameters(Parameters):
 
     kind: Literal["in_process", "child", "accelerate"]
     processes: int = Field(ge=1)
+    """Of all machines together."""
+    machines: int = Field(ge=1)
+    rendezvous: str | None
+    """``host:port`` of the first machine, where there are several."""
     config_file: str | None
     """``accelerate``'s own configuration, for that kind."""
     prefix: tuple[str, ...]
@@ -133,6 +137,16 @@ class LauncherParameters(Parameters):
                 f"launcher.processes is {self.processes}, which takes kind: accelerate,"
                 f" not {self.kind}"
             )
+        if self.machines > 1 and not (self.prefix and self.rendezvous):
+            raise ValueError(
+                f"launcher.machines is {self.machines}, which takes a prefix that"
+                " starts the launcher on each, and a rendezvous, host:port of the first"
+            )
+        if self.processes % self.machines:
+            raise ValueError(
+                f"launcher.processes is {self.processes}, which {self.machines}"
+                " machines cannot share evenly"
+            )
         return self
 
 
@@ -144,6 +158,9 @@ class LoraParameters(Parameters):
     dropout: float = Field(ge=0, lt=1)
     target_modules: str | tuple[str, ...]
     """Names of linear layers, or ``all-linear``."""
+    quantization: Literal["nf4"] | None = None
+    """Type in which the other weights are held meanwhile (QLoRA); it takes the extra
+    ``qlora``. Adapters are merged into weights as they were before."""
 
 
 class StageParameters(Parameters):

@@ -8,7 +8,8 @@ and ZeRO-3 divide by the processes, else ``n`` is 1), for ``b`` sequences of ``s
 tokens, a hidden size ``h`` and an intermediate size ``i``:
 
 =====================  ===========================================================
-weights                ``4 P / n``, in float32 whatever is computed in
+weights                ``4 P / n``, in float32 whatever is computed in; ``P / 2n``
+                       quantized
 gradients              ``4 P / n`` of what is trained
 optimizer              ``8 P / n`` of what is trained (AdamW), ``2 P / n`` in 8 bits
 bfloat16 copies        ``2 P``; sharded, of two layers and the embeddings at once
@@ -27,6 +28,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +36,7 @@ import polars as pl
 from packaging.version import Version
 from yaml import safe_load
 
+from psyche_kedro.pipelines.training.checkpoints import SIZE_IN_MODELS
 from psyche_kedro.pipelines.training.parameters import (
     GrpoParameters,
     LauncherParameters,
@@ -46,8 +49,6 @@ _VLLM = ("0.22.0", "0.31.0")
 """First and last version that TRL 1.16 knows."""
 _CHECKPOINTS = 3
 """At once on the disk: two are kept while a third is written."""
-_STATE = 3
-"""A checkpoint in sizes of its model: AdamW keeps two numbers beside each weight."""
 
 
 class Shape(NamedTuple):
@@ -123,7 +124,7 @@ def _held(shape: Shape, params: StageParameters) -> dict[str, float]:
     size, trained = shape.parameters, _trained(shape, params)
     moments = 2 if "8bit" in str(params.trainer.get("optim", "")) else 8
     held = {
-        "weights": 4 * size / n,
+        "weights": _bytes_of_a_weight(params) * size / n,
         "gradients": 4 * trained / n,
         "optimizer": moments * trained / n,
         "bfloat16 copies": _copies(shape, n) if params.bf16 else 0.0,
@@ -132,6 +133,11 @@ def _held(shape: Shape, params: StageParameters) -> dict[str, float]:
     if with_reference and params.lora is None:
         held["reference"] = 4 * size / n
     return held
+
+
+def _bytes_of_a_weight(params: StageParameters) -> float:
+    quantized = params.lora and params.lora.quantization
+    return 0.5 if quantized else 4  # the scales of double quantization are 1.6 % more
 
 
 def _copies(shape: Shape, shards: int) -> float:
@@ -182,7 +188,7 @@ def _accelerate(launcher: LauncherParameters) -> Mapping[str, Any]:
 
 def _disk(shape: Shape, params: StageParameters) -> float:
     final = 2 if params.export == "bfloat16" else 4
-    return (_CHECKPOINTS * _STATE * 4 + final) * shape.parameters
+    return (_CHECKPOINTS * SIZE_IN_MODELS * 4 + final) * shape.parameters
 
 
 # ---- whether it can run ----------------------------------------------------------
@@ -198,7 +204,8 @@ def faults(
         sft: ``training.sft``.
         grpo: ``training.grpo``.
     """
-    yield from _missing_packages(grpo)
+    yield from _missing_vllm(grpo)
+    yield from _missing_bitsandbytes(sft, grpo)
     yield from _full_disk(found, Path(sft.runs))
     yield from _missing_devices({"sft": sft, "grpo": grpo})
     yield from _small_devices(found)
@@ -229,7 +236,7 @@ def few_examples(
         )
 
 
-def _missing_packages(grpo: GrpoParameters) -> Iterator[str]:
+def _missing_vllm(grpo: GrpoParameters) -> Iterator[str]:
     if not grpo.trainer.get("use_vllm"):
         return
     first, last = _VLLM
@@ -245,6 +252,15 @@ def _missing_packages(grpo: GrpoParameters) -> Iterator[str]:
         yield (
             f"TRL works with vLLM {first} to {last}, and {installed} is installed: "
             "install one of these, or use_vllm: false"
+        )
+
+
+def _missing_bitsandbytes(*stages: StageParameters) -> Iterator[str]:
+    asked = any(params.lora and params.lora.quantization for params in stages)
+    if asked and find_spec("bitsandbytes") is None:
+        yield (
+            "training's lora.quantization needs bitsandbytes, and it is not installed: "
+            "pip install -e '.[qlora]' -c constraints.txt, or quantization: null"
         )
 
 
@@ -265,10 +281,10 @@ def _missing_devices(stages: Mapping[str, StageParameters]) -> Iterator[str]:
     here = torch.cuda.device_count()
     for stage, params in stages.items():
         config = _accelerate(params.launcher)
-        asked = params.launcher.processes / config.get("num_machines", 1)
+        asked = params.launcher.processes // params.launcher.machines
         if here and asked > here and not config.get("use_cpu"):
             yield (
-                f"training.{stage}.launcher asks for {asked:g} devices a machine, and "
+                f"training.{stage}.launcher asks for {asked} devices a machine, and "
                 f"this one has {here}: lower launcher.processes"
             )
 

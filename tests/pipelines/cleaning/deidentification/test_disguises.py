@@ -86,6 +86,17 @@ def test_the_gate_suspects_by_itself_most_of_what_the_patterns_know():
         "我的微信就是名字拼音zhangsan1990",
         "联系方式在主页，账号lisi_2020那个",
         "lisi.2020@qq",
+        "我的手机前三位是139，中间1234，最后5678",
+        "139空格1234空格5678",
+        "一叁玖 one two three four 五六七八",
+        "衣伞酒衣耳伞寺舞柳棋疤",
+        "13B O12 3458 9",
+        "加好友：linlin0315",
+        "微信号是我名字拼音zhaoxiaomei",
+        "发我邮箱panda88，后缀163",
+        "小红书同名鲸落不落",
+        "身份证后六位062345",
+        "t点me/xiaolu",
     ],
 )
 def test_the_gate_sees_what_no_pattern_was_made_for(text):

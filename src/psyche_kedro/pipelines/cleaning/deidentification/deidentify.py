@@ -10,6 +10,8 @@ contact that the patterns find in what would be saved stops the run.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import polars as pl
+
 from psyche_kedro.errors import LeakError
 from psyche_kedro.pipelines.cleaning.deidentification.contact_gate import (
     seems_to_hold_contact,
@@ -175,6 +177,10 @@ def level_with_model(level: str) -> str:
 def has_model_read(level: str) -> bool:
     """Return whether a chat model has read a conversation of this level."""
     return level.endswith(_BY_MODEL)
+
+
+READ_BY_MODEL = pl.col("deid_level").str.ends_with(_BY_MODEL)
+"""``has_model_read`` of the rows of a table."""
 
 
 def may_hold_contact(text: str, allowed: frozenset[str]) -> bool:

@@ -23,6 +23,11 @@ def is_common(word: str) -> bool:
     return tag is not None and not tag.startswith(_PROPER_TAGS)
 
 
+def is_noun(word: str) -> bool:
+    """Return whether a dictionary has the word as a thing's or a place's."""
+    return _tagger().dt.word_tag_tab.get(word) in ("n", "ns", "nz")
+
+
 def is_known(word: str) -> bool:
     """Return whether a dictionary has the word at all."""
     return word in _tagger().dt.word_tag_tab

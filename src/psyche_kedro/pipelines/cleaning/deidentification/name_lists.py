@@ -12,7 +12,7 @@ _BESIDE = words.word_lists(__package__, "words.yml")["beside_a_name"]
 TITLES, KIN, MORE_KIN = map("|".join, _BESIDE.values())
 NO_NAME = (
     "的了在是有和也就都很不我你您他她它们这那什么怎么吗呢吧啊把被让给跟与到"
-    "说想要会能可没去来从对"
+    "说想要会能没去来从对"
 )
 NO_TITLED = "向有那从和于时常任连"
 """Family names which before a title are words: 向老师求助, 有医生说."""

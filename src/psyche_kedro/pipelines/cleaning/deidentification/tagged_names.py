@@ -7,20 +7,26 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
-from psyche_kedro.pipelines.cleaning.deidentification.dictionary import is_common
+from psyche_kedro.pipelines.cleaning.deidentification.dictionary import (
+    is_common,
+    is_known,
+    is_noun,
+)
 from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
     KIN,
     MORE_KIN,
+    NO_NAME,
     TITLES,
     is_listed,
     surnames,
+    word_list,
 )
 from psyche_kedro.pipelines.cleaning.deidentification.names import (
     find_names_by_rule,
     unlisted,
 )
 from psyche_kedro.pipelines.cleaning.deidentification.spans import Span
-from psyche_kedro.text.taggers import Tagger
+from psyche_kedro.text.taggers import Tagged, Tagger
 
 Persons = Mapping[str, tuple[tuple[int, int], ...]]
 """Where a tagger sees persons, by clause; clauses without are left out."""
@@ -30,6 +36,9 @@ _CLAUSE = re.compile(r"[^，。！？；\n]*[\u4e00-\u9fff][^，。！？；\n]+
 _NAME = re.compile(rf"(?:{KIN}|{MORE_KIN})*(?P<v>[\u4e00-\u9fff]+?)(?:{TITLES})*")
 """With a dot it is an author's, or one that a rule finds."""
 _DOTS = frozenset("·•‧・")
+_ASKING = "他叫"
+_PIECE = 9
+"""Characters enough to tell a name by what follows it."""
 _LONGEST_WORD = 4
 _PET_NAME = 2
 _FULL_NAME = 3
@@ -45,12 +54,47 @@ def tag_clauses(texts: Iterable[str], tagger: Tagger | None) -> Persons:
     if tagger is None:
         return NOBODY
     clauses = list(dict.fromkeys(c for text in texts for c in _CLAUSE.findall(text)))
-    tagged = zip(clauses, tagger.tag(clauses), strict=True)
-    persons = (
-        (clause, tuple((t.start, t.end) for t in found if t.label.upper() in _PERSON))
-        for clause, found in tagged
-    )
-    return {clause: found for clause, found in persons if found}
+    seen = {
+        clause: [*_persons(found)]
+        for clause, found in zip(clauses, tagger.tag(clauses), strict=True)
+    }
+    for clause, place in _expected_names(clauses, tagger):
+        seen[clause].append(place)
+    return {clause: tuple(places) for clause, places in seen.items() if places}
+
+
+def _persons(found: Iterable[Tagged]) -> Iterator[tuple[int, int]]:
+    return ((t.start, t.end) for t in found if t.label.upper() in _PERSON)
+
+
+def _expected_names(
+    clauses: Iterable[str], tagger: Tagger
+) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield the names that stand where one is expected, each with its clause.
+
+    A tagger that overlooks it in 同桌黄河给我写信 is asked again: 他叫黄河给我写信.
+    """
+    asked = [(c, n, c[n : n + _PIECE]) for c in clauses for n in _cues(c)]
+    pieces = list(dict.fromkeys(piece for *_, piece in asked))
+    start = len(_ASKING)
+    tagged = tagger.tag([_ASKING + piece for piece in pieces], expected_at=start)
+    persons = {
+        p: dict(_persons(found)) for p, found in zip(pieces, tagged, strict=True)
+    }
+    for clause, n, piece in asked:
+        if start in persons[piece]:
+            yield clause, (n, n + persons[piece][start] - start)
+
+
+def _cues(clause: str) -> Iterator[int]:
+    """Yield where a name may well begin: after a person's role, after 我和 or 被."""
+    for cue in _cue().finditer(clause):
+        start = cue.end()
+        word, across = clause[start : start + 2], clause[start - 1 : start + 1]
+        may_be_word = is_known(word) and not (cue["role"] and is_noun(word))
+        parts_word = not cue["role"] and is_known(across)
+        if not may_be_word and not parts_word and clause[start] not in NO_NAME:
+            yield start
 
 
 def find_tagged_names(text: str, persons: Persons) -> Iterator[Span]:
@@ -102,7 +146,12 @@ def count_disputes(text: str, persons: Persons) -> int:
 def _may_be_name(clause: str, start: int, end: int) -> bool:
     name = clause[start:end]
     if len(name) == 1:
-        return name in _surnames() and bool(_title().match(clause, end))
+        title = _title().match(clause, end)
+        if title is None:
+            return False
+        return name in _surnames() or _is_nickname(name, title[0])
+    if name in _roles():
+        return False
     if is_common(name) and not _may_be_nickname(name, clause[:start]):
         return False
     if name[0] == "小" and is_common(name[1:]) and len(name) > _PET_NAME:
@@ -110,14 +159,28 @@ def _may_be_name(clause: str, start: int, end: int) -> bool:
     return not any(is_common(w) or is_listed(w) for w in _around(clause, start, end))
 
 
+def _is_nickname(character: str, title: str) -> bool:
+    """Return whether a character of given names makes one with a title: 婷姐."""
+    given = "".join(word_list("given_names.txt"))
+    return character in given and len(title) == 1 and not is_known(character + title)
+
+
 def _may_be_nickname(word: str, before: str) -> bool:
     """Return whether a word is one that people go by, too: 豆豆, 小宝, 网友夜猫."""
-    return len(set(word)) == 1 or word[0] in "小阿老" or before.endswith(_kin())
+    return len(set(word)) == 1 or word[0] in "小阿老" or before.endswith(_roles())
 
 
 @cache
-def _kin() -> tuple[str, ...]:
-    return tuple(f"{KIN}|{MORE_KIN}".split("|"))
+def _roles() -> tuple[str, ...]:
+    return tuple(f"{KIN}|{MORE_KIN}|家的|村的|班的".split("|"))
+
+
+@cache
+def _cue() -> re.Pattern[str]:
+    return re.compile(
+        rf"(?:(?P<role>(?:{KIN}|{MORE_KIN})(?:家的)?|村的|班的)"
+        rf"|(?<![^我他她你])[和跟]|[被找给让喊叫])(?=[\u4e00-\u9fff]{{2}})"
+    )
 
 
 def _around(clause: str, start: int, end: int) -> Iterator[str]:

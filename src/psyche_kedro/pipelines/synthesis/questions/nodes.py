@@ -55,6 +55,7 @@ from psyche_kedro.tables import (
     Chunks,
     DuplicateQuestions,
     GeneratedQuestions,
+    Growing,
     QuestionClusters,
     QuestionPool,
     Rejections,
@@ -117,11 +118,10 @@ def split_chunks(
     measure = length_measure(params.measure)
     topics = book_topics.select("document_id", "chapter", "is_dropped").iter_rows()
     decided = {(document, chapter): dropped for document, chapter, dropped in topics}
-    chunks: list[Row] = []
-    ledger: list[Row] = []
+    chunks, ledger = Growing(Chunks), Growing(Rejections)
     for document in _documents(clean_documents):
         passages, dropped = split_document(document.text, params, measure)
-        ledger += [_dropped(document, span) for span in dropped]
+        ledger.extend(_dropped(document, span) for span in dropped)
         for passage in passages:
             chunk = _chunk(document, passage)
             if is_dropped(document.document_id, passage.chapter, decided):
@@ -130,7 +130,7 @@ def split_chunks(
                 ledger.append(_without_use(chunk, "thin_chunk"))
             else:
                 chunks.append(chunk)
-    return frame(Chunks, chunks), frame(Rejections, ledger)
+    return chunks.table(), ledger.table()
 
 
 def _documents(pages: pl.DataFrame) -> Iterator[Document]:
@@ -342,16 +342,22 @@ def pool_questions(
             parent="question_id",
         ),
     ]
-    kept: dict[str, Row] = {}
-    rejections: list[Row] = []
-    for row in (row for part in parts for row in part.iter_rows(named=True)):
+    return _without_copies(pl.concat(parts))
+
+
+def _without_copies(questions: pl.DataFrame) -> Tables:
+    kept: set[str] = set()
+    sound: list[bool] = []
+    rejections = Growing(Rejections)
+    for row in questions.iter_rows(named=True):
         content = question_id(row)
         reason = key_fault(row) or ("exact_duplicate" if content in kept else None)
         if reason:
             rejections.append(_out_of_pool(row, reason))
         else:
-            kept[content] = row
-    return frame(QuestionPool, kept.values()), frame(Rejections, rejections)
+            kept.add(content)
+        sound.append(reason is None)
+    return questions.filter(pl.Series(sound, dtype=pl.Boolean)), rejections.table()
 
 
 def _as_pool(questions: pl.DataFrame, origin: str, *, parent: str) -> pl.DataFrame:
