@@ -257,11 +257,12 @@ def report(n: int, times: int, few: int) -> Iterator[str]:
     yield f"`python benchmarks/partitions.py --posts {n} --times {times} --few {few}`"
     yield f"\nload of the machine's {os.cpu_count()} cores: {os.getloadavg()[0]:.0f}\n"
     yield "| bar | measured |\n|---|---|"
-    whole, once = measured("frame", n), measured("parts", n, "in_process")
+    whole, once = measured("frame", times * n), measured("parts", n, "in_process")
     more = measured("parts", times * n, "in_process")
-    yield _row(f"`clean_posts`, one frame of {n:,} posts", whole["peak"], "GB")
-    yield _row("the same in parts", once["peak"], "GB")
+    yield _row(f"`clean_posts`, {n:,} posts in parts", once["peak"], "GB")
     yield _row(f"{times} times as many in parts", more["peak"], "GB")
+    yield _row("as many in one frame", whole["peak"], "GB")
+    yield _row("in parts ÷ in one frame", more["peak"] / whole["peak"])
     yield _row("second run of all, rules stubbed", once["second"], "s")
     yield _row("second run ÷ first", once["second"] / once["first"])
     for kind in KINDS[1:]:

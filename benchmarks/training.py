@@ -64,11 +64,14 @@ class Clock(TrainerCallback):
 
 
 def row(n: int, thought: int) -> dict[str, Any]:
-    """A question of any length, and an answer whose thought has so many words."""
+    """A question of any length, and an answer whose thought has so many words.
+
+    Without a mark between its words a question would become one token.
+    """
     rng = Random(n)
-    question = "".join(rng.choices(WORDS, k=rng.randint(2, 80)))
+    question = "，".join(rng.choices(WORDS, k=rng.randint(2, 80)))
     asked = [{"role": "user", "content": f"{n}：{question}？"}]
-    said = "".join(rng.choices(WORDS, k=thought))
+    said = "，".join(rng.choices(WORDS, k=thought))
     answer = {"role": "assistant", "content": f"<think>{said}</think>\nA"}
     return {
         "example_id": tables.content_id(str(n)),

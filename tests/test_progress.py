@@ -2,13 +2,16 @@
 
 import json
 import logging
+import multiprocessing
 import os
 import pty
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -81,9 +84,16 @@ def test_work_that_fails_is_no_longer_under_way():
     assert under_way() == []
 
 
-def hook(kind: str) -> ProgressLine:
+NODE = SimpleNamespace(name="ingestion.read_textbooks")
+
+
+def catalog(kind: str) -> DataCatalog:
+    return DataCatalog({"params:progress": MemoryDataset(kind)})
+
+
+def hook(kind: str, runner: str | None = None) -> ProgressLine:
     line = ProgressLine()
-    line.before_pipeline_run(DataCatalog({"params:progress": MemoryDataset(kind)}))
+    line.before_pipeline_run({"runner": runner}, catalog(kind))
     return line
 
 
@@ -100,6 +110,20 @@ def test_lines_go_to_the_log(caplog, monkeypatch):
         while "OCR: 0 of 12 pages" not in caplog.text:
             time.sleep(0.01)
         line.stop()
+
+
+@pytest.mark.parametrize("kind", ["live", "lines"])
+def test_a_process_of_a_parallel_run_tells_of_its_own_node(kind, caplog, monkeypatch):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("psyche_kedro.hooks.progress_line._Lines.seconds", 0.01)
+    driver = hook(kind, "ParallelRunner")
+    assert "progress" not in {thread.name for thread in threading.enumerate()}
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: "the driver")
+    driver.before_node_run(NODE, catalog(kind))
+    while "ingestion.read_textbooks: 0 s" not in caplog.text:
+        time.sleep(0.01)
+    driver.after_node_run(NODE)
+    assert "progress" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_json_is_a_line_for_each_look(capsys, monkeypatch):

@@ -96,6 +96,15 @@ def test_the_command_draws_it_and_writes_a_page(demo, tmp_path):
         assert told in page.read_text(encoding="utf-8")
 
 
+def test_no_text_is_cut_at_the_width_of_a_terminal_that_is_not_there(demo):
+    sample = max(
+        table(demo, "reasoning_samples").to_dicts(), key=lambda row: len(row["stem"])
+    )
+    params = f"--params=data={demo.data}"
+    run = run_kedro("trace", sample["question_id"], params, data=demo.data)
+    assert f"stem: {' '.join(sample['stem'].split())[:239]}" in run.stdout
+
+
 def test_what_stands_nowhere_is_one_sentence(demo):
     run = run_kedro("trace", "无此文字", f"--params=data={demo.data}", data=demo.data)
     assert run.returncode == 1

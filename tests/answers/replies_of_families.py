@@ -6,7 +6,7 @@ Each is ``(question, reply, labels)``; no labels where the reply declares no ans
 from typing import Any
 
 
-def _asked(kind: str, stem: str, *texts: str) -> dict[str, Any]:
+def asked(kind: str, stem: str, *texts: str) -> dict[str, Any]:
     options = [
         {"label": k, "text": t} for k, t in zip("ABCDE", texts, strict=False) if t
     ]
@@ -14,7 +14,7 @@ def _asked(kind: str, stem: str, *texts: str) -> dict[str, Any]:
 
 
 QUESTIONS = {
-    "maslow": _asked(
+    "maslow": asked(
         "single",
         "需要层次理论的提出者是（ ）。",
         "弗洛伊德",
@@ -22,7 +22,7 @@ QUESTIONS = {
         "罗杰斯",
         "华生",
     ),
-    "memory": _asked(
+    "memory": asked(
         "multiple",
         "记忆的基本过程包括（ ）。",
         "识记",
@@ -30,7 +30,7 @@ QUESTIONS = {
         "回忆",
         "再认",
     ),
-    "wrong": _asked(
+    "wrong": asked(
         "single",
         "下列关于来访者中心疗法的说法，错误的是（ ）。",
         "强调无条件积极关注",
@@ -38,7 +38,7 @@ QUESTIONS = {
         "由咨询师主导谈话方向",
         "相信人有自我实现的倾向",
     ),
-    "all": _asked(
+    "all": asked(
         "single",
         "影响注意选择性的因素有（ ）。",
         "刺激的强度",
@@ -46,7 +46,7 @@ QUESTIONS = {
         "任务的要求",
         "以上都是",
     ),
-    "case": _asked(
+    "case": asked(
         "multiple",
         "对该求助者可以考虑使用的方法有（ ）。",
         "放松训练",
@@ -54,8 +54,8 @@ QUESTIONS = {
         "系统脱敏",
         "电抽搐治疗",
     ),
-    "true": _asked("true_false", "气质没有好坏之分。", "正确", "错误"),
-    "five": _asked(
+    "true": asked("true_false", "气质没有好坏之分。", "正确", "错误"),
+    "five": asked(
         "multiple",
         "属于情绪障碍的有（ ）。",
         "抑郁症",
@@ -309,7 +309,7 @@ FAMILIES = {
     "Claude": CLAUDE,
 }
 REPLIES = [
-    (family, QUESTIONS[asked], text, frozenset(labels))
+    (family, QUESTIONS[name], text, frozenset(labels))
     for family, replies in FAMILIES.items()
-    for asked, text, labels in replies
+    for name, text, labels in replies
 ]

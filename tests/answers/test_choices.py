@@ -361,3 +361,42 @@ def test_a_reply_without_a_letter_is_read_as_by_all_rules(reply):
     read = read_choice_of(reply, THREE)
     assert read.rule in (*yielding[:1], "unread")
     assert set(yielding) <= rules.RULES_IN_WORDS.keys()
+
+
+LIST = "A:弗洛伊德;B:马斯洛;C:罗杰斯;D:华生"
+THEORISTS = {"A": "弗洛伊德", "B": "马斯洛", "C": "罗杰斯", "D": "华生"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "labels"),
+    [
+        ("A. 弗洛伊德\nB. 马斯洛（人本主义）\nC. 罗杰斯\nD. 华生", ""),
+        ("A. 精神分析的弗洛伊德\nB. 马斯洛\nC. 罗杰斯\nD. 华生", ""),
+        (f"{LIST}。\n{LIST}。\nA:弗洛伊德;B", ""),
+        (f"{LIST}。\n{LIST}。\nA:弗洛伊德", ""),
+        (f"{LIST}。\n{LIST}。\n答案：B", "B"),
+        (f"{LIST}。\nB:马斯洛", "B"),
+        ("A:港口国;B:缔约国;C:群岛国;D:内陆国。", ""),
+        ("A. 弗洛伊德\n他研究潜意识。\nB. 马斯洛\n他研究需要。", ""),
+        ("正确的说法是：A:精神分析学派;B:人本学派;C:行为学派", ""),
+        ("弗洛伊德研究潜意识。\n提出该理论的是马斯洛", ""),
+    ],
+)
+def test_a_list_of_the_options_is_no_answer(reply, labels):
+    question = {"type": "single", "stem": "需要层次理论是谁提出的？"}
+    options = [{"label": label, "text": text} for label, text in THEORISTS.items()]
+    read = read_choice_of(reply, question | {"options": options})
+    assert read.labels == frozenset(labels)
+
+
+@pytest.mark.parametrize(
+    ("reply", "labels"),
+    [
+        ("答案：C\n解析：B和C都合理，而选项A和D不合理。", "C"),
+        ("A、C、D的说法都正确。综上所述，选项B是正确的答案。", "B"),
+        ("None of the options listed (A, B, C, or D) is correct.", ""),
+        ("故答案为A。故答案为B。故答案为C。", ""),
+    ],
+)
+def test_what_is_said_of_an_option_is_told_from_an_answer(reply, labels):
+    assert read_choice(reply, "ABCD").labels == frozenset(labels)

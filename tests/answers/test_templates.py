@@ -1,10 +1,13 @@
 """Ten thousand made replies: hardly any is misread, most are read."""
 
+import re
 import time
 
+import pytest
+from replies_of_families import REPLIES
 from templates import QUESTION, templates
 
-from psyche_kedro.answers import read_choice, read_choice_of
+from psyche_kedro.answers import plain_text, read_choice, read_choice_of, rules
 
 MADE = list(templates())
 DECLARING = [made for made in MADE if made.labels]
@@ -34,3 +37,13 @@ def test_a_hundred_thousand_are_read_in_twenty_seconds():
     for made in MADE:
         read_choice_of(made.text, QUESTION)
     assert time.process_time() - begun < 20 * len(MADE) / 100_000
+
+
+@pytest.mark.parametrize("name", ["_DECLARED", "_DECLARED_WHERE_IT_FAILS", "_CHOSEN"])
+def test_what_declares_is_found_wherever_it_begins(name):
+    quick = getattr(rules, name)
+    anywhere = re.compile(quick.pattern.split("]))", maxsplit=1)[1], quick.flags)
+    texts = [made.text for made in MADE] + [text for _, _, text, _ in REPLIES]
+    found = [quick.findall(text) for text in map(plain_text, texts)]
+    assert any(found)
+    assert found == [anywhere.findall(text) for text in map(plain_text, texts)]

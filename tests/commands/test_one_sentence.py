@@ -2,7 +2,7 @@
 
 import click
 import pytest
-from kedro.io import DatasetError
+from kedro.io import AbstractDataset, DatasetError
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
 from psyche_kedro.errors import ContaminationError
@@ -43,6 +43,15 @@ def test_what_is_behind_a_bug_is_said_the_same_way():
     said = fault(error)
     assert said.index("UnicodeDecodeError") < said.index("ValueError")
     assert "post" not in said
+
+
+def test_an_entry_of_the_catalog_that_cannot_be_is_one_sentence():
+    entry = {"type": "psyche_kedro.datasets.TableDataset", "filepath": "a/set.xls"}
+    with pytest.raises(DatasetError) as caught:
+        AbstractDataset.from_config("sft_set", entry)
+    said = fault(caught.value)
+    assert said.startswith("The catalog entry of 'sft_set': a/set.xls ends in '.xls': ")
+    assert said.endswith(", .ndjson.")
 
 
 def test_a_dataset_says_what_the_system_said_and_not_what_a_library_did():

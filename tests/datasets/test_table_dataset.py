@@ -34,6 +34,16 @@ def test_a_table_that_no_run_wrote_says_what_to_do(tmp_path):
         dataset(tmp_path).load()
 
 
+def test_a_damaged_table_says_what_to_do(tmp_path):
+    table = dataset(tmp_path)
+    table.save(frame(RefinedPosts, [ROW]))
+    (tmp_path / "new" / "posts.parquet").write_bytes(b"PAR1")
+    with pytest.raises(
+        DatasetError, match=r"posts\.parquet cannot be read \(\w+\): br"
+    ):
+        dataset(tmp_path).load()
+
+
 def test_a_save_leaves_no_partial_file(tmp_path):
     dataset(tmp_path).save(frame(RefinedPosts, [ROW]))
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["posts.parquet"]

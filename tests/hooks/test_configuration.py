@@ -313,6 +313,17 @@ def test_the_offline_model_refuses_another_language_once(tmp_path):
     )
 
 
+@pytest.mark.parametrize("kind", ["catalog", "parameters"])
+def test_a_broken_file_in_the_folder_of_its_kind_is_named_too(tmp_path, kind):
+    file = tmp_path / "local" / kind / "synthesis.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text("a: b: c\n", encoding="utf-8")
+    (tmp_path / "base").mkdir()
+    with pytest.raises(ConfigurationError) as error:
+        CONFIG_LOADER_CLASS(str(tmp_path), **CONFIG_LOADER_ARGS)[kind]
+    assert str(error.value).startswith(f"{file} cannot be read at line 1, column 5: ")
+
+
 def test_a_run_with_a_broken_file_is_one_sentence(tmp_path):
     conf = tmp_path / "conf"
     shutil.copytree(ROOT / "conf", conf)
@@ -343,6 +354,12 @@ def test_an_empty_folder_is_named(tmp_path):
     (raw / "textbooks").mkdir()
     message = refused(tmp_path, "--params", at(tmp_path, f"raw={raw}"))
     assert "textbooks holds no file" in message
+
+
+def test_a_raw_root_that_is_not_there_is_one_sentence(tmp_path):
+    message = refused(tmp_path, "--params", at(tmp_path, f"raw={tmp_path / 'nowhere'}"))
+    assert message.count("nowhere") == 1
+    assert "There is no folder" in message
 
 
 def test_a_missing_table_names_what_to_run(tmp_path):

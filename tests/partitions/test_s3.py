@@ -10,7 +10,6 @@ from psyche_kedro.partitions.store import PartitionStore
 
 moto = pytest.importorskip("moto.server", reason="moto is absent")
 pytest.importorskip("s3fs", reason="s3fs is absent")
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

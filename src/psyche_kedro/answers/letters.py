@@ -24,8 +24,9 @@ LOOSE = re.compile(rf"[ \t]*(?:[,;]|{_STOP})")
 # A(焦虑)、C(强迫)
 _ASIDE = r"(?:[ \t]*\([^()\n]{1,40}\))?"
 _JOINT = rf"{_LINE}|{_ASIDE}(?:[ \t]*(?:[,;]|{_TIGHT}|{_STOP})[ \t]*)+|[ \t]+"
-_GROUP = re.compile(rf"{_ITEM}(?:(?:{_JOINT}){_ITEM})*", re.MULTILINE)
+_GROUP = re.compile(rf"{_ITEM}(?:(?:{_JOINT}){_ITEM}){{0,31}}", re.MULTILINE)
 _LETTERS_OF = re.compile("[A-H]+")
+_LETTERS_ALONE = re.compile(_RUN)
 _RANGE = re.compile(
     r"(?<![A-Za-z-])([A-H])[ \t]*(?:[-~–—至到]|to)[ \t]*([A-H])(?![A-Za-z0-9]|[ \t]*-)"
 )
@@ -59,6 +60,11 @@ def group_at(text: str, start: int) -> Group | None:
 def groups(text: str) -> Iterator[Group]:
     """Yield every group of a text."""
     return map(_group, _GROUP.finditer(text))
+
+
+def names_letters(text: str) -> bool:
+    """Return whether ``groups`` would yield any."""
+    return _LETTERS_ALONE.search(text) is not None
 
 
 def _group(found: re.Match[str]) -> Group:

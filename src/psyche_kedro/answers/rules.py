@@ -19,6 +19,7 @@ from psyche_kedro.answers.letters import (
     group_at,
     groups,
     lists_all,
+    names_letters,
     names_options,
     verdict_after,
 )
@@ -66,6 +67,9 @@ def _json_rule(said: Said, question: Question) -> Iterator[Declared]:
     if "{" not in said.raw:
         return
     objects = read_objects(said.raw)
+    if len(objects) > _MOST_ANCHORS:
+        yield _HEDGE
+        return
     found = [list(_fields(item)) for item in objects]
     for letters in (letters for item in found for letters in item):
         yield Declared(within(letters, question))
@@ -91,9 +95,8 @@ def _fields(item: Mapping[str, Any]) -> Iterator[str]:
 
 def _cut_off(raw: str, question: Question) -> list[Declared]:
     fields = (m for m in _CUT_FIELD.finditer(raw) if _KEY.fullmatch(m["key"].strip()))
-    slots = (
-        letters_in_slot(m["value"].strip("[]").replace('","', "、")) for m in fields
-    )
+    values = {m["value"].strip("[]").replace('","', "、") for m in fields}
+    slots = map(letters_in_slot, values if len(values) <= _MOST_ANCHORS else ())
     return [Declared(within(letters, question)) for letters in slots if letters]
 
 
@@ -160,7 +163,7 @@ _FAILING = "(?:错误|不正确|不对|不恰当|不合适|不属于|不符合|�
 _ANSWER = (
     rf"答案[\]】>)]?\s*{_COPULA}*"
     r"|(?:\banswers?|\bletter"
-    r"|(?:correct|right|best|final|my|chosen)\s+(?:option|choice|letter|response)s?)"
+    r"|(?:correct|right|best|final|my|chosen|appropriate)\s+(?:option|choice|letter|response)s?)"
     r"[\]>)】]?(?:\s*(?:is|are|should\s+be|would\s+be|must\s+be|=|:))*\s*(?:options?\s*)?"
 )
 _WHAT_IS_RIGHT = (
@@ -169,7 +172,7 @@ _WHAT_IS_RIGHT = (
 )
 _WHAT_FAILS = (
     r"(?:incorrect|wrong|false|inappropriate)\s+(?:statement|option|one|choice|answer)"
-    r"\s*(?:is|:)\s*(?:option)?\s*"
+    r"\s*(?:is|:)\s*(?:option)?\s*|\bnot\s+(?:correct|true)\s+is\s+(?:option)?\s*"
     rf"|{_FAILING}[^,。;:?\nA-H]{{0,12}}?(?:是|为|有|:)[:\s]*"
 )
 _CORRECTED = (
@@ -180,23 +183,28 @@ _CORRECTED = (
 _LEFT_OPEN = r"(?:也|很|或许|也许)?可能是\s*|(?:不能|无法|难以|没法)(?:完全)?排除\s*"
 
 
+def _begun_by(first: str, what: str) -> re.Pattern[str]:
+    """Return a pattern that is tried where it can begin alone: ten times as fast."""
+    return re.compile(rf"(?=(?-i:[{first}]))(?:{what})", re.IGNORECASE)
+
+
 def _declaring(what: str) -> re.Pattern[str]:
-    return re.compile(
+    return _begun_by(
+        "答正最符错不有而改更等也很或可无难没aAlLcCrRbBfFmMiIwWnN",
         rf"{_ANSWER}|{what}|(?P<corrected>{_CORRECTED})|(?P<open>{_LEFT_OPEN})",
-        re.IGNORECASE,
     )
 
 
 _DECLARED = _declaring(_WHAT_IS_RIGHT)
 _DECLARED_WHERE_IT_FAILS = _declaring(_WHAT_FAILS)
-_CHOSEN = re.compile(
+_CHOSEN = _begun_by(
+    r"选结\n答对我综应因所iItTgGcCsS",
     r"(?:选择|选(?!项)|结论\s*:|(?:^|\n)答\s*:|对应的?(?=选项|[A-H])"
     r"|我认为|我觉得|综上,?|应该?是|因此是|所以是"
-    r"|\bI\s+(?:think|believe|would\s+say|choose|would\s+choose|pick|select|go\s+with)"
+    r"|\bI(?:d|ll)?\s+(?:think|believe|would\s+say|choose|would\s+choose|pick|select|go\s+with)"
     r"(?:\s+that)?"
     r"|\b(?:it|that)\s+(?:is|should\s+be)|\bit'?s|\bgo\s+with|\bchoose|\bselect)"
     r"(?:的?是|为|应|选择|选(?!项)|:|\s|\bit'?s|\bit\s+is|\boption)*",
-    re.IGNORECASE,
 )
 _MOST_ANCHORS = 500
 """A reply that declares more often runs in a circle, and has no answer."""
@@ -330,7 +338,7 @@ def _list_goes_on(letters: str, text: str, group: Group) -> bool:
 
 _ITEM = re.compile(r"\s*\(?([A-H])\)?[ \t]*[.:、)]")
 _NEXT_ITEM = re.compile(
-    r"(?<![A-Za-z])([A-H])(?:[ \t]*[.:)]|、(?![A-H]))|^[ \t]*([A-H])[ \t]*$",
+    r"(?<![A-Za-z])([A-H])(?:[ \t]*[.:)]|、(?![A-H]))|^[ \t]*([A-H])[ \t]*(?:。|$)",
     re.MULTILINE,
 )
 
@@ -341,7 +349,9 @@ def _goes_on(letters: str, text: str) -> bool:
     That is how a list goes on, or a look at each option in turn.
     """
     item = _NEXT_ITEM.search(text)
-    return bool(item and letters) and ord(item[1] or item[2]) == ord(letters[-1]) + 1
+    if not (item and letters):
+        return False
+    return ord(item[1] or item[2]) == ord(letters[-1]) + 1
 
 
 def _bare_rule(said: Said, question: Question) -> Iterator[Declared]:
@@ -371,7 +381,8 @@ def _run_of_letters(lines: list[str]) -> list[str]:
 
 
 _LEADING = re.compile(
-    r"(?:选?项|option)?\s*\(?([A-H]{1,8})(?![A-Za-z])\)?[ \t]*[.:、)][ \t]*(?=[^\s])"
+    r"(?:选?项|option)?\s*\(?([A-H]{1,8})(?![A-Za-z])\)?"
+    r"(?:[ \t]*[.:、)。][ \t]*(?=\S)|[ \t]?(?=\([^()\n]+\)))"
 )
 _JUDGED = re.compile(
     rf"{_WRONG.pattern}|^\W*(?:正确|对[,。.]?|√|✓|✔|right|correct)", re.IGNORECASE
@@ -530,7 +541,7 @@ def _text_rule(said: Said, question: Question) -> Iterator[Declared]:
     """Yield the one option whose text the last line says, where no letter is said."""
     lines = [line for line in said.plain.splitlines() if line.strip()]
     # Where what fails is asked for, a sentence that says an option calls it true.
-    is_told = bool(question.fails) or next(groups(said.plain), None) is not None
+    is_told = bool(question.fails) or names_letters(said.plain)
     named = [
         (label, option)
         for label, option in question.texts.items()

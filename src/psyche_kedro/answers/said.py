@@ -130,9 +130,9 @@ _BRACKETED = re.compile(
 
 def _until_its_end(text: str) -> str:
     """Return a reply up to its first stop token; what follows is another turn's."""
-    for stop in _END_OF_TURN.finditer(text):
-        if text[: stop.start()].strip():
-            text = text[: stop.start()]
+    for turn in _END_OF_TURN.finditer(text):
+        if text[: turn.start()].strip():
+            text = text[: turn.start()]
             break
     answered = _ANSWERED.search(text)
     stop = _END_OF_ANSWER.search(text, answered.end()) if answered else None
@@ -144,7 +144,11 @@ def _spelt_out(text: str) -> str:
     if not any(mark in text for mark in "<[【{(〔"):
         return text
     text = _ANSWER_TAG.sub("答案:", text)
-    return _BRACKETED.sub(r" \1 ", _TAG.sub("\n", text))
+    return _BRACKETED.sub(_unbracketed, _TAG.sub("\n", text))
+
+
+def _unbracketed(letters: re.Match[str]) -> str:
+    return f" {letters[1]} "  # a template takes three times as long
 
 
 def _without_json(text: str) -> str:
@@ -181,6 +185,7 @@ _LETTER_BEFORE = re.compile(
     r"(?<![A-Za-z])([A-H])(?:[ \t]*选?项)?[ \t]*[.、:)]?[ \t]*\(?\Z"
 )
 _WINDOW = 10
+_BLANKS = " \t\n,;、。./|):"
 _BETWEEN = re.compile(r"[\s,;、。./|)]*(?:选项)?")
 
 
@@ -195,8 +200,8 @@ def _without_echoes(plain: str, question: Question) -> str:
 def _without_lists(plain: str, question: Question) -> str:
     """Return ``plain`` without the lists of all options with their letters."""
     label, text = next(iter(question.texts.items()))
-    kept, done = [], 0
-    at = plain.find(text) if text else -1
+    kept: list[str] = []
+    done, at = 0, plain.find(text) if text else -1
     while at >= 0:
         listed = _listed_at(plain, at, question)
         before = plain[done : listed.start]
@@ -207,9 +212,8 @@ def _without_lists(plain: str, question: Question) -> str:
             kept.append(before)
             done = listed.end if is_whole else len(plain)
         at = plain.find(text, max(listed.end, at + len(text)))
-    begun_again = rf"\W*(?:{label}\W*)+(?:{re.escape(text)})?\W*"
-    if len(kept) > 1 and re.fullmatch(begun_again, plain[done:]):
-        done = len(plain)
+    if len(kept) > 1 and set(plain[done:].replace(text, "")) <= {label, *_BLANKS}:
+        done = len(plain)  # it begins once more
     return "\n".join([*kept, plain[done:]])
 
 

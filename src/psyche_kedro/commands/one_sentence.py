@@ -21,6 +21,8 @@ _MENDABLE = (PsycheError, DatasetError, ParameterValidationError)
 _PARAMETER = re.compile(
     r"- Parameter '(?P<name>[^']+)':(?P<report>.*?)(?=\n- |\Z)", re.S
 )
+# How it words an entry of the catalog that cannot be: what was said, then which.
+_ENTRY = re.compile(r"^\n(.+?)\.+\nFailed to instantiate dataset '([^']+)' .*", re.S)
 _COMPLAINT = re.compile(
     r"^(?P<key>\S+)\n +(?P<what>.+?) \[type=\w+, input_value=(?P<given>.*?), input_t",
     re.M | re.S,
@@ -67,7 +69,7 @@ class OneSentenceGroup(click.Group):
 
 def _sentence(error: Exception) -> str:
     if not isinstance(error, ParameterValidationError):
-        return said_of(error)
+        return _ENTRY.sub(r"The catalog entry of '\2': \1.", said_of(error))
     complaints = [
         (f"{parameter['name']}.{complaint['key']}", complaint)
         for parameter in _PARAMETER.finditer(str(error))

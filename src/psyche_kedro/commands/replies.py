@@ -42,8 +42,8 @@ def replies(context: click.Context, path: Path) -> None:
     path = in_project(path)
     if not path.exists() and context.invoked_subcommand != "import":
         raise click.ClickException(
-            f"There is no reply store at {path}: run something first, or name it with"
-            " --store."
+            f"There is no reply store at {path}: run something first, or name"
+            " another, as in `kedro replies --store FILE verify`."
         )
     context.obj = ReplyStore(path)
 
@@ -86,10 +86,15 @@ def _shown(store: ReplyStore, beginning: str) -> str:
     with store.open() as session:
         found = find_calls(session, beginning)
     if not found:
-        raise ChatModelError(f"{store.path} holds no call '{beginning}'.")
+        raise ChatModelError(
+            f"{store.path} holds no call '{beginning}': `kedro trace` and the id of a"
+            " row shows the addresses of its calls."
+        )
     if len(found) > 1:
         keys = ", ".join(one.key[: len(beginning) + 4] for one in found)
-        raise ChatModelError(f"Several calls begin with '{beginning}': {keys} …")
+        raise ChatModelError(
+            f"Several calls begin with '{beginning}', {keys} …: give more digits."
+        )
     (kept,) = found
     outcome = kept.outcome
     head = f"{kept.key}\n{outcome.model} · {kept.task} · {kept.at:%Y-%m-%d %H:%M} UTC"
@@ -178,5 +183,8 @@ def verify(store: ReplyStore) -> None:
     for line in wrong:
         click.echo(line)
     if wrong:
-        raise click.ClickException(f"{len(wrong)} faults in {store.path}.")
+        raise click.ClickException(
+            f"{store.path} has {len(wrong)} faults, named above: bring back a copy, or"
+            " export what can be read and import that into a new store."
+        )
     click.echo(f"{store.path} is sound")

@@ -1,5 +1,6 @@
 """``kedro trace``: the life of one row, from its source to what became of it."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -25,6 +26,8 @@ _SHORTEST_ID = 4
 _MOST_FOUND = 10
 _MOST_PRODUCTS = 20
 _CELL_CHARS = 240
+_WIDEST = 2 * _CELL_CHARS + 120
+"""Columns: Chinese takes two a character, the branches of the tree some more."""
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -46,7 +49,9 @@ def trace(
         id_ = _one(index, what)
         with _opened(in_project(Path(store))) as replies:
             tree = draw(index, id_, lambda key: describe_call(replies, key))
-    console = Console(record=html is not None, soft_wrap=html is None)
+    # Into a pipe or a page no line is broken: each is to be found as one.
+    wide = not sys.stdout.isatty() or html is not None
+    console = Console(record=html is not None, width=_WIDEST if wide else None)
     console.print(tree)
     if html is not None:
         html.write_text(console.export_html(clear=False), encoding="utf-8")
@@ -112,8 +117,10 @@ def _one(index: RowIndex, what: str) -> str:
             " more digits, or a text of a row (posts are searched de-identified)."
         )
     if len(found) > 1:
-        rows = [f"{one} ({next(index.rows(one)).table})" for one in found]
-        raise PsycheError(f"'{what}' is in {len(found)} rows: {', '.join(rows)}.")
+        some = found[:_MOST_FOUND]
+        rows = ", ".join(f"{one} ({next(index.rows(one)).table})" for one in some)
+        more = " and more" if len(found) >= _MOST_FOUND else ""
+        raise PsycheError(f"'{what}' is in {rows}{more}: give one of these ids.")
     return found[0]
 
 

@@ -79,9 +79,18 @@ class TableDataset(EagerPolarsDataset):
         """
         if not self._exists():
             raise no_table_at(self._filepath)
-        table: pl.DataFrame = (
-            super().load() if self._file_format == "parquet" else self._load_text()
-        )
+        if self._file_format != "parquet":
+            return self._load_text()
+        try:
+            table: pl.DataFrame = super().load()
+        except DatasetError as error:
+            if not isinstance(error.__cause__, pl.exceptions.PolarsError):
+                raise
+            raise DatasetError(
+                f"The table at {self._filepath} cannot be read"
+                f" ({type(error.__cause__).__name__}): bring back a copy of it, or run"
+                " the chapter that writes it."
+            ) from None
         return table
 
     def scan(self) -> pl.LazyFrame:

@@ -1,6 +1,7 @@
 """A model that vLLM generates with in this process, as a catalog entry."""
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
@@ -23,8 +24,8 @@ class VllmChatModelDataset(AbstractDataset[None, ChatModel]):
 
     Args:
         model: A folder, or a name on the Hugging Face hub.
-        revision: Commit of the hub, or what else pins a folder's weights: part of every
-            reply's address.
+        revision: Commit of the hub, which is the one that is read, or what else pins a
+            folder's weights: part of every reply's address.
         store: SQLite file that keeps every reply.
         sampling: Fields of the chat-completions request; greedy without a temperature.
         engine: What else ``vllm.LLM`` takes.
@@ -65,8 +66,14 @@ class VllmChatModelDataset(AbstractDataset[None, ChatModel]):
             name=f"{self._model}@{self._revision[:12]}",
             store=ReplyStore(self._store),
             sampling=self._sampling,
-            engine=self._engine,
+            engine=self._engine | self._pinned(),
         )
+
+    def _pinned(self) -> dict[str, str]:
+        """Return what makes vLLM read the revision that the model is called after."""
+        if Path(self._model).is_dir():
+            return {}
+        return dict.fromkeys(("revision", "tokenizer_revision"), self._revision)
 
     def save(self, data: None) -> NoReturn:
         """Refuse: a model is asked, not written."""

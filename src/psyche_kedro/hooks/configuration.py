@@ -3,6 +3,7 @@
 No sentence quotes a file's text: the broken file may be the one that holds the keys.
 """
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -146,7 +147,8 @@ class ConfigLoader(OmegaConfigLoader):
     def _broken(self, key: str) -> Iterator[str]:
         """Yield what is wrong with each file of a kind that cannot be read."""
         for pattern in [*self.config_patterns[key], *_BESIDE.get(key, ())]:
-            for path in self._paths(pattern):
+            # A last `**` is folders alone, before Python 3.13.
+            for path in self._paths(re.sub(r"\*\*$", "**/*", pattern)):
                 if path.suffix in {".yml", ".yaml", ".json"} and (
                     fault := _fault(path)
                 ):

@@ -31,12 +31,13 @@ class ConfigurationCheck:
     """
 
     def __init__(self) -> None:
-        self._root = ""
+        self._root = self._raw = ""
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Refuse run-time parameters that no configuration file declares."""
-        self._root = str(context.config_loader.roots["data"])
+        roots = context.config_loader.roots
+        self._root, self._raw = str(roots["data"]), str(roots["raw"])
         given = context.config_loader.runtime_params or {}
         if not given:
             return
@@ -60,6 +61,8 @@ class ConfigurationCheck:
         # One model may stand in several entries, and several may say the same.
         said = [*_unusable(pipeline, catalog), *_missing(pipeline, catalog)]
         if faults := dict.fromkeys(said):
+            if _RAW in pipeline.inputs():
+                _check_there(self._raw)
             raise ConfigurationError(" ".join(faults))
         if _RAW in pipeline.inputs():
             _tell_of_strangers(catalog)
@@ -78,6 +81,15 @@ def _check_writable(root: str) -> None:
             f"The data root {folder} cannot be written ({error.strerror}): name another"
             " with `--params data=…`."
         ) from error
+
+
+def _check_there(raw: str) -> None:
+    """Name the one cause that each folder below would give as its own."""
+    if not is_remote(raw) and not in_project(raw).is_dir():
+        raise ConfigurationError(
+            f"There is no folder {in_project(raw)}: name the one of the raw files with"
+            " `--params raw=…`."
+        )
 
 
 def _tell_of_strangers(catalog: DataCatalog) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import multiprocessing
 import sys
 import threading
 import time
@@ -27,8 +28,8 @@ _LOG = logging.getLogger(__name__)
 class ProgressLine:
     """Looks at the work under way and shows it, on a thread of its own.
 
-    Where nothing counts, the node and its seconds are shown. The runner's processes
-    have no such thread: of a parallel run, the nodes that end are told.
+    Where nothing counts, the node and its seconds are shown. Of a parallel run each
+    process tells of its own node, in lines: one that is live bears no other beside it.
     """
 
     def __init__(self) -> None:
@@ -37,7 +38,9 @@ class ProgressLine:
         self._thread: threading.Thread | None = None
 
     @hook_impl
-    def before_pipeline_run(self, catalog: DataCatalog) -> None:
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], catalog: DataCatalog
+    ) -> None:
         """Begin to look.
 
         Raises:
@@ -46,7 +49,12 @@ class ProgressLine:
         self.stop()
         if _PARAMETER not in catalog:
             return
-        if (show := _shower(catalog.load(_PARAMETER))) is not None:
+        show = _shower(catalog.load(_PARAMETER))
+        if "Parallel" not in str(run_params.get("runner")):
+            self._begin(show)
+
+    def _begin(self, show: "Shower | None") -> None:
+        if show is not None:
             self._ended.clear()
             self._thread = threading.Thread(
                 target=self._look, args=(show,), name="progress", daemon=True
@@ -54,19 +62,28 @@ class ProgressLine:
             self._thread.start()
 
     @hook_impl
-    def before_node_run(self, node: Node) -> None:
-        """Note that a node has begun."""
+    def before_node_run(self, node: Node, catalog: DataCatalog) -> None:
+        """Note that a node has begun; a process of the runner's begins to look."""
+        if _is_worker() and _PARAMETER in catalog:
+            self.stop()
+            kind = catalog.load(_PARAMETER)
+            self._begin(_shower(kind if kind in {"json", "none"} else "lines"))
         self._nodes[node.name] = time.monotonic()
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
         """Note that it has ended."""
-        self._nodes.pop(node.name, None)
+        self._end(node)
 
     @hook_impl
     def on_node_error(self, node: Node) -> None:
         """Note that it has ended."""
+        self._end(node)
+
+    def _end(self, node: Node) -> None:
         self._nodes.pop(node.name, None)
+        if _is_worker():
+            self.stop()
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self, pipeline: Pipeline) -> None:
@@ -111,6 +128,10 @@ class Shower(AbstractContextManager["Shower"]):
     @abstractmethod
     def show(self, work: list[Work]) -> None:
         """Show what is under way."""
+
+
+def _is_worker() -> bool:
+    return multiprocessing.parent_process() is not None
 
 
 def _shower(kind: str) -> Shower | None:

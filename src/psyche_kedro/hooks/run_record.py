@@ -163,7 +163,8 @@ def _keep(
             mlflow.log_text(report[name].load(), report[name]._filepath.name)
     except Exception as error:
         _LOG.warning(
-            "Tables, prompts and report are not among the run's artifacts (%s).",
+            "Tables, prompts and report are not among the run's artifacts (%s): see"
+            " that MLFLOW_ARTIFACT_ROOT, or data/mlartifacts, can be written.",
             type(error).__name__,
         )
 

@@ -1,8 +1,11 @@
 """Partitions on a Ray cluster, or on a Ray of this machine alone (the extra `ray`)."""
 
 import os
+import signal
 import sys
 import tempfile
+import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -28,14 +31,14 @@ _RAYS: Final = {"num_cpus": "CPU", "num_gpus": "GPU"}
 
 
 class Ray:
-    """An actor for each worker, on whatever machine has room for it.
+    """Workers of a Ray cluster, on whatever machine has room.
 
     Args:
-        n: How many.
+        n: How many partitions at one time.
         seconds: That one partition may take.
         folder: Where Ray of this machine keeps its session; None for a temporary one.
         address: Of a running cluster; None starts Ray here, on loopback alone.
-        resources: Of an actor, as ``{num_cpus: 1, memory: 2e9}``.
+        resources: Of a worker, as ``{num_cpus: 1, memory: 2e9}``.
     """
 
     def __init__(
@@ -61,39 +64,35 @@ class Ray:
         """
         refuse_unsendable(job)
         ray = self.connected()
-        actor = ray.remote(
+        self._refuse_no_room(ray.nodes())
+        work = ray.remote(
             runtime_env={"env_vars": self._environment()},
-            max_restarts=0,
+            max_retries=0,
             **self._resources,
-        )(_Worker)
-        begin = partial(actor.remote, ray.put(job), job.seal)
-        n = min(self._n, self._room(ray.nodes()))
-        hands = [_Hand(ray, begin, self._seconds) for _ in range(n)]
+        )(_work)
+        begin = partial(work.remote, ray.put(job), job.seal, self._seconds)
+        hands = [_Hand(ray, begin, self._seconds) for _ in range(self._n)]
         return by_hand(job, hands, partitions)
 
     def _environment(self) -> dict[str, str]:
         """Return what a worker is begun with; on this machine it imports what we do."""
         here = {} if self._address else {"PYTHONPATH": os.pathsep.join(sys.path)}
-        return ONE_THREAD | here
+        # Ray shares no worker between two environments: none has another map's work.
+        return ONE_THREAD | here | {"PSYCHE_MAP": uuid.uuid4().hex}
 
-    def _room(self, nodes: Iterable[Mapping[str, Any]]) -> int:
-        """Return how many workers the machines hold; one beyond would wait for ever.
+    def _refuse_no_room(self, nodes: Iterable[Mapping[str, Any]]) -> None:
+        """Refuse what no machine has: Ray would wait for one, without end.
 
         Raises:
-            ConfigurationError: If no machine holds one.
+            ConfigurationError: If no machine has what a worker asks for.
         """
-        wanted = {_RAYS.get(k, k): amount for k, amount in self._resources.items()}
-        room = sum(
-            min(int(node["Resources"].get(k, 0) // n) for k, n in wanted.items() if n)
-            for node in nodes
-            if node["Alive"]
-        )
-        if not room:
+        asked = {_RAYS.get(name, name): n for name, n in self._resources.items()}
+        machines = [node["Resources"] for node in nodes if node["Alive"]]
+        if not any(all(m.get(k, 0) >= n for k, n in asked.items()) for m in machines):
             raise ConfigurationError(
-                f"No machine of Ray has {wanted} for a worker: ask for less as"
+                f"No machine of Ray has {asked} for a worker: ask for less as"
                 " `resources` among the `options` of `map_engine`."
             )
-        return room
 
     def connected(self) -> Any:
         """Return Ray, connected to the cluster, or begun on this machine.
@@ -142,31 +141,36 @@ def _private(folder: Path | None) -> Path:
     return folder.resolve() / "r"
 
 
+_LOOK_SECONDS: Final = 1.0
+_STOPPED: Final = LostTask("given_up", "the run has ended")
 _CANNOT_BEGIN: Final = (
     "A worker of Ray cannot begin: install the same release of psyche-kedro, with what"
     " the work needs, on every machine."
 )
 
 
-class _Worker:
-    """What Ray makes an actor of."""
-
-    def __init__(self, job: Job, seal: str) -> None:
-        self._do = partial(do_apart, job, seal)
-
-    def do(self, partition: Partition) -> Outcome | LostTask:
-        outcome: Outcome | LostTask = attempt(self._do, partition)
+def _work(
+    job: Job, seal: str, seconds: float, partition: Partition
+) -> Outcome | LostTask:
+    """Do a partition in a worker of Ray, which ends where that takes too long."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)  # no handler: it ends the process
+    try:
+        outcome: Outcome | LostTask = attempt(partial(do_apart, job, seal), partition)
         return outcome
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 class _Hand:
-    """An actor, begun with the first partition."""
+    """Has one partition at a time done, by whatever worker has room."""
 
-    def __init__(self, ray: Any, begin: Callable[[], Any], seconds: float) -> None:
+    def __init__(
+        self, ray: Any, begin: Callable[[Partition], Any], seconds: float
+    ) -> None:
         self._ray = ray
         self._begin = begin
         self._seconds = seconds
-        self._actor: Any = None
+        self._is_over = False
 
     def do(self, partition: Partition) -> Outcome:
         """See ``Hand``.
@@ -174,36 +178,31 @@ class _Hand:
         Raises:
             ConfigurationError: If a worker cannot begin.
         """
+        errors = self._ray.exceptions
         for _ in range(DEATHS):
+            began = time.monotonic()
             try:
-                outcome = self._ray.get(
-                    self._ready().do.remote(partition), timeout=self._seconds
-                )
-            except self._ray.exceptions.GetTimeoutError:
-                self.stop()
-                return Lost(
-                    partition.name, "too_slow", f"it takes over {self._seconds:.0f} s"
-                )
-            except self._ray.exceptions.RayActorError as error:
-                if error.actor_init_failed:
-                    raise ConfigurationError(_CANNOT_BEGIN) from error
-                self._actor = None
-                continue
+                outcome: Outcome | LostTask = self._outcome(self._begin(partition))
+            except (errors.RayTaskError, errors.RuntimeEnvSetupError) as error:
+                raise ConfigurationError(_CANNOT_BEGIN) from error
+            except errors.RayError:  # its worker died, or the whole machine
+                if time.monotonic() - began < self._seconds:
+                    continue
+                outcome = LostTask("too_slow", f"it takes over {self._seconds:.0f} s")
             if isinstance(outcome, LostTask):
                 return Lost(partition.name, outcome.reason, outcome.detail)
-            done: Outcome = outcome
-            return done
+            return outcome
         return died(partition)
 
-    def _ready(self) -> Any:
-        """Return the actor, once it has a machine: no partition is lost by waiting."""
-        if self._actor is None:
-            self._actor = self._begin()
-            self._ray.get(self._actor.__ray_ready__.remote())
-        return self._actor
+    def _outcome(self, task: Any) -> Any:
+        while not self._ray.wait([task], timeout=_LOOK_SECONDS)[0]:
+            if self._is_over:
+                return _STOPPED
+        return self._ray.get(task)
 
     def stop(self) -> None:
-        """See ``Hand``."""
-        if self._actor is not None:
-            self._ray.kill(self._actor)
-            self._actor = None
+        """Wait no longer; what is under way ends with the run, or is kept for the next.
+
+        It is not cancelled: where it ends just then, Ray 2.60 takes the run along.
+        """
+        self._is_over = True

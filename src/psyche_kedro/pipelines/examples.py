@@ -11,17 +11,10 @@ import polars as pl
 
 from psyche_kedro.tables import ExampleRows, frame
 
-QUESTION = (
-    "question_id",
-    "source",
-    "case_text",
-    "stem",
-    "options",
-    "gold",
-    "answer_text",
-)
+_ASKED = ("case_text", "stem", "options", "gold", "answer_text")
+QUESTION = ("question_id", "source", *_ASKED)
 """What is shown of a question."""
-WRITTEN = tuple(column for column in QUESTION if column != "source")
+WRITTEN = ("question_id", *_ASKED)
 """What is shown of one that a model wrote."""
 _MOST_ROWS = 5
 """Of one id in one table: a question's rounds."""
@@ -61,10 +54,9 @@ def show_rows(shown: Sequence[Shown], tables: Mapping[str, Any]) -> pl.DataFrame
         found[n] = _rows_of(one, tables[one.table].filter(one.only), known)
         known.update((id_, None) for row in found[n].to_dicts() for id_ in _ids(row))
     examples = [e for n, one in enumerate(readable) for e in _told(one, found[n])]
-    for one in shown:
-        if one.kind == "rejected":
-            kept = [other for other in readable if other.kind == "kept"]
-            examples += _rejected(one, tables[one.table], kept, tables)
+    kept = [one for one in readable if one.kind == "kept"]
+    gone = [one for one in shown if one.kind == "rejected"]
+    examples += [e for one in gone for e in _rejected(one, kept, tables)]
     return frame(ExampleRows, examples)
 
 
@@ -85,25 +77,19 @@ def _ids(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _told(one: Shown, rows: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    own, *others = one.columns
     for row in rows.to_dicts():
-        for column in one.columns[1:]:
+        for column in others:
             if text := _text(row[column]):
-                row_id = row[one.columns[0]]
-                yield _example(one.table, row_id, column=column, text=text)
-
-
-def _example(table: str, row_id: str | None, **said: str | None) -> dict[str, Any]:
-    return {"table": table, "row_id": row_id, **said}
+                head = {"table": one.table, "row_id": row[own]}
+                yield {**head, "column": column, "text": text}
 
 
 def _rejected(
-    one: Shown,
-    table: pl.DataFrame,
-    kept: Sequence[Shown],
-    tables: Mapping[str, Any],
+    one: Shown, kept: Sequence[Shown], tables: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Yield the first row of each reason, and the text where its table may be shown."""
-    table = table.with_columns(one.reason.alias("reason"))
+    table = tables[one.table].with_columns(one.reason.alias("reason"))
     for row in table.unique("reason", keep="first", maintain_order=True).to_dicts():
         row_id = next(_ids(row), None)
         columns = [c for c in (*_OF_A_REJECTION, *one.columns[1:]) if c in row]
@@ -112,10 +98,8 @@ def _rejected(
             own = pl.col(other.columns[0]) == row_id
             match = tables[other.table].filter(own, other.only).head(1)
             said |= {e["column"]: e["text"] for e in _told(other, match)}
-        for column, text in said.items():
-            yield _example(
-                one.table, row_id, reason=row["reason"], column=column, text=text
-            )
+        head = {"table": one.table, "row_id": row_id, "reason": row["reason"]}
+        yield from ({**head, "column": c, "text": said[c]} for c in said)
 
 
 def _text(value: Any) -> str:

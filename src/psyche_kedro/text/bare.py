@@ -10,7 +10,9 @@ from string import ascii_lowercase, ascii_uppercase
 
 import polars as pl
 
-_MARKS = {mark: unicodedata.normalize("NFKC", mark) for mark in "，：；？！（）…"}
+_MARKS = {
+    mark: unicodedata.normalize("NFKC", mark) for mark in "，：；？！（）…～\u3000"
+}
 _ACCENTS = re.compile(
     r"([^\w\s\0-\u02ff\u2000-\u206f\u20f1-\u3029\u3030-\ua66e\ua6f2-\ua801\uac00-\ufb1d"
     r"\ufb1f-\ufe1f\ufe30-\U000101fc\U0001f000-\U0001ffff]{30})[^\w\s]+"

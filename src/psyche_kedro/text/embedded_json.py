@@ -58,6 +58,8 @@ def find_json(text: str) -> tuple[Found, ...]:
     Single quotes, trailing commas, ``//`` comments, raw line breaks and a cut-off array
     (its whole objects are kept) are tolerated; a half of a character becomes U+FFFD.
     """
+    if sum(map(text.count, _MARKS)) > MOST_MARKS:
+        return ()
     found: list[Found] = []
     read_to, broken_to, patience = 0, 0, PATIENCE
     for start, end in _pieces(text):
@@ -83,23 +85,22 @@ def _pieces(text: str) -> Iterator[_Piece]:
     Read from the end, each mark needs to know only what follows it: what a mark inside
     a string would open is found with what it opens outside of one, in one pass.
     """
-    if sum(map(text.count, _MARKS)) > MOST_MARKS:
-        return
     at = [mark.start() for mark in _MARK.finditer(text)]
     pieces = []
+    n = len(at)
     # Of each mark: the one that closes its level, and the levels that open before it.
-    closes: list[int | None] = [None] * (len(at) + 1)
-    heights = [0] * (len(at) + 1)
-    quotes: dict[str, int] = {}
-    for i in reversed(range(len(at))):
+    closes: list[int | None] = [None] * (n + 1)
+    heights = [0] * (n + 1)
+    behind_string = {"'": n, '"': n}
+    for i in reversed(range(n)):
         char = text[at[i]]
         if char in "]}":
             closes[i] = i
         elif char in "\"'":
-            if (end := quotes.get(char)) is not None:
-                closes[i], heights[i] = closes[end + 1], heights[end + 1]
+            after = behind_string[char]
+            closes[i], heights[i] = closes[after], heights[after]
             if not _is_escaped(text, at[i]):
-                quotes[char] = i
+                behind_string[char] = i + 1
         elif (end := closes[i + 1]) is not None:
             height = heights[i + 1] + 1
             closes[i], heights[i] = closes[end + 1], max(height, heights[end + 1])

@@ -318,19 +318,15 @@ def test_what_was_shown_has_a_digest_that_every_model_shares():
     assert len(set(shown["five_shot"][0][0])) == 1
 
 
-def test_letters_only_asks_as_zero_shot_does_wherever_a_card_has_it():
-    cards = CARDS.model_dump()
-    cards["pceb"]["choice"]["protocols"]["letters_only"] = "letters"
-    asked = write_exam_papers(
-        benchmark_items=items(item("记忆是指", cell="theory_single", gold="B")),
-        exemplars=items(),
-        params=protocol_parameters("reasoned", "letters_only"),
-        limit=LimitParameters(per_cell=None, seed=1),
-        benchmarks=type(CARDS).model_validate(cards),
-        **prompts(),
+def test_letters_only_asks_a_shipped_exam_as_zero_shot_does():
+    model, predictions = sit(
+        item("记忆是指", cell="theory_single", gold="B"),
+        protocols=["reasoned", "letters_only"],
+        rules=[(".", "B")],
     )
-    assert [paper.protocol for paper in asked] == ["reasoned", "letters_only"]
-    assert asked[1].prompt == prompts()["exam_direct"]
+    assert predictions["protocol"].to_list() == ["reasoned", "letters_only"]
+    assert predictions["prompt_digest"][1] == prompts()["exam_direct"].digest
+    assert "<think>" not in text_of(model.requests[1])
 
 
 def test_a_setting_gives_more_room_and_stands_on_every_prediction():

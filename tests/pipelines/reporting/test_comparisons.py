@@ -186,13 +186,17 @@ def test_table_7_says_which_model_of_the_paper_this_run_has():
     assert told["QwQ-32B"][1:] == ["Qwen/QwQ-32B", "–", "32B", "54.11", "–"]
 
 
-def test_figure_1_has_every_model_of_a_known_size_and_ours():
-    own = [score(role="grpo", model=REAL, cell="macro_average", value=70.0)]
+def test_figure_1_has_every_model_of_a_known_size_and_ours_but_toys():
+    own = [
+        score(role="qwen2.5-72b", model=REAL, cell="macro_average", value=70.0),
+        score(role="grpo", model=REAL, cell="macro_average", value=12.0),
+    ]
     html = write_report(**tables(scores=own, model=REAL), **SETTINGS).html
     figure = html.partition("Average accuracy against size")[2].partition("</svg>")[0]
     assert figure.count("<circle") == 15 + 1
-    assert figure.count('fill="#e8a33d"') == 1
+    assert figure.count('fill="var(--mark)"') == 1
     assert ">DeepSeek-R1</text>" in figure
+    assert ">grpo</text>" not in figure
     assert "GPT-4o" not in figure
 
 

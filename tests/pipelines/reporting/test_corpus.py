@@ -63,6 +63,8 @@ def findings(rejections=(), rows=ACCOUNT, **changes):
         completions=frame(SampledCompletions, []),
         toys=(),
         charts=(),
+        examples=frame(Funnel, []),
+        prompts={},
         benchmarks=CARDS,
         printed_as={},
         summaries=Summaries(**summaries(**changes)),

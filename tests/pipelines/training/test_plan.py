@@ -250,5 +250,5 @@ def test_the_batch_script_is_sound_and_its_variables_are_read(monkeypatch):
         launcher = LauncherParameters(**stage["launcher"])
         assert launcher.processes == 16
         assert launcher.prefix == ("srun", "--ntasks-per-node=1")
-        assert launcher.arguments == ("--main_process_ip", "node-1")
+        assert (launcher.machines, launcher.rendezvous) == (2, "node-1:29500")
         assert Path(launcher.config_file).is_file()

@@ -2,6 +2,7 @@ import json
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -40,7 +41,10 @@ from psyche_kedro.pipelines.training.nodes import (
     make_base_model,
     train_grpo,
 )
-from psyche_kedro.pipelines.training.parameters import BaseModelParameters
+from psyche_kedro.pipelines.training.parameters import (
+    BaseModelParameters,
+    LauncherParameters,
+)
 from psyche_kedro.pipelines.training.runs import completed, folder_digest, open_run
 from psyche_kedro.tables import Rejections
 
@@ -51,6 +55,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:torch"),
     pytest.mark.filterwarnings("ignore::UserWarning:transformers"),
 ]
+
+
+ROOT = Path(__file__).parents[3]
 
 
 def curve(log, metric):
@@ -170,13 +177,62 @@ def test_grpo_with_too_few_prompts_says_what_to_change(runs, base):
 
 
 def test_fewer_processes_than_asked_for_are_refused(base, tmp_path):
-    from psyche_kedro.pipelines.training.sft import run_sft
+    from psyche_kedro.pipelines.training.child import train
 
     several = CHILD | {"kind": "accelerate", "processes": 2}
     params = sft_parameters(str(tmp_path), micro_batch_size=10, launcher=several)
     spec = open_sft(base=base, examples=sft_set(), params=params)
     with pytest.raises(TrainingFailedError, match="is 2, but the launcher made a g"):
-        run_sft(spec)
+        train(spec)
+
+
+PREFIX = """
+import os, subprocess, sys
+ranks = [os.environ | {"NODE_RANK": str(rank)} for rank in range(2)]
+started = [subprocess.Popen(sys.argv[1:], env=env) for env in ranks]
+sys.exit(max(machine.wait() for machine in started))
+"""
+
+
+@pytest.mark.slow
+def test_two_machines_train_what_two_processes_of_one_do(base, tmp_path):
+    one = CHILD | {
+        "kind": "accelerate",
+        "processes": 2,
+        "config_file": str(ROOT / "conf/launchers/cpu.yaml"),
+    }
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        rendezvous = f"127.0.0.1:{free.getsockname()[1]}"
+    two = one | {
+        "machines": 2,
+        "rendezvous": rendezvous,
+        "prefix": [sys.executable, "-c", PREFIX],
+    }
+    trained = [
+        train_sft(
+            base,
+            sft_set(),
+            PLAN,
+            sft_parameters(str(tmp_path / name), micro_batch_size=10, launcher=how),
+        ).checkpoint.digest
+        for name, how in (("one", one), ("two", two))
+    ]
+    assert trained[0] == trained[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"machines": 2, "processes": 2}, "takes a prefix"),
+        ({"processes": 3, "machines": 2}, "cannot share evenly"),
+    ],
+)
+def test_machines_that_cannot_train_together_are_refused(changes, said):
+    ready = {"kind": "accelerate", "rendezvous": "head:29500"}
+    prefix = {"prefix": ["srun"] if "evenly" in said else []}
+    with pytest.raises(ValidationError, match=said):
+        LauncherParameters(**(CHILD | ready | prefix | changes))
 
 
 def test_an_option_that_trl_does_not_know_is_named(runs, base):

@@ -19,6 +19,8 @@ LETTERS = ["A", "B", "C", "D", "AC"]
 IN_PROCESS = {
     "kind": "in_process",
     "processes": 1,
+    "machines": 1,
+    "rendezvous": None,
     "config_file": None,
     "prefix": [],
     "arguments": [],

@@ -92,13 +92,21 @@ def shown(findings: Findings) -> list[partial[Section]]:
 
 def exam_section(findings: Findings, *, benchmark: str, exam: Exam) -> Section:
     """Return what every model scored in an exam, beside what is printed of it."""
-    columns = _columns(exam)
     scores = _scores_of(findings, benchmark, exam)
+    protocols = _shown_protocols(exam, scores)
+    columns = [column for column in _columns(exam) if column.protocol in protocols]
     rows = [*_our_rows(findings, scores, columns), *_commonest_key(scores, columns)]
     if exam.published:
         rows += _printed_rows(exam.published, columns)
     titles = ["Model", "Source", *(column.title for column in columns)]
     return Section(exam.title, _told(findings, benchmark, exam), [Table(titles, rows)])
+
+
+def _shown_protocols(exam: Exam, scores: pl.DataFrame) -> set[str]:
+    """Return the first of an exam's, and which were asked or are printed."""
+    printed = exam.published.rows if exam.published else ()
+    asked = {*scores["protocol"], *(name for row in printed for name in row.scores)}
+    return {next(iter(exam.protocols)), *asked}
 
 
 def by_difficulty(findings: Findings) -> Section:
@@ -120,7 +128,8 @@ def by_difficulty(findings: Findings) -> Section:
 
 
 def _by_subset(findings: Findings, benchmark: str, exam: ChoiceExam) -> list[Table]:
-    columns = _accuracies(exam)
+    first = next(iter(exam.protocols))  # the only one that is split
+    columns = [column for column in _accuracies(exam) if column.protocol == first]
     scores = findings.by_difficulty.filter(benchmark=benchmark)
     names = ["subset", "role", "split", "model"]
     rows = [

@@ -129,6 +129,8 @@ def _own_places(findings: Findings, own: Mapping[str, float]) -> Iterator[Placed
     sizes = dict(findings.trained_models.select("role", "parameters").iter_rows())
     printed = {one_name(m.name): m.size for m in read_published().models}
     for role, average in own.items():
+        if role in findings.toys:
+            continue  # ten thousand times smaller, they would press the others together
         name = findings.printed_as.get(role, role)
         said = printed.get(one_name(name))
         parameters: Any = sizes.get(role) or (said and _BILLION * float(said[:-1]))

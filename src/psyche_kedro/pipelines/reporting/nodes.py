@@ -88,8 +88,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
     """Return the report: one self-contained page, in Markdown, and for the terminal.
 
     Of each chapter it takes what that says of itself; ``run_facts`` say which run it
-    is, ``benchmarks`` which exams there are and what the paper prints of them,
-    ``prompts`` in which wording models are asked.
+    is, ``benchmarks`` which exams there are and what the paper prints of them.
     """
     findings = Findings(
         accounts=accounts,
@@ -101,14 +100,10 @@ def write_report(  # noqa: PLR0913 - the node's inputs
         summaries=_summaries({**synthesis, **selection, **evaluation}, model_calls),
         difficulty=difficulty,
         toys=_toys(training, ablation, params.toy_below),
-        trained_models=training["trained_models"],
-        training_plan=training["training_plan"],
-        completions=training["sampled_completions"],
+        **{field: training[table] for field, table in _OF_TRAINING.items()},
         ablation=ablation,
         charts=figures.training_charts(_log(training), params.curves),
-        examples=pl.concat(
-            told["examples"] for told in (ingestion, cleaning, synthesis, selection)
-        ),
+        examples=_examples(ingestion, cleaning, synthesis, selection),
         prompts=prompts,
         benchmarks=benchmarks,
         printed_as=params.printed_as,
@@ -117,6 +112,11 @@ def write_report(  # noqa: PLR0913 - the node's inputs
     return render_report(findings)
 
 
+_OF_TRAINING = {
+    "trained_models": "trained_models",
+    "training_plan": "training_plan",
+    "completions": "sampled_completions",
+}
 _OF_EVALUATION = {
     "scores": "scores",
     "differences": "score_differences",
@@ -128,6 +128,10 @@ _OF_EVALUATION = {
     "shown_items": "shown_items",
     "shown_answers": "shown_answers",
 }
+
+
+def _examples(*chapters: Told) -> pl.DataFrame:
+    return pl.concat(told["examples"] for told in chapters)
 
 
 def _summaries(told: Told, model_calls: pl.DataFrame) -> Summaries:

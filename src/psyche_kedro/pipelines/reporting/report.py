@@ -116,7 +116,7 @@ def render_report(findings: Findings) -> Report:
         "notes": list(filter(None, _notes(findings))),
         "stale": findings.run.stale,
         "is_offline": bool(_stand_ins(findings)),
-        "sections": [_told(findings, *section) for section in _sections(findings)],
+        "sections": _told(findings),
         "chart_size": figures.SIZE,
         "big_chart_size": figures.BIG,
         "packed_items": items.pack(findings.shown_items, findings.shown_answers),
@@ -335,11 +335,17 @@ def summarise(findings: Findings) -> str:
     )
 
 
-def _told(findings: Findings, section: Telling, chapter: str) -> Section:
-    told = section(findings)
-    if chapter not in findings.missing:
-        return told
-    return Section(told.title, f"Not run: `kedro run --pipeline={chapter}`.")
+def _told(findings: Findings) -> list[Section]:
+    """Return the sections of what has run, and one that names the others."""
+    told: list[Section] = []
+    others: dict[str, list[str]] = {}
+    for section, chapter in _sections(findings):
+        if chapter in findings.missing:
+            others.setdefault(chapter, []).append(section(findings).title)
+        else:
+            told.append(section(findings))
+    lines = (f"{', '.join(t)}: `kedro run --pipeline={c}`." for c, t in others.items())
+    return [*told, Section("Not run", " ".join(lines))] if others else told
 
 
 def _averages(benchmarks: Benchmarks) -> dict[str, tuple[str, str, str]]:

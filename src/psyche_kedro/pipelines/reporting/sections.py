@@ -195,9 +195,11 @@ def _made_from(model: Mapping[str, Any]) -> str:
 
 def provenance(findings: Findings) -> Section:
     """Return which model wrote what."""
+    sat = findings.scores.filter(pl.col("role").is_in(findings.toys))
+    toys = set(sat["model"])
     rows = [
         Row(
-            kind_of(w["model"], is_toy=False),
+            kind_of(w["model"], is_toy=w["model"] in toys),
             [w["table"], w["model"], w["prompt_digest"] or ABSENT, count(w["rows"])],
         )
         for w in findings.writers.iter_rows(named=True)

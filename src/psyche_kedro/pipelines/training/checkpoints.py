@@ -20,6 +20,8 @@ from psyche_kedro.files.swap import swapped_in
 _LOG = logging.getLogger(__name__)
 
 _SEAL = "digests.json"
+SIZE_IN_MODELS = 3
+"""A checkpoint's: AdamW keeps two numbers beside each weight."""
 
 
 class Layout(NamedTuple):

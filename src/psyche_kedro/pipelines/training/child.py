@@ -5,6 +5,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 # Before the libraries are imported: they read these once. No usage report may leave a
 # machine that holds people's most private words, and a model is always a local folder.
@@ -27,15 +28,30 @@ from psyche_kedro.pipelines.training.runs import (
 
 
 def train(spec: RunSpec) -> RunResult:
-    """Run the stage of ``spec``; leave its model and its result in its folder."""
-    if spec.stage == "sft":
-        from psyche_kedro.pipelines.training.sft import run_sft as run  # noqa: PLC0415
-    else:
-        from psyche_kedro.pipelines.training.grpo import run_grpo as run  # noqa: PLC0415
-    result = run(spec)
+    """Run the stage of ``spec``; leave its model and its result in its folder.
+
+    It goes on from the run's last checkpoint, if there is one.
+    """
+    import torch  # noqa: PLC0415 - after what main does first
+
+    from psyche_kedro.pipelines.training.loop import train_to_the_end  # noqa: PLC0415
+
+    if spec.launcher.threads:
+        torch.set_num_threads(spec.launcher.threads)
+    result = train_to_the_end(_trainer(spec), spec)
     if _rank() == "0":
         (finish if result.status == "complete" else write_result)(spec, result)
     return result
+
+
+def _trainer(spec: RunSpec) -> Any:
+    if spec.stage == "sft":
+        from psyche_kedro.pipelines.training.sft import sft_trainer  # noqa: PLC0415
+
+        return sft_trainer(spec)
+    from psyche_kedro.pipelines.training.grpo import grpo_trainer  # noqa: PLC0415
+
+    return grpo_trainer(spec)
 
 
 def _rank() -> str:

@@ -20,12 +20,10 @@ from psyche_kedro.llm.chat_tokens import prompt_ids
 from psyche_kedro.pipelines.training.loop import (
     EpochSampler,
     adapters,
-    prepare_process,
     quantization,
-    train_to_the_end,
 )
 from psyche_kedro.pipelines.training.parameters import GrpoParameters
-from psyche_kedro.pipelines.training.runs import RunResult, RunSpec
+from psyche_kedro.pipelines.training.runs import RunSpec
 from psyche_kedro.pipelines.training.tokens import read_tokenizer
 from psyche_kedro.pipelines.training.trl_options import grpo_config
 from psyche_kedro.rewards import AccuracyReward, FormatReward
@@ -136,20 +134,14 @@ def _joined(parts: Sequence[Any], width: int, order: torch.Tensor) -> Any:
     return torch.cat([pad(part, (0, width - part.shape[1])) for part in parts])[order]
 
 
-def run_grpo(spec: RunSpec) -> RunResult:
-    """Train, from the last checkpoint if there is one.
+def grpo_trainer(spec: RunSpec) -> ResumableGRPOTrainer:
+    """Return the trainer of a run, ready to train.
 
     Raises:
         TrainingFailedError: If there are fewer prompts than one rollout takes.
 
     Source: §2.5, Equation 2.
     """
-    prepare_process(spec)
-    return train_to_the_end(grpo_trainer(spec), spec)
-
-
-def grpo_trainer(spec: RunSpec) -> ResumableGRPOTrainer:
-    """Return the trainer of a run, ready to train; see ``run_grpo``."""
     assert spec.grpo is not None  # noqa: S101 - for mypy; the specification is typed
     assert spec.reward is not None  # noqa: S101
     examples = pl.read_parquet(spec.rows)

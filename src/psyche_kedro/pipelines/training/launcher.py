@@ -21,6 +21,7 @@ from typing import Any
 import psyche_kedro
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.checkpoints import (
+    SIZE_IN_MODELS,
     clear_damaged,
     last_checkpoint,
     step_of,
@@ -34,13 +35,24 @@ from psyche_kedro.pipelines.training.presence import (
 from psyche_kedro.pipelines.training.runs import RunResult, RunSpec, note_start
 
 _CHILD = "psyche_kedro.pipelines.training.child"
-_RANK = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+_LAUNCH = "accelerate.commands.launch"
+_ON_A_MACHINE = (
+    f'exec "$0" -m {_LAUNCH} --machine_rank "${{NODE_RANK:-${{SLURM_NODEID:-'
+    '${OMPI_COMM_WORLD_RANK:?is no rank of this machine}}}" "$@"'
+)
+"""Only there, where the prefix has started it, is known which machine it is."""
+_RANK = (
+    "RANK",
+    "LOCAL_RANK",
+    "NODE_RANK",
+    "WORLD_SIZE",
+    "MASTER_ADDR",
+    "MASTER_PORT",
+)
 _GRACE_SECONDS = 30.0
 _POLL_SECONDS = 0.2
 # torch's writer says only at which byte it stopped.
 _FULL = re.compile(r"No space left|Errno 28|quota exceeded|inline_container", re.I)
-_CHECKPOINT_PER_MODEL = 3
-"""A checkpoint's size: AdamW keeps two numbers beside each of the weights."""
 
 OnLog = Callable[[dict[str, Any]], None]
 
@@ -74,11 +86,31 @@ def launch(spec: RunSpec, on_log: OnLog) -> RunResult:
 def _command(spec: RunSpec, launcher: LauncherParameters) -> list[str]:
     if launcher.kind == "child":
         return [*launcher.prefix, sys.executable, "-m", _CHILD, spec.folder]
-    accelerate = [sys.executable, "-m", "accelerate.commands.launch"]
     config = ["--config_file", launcher.config_file] if launcher.config_file else []
     count = ["--num_processes", str(launcher.processes)]
-    options = [*config, *count, *launcher.arguments]
-    return [*launcher.prefix, *accelerate, *options, "-m", _CHILD, spec.folder]
+    options = [*config, *count, *_machines(launcher), *launcher.arguments]
+    return [
+        *launcher.prefix,
+        *_accelerate(launcher),
+        *options,
+        "-m",
+        _CHILD,
+        spec.folder,
+    ]
+
+
+def _accelerate(launcher: LauncherParameters) -> list[str]:
+    if launcher.machines == 1:
+        return [sys.executable, "-m", _LAUNCH]
+    return ["sh", "-c", _ON_A_MACHINE, sys.executable]
+
+
+def _machines(launcher: LauncherParameters) -> list[str]:
+    if not launcher.rendezvous:
+        return []
+    host, _, port = launcher.rendezvous.rpartition(":")
+    meet = ["--main_process_ip", host, "--main_process_port", port]
+    return ["--num_machines", str(launcher.machines), *meet]
 
 
 def _run_child(spec: RunSpec, command: list[str], on_log: OnLog) -> None:
@@ -111,7 +143,8 @@ def _environment(spec: RunSpec) -> dict[str, str]:
     source = str(Path(psyche_kedro.__file__).parents[1])
     paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
-    threads = {"OMP_NUM_THREADS": str(spec.threads)} if spec.threads else {}
+    n = spec.launcher.threads
+    threads = {"OMP_NUM_THREADS": str(n)} if n else {}
     # Its libraries open their own files, which are UTF-8, in the machine's encoding.
     return environment | threads | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
 
@@ -174,7 +207,7 @@ def _said_by(code: int) -> str:
 
 def _checkpoint_bytes(spec: RunSpec) -> int:
     weights = Path(spec.model).glob("*.safetensors")
-    return _CHECKPOINT_PER_MODEL * sum(path.stat().st_size for path in weights)
+    return SIZE_IN_MODELS * sum(path.stat().st_size for path in weights)
 
 
 def _room(spec: RunSpec) -> int:

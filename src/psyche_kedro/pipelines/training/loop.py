@@ -39,12 +39,6 @@ from psyche_kedro.pipelines.training.parameters import StageParameters
 from psyche_kedro.pipelines.training.runs import RunResult, RunSpec, final_folder
 
 
-def prepare_process(spec: RunSpec) -> None:
-    """Set the threads of this process."""
-    if spec.threads:
-        torch.set_num_threads(spec.threads)
-
-
 class EpochSampler(Sampler[int]):
     """A sampler whose order is a function of (seed, epoch).
 

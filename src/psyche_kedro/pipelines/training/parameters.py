@@ -117,6 +117,10 @@ class LauncherParameters(Parameters):
 
     kind: Literal["in_process", "child", "accelerate"]
     processes: int = Field(ge=1)
+    """Of all machines together."""
+    machines: int = Field(ge=1)
+    rendezvous: str | None
+    """``host:port`` of the first machine, where there are several."""
     config_file: str | None
     """``accelerate``'s own configuration, for that kind."""
     prefix: tuple[str, ...]
@@ -132,6 +136,16 @@ class LauncherParameters(Parameters):
             raise ValueError(
                 f"launcher.processes is {self.processes}, which takes kind: accelerate,"
                 f" not {self.kind}"
+            )
+        if self.machines > 1 and not (self.prefix and self.rendezvous):
+            raise ValueError(
+                f"launcher.machines is {self.machines}, which takes a prefix that"
+                " starts the launcher on each, and a rendezvous, host:port of the first"
+            )
+        if self.processes % self.machines:
+            raise ValueError(
+                f"launcher.processes is {self.processes}, which {self.machines}"
+                " machines cannot share evenly"
             )
         return self
 

@@ -36,6 +36,7 @@ import polars as pl
 from packaging.version import Version
 from yaml import safe_load
 
+from psyche_kedro.pipelines.training.checkpoints import SIZE_IN_MODELS
 from psyche_kedro.pipelines.training.parameters import (
     GrpoParameters,
     LauncherParameters,
@@ -48,8 +49,6 @@ _VLLM = ("0.22.0", "0.31.0")
 """First and last version that TRL 1.16 knows."""
 _CHECKPOINTS = 3
 """At once on the disk: two are kept while a third is written."""
-_STATE = 3
-"""A checkpoint in sizes of its model: AdamW keeps two numbers beside each weight."""
 
 
 class Shape(NamedTuple):
@@ -189,7 +188,7 @@ def _accelerate(launcher: LauncherParameters) -> Mapping[str, Any]:
 
 def _disk(shape: Shape, params: StageParameters) -> float:
     final = 2 if params.export == "bfloat16" else 4
-    return (_CHECKPOINTS * _STATE * 4 + final) * shape.parameters
+    return (_CHECKPOINTS * SIZE_IN_MODELS * 4 + final) * shape.parameters
 
 
 # ---- whether it can run ----------------------------------------------------------
@@ -282,10 +281,10 @@ def _missing_devices(stages: Mapping[str, StageParameters]) -> Iterator[str]:
     here = torch.cuda.device_count()
     for stage, params in stages.items():
         config = _accelerate(params.launcher)
-        asked = params.launcher.processes / config.get("num_machines", 1)
+        asked = params.launcher.processes // params.launcher.machines
         if here and asked > here and not config.get("use_cpu"):
             yield (
-                f"training.{stage}.launcher asks for {asked:g} devices a machine, and "
+                f"training.{stage}.launcher asks for {asked} devices a machine, and "
                 f"this one has {here}: lower launcher.processes"
             )
 

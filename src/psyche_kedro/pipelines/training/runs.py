@@ -66,7 +66,6 @@ class RunSpec(BaseModel):
     folder: str
     model: str
     """Folder of the model to start from."""
-    threads: int | None
     sft: SftParameters | None = None
     grpo: GrpoParameters | None = None
     reward: RewardParameters | None = None
@@ -141,7 +140,6 @@ def open_run(  # noqa: PLR0913 - what a run is made of
         stage=stage,
         folder=str(folder),
         model=str(base.path.absolute()),
-        threads=params.launcher.threads,
         reward=reward,
         **{stage: params},
     )

@@ -17,11 +17,9 @@ from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.loop import (
     EpochSampler,
     adapters,
-    prepare_process,
     quantization,
-    train_to_the_end,
 )
-from psyche_kedro.pipelines.training.runs import RunResult, RunSpec
+from psyche_kedro.pipelines.training.runs import RunSpec
 from psyche_kedro.pipelines.training.trl_options import sft_config
 
 
@@ -32,20 +30,14 @@ class ResumableSFTTrainer(SFTTrainer):
         return EpochSampler(super()._get_train_sampler(dataset), self)
 
 
-def run_sft(spec: RunSpec) -> RunResult:
-    """Train, from the last checkpoint if there is one.
+def sft_trainer(spec: RunSpec) -> ResumableSFTTrainer:
+    """Return the trainer of a run, ready to train.
 
     Raises:
         TrainingFailedError: If there is no example, or one that TRL would cut.
 
     Source: §2.5, Equation 1.
     """
-    prepare_process(spec)
-    return train_to_the_end(sft_trainer(spec), spec)
-
-
-def sft_trainer(spec: RunSpec) -> ResumableSFTTrainer:
-    """Return the trainer of a run, ready to train; see ``run_sft``."""
     assert spec.sft is not None  # noqa: S101 - for mypy; the specification is typed
     tokenizer = AutoTokenizer.from_pretrained(spec.model, trust_remote_code=False)
     tokens = pl.read_parquet(spec.rows)

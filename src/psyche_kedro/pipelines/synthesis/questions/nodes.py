@@ -342,19 +342,22 @@ def pool_questions(
             parent="question_id",
         ),
     ]
-    questions, kept = pl.concat(parts), set[str]()
-    reasons: list[str | None] = []
+    return _without_copies(pl.concat(parts))
+
+
+def _without_copies(questions: pl.DataFrame) -> Tables:
+    kept: set[str] = set()
+    sound: list[bool] = []
     rejections = Growing(Rejections)
     for row in questions.iter_rows(named=True):
         content = question_id(row)
         reason = key_fault(row) or ("exact_duplicate" if content in kept else None)
-        reasons.append(reason)
         if reason:
             rejections.append(_out_of_pool(row, reason))
         else:
             kept.add(content)
-    is_sound = pl.Series(reasons, dtype=pl.String).is_null()
-    return questions.filter(is_sound), rejections.table()
+        sound.append(reason is None)
+    return questions.filter(pl.Series(sound, dtype=pl.Boolean)), rejections.table()
 
 
 def _as_pool(questions: pl.DataFrame, origin: str, *, parent: str) -> pl.DataFrame:

@@ -162,7 +162,7 @@ def tells_verdict(candidate: str) -> bool:
         candidate: The prompt.
     """
     said = _plain(candidate.replace("\n", "。"))
-    sentences = re.split("[。;!?]", _NEUTRAL.sub("", said))
+    sentences = set(re.split("[。;!?]", _NEUTRAL.sub("", said)))
     asserted = [s for s in sentences if not _SUPPOSED.search(s)]
     return len({told for s in asserted for told in verdicts(s)}) == 1
 
