@@ -450,6 +450,7 @@ def test_what_a_learning_platform_exports_is_read():
         (f"1. 属于甲的是　A、B　。\n{OPTIONS}答案：AB\n", "answer_left_in_stem"),
         (f"1. 甲是（A.一）\n{OPTIONS}答案：A\n", "answer_left_in_stem"),
         (f"1. 甲有A C\n{OPTIONS}答案：AC\n", "answer_left_in_stem"),
+        (f"1. 甲是（一）\n{OPTIONS}答案：A\n", "answer_left_in_stem"),
         (f"1. 由（A）引起，表现为（C）\n{OPTIONS}答案：AC\n", "answer_left_in_stem"),
         ("1. 强化有两种。T\n【题型】判断\n答案：T\n", "answer_left_in_stem"),
         ("1. 甲\nA. 一  B. 二  C. 三  考点二 气质\n答案：A\n", "unclear_option"),

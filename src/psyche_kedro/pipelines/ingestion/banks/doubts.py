@@ -84,9 +84,15 @@ def _has_foreign(stem: str, options: Sequence[str]) -> bool:
     return (
         ends_oddly
         or any(map(_OPTION_WITHIN.search, options))
-        or sum(_OPTION_MARK.match(text) is not None for text in options) > 1
+        or _are_of_two_lists(options)
         or (len(options) > 0 and _OPTION_LINE.search(stem) is not None)
     )
+
+
+def _are_of_two_lists(options: Sequence[str]) -> bool:
+    marks = [_OPTION_MARK.match(text) for text in options]
+    letters = "".join(mark[0][0] for mark in marks if mark)
+    return len(letters) > 1 and letters not in "ABCDEFGH"
 
 
 def _verdict_left(stem: str) -> bool:
