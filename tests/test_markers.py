@@ -120,9 +120,11 @@ def fail(node, kind: str, params: str, root: Path) -> None:
     from kedro.pipeline import Pipeline
 
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    begun = []
 
     @functools.wraps(node.func)
     def failing(*args, **kwargs):
+        begun.append(node.name)
         words = quoted([*args, *kwargs.values()])
         if kind == "ctrl_c":
             raise KeyboardInterrupt(words)
@@ -142,7 +144,9 @@ def fail(node, kind: str, params: str, root: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         register(REGISTERED)
-    show(f"== {kind} of {node.name}: {code}")
+    # A node whose inputs only the chapters that were left out make does not begin.
+    if begun:
+        show(f"== {kind} of {node.name}: {code}")
 
 
 def register(registry) -> None:
@@ -233,11 +237,11 @@ def test_every_node_that_sees_posts_did_fail(failed):
     _, said = failed
     ends = re.findall(r"^== (\w+) of (\S+): (\d+)$", said, re.MULTILINE)
     ended = {kind: [code for k, _, code in ends if k == kind] for kind in KINDS}
-    assert len(ended["error"]) > 35
+    assert len(ended["error"]) > 25
     assert set(ended["error"]) == {"1"}
     assert set(ended["ctrl_c"]) == {"130"}
-    assert ended["model"].count("1") > 20
-    assert ended["disk"].count("1") > 20
+    assert ended["model"].count("1") > 10
+    assert ended["disk"].count("1") > 10
 
 
 def test_nothing_that_is_said_or_logged_holds_a_mark(failed):
