@@ -456,6 +456,10 @@ def test_what_a_learning_platform_exports_is_read():
         ("1. 甲\nA. 一  B. 二  C. 三  考点二 气质\n答案：A\n", "unclear_option"),
         ("1. 甲\nA. 一\nB. 二\nC. 小脑【多选题】\n答案：A\n", "unclear_option"),
         ("1. 甲\nA．前额叶A．海马\nB．杏仁核\n答案：A\n", "unclear_option"),
+        (
+            "1. 甲\nA. A.一些\nB. B.二些\nC. A.三些\nD. B.四些\n答案：A\n",
+            "unclear_option",
+        ),
         (f"1. 下列~~正确~~错误的是\n{OPTIONS}答案：A\n", "struck_text"),
         ("1. 甲（ ）\nⒶ一 Ⓑ二\n答案：Ⓑ\n", "options_missing"),
     ],

@@ -53,8 +53,8 @@ def exchanged(text: str) -> str:
     return "".join(chr(ord(c) + 37) if "一" <= c <= "龠" else c for c in text)
 
 
-def lossy(text: str) -> str:
-    return "".join("\ue123" if n % 15 == 7 else c for n, c in enumerate(text))
+def lossy(text: str, sign: str = "\ue123") -> str:
+    return "".join(sign if n % 15 == 7 else c for n, c in enumerate(text))
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,7 @@ def lossy(text: str) -> str:
     [
         (exchanged(PROSE * 2), "unlikely_text_layer"),
         (lossy(PROSE * 2), "lost_characters"),
+        (lossy(PROSE * 2, "□"), "lost_characters"),
         (PROSE * 2, None),
     ],
 )
@@ -142,6 +143,33 @@ def test_two_columns_drawn_row_by_row_are_read_in_turn():
 
     text = read(draw)["text"].replace("\n", "")
     assert text == left[:160] + right[:160]
+
+
+def in_columns(*lefts: int):
+    """Draw the prose in columns of twelve characters, in the order of their places."""
+
+    def draw(canvas) -> None:
+        canvas.setFontSize(9)
+        for left in lefts:
+            start = sorted(lefts).index(left) * 180
+            lines(canvas, (PROSE * 8)[start : start + 180], left, width=12)
+
+    return draw
+
+
+@pytest.mark.parametrize("lefts", [(40, 220, 400), (400, 220, 40)])
+def test_three_columns_are_read_from_the_left_in_whatever_order_they_are_drawn(lefts):
+    assert read(in_columns(*lefts))["text"].replace("\n", "") == (PROSE * 8)[:540]
+
+
+def test_a_page_drawn_from_the_bottom_up_is_read_from_the_top():
+    text = (PROSE * 8)[: 36 * 14]
+
+    def draw(canvas) -> None:
+        for n in reversed(range(14)):
+            lines(canvas, text[36 * n : 36 * n + 36], top=800 - 18 * n)
+
+    assert read(draw)["text"].replace("\n", "") == text
 
 
 def test_a_bank_may_be_a_pdf():
