@@ -112,7 +112,8 @@ def read_labels(answer: Any, options: list[Option]) -> list[str]:
         return by_text
     letters = letters_of(text)
     if LETTERS_ONLY.fullmatch(letters):
-        return named_letters(letters)
+        said = named_letters(letters)  # ``B；A B C；A D`` answers three questions
+        return said if len(said) >= len(_LETTER.findall(letters)) else []
     beside = _labels_beside_texts(text, options)
     if beside is not None:
         return beside

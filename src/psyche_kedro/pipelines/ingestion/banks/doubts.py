@@ -10,6 +10,7 @@ from psyche_kedro.pipelines.ingestion.files.cell_formats import NOT_SHOWN
 from psyche_kedro.pipelines.ingestion.files.plain_text import has_picture, has_struck
 
 IN_BRACKETS = re.compile(r"[（(【\[][^（()）【】\[\]]*[)）】\]]")
+_IN_BLANK = re.compile(r"_[^_\n]+_")
 _FOREIGN = re.compile(
     r"[\u4e00-\u9fff）)][ \t\u3000]+[\u4e00-\u9fff（(]|\n"
     r"|[【\[][^【\[\n]{1,12}题[】\]]$|.(?:单选|多选|判断|填空|简答|论述)题|第[一二三四五六七八九十\d]+[章节页]"
@@ -28,7 +29,7 @@ _TRUTH_AT_END = re.compile(
 )
 _RUN = re.compile(LETTER_RUN)
 _RUN_AT_END = re.compile(r"(?<![A-Za-z])([A-Z](?:[\s,，、;；]?[A-Z]){0,7})\W*$")
-_NO_LETTER_BESIDE = re.compile(r"[^\w.-]|_")
+_NO_LETTER_BESIDE = re.compile(r"[^\w.-]|[_选]")
 
 _UNSURE = {
     "needs_picture": has_picture,
@@ -66,7 +67,8 @@ def _tells_answer(question: Mapping[str, Any]) -> bool:
         return True
     texts = [o["text"] for o in question["options"] if o["label"] in gold]
     in_brackets = [
-        _LETTER_MARK.sub(".", b[1:-1].strip()) for b in IN_BRACKETS.findall(stem)
+        _LETTER_MARK.sub(".", b[1:-1].strip())
+        for b in (*IN_BRACKETS.findall(stem), *_IN_BLANK.findall(stem))
     ]
     return len(texts) == 1 and any(
         words == texts[0] or f"{gold}.{texts[0]}" in words for words in in_brackets

@@ -128,12 +128,14 @@ def _canonical(record: Mapping[str, Any]) -> Fields:
 
 
 def _names_a_letter_twice(record: Mapping[str, Any]) -> bool:
-    """Return whether A and Ａ, or 选项A, are two options of a record."""
+    """Return whether A and Ａ, or options and choices, say different things."""
     said: dict[str | None, set[str]] = {}
     for key, value in record.items():
-        said.setdefault(field_name(str(key)), set()).add(word_of(value))
+        words = word_of(value) or (str(value) if value else "")
+        said.setdefault(field_name(str(key)), set()).add(words)
     return any(
-        len(name or "") == 1 and len(texts - {""}) > 1 for name, texts in said.items()
+        (name == "options" or len(name or "") == 1) and len(texts - {""}) > 1
+        for name, texts in said.items()
     )
 
 

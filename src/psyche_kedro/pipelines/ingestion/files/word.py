@@ -38,6 +38,8 @@ _SHOWN = ("ins", "smartTag", "sdt", "sdtContent", "hyperlink", "fldSimple", "cus
 _WITHIN = frozenset((*_SHOWN, "moveTo", "dir", "bdo", "ruby", "rubyBase"))
 """Elements whose runs are text of the paragraph."""
 _DELETED_ROW = f"{WORD}trPr/{WORD}del"
+_PICTURES = frozenset(["blip", "imagedata", "chart", "OLEObject"])
+"""An OLE object is most often a formula of an old editor."""
 _GONE = frozenset(["del", "moveFrom", "instrText", "delText", "rt", "pPr", "sdtPr"])
 _PLAIN = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "softHyphen": ""}
 _UNSURE = (f"{WORD}strike", f"{WORD}dstrike")
@@ -194,7 +196,7 @@ class _Text:
         for box in boxes:
             lines = [self.read(p) for p in box.iter(f"{WORD}p")]
             self.boxes.append("\n".join(lines))
-        shows = any(_name(n) in ("blip", "imagedata", "chart") for n in node.iter())
+        shows = any(_name(n) in _PICTURES for n in node.iter())
         return PICTURE if shows and not boxes else ""
 
 

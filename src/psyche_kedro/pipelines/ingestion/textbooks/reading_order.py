@@ -25,6 +25,8 @@ _ALIKE = 2
 """Times that one of two columns may be as wide as the other."""
 _FIGURE = 5
 """In line heights: a gap across both columns is a figure."""
+_FEW = 4
+"""One line in so many that stands above the one before it is no slip."""
 _WORD_GAP = 0.3
 """In line heights: a wider gap between boxes of one line is a space."""
 
@@ -97,7 +99,7 @@ def is_out_of_order(boxes: Sequence[TextBox]) -> bool:
     They change columns line by line, begin with the right one, or climb a column.
     """
     climbs = sum(_climbs(before, after) for before, after in pairwise(boxes))
-    if climbs * 2 > len(boxes) > 2 * _MIN_COLUMN_LINES:
+    if climbs * _FEW > len(boxes) > 2 * _MIN_COLUMN_LINES:
         return True
     gutter = _gutter(boxes)
     if gutter is None:
@@ -105,11 +107,22 @@ def is_out_of_order(boxes: Sequence[TextBox]) -> bool:
     beside = [b for b in boxes if b.right <= gutter or b.left >= gutter]
     sides = [box.left >= gutter for box in beside]
     turns = sum(before < after for before, after in pairwise(sides))
-    climbs_back = any(
-        after.right <= gutter <= before.left and after.bottom < before.top
-        for before, after in pairwise(beside)
-    )
-    return climbs_back or turns * 2 > min(sum(sides), len(sides) - sum(sides))
+    few = turns * 2 <= min(sum(sides), len(sides) - sum(sides))
+    return not few or _begins_right(beside, gutter)
+
+
+def _begins_right(boxes: Sequence[TextBox], gutter: float) -> bool:
+    """Return whether a left column is drawn after the right one.
+
+    A head or a page number alone, drawn last, is no column.
+    """
+    for n, (before, after) in enumerate(pairwise(boxes), 1):
+        column = boxes[n : n + _MIN_COLUMN_LINES]
+        is_left = all(box.right <= gutter for box in column)
+        climbs = after.bottom < before.top and before.left >= gutter
+        if climbs and is_left and len(column) == _MIN_COLUMN_LINES:
+            return True
+    return False
 
 
 def _climbs(before: TextBox, after: TextBox) -> bool:

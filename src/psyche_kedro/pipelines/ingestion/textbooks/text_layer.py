@@ -28,7 +28,7 @@ _CID = re.compile(r"\(cid:\d+\)")
 _LOST = re.compile("\ufffd|(?<!^)[\ue000-\uf8ff\U000f0000-\U0010ffff]", re.MULTILINE)
 """A glyph without a character; a private one at a line's start is its bullet."""
 _MAX_LOST = 0.01
-_SHOWN_LOST = re.compile(r"(?<=[\u4e00-\u9fff])[□?](?=[\u4e00-\u9fff])")
+_SHOWN_LOST = re.compile(r"(?<=[\u4e00-\u9fff])[□■◆?*#](?=[\u4e00-\u9fff])")
 """What some programs write for a glyph; now and then a box to tick, a question mark."""
 _MAX_SHOWN_LOST = 0.03
 _NEARLY = 0.15
