@@ -125,7 +125,8 @@ def scatter(
     return Scatter(
         title=title,
         points=[
-            Point(*at, name, is_marked, *place) for at, name, is_marked, place in told
+            Point(*at, name, is_marked, x, y, anchor)
+            for at, name, is_marked, (x, y, anchor) in told
         ],
         x_ticks=[Tick(at, label(float(said))) for at, said in _ticks(across)],
         y_ticks=_ticks(up),
