@@ -273,6 +273,19 @@ def test_a_run_is_laid_beside_the_estimate_that_was_made_before_it(demo, again):
     assert tables["model_calls"]["stored"].sum() < needed["calls"].sum()
 
 
+def test_after_a_run_every_chapter_is_estimated_as_it_was(demo, again):
+    said = run_kedro("estimate", "--params", f"data={demo.data}", data=demo.data)
+    assert said.returncode == 0, said.stderr[-2_000:]
+    rows = [line.split() for line in said.stdout.splitlines()]
+    asked = {tuple(row[:3]): row[3] for row in rows if len(row) > 4}
+    took = demo.table("model_calls").filter(~pl.col("role").str.contains("_model@"))
+    # A reply that failed is not judged: of a model that cannot write, none.
+    took = took.filter(pl.col("task") != "judge_counselling")
+    for row in took.iter_rows(named=True):
+        place = row["chapter"], row["task"], row["role"]
+        assert asked[place] == f"{row['calls']:,}", place
+
+
 def count_replies(data) -> int:
     with sqlite3.connect(data / "replies.sqlite") as database:
         return database.execute("SELECT count(*) FROM replies").fetchone()[0]

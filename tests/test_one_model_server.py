@@ -44,7 +44,7 @@ def start(raw: Path, data: Path, chapters: str, **environment: str):
 
 
 def test_the_readme_names_the_three_variables_of_one_server():
-    (line,) = re.findall(r"`(PSYCHE_\S+=.* kedro run --env=endpoint)`", README)
+    (line,) = re.findall(r"export (PSYCHE_.*)\n +kedro run --env=endpoint ", README)
     named = re.findall(r"(PSYCHE_\w+)=", line)
     assert named == ["PSYCHE_BASE_URL", "PSYCHE_API_KEY", "PSYCHE_MODEL"]
 

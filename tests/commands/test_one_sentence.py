@@ -54,6 +54,27 @@ def test_an_entry_of_the_catalog_that_cannot_be_is_one_sentence():
     assert said.endswith(", .ndjson.")
 
 
+def test_a_type_whose_package_is_absent_is_one_sentence():
+    entry = {"type": "snowflake.SnowparkTableDataset", "table_name": "sft_set"}
+    with pytest.raises(DatasetError) as caught:
+        AbstractDataset.from_config("sft_set", entry)
+    assert fault(caught.value) == (
+        "The catalog entry of 'sft_set' has the type snowflake.SnowparkTableDataset,"
+        " which cannot be loaded (No module named 'snowflake'): install its package, or"
+        " name another type."
+    )
+
+
+def test_a_format_that_no_table_has_is_one_sentence_before_the_run():
+    entry = {"type": "psyche_kedro.datasets.TableDataset", "filepath": "a/set"}
+    with pytest.raises(DatasetError) as caught:
+        AbstractDataset.from_config("sft_set", entry | {"file_format": "delta"})
+    assert fault(caught.value) == (
+        "The catalog entry of 'sft_set': `file_format` is 'delta': it is one of"
+        " parquet, csv, ndjson."
+    )
+
+
 def test_a_dataset_says_what_the_system_said_and_not_what_a_library_did():
     for cause, heard in (
         (OSError(28, "No space left"), True),

@@ -2,15 +2,18 @@
 
 import json
 import os
+import resource
 from pathlib import Path
 
 import polars as pl
 import pytest
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
-from psyche_kedro.datasets import SourceFilesDataset, TableDataset
+from psyche_kedro.datasets import SourceFilesDataset, TableDataset, WholeJSONDataset
+from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.hooks.lineage import Ledger, Lineage, Run
+from psyche_kedro.hooks.lineage_check import read_ledger
 from whole_run import run_kedro
 
 RUN = Run(id="r1", at="2026-01-01 00:00 UTC", commit="c")
@@ -118,3 +121,25 @@ def test_a_name_that_is_no_utf8_is_kept_in_the_ledger(catalog, tmp_path):
     ledger = Ledger()
     Lineage(catalog, PARAMETERS, ledger).record(CHAIN, RUN)
     assert stale(catalog, ledger) == []
+
+
+def test_a_ledger_that_a_full_disk_cuts_stays_as_it_was(tmp_path):
+    stored = WholeJSONDataset(filepath=str(tmp_path / "lineage.json"))
+    stored.save({"made": {}})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
+    try:
+        with pytest.raises(DatasetError):
+            stored.save({"made": {"posts": "p" * 1000}})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert stored.load() == {"made": {}}
+    assert [path.name for path in tmp_path.iterdir()] == ["lineage.json"]
+
+
+def test_a_damaged_ledger_is_named_with_its_mend(tmp_path):
+    file = tmp_path / "lineage.json"
+    file.write_text('{"made": {"pos')
+    catalog = DataCatalog({"lineage": WholeJSONDataset(filepath=str(file))})
+    with pytest.raises(ConfigurationError, match=rf"{file} is damaged .*: delete it"):
+        read_ledger(catalog)

@@ -1,14 +1,16 @@
-"""``kedro estimate``: what a chapter will cost, before it is spent."""
+"""``kedro estimate``: what a run will cost, before it is spent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import click
 import polars as pl
+from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from psyche_kedro.commands.estimate_cedar import estimate_cedar
+from psyche_kedro.commands.estimate_chapters import estimate_chapters
 from psyche_kedro.commands.one_sentence import in_one_sentence
 from psyche_kedro.commands.run import CONF_SOURCE, PARAMS
 from psyche_kedro.files.project import project_root
@@ -21,7 +23,12 @@ from psyche_kedro.pipelines.synthesis.questions.nodes import (
     split_chunks,
 )
 
-_INPUTS = ("clean_documents", "clean_bank_questions", "useful_posts")
+_INPUTS = {
+    "clean_documents": ("documents",),
+    "clean_bank_questions": ("bank_questions",),
+    "useful_posts": ("clean_posts", "posts"),
+}
+"""What synthesis reads, and what may stand for it as long as it is not there."""
 _SETTINGS = {
     "questions": parameters.QuestionParameters,
     "distillation": parameters.DistillationParameters,
@@ -39,38 +46,65 @@ _RESTS_ON = {
 @click.option(
     "--pipeline",
     type=click.Choice(["synthesis", "cedar"]),
-    default="synthesis",
-    show_default=True,
-    help="The chapter, or CEDAR; synthesis is where nearly all calls of Psyche-R1 are.",
+    help="One chapter alone, with how far it may be off; every chapter by default.",
 )
 @in_one_sentence
 def estimate_command(
-    env: str | None, pipeline: str, params: dict[str, Any], conf_source: str | None
+    env: str | None,
+    pipeline: str | None,
+    params: dict[str, Any],
+    conf_source: str | None,
 ) -> None:
-    """Print calls, tokens and money per node and model, each with its range."""
+    """Print requests, tokens and money per task and model, of every chapter or one."""
     project = project_root()
     bootstrap_project(project)
     with KedroSession.create(
         project, env=env, runtime_params=params, conf_source=conf_source
     ) as session:
         context = session.load_context()
-        if pipeline == "cedar":
-            click.echo("\n".join(estimate_cedar(context)))
-            return
-        configured = context.config_loader["parameters"]
-        settings = configured[pipeline]
-        basis = read_basis(context)
-        inputs = {name: context.catalog.load(name) for name in _INPUTS}
-    rows = framed(estimate_costs)(
+        for line in _ESTIMATES[pipeline](context):
+            click.echo(line)
+
+
+def _estimate_every_chapter(context: KedroContext) -> Iterator[str]:
+    exists = context.catalog.exists
+    there = {
+        name: next(filter(exists, (name, *before)), None)
+        for name, before in _INPUTS.items()
+    }
+    found = {name: table for name, table in there.items() if table}
+    rows = _synthesis(context, found) if found.keys() == there.keys() else None
+    instead = ", ".join(sorted(set(found.values()) - found.keys()))
+    yield from estimate_chapters(context, rows, instead or "its inputs")
+
+
+def _estimate_synthesis(context: KedroContext) -> Iterator[str]:
+    rows = _synthesis(context, {name: name for name in _INPUTS})
+    rests_on = rows["rests_on"].first()
+    yield f"synthesis, by {_RESTS_ON[str(rests_on)]}; low … middle … high"
+    yield from describe(rows)
+
+
+_ESTIMATES = {
+    None: _estimate_every_chapter,
+    "synthesis": _estimate_synthesis,
+    "cedar": estimate_cedar,
+}
+
+
+def _synthesis(context: KedroContext, tables: Mapping[str, str]) -> pl.DataFrame:
+    """Return ``CostEstimate``, of the tables that stand for the chapter's inputs."""
+    configured = context.config_loader["parameters"]
+    settings = configured["synthesis"]
+    inputs = {name: context.catalog.load(table) for name, table in tables.items()}
+    rows: pl.DataFrame = framed(estimate_costs)(
         chunks=_chunks(inputs.pop("clean_documents"), settings),
-        basis=basis,
+        basis=read_basis(context),
         prices=configured["prices"],
         **inputs,
         **{key: kind(**settings[key]) for key, kind in _SETTINGS.items()},
     )
-    click.echo(f"{pipeline}, by {_RESTS_ON[basis.rests_on]}; low … middle … high")
-    for line in describe(rows):
-        click.echo(line)
+    return rows
 
 
 def _chunks(documents: pl.DataFrame, settings: dict[str, Any]) -> pl.DataFrame:

@@ -1,15 +1,18 @@
 """``kedro estimate --pipeline=cedar``: models' calls and people's hours."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import polars as pl
 from kedro.framework.context import KedroContext
 
+from psyche_kedro.datasets.language_packs import Packs
+from psyche_kedro.hooks.estimate_basis import Entry, players_of
 from psyche_kedro.pipelines.cedar import costs, parameters
 from psyche_kedro.pipelines.cedar.alignment.given import read_given_benchmarks
 from psyche_kedro.pipelines.cedar.isolation.pictures import prepare_pictures
 from psyche_kedro.pipelines.cedar.isolation.scenarios import read_scenarios
+from psyche_kedro.pipelines.synthesis.costs.basis import Player
 from psyche_kedro.pipelines.synthesis.costs.prices import cost, price_of
 from psyche_kedro.pipelines.synthesis.parameters import DeduplicationParameters
 
@@ -17,14 +20,32 @@ _LAST = ("divergence", "cedar_items", "annotators")
 """Tables that rates are measured on."""
 
 
-def estimate_cedar(context: KedroContext) -> Iterator[str]:
-    """Yield a line for each node and role, one for people, and what all come to."""
-    configured = context.config_loader["parameters"]
-    settings = configured["cedar"]
+class Reckoned(NamedTuple):
+    """What CEDAR will take.
+
+    Attributes:
+        asked: By node and role.
+        players: Who each of ``asked`` is, with its entry of the catalog.
+        n: Scenarios.
+        rates: What is expected of them.
+        rests_on: Where the rates come from.
+        packs: Languages, by culture.
+    """
+
+    asked: list[costs.Asked]
+    players: list[tuple[Player, Entry]]
+    n: int
+    rates: costs.Rates
+    rests_on: str
+    packs: Packs
+
+
+def reckon_cedar(context: KedroContext) -> Reckoned:
+    """Return what every node of CEDAR will ask, counted on its raw folders."""
+    settings = context.config_loader["parameters"]["cedar"]
     packs = context.catalog.load("language_packs")
     material = _material(context, packs)
     entries = context.config_loader["catalog"]
-    models = dict(_models(entries))
     panel = costs.Panel(
         list(entries["cedar_labellers"]["models"]),
         list(entries["cedar_subjects"]["models"]),
@@ -34,15 +55,24 @@ def estimate_cedar(context: KedroContext) -> Iterator[str]:
     is_measured = all(context.catalog.exists(name) for name in _LAST)
     last = [context.catalog.load(name) for name in _LAST] if is_measured else None
     rates = costs.measure_rates(*last) if last else costs.Rates()
+    asked = costs.estimate(material, packs, panel, rates)
+    playing = [players_of(_entry(row, entries))[0] for row in asked]
     rests_on = "the last run" if last else "simulation, where no run has measured any"
+    return Reckoned(asked, playing, material.scenarios.height, rates, rests_on, packs)
+
+
+def estimate_cedar(context: KedroContext) -> Iterator[str]:
+    """Yield a line for each node and role, one for people, and what all come to."""
+    configured = context.config_loader["parameters"]
+    found = reckon_cedar(context)
+    rates, packs = found.rates, found.packs
     yield (
-        f"cedar, {material.scenarios.height:,} scenarios; by {rests_on}"
+        f"cedar, {found.n:,} scenarios; by {found.rests_on}"
         f" {rates.isolated:.0%} are isolated, {rates.kept:.0%} of these kept"
     )
-    asked = costs.estimate(material, packs, panel, rates)
-    yield from _lines(asked, models, configured["prices"])
-    people = parameters.AnnotationParameters(**settings["annotation"])
-    work = costs.people_work(material.scenarios.height, packs, people, rates)
+    yield from _lines(found, configured["prices"])
+    people = parameters.AnnotationParameters(**configured["cedar"]["annotation"])
+    work = costs.people_work(found.n, packs, people, rates)
     yield (
         f"  people: {work.tasks:,.0f} tasks at {rates.seconds:.0f} s, {work.hours:,.1f}"
         f" hours, {work.hours / len(packs):,.1f} of each culture"
@@ -68,30 +98,22 @@ def _material(context: KedroContext, packs: Any) -> costs.Material:
     return costs.Material(scenarios, texts, shown, given.items)
 
 
-def _models(entries: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the model of every role, a panel's by node and name."""
-    for role in ("cedar_translator", "cedar_judge"):
-        yield role, _model(entries[role])
+def _entry(row: costs.Asked, entries: Mapping[str, Any]) -> Entry:
+    """Return the entry of a role; of a panel's it is the name."""
     panels = {"label_provisionally": "labellers", "answer_items": "subjects"}
-    for node, panel in panels.items():
-        for name, entry in entries[f"cedar_{panel}"]["models"].items():
-            yield f"{node} {name}", _model(entry)
+    panel = panels.get(row.node)
+    of = entries[f"cedar_{panel}"]["models"] if panel else entries
+    entry: Entry = of[row.role]
+    return entry
 
 
-def _model(entry: Mapping[str, Any]) -> str:
-    return str(entry.get("model") or f"offline-{entry.get('role')}")
-
-
-def _lines(
-    asked: Sequence[costs.Asked], models: Mapping[str, str], prices: Mapping[str, Any]
-) -> Iterator[str]:
+def _lines(found: Reckoned, prices: Mapping[str, Any]) -> Iterator[str]:
     spent = []
-    for row in asked:
-        model = models.get(row.role) or models[f"{row.node} {row.role}"]
-        money = cost(price_of(prices, model), row._asdict())
+    for row, (player, _) in zip(found.asked, found.players, strict=True):
+        money = cost(price_of(prices, player.model), row._asdict())
         spent.append(money["money"])
         yield f"  {row.node:<20} {row.role:<18} {_sums(row)} · {_money(**money)}"
-    columns = zip(*(row[2:] for row in asked), strict=True)
+    columns = zip(*(row[2:] for row in found.asked), strict=True)
     whole = costs.Asked("in all", "", *map(sum, columns))
     known = [money for money in spent if money is not None]
     priced = f"{sum(known):,.2f} where there is a price" if known else "no price"

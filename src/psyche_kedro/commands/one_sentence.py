@@ -23,6 +23,12 @@ _PARAMETER = re.compile(
 )
 # How it words an entry of the catalog that cannot be: what was said, then which.
 _ENTRY = re.compile(r"^\n(.+?)\.+\nFailed to instantiate dataset '([^']+)' .*", re.S)
+# How it words a type whose package is absent: what Python said, then where to read on.
+_DRIVER = re.compile(
+    r"^An exception occurred when parsing config for dataset '([^']+)':\n(.+?)\. "
+    r"Please install the missing dependencies for ([\w.]+):.*",
+    re.S,
+)
 _COMPLAINT = re.compile(
     r"^(?P<key>\S+)\n +(?P<what>.+?) \[type=\w+, input_value=(?P<given>.*?), input_t",
     re.M | re.S,
@@ -69,7 +75,12 @@ class OneSentenceGroup(click.Group):
 
 def _sentence(error: Exception) -> str:
     if not isinstance(error, ParameterValidationError):
-        return _ENTRY.sub(r"The catalog entry of '\2': \1.", said_of(error))
+        said = _DRIVER.sub(
+            r"The catalog entry of '\1' has the type \3, which cannot be loaded (\2):"
+            " install its package, or name another type.",
+            said_of(error),
+        )
+        return _ENTRY.sub(r"The catalog entry of '\2': \1.", said)
     complaints = [
         (f"{parameter['name']}.{complaint['key']}", complaint)
         for parameter in _PARAMETER.finditer(str(error))
@@ -77,9 +88,9 @@ def _sentence(error: Exception) -> str:
     ]
     if not complaints:
         return str(error)
-    said = [f"'{name}' is {what['given']}: {what['what']}" for name, what in complaints]
+    told = [f"'{name}' is {what['given']}: {what['what']}" for name, what in complaints]
     places = sorted({_place(name) for name, _ in complaints})
-    return f"Parameter {'; '.join(said)} (see {', '.join(places)})."
+    return f"Parameter {'; '.join(told)} (see {', '.join(places)})."
 
 
 _PLACES = {"benchmarks": "conf/base/benchmarks/{}.yml", "prompts": "conf/base/prompts"}

@@ -64,7 +64,7 @@ def describe(chapters: dict[str, list[Standing]]) -> Iterator[str]:
     if due:
         yield (
             f"to make anew: kedro run --pipelines={','.join(due)} (`kedro estimate`"
-            " says what the calls of synthesis will cost)"
+            " says what the calls will cost)"
         )
 
 

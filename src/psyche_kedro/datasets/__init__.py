@@ -26,6 +26,7 @@ _MODULES = {
     "TablesDataset": "tables_dataset",
     "TaggerDataset": "tagger_dataset",
     "VllmChatModelDataset": "vllm_chat_model_dataset",
+    "WholeJSONDataset": "whole_json_dataset",
 }
 
 __all__ = sorted(_MODULES)  # noqa: PLE0605 - one list of names, not two

@@ -10,7 +10,12 @@ from kedro_datasets._typing import TablePreview
 from kedro_datasets.polars import EagerPolarsDataset
 
 from psyche_kedro.files.swap import swapped_in_on
-from psyche_kedro.files.table_formats import format_of, read_text_table, write_table
+from psyche_kedro.files.table_formats import (
+    check_format,
+    format_of,
+    read_text_table,
+    write_table,
+)
 from psyche_kedro.tables import frame
 
 _PREVIEW_CHARS = 80
@@ -43,8 +48,8 @@ class TableDataset(EagerPolarsDataset):
         metadata: Ignored by Kedro, read by Kedro-Viz.
 
     Raises:
-        DatasetError: If the suffix names no format, or one that needs a ``model`` has
-            none.
+        DatasetError: If neither suffix nor ``file_format`` names a format, or one that
+            needs a ``model`` has none.
     """
 
     def __init__(  # noqa: PLR0913 - the keys of a catalog entry
@@ -59,7 +64,7 @@ class TableDataset(EagerPolarsDataset):
     ) -> None:
         super().__init__(
             filepath=filepath,
-            file_format=file_format or _format(filepath),
+            file_format=_format(filepath, file_format),
             credentials=credentials,
             fs_args=fs_args,
             metadata=metadata,
@@ -136,9 +141,9 @@ class TableDataset(EagerPolarsDataset):
         )
 
 
-def _format(filepath: str) -> str:
+def _format(filepath: str, file_format: str | None) -> str:
     try:
-        return format_of(filepath)
+        return check_format(file_format) if file_format else format_of(filepath)
     except ValueError as error:
         raise DatasetError(str(error)) from None
 

@@ -107,7 +107,10 @@ def _check_known(name: str, given: str, protocol: str) -> None:
         get_filesystem_class(protocol)
     except (ImportError, ValueError) as error:
         said = str(error).splitlines()[0].rstrip(".")
-        raise ConfigurationError(f"`{name}` is {given}: {said}.") from error
+        raise ConfigurationError(
+            f"`{name}` is {given}, a filesystem that cannot be opened ({said}): install"
+            " its package, or name a folder."
+        ) from error
 
 
 def _at_home(name: str, path: str) -> str:

@@ -36,6 +36,18 @@ def format_of(path: str) -> str:
     return _FORMATS[suffix]
 
 
+def check_format(file_format: str) -> str:
+    """Return the name of a format that a table is written in.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if file_format not in _FORMATS.values():
+        known = ", ".join(dict.fromkeys(_FORMATS.values()))
+        raise ValueError(f"`file_format` is '{file_format}': it is one of {known}.")
+    return file_format
+
+
 def write_table(table: pl.DataFrame, file: IO[bytes], file_format: str) -> None:
     """Write a table to an open file."""
     if file_format == "parquet":

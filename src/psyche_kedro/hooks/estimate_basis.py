@@ -35,11 +35,11 @@ Entries = Mapping[Player, Entry]
 def read_basis(context: KedroContext) -> Basis:
     """Return what the last run's tables and the reply store tell."""
     catalog = context.config_loader["catalog"]
-    playing = {name: _players(catalog[name]) for name in PLAYERS}
+    playing = {name: players_of(catalog[name]) for name in PLAYERS}
     entries = {p: entry for players in playing.values() for p, entry in players}
     last = dict(earlier_tables(context.catalog))
     taxonomy = context.config_loader["parameters"]["synthesis"]["distillation"]
-    held = _holdings(entries, context.project_path)
+    held = list_held(entries, context.project_path)
     return Basis(
         players={name: [p for p, _ in players] for name, players in playing.items()},
         rates=measure_rates(last),
@@ -64,8 +64,12 @@ def earlier_tables(catalog: DataCatalog) -> Iterator[tuple[str, pl.DataFrame]]:
             )
 
 
-def _players(entry: Entry) -> list[tuple[Player, Entry]]:
-    """Return the models of an entry of the catalog, each with its own entry."""
+def players_of(entry: Entry) -> list[tuple[Player, Entry]]:
+    """Return the models of an entry of the catalog, each with its own entry.
+
+    Args:
+        entry: One model, or ``models`` by name.
+    """
     entries = entry["models"].values() if "models" in entry else [entry]
     return [(_player(each), each) for each in entries]
 
@@ -120,7 +124,13 @@ def _is_of(model: str, player: Player, entry: Entry) -> bool:
     return name.startswith(f"{player.model}-")
 
 
-def _holdings(entries: Entries, project: Path) -> list[Holding]:
+def list_held(entries: Entries, project: Path) -> list[Holding]:
+    """Return what the store of the models holds; nothing where there is none yet.
+
+    Args:
+        entries: Of the catalog, by the model that they are.
+        project: What a relative path of the store is below.
+    """
     store = next(iter(entries.values())).get("store")
     path = project / str(store)
     if store is None or not path.exists():

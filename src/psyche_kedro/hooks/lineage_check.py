@@ -8,7 +8,7 @@ from typing import Any
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import settings
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
@@ -83,7 +83,14 @@ class LineageCheck:
     def on_pipeline_error(self, catalog: DataCatalog) -> None:
         """Write it for the nodes that had saved all that they make."""
         nodes = {n for n in self._saved.values() if self._saved.keys() >= {*n.outputs}}
-        self._record(Pipeline(nodes), catalog)
+        try:
+            self._record(Pipeline(nodes), catalog)
+        except (DatasetError, OSError) as error:  # the run's own error is to be told
+            _LOG.warning(
+                "What the tables were made from was not noted (%s): tables of this run"
+                " are held to be of an earlier one.",
+                type(error.__cause__ or error).__name__,
+            )
 
     def _record(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         if self._lineage is None:
@@ -112,9 +119,19 @@ def _log_inputs(pipeline: Pipeline, catalog: DataCatalog, lineage: Lineage) -> N
 
 
 def read_ledger(catalog: DataCatalog) -> Ledger:
-    """Return how what stands in the output root came to be."""
+    """Return how what stands in the output root came to be.
+
+    Raises:
+        ConfigurationError: If the file that says so is damaged.
+    """
     stored = catalog.get(_LEDGER)
-    return Ledger(**(stored.load() if stored.exists() else {}))
+    try:
+        return Ledger(**(stored.load() if stored.exists() else {}))
+    except (DatasetError, TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"{stored._filepath} is damaged ({type(error).__name__}): delete it; what"
+            " stands in the output root then counts as fresh until it is made again."
+        ) from error
 
 
 def _tell(stale: list[str], freshness: str) -> None:

@@ -72,7 +72,8 @@ class MapEngine:
                     broken.append(outcome)
                 else:
                     yield outcome
-            _LOG.info(seen.in_words())
+            if seen.done:
+                _LOG.info(seen.in_words())
         if broken:
             raise PartitionError(
                 f"{work.name} fails on {len(broken)} part(s), first on"

@@ -201,7 +201,7 @@ def _verdict(name: str, place: str, said: Row) -> Row:
     if word not in verdicts:
         raise ReviewError(
             f"{name}, {place}, says {word!r} of question {said['question_id']}: a "
-            f"verdict is one of {sorted(verdicts)}, or empty."
+            f"verdict is one of {', '.join(sorted(verdicts))}, or empty: mend the cell."
         )
     options = read_options(said["options"]) if said["options"] else None
     reason, words = form.read_reason(said["reason"])

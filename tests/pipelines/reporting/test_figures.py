@@ -1,8 +1,16 @@
 """Charts as pixels."""
 
+from itertools import pairwise
+
 import pytest
 
-from psyche_kedro.pipelines.reporting.figures import HEIGHT, WIDTH, line_chart
+from psyche_kedro.pipelines.reporting.figures import (
+    HEIGHT,
+    WIDE,
+    WIDTH,
+    line_chart,
+    scatter,
+)
 
 
 def test_a_chart_runs_from_edge_to_edge_and_upwards():
@@ -32,3 +40,20 @@ def test_a_single_point_or_a_flat_line_can_be_drawn(points):
     chart = line_chart("flat", points)
     assert chart.y_ticks
     assert "nan" not in chart.line
+
+
+@pytest.mark.parametrize("x", [0.0, 9.9])
+def test_names_of_near_points_stand_below_one_another_within_the_chart(x):
+    near = [(x, 50.0), (x + 0.1, 50.1), (x, 50.2)]
+    chart = scatter(
+        "size",
+        [(0.0, 0.0), *near, (10.0, 100.0)],
+        names="abcde",
+        marked=[False] * 5,
+        label=str,
+    )
+    feet = sorted(point.name_y for point in chart.points[1:4])
+    assert all(low - high >= 11 for high, low in pairwise(feet))
+    for point in chart.points:
+        away = -130 if point.name_anchor == "end" else 130
+        assert 0 < point.name_x + away < WIDE

@@ -486,7 +486,9 @@ def test_the_command_takes_settings_as_kedro_run_does() -> None:
 def test_an_estimate_that_cannot_be_made_is_one_sentence(
     given: str, told: str, tmp_path: Path
 ) -> None:
-    said = run_kedro("estimate", "--params", given, data=tmp_path)
+    said = run_kedro(
+        "estimate", "--pipeline=synthesis", "--params", given, data=tmp_path
+    )
     assert said.returncode == 1
     assert f"Error: {told}" in said.stderr
     assert "Traceback" not in said.stderr

@@ -84,13 +84,19 @@ def cases_to_judge(
         for prediction in predictions
         if prediction["protocol"] in JUDGED_PROTOCOLS
         for item in [items[prediction["item_id"]]]
-        for dimension in _judged_on(benchmarks.exam_of(item), shared)
+        for dimension in judged_on(benchmarks.exam_of(item), shared)
     ]
 
 
-def _judged_on(
+def judged_on(
     exam: Exam | None, shared: Sequence[Dimension]
 ) -> Sequence[Dimension | None]:
+    """Return what a reply of an exam is judged on: its rubric is ``None``.
+
+    Args:
+        exam: None where no card tells of it.
+        shared: The dimensions that the judge's words name.
+    """
     if isinstance(exam, JudgedExam):
         return exam.judged_on(shared)
     return [None] if isinstance(exam, RubricExam) else []

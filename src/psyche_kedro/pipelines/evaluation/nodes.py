@@ -116,11 +116,17 @@ def write_exam_papers(  # noqa: PLR0913 - what is asked, in which words
         "counselling": counselling,
     }
     room = Room(prompts, exemplars.to_dicts(), benchmarks)
-    exam = limit_items(_to_ask(benchmark_items, params), limit)
+    exam = limit_items(items_to_ask(benchmark_items, params), limit)
     return ask(exam.iter_rows(named=True), params.enabled, room)
 
 
-def _to_ask(items: pl.DataFrame, params: ProtocolParameters) -> pl.DataFrame:
+def items_to_ask(items: pl.DataFrame, params: ProtocolParameters) -> pl.DataFrame:
+    """Return the items of the exams, by default only those that have a key.
+
+    Args:
+        items: ``BenchmarkItems``.
+        params: ``evaluation.protocols``.
+    """
     exam = exam_items(items)
     if params.ask_unlabelled:
         return exam

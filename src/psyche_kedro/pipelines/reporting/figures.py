@@ -1,7 +1,7 @@
 """Line charts: as coordinates for the report's inline SVG, as plotly for Kedro-Viz."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -13,6 +13,8 @@ SIZE = WIDTH, HEIGHT = 360, 190
 BIG = WIDE, HIGH = 900, 420
 """Of a scatter chart, whose points have names."""
 LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 12, 28
+_NAME_WIDTH, _NAME_HEIGHT, _MIDDLE, _GAP = 130, 12, 4, 7
+"""A point's name at its longest; from its foot to its middle, and to its point."""
 _WANTED_TICKS = 4
 _EDGE = 1e-6
 
@@ -46,6 +48,10 @@ class Point(NamedTuple):
     y: float
     name: str
     is_marked: bool
+    name_x: float
+    name_y: float
+    name_anchor: str
+    """Where its name stands: within the chart, and no two on each other."""
 
 
 class Scatter(NamedTuple):
@@ -114,13 +120,36 @@ def scatter(
     xs, ys = zip(*points, strict=True)
     across = _span(xs, LEFT, WIDE - _RIGHT)
     up = _span(ys, HIGH - _BOTTOM, _TOP)
-    told = zip(points, names, marked, strict=True)
+    pixels = [(across.at(x), up.at(y)) for x, y in points]
+    told = zip(pixels, names, marked, _name_places(pixels), strict=True)
     return Scatter(
         title=title,
-        points=[Point(across.at(x), up.at(y), name, m) for (x, y), name, m in told],
+        points=[
+            Point(*at, name, is_marked, x, y, anchor)
+            for at, name, is_marked, (x, y, anchor) in told
+        ],
         x_ticks=[Tick(at, label(float(said))) for at, said in _ticks(across)],
         y_ticks=_ticks(up),
     )
+
+
+def _name_places(
+    pixels: Sequence[tuple[float, float]],
+) -> Iterator[tuple[float, float, str]]:
+    """Yield where the name of each point stands, and on which side of that."""
+    is_left = [x > WIDE - _NAME_WIDTH for x, _ in pixels]
+    starts = [
+        x - _GAP - _NAME_WIDTH if left else x + _GAP
+        for (x, _), left in zip(pixels, is_left, strict=True)
+    ]
+    lows: dict[int, float] = {}  # from the top down, each below those that it meets
+    for place in sorted(range(len(pixels)), key=lambda n: pixels[n][1]):
+        met = [n for n in lows if abs(starts[n] - starts[place]) < _NAME_WIDTH]
+        lowest = max((lows[n] + _NAME_HEIGHT for n in met), default=0.0)
+        lows[place] = round(max(pixels[place][1] + _MIDDLE, lowest), 1)
+    for place, left in enumerate(is_left):
+        x, anchor = (-_GAP, "end") if left else (_GAP, "start")
+        yield pixels[place][0] + x, lows[place], anchor
 
 
 def training_charts(log: pl.DataFrame, curves: Sequence[Curve]) -> list[Chart]:
