@@ -176,6 +176,12 @@ def test_letters_that_come_twice_in_a_list_are_refused():
     assert "option_letters_repeated" in errors(json.dumps([record]), "a.json")[0]
 
 
+def test_two_lists_of_options_that_differ_are_refused():
+    record = {"question": "甲", "options": ["一", "二"], "choices": ["三", "四"]}
+    (found,) = errors(json.dumps([record | {"answer": "A"}]), "a.json")
+    assert "option_letters_repeated" in found
+
+
 @pytest.mark.parametrize(
     "line",
     ["第二章 人格", "第 3 页 共 20 页", "- 3 -", "www.example.com", "更多资料请扫码"],
@@ -451,6 +457,8 @@ def test_what_a_learning_platform_exports_is_read():
         (f"1. 甲是（A.一）\n{OPTIONS}答案：A\n", "answer_left_in_stem"),
         (f"1. 甲有A C\n{OPTIONS}答案：AC\n", "answer_left_in_stem"),
         (f"1. 甲是（一）\n{OPTIONS}答案：A\n", "answer_left_in_stem"),
+        (f"1. 甲是_一_。\n{OPTIONS}答案：A\n", "answer_left_in_stem"),
+        (f"1. 甲\n{OPTIONS}【答案】B；A B C；A D\n", "no_gold"),
         (f"1. 由（A）引起，表现为（C）\n{OPTIONS}答案：AC\n", "answer_left_in_stem"),
         ("1. 强化有两种。T\n【题型】判断\n答案：T\n", "answer_left_in_stem"),
         ("1. 甲\nA. 一  B. 二  C. 三  考点二 气质\n答案：A\n", "unclear_option"),

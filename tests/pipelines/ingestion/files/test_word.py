@@ -9,7 +9,7 @@ from lxml import etree
 from PIL import Image
 
 from pipelines.ingestion.bank_files import file
-from psyche_kedro.pipelines.ingestion.files.plain_text import PICTURE
+from psyche_kedro.pipelines.ingestion.files.plain_text import PICTURE, has_picture
 from psyche_kedro.pipelines.ingestion.files.word import docx_blocks
 from psyche_kedro.pipelines.ingestion.nodes import read_question_banks
 
@@ -153,6 +153,13 @@ def test_words_crossed_out_or_hidden_within_others_are_unsure_a_hidden_line_is_r
     assert docx_blocks(word(run("下列") + styled("正确", "strike"))) == ["下列~~正确~~"]
     assert docx_blocks(word(run("下列") + styled("不", "vanish"))) == ["下列~~不~~"]
     assert docx_blocks(word(styled("答案：A", "vanish"))) == ["答案：A"]
+
+
+def test_a_formula_of_an_old_editor_is_a_picture():
+    office = "urn:schemas-microsoft-com:office:office"
+    formula = f'<o:OLEObject xmlns:o="{office}" ProgID="Equation.3"/>'
+    (text,) = docx_blocks(word(f"<w:r><w:object>{formula}</w:object></w:r>"))
+    assert has_picture(text)
 
 
 def test_a_formula_of_a_field_is_a_picture_and_signs_of_formulas_stay():

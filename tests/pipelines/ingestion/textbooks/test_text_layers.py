@@ -16,7 +16,11 @@ from psyche_kedro.pipelines.ingestion.nodes import read_question_banks, read_tex
 from psyche_kedro.pipelines.ingestion.textbooks import text_layer
 from psyche_kedro.pipelines.ingestion.textbooks.ocr import Rapidocr, installed_engines
 from psyche_kedro.pipelines.ingestion.textbooks.plausibility import is_language
-from psyche_kedro.pipelines.ingestion.textbooks.reading_order import TextBox, to_text
+from psyche_kedro.pipelines.ingestion.textbooks.reading_order import (
+    TextBox,
+    is_out_of_order,
+    to_text,
+)
 
 PROSE = (
     "认知心理学是研究人的高级心理过程的科学，它把人看作信息加工的系统。短时记忆的容量"
@@ -63,6 +67,8 @@ def lossy(text: str, sign: str = "\ue123") -> str:
         (exchanged(PROSE * 2), "unlikely_text_layer"),
         (lossy(PROSE * 2), "lost_characters"),
         (lossy(PROSE * 2, "□"), "lost_characters"),
+        (lossy(PROSE * 2, "■"), "lost_characters"),
+        (lossy(PROSE * 2, "*"), "lost_characters"),
         (PROSE * 2, None),
     ],
 )
@@ -170,6 +176,20 @@ def test_a_page_drawn_from_the_bottom_up_is_read_from_the_top():
             lines(canvas, text[36 * n : 36 * n + 36], top=800 - 18 * n)
 
     assert read(draw)["text"].replace("\n", "") == text
+
+
+def test_a_page_number_drawn_last_turns_no_page_over_a_column_drawn_last_does():
+    left = [TextBox(20, 40 * n + 80, 440, 40 * n + 110, "左") for n in range(9)]
+    right = [TextBox(500, 40 * n + 80, 920, 40 * n + 110, "右") for n in range(9)]
+    number = TextBox(20, 10, 60, 40, "46")
+    assert not is_out_of_order([*left, *right, number])
+    assert is_out_of_order([*right, *left])
+
+
+def test_lines_drawn_in_any_order_are_put_in_theirs():
+    boxes = [TextBox(20, 40 * n, 440, 40 * n + 30, "行") for n in range(16)]
+    assert is_out_of_order([boxes[n * 7 % 16] for n in range(16)])
+    assert not is_out_of_order(boxes)
 
 
 def test_a_bank_may_be_a_pdf():
