@@ -173,8 +173,8 @@ def _may_be_name(clause: str, start: int, end: int) -> bool:
 
 def _may_be_full_name(name: str, before: str) -> bool:
     """Return whether three characters may be a name: not 日复日, nor of 上周割腕."""
-    if name[0] == "小" and is_common(name[1:]):
-        return False  # 小焦虑, 小天使
+    if name[0] not in surnames().sure and is_common(name[1:]):
+        return False  # 小焦虑, 冷暴力
     if name[0] == "周" and before.endswith(tuple("上下每本这两几")):
         return False
     begins = name[0] in {*_surnames(), *"小阿老大"} or name[:2] in surnames().double
