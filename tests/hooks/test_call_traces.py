@@ -16,9 +16,10 @@ NODE = SimpleNamespace(name="synthesis.write_dialogues")
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, monkeypatch):
     import mlflow
 
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "")  # set_experiment leaves its own
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
     mlflow.set_experiment("traced")
     with mlflow.start_run() as run:

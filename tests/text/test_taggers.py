@@ -48,6 +48,6 @@ def test_the_version_is_the_packages(tagger):
 
 
 def test_where_a_name_is_expected_an_unlikely_one_counts_and_a_verb_does_not(tagger):
-    asked = ["他叫黄河给我写过一封信", "他叫坦白自己的想法"]
+    asked = ["他叫黄河给我写过一封信", "他叫解释自己的想法"]
     assert tagger.tag(asked) == [[], []]
     assert tagger.tag(asked, expected_at=2) == [[Tagged(2, 4, "PER")], []]

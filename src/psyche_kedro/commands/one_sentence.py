@@ -88,9 +88,9 @@ def _sentence(error: Exception) -> str:
     ]
     if not complaints:
         return str(error)
-    said = [f"'{name}' is {what['given']}: {what['what']}" for name, what in complaints]
+    told = [f"'{name}' is {what['given']}: {what['what']}" for name, what in complaints]
     places = sorted({_place(name) for name, _ in complaints})
-    return f"Parameter {'; '.join(said)} (see {', '.join(places)})."
+    return f"Parameter {'; '.join(told)} (see {', '.join(places)})."
 
 
 _PLACES = {"benchmarks": "conf/base/benchmarks/{}.yml", "prompts": "conf/base/prompts"}

@@ -14,7 +14,10 @@ from psyche_kedro.pipelines.cleaning.conversations import (
 from psyche_kedro.pipelines.cleaning.deidentification.contact_gate import (
     seems_to_hold_contact,
 )
-from psyche_kedro.pipelines.cleaning.deidentification.deidentify import PLACEHOLDER
+from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
+    PLACEHOLDER,
+    may_hold_contact,
+)
 from psyche_kedro.pipelines.cleaning.deidentification.disguises import undisguised
 from psyche_kedro.pipelines.cleaning.text.normalise import normalise
 
@@ -22,6 +25,12 @@ LINES = Path(__file__).with_name("disguised_contacts.txt")
 DISGUISED, HOTLINE, PLAIN = (
     part.strip().split("\n")[1:] for part in LINES.read_text("utf-8").split("\n## ")[1:]
 )
+FRESH = {
+    part.split("\n", 1)[0]: part.strip().split("\n")[1:]
+    for part in LINES.with_name("fresh_contacts.txt")
+    .read_text("utf-8")
+    .split("\n## ")[1:]
+}
 READABLE = 4
 """Characters in a row by which a contact can be told."""
 
@@ -46,6 +55,14 @@ def is_readable(value: str, text: str) -> bool:
     return match.size >= READABLE
 
 
+def is_shown(line: str) -> bool:
+    """Return whether a row is kept in which a contact of a labelled line is read."""
+    text = masked(without_marks(line))
+    if may_hold_contact(text, HOTLINES):
+        return False
+    return any(is_readable(v, text) for v in re.findall(r"\[\[(.+?)\]\]", line))
+
+
 def test_the_set_is_as_large_as_promised():
     assert len(DISGUISED) >= 150
     assert len(HOTLINE) >= 20
@@ -56,6 +73,12 @@ def test_nothing_of_a_disguised_contact_can_be_read(line):
     text = masked(without_marks(line))
     for value in re.findall(r"\[\[(.+?)\]\]", line):
         assert not is_readable(value, text), text
+
+
+@pytest.mark.parametrize("part", FRESH)
+def test_of_fresh_lines_few_are_kept_with_their_contact(part):
+    assert len(FRESH[part]) >= 150
+    assert sum(map(is_shown, FRESH[part])) <= 2
 
 
 @pytest.mark.parametrize("line", HOTLINE + PLAIN)

@@ -22,6 +22,7 @@ from psyche_kedro.pipelines.cleaning.deidentification.names import (
     find_english_names,
     find_known_names,
     find_names_by_rule,
+    find_names_that_are_words,
 )
 from psyche_kedro.pipelines.cleaning.deidentification.places import find_places
 from psyche_kedro.pipelines.cleaning.deidentification.spans import (
@@ -90,6 +91,7 @@ def _layers(
     yield lambda text: _contacts(text, allowed)
     yield find_dotted_names
     yield find_names_by_rule
+    yield find_names_that_are_words
     yield find_english_names
     yield lambda text: find_tagged_names(text, persons)
     yield find_places

@@ -30,6 +30,11 @@ def is_noun(word: str) -> bool:
     return _tagger().dt.word_tag_tab.get(word) in ("n", "ns", "nz")
 
 
+def is_quality(word: str) -> bool:
+    """Return whether a dictionary has the word as one that says how a thing is."""
+    return _tagger().dt.word_tag_tab.get(word) in ("a", "ad", "an", "z")
+
+
 def is_rare(word: str) -> bool:
     """Return whether a word is met so seldom that it may be a name as well: 牛犇."""
     return int(_tagger().dt.FREQ.get(word, 0)) < _RARE

@@ -9,7 +9,9 @@ from psyche_kedro.text import words
 word_list = partial(words.word_list, __package__)
 """The words of a ``.txt`` beside this module."""
 _BESIDE = words.word_lists(__package__, "words.yml")["beside_a_name"]
-TITLES, KIN, MORE_KIN = map("|".join, _BESIDE.values())
+TITLES, KIN, MORE_KIN, PETS, DEEDS = (
+    "|".join(sorted(words, key=len, reverse=True)) for words in _BESIDE.values()
+)
 NO_NAME = (
     "的了在是有和也就都很不我你您他她它们这那什么怎么吗呢吧啊把被让给跟与到"
     "说想要会能没去来从对"

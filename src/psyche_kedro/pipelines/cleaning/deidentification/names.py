@@ -14,8 +14,11 @@ from typing import NamedTuple
 from psyche_kedro.pipelines.cleaning.deidentification.dictionary import (
     is_common,
     is_known,
+    is_noun,
+    is_quality,
 )
 from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
+    DEEDS,
     KIN,
     MORE_KIN,
     NO_NAME,
@@ -37,6 +40,7 @@ _DOTTED = re.compile(
 _LONGEST_PART = 6
 _AFTER_PART = "的是在和跟被对把叫给也又就了说有来去让"
 """Said after a name with a dot; 不 and 都 are parts of such names."""
+_SEASONS = "春夏秋冬"
 _BOOK = re.compile("(?:老师|先生|女士|教授|博士)?(?:写|著)?的?《")
 
 _END = r"(?=[，。,.!！?？、；;：:\s（(）)…\[”\"]|$)"
@@ -96,6 +100,24 @@ def find_names_by_rule(text: str) -> Iterator[Span]:
                 yield from unlisted(span, text)
 
 
+def find_names_that_are_words(text: str) -> Iterator[Span]:
+    """Yield words that a role before and a deed after make names: 同桌长江总抄我."""
+    for match in _named_by_deed().finditer(text):
+        word = match["v"]
+        is_thing = is_noun(word) or is_quality(word) or not is_common(word)
+        if is_thing or word[0] in _SEASONS:
+            yield from unlisted(Span(*match.span("v"), "name"), text)
+
+
+@cache
+def _named_by_deed() -> re.Pattern[str]:
+    given = "".join(word_list("given_names.txt"))
+    family = "".join((*surnames().sure, *surnames().doubtful))
+    return re.compile(
+        rf"(?:{KIN}|{MORE_KIN})(?P<v>[{family}{given}长太点星月][{given}天点]|[{_SEASONS}]天)(?={DEEDS})"
+    )
+
+
 def find_english_names(text: str) -> Iterator[Span]:
     """Yield English given names: Emma, Tony."""
     for match in _ENGLISH.finditer(text):
@@ -139,7 +161,7 @@ def _is_phrase(name: str) -> bool:
 
     乐乐 and 小雪 are words, and where rules find them they are names.
     """
-    if len(set(name)) == 1 or name[0] in "小阿":
+    if len(set(name)) == 1 or name[0] in "小阿" or name in surnames().double:
         return False
     if is_common(name) or (len(name) == _FULL_NAME_CHARS and is_common(name[:2])):
         return True

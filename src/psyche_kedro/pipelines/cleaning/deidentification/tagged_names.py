@@ -17,6 +17,7 @@ from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
     KIN,
     MORE_KIN,
     NO_NAME,
+    PETS,
     TITLES,
     is_listed,
     surnames,
@@ -40,7 +41,7 @@ _DOTS = frozenset("·•‧・")
 _ASKING = "他叫"
 _PIECE = 9
 """Characters enough to tell a name by what follows it."""
-_LONGEST_WORD = 4
+_LONGEST_WORD = 5
 _PET_NAME = 2
 _FULL_NAME = 3
 
@@ -158,16 +159,35 @@ def _may_be_name(clause: str, start: int, end: int) -> bool:
     name = clause[start:end]
     if len(name) == 1:
         title = _title().match(clause, end)
-        if title is None:
-            return False
+        if title is None or (start > 1 and is_common(clause[start - 2 : end])):
+            return False  # 班主任老师
         return name in _surnames() or _is_nickname(name, title[0])
-    if name in _roles():
+    if name in _roles() or _is_pets(clause[:start], name):
         return False
     if is_common(name) and not _may_be_nickname(name, clause[:start]):
         return name[0] in surnames().sure and is_rare(name)
-    if name[0] == "小" and is_common(name[1:]) and len(name) > _PET_NAME:
-        return False  # 小焦虑, 小天使
+    if len(name) == _FULL_NAME and not _may_be_full_name(name, clause[:start]):
+        return False
     return not any(is_common(w) or is_listed(w) for w in _around(clause, start, end))
+
+
+def _may_be_full_name(name: str, before: str) -> bool:
+    """Return whether three characters may be a name: not 日复日, nor of 上周割腕."""
+    if name[0] == "小" and is_common(name[1:]):
+        return False  # 小焦虑, 小天使
+    if name[0] == "周" and before.endswith(tuple("上下每本这两几")):
+        return False
+    begins = name[0] in {*_surnames(), *"小阿老大"} or name[:2] in surnames().double
+    return begins or before.endswith(_asked())
+
+
+@cache
+def _asked() -> tuple[str, ...]:
+    return (*_roles(), "叫", "和", "跟", "被")
+
+
+def _is_pets(before: str, name: str) -> bool:
+    return bool(re.search(f"(?:{PETS})叫?$", before) or re.match(PETS, name))
 
 
 def _is_nickname(character: str, title: str) -> bool:
