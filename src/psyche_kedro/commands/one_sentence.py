@@ -75,12 +75,12 @@ class OneSentenceGroup(click.Group):
 
 def _sentence(error: Exception) -> str:
     if not isinstance(error, ParameterValidationError):
-        told = _DRIVER.sub(
+        said = _DRIVER.sub(
             r"The catalog entry of '\1' has the type \3, which cannot be loaded (\2):"
             " install its package, or name another type.",
             said_of(error),
         )
-        return _ENTRY.sub(r"The catalog entry of '\2': \1.", told)
+        return _ENTRY.sub(r"The catalog entry of '\2': \1.", said)
     complaints = [
         (f"{parameter['name']}.{complaint['key']}", complaint)
         for parameter in _PARAMETER.finditer(str(error))
