@@ -273,7 +273,7 @@ def test_a_run_is_laid_beside_the_estimate_that_was_made_before_it(demo, again):
     assert tables["model_calls"]["stored"].sum() < needed["calls"].sum()
 
 
-def test_after_a_run_every_chapter_is_estimated_as_it_was(demo, again):
+def test_after_a_run_every_chapter_is_estimated_as_it_was(demo):
     said = run_kedro("estimate", "--params", f"data={demo.data}", data=demo.data)
     assert said.returncode == 0, said.stderr[-2_000:]
     rows = [line.split() for line in said.stdout.splitlines()]

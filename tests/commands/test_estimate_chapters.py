@@ -33,7 +33,7 @@ def test_the_sum_says_that_a_model_without_a_price_is_left_out() -> None:
 
 
 def test_where_nothing_is_read_yet_every_chapter_says_what_it_lacks(tmp_path) -> None:
-    given = f"data={tmp_path / 'out'}"
+    given = f"raw={tmp_path},data={tmp_path / 'out'}"
     said = run_kedro("estimate", "--params", given, data=tmp_path)
     assert said.returncode == 0, said.stderr[-2_000:]
     for chapter in ("cleaning", "synthesis", "selection", "evaluation"):
@@ -41,4 +41,4 @@ def test_where_nothing_is_read_yet_every_chapter_says_what_it_lacks(tmp_path) ->
             f"\n{chapter}: not counted; `kedro run --pipeline=ingestion`" in said.stdout
         )
     assert "\ntraining: no request; its GPU-hours are not reckoned" in said.stdout
-    assert "\ncedar " in said.stdout  # counted on the raw folders
+    assert f"\ncedar: not counted; {tmp_path}/cedar/scenarios holds no" in said.stdout

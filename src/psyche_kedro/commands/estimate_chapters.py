@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 from kedro.framework.context import KedroContext
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, DatasetError
 
 from psyche_kedro.commands.estimate_cedar import reckon_cedar
 from psyche_kedro.hooks.estimate_basis import (
@@ -31,9 +31,9 @@ from psyche_kedro.prompts import Dimension
 
 _INGESTION = "`kedro run --pipeline=ingestion` writes what it is counted on"
 NEEDS = dict.fromkeys(
-    ("ingestion", "cleaning", "synthesis", "selection", "evaluation"), _INGESTION
+    ("cleaning", "synthesis", "selection", "evaluation"), _INGESTION
 ) | {"cedar": "there are no scenarios below the raw root"}
-"""Chapters that ask models, and what each lacks where nothing of it is counted."""
+"""What a chapter lacks where nothing of it is counted; ingestion may ask no model."""
 TRAINING = (
     "training: no request; its GPU-hours are not reckoned, because nobody has measured"
     " them at the paper's size"
@@ -104,13 +104,17 @@ def estimate_chapters(
         *_of_synthesis(known, synthesis, counted),
         *_of_selection(known, synthesis),
         *_of_exams(known),
-        *_of_cedar(context),
     ]
+    needs = dict(NEEDS)
+    try:
+        tasks += _of_cedar(context)
+    except DatasetError as error:  # own sources are seldom CEDAR's as well
+        needs["cedar"] = str(error)
     yield from describe(list(_lines(tasks, context)))
     there = {task.chapter for task in tasks}
-    for chapter, needs in NEEDS.items():
-        if chapter not in there and chapter != "ingestion":  # no OCR model, no request
-            yield f"{chapter}: not counted; {needs}"
+    for chapter, need in needs.items():
+        if chapter not in there:
+            yield f"{chapter}: not counted; {need}"
     yield TRAINING
     yield (
         "stored: replies of that model to that task, at most as many as are requested."

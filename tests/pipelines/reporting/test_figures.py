@@ -52,8 +52,8 @@ def test_names_of_near_points_stand_below_one_another_within_the_chart(x):
         marked=[False] * 5,
         label=str,
     )
-    feet = sorted(point.name_y for point in chart.points[1:4])
+    feet = sorted(point.label.y for point in chart.points[1:4])
     assert all(low - high >= 11 for high, low in pairwise(feet))
     for point in chart.points:
-        away = -130 if point.name_anchor == "end" else 130
-        assert 0 < point.name_x + away < WIDE
+        away = -130 if point.label.anchor == "end" else 130
+        assert 0 < point.label.x + away < WIDE

@@ -107,7 +107,7 @@ def review(findings: Findings) -> Section:
     rows = [
         _review_row(measure, *row)
         for measure in _MEASURES
-        for row in enumerate(_rows(measured.filter(measure=measure)), start=1)
+        for row in enumerate(measured.filter(measure=measure).to_dicts(), start=1)
     ]
     return Section(
         title,
@@ -146,7 +146,7 @@ def students(findings: Findings) -> Section:
             count(row["n_both_wrong"]),
             percent(row["agreement_when_wrong"]),
         )
-        for row in _rows(pairs)
+        for row in pairs.to_dicts()
     ]
     return Section(
         title,
@@ -180,7 +180,7 @@ def difficulty(findings: Findings) -> Section:
     is_source = pl.col("dimension") == "source"
     columns = ["By", "Value", "Questions", "Challenging", "Share", "Pass rate"]
     tables = [
-        Table([*columns, "No signal"], [_difficulty_row(r) for r in _rows(part)])
+        Table([*columns, "No signal"], [_difficulty_row(r) for r in part.to_dicts()])
         for part in (summary.filter(~is_source), summary.filter(is_source))
     ]
     return Section(
@@ -260,7 +260,7 @@ def training_sets(findings: Findings) -> Section:
             *(row[name] for name in ("set_name", "part", "split")),
             *(count(round(row[name])) for name in figures),
         )
-        for row in _rows(account)
+        for row in account.to_dicts()
     ]
     names = ["Set", "Part", "Split"]
     columns = ["Examples", "Median", "95 %", "Longest", "Total", "Limit", "Over"]
@@ -296,10 +296,6 @@ def release(findings: Findings) -> Section:
 
 
 # ---- texts -----------------------------------------------------------------------
-
-
-def _rows(table: pl.DataFrame) -> list[dict[str, Any]]:
-    return table.to_dicts()
 
 
 def _rejected(findings: Findings, reason: str) -> int:

@@ -47,14 +47,13 @@ def examples(findings: Findings) -> Section:
 
 def _once(rows: pl.DataFrame, *names: str) -> list[Row]:
     """Return rows that say once what they are of."""
-    found = []
+    n, blank = len(names), [""] * len(names)
     cells = rows.select(*names, "column", "text").rows()
-    for name, of_one in groupby(cells, key=lambda row: row[: len(names)]):
-        head = name
-        for row in of_one:
-            found.append(plain(*head, *row[len(names) :]))
-            head = ("",) * len(names)
-    return found
+    return [
+        plain(*(blank if place else head), *row[n:])
+        for head, of_one in groupby(cells, key=lambda row: row[:n])
+        for place, row in enumerate(of_one)
+    ]
 
 
 def prompts(findings: Findings) -> Section:

@@ -41,6 +41,14 @@ class Chart(NamedTuple):
     y_ticks: list[Tick]
 
 
+class Place(NamedTuple):
+    """Where a name stands, in pixels, and with which end (``start`` or ``end``)."""
+
+    x: float
+    y: float
+    anchor: str
+
+
 class Point(NamedTuple):
     """A named point of a scatter chart, in pixels."""
 
@@ -48,10 +56,8 @@ class Point(NamedTuple):
     y: float
     name: str
     is_marked: bool
-    name_x: float
-    name_y: float
-    name_anchor: str
-    """Where its name stands: within the chart, and no two on each other."""
+    label: Place
+    """Of its name: within the chart, and no two on each other."""
 
 
 class Scatter(NamedTuple):
@@ -124,32 +130,27 @@ def scatter(
     told = zip(pixels, names, marked, _name_places(pixels), strict=True)
     return Scatter(
         title=title,
-        points=[
-            Point(*at, name, is_marked, x, y, anchor)
-            for at, name, is_marked, (x, y, anchor) in told
-        ],
+        points=[Point(x, y, name, m, place) for (x, y), name, m, place in told],
         x_ticks=[Tick(at, label(float(said))) for at, said in _ticks(across)],
         y_ticks=_ticks(up),
     )
 
 
-def _name_places(
-    pixels: Sequence[tuple[float, float]],
-) -> Iterator[tuple[float, float, str]]:
-    """Yield where the name of each point stands, and on which side of that."""
+def _name_places(pixels: Sequence[tuple[float, float]]) -> Iterator[Place]:
+    """Yield where the name of each point stands: beside it, below those it meets."""
     is_left = [x > WIDE - _NAME_WIDTH for x, _ in pixels]
     starts = [
         x - _GAP - _NAME_WIDTH if left else x + _GAP
         for (x, _), left in zip(pixels, is_left, strict=True)
     ]
-    lows: dict[int, float] = {}  # from the top down, each below those that it meets
+    lows: dict[int, float] = {}  # from the top down
     for place in sorted(range(len(pixels)), key=lambda n: pixels[n][1]):
         met = [n for n in lows if abs(starts[n] - starts[place]) < _NAME_WIDTH]
         lowest = max((lows[n] + _NAME_HEIGHT for n in met), default=0.0)
         lows[place] = round(max(pixels[place][1] + _MIDDLE, lowest), 1)
     for place, left in enumerate(is_left):
         x, anchor = (-_GAP, "end") if left else (_GAP, "start")
-        yield pixels[place][0] + x, lows[place], anchor
+        yield Place(pixels[place][0] + x, lows[place], anchor)
 
 
 def training_charts(log: pl.DataFrame, curves: Sequence[Curve]) -> list[Chart]:

@@ -182,12 +182,12 @@ def _call_row(row: Mapping[str, Any]) -> Row:
 
 
 def _token_row(row: Mapping[str, Any]) -> Row:
-    tokens = _sum_of(row, "tokens")
+    tokens, expected = _sum_of(row, "tokens"), _sum_of(row, "tokens_mid")
     return plain(
         *_asked(row),
-        _range(_middle(row), row["tokens_spread"]),
+        _range(expected, row["tokens_spread"]),
         _count(tokens or None),
-        _off_by(tokens, _middle(row)),
+        _off_by(tokens, expected),
         money(row["money_mid"], row["currency"]),
         money(row["money"] or None, row["currency"] or ""),
     )
@@ -199,11 +199,6 @@ def _count(value: int | None) -> str:
 
 def _sum_of(row: Mapping[str, Any], what: str) -> int | None:
     parts = [row[f"input_{what}"], row[f"output_{what}"]]
-    return None if None in parts else sum(parts)
-
-
-def _middle(row: Mapping[str, Any]) -> float | None:
-    parts = [row["input_tokens_mid"], row["output_tokens_mid"]]
     return None if None in parts else sum(parts)
 
 
