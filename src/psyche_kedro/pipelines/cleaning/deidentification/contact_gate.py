@@ -1,9 +1,10 @@
-"""The last look for contacts: coarse, and by other means than what masks them.
+"""The last look for contacts: coarse, and by other patterns than those that mask.
 
-It reads no pattern of a contact. Digits are drawn together over whatever parts them,
-be it words, and too many of them are a number; what looks like an account is one soon
-after a word such as 加 or 号. So it sees what the patterns were not made for, and now
-and then an innocent row: such a row is rejected and listed, for a person to look at.
+Digits are drawn together over whatever parts them, be it words or words that sound like
+them, and too many of them are a number. What looks like an account is one by its form,
+or soon after a word such as 加 or 号, or an app's name. So it sees what the masks were
+not made for, and now and then an innocent row: such a row is rejected and listed, for a
+person to look at.
 """
 
 import re

@@ -192,8 +192,14 @@ def _is_pets(before: str, name: str) -> bool:
 
 def _is_nickname(character: str, title: str) -> bool:
     """Return whether a character of given names makes one with a title: 婷姐."""
-    given = "".join(word_list("given_names.txt"))
-    return character in given and len(title) == 1 and not is_known(character + title)
+    is_short = character in _given() and len(title) == 1
+    return is_short and not is_known(character + title)
+
+
+@cache
+def _given() -> frozenset[str]:
+    """Return the characters of given names."""
+    return frozenset("".join(word_list("given_names.txt")))
 
 
 def _may_be_nickname(word: str, before: str) -> bool:
