@@ -110,6 +110,13 @@ def find(text: str) -> list[Span]:
 
 
 def report(find: Callable[[str], list[Span]]) -> Iterator[str]:
+    _, *held_out = labelled_parts().values()
+    names = count([one for part in held_out for one in part], find)
+    found, wrong = names.found["name"], names.wrong["name"]
+    yield (
+        f"names of the {len(held_out)} held-out sets: {found} of"
+        f" {found + names.missed['name']} found, {wrong} wrong"
+    )
     for part, sentences in labelled_parts().items():
         start = time.process_time()
         counts = count(sentences, find)
