@@ -2,15 +2,21 @@
 
 import os
 import signal
-import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
-from works import Double, called, engine, is_alive, part, parts
+from works import (
+    Double,
+    assert_goes_on,
+    called,
+    engine,
+    kill_after_three,
+    part,
+    parts,
+)
 
 from psyche_kedro.errors import ConfigurationError, LeakError, PartitionError
 from psyche_kedro.partitions import store
@@ -272,15 +278,5 @@ def test_a_killed_driver_leaves_no_worker_and_another_engine_goes_on(tmp_path, w
         path=sys.path, marks=str(work.marks), root=str(root), inputs=str(inputs)
     )
     command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
-        assert [driver.stdout.readline() for _ in range(3)]
-        workers = [int(p.suffix[1:]) for p in work.marks.glob("worker.*")]
-        driver.kill()
-    killed = time.monotonic()
-    while any(map(is_alive, workers)):
-        assert time.monotonic() - killed < 5
-        time.sleep(0.05)
-    assert workers
-    results = list(engine(root).map(work, parts(inputs, 6)))
-    assert [r.found for r in results[:3]] == [True] * 3
-    assert all(isinstance(r, Done) for r in results)
+    kill_after_three(command, work)
+    assert_goes_on(root, inputs, work, "in_process")

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from works import Double, engine, is_alive, parts
+from works import Double, assert_goes_on, engine, kill_after_three, parts
 
 from psyche_kedro.errors import ConfigurationError, PartitionError
 from psyche_kedro.partitions.engines import MapEngine
@@ -239,15 +239,5 @@ def test_two_nodes_leave_the_bytes_that_this_process_leaves(tmp_path, work, lost
 def test_a_killed_driver_leaves_no_worker_and_another_engine_goes_on(tmp_path, work):
     root, inputs = tmp_path / "store", tmp_path / "in"
     command = program(DRIVER, marks=work.marks, root=root, inputs=inputs)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
-        assert [driver.stdout.readline() for _ in range(3)]
-        workers = [int(p.suffix[1:]) for p in work.marks.glob("worker.*")]
-        driver.kill()
-    killed = time.monotonic()
-    while any(map(is_alive, workers)):
-        assert time.monotonic() - killed < 5
-        time.sleep(0.05)
-    assert workers
-    results = list(engine(root, "processes").map(work, parts(inputs, 6)))
-    assert [r.found for r in results[:3]] == [True] * 3
-    assert all(isinstance(r, Done) for r in results)
+    kill_after_three(command, work)
+    assert_goes_on(root, inputs, work, "processes")

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from psyche_kedro.partitions.engines import InProcess, MapEngine, Processes
 from psyche_kedro.partitions.parts import TablePart
 from psyche_kedro.partitions.ray_engine import Ray
 from psyche_kedro.partitions.store import PartitionStore
-from psyche_kedro.partitions.work import TableFile
+from psyche_kedro.partitions.work import Done, TableFile
 from psyche_kedro.workers.tasks import Limits
 
 AMPLE = Limits(seconds=60, memory=2_000_000_000, depth=1000)
@@ -102,3 +103,23 @@ def is_alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def kill_after_three(command: list[str], work: Double) -> None:
+    """Kill a driver that has three parts done; its workers end within 5 s."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
+        assert [driver.stdout.readline() for _ in range(3)]
+        workers = [int(p.suffix[1:]) for p in work.marks.glob("worker.*")]
+        driver.kill()
+    killed = time.monotonic()
+    while any(map(is_alive, workers)):
+        assert time.monotonic() - killed < 5
+        time.sleep(0.05)
+    assert workers
+
+
+def assert_goes_on(root: Path, inputs: Path, work: Double, kind: str) -> None:
+    """See that another engine finds the three, and does the others."""
+    results = list(engine(root, kind).map(work, parts(inputs, 6)))
+    assert [r.found for r in results[:3]] == [True] * 3
+    assert all(isinstance(r, Done) for r in results)
