@@ -47,8 +47,7 @@ def what_is_kept(store: PartitionStore) -> list[Kept]:
     """Return what stands there.
 
     Raises:
-        PartitionError: If nothing does, which a root that is misspelt has in common with
-            one where no run has come so far.
+        PartitionError: If nothing does: the root may be misspelt.
     """
     if kept := list(store.kept()):
         return kept
