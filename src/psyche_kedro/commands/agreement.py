@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-import yaml
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
@@ -13,6 +12,7 @@ from psyche_kedro.files.project import project_root
 from psyche_kedro.pipelines.synthesis.questions.screening_agreement import (
     Agreement,
     measure_agreement,
+    read_labels,
 )
 
 
@@ -36,7 +36,7 @@ def agreement(env: str | None, labels: Path | None, conf_source: str | None) -> 
         catalog = context.catalog
         judge = catalog.load("judge_model")
         found = measure_agreement(
-            yaml.safe_load(path.read_text(encoding="utf-8")),
+            read_labels(path),
             prompt=catalog.load("params:prompts.screening"),
             examples=catalog.load("params:prompts.screening_examples"),
             judge=judge,
