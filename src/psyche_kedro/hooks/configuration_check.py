@@ -11,6 +11,8 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines, settings
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
+from kedro.validation.core import resolve_validator
+from kedro.validation.exceptions import ValidationConfigurationError
 
 from psyche_kedro.datasets.bundle_dataset import parts_taken
 from psyche_kedro.errors import ConfigurationError, PsycheError
@@ -54,6 +56,7 @@ class ConfigurationCheck:
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Ask every dataset that can tell whether it can be read, or written."""
         _check_writable(self._root)
+        _check_validators(pipeline, catalog)
         for name in sorted(pipeline.all_outputs()):
             written = catalog.get(name)
             if hasattr(written, "check_save"):
@@ -66,6 +69,20 @@ class ConfigurationCheck:
             raise ConfigurationError(" ".join(faults))
         if _RAW in pipeline.inputs():
             _tell_of_strangers(catalog)
+
+
+def _check_validators(pipeline: Pipeline, catalog: DataCatalog) -> None:
+    """Find each table's class, which Kedro would do when the table is saved."""
+    specs = catalog.validator_specs
+    for name in sorted(pipeline.datasets() & specs.keys()):
+        try:
+            resolve_validator(specs[name])
+        except ValidationConfigurationError as error:
+            raise ConfigurationError(
+                f"The catalog entry of '{name}' has the validator"
+                f" '{specs[name].class_path}', which is none: write a class of"
+                " psyche_kedro.tables, or leave it out."
+            ) from error
 
 
 def _check_writable(root: str) -> None:
