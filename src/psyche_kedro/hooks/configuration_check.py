@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -22,6 +23,8 @@ from psyche_kedro.hooks.lineage import OF_A_RUN
 
 PROMPTS = "params:prompts."
 _RAW = "raw_files"
+_NEAR = 0.9
+"""Of difflib's likeness: a letter too few or too many, or two that changed places."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -57,6 +60,7 @@ class ConfigurationCheck:
         """Ask every dataset that can tell whether it can be read, or written."""
         _check_writable(self._root)
         _check_validators(pipeline, catalog)
+        _tell_of_misspelt(catalog)
         for name in sorted(pipeline.all_outputs()):
             written = catalog.get(name)
             if hasattr(written, "check_save"):
@@ -83,6 +87,20 @@ def _check_validators(pipeline: Pipeline, catalog: DataCatalog) -> None:
                 f" '{specs[name].class_path}', which is none: write a class of"
                 " psyche_kedro.tables, or leave it out."
             ) from error
+
+
+def _tell_of_misspelt(catalog: DataCatalog) -> None:
+    """Say which entries no pipeline names and are nearly called like one it does."""
+    named = {name for one in pipelines.values() for name in one.datasets()}
+    others = set(catalog) - named
+    for name in sorted(name for name in others if not name.startswith("params:")):
+        if near := get_close_matches(name, named, 1, _NEAR):
+            _LOG.warning(
+                "The catalog entry '%s' changes nothing, since no pipeline names it:"
+                " '%s' may be meant.",
+                name,
+                near[0],
+            )
 
 
 def _check_writable(root: str) -> None:
@@ -207,8 +225,6 @@ def _paths(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _nearest(path: str, declared: set[str]) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - only for the message
-
     near = get_close_matches(path, declared, n=3, cutoff=0.5)
     roots = sorted(path for path in declared if "." not in path and path[0] != "_")
     return f"one of {', '.join(near or roots)}"
