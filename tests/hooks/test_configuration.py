@@ -389,6 +389,33 @@ def test_a_validator_that_is_none_is_named_before_the_first_node():
         ConfigurationCheck().before_pipeline_run(pipeline, catalog)
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"type": "psyche_kedro.datasets.TableDataset", "filepath": "same.parquet"},
+        {
+            "type": "psyche_kedro.datasets.PartitionedTableDataset",
+            "path": "same",
+            "model": "psyche_kedro.tables.Posts",
+        },
+        {
+            "type": "polars.EagerPolarsDataset",
+            "filepath": "same.csv",
+            "file_format": "csv",
+        },
+    ],
+    ids=lambda entry: entry["type"],
+)
+def test_two_tables_in_one_place_are_refused(entry):
+    catalog = DataCatalog.from_config({"easy": entry, "hard": entry})
+    makes = [Node(list, None, name, name=name) for name in ("easy", "hard")]
+    reads = Node(list, "easy", "kept", name="reads")
+    with pytest.raises(ConfigurationError, match="'easy' and 'hard' have one place"):
+        ConfigurationCheck().before_pipeline_run(Pipeline(makes), catalog)
+    with pytest.raises(ConfigurationError, match="'easy' and 'hard' have one place"):
+        ConfigurationCheck().before_pipeline_run(Pipeline([reads, makes[1]]), catalog)
+
+
 def test_an_entry_that_is_nearly_called_like_a_dataset_is_told_of(monkeypatch, caplog):
     pipeline = Pipeline([Node(list, None, "challenging", name="make")])
     monkeypatch.setattr(configuration_check, "pipelines", {"selection": pipeline})

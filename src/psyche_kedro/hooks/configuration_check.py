@@ -65,6 +65,7 @@ class ConfigurationCheck:
             written = catalog.get(name)
             if hasattr(written, "check_save"):
                 written.check_save()
+        _check_no_place_twice(pipeline, catalog)
         # One model may stand in several entries, and several may say the same.
         said = [*_unusable(pipeline, catalog), *_missing(pipeline, catalog)]
         if faults := dict.fromkeys(said):
@@ -87,6 +88,22 @@ def _check_validators(pipeline: Pipeline, catalog: DataCatalog) -> None:
                 f" '{specs[name].class_path}', which is none: write a class of"
                 " psyche_kedro.tables, or leave it out."
             ) from error
+
+
+def _check_no_place_twice(pipeline: Pipeline, catalog: DataCatalog) -> None:
+    """Find a table that another entry, copied from it, would overwrite."""
+    outputs = pipeline.all_outputs()
+    at: dict[str, str] = {}
+    names = sorted(pipeline.datasets() & set(catalog))
+    for name in sorted(names, key=outputs.__contains__):
+        dataset = catalog.get(name)
+        place = getattr(dataset, "_filepath", None) or getattr(dataset, "_path", None)
+        first = at.setdefault(str(place), name) if place else name
+        if first != name and name in outputs:
+            raise ConfigurationError(
+                f"The catalog entries of '{first}' and '{name}' have one place,"
+                f" {place}: each would overwrite the other, give one of them its own."
+            )
 
 
 def _tell_of_misspelt(catalog: DataCatalog) -> None:
