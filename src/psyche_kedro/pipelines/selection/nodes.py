@@ -28,7 +28,6 @@ from psyche_kedro.pipelines.selection.contamination import (
 )
 from psyche_kedro.pipelines.selection.exams import draw_exemplars, exam_items
 from psyche_kedro.pipelines.selection.parameters import (
-    AuditParameters,
     DecontaminationParameters,
     DifficultyParameters,
     ExemplarParameters,
@@ -253,28 +252,6 @@ def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
     named = hits.join(sets_of_rows, on="row_id").join(benchmarks, on="item_id")
     columns = list(tables.ContaminationHits.to_schema().columns)
     return named.select(columns).sort(columns)
-
-
-def audit_answer_keys(
-    *,
-    reasoning_samples: pl.DataFrame,
-    student_answers: pl.DataFrame,
-    params: AuditParameters,
-) -> pl.DataFrame:
-    """Return the questions where students agree with each other against the gold.
-
-    A question that all students fail because its gold is wrong would go straight into
-    GRPO; the paper does not look (ours).
-
-    Args:
-        reasoning_samples: ``[n]`` questions.
-        student_answers: ``StudentAnswers`` of all students.
-        params: ``selection.audit``.
-
-    Returns:
-        ``AnswerKeyAudit``, most agreed first, for people to review.
-    """
-    return difficulty.audit(reasoning_samples, student_answers, params.min_agreeing)
 
 
 def split_by_difficulty(
