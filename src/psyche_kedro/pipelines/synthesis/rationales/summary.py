@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.pipelines.synthesis.costs.prices import cost, price_of
+from psyche_kedro.llm.prices import cost, price_of
 from psyche_kedro.tables import RoundSummary, frame
 
 Row = dict[str, Any]
