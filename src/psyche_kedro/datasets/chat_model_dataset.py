@@ -4,12 +4,13 @@ import functools
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal, TypeVar
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 from pydantic import BaseModel, ValidationError
 
 from psyche_kedro.datasets.checkpoint_dataset import read_checkpoint
+from psyche_kedro.datasets.read_only import ReadOnlyDataset
 from psyche_kedro.errors import ChatModelError, ConfigurationError
 from psyche_kedro.files.project import in_project
 from psyche_kedro.llm import ChatModel
@@ -33,7 +34,7 @@ Identity = Literal["name", "weights"]
 """What a model is known by."""
 
 
-class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
+class OfflineChatModelDataset(ReadOnlyDataset[ChatModel]):
     """The embedded offline model in one role: no weights, no key, no network.
 
     ```yaml
@@ -73,10 +74,6 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
         account = Account(self._role, hopeless_after=math.inf)
         return OfflineChatModel(brain_of(self._role), ReplyStore(self._store), account)
 
-    def save(self, data: None) -> NoReturn:
-        """Refuse: a model is asked, not written."""
-        raise DatasetError("A chat model is read-only: no node may write one.")
-
     def check(self) -> None:
         """Stop a run that asks this model in a language it would answer nonsense to.
 
@@ -98,7 +95,7 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
         return {"role": self._role, "store": str(self._store)}
 
 
-class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
+class OpenAIChatModelDataset(ReadOnlyDataset[ChatModel]):
     """A model behind one or several OpenAI-compatible endpoints.
 
     ```yaml
@@ -244,10 +241,6 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
             mode=self._mode,
             count_tokens=self._count_tokens(),
         )
-
-    def save(self, data: None) -> NoReturn:
-        """Refuse: a model is asked, not written."""
-        raise DatasetError("A chat model is read-only: no node may write one.")
 
     def check(self) -> None:
         """Stop a run that cannot succeed before its first node.

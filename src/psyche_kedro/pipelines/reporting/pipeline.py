@@ -2,16 +2,15 @@
 
 from kedro.pipeline import Pipeline
 
-from psyche_kedro.pipelines.reporting.funnel import CHAPTERS
-from psyche_kedro.pipelines.reporting.nodes import (
+from psyche_kedro.pipelines.reporting.figures import draw_funnel
+from psyche_kedro.pipelines.reporting.funnel import (
+    CHAPTERS,
     collect_accounts,
     count_funnel,
-    draw_funnel,
-    draw_training,
     list_rejections,
     list_writers,
-    write_report,
 )
+from psyche_kedro.pipelines.reporting.nodes import draw_training, write_report
 from psyche_kedro.pipelines.wiring import wire
 
 PARAMS = "params:reporting"
