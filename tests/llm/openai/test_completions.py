@@ -37,6 +37,8 @@ def _read(body: bytes) -> Answer | Fault:
     [
         [{"type": "text", "text": "B"}],
         [{"type": "thinking", "thinking": []}, {"type": "text", "text": "B"}],
+        [{"type": "reasoning", "text": "A"}, {"type": "text", "text": "B"}],
+        ["B"],
     ],
 )
 def test_an_answer_in_parts_is_read(content: Any) -> None:
@@ -61,6 +63,8 @@ def test_a_refusal_in_its_own_field_is_the_answer() -> None:
         {"prompt_tokens": 3},
         {"prompt_tokens": 10**30, "completion_tokens": 4},
         {"prompt_tokens": -1, "completion_tokens": 4},
+        {"prompt_tokens": 0, "completion_tokens": 0},
+        {"prompt_tokens": 3, "completion_tokens": 0},
         {"prompt_tokens": float("inf"), "completion_tokens": 4},
     ],
 )

@@ -369,7 +369,7 @@ class _Client:
                 f"The endpoint {self._base_url} answers, but {_NO_COMPLETIONS} times it"
                 " was no chat completion: check that its base_url ends where"
                 " /chat/completions follows, and that no log-in page and no gateway"
-                " that streams stands in between."
+                f" that streams stands in between. The last: {answer.detail}"
             )
         return answer
 
