@@ -16,6 +16,7 @@ from psyche_kedro.pipelines.cedar.asking import (
     question_message,
     read_outcome,
     shuffled,
+    texts_by_language,
 )
 from psyche_kedro.pipelines.cedar.labels import LabelReader
 from psyche_kedro.pipelines.cedar.parameters import LabellingParameters
@@ -123,9 +124,7 @@ def _asks(
     params: LabellingParameters,
 ) -> Iterator[_Ask]:
     shown = picture_bytes(pictures)
-    texts = scenario_texts.rows_by_key(
-        ["scenario_id", "language"], named=True, unique=True
-    )
+    texts = texts_by_language(scenario_texts)
     told = {scenario for scenario, _ in texts}
     emotions = list(next(iter(frames.values())).pack.emotions)
     for scenario, picture in scenarios.select("scenario_id", "picture_id").iter_rows():
