@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from psyche_kedro.pipelines.selection.barred import Bar, Barred
 from psyche_kedro.pipelines.selection.contamination import question_texts
 from psyche_kedro.pipelines.selection.parameters import SetParameters, Variant
 from psyche_kedro.prompts import Prompt, render_question
@@ -49,22 +50,6 @@ class Candidate(NamedTuple):
     example: Row
     source: str | None
     fault: str | None
-
-
-class Bar(NamedTuple):
-    """Why a row enters no set.
-
-    Attributes:
-        reason: As a slug.
-        twin: Part and id of the row that stands in its place.
-    """
-
-    reason: str
-    twin: str | None = None
-
-
-Barred = Mapping[tuple[str, str], Bar]
-"""By part and parent id: a bank's question and a public set's may share an id."""
 
 
 class Sifted(NamedTuple):
