@@ -98,6 +98,16 @@ def test_the_workbook_offers_the_verdicts_and_comes_back_as_it_went(
     assert set(verdicts["reviewer"]) == {"甲", "乙"}
 
 
+def test_no_cell_of_the_workbook_is_left_out(tmp_path: Path) -> None:
+    texts = ["http://x.cn/" + "a" * 3_000, "x" * 40_000, "a\x00b", "=1+1", "123", None]
+    book = ReviewWorkbookDataset(filepath=str(tmp_path / "batch.xlsx"))
+    book.save(pl.DataFrame({"题目": texts, "n": list("123456")}))
+    link, long, null, formula, number, nothing = book.load()["题目"]
+    assert (link, long) == (texts[0], "x" * 32_766 + "…")
+    assert (formula, number, nothing) == ("=1+1", "123", None)
+    assert null.startswith("a") and null.endswith("b")
+
+
 def test_the_workbook_has_drop_downs(tmp_path: Path) -> None:
     import zipfile
 
