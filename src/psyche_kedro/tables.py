@@ -24,6 +24,8 @@ import pandera.polars as pa
 import polars as pl
 
 T = TypeVar("T")
+Row = dict[str, Any]
+"""Of a table, by column."""
 
 _MESSAGE = pl.Struct({"role": pl.String, "content": pl.String})
 _OPTION = pl.Struct({"label": pl.String, "text": pl.String})

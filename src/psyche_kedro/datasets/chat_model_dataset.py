@@ -19,6 +19,7 @@ from psyche_kedro.llm.openai.endpoints import Contact, Endpoint, is_this_machine
 from psyche_kedro.llm.openai.patience import Patience
 from psyche_kedro.llm.prices import Budget, read_prices
 from psyche_kedro.llm.store.reply_store import ReplyStore
+from psyche_kedro.parameters import first_fault
 from psyche_kedro.text.tokens import (
     CountTokens,
     estimate_from_characters,
@@ -346,11 +347,10 @@ class OpenAIChatModelDataset(ReadOnlyDataset[ChatModel]):
         try:
             return kind(**given)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
+            where, said = first_fault(error)
             raise DatasetError(
                 f"The catalog entry of model '{self._model}' has a wrong '{where}':"
-                f" {first['msg']}."
+                f" {said}."
             ) from error
 
     def _describe(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from psyche_kedro.datasets.read_only import ReadOnlyDataset
 from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.files.project import in_project
+from psyche_kedro.parameters import first_fault
 from psyche_kedro.prompts import fill_in, keyed, takes
 from psyche_kedro.tables import content_id
 from psyche_kedro.text.delimiters import tags_of, without_tags
@@ -215,7 +216,5 @@ def _read(file: Path) -> LanguagePack:
     try:
         return LanguagePack.model_validate(fields)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        said = first["msg"].removeprefix("Value error, ")
+        where, said = first_fault(error)
         raise ConfigurationError(f"'{where}' is wrong, {said}") from error

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from itertools import cycle
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 from fastexcel import FastExcelError
@@ -32,14 +32,13 @@ from psyche_kedro.tables import (
     ReviewedQuestions,
     ReviewSummary,
     ReviewVerdicts,
+    Row,
     content_id,
     frame,
     grouped,
     rejection,
 )
 from psyche_kedro.text.encodings import decode
-
-Row = dict[str, Any]
 
 _STRICTEST = ("reject", "fix", "keep")
 _SECONDS_PER_HOUR = 3_600

@@ -45,7 +45,7 @@ from psyche_kedro.pipelines.synthesis.questions.nodes import (
     screen_questions,
 )
 from psyche_kedro.prompts import Prompt
-from psyche_kedro.tables import frame
+from psyche_kedro.tables import Row, frame
 
 _LOG = logging.getLogger(__name__)
 
@@ -612,7 +612,7 @@ def trace_examples(  # noqa: PLR0913 - every table that an example may come from
 
 def _traced(
     sft_set: pl.DataFrame, grpo_set: pl.DataFrame, origins: provenance.Origins
-) -> Iterator[provenance.Row]:
+) -> Iterator[Row]:
     for examples in (sft_set, grpo_set):
         yield from provenance.provenance_rows(examples, origins)
 
@@ -651,7 +651,7 @@ def write_release(
     return Release(files, frame(tables.WithheldExamples, _withheld(judged)))
 
 
-def _withheld(judged: release.Judged) -> Iterator[provenance.Row]:
+def _withheld(judged: release.Judged) -> Iterator[Row]:
     for _, examples in judged.items():
         for row in examples.drop_nulls("withheld").iter_rows(named=True):
             yield tables.rejection(

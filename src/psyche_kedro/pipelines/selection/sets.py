@@ -22,10 +22,9 @@ from psyche_kedro.pipelines.selection.contamination import question_texts
 from psyche_kedro.pipelines.selection.parameters import SetParameters, Variant
 from psyche_kedro.prompts import Prompt, render_question
 from psyche_kedro.questions import key_fault, option_texts
-from psyche_kedro.tables import content_id, grouped, lot, rejection
+from psyche_kedro.tables import Row, content_id, grouped, lot, rejection
 from psyche_kedro.text.thoughts import has_thought_mark
 
-Row = dict[str, Any]
 Messages = list[dict[str, str]]
 Systems = Mapping[str, Prompt]
 """What opens a conversation, by its kind."""

@@ -21,9 +21,8 @@ from psyche_kedro.pipelines.cedar.tables import (
 )
 from psyche_kedro.review.krippendorff import krippendorff_alpha
 from psyche_kedro.statistics import Interval, holm, wilson_interval
-from psyche_kedro.tables import frame
+from psyche_kedro.tables import Row, frame
 
-Row = dict[str, Any]
 REFERENCE = "reference"
 """The way of a line of reference."""
 PEOPLE, CEILING = "people", "ceiling"

@@ -27,9 +27,7 @@ from psyche_kedro.pipelines.cedar.permutations import (
     permutation_test,
 )
 from psyche_kedro.pipelines.cedar.tables import MODALITIES, CedarRejections, Items
-from psyche_kedro.tables import content_id, frame, rejection
-
-Row = dict[str, Any]
+from psyche_kedro.tables import Row, content_id, frame, rejection
 
 
 def assemble_benchmark(  # noqa: PLR0913 - the node's inputs

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
@@ -21,9 +21,7 @@ from psyche_kedro.pipelines.cedar.asking import (
 from psyche_kedro.pipelines.cedar.labels import LabelReader
 from psyche_kedro.pipelines.cedar.parameters import LabellingParameters
 from psyche_kedro.pipelines.cedar.tables import ProvisionalLabels
-from psyche_kedro.tables import content_id, frame
-
-Row = dict[str, Any]
+from psyche_kedro.tables import Row, content_id, frame
 
 
 class _Ask(NamedTuple):

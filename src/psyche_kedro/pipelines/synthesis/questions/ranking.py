@@ -6,7 +6,7 @@ verdict that cannot be read falls back to the written rule of ``priority``.
 """
 
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
@@ -14,12 +14,10 @@ from psyche_kedro.llm.chat_model import ChatRequest, Outcome
 from psyche_kedro.llm.schemas import TEXT, an_object, from_to
 from psyche_kedro.pipelines.synthesis.provenance import as_index, verdict_in
 from psyche_kedro.prompts import Prompt, render_question
-from psyche_kedro.tables import content_id, grouped
+from psyche_kedro.tables import Row, content_id, grouped
 
 _MAX_RANKED = 10  # ours: more candidates than this in one prompt are not compared well
 _ORIGINS = {"bank": 2, "textbook": 1, "distilled": 0}
-
-Row = dict[str, Any]
 
 
 class Cluster(NamedTuple):

@@ -8,7 +8,7 @@ position.
 
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
@@ -16,9 +16,7 @@ from psyche_kedro.llm.chat_model import ChatRequest, Outcome
 from psyche_kedro.llm.schemas import TEXT, an_object, from_to
 from psyche_kedro.pipelines.synthesis.provenance import as_index, verdict_in
 from psyche_kedro.prompts import Prompt, render_question
-from psyche_kedro.tables import content_id, grouped
-
-Row = dict[str, Any]
+from psyche_kedro.tables import Row, content_id, grouped
 
 _CANDIDATE = ("question_id", "round", "rationale", "model", "reply_key")
 """Columns of a round that take part: a row of all takes three times as long to make."""
