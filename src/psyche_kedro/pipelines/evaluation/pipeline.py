@@ -137,8 +137,13 @@ def _answers() -> list[Node]:
 def _shown() -> list[Node]:
     return [
         Node(
-            show_answers,
-            inputs=_READ | {"params": "params:evaluation.shown"},
+            taking(show_answers, taught="taught"),
+            inputs=_READ
+            | {
+                "taught": TRAINED["sft"],
+                "params": "params:evaluation.shown",
+                "repeats": "params:training.memorised",
+            },
             outputs=["shown_items", "shown_answers"],
             name="show_answers",
         ),

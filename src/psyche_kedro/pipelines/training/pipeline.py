@@ -12,6 +12,7 @@ from psyche_kedro.pipelines.training.nodes import (
     list_trained_models,
     make_base_model,
     plan_training,
+    show_completions,
     train_grpo,
     train_sft,
 )
@@ -28,12 +29,14 @@ ACCOUNT = (
     beside("sft_log", by="metric"),
     beside("grpo_log", by="metric"),
     beside("sampled_completions"),
+    beside("shown_completions", by="is_memorised"),
 )
 
 
 def create_pipeline() -> Pipeline:
     """Return §2.5."""
-    return Pipeline([*_start(), *_stages(), account_node("training", ACCOUNT)])
+    account = account_node("training", ACCOUNT)
+    return Pipeline([*_start(), *_stages(), *_told(), account])
 
 
 def _start() -> list[Node]:
@@ -107,6 +110,22 @@ def _stages() -> list[Node]:
             },
             outputs=["grpo_model", "grpo_log", "sampled_completions"],
             name="train_grpo",
+        ),
+    ]
+
+
+def _told() -> list[Node]:
+    return [
+        Node(
+            show_completions,
+            inputs={
+                "sampled_completions": "sampled_completions",
+                "sft_examples": "sft_examples",
+                "grpo_examples": "grpo_examples",
+                "params": "params:training.memorised",
+            },
+            outputs="shown_completions",
+            name="show_completions",
         ),
         listing_node(MODELS),
     ]
