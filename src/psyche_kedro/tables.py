@@ -890,7 +890,7 @@ class TrainingLog(_Table):
 
 
 class SampledCompletions(_Table):
-    """One row per completion of a rollout that was kept for people to read."""
+    """One row per completion of a rollout that was kept."""
 
     step: int
     sample: int
@@ -903,6 +903,13 @@ class SampledCompletions(_Table):
     format: float
     accuracy: float
     """Both terms of the reward (Equation 2)."""
+
+
+class ShownCompletions(SampledCompletions):
+    """The same for people to read: none that repeats a training dialogue."""
+
+    is_memorised: bool
+    """Whether a sentence stands in the completion's place."""
 
 
 class TrainedModels(_Table):
@@ -999,6 +1006,8 @@ class ShownAnswers(_Table):
     """Elastic credit of a choice; null of a text and of a failed call."""
     other_readings: pl.List = _list_of(pl.String)
     """What other readers read, where it is not what is scored."""
+    is_memorised: bool
+    """Whether it repeats a training dialogue; a sentence then stands in its place."""
     reply: str
     """Its beginning."""
 

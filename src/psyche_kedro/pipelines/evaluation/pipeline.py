@@ -103,10 +103,12 @@ def _answers() -> list[Node]:
         wire(summarise_answers, "answer_summary", params=params),
         wire(compare_readers, "reader_agreement", params=params),
         wire(
-            show_answers,
+            taking(show_answers, taught="taught"),
             ["shown_items", "shown_answers"],
             **_READ,
+            taught=TRAINED["sft"],
             params="params:evaluation.shown",
+            repeats="params:training.memorised",
         ),
         wire(write_submissions, "submissions", **_MARKED),
     ]

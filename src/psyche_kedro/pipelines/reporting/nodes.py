@@ -69,7 +69,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
 _OF_TRAINING = {
     "trained_models": "trained_models",
     "training_plan": "training_plan",
-    "completions": "sampled_completions",
+    "completions": "shown_completions",
 }
 _OF_EVALUATION = {
     "scores": "scores",

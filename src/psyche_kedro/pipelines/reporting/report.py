@@ -71,6 +71,7 @@ def _sections(findings: Findings) -> list[tuple[Telling, str]]:
         (comparisons.every_pair, "evaluation"),
         (ablations.ablations, ""),
         (exams.replies, "evaluation"),
+        (exams.memorised, "evaluation"),
         (exams.judges, "evaluation"),
         (exams.every_score, "evaluation"),
         (sections.provenance, ""),

@@ -99,7 +99,7 @@ class Findings(NamedTuple):
     training_plan: pl.DataFrame
     """What both stages were reckoned to take."""
     completions: pl.DataFrame
-    """What GRPO's policy wrote on the way."""
+    """What GRPO's policy wrote on the way, as far as it may be shown."""
     ablation: Mapping[str, pl.DataFrame]
     """What the arms of the ablations are, and scored beside the chain's models."""
     difficulty: DifficultyParameters
@@ -186,7 +186,7 @@ def _completions(findings: Findings) -> Table:
         for row in ends.iter_rows(named=True)
     ]
     columns = ["Step", "Question", "Completion", "Gold", "Read", "Format", "Accuracy"]
-    return Table(columns, rows, n_names=3, folded="sampled_completions")
+    return Table(columns, rows, n_names=3, folded="shown_completions")
 
 
 def _made_from(model: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from psyche_kedro.pipelines.training.nodes import (
     list_trained_models,
     make_base_model,
     plan_training,
+    show_completions,
     train_grpo,
     train_sft,
 )
@@ -29,6 +30,7 @@ ACCOUNT = (
     beside("sft_log", by="metric"),
     beside("grpo_log", by="metric"),
     beside("sampled_completions"),
+    beside("shown_completions", by="is_memorised"),
 )
 
 
@@ -61,6 +63,11 @@ def create_pipeline() -> Pipeline:
                 ["grpo_model", "grpo_log", "sampled_completions"],
                 params=grpo,
                 reward="params:training.reward",
+            ),
+            wire(
+                show_completions,
+                "shown_completions",
+                params="params:training.memorised",
             ),
             listing_node(MODELS),
             account_node("training", ACCOUNT),
