@@ -17,11 +17,15 @@ Example row of ``QuestionPool`` (one per question)::
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import pandera.polars as pa
 import polars as pl
+
+T = TypeVar("T")
+Row = dict[str, Any]
+"""Of a table, by column."""
 
 _MESSAGE = pl.Struct({"role": pl.String, "content": pl.String})
 _OPTION = pl.Struct({"label": pl.String, "text": pl.String})
@@ -49,6 +53,22 @@ def content_id(*parts: str) -> str:
         parts: What identifies the row, in a fixed order; joined by ``\x1f``.
     """
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+
+def lot(seed: int, row_id: str) -> str:
+    """Return what a row draws: whoever has the lowest lots is chosen at random.
+
+    Neither the order of the rows nor who else is there changes a row's lot.
+    """
+    return content_id(str(seed), row_id)
+
+
+def grouped(rows: Iterable[T], key: Callable[[T], Any]) -> dict[Any, list[T]]:
+    """Return rows by what they have in common, in the order in which they come."""
+    groups: dict[Any, list[T]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return groups
 
 
 def frame(

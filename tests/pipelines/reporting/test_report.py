@@ -18,12 +18,9 @@ from corpus_rows import (
 
 from cards import CARDS
 from prompt_set import WORDS
+from psyche_kedro.pipelines.reporting.figures import draw_funnel
 from psyche_kedro.pipelines.reporting.funnel import CHAPTERS
-from psyche_kedro.pipelines.reporting.nodes import (
-    draw_funnel,
-    draw_training,
-    write_report,
-)
+from psyche_kedro.pipelines.reporting.nodes import draw_training, write_report
 from psyche_kedro.pipelines.reporting.parameters import ReportParameters, RunFacts
 from psyche_kedro.pipelines.reporting.report import _plain
 from psyche_kedro.prompts import Prompt

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.reporting.figures import Chart, Scatter
@@ -212,6 +213,17 @@ def provenance(findings: Findings) -> Section:
 
 
 # ---- texts -----------------------------------------------------------------------
+
+
+def templates_of(package: str) -> Environment:
+    """Return the templates of a package; what is no HTML is taken as it is."""
+    return Environment(
+        loader=PackageLoader(package),
+        autoescape=select_autoescape(["html.jinja"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def number(value: float | None) -> str:
