@@ -11,6 +11,7 @@ import polars as pl
 from psyche_kedro.datasets.checkpoint_dataset import Checkpoint
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.files.swap import swapped_in
+from psyche_kedro.pipelines.memorised import MemorisedParameters, mark_memorised
 from psyche_kedro.pipelines.recording import recorded
 from psyche_kedro.pipelines.training.checkpoints import drop_checkpoints
 from psyche_kedro.pipelines.training.health import alarms_of
@@ -39,6 +40,7 @@ from psyche_kedro.tables import (
     Rejections,
     SampledCompletions,
     SftTokens,
+    ShownCompletions,
     TrainedModels,
     TrainingLog,
     TrainingPlan,
@@ -305,9 +307,32 @@ def train_grpo(
         reward=reward,
     )
     trained = _train(spec)
-    completions = frame(SampledCompletions, sampled(spec))
-    _keep_in_mlflow(completions)
-    return TrainedPolicy(*trained, completions)
+    return TrainedPolicy(*trained, frame(SampledCompletions, sampled(spec)))
+
+
+def show_completions(
+    sampled_completions: pl.DataFrame,
+    sft_examples: pl.DataFrame,
+    grpo_examples: pl.DataFrame,
+    params: MemorisedParameters,
+) -> pl.DataFrame:
+    """Return what may be shown of the completions, and put it into MLflow.
+
+    Args:
+        sampled_completions: What GRPO's policy wrote.
+        sft_examples: ``SftExamples``, whose dialogues none may repeat.
+        grpo_examples: ``GrpoExamples``, whose questions any may repeat.
+        params: ``training.memorised``.
+    """
+    shown = mark_memorised(
+        sampled_completions,
+        "completion",
+        sft_examples=sft_examples,
+        questions=pl.Series([*_contents(grpo_examples["prompt"])], dtype=pl.String),
+        params=params,
+    )
+    _keep_in_mlflow(shown)
+    return ShownCompletions.validate(shown)
 
 
 def list_trained_models(**models: Checkpoint) -> pl.DataFrame:
