@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-import yaml
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
 from psyche_kedro.commands.project import opened_project
@@ -11,6 +10,7 @@ from psyche_kedro.commands.run import CONF_SOURCE
 from psyche_kedro.pipelines.synthesis.questions.screening_agreement import (
     Agreement,
     measure_agreement,
+    read_labels,
 )
 
 
@@ -31,7 +31,7 @@ def agreement(env: str | None, labels: Path | None, conf_source: str | None) -> 
         catalog = context.catalog
         judge = catalog.load("judge_model")
         found = measure_agreement(
-            yaml.safe_load(path.read_text(encoding="utf-8")),
+            read_labels(path),
             prompt=catalog.load("params:prompts.screening"),
             examples=catalog.load("params:prompts.screening_examples"),
             judge=judge,

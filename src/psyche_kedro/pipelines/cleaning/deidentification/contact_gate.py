@@ -31,17 +31,22 @@ _AS_DIGITS = str.maketrans("BSZЗOoIl", "85230011")
 _DIGITS = re.compile(r"(?<![\d.])\d(?:[^\u4e00-\u9fff\n,;、，；A-Za-z]{0,4}\d){8,}")
 _MOST_DIGITS = 8
 """A date and no more."""
-_DATE = re.compile(r"(?:19|20)\d{2}\D{0,3}(?:0?[1-9]|1[0-2])(?:\D{0,3}[0-3]?\d)?(?!\d)")
+_DATE = re.compile(
+    r"(?<!\d)(?:19|20)\d{2}\D{0,3}(?:0?[1-9]|1[0-2])(?:\D{0,3}[0-3]?\d)?(?!\d)"
+)
 _SENTENCE = re.compile(r"[^。!?;\n]+")
 _PART = re.compile(r"(?<![\d.])\d{3,8}(?![\d%元块万千多分年月天米斤岁人次个])")
 _TOLD = re.compile(
     r"手机|电话|号|微信|[Qq]{2}|联系|前[三四五六\d]|尾号|(?<!\d)1[3-9]\d{1,5}(?!\d)"
 )
 """What tells that numbers are one in parts: 前三位是139，中间1234，最后5678."""
-_APPS = rf"(?:{PLATFORMS}|微信|公众号|视频号|网易云|游戏|王者|荣耀|LOL)"
+_APPS = (
+    rf"(?:{PLATFORMS}|微信|公众号|视频号|网易云|游戏|王者|荣耀|LOL"
+    r"|(?<![A-Za-z])(?i:xhs|wb|gzh|dy|ig)(?![A-Za-z]))"
+)
 _ANNOUNCED = (
     rf"(?:{_APPS}|(?<![A-Za-z])(?:[WwVv][Xx]|[Vv]|[Qq]{{2}})(?![A-Za-z])|[薇威徽绿扣]"
-    r"|邮箱|mail|联系我|(?<![更增参])[加搜私滴]我?|[账帐]号|昵称|用户名|(?<![A-Za-z])(?:ID|id))"
+    r"|邮箱|mail|联系|(?<![更增参])[加搜私滴]我?|[账帐]号|昵称|用户名|(?<![A-Za-z])(?:ID|id))"
 )
 _NAMED = re.compile(
     rf"(?:{_APPS}(?:搜索?|关注|私信?|同名|名字?|叫|up主|昵称|ID|id|号(?=[\W是叫为])|[:：\s“\"「【(])+"
@@ -55,7 +60,7 @@ _SIGNS = (
     _NAMED,
     # nightowl_7, snowy-cat66, a1b2c3, AB12-CD34; no iPhone13, PHQ-9
     re.compile(
-        r"(?<![A-Za-z\d])(?!iPhone|Windows|(?i:covid)|[A-Z]{2,5}-\d)"
+        r"(?<![A-Za-z\d])(?!iPhone|[A-Za-z]+\d\.\d|Windows|(?i:covid)|[A-Z]{2,5}-?\d{1,2}(?![A-Za-z\d-]))"
         rf"(?=[A-Za-z\d])(?={_ASCII}(?:[A-Za-z]{{2}}|\d[A-Za-z]\d))"
         rf"(?={_ASCII}\d{_ASCII}\d|[A-Za-z]{{5,20}}_\d)[A-Za-z\d_.-]{{7}}"
     ),
@@ -63,8 +68,8 @@ _SIGNS = (
     re.compile(r"[A-Za-z](?:[ .·|/*~-][A-Za-z\d]){5,}"),
     # 微信号是我名字拼音zhaoxiaomei, 搜sunny.day
     re.compile(
-        rf"{_ANNOUNCED}[^,。!?;\n]{{0,8}}?(?<![A-Za-z])"
-        r"(?:[a-z]{6,}(?![\u4e00-\u9fff])|[A-Za-z]+[_.-]+[A-Za-z]+"
+        rf"{_ANNOUNCED}[^。!?;\n]{{0,8}}?(?<![A-Za-z])"
+        r"(?:[a-z]{6,}(?![\u4e00-\u9fff])|[A-Za-z]+[_.-]+[A-Za-z\d]+"
         r"|[A-Za-z]{4,}[^。!?;\n\d]{0,6}\d{3,})"
     ),
     # 学号 2019 0123 45, 身份证后六位062345, 车牌A12345, 宿舍28888999

@@ -38,7 +38,7 @@ _WECHAT = (
     rf"|(?<![A-Za-z])(?:[VvWw]{_BETWEEN}[Xx]|[Ww]e[Ii]?\s?(?:[Xx]in|[Cc]hat)))"
 )
 PLATFORMS = (
-    "小红书|小红薯|抖音|快手|微博|知乎|豆瓣|贴吧|[Bb]站|哔哩哔哩|陌陌|探探|钉钉|电报|推特"
+    "小红书|小红薯|抖音|快手|微博|围脖|知乎|豆瓣|贴吧|[Bb]站|哔哩哔哩|陌陌|探探|钉钉|电报|推特"
     "|(?<![A-Za-z])(?:[Ff]acebook|[Ll]ine|LINE|[Ww]hatsapp|[Dd]iscord|[Ss]oul|[Tt]elegram|[Ii]ns(?:tagram)?|[Tt]witter|[Ss]kype|[Ss]team"
     "|[Tt][Gg]|[Vv][Bb])(?![A-Za-z])"
 )
@@ -129,13 +129,13 @@ _CONTACTS = {
     ),
     "抖音<xiaoyu_90>": (
         "handle",
-        rf"(?:{PLATFORMS}){_GAP}(?P<v>{_WITH_DIGIT}|[\u4e00-\u9fff]{{1,8}}_[A-Za-z0-9]{{2,12}})"
+        rf"(?:{PLATFORMS}){_GAP}(?:live:)?(?P<v>{_WITH_DIGIT}|[\u4e00-\u9fff]{{1,8}}_[A-Za-z0-9]{{2,12}})"
         + _NOT_BEFORE,
     ),
     "都叫<wanwan_0607>我很难过": (
         "handle",
         _NOT_AFTER
-        + r"(?:[a-z][A-Za-z0-9.-]*_(?=[A-Za-z_]*\d)|[\u4e00-\u9fff]{2,8}_(?=\d))"
+        + r"(?:[a-z][A-Za-z0-9.-]*_(?=[A-Za-z_]*\d)|[\u4e00-\u9fff]{2,8}_(?=[a-z]*\d))"
         + r"[A-Za-z0-9_]{2,20}",
     ),
     "唯心：<mimosa1990>": (
