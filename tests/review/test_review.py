@@ -11,6 +11,7 @@ from defusedxml import ElementTree
 from pipelines.synthesis.questions_made import pooled, question
 from prompt_set import WORDS
 from psyche_kedro.datasets import ReviewWorkbookDataset, SourceFile
+from psyche_kedro.datasets.review_workbook_dataset import Look, write_workbook
 from psyche_kedro.errors import ReviewError
 from psyche_kedro.review.form import REASONS, VERDICTS, labelling_config
 from psyche_kedro.review.krippendorff import krippendorff_alpha
@@ -353,12 +354,12 @@ def test_a_workbook_shows_pictures_and_runs_from_right_to_left(tmp_path):
     shown = BytesIO()
     Image.new("RGB", (40, 30)).save(shown, "PNG")
     path = tmp_path / "batch.xlsx"
-    book = ReviewWorkbookDataset(
-        filepath=str(path), pictures=["صورة"], right_to_left=True
-    )
     rows = {"رقم": ["1", "2"], "صورة": [shown.getvalue(), None]}
-    book.save(pl.DataFrame(rows))
+    look = Look(pictures=frozenset({"صورة"}), right_to_left=True)
+    with path.open("wb") as file:
+        write_workbook(file, pl.DataFrame(rows), look)
     with ZipFile(path) as inside:
         assert "xl/media/image1.png" in inside.namelist()
         assert 'rightToLeft="1"' in inside.read("xl/worksheets/sheet1.xml").decode()
+    book = ReviewWorkbookDataset(filepath=str(path))
     assert book.load()["رقم"].to_list() == ["1", "2"]

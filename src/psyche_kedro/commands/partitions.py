@@ -3,13 +3,11 @@
 from typing import Any
 
 import click
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
+from psyche_kedro.commands.project import opened_project
 from psyche_kedro.commands.run import PARAMS
 from psyche_kedro.errors import PartitionError
-from psyche_kedro.files.project import project_root
 from psyche_kedro.partitions.store import Kept, PartitionStore
 
 _MB = 1_000_000
@@ -58,9 +56,6 @@ def what_is_kept(store: PartitionStore) -> list[Kept]:
 
 
 def _store(env: str | None, params: dict[str, Any]) -> PartitionStore:
-    project = project_root()
-    bootstrap_project(project)
-    with KedroSession.create(project, env=env, runtime_params=params) as session:
-        catalog = session.load_context().catalog
-        store: PartitionStore = catalog.get("map_engine").store
+    with opened_project(env=env, runtime_params=params) as context:
+        store: PartitionStore = context.catalog.get("map_engine").store
         return store

@@ -58,28 +58,19 @@ class ReviewWorkbookDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         filepath: The ``.xlsx`` file.
         choices: What the drop-down of a column offers.
         wide: Columns of long text.
-        pictures: Columns of pictures, as the bytes of JPEG or PNG files.
-        right_to_left: Whether the first column stands on the right.
         metadata: Ignored by Kedro, read by Kedro-Viz.
     """
 
-    def __init__(  # noqa: PLR0913 - the keys of a catalog entry
+    def __init__(
         self,
         *,
         filepath: str,
         choices: dict[str, list[str]] | None = None,
         wide: list[str] | None = None,
-        pictures: list[str] | None = None,
-        right_to_left: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = filepath
-        self._look = Look(
-            choices or {},
-            frozenset(wide or []),
-            frozenset(pictures or []),
-            right_to_left,
-        )
+        self._look = Look(choices or {}, frozenset(wide or []))
         self.metadata = metadata
 
     def load(self) -> pl.DataFrame:

@@ -20,7 +20,8 @@ _LETTERS = name_of_word(_NAMES["letters"])
 _SPEAKERS = "|".join(map(re.escape, sorted((*ROLES, *_LETTERS), key=len, reverse=True)))
 _NOTE = r"[（(【\[]([^（）()【】\[\]：:\n]{1,20})[)）】\]]"
 _TURN = re.compile(
-    rf"(?:^|(?<=[。！？!?…”\"）)～~\s]))[ \t]*[【\[（(*]{{0,2}}({_SPEAKERS})"
+    rf"(?:^|(?<=[。！？!?…”\"）)～~\s]))[ \t]*(?:[\u4e00-\u9fff]{{1,4}}(?=[（(]))?"
+    rf"[【\[（(*]{{0,2}}({_SPEAKERS})"
     rf"\s*(?:[0-9一二三四A-D]{{1,2}})?\s*(?:{_NOTE})?\s*[】\])）*]{{0,2}}\s*[:：](?:\*\*)?\s*",
     re.IGNORECASE | re.MULTILINE,
 )

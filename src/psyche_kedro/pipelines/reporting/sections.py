@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.reporting.figures import Chart, Scatter
@@ -98,7 +99,7 @@ class Findings(NamedTuple):
     training_plan: pl.DataFrame
     """What both stages were reckoned to take."""
     completions: pl.DataFrame
-    """What GRPO's policy wrote on the way."""
+    """What GRPO's policy wrote on the way, as far as it may be shown."""
     ablation: Mapping[str, pl.DataFrame]
     """What the arms of the ablations are, and scored beside the chain's models."""
     difficulty: DifficultyParameters
@@ -185,7 +186,7 @@ def _completions(findings: Findings) -> Table:
         for row in ends.iter_rows(named=True)
     ]
     columns = ["Step", "Question", "Completion", "Gold", "Read", "Format", "Accuracy"]
-    return Table(columns, rows, n_names=3, folded="sampled_completions")
+    return Table(columns, rows, n_names=3, folded="shown_completions")
 
 
 def _made_from(model: Mapping[str, Any]) -> str:
@@ -212,6 +213,17 @@ def provenance(findings: Findings) -> Section:
 
 
 # ---- texts -----------------------------------------------------------------------
+
+
+def templates_of(package: str) -> Environment:
+    """Return the templates of a package; what is no HTML is taken as it is."""
+    return Environment(
+        loader=PackageLoader(package),
+        autoescape=select_autoescape(["html.jinja"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def number(value: float | None) -> str:

@@ -519,3 +519,50 @@ def test_cells_of_a_web_page_are_read_as_its_paragraphs_are():
     page = f"<table>{rows}</table>"
     assert sound(page, "a.html") == [("若", ["H₀", "H₁"], "A")]
     assert errors(page, "a.html")[1] == ["needs_picture"]
+
+
+def test_a_question_is_numbered_as_its_group_of_shared_options_is():
+    text = (
+        "问题 1—2 共用下列选项：\n  A) 首因效应   B) 近因效应   C) 晕轮效应\n"
+        "问题 1. 第一印象\n问题 2. 爱屋及乌\n问题 3. 甲\n"
+        f"{OPTIONS}答案：1.A  2.C  3.B\n"
+    )
+    shared = ["首因效应", "近因效应", "晕轮效应"]
+    assert sound(text) == [
+        ("第一印象", shared, "A"),
+        ("爱屋及乌", shared, "C"),
+        ("甲", ABC, "B"),
+    ]
+
+
+def test_a_key_with_more_entries_than_questions_answers_none_that_has_no_number():
+    unknown = (
+        "练 1 与练 2 的选项：\n  A) 首因效应   B) 近因效应   C) 晕轮效应\n"
+        "练 1. 第一印象的作用\n练 2. 爱屋及乌\n练 3. 甲\n"
+        "  A) 一二三四五   B) 一二三四六   C) 一二三四七\n答案：1.A  2.C  3.B\n"
+    )
+    assert all("key_unclear" in found for found in errors(unknown))
+
+
+@pytest.mark.parametrize(("first", "second"), ["⒈⒉", "⑴⑵"])
+def test_a_number_may_be_one_character_with_its_mark(first, second):
+    text = f"{first}甲（ ）\n{OPTIONS}{second}乙（ ）\n{OPTIONS}"
+    key = f"【练习答案】{first}A {second}B\n"
+    assert sound(text + key) == [("甲", ABC, "A"), ("乙", ABC, "B")]
+
+
+def test_a_key_may_be_a_table_in_markdown():
+    text = f"1. 甲（ ）\n{OPTIONS}2. 乙（ ）\n{OPTIONS}"
+    key = "| 题号 | 1 | 2 |\n|---|---|---|\n| 答案 | A | B C |\n"
+    assert [gold for _, _, gold in sound(text + key, "a.md")] == ["A", "BC"]
+
+
+@pytest.mark.parametrize("title", ["◆多项选择", "§2 发展心理"])
+def test_an_ornament_before_a_heading_leaves_it_one(title):
+    text = f"1. 甲（ ）\n{OPTIONS}{title}\n2. 乙（ ）\n{OPTIONS}答案：1.B 2.AC\n"
+    assert [gold for _, _, gold in sound(text)] == ["B", "AC"]
+
+
+def test_a_verdict_may_stand_before_its_statement():
+    text = "1. (×)共情就是同情。\n2. 晕轮效应又称光环效应〔√〕\n"
+    assert [gold for _, _, gold in sound(text)] == ["B", "A"]

@@ -178,6 +178,20 @@ def test_a_page_drawn_from_the_bottom_up_is_read_from_the_top():
     assert read(draw)["text"].replace("\n", "") == text
 
 
+@pytest.mark.parametrize(
+    ("turn", "at"), [(90, (595, 0)), (180, (595, 842)), (270, (0, 842))]
+)
+def test_a_page_whose_text_is_drawn_turned_is_read_from_its_first_line(turn, at):
+    text = (PROSE * 8)[: 36 * 14]
+
+    def draw(canvas) -> None:
+        canvas.translate(*at)
+        canvas.rotate(turn)
+        lines(canvas, text, top=560)
+
+    assert read(draw)["text"].replace("\n", "") == text
+
+
 def test_a_page_number_drawn_last_turns_no_page_over_a_column_drawn_last_does():
     left = [TextBox(20, 40 * n + 80, 440, 40 * n + 110, "左") for n in range(9)]
     right = [TextBox(500, 40 * n + 80, 920, 40 * n + 110, "右") for n in range(9)]
@@ -312,6 +326,12 @@ def test_notes_ruby_powers_and_formulas_are_what_they_show():
         "后文。",
         "米勒提出。",
     ]
+
+
+def test_the_numbers_of_notes_leave_a_book_in_markdown():
+    book = file("书.md", "共情[^1]不是同情。\n\n[^1]: 罗杰斯提出。\n".encode())
+    (text,) = read_textbooks([book], None, PARAMETERS).pages["text"]
+    assert text == "共情不是同情。\n\n罗杰斯提出。"
 
 
 def test_a_book_whose_fonts_alone_are_encrypted_is_read():

@@ -37,8 +37,8 @@ _WECHAT = (
     rf"|微{_BETWEEN}[Xx]|[Vv]信|薇|加我?\s?[vV微薇威卫]|\+\s?[vV](?![A-Za-z])"
     rf"|(?<![A-Za-z])(?:[VvWw]{_BETWEEN}[Xx]|[Ww]e[Ii]?\s?(?:[Xx]in|[Cc]hat)))"
 )
-_PLATFORMS = (
-    "小红书|小红薯|抖音|快手|微博|知乎|豆瓣|贴吧|[Bb]站|哔哩哔哩|陌陌|探探|钉钉|电报|推特"
+PLATFORMS = (
+    "小红书|小红薯|抖音|快手|微博|围脖|知乎|豆瓣|贴吧|[Bb]站|哔哩哔哩|陌陌|探探|钉钉|电报|推特"
     "|(?<![A-Za-z])(?:[Ff]acebook|[Ll]ine|LINE|[Ww]hatsapp|[Dd]iscord|[Ss]oul|[Tt]elegram|[Ii]ns(?:tagram)?|[Tt]witter|[Ss]kype|[Ss]team"
     "|[Tt][Gg]|[Vv][Bb])(?![A-Za-z])"
 )
@@ -129,13 +129,13 @@ _CONTACTS = {
     ),
     "抖音<xiaoyu_90>": (
         "handle",
-        rf"(?:{_PLATFORMS}){_GAP}(?P<v>{_WITH_DIGIT}|[\u4e00-\u9fff]{{1,8}}_[A-Za-z0-9]{{2,12}})"
+        rf"(?:{PLATFORMS}){_GAP}(?:live:)?(?P<v>{_WITH_DIGIT}|[\u4e00-\u9fff]{{1,8}}_[A-Za-z0-9]{{2,12}})"
         + _NOT_BEFORE,
     ),
     "都叫<wanwan_0607>我很难过": (
         "handle",
         _NOT_AFTER
-        + r"(?:[a-z][A-Za-z0-9.-]*_(?=[A-Za-z_]*\d)|[\u4e00-\u9fff]{2,8}_(?=\d))"
+        + r"(?:[a-z][A-Za-z0-9.-]*_(?=[A-Za-z_]*\d)|[\u4e00-\u9fff]{2,8}_(?=[a-z]*\d))"
         + r"[A-Za-z0-9_]{2,20}",
     ),
     "唯心：<mimosa1990>": (
@@ -153,7 +153,7 @@ _CONTACTS = {
     ),
     "小红书号：<9876543210>": (
         "handle",
-        rf"(?:{_PLATFORMS})(?:[账帐]号|号码?|U?ID|u?id){_GAP}(?P<v>[A-Za-z0-9_.-]{{5,30}})"
+        rf"(?:{PLATFORMS})(?:[账帐]号|号码?|U?ID|u?id){_GAP}(?P<v>[A-Za-z0-9_.-]{{5,30}})"
         + _NOT_BEFORE,
     ),
     "学号是<20190123>": (
@@ -186,7 +186,8 @@ ANY_MARK = re.compile(
 )
 """In every contact, and in few texts: the others need no pattern."""
 _HOTLINE = re.compile("热线|援助|危机干预|求助电话|救助|报警")
-_BESIDE = re.compile(r"[^,。!?;\n]{0,24}\Z"), re.compile(r"[^,。!?;\n]{0,12}")
+_FAR = 24
+_BESIDE = re.compile(r"[^,。!?;\n]*\Z"), re.compile(r"[^,。!?;\n]{0,12}")
 """What may say before and after a number whose it is."""
 _MOBILE = re.compile(r"\D*(?:(?:00)?86)?\D*1[3-9](?:\D*\d){9}\Z")
 _BIRTHDAY = re.compile(
@@ -233,7 +234,7 @@ def is_hotline(match: re.Match[str]) -> bool:
     """Return whether the words beside a number say that it is a hotline's."""
     before, after = _BESIDE
     beside = (
-        before.search(match.string, 0, match.start()),
+        before.search(match.string, max(0, match.start() - _FAR), match.start()),
         after.match(match.string, match.end()),
     )
     return any(_HOTLINE.search(words[0]) for words in beside if words)

@@ -63,8 +63,9 @@ _BLANK_LETTERS = re.compile(
 )
 
 _TRUTH = "|".join(sorted((w for w in TRUTHS if not w.isdigit()), key=len, reverse=True))
-_TRUTH_BEHIND = re.compile(
-    rf"[（(\[【]\s*({_TRUTH})\s*[)）\]】](?=\s*[。.]?\s*$)|(?<=[。.\s])([√×✓✗]|(?<=\s)(?:对|错|正确|错误))\s*$",
+_TRUTH_BESIDE = re.compile(
+    rf"[（(\[【〔]\s*({_TRUTH})\s*[)）\]】〕](?=\s*[。.]?\s*$)"
+    rf"|^[（(\[【〔]\s*({_TRUTH})\s*[)）\]】〕](?=\s*\w)|(?<=[。.\s])([√×✓✗]|(?<=\s)(?:对|错|正确|错误))\s*$",
     re.IGNORECASE,
 )
 
@@ -230,8 +231,9 @@ def _inside(blank: re.Match[str]) -> str:
 
 
 def truth_in_stem(stem: str) -> tuple[str, str]:
-    """Return a statement without the verdict behind it, ``（√）``, and that verdict."""
-    match = _TRUTH_BEHIND.search(stem)
+    """Return a statement without the verdict beside it, ``（√）``, and that verdict."""
+    match = _TRUTH_BESIDE.search(stem)
     if match is None:
         return stem, ""
-    return f"{stem[: match.start()]}（ ）{stem[match.end() :]}", match[1] or match[2]
+    verdict = next(filter(None, match.groups()))
+    return f"{stem[: match.start()]}（ ）{stem[match.end() :]}", verdict

@@ -37,6 +37,7 @@ class Item:
         shared: Those that it shares with others.
         faults: What is known to be wrong, as slugs.
         inner: Last number of the list that stands inside its stem or explanation.
+        is_counted: Whether its number is none of the text's, but counted here.
     """
 
     number: int
@@ -52,6 +53,7 @@ class Item:
     subject: str = ""
     faults: list[str] = field(default_factory=list)
     inner: int = 0
+    is_counted: bool = False
 
     @property
     def has_options(self) -> bool:

@@ -93,16 +93,19 @@ class KeyReader:
     def close(self, items: Sequence[Item]) -> None:
         """Give the entries to the questions before the key.
 
-        A key that does not fit them answers none, and each says so.
+        A key that does not fit them answers none, and each says so; one that has more
+        entries than questions none whose number was counted here.
         """
         parts, self._parts, self.is_open = self._parts, [], False
         asked = [Asked(i.number, title(i.chapter), type_of(i.kind)) for i in items]
         match = match_key(asked, parts)
         self.stray += [entry.line for entry in match.unused]
         for index, item in enumerate(items):
-            if entry := match.entries.get(index):
+            entry = match.entries.get(index)
+            is_unclear = match.unclear or (item.is_counted and bool(match.unused))
+            if entry and not is_unclear:
                 _answer(item, entry)
-            elif match.unclear and not item.answer:
+            elif is_unclear and not item.answer:
                 item.faults.append("key_unclear")
 
     def _last(self) -> KeyEntry | None:

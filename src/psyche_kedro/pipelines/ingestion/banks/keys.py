@@ -84,26 +84,32 @@ def _ranged(match: re.Match[str]) -> list[Entry]:
 _NUMBERS_ROW = re.compile(
     r"^(?:题\s*号|題\s*號|题目|序号|题序|试题)\s*[:：|]?\s*((?:\d{1,4}[\s|,，、]*)+)$"
 )
+_RULE = re.compile(r"\|?[\s:|-]*-{3}[\s:|-]*")
+"""Between the rows of a table in Markdown."""
+_CELL_EDGE = " \t|"
 _ANSWERS_ROW = re.compile(r"^(?:参考|正确|标准)?答\s*案\s*[:：|]?\s*(.+)$")
 
 
 def with_tables_as_keys(lines: Sequence[str]) -> list[str]:
     """Return lines in which ``题号 1 2`` above ``答案 B A`` is the key ``1.B 2.A``."""
     read = list(lines)
-    for index, (above, below) in enumerate(pairwise(lines)):
-        numbers = _NUMBERS_ROW.match(above.strip())
-        answers = _ANSWERS_ROW.match(below.strip())
+    rows = [n for n, line in enumerate(lines) if not _RULE.fullmatch(line.strip())]
+    for above, below in pairwise(rows):
+        numbers = _NUMBERS_ROW.match(lines[above].strip(_CELL_EDGE))
+        answers = _ANSWERS_ROW.match(lines[below].strip(_CELL_EDGE))
         if numbers and answers:
             key = _row_of_key(re.findall(r"\d+", numbers[1]), answers[1])
-            read[index : index + 2] = ["", key] if key else [above, below]
+            read[below] = key or lines[below]
+            read[above:below] = [""] * (below - above) if key else lines[above:below]
     return read
 
 
 def _row_of_key(numbers: Sequence[str], said: str) -> str:
-    answers = [part for part in re.split(r"[\s|]+", said) if part]
+    answers = said.split("|") if "|" in said else said.split()
     if len(answers) != len(numbers):
         return ""
-    return " ".join(f"{n}.{answer}" for n, answer in zip(numbers, answers, strict=True))
+    pairs = zip(numbers, map(str.strip, answers), strict=True)
+    return " ".join(f"{n}.{answer}" for n, answer in pairs)
 
 
 def key_of_table(cells: Sequence[Sequence[str]]) -> list[str]:

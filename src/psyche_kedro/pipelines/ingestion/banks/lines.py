@@ -67,6 +67,7 @@ _HEADING = re.compile(
     rf"|(?:专题|模块|单元|项目|试卷|样卷|模拟(?:试题|试卷|考试|题|卷)?|真题|冲刺卷?|押题卷?|考点|Unit|Chapter|Part|Test)"
     rf"\s*[（(]?(?:{NUMERAL}|\d{{1,4}}|[A-Z])[)）]?(?:\s|[:：、.．]|$).{{0,30}}"
     r"|.{0,16}(?:19|20)\d\d\s*年[^？?（）()。]{0,24}(?:真题|试题|试卷|考试|题库|卷|真題|試題)?[^？?。]{0,8}"
+    r"|§\s*\d.{0,30}"
     r"|[^？?。，,：:]{0,30}(?:真题|试题|试卷|题库|练习题|习题集?|模拟题|模拟卷|测试题|考试卷?|同步练习|課後習題|試題)"
     r"(?:[（(【《].{0,16}[)）】》])?[一二三四五六七八九十\dA-Z]{0,3})$"
 )
@@ -75,10 +76,12 @@ _KEY_HEAD = re.compile(
     rf"^[【\[（(]?(?:{NUMERAL}\s*[、.．])?[^。？?，,：:]{{0,20}}?答\s?案(?:(?:与|及|和|、|及其)?"
     r"(?:详细)?(?:解析|详解|分析|评分标准|提示|要点))?(?:部分|汇总|速查|一览表?|页|卡)?\s*[】\])）]?\s*[:：]?$"
 )
+_INLINE_KEY = re.compile(r"[【\[][^】\]]{1,16}答案[】\]]\s*")
+"""``【练习一答案】1.A 2.B``."""
 _NO_KEY_HEAD = re.compile("选|選|请|請|哪|写|填|给出|说出|我的|你的|您的")
 _SPAN = r"(?P<first>\d{1,4})\s*[-~～—–至到]\s*(?P<last>\d{1,4})\s*(?:小?题|題)?"
 _SHARED = re.compile(
-    rf"^[（(【\[〔]?\s*(?:第?{_SPAN})?[^。A-Z]{{0,12}}?(?:共用(?:备选)?(?:答案|选项)|備選答案|备选答案|公用选项|共同(?:备选)?(?:答案|选项))"
+    rf"^[（(【\[〔]?\s*(?:(?:第|问题|题)?\s*{_SPAN})?[^。A-Z]{{0,12}}?(?:[共公]用(?:下列|以下|备选)*(?:答案|选项)|備選答案|备选答案|共同(?:备选)?(?:答案|选项))"
     r"[^A-Z]{0,6}?[)）】\]〕]?\s*[:：]?\s*(?P<text>[A-Z（(].*)?$"
 )
 _CASE = re.compile(
@@ -97,7 +100,7 @@ _NUMBERED = re.compile(
     r"^[*＊★☆●◆]?\s*(?:[【\[（(][^】\])）]{0,16}(?:19|20)\d\d[^】\])）]{0,16}[】\])）]\s*(?=\d))?"
     rf"(?:[【\[（(]?\s*({_KIND})\s*[】\])）]?\s*[:：.．、]?\s*)?"
     rf"(?:第\s*(\d{{1,4}}|{NUMERAL})\s*[题題]|[（(【\[]\s*(\d{{1,4}})\s*[)）】\]]"
-    r"|(?:[Qq题題]|题目|Question )?\s*(\d{1,4})\s*"
+    r"|(?:[Qq题題]|题目|问题|试题|小题|例题|Question )?\s*(\d{1,4})\s*"
     r"([.．、:：)）]|题(?=[:：\s]))(?!\s*[-~～—]\s*\d))"
     r"\s*[.．、:：]?\s*(.*)$"
 )
@@ -110,6 +113,13 @@ _KIND_IN_STEM = re.compile(rf"^[【\[（(]\s*({_KIND})\s*[】\])）]")
 _MARKDOWN = re.compile(
     r"^\s{0,3}(?:#{1,6}\s+|[>+-]\s+|\*\s+)|\*\*|^\s*(?:-{3,}|\*{3,}|_{3,}|={3,})\s*$"
 )
+_ORNAMENTS = "◆◇●○■□★☆▲△※ "
+_AS_TYPED = dict.fromkeys((0x3000, 0xA0), " ") | {
+    mark: form.format(number)
+    for first, form in ((0x2474, "({})"), (0x2488, "{}."))
+    for number, mark in enumerate(range(first, first + 20), 1)
+}
+"""Wide spaces, and a number with its bracket or dot in one character: ``⑴``, ``⒈``."""
 _BUTTON = re.compile(
     r"(?:点击)?(?:查看|显示|展开|收起|隐藏)(?:参考|正确)?(?:答案|解析)(?:[与和及、/]?(?:答案|解析))?"
 )
@@ -179,12 +189,16 @@ def _is_page_number(line: str) -> bool:
 
 
 def _plain(line: str) -> str:
-    line = _MARKDOWN.sub("", plain(line)).replace("\u3000", " ").replace("\u00a0", " ")
+    line = _MARKDOWN.sub("", plain(line)).translate(_AS_TYPED)
     return re.sub(r"[ \t\n]+", " ", line).strip()
 
 
 def _parts(line: str) -> Iterator[str]:
     """Yield a line's parts: a paper on one line question by question, then by field."""
+    head = _INLINE_KEY.match(line)
+    if head and key_answers(line[head.end() :]):
+        yield head[0].strip()
+        line = line[head.end() :]
     for question in _questions_of(line):
         start = 0
         for field in _FIELD.finditer(question):
@@ -251,7 +265,7 @@ def _key_head(line: int, text: str) -> Token | None:
 
 
 def _section(line: int, text: str) -> Token | None:
-    match = SECTION.match(text)
+    match = SECTION.match(text.lstrip(_ORNAMENTS))
     title = match and (match[1] or match[2])
     if not title or _TITLE_PAGE.search(text):
         return None

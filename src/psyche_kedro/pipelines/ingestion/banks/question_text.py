@@ -348,6 +348,7 @@ class _Reader:
         self._start_item(
             Token("number", stem[0].line, text, text, number, options.options)
         )
+        self.items[-1].is_counted = True
 
     # ---- what follows a question ---------------------------------------------------
 

@@ -6,6 +6,7 @@ endpoint is configured, else the OCR engines of this machine. Every page gets a 
 whatever became of it, and one bad page never costs a book.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
@@ -48,6 +49,8 @@ from psyche_kedro.workers.tasks import Lost, Task
 
 _OF_NOTHING = sha256(b"").hexdigest()
 DAMAGED = "damaged_page"
+_NOTE_NUMBER = re.compile(r"^\[\^[^\]\s]+\]:[ \t]*|\[\^[^\]\s]+\]", re.MULTILINE)
+"""Of Markdown: as in other books, a note stands behind the text, its number nowhere."""
 
 
 class PageText(NamedTuple):
@@ -266,7 +269,9 @@ def _texts(kind: str, data: bytes) -> list[str | None]:
             return [_epub_text(page) for page in markup.epub_pages(data)]
         case "html":
             return [markup.to_markdown(markup.html_blocks(decode(data)))]
-        case "markdown" | "text":
+        case "markdown":
+            return [_NOTE_NUMBER.sub("", decode(data))]
+        case "text":
             return [decode(data)]
         case other:
             raise UnreadableSource(

@@ -7,6 +7,7 @@ paragraph. A paragraph ends with an empty line, a line inside it with one line e
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import inf
 from statistics import median
 from typing import NamedTuple
 
@@ -152,7 +153,7 @@ def _bands(boxes: Sequence[TextBox], gutter: float) -> list[list[TextBox]]:
     """Part the page at what crosses the gutter, and at gaps that cross it."""
     height = median(box.height for box in boxes)
     bands: list[list[TextBox]] = []
-    bottom, was_crossing = 0.0, False
+    bottom, was_crossing = -inf, False
     for box in sorted(boxes, key=lambda b: b.top):
         crosses = box.left < gutter < box.right
         is_apart = box.top - bottom > _FIGURE * height

@@ -6,6 +6,7 @@ watermark may lie among them.
 """
 
 import re
+from collections import Counter
 from itertools import pairwise, starmap
 from typing import Any
 
@@ -55,7 +56,7 @@ _RIGHT_ANGLE = 1.5707963
 def read_text_layer(page: Any) -> str:
     """Return the text of a pypdfium2 page, lines as the page has them."""
     textpage = page.get_textpage()
-    text = _columns_in_turn(textpage, page.get_height()) or _upright(textpage)
+    text = _columns_in_turn(textpage) or _upright(textpage)
     text = _SOFT_HYPHEN.sub("", text).replace("\r\n", "\n").strip()
     return _without_doubles(text)
 
@@ -82,14 +83,31 @@ def _slants(textpage: Any, index: int) -> bool:
     return bool(_SLANT < off < _RIGHT_ANGLE - _SLANT)
 
 
-def _columns_in_turn(textpage: Any, height: float) -> str | None:
+def _columns_in_turn(textpage: Any) -> str | None:
     """Return the text column by column where the page draws it in another order."""
     places = [textpage.get_rect(n) for n in range(textpage.count_rects())]
-    boxes = [TextBox(x, height - up, z, height - y, "") for x, y, z, up in places]
+    turns = _turns(textpage)
+    boxes = [_turned(TextBox(x, -up, z, -y, ""), turns) for x, y, z, up in places]
     if not is_out_of_order(boxes):
         return None
     texts = (textpage.get_text_bounded(*place).strip() for place in places)
     return to_text([b._replace(text=t) for b, t in zip(boxes, texts, strict=True) if t])
+
+
+def _turns(textpage: Any) -> int:
+    """Return by how many right angles, clockwise, most of a page's text is turned."""
+    glyphs = range(textpage.count_chars())
+    angles = (pdfium.FPDFText_GetCharAngle(textpage, n) for n in glyphs)
+    turns = Counter(round(angle / _RIGHT_ANGLE) % 4 for angle in angles)
+    return turns.most_common(1)[0][0] if turns else 0
+
+
+def _turned(box: TextBox, turns: int) -> TextBox:
+    """Return where a box stands once its page is turned so that its text is upright."""
+    for _ in range(turns):
+        left, top, right, bottom, text = box
+        box = TextBox(top, -right, bottom, -left, text)
+    return box
 
 
 def _without_doubles(text: str) -> str:
