@@ -328,7 +328,7 @@ def show_completions(
         sampled_completions,
         "completion",
         sft_examples=sft_examples,
-        questions=pl.Series([*_contents(grpo_examples["prompt"])], dtype=pl.String),
+        questions=pl.Series(_texts(grpo_examples["prompt"]), dtype=pl.String),
         params=params,
     )
     _keep_in_mlflow(shown)
