@@ -1,5 +1,6 @@
 import pytest
 
+from psyche_kedro.datasets.bundle_dataset import parts_taken
 from psyche_kedro.pipelines.wiring import wire
 
 
@@ -33,3 +34,11 @@ def test_what_has_a_default_and_further_arguments_are_read_where_they_are_named(
 def test_an_argument_that_the_function_lacks_is_refused():
     with pytest.raises(TypeError, match=r"expected \['chunks', 'params'\], but got"):
         wire(count, "counts", chunk="chunks")
+
+
+def test_of_a_bundle_an_argument_is_given_the_part_behind_its_name():
+    node = wire(count, "counts", chunks="raw_files/posts", params="params:counting")
+    assert node.inputs == ["raw_files", "params:counting"]
+    assert dict(parts_taken(node)) == {"raw_files": "posts", "params:counting": None}
+    given = {"raw_files": {"posts": "ab", "public": ""}, "params:counting": 2}
+    assert node.run(given) == {"counts": 4}

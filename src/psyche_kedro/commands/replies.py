@@ -13,6 +13,7 @@ from psyche_kedro.files.project import in_project
 from psyche_kedro.llm.chat_model import Failure
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.llm.store.upkeep import (
+    Kept,
     abandon_batches,
     export_replies,
     find_calls,
@@ -66,7 +67,7 @@ def _of_store(command: Callable[..., None]) -> Callable[..., None]:
 def show(store: ReplyStore, key: str | None) -> None:
     """Print what the store holds; or the one call whose address begins with KEY."""
     if key:
-        click.echo(_shown(store, key))
+        click.echo(_in_words(_one(store, key)))
         return
     with store.open() as session:
         holdings, refusals = list_holdings(session), list_refusals(session)
@@ -89,8 +90,8 @@ def show(store: ReplyStore, key: str | None) -> None:
         )
 
 
-def _shown(store: ReplyStore, beginning: str) -> str:
-    """Return one call as text.
+def _one(store: ReplyStore, beginning: str) -> Kept:
+    """Return the call whose address begins so.
 
     Raises:
         ChatModelError: If none has such an address, or several have.
@@ -107,7 +108,10 @@ def _shown(store: ReplyStore, beginning: str) -> str:
         raise ChatModelError(
             f"Several calls begin with '{beginning}', {keys} …: give more digits."
         )
-    (kept,) = found
+    return found[0]
+
+
+def _in_words(kept: Kept) -> str:
     outcome = kept.outcome
     head = f"{kept.key}\n{outcome.model} · {kept.task} · {kept.at:%Y-%m-%d %H:%M} UTC"
     if kept.task in _OF_RAW_WORDS:

@@ -1,11 +1,13 @@
 """How a node is wired: its arguments are called like the datasets that they read.
 
-What is called otherwise, parameters above all, stands beside the function::
+What is called otherwise, parameters above all, stands beside the function; of a bundle
+the part that is read stands behind its name::
 
     wire(
-        decontaminate,
-        "contamination_hits",
-        params="params:selection.decontamination",
+        read_benchmarks,
+        ["benchmark_items", "unreadable_benchmarks"],
+        benchmark_files="raw_files/benchmarks",
+        limits="params:ingestion.limits",
     )
 """
 
@@ -14,6 +16,8 @@ from inspect import signature
 from typing import Any
 
 from kedro.pipeline import Node
+
+from psyche_kedro.datasets.bundle_dataset import taking
 
 
 def wire(
@@ -30,7 +34,8 @@ def wire(
         function: Each argument without a default reads the dataset of its name.
         outputs: The datasets that it writes.
         name: Of the node, where the function's own does not say it.
-        **inputs: What an argument reads that is called otherwise, or has a default.
+        **inputs: What an argument reads that is called otherwise, or has a default: a
+            dataset, or ``bundle/part``.
     """
     named = {
         argument.name: argument.name
@@ -38,9 +43,11 @@ def wire(
         if argument.default is argument.empty
         and argument.kind is not argument.VAR_KEYWORD
     }
+    read = {argument: whole.partition("/") for argument, whole in inputs.items()}
+    parts = {argument: part for argument, (_, _, part) in read.items() if part}
     return Node(
-        function,
-        inputs=named | inputs,
+        taking(function, **parts) if parts else function,
+        inputs=named | {argument: entry for argument, (entry, _, _) in read.items()},
         outputs=outputs,
         name=name or function.__name__,
     )

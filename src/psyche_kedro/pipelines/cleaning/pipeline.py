@@ -2,7 +2,6 @@
 
 from kedro.pipeline import Pipeline
 
-from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.accounts import (
     account_node,
     beside,
@@ -51,16 +50,12 @@ def create_pipeline() -> Pipeline:
             ),
             wire(nodes.clean_benchmark_items, "clean_benchmark_items"),
             wire(
-                taking(
-                    post_parts.clean_posts_in_parts,
-                    tagger="tagger",
-                    privacy_model="privacy_model",
-                ),
+                post_parts.clean_posts_in_parts,
                 ["clean_posts", "rejected_posts"],
                 name="clean_posts",
-                tagger="optional_tools",
+                tagger="optional_tools/tagger",
                 deidentification_prompt="params:prompts.deidentification",
-                privacy_model="optional_tools",
+                privacy_model="optional_tools/privacy_model",
                 params=posts,
                 replies_parameters=replies,
             ),
@@ -71,22 +66,22 @@ def create_pipeline() -> Pipeline:
                 params=posts,
             ),
             wire(
-                taking(post_parts.judge_replies_in_parts, guard_model="guard_model"),
+                post_parts.judge_replies_in_parts,
                 ["useful_posts", "rejected_replies"],
                 name="judge_replies",
                 usefulness_prompt="params:prompts.usefulness",
-                guard_model="optional_tools",
+                guard_model="optional_tools/guard_model",
                 params=replies,
             ),
             wire(
-                taking(nodes.clean_public_sets, tagger="tagger"),
+                nodes.clean_public_sets,
                 [
                     "clean_public_samples",
                     "rejected_public_samples",
                     "clean_public_questions",
                     "rejected_public_questions",
                 ],
-                tagger="optional_tools",
+                tagger="optional_tools/tagger",
                 params=posts,
             ),
             account_node("cleaning", ACCOUNT),

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 import polars as pl
 from kedro.pipeline import Node, Pipeline
 
-from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.accounts import account_node, beside, written
 from psyche_kedro.pipelines.evaluation.nodes import (
     answer_benchmarks,
@@ -87,13 +86,9 @@ def answering_node(trained: Mapping[str, str], **others: str) -> Node:
         trained: The datasets of models that training makes, by their roles.
         **others: Further inputs of ``answer_benchmarks``.
     """
-    return wire(
-        taking(answer_benchmarks, **dict.fromkeys(trained, "chat")),
-        "predictions",
-        params="params:evaluation.protocols",
-        **trained,
-        **others,
-    )
+    asked = {role: f"{model}/chat" for role, model in trained.items()}
+    params = "params:evaluation.protocols"
+    return wire(answer_benchmarks, "predictions", params=params, **asked, **others)
 
 
 def _answers() -> list[Node]:
@@ -103,10 +98,10 @@ def _answers() -> list[Node]:
         wire(summarise_answers, "answer_summary", params=params),
         wire(compare_readers, "reader_agreement", params=params),
         wire(
-            taking(show_answers, taught="taught"),
+            show_answers,
             ["shown_items", "shown_answers"],
             **_READ,
-            taught=TRAINED["sft"],
+            taught=f"{TRAINED['sft']}/taught",
             params="params:evaluation.shown",
             repeats="params:training.memorised",
         ),
@@ -137,9 +132,9 @@ def _judgements() -> list[Node]:
         wire(write_judging_batch, "judging_batch", **marked, **prompt),
         wire(summarise_judgements, "judgement_summary"),
         wire(
-            taking(read_human_scores, judging_files="judgings"),
+            read_human_scores,
             "human_scores",
-            judging_files="raw_files",
+            judging_files="raw_files/judgings",
         ),
         wire(summarise_agreement, "judge_agreement"),
     ]

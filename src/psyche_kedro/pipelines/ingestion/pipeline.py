@@ -2,7 +2,6 @@
 
 from kedro.pipeline import Pipeline
 
-from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.accounts import account_node, beside, kept, rejected
 from psyche_kedro.pipelines.ingestion import nodes, post_parts
 from psyche_kedro.pipelines.wiring import wire
@@ -25,41 +24,37 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             wire(
-                taking(
-                    nodes.read_textbooks,
-                    textbook_files="textbooks",
-                    ocr_model="ocr_model",
-                ),
+                nodes.read_textbooks,
                 ["documents", "unreadable_textbooks", "textbook_inventory"],
-                textbook_files="raw_files",
-                ocr_model="optional_tools",
+                textbook_files="raw_files/textbooks",
+                ocr_model="optional_tools/ocr_model",
                 map_engine="map_engine",
                 params="params:ingestion.textbooks",
                 **limits,
             ),
             wire(
-                taking(nodes.read_question_banks, question_bank_files="question_banks"),
+                nodes.read_question_banks,
                 ["bank_questions", "unreadable_question_banks"],
-                question_bank_files="raw_files",
+                question_bank_files="raw_files/question_banks",
                 **limits,
             ),
             wire(
-                taking(post_parts.read_posts_in_parts, post_files="posts"),
+                post_parts.read_posts_in_parts,
                 ["posts", "unreadable_posts"],
                 name="read_posts",
-                post_files="raw_files",
+                post_files="raw_files/posts",
                 **limits,
             ),
             wire(
-                taking(nodes.read_public_sets, public_files="public"),
+                nodes.read_public_sets,
                 ["public_samples", "public_questions", "unreadable_public_sets"],
-                public_files="raw_files",
+                public_files="raw_files/public",
                 **limits,
             ),
             wire(
-                taking(nodes.read_benchmarks, benchmark_files="benchmarks"),
+                nodes.read_benchmarks,
                 ["benchmark_items", "unreadable_benchmarks"],
-                benchmark_files="raw_files",
+                benchmark_files="raw_files/benchmarks",
                 benchmarks="params:benchmarks",
                 **limits,
             ),

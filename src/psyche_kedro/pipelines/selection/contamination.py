@@ -230,10 +230,7 @@ def exact_pairs(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
         theirs.select("options", tail=tail, item_id="id", item_stem="stem"),
         on=["options", "tail"],
     ).filter(pl.col("stem").str.ends_with(pl.col("item_stem")))
-    kind, score = pl.lit("exact"), pl.lit(1.0)
-    return pairs.select("item_id", row_id="id", kind=kind, score=score).select(
-        "row_id", "item_id", "kind", "score"
-    )
+    return _certain(pairs, "exact")
 
 
 def alone_pairs(
@@ -251,10 +248,12 @@ def alone_pairs(
     theirs = items.filter(telling).select("question", "options", item_id="id")
     caseless = rows.filter(pl.col("case") == "")
     pairs = caseless.join(theirs, on=["question", "options"])
-    kind, score = pl.lit("question_alone"), pl.lit(1.0)
-    return pairs.select("item_id", row_id="id", kind=kind, score=score).select(
-        "row_id", "item_id", "kind", "score"
-    )
+    return _certain(pairs, "question_alone")
+
+
+def _certain(pairs: pl.DataFrame, kind: str) -> pl.DataFrame:
+    row_id = pl.col("id").alias("row_id")
+    return pairs.select(row_id, "item_id", kind=pl.lit(kind), score=pl.lit(1.0))
 
 
 def case_pairs(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from kedro.pipeline import Node, Pipeline
 
-from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.accounts import account_node, beside, kept, rejected
 from psyche_kedro.pipelines.training.nodes import (
     drop_long_grpo_examples,
@@ -37,32 +36,36 @@ ACCOUNT = (
 def create_pipeline() -> Pipeline:
     """Return §2.5."""
     sft, grpo = "params:training.sft", "params:training.grpo"
-    base = {"base_model": "checkpoint"}
+    base = {"base_model": "base_model/checkpoint"}
     return Pipeline(
         [
             wire(make_base_model, "base_model", params="params:training.base_model"),
             wire(
-                taking(drop_long_sft_examples, **base),
+                drop_long_sft_examples,
                 ["sft_examples", "long_sft_examples", "sft_tokens"],
+                **base,
                 params=sft,
             ),
             wire(
-                taking(drop_long_grpo_examples, **base),
+                drop_long_grpo_examples,
                 ["grpo_examples", "long_grpo_examples"],
+                **base,
                 params=grpo,
             ),
-            wire(taking(plan_training, **base), "training_plan", sft=sft, grpo=grpo),
+            wire(plan_training, "training_plan", **base, sft=sft, grpo=grpo),
             wire(
-                taking(train_sft, **base),
+                train_sft,
                 ["sft_model", "sft_log"],
+                **base,
                 plan="training_plan",
                 params=sft,
             ),
             wire(
-                taking(train_grpo, sft_model="checkpoint"),
+                train_grpo,
                 ["grpo_model", "grpo_log", "sampled_completions"],
                 params=grpo,
                 reward="params:training.reward",
+                sft_model="sft_model/checkpoint",
             ),
             wire(
                 show_completions,
@@ -81,5 +84,5 @@ def listing_node(models: Mapping[str, str]) -> Node:
     Args:
         models: Their datasets, by what they are called.
     """
-    listing = taking(list_trained_models, **dict.fromkeys(models, "checkpoint"))
-    return wire(listing, "trained_models", **models)
+    weights = {role: f"{model}/checkpoint" for role, model in models.items()}
+    return wire(list_trained_models, "trained_models", **weights)

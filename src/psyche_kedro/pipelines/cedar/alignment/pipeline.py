@@ -2,7 +2,6 @@
 
 from kedro.pipeline import Pipeline
 
-from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.accounts import (
     account_node,
     beside,
@@ -40,9 +39,9 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             wire(
-                taking(read_given_benchmarks, benchmark_files="benchmarks"),
+                read_given_benchmarks,
                 ["given_items", "given_pictures", "rejected_given_items"],
-                benchmark_files="cedar_files",
+                benchmark_files="cedar_files/benchmarks",
                 **packs,
                 params="params:cedar.pictures",
             ),

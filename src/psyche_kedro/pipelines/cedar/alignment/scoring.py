@@ -20,13 +20,12 @@ from psyche_kedro.pipelines.cedar.tables import (
     ModelPairs,
 )
 from psyche_kedro.review.krippendorff import krippendorff_alpha
-from psyche_kedro.statistics import Interval, holm, wilson_interval
+from psyche_kedro.statistics import NO_INTERVAL, Interval, holm, wilson_interval
 from psyche_kedro.tables import Row, frame
 
 REFERENCE = "reference"
 """The way of a line of reference."""
 PEOPLE, CEILING = "people", "ceiling"
-_NO_INTERVAL = Interval(None, None)
 ALL_MODELS = "all_models"
 _MEANS = ("consistency", "alike", "alignment", "shuffled", "best", "pull", "gain")
 _RELATED = ("alignment", "gain", "efficiency")
@@ -266,7 +265,7 @@ def _value(
     common: Row,
     metric: str,
     value: float | None,
-    found: Interval = _NO_INTERVAL,
+    found: Interval = NO_INTERVAL,
 ) -> Row:
     return common | {
         "metric": metric,

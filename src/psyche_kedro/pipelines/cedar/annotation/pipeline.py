@@ -2,7 +2,6 @@
 
 from kedro.pipeline import Pipeline
 
-from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.accounts import (
     account_node,
     beside,
@@ -46,9 +45,9 @@ def create_pipeline() -> Pipeline:
             wire(deal_annotation_tasks, "annotation_tasks", **asked),
             wire(export_annotation_batch, "annotation_batch", **packs),
             wire(
-                taking(read_annotations, annotation_files="annotations"),
+                read_annotations,
                 "annotations",
-                annotation_files="cedar_files",
+                annotation_files="cedar_files/annotations",
                 **packs,
             ),
             wire(weigh_annotators, "annotators", **asked),

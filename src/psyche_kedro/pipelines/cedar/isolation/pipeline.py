@@ -2,7 +2,6 @@
 
 from kedro.pipeline import Pipeline
 
-from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.accounts import (
     account_node,
     beside,
@@ -47,15 +46,15 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             wire(
-                taking(prepare_pictures, picture_files="scenarios"),
+                prepare_pictures,
                 ["pictures", "rejected_pictures"],
-                picture_files="cedar_files",
+                picture_files="cedar_files/scenarios",
                 params="params:cedar.pictures",
             ),
             wire(
-                taking(read_scenarios, scenario_files="scenarios"),
+                read_scenarios,
                 ["scenarios", "given_texts", "rejected_scenarios"],
-                scenario_files="cedar_files",
+                scenario_files="cedar_files/scenarios",
                 **packs,
                 params="params:cedar.scenarios",
                 deduplication="params:synthesis.deduplication",

@@ -2,7 +2,6 @@
 
 from kedro.pipeline import Pipeline
 
-from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.partitions.parts import framed
 from psyche_kedro.pipelines.synthesis.dialogues.nodes import (
     refine_posts,
@@ -16,17 +15,17 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             wire(
-                taking(framed(refine_posts), tagger="tagger"),
+                framed(refine_posts),
                 ["refined_posts", "rejected_refined_posts"],
-                tagger="optional_tools",
+                tagger="optional_tools/tagger",
                 prompt="params:prompts.post",
                 teacher="teacher_model",
                 params="params:synthesis.dialogues",
             ),
             wire(
-                taking(framed(write_dialogues), tagger="tagger"),
+                framed(write_dialogues),
                 ["empathetic_dialogues", "rejected_dialogues"],
-                tagger="optional_tools",
+                tagger="optional_tools/tagger",
                 empathy_prompt="params:prompts.empathy",
                 resonance_prompt="params:prompts.resonance",
                 guidance_prompt="params:prompts.guidance",

@@ -2,7 +2,6 @@
 
 from kedro.pipeline import Pipeline
 
-from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.synthesis.questions.nodes import (
     cluster_questions,
     distil_questions,
@@ -77,9 +76,9 @@ def create_pipeline() -> Pipeline:
                 words="params:prompts.words",
             ),
             wire(
-                taking(read_review_verdicts, review_files="reviews"),
+                read_review_verdicts,
                 "review_verdicts",
-                review_files="raw_files",
+                review_files="raw_files/reviews",
             ),
             wire(apply_review, ["reviewed_questions", "rejected_by_review"]),
             wire(summarise_review, "review_summary"),
