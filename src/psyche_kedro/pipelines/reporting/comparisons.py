@@ -254,7 +254,7 @@ def _pairs(findings: Findings, benchmark: str, exam: Exam) -> Iterator[Table]:
             said_interval(pair["low"], pair["high"]),
             pair["better"] or NOISE,
             count(pair["n"]),
-            *(_or_absent(pair[name]) for name in ("only_role", "only_other")),
+            *(count(pair[name]) for name in ("only_role", "only_other")),
             number(pair["least"]),
             *(_p(pair[name]) for name in ("p", "p_holm")),
         )
@@ -279,10 +279,6 @@ def _asked(score: Mapping[str, Any]) -> str:
 
 def _signed(value: float | None) -> str:
     return ABSENT if value is None else f"{value:+.2f}"
-
-
-def _or_absent(n: int | None) -> str:
-    return ABSENT if n is None else count(n)
 
 
 def _p(value: float) -> str:

@@ -135,10 +135,7 @@ def training(findings: Findings) -> Section:
             model["role"],
             model["weights"][:12],
             _made_from(model),
-            *(
-                ABSENT if model[n] is None else count(model[n])
-                for n in ("parameters", "steps")
-            ),
+            *(count(model[n]) for n in ("parameters", "steps")),
             duration(model["seconds"]),
             model["alarms"] or ABSENT,
         )
@@ -236,9 +233,9 @@ def said_interval(low: float | None, high: float | None) -> str:
     return ABSENT if low is None else f"{number(low)} to {number(high)}"
 
 
-def count(value: int) -> str:
+def count(value: int | None) -> str:
     """Return a count with thousands apart."""
-    return f"{value:,}"
+    return ABSENT if value is None else f"{value:,}"
 
 
 def money(amount: float | None, currency: str | None) -> str:
