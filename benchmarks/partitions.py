@@ -239,6 +239,49 @@ def speed(folder: Path, n: int, kind: str) -> dict[str, float | str]:
     return {"cpu": cpu, "wall": wall, "bytes": made.hexdigest()}
 
 
+def pages(folder: Path, n: int, kind: str) -> dict[str, float | str]:
+    """The sample's scan, page after page, read by OCR: wall seconds, and what came."""
+    import yaml
+
+    from psyche_kedro.datasets.source_files import SourceFile
+    from psyche_kedro.pipelines.ingestion.nodes import read_textbooks
+    from psyche_kedro.pipelines.ingestion.parameters import (
+        FileLimits,
+        TextbookParameters,
+    )
+
+    file = ROOT / "conf/base/parameters/ingestion.yml"
+    conf = yaml.safe_load(file.read_text("utf-8"))["ingestion"]
+    limits = FileLimits(**conf["limits"])
+    params = TextbookParameters(**conf["textbooks"])
+    maps = engine(folder, kind)
+
+    def read(count: int):
+        path = write_scan(folder / f"{count}.pdf", count)
+        scan = SourceFile(path.name, path.read_bytes, path.stat().st_size)
+        return read_textbooks([scan], None, params, maps, limits).pages
+
+    read(2)
+    start = time.perf_counter()
+    table = read(n)
+    wall = time.perf_counter() - start
+    require((table["status"] == "ok").all())
+    said = table.drop("page_id", "document_id").write_json()
+    return {"wall": wall, "bytes": hashlib.sha256(said.encode()).hexdigest()}
+
+
+def write_scan(path: Path, n: int) -> Path:
+    """Write a book of as many pages: the sample's scan, over and over."""
+    import pypdfium2
+
+    scan = ROOT / "data/01_raw/sample/textbooks/变态与咨询心理学_扫描.pdf"
+    with pypdfium2.PdfDocument.new() as book, pypdfium2.PdfDocument(scan) as source:
+        for page in range(n):
+            book.import_pages(source, [page % len(source)])
+        book.save(path)
+    return path
+
+
 def measured(what: str, n: int, kind: str = "") -> dict:
     """Return what one measure says, in a program of its own."""
     folder = tempfile.mkdtemp(prefix="p-")
@@ -253,8 +296,11 @@ def measured(what: str, n: int, kind: str = "") -> dict:
 # ---- report ----------------------------------------------------------------------
 
 
-def report(n: int, times: int, few: int) -> Iterator[str]:
-    yield f"`python benchmarks/partitions.py --posts {n} --times {times} --few {few}`"
+def report(n: int, times: int, few: int, scanned: int) -> Iterator[str]:
+    yield (
+        f"`python benchmarks/partitions.py --posts {n} --times {times} --few {few}"
+        f" --pages {scanned}`"
+    )
     yield f"\nload of the machine's {os.cpu_count()} cores: {os.getloadavg()[0]:.0f}\n"
     yield "| bar | measured |\n|---|---|"
     whole, once = measured("frame", times * n), measured("parts", n, "in_process")
@@ -279,6 +325,13 @@ def report(n: int, times: int, few: int) -> Iterator[str]:
         yield _row(f"CPU per row, `{kind}` ÷ in process", there["cpu"] / here["cpu"])
         gain = here["wall"] / there["wall"]
         yield _row(f"posts per second, two `{kind}` ÷ in process", gain)
+    here = measured("pages", scanned, "in_process")
+    for kind in KINDS[1:]:
+        there = measured("pages", scanned, kind)
+        same = "equal" if there["bytes"] == here["bytes"] else "NOT equal"
+        yield f"| pages of `{kind}` and in process, {scanned} by OCR | {same} |"
+        gain = here["wall"] / there["wall"]
+        yield _row(f"pages per second, two `{kind}` ÷ in process", gain)
 
 
 def _row(what: str, value: float, unit: str = "") -> str:
@@ -290,6 +343,7 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=200_000)
     parser.add_argument("--times", type=int, default=4)
     parser.add_argument("--few", type=int, default=4_000)
+    parser.add_argument("--pages", type=int, default=64)
     parser.add_argument("--measure", nargs=4)
     arguments = parser.parse_args()
     if arguments.measure:
@@ -302,7 +356,9 @@ def main() -> None:
         print(json.dumps(told))
         return
     lines = []
-    for line in report(arguments.posts, arguments.times, arguments.few):
+    for line in report(
+        arguments.posts, arguments.times, arguments.few, arguments.pages
+    ):
         print(line, flush=True)
         lines.append(line)
     sections.put("partitions", "\n".join(lines))

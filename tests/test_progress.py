@@ -78,6 +78,15 @@ def test_rows_are_counted_as_they_pass_and_seen_until_the_last():
     assert under_way() == []
 
 
+def test_none_of_nobody_knows_how_many_is_seen_only_where_nothing_else_counts():
+    with watched("read_textbooks", None, "parts") as parts:
+        assert under_way() == [parts]
+        with watched("OCR", 3, "pages") as pages:
+            assert under_way() == [pages]
+            parts.done = 1
+            assert under_way() == [parts, pages]
+
+
 def test_work_that_fails_is_no_longer_under_way():
     with pytest.raises(ZeroDivisionError), watched("w", None, "rows"):
         _ = 1 / 0

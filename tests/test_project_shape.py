@@ -310,6 +310,15 @@ def test_the_folded_graph_can_be_read_without_zooming():
     assert max(map(len, ranks())) <= MOST_SIDE_BY_SIDE, ranks()
 
 
+@pytest.mark.parametrize("env", [*ENVIRONMENTS, "smollm2"])
+def test_every_part_that_a_node_takes_is_in_the_catalog(env):
+    entries = ConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)["catalog"]
+    taken = {taken for node in NODES for taken in parts_taken(node) if taken[1]}
+    missing = {(n, part) for n, part in taken if part not in entries[n]["parts"]}
+    assert len(taken) > 10
+    assert not missing
+
+
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 @pytest.mark.parametrize("system", ["__default__", "cedar"])
 def test_layers_can_be_drawn_one_below_the_other(system, env):

@@ -23,6 +23,13 @@ def standard_credit(prediction: Set[str], gold: Set[str]) -> float:
     return float(bool(gold) and prediction == gold)
 
 
+def verdict_on(prediction: Set[str], gold: Set[str]) -> str:
+    """Return ``right`` or ``wrong``; ``unread`` where no label could be told."""
+    if not prediction:
+        return "unread"
+    return "right" if prediction == gold else "wrong"
+
+
 def elastic_credit(prediction: Set[str], gold: Set[str]) -> float:
     """Return ``|prediction| / |gold|`` for a subset of the gold labels, else 0.
 

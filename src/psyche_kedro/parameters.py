@@ -1,6 +1,6 @@
 """What every typed view of a parameter file has in common."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class Parameters(BaseModel):
@@ -8,3 +8,13 @@ class Parameters(BaseModel):
 
     # Built when first used: a command builds the models that it needs alone.
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+def first_fault(error: ValidationError) -> tuple[str, str]:
+    """Return where the first wrong value stands, dotted, and what is wrong with it.
+
+    The value itself is not told: it may be a key, or a person's words.
+    """
+    first = error.errors(include_url=False, include_input=False)[0]
+    said = first["msg"].removeprefix("Value error, ")
+    return ".".join(map(str, first["loc"])), said

@@ -17,11 +17,15 @@ Example row of ``QuestionPool`` (one per question)::
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import pandera.polars as pa
 import polars as pl
+
+T = TypeVar("T")
+Row = dict[str, Any]
+"""Of a table, by column."""
 
 _MESSAGE = pl.Struct({"role": pl.String, "content": pl.String})
 _OPTION = pl.Struct({"label": pl.String, "text": pl.String})
@@ -49,6 +53,22 @@ def content_id(*parts: str) -> str:
         parts: What identifies the row, in a fixed order; joined by ``\x1f``.
     """
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+
+def lot(seed: int, row_id: str) -> str:
+    """Return what a row draws: whoever has the lowest lots is chosen at random.
+
+    Neither the order of the rows nor who else is there changes a row's lot.
+    """
+    return content_id(str(seed), row_id)
+
+
+def grouped(rows: Iterable[T], key: Callable[[T], Any]) -> dict[Any, list[T]]:
+    """Return rows by what they have in common, in the order in which they come."""
+    groups: dict[Any, list[T]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return groups
 
 
 def frame(
@@ -870,7 +890,7 @@ class TrainingLog(_Table):
 
 
 class SampledCompletions(_Table):
-    """One row per completion of a rollout that was kept for people to read."""
+    """One row per completion of a rollout that was kept."""
 
     step: int
     sample: int
@@ -883,6 +903,13 @@ class SampledCompletions(_Table):
     format: float
     accuracy: float
     """Both terms of the reward (Equation 2)."""
+
+
+class ShownCompletions(SampledCompletions):
+    """The same for people to read: none that repeats a training dialogue."""
+
+    is_memorised: bool
+    """Whether a sentence stands in the completion's place."""
 
 
 class TrainedModels(_Table):
@@ -979,6 +1006,8 @@ class ShownAnswers(_Table):
     """Elastic credit of a choice; null of a text and of a failed call."""
     other_readings: pl.List = _list_of(pl.String)
     """What other readers read, where it is not what is scored."""
+    is_memorised: bool
+    """Whether it repeats a training dialogue; a sentence then stands in its place."""
     reply: str
     """Its beginning."""
 

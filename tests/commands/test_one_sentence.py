@@ -54,6 +54,21 @@ def test_an_entry_of_the_catalog_that_cannot_be_is_one_sentence():
     assert said.endswith(", .ndjson.")
 
 
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"filepath": "a.parquet", "versioned": True}, ": TableDataset keeps no ver"),
+        ({"filepth": "a.parquet"}, " has the key `filepth`, which TableDataset"),
+        ({}, ": TableDataset needs the key 'filepath'."),
+    ],
+)
+def test_a_key_that_the_type_does_not_take_is_named(keys, words):
+    entry = {"type": "psyche_kedro.datasets.TableDataset", **keys}
+    with pytest.raises(DatasetError) as caught:
+        AbstractDataset.from_config("sft_set", entry)
+    assert fault(caught.value).startswith(f"The catalog entry of 'sft_set'{words}")
+
+
 def test_a_type_whose_package_is_absent_is_one_sentence():
     entry = {"type": "snowflake.SnowparkTableDataset", "table_name": "sft_set"}
     with pytest.raises(DatasetError) as caught:

@@ -245,3 +245,10 @@ def test_verify_finds_a_reply_that_cannot_be_read(store: ReplyStore) -> None:
 def test_a_missing_store_is_named(tmp_path: Path) -> None:
     result = _run(ReplyStore(tmp_path / "none.sqlite"), "show")
     assert "There is no reply store at" in result.output
+
+
+@pytest.mark.parametrize("command", ["show", "verify", "prune", "retry", "export"])
+def test_help_needs_no_store(tmp_path: Path, command: str) -> None:
+    arguments = ["--store", str(tmp_path / "none"), command, "--help"]
+    result = CliRunner().invoke(replies, arguments)
+    assert (result.exit_code, result.output.split(":")[0]) == (0, "Usage")

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from works import Double, engine, parts
 
+from psyche_kedro.commands.partitions import what_is_kept
 from psyche_kedro.errors import PartitionError
 from psyche_kedro.partitions.store import PartitionStore
 
@@ -58,3 +59,8 @@ def test_what_is_made_in_this_process_stands_under_what_it_holds(tmp_path):
     first, again = (store.table("judge", frames) for _ in range(2))
     assert first == again
     assert [kept.partitions for kept in store.kept()] == [2]
+
+
+def test_a_root_without_any_is_named_with_what_to_do(tmp_path):
+    with pytest.raises(PartitionError, match=r"left anything at .*nothing: name the"):
+        what_is_kept(PartitionStore(str(tmp_path / "nothing")))

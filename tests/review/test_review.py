@@ -11,6 +11,7 @@ from defusedxml import ElementTree
 from pipelines.synthesis.questions_made import pooled, question
 from prompt_set import WORDS
 from psyche_kedro.datasets import ReviewWorkbookDataset, SourceFile
+from psyche_kedro.datasets.review_workbook_dataset import Look, write_workbook
 from psyche_kedro.errors import ReviewError
 from psyche_kedro.review.form import REASONS, VERDICTS, labelling_config
 from psyche_kedro.review.krippendorff import krippendorff_alpha
@@ -96,6 +97,16 @@ def test_the_workbook_offers_the_verdicts_and_comes_back_as_it_went(
     assert verdicts["verdict"].to_list() == ["reject"] * 6
     assert set(verdicts["reason"]) == {"duplicate"}
     assert set(verdicts["reviewer"]) == {"甲", "乙"}
+
+
+def test_no_cell_of_the_workbook_is_left_out(tmp_path: Path) -> None:
+    texts = ["http://x.cn/" + "a" * 3_000, "x" * 40_000, "a\x00b", "=1+1", "123", None]
+    book = ReviewWorkbookDataset(filepath=str(tmp_path / "batch.xlsx"))
+    book.save(pl.DataFrame({"题目": texts, "n": list("123456")}))
+    link, long, null, formula, number, nothing = book.load()["题目"]
+    assert (link, long) == (texts[0], "x" * 32_766 + "…")
+    assert (formula, number, nothing) == ("=1+1", "123", None)
+    assert null.startswith("a") and null.endswith("b")
 
 
 def test_the_workbook_has_drop_downs(tmp_path: Path) -> None:
@@ -343,12 +354,12 @@ def test_a_workbook_shows_pictures_and_runs_from_right_to_left(tmp_path):
     shown = BytesIO()
     Image.new("RGB", (40, 30)).save(shown, "PNG")
     path = tmp_path / "batch.xlsx"
-    book = ReviewWorkbookDataset(
-        filepath=str(path), pictures=["صورة"], right_to_left=True
-    )
     rows = {"رقم": ["1", "2"], "صورة": [shown.getvalue(), None]}
-    book.save(pl.DataFrame(rows))
+    look = Look(pictures=frozenset({"صورة"}), right_to_left=True)
+    with path.open("wb") as file:
+        write_workbook(file, pl.DataFrame(rows), look)
     with ZipFile(path) as inside:
         assert "xl/media/image1.png" in inside.namelist()
         assert 'rightToLeft="1"' in inside.read("xl/worksheets/sheet1.xml").decode()
+    book = ReviewWorkbookDataset(filepath=str(path))
     assert book.load()["رقم"].to_list() == ["1", "2"]

@@ -59,15 +59,46 @@ FORMS = {
         "Here are my reasoning steps:\n{}\n[BEGIN FINAL RESPONSE]\n{}\n"
         "[END FINAL RESPONSE]"
     ),
+    "openPangu-Embedded": "[unused16]{}[unused17]{}[unused10]",
+    "HuatuoGPT-o1": "## Thinking\n\n{}\n\n## Final Response\n\n{}",
+    "KAT-V1": "<think_on>\n<think>{}</think>\n<answer>\n{}\n</answer>",
+    "KAT-V1 that answers at once": (
+        "<judge>{}</judge>\n<think_off>\n<answer>{}</answer>"
+    ),
+    "Solar Open": "<|think|>{}<|end|><|begin|>assistant<|content|>{}<|end|>",
+    "s1": "<|im_start|>think\n{}\n<|im_start|>answer\n{}",
+    "Open WebUI": (
+        '<details type="reasoning" done="true">\n<summary>Thought</summary>\n{}\n'
+        "</details>\n{}"
+    ),
+    "Dify": (
+        '<details style="color:gray;" open> <summary> Thinking... </summary>'
+        "{}</details>{}"
+    ),
+    "gateways that say how long it took": '<think time="3.2">{}</think >{}',
+    "servers that show the end of a turn": "<think>{}</think>{}<|im_end|>",
 }
-SIGNED = {"Apriel": "Here are my reasoning steps:\n"}
+SIGNED = {
+    "Apriel": ("Here are my reasoning steps:\n", ""),
+    "KAT-V1 that answers at once": ("<judge>", "</judge>"),
+}
 """What counts as part of the thought."""
 
 
 @pytest.mark.parametrize("models", FORMS)
 def test_every_form_is_parted(models):
+    before, after = SIGNED.get(models, ("", ""))
     text = FORMS[models].format(THOUGHT, ANSWER)
-    assert part_thought(text) == (SIGNED.get(models, "") + THOUGHT, ANSWER)
+    assert part_thought(text) == (before + THOUGHT + after, ANSWER)
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["<|im_end|>", "<|eot_id|>\n", "</s></s>", "<｜end▁of▁sentence｜>", "\n</s>\n"],
+)
+def test_the_end_of_a_turn_is_no_part_of_an_answer(end):
+    assert part_thought(ANSWER + end) == ("", ANSWER)
+    assert part_thought(f"{ANSWER}<s>划掉</s>了{end}").answer == "选B<s>划掉</s>了"
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
@@ -80,7 +111,8 @@ def test_every_reader_reads_the_answer_alone(form):
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_a_thought_that_was_cut_off_has_no_answer(form):
     text = form.partition("{}")[0] + "只有A。答案是A"
-    if has_thought_mark(text) or text.startswith(("analysis", "Here is")):
+    prose = ("analysis", "Here is", "## Thinking", "<details")
+    if has_thought_mark(text) or text.startswith(prose):
         assert part_thought(text).answer == ""
         assert not read_choice(text, "ABC").labels
 
@@ -120,6 +152,7 @@ def test_the_answer_stands_behind_the_last_thought(text):
         "Analysis: 选B",
         "[思考] 我会先深呼吸",
         "他说<3 <b>好</b>",
+        "<details><summary>参考</summary>B</details>选B",
         "",
     ],
 )
@@ -135,7 +168,10 @@ def test_blots_keep_every_character_in_its_place():
 
 @pytest.mark.parametrize(
     "unit",
-    ["<think>", "</think>", "[THINK]", "<|channel|>final", "analysis", " ", "<", "[{"],
+    [
+        *("<think>", "<think ", "</think>", "[THINK]", "<|channel|>final", "analysis"),
+        *("</s>", " ", "<", "[{"),
+    ],
 )
 def test_time_grows_with_the_length(unit):
     for before in ("", "analysis"):

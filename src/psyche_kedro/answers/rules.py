@@ -419,6 +419,8 @@ _IS_ANSWER = re.compile(
 
 def _is_answer_rule(said: Said, question: Question) -> Iterator[Declared]:
     """Yield ``选项C是正确的答案``; of ``B是错误的答案``, B where that is asked for."""
+    if "答案" not in said.plain and "正确选项" not in said.plain:
+        return
     for group in groups(said.plain):
         named = _IS_ANSWER.match(said.plain, group.end)
         before = said.plain[max(0, group.start - 12) : group.start]

@@ -3,16 +3,14 @@
 from pathlib import Path
 
 import click
-import yaml
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
+from psyche_kedro.commands.project import opened_project
 from psyche_kedro.commands.run import CONF_SOURCE
-from psyche_kedro.files.project import project_root
 from psyche_kedro.pipelines.synthesis.questions.screening_agreement import (
     Agreement,
     measure_agreement,
+    read_labels,
 )
 
 
@@ -27,16 +25,13 @@ from psyche_kedro.pipelines.synthesis.questions.screening_agreement import (
 @in_one_sentence
 def agreement(env: str | None, labels: Path | None, conf_source: str | None) -> None:
     """Screen labelled questions and print how far the judge agrees with the labels."""
-    project = project_root()
-    bootstrap_project(project)
-    with KedroSession.create(project, env=env, conf_source=conf_source) as session:
-        context = session.load_context()
+    with opened_project(env=env, conf_source=conf_source) as context:
         conf = Path(context.config_loader.conf_source)
         path = labels or conf / "base" / "screening_labels.yml"
         catalog = context.catalog
         judge = catalog.load("judge_model")
         found = measure_agreement(
-            yaml.safe_load(path.read_text(encoding="utf-8")),
+            read_labels(path),
             prompt=catalog.load("params:prompts.screening"),
             examples=catalog.load("params:prompts.screening_examples"),
             judge=judge,

@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 import click
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
+from psyche_kedro.commands.project import opened_project
 from psyche_kedro.commands.run import CONF_SOURCE
-from psyche_kedro.files.project import project_root
 from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.reporting.audit import Check, Paper, audit
 from psyche_kedro.pipelines.reporting.published import read_published
@@ -22,10 +20,7 @@ _WIDTHS = (56, 10)
 @in_one_sentence
 def audit_command(env: str | None, shows_all: bool, conf_source: str | None) -> None:
     """Print every number of the paper that others contradict, and what they say."""
-    project = project_root()
-    bootstrap_project(project)
-    with KedroSession.create(project, env=env, conf_source=conf_source) as session:
-        context = session.load_context()
+    with opened_project(env=env, conf_source=conf_source) as context:
         cards = context.config_loader["parameters"]["benchmarks"]
     checks = audit(Paper(Benchmarks(root=cards), read_published()))
     shown = checks if shows_all else [check for check in checks if not check.agrees]

@@ -8,12 +8,10 @@ from typing import Any, NamedTuple
 
 import click
 import polars as pl
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
+from psyche_kedro.commands.project import opened_project
 from psyche_kedro.errors import PsycheError
-from psyche_kedro.files.project import project_root
 from psyche_kedro.hooks.run_record import PROMPT_TEXTS
 
 _SCORES = "tables/scores.csv"
@@ -51,10 +49,7 @@ def compare(runs: tuple[str, ...], env: str | None) -> None:
 
     A run is named by its id or the beginning of it.
     """
-    project = project_root()
-    bootstrap_project(project)
-    with KedroSession.create(project, env=env) as session:
-        session.load_context()  # kedro-mlflow tells MLflow where its store is
+    with opened_project(env=env):  # kedro-mlflow tells MLflow where its store is
         known = _runs()
         if not runs:
             click.echo("\n".join(_called(run) for run in known[:_LISTED]))

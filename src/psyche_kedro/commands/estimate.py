@@ -1,23 +1,21 @@
 """``kedro estimate``: what a run will cost, before it is spent."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import click
 import polars as pl
 from kedro.framework.context import KedroContext
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 
 from psyche_kedro.commands.estimate_cedar import estimate_cedar
 from psyche_kedro.commands.estimate_chapters import estimate_chapters
 from psyche_kedro.commands.one_sentence import in_one_sentence
+from psyche_kedro.commands.project import opened_project
 from psyche_kedro.commands.run import CONF_SOURCE, PARAMS
-from psyche_kedro.files.project import project_root
 from psyche_kedro.hooks.estimate_basis import read_basis
 from psyche_kedro.partitions.parts import framed
-from psyche_kedro.pipelines.synthesis import parameters
 from psyche_kedro.pipelines.synthesis.costs.nodes import estimate_costs
+from psyche_kedro.pipelines.synthesis.costs.pipeline import PARTS
 from psyche_kedro.pipelines.synthesis.questions.nodes import (
     measure_topics,
     split_chunks,
@@ -29,12 +27,6 @@ _INPUTS = {
     "useful_posts": ("clean_posts", "posts"),
 }
 """What synthesis reads, and what may stand for it as long as it is not there."""
-_SETTINGS = {
-    "questions": parameters.QuestionParameters,
-    "distillation": parameters.DistillationParameters,
-    "rationales": parameters.RationaleParameters,
-    "dialogues": parameters.DialogueParameters,
-}
 _RESTS_ON = {
     "last_run": "rates as in the last run",
     "priors": "priors, where no run has measured a rate",
@@ -56,12 +48,9 @@ def estimate_command(
     conf_source: str | None,
 ) -> None:
     """Print requests, tokens and money per task and model, of every chapter or one."""
-    project = project_root()
-    bootstrap_project(project)
-    with KedroSession.create(
-        project, env=env, runtime_params=params, conf_source=conf_source
-    ) as session:
-        context = session.load_context()
+    with opened_project(
+        env=env, runtime_params=params, conf_source=conf_source
+    ) as context:
         for line in _ESTIMATES[pipeline](context):
             click.echo(line)
 
@@ -94,27 +83,22 @@ _ESTIMATES = {
 
 def _synthesis(context: KedroContext, tables: Mapping[str, str]) -> pl.DataFrame:
     """Return ``CostEstimate``, of the tables that stand for the chapter's inputs."""
-    configured = context.config_loader["parameters"]
-    settings = configured["synthesis"]
-    inputs = {name: context.catalog.load(table) for name, table in tables.items()}
+    load = context.catalog.load
+    inputs = {name: load(table) for name, table in tables.items()}
     rows: pl.DataFrame = framed(estimate_costs)(
-        chunks=_chunks(inputs.pop("clean_documents"), settings),
+        chunks=_chunks(inputs.pop("clean_documents"), load),
         basis=read_basis(context),
-        prices=configured["prices"],
+        prices=load("params:prices"),
         **inputs,
-        **{key: kind(**settings[key]) for key, kind in _SETTINGS.items()},
+        **{part: load(f"params:synthesis.{part}") for part in PARTS},
     )
     return rows
 
 
-def _chunks(documents: pl.DataFrame, settings: dict[str, Any]) -> pl.DataFrame:
-    topics = measure_topics(
-        documents,
-        parameters.DistillationParameters(**settings["distillation"]),
-        parameters.TopicParameters(**settings["topics"]),
-    )
-    chunking = parameters.ChunkParameters(**settings["chunks"])
-    return split_chunks(documents, topics, chunking)[0]
+def _chunks(documents: pl.DataFrame, load: Callable[[str], Any]) -> pl.DataFrame:
+    taxonomy = load("params:synthesis.distillation")
+    topics = measure_topics(documents, taxonomy, load("params:synthesis.topics"))
+    return split_chunks(documents, topics, load("params:synthesis.chunks"))[0]
 
 
 def describe(estimates: pl.DataFrame) -> Iterable[str]:

@@ -5,16 +5,16 @@ from typing import Any, NamedTuple
 
 import polars as pl
 from kedro.framework.context import KedroContext
+from kedro.io import DataCatalog
 
 from psyche_kedro.datasets.language_packs import Packs
 from psyche_kedro.hooks.estimate_basis import Entry, players_of
-from psyche_kedro.pipelines.cedar import costs, parameters
+from psyche_kedro.llm.prices import cost, price_of
+from psyche_kedro.pipelines.cedar import costs
 from psyche_kedro.pipelines.cedar.alignment.given import read_given_benchmarks
 from psyche_kedro.pipelines.cedar.isolation.pictures import prepare_pictures
 from psyche_kedro.pipelines.cedar.isolation.scenarios import read_scenarios
 from psyche_kedro.pipelines.synthesis.costs.basis import Player
-from psyche_kedro.pipelines.synthesis.costs.prices import cost, price_of
-from psyche_kedro.pipelines.synthesis.parameters import DeduplicationParameters
 
 _LAST = ("divergence", "cedar_items", "annotators")
 """Tables that rates are measured on."""
@@ -42,18 +42,17 @@ class Reckoned(NamedTuple):
 
 def reckon_cedar(context: KedroContext) -> Reckoned:
     """Return what every node of CEDAR will ask, counted on its raw folders."""
-    settings = context.config_loader["parameters"]["cedar"]
-    packs = context.catalog.load("language_packs")
-    material = _material(context, packs)
-    entries = context.config_loader["catalog"]
+    catalog, entries = context.catalog, context.config_loader["catalog"]
+    packs = catalog.load("language_packs")
+    material = _material(catalog, packs)
     panel = costs.Panel(
         list(entries["cedar_labellers"]["models"]),
         list(entries["cedar_subjects"]["models"]),
-        parameters.LabellingParameters(**settings["labelling"]),
-        parameters.AlignmentParameters(**settings["alignment"]),
+        catalog.load("params:cedar.labelling"),
+        catalog.load("params:cedar.alignment"),
     )
-    is_measured = all(context.catalog.exists(name) for name in _LAST)
-    last = [context.catalog.load(name) for name in _LAST] if is_measured else None
+    is_measured = all(map(catalog.exists, _LAST))
+    last = [catalog.load(name) for name in _LAST] if is_measured else None
     rates = costs.measure_rates(*last) if last else costs.Rates()
     asked = costs.estimate(material, packs, panel, rates)
     playing = [players_of(_entry(row, entries))[0] for row in asked]
@@ -63,15 +62,14 @@ def reckon_cedar(context: KedroContext) -> Reckoned:
 
 def estimate_cedar(context: KedroContext) -> Iterator[str]:
     """Yield a line for each node and role, one for people, and what all come to."""
-    configured = context.config_loader["parameters"]
     found = reckon_cedar(context)
     rates, packs = found.rates, found.packs
     yield (
         f"cedar, {found.n:,} scenarios; by {found.rests_on}"
         f" {rates.isolated:.0%} are isolated, {rates.kept:.0%} of these kept"
     )
-    yield from _lines(found, configured["prices"])
-    people = parameters.AnnotationParameters(**configured["cedar"]["annotation"])
+    yield from _lines(found, context.catalog.load("params:prices"))
+    people = context.catalog.load("params:cedar.annotation")
     work = costs.people_work(found.n, packs, people, rates)
     yield (
         f"  people: {work.tasks:,.0f} tasks at {rates.seconds:.0f} s, {work.hours:,.1f}"
@@ -79,19 +77,17 @@ def estimate_cedar(context: KedroContext) -> Iterator[str]:
     )
 
 
-def _material(context: KedroContext, packs: Any) -> costs.Material:
+def _material(catalog: DataCatalog, packs: Packs) -> costs.Material:
     """Return what the raw folders hold, read as the run will read it."""
-    configured = context.config_loader["parameters"]
-    settings = configured["cedar"]
-    files = context.catalog.load("cedar_files")
-    look = parameters.PictureParameters(**settings["pictures"])
+    files = catalog.load("cedar_files")
+    look = catalog.load("params:cedar.pictures")
     pictures, _ = prepare_pictures(files["scenarios"], look)
     scenarios, texts, _ = read_scenarios(
         files["scenarios"],
         pictures,
         packs,
-        parameters.ScenarioParameters(**settings["scenarios"]),
-        DeduplicationParameters(**configured["synthesis"]["deduplication"]),
+        catalog.load("params:cedar.scenarios"),
+        catalog.load("params:synthesis.deduplication"),
     )
     given = read_given_benchmarks(files["benchmarks"], packs, look)
     shown = pl.concat([pictures, given.pictures])

@@ -20,13 +20,13 @@ from psyche_kedro.hooks.estimate_basis import (
     measured_sizes,
     players_of,
 )
+from psyche_kedro.llm.prices import cost, price_of
 from psyche_kedro.pipelines.benchmarks import JUDGED_PROTOCOLS
 from psyche_kedro.pipelines.evaluation.judging import judged_on
 from psyche_kedro.pipelines.evaluation.limit import limit_items
 from psyche_kedro.pipelines.evaluation.nodes import items_to_ask
 from psyche_kedro.pipelines.evaluation.pipeline import TRAINED
 from psyche_kedro.pipelines.synthesis.costs.basis import PLAYERS, Player, Rates, Tokens
-from psyche_kedro.pipelines.synthesis.costs.prices import cost, price_of
 from psyche_kedro.prompts import Dimension
 
 _INGESTION = "`kedro run --pipeline=ingestion` writes what it is counted on"
@@ -249,7 +249,7 @@ def _lines(tasks: Sequence[Task], context: KedroContext) -> Iterator[Line]:
     entries = {player: entry for task in tasks for player, entry in task.players}
     held = list_held(entries, context.project_path) if entries else []
     sizes, stored = measured_sizes(held, entries), count_replies(held, entries)
-    prices = context.config_loader["parameters"]["prices"]
+    prices = context.catalog.load("params:prices")
     for task in tasks:
         for player, _ in task.players:
             key = f"{task.name} {player.role}"

@@ -29,6 +29,10 @@ _DRIVER = re.compile(
     r"Please install the missing dependencies for ([\w.]+):.*",
     re.S,
 )
+# How it words a key that the type does not take, or lacks.
+_MISFIT = re.compile(
+    r"^\n(\w+)\.__init__\(\) (.+?)\.\nDataset '([^']+)' must only contain .*", re.S
+)
 _COMPLAINT = re.compile(
     r"^(?P<key>\S+)\n +(?P<what>.+?) \[type=\w+, input_value=(?P<given>.*?), input_t",
     re.M | re.S,
@@ -80,6 +84,7 @@ def _sentence(error: Exception) -> str:
             " install its package, or name another type.",
             said_of(error),
         )
+        said = _MISFIT.sub(_misfit, said)
         return _ENTRY.sub(r"The catalog entry of '\2': \1.", said)
     complaints = [
         (f"{parameter['name']}.{complaint['key']}", complaint)
@@ -91,6 +96,16 @@ def _sentence(error: Exception) -> str:
     told = [f"'{name}' is {what['given']}: {what['what']}" for name, what in complaints]
     places = sorted({_place(name) for name, _ in complaints})
     return f"Parameter {'; '.join(told)} (see {', '.join(places)})."
+
+
+def _misfit(said: re.Match[str]) -> str:
+    kind, fault, entry = said.groups()
+    head = f"The catalog entry of '{entry}'"
+    if "'version'" in fault:  # what Kedro makes of `versioned: true`
+        return f"{head}: {kind} keeps no versions: take `versioned` out."
+    if given := re.search(r"unexpected keyword argument '(\w+)'", fault):
+        return f"{head} has the key `{given[1]}`, which {kind} does not take."
+    return f"{head}: {kind} needs the key {fault.rpartition(': ')[2]}."
 
 
 _PLACES = {"benchmarks": "conf/base/benchmarks/{}.yml", "prompts": "conf/base/prompts"}

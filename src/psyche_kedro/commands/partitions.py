@@ -3,13 +3,12 @@
 from typing import Any
 
 import click
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
+from psyche_kedro.commands.project import opened_project
 from psyche_kedro.commands.run import PARAMS
-from psyche_kedro.files.project import project_root
-from psyche_kedro.partitions.store import PartitionStore
+from psyche_kedro.errors import PartitionError
+from psyche_kedro.partitions.store import Kept, PartitionStore
 
 _MB = 1_000_000
 
@@ -24,7 +23,7 @@ def partitions() -> None:
 @in_one_sentence
 def show(env: str | None, params: dict[str, Any]) -> None:
     """Print how many parts of each work are finished, and what they take."""
-    for one in _store(env, params).kept():
+    for one in what_is_kept(_store(env, params)):
         click.echo(
             f"{one.work:<24}{one.partitions:>9,} parts{one.n_bytes / _MB:>12,.1f} MB"
             f"{len(one.folders):>9,} not needed by the last run"
@@ -37,15 +36,26 @@ def show(env: str | None, params: dict[str, Any]) -> None:
 def prune(env: str | None, params: dict[str, Any]) -> None:
     """Delete what the last finished run of each work did not need."""
     store = _store(env, params)
-    for one in store.kept():
+    for one in what_is_kept(store):
         store.remove(one.folders)
         click.echo(f"{one.work}: {len(one.folders):,} removed")
 
 
+def what_is_kept(store: PartitionStore) -> list[Kept]:
+    """Return what stands there.
+
+    Raises:
+        PartitionError: If nothing does: the root may be misspelt.
+    """
+    if kept := list(store.kept()):
+        return kept
+    raise PartitionError(
+        f"No work on parts has left anything at {store.root}: name the output root of a"
+        " run with `--params data=...`, or run something first."
+    )
+
+
 def _store(env: str | None, params: dict[str, Any]) -> PartitionStore:
-    project = project_root()
-    bootstrap_project(project)
-    with KedroSession.create(project, env=env, runtime_params=params) as session:
-        catalog = session.load_context().catalog
-        store: PartitionStore = catalog.get("map_engine").store
+    with opened_project(env=env, runtime_params=params) as context:
+        store: PartitionStore = context.catalog.get("map_engine").store
         return store

@@ -1,6 +1,9 @@
 """``kedro replies``: what the reply store holds, and how to tidy, move and check it."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,6 +13,7 @@ from psyche_kedro.files.project import in_project
 from psyche_kedro.llm.chat_model import Failure
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.llm.store.upkeep import (
+    Kept,
     abandon_batches,
     export_replies,
     find_calls,
@@ -39,22 +43,31 @@ _OF_RAW_WORDS = {"clean_posts"}
 @click.pass_context
 def replies(context: click.Context, path: Path) -> None:
     """Show, prune, export, import and verify the stored model replies."""
-    path = in_project(path)
-    if not path.exists() and context.invoked_subcommand != "import":
-        raise click.ClickException(
-            f"There is no reply store at {path}: run something first, or name"
-            " another, as in `kedro replies --store FILE verify`."
-        )
-    context.obj = ReplyStore(path)
+    context.obj = ReplyStore(in_project(path))
+
+
+def _of_store(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that is given the store, which must be there."""
+
+    @functools.wraps(command)
+    def wrapper(store: ReplyStore, *args: Any, **options: Any) -> None:
+        if not store.path.exists():
+            raise click.ClickException(
+                f"There is no reply store at {store.path}: run something first, or"
+                " name another, as in `kedro replies --store FILE verify`."
+            )
+        command(store, *args, **options)
+
+    return click.pass_obj(wrapper)
 
 
 @replies.command()
 @click.argument("key", required=False)
-@click.pass_obj
+@_of_store
 def show(store: ReplyStore, key: str | None) -> None:
     """Print what the store holds; or the one call whose address begins with KEY."""
     if key:
-        click.echo(_shown(store, key))
+        click.echo(_in_words(_one(store, key)))
         return
     with store.open() as session:
         holdings, refusals = list_holdings(session), list_refusals(session)
@@ -77,8 +90,8 @@ def show(store: ReplyStore, key: str | None) -> None:
         )
 
 
-def _shown(store: ReplyStore, beginning: str) -> str:
-    """Return one call as text.
+def _one(store: ReplyStore, beginning: str) -> Kept:
+    """Return the call whose address begins so.
 
     Raises:
         ChatModelError: If none has such an address, or several have.
@@ -95,7 +108,10 @@ def _shown(store: ReplyStore, beginning: str) -> str:
         raise ChatModelError(
             f"Several calls begin with '{beginning}', {keys} …: give more digits."
         )
-    (kept,) = found
+    return found[0]
+
+
+def _in_words(kept: Kept) -> str:
     outcome = kept.outcome
     head = f"{kept.key}\n{outcome.model} · {kept.task} · {kept.at:%Y-%m-%d %H:%M} UTC"
     if kept.task in _OF_RAW_WORDS:
@@ -117,7 +133,7 @@ def _shown(store: ReplyStore, beginning: str) -> str:
 @replies.command()
 @click.option("--model", help="Identity as `show` prints it.")
 @click.option("--task", help="The node that asked.")
-@click.pass_obj
+@_of_store
 def prune(store: ReplyStore, model: str | None, task: str | None) -> None:
     """Remove the replies of a model, a task or both; they are paid for again."""
     with store.open() as session:
@@ -128,7 +144,7 @@ def prune(store: ReplyStore, model: str | None, task: str | None) -> None:
 @click.option("--model", help="Identity as `show` prints it.")
 @click.option("--task", help="The node that asked.")
 @click.option("--reason", help="E.g. truncated, context_length, content_filter.")
-@click.pass_obj
+@_of_store
 def retry(
     store: ReplyStore, model: str | None, task: str | None, reason: str | None
 ) -> None:
@@ -139,7 +155,7 @@ def retry(
 
 
 @replies.command()
-@click.pass_obj
+@_of_store
 def abandon(store: ReplyStore) -> None:
     """Forget the batches not collected; their calls are submitted and paid again.
 
@@ -151,7 +167,7 @@ def abandon(store: ReplyStore) -> None:
 
 @replies.command(name="export")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.pass_obj
+@_of_store
 def export_command(store: ReplyStore, file: Path) -> None:
     """Write every reply to FILE, as JSON Lines."""
     with store.open() as session:
@@ -175,7 +191,7 @@ def import_command(store: ReplyStore, file: Path) -> None:
 
 
 @replies.command()
-@click.pass_obj
+@_of_store
 def verify(store: ReplyStore) -> None:
     """Check the file and that every reply can be read."""
     with store.open():

@@ -5,13 +5,11 @@ from typing import Any, NamedTuple
 
 import click
 from kedro.framework.project import pipelines
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
+from psyche_kedro.commands.project import opened_project
 from psyche_kedro.commands.run import PARAMS
-from psyche_kedro.files.project import project_root
 from psyche_kedro.hooks.lineage import Ledger, Lineage
 from psyche_kedro.hooks.lineage_check import configured, read_ledger
 
@@ -32,10 +30,7 @@ class Standing(NamedTuple):
 @in_one_sentence
 def status(env: str | None, params: dict[str, Any]) -> None:
     """Print every chapter's datasets: rows, when they were made, fresh or stale."""
-    project = project_root()
-    bootstrap_project(project)
-    with KedroSession.create(project, env=env, runtime_params=params) as session:
-        context = session.load_context()
+    with opened_project(env=env, runtime_params=params) as context:
         ledger = read_ledger(context.catalog)
         lineage = Lineage(context.catalog, configured(context), ledger)
         chapters = {

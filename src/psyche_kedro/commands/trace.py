@@ -8,17 +8,16 @@ from typing import Any
 
 import click
 from kedro.framework.project import pipelines
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
+from psyche_kedro.commands.project import opened_project
 from psyche_kedro.commands.row_index import Row, RowIndex
 from psyche_kedro.commands.run import PARAMS
 from psyche_kedro.errors import PsycheError
-from psyche_kedro.files.project import in_project, project_root
+from psyche_kedro.files.project import in_project
 from psyche_kedro.llm.chat_model import Reply
 from psyche_kedro.llm.store.reply_store import ReplyStore, StoreSession
 
@@ -40,10 +39,7 @@ def trace(
     what: str, env: str | None, html: Path | None, params: dict[str, Any]
 ) -> None:
     """Show the life of the row WHAT: an id of any table, its beginning, or a text."""
-    project = project_root()
-    bootstrap_project(project)
-    with KedroSession.create(project, env=env, runtime_params=params) as session:
-        context = session.load_context()
+    with opened_project(env=env, runtime_params=params) as context:
         index = RowIndex.of(context.catalog, _in_reading_order())
         store = context.config_loader["catalog"]["teacher_model"]["store"]
         id_ = _one(index, what)

@@ -1,12 +1,6 @@
 """Several datasets as one entry of the catalog, and one box of the graph.
 
-A node takes the part that it needs::
-
-    Node(
-        taking(read_posts, post_files="posts"),
-        inputs={"post_files": "raw_files"},
-        …
-    )
+A node takes the part that it needs, which its wiring names: ``raw_files/posts``.
 """
 
 from collections.abc import Callable, Iterator, Mapping

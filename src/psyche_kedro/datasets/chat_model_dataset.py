@@ -4,12 +4,13 @@ import functools
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal, TypeVar
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 from pydantic import BaseModel, ValidationError
 
 from psyche_kedro.datasets.checkpoint_dataset import read_checkpoint
+from psyche_kedro.datasets.read_only import ReadOnlyDataset
 from psyche_kedro.errors import ChatModelError, ConfigurationError
 from psyche_kedro.files.project import in_project
 from psyche_kedro.llm import ChatModel
@@ -18,6 +19,7 @@ from psyche_kedro.llm.openai.endpoints import Contact, Endpoint, is_this_machine
 from psyche_kedro.llm.openai.patience import Patience
 from psyche_kedro.llm.prices import Budget, read_prices
 from psyche_kedro.llm.store.reply_store import ReplyStore
+from psyche_kedro.parameters import first_fault
 from psyche_kedro.text.tokens import (
     CountTokens,
     estimate_from_characters,
@@ -33,7 +35,7 @@ Identity = Literal["name", "weights"]
 """What a model is known by."""
 
 
-class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
+class OfflineChatModelDataset(ReadOnlyDataset[ChatModel]):
     """The embedded offline model in one role: no weights, no key, no network.
 
     ```yaml
@@ -73,10 +75,6 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
         account = Account(self._role, hopeless_after=math.inf)
         return OfflineChatModel(brain_of(self._role), ReplyStore(self._store), account)
 
-    def save(self, data: None) -> NoReturn:
-        """Refuse: a model is asked, not written."""
-        raise DatasetError("A chat model is read-only: no node may write one.")
-
     def check(self) -> None:
         """Stop a run that asks this model in a language it would answer nonsense to.
 
@@ -98,7 +96,7 @@ class OfflineChatModelDataset(AbstractDataset[None, ChatModel]):
         return {"role": self._role, "store": str(self._store)}
 
 
-class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
+class OpenAIChatModelDataset(ReadOnlyDataset[ChatModel]):
     """A model behind one or several OpenAI-compatible endpoints.
 
     ```yaml
@@ -245,10 +243,6 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
             count_tokens=self._count_tokens(),
         )
 
-    def save(self, data: None) -> NoReturn:
-        """Refuse: a model is asked, not written."""
-        raise DatasetError("A chat model is read-only: no node may write one.")
-
     def check(self) -> None:
         """Stop a run that cannot succeed before its first node.
 
@@ -353,11 +347,10 @@ class OpenAIChatModelDataset(AbstractDataset[None, ChatModel]):
         try:
             return kind(**given)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
+            where, said = first_fault(error)
             raise DatasetError(
                 f"The catalog entry of model '{self._model}' has a wrong '{where}':"
-                f" {first['msg']}."
+                f" {said}."
             ) from error
 
     def _describe(self) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from inspect import signature
-from typing import Any, NoReturn
+from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 from kedro.io.core import parse_dataset_definition
 
 from psyche_kedro.datasets.chat_model_dataset import Identity
+from psyche_kedro.datasets.read_only import ReadOnlyDataset
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm import ChatModel
 from psyche_kedro.llm.openai.endpoints import Contact
@@ -15,7 +16,7 @@ from psyche_kedro.llm.openai.endpoints import Contact
 Entry = Mapping[str, Any]
 
 
-class ChatModelsDataset(AbstractDataset[None, dict[str, ChatModel]]):
+class ChatModelsDataset(ReadOnlyDataset[dict[str, ChatModel]]):
     """Chat models that play the same part: one more is one more name below ``models``.
 
     ```yaml
@@ -66,10 +67,6 @@ class ChatModelsDataset(AbstractDataset[None, dict[str, ChatModel]]):
             str(name): self._dataset(entry).load()
             for name, entry in self._models.items()
         }
-
-    def save(self, data: None) -> NoReturn:
-        """Refuse: models are asked, not written."""
-        raise DatasetError("Chat models are read-only: no node may write them.")
 
     def check(self) -> None:
         """Stop a run that cannot succeed before its first node.

@@ -27,11 +27,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, DatasetError
 
+from psyche_kedro.datasets.read_only import ReadOnlyDataset
 from psyche_kedro.files.project import in_project
 from psyche_kedro.files.roots import local_path
 from psyche_kedro.files.swap import swapped_in
@@ -128,7 +129,7 @@ class CheckpointDataset(AbstractDataset[Checkpoint, Checkpoint]):
         return {"filepath": str(self._filepath)}
 
 
-class LocalChatModelDataset(AbstractDataset[None, ChatModel | None]):
+class LocalChatModelDataset(ReadOnlyDataset[ChatModel | None]):
     """A checkpoint as a ``ChatModel``; its name holds the digest of the weights.
 
     Args:
@@ -193,10 +194,6 @@ class LocalChatModelDataset(AbstractDataset[None, ChatModel | None]):
             device=self._device,
             threads=self._threads,
         )
-
-    def save(self, data: None) -> NoReturn:
-        """Refuse: training writes the checkpoint."""
-        raise DatasetError(f"{self._filepath} is read-only here: training writes it.")
 
     def _exists(self) -> bool:
         return (self._filepath / MANIFEST).exists()

@@ -8,14 +8,15 @@ eighth file and no code.
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 
 import yaml
-from kedro.io import AbstractDataset, DatasetError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from psyche_kedro.datasets.read_only import ReadOnlyDataset
 from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.files.project import in_project
+from psyche_kedro.parameters import first_fault
 from psyche_kedro.prompts import fill_in, keyed, takes
 from psyche_kedro.tables import content_id
 from psyche_kedro.text.delimiters import tags_of, without_tags
@@ -115,7 +116,7 @@ Packs = Mapping[str, LanguagePack]
 """Languages by code, in the order of the cultures."""
 
 
-class LanguagePacksDataset(AbstractDataset[None, Packs]):
+class LanguagePacksDataset(ReadOnlyDataset[Packs]):
     """The language of every culture, each out of a file of its own.
 
     ```yaml
@@ -154,10 +155,6 @@ class LanguagePacksDataset(AbstractDataset[None, Packs]):
         """
         self.check()
         return {code: _read(self._file(code)) for code in self._cultures}
-
-    def save(self, data: None) -> NoReturn:
-        """Refuse: a language is written by people."""
-        raise DatasetError("Language packs are read-only: no node may write one.")
 
     def check(self) -> None:
         """Stop a run with a broken language before its first node; see ``load``."""
@@ -219,7 +216,5 @@ def _read(file: Path) -> LanguagePack:
     try:
         return LanguagePack.model_validate(fields)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        said = first["msg"].removeprefix("Value error, ")
+        where, said = first_fault(error)
         raise ConfigurationError(f"'{where}' is wrong, {said}") from error

@@ -2,10 +2,11 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NoReturn, get_args
+from typing import Any, Literal, get_args
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 
+from psyche_kedro.datasets.read_only import ReadOnlyDataset
 from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.files.project import in_project
 from psyche_kedro.files.roots import is_remote
@@ -20,7 +21,7 @@ _DEPTH = 1000
 """Calls in one another, as Python has it."""
 
 
-class MapEngineDataset(AbstractDataset[None, MapEngine]):
+class MapEngineDataset(ReadOnlyDataset[MapEngine]):
     """Does the work on parts in this process, in processes of this machine, or on Ray.
 
     Examples:
@@ -97,10 +98,6 @@ class MapEngineDataset(AbstractDataset[None, MapEngine]):
                 " engine=processes`."
             )
         self.store.check()
-
-    def save(self, data: None) -> NoReturn:
-        """Refuse: an engine is configured, not made."""
-        raise DatasetError("The map engine is read-only: no node may write it.")
 
     def _crew(self) -> Crew:
         match self._kind:

@@ -4,11 +4,12 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import polars as pl
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 
+from psyche_kedro.datasets.read_only import ReadOnlyDataset
 from psyche_kedro.files.project import in_project
 from psyche_kedro.llm import ChatModel
 from psyche_kedro.llm.replay_chat_model import ReplayChatModel, StoredReply
@@ -24,7 +25,7 @@ _MATCHED_BY = ("item_id", "stem", "options")
 _COLUMNS = ("text", *_MATCHED_BY, "protocol", "reasoning", "finish_reason")
 
 
-class ReplayChatModelDataset(AbstractDataset[None, ChatModel]):
+class ReplayChatModelDataset(ReadOnlyDataset[ChatModel]):
     """What a model once answered, in CSV, JSONL or Parquet, as a model under test.
 
     ```yaml
@@ -83,10 +84,6 @@ class ReplayChatModelDataset(AbstractDataset[None, ChatModel]):
         digest = hashlib.sha256(b"".join(map(Path.read_bytes, paths))).hexdigest()
         stored = [reply for path in paths for reply in self._read(path)]
         return ReplayChatModel(f"{self._model}@{digest[:12]}", stored)
-
-    def save(self, data: None) -> NoReturn:
-        """Refuse: stored replies are read."""
-        raise DatasetError("Stored replies are read-only: no node may write them.")
 
     def check(self) -> None:
         """Stop a run before its first node where there is nothing to read.

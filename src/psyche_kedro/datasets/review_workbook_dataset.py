@@ -11,6 +11,8 @@ from kedro.io import AbstractDataset, DatasetError
 
 from psyche_kedro.files.swap import swapped_in_on
 
+_CELL = 32_767
+"""Characters."""
 _WIDE = 60
 _NARROW = 14
 _PICTURE_ROWS, _PICTURE_PIXELS = 150, 190
@@ -56,28 +58,19 @@ class ReviewWorkbookDataset(AbstractDataset[pl.DataFrame, pl.DataFrame]):
         filepath: The ``.xlsx`` file.
         choices: What the drop-down of a column offers.
         wide: Columns of long text.
-        pictures: Columns of pictures, as the bytes of JPEG or PNG files.
-        right_to_left: Whether the first column stands on the right.
         metadata: Ignored by Kedro, read by Kedro-Viz.
     """
 
-    def __init__(  # noqa: PLR0913 - the keys of a catalog entry
+    def __init__(
         self,
         *,
         filepath: str,
         choices: dict[str, list[str]] | None = None,
         wide: list[str] | None = None,
-        pictures: list[str] | None = None,
-        right_to_left: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = filepath
-        self._look = Look(
-            choices or {},
-            frozenset(wide or []),
-            frozenset(pictures or []),
-            right_to_left,
-        )
+        self._look = Look(choices or {}, frozenset(wide or []))
         self.metadata = metadata
 
     def load(self) -> pl.DataFrame:
@@ -118,7 +111,9 @@ def write_workbook(file: IO[bytes], data: pl.DataFrame, look: Look) -> None:
     """
     from xlsxwriter import Workbook  # noqa: PLC0415 - only to write
 
-    with Workbook(file, {"strings_to_formulas": False, "in_memory": True}) as book:
+    # A text that begins like an address would become a link, or be left out.
+    plain_text = {"strings_to_formulas": False, "strings_to_urls": False}
+    with Workbook(file, {**plain_text, "in_memory": True}) as book:
         book.set_properties({"created": _CREATED})
         sheet = book.add_worksheet("review")
         plain = book.add_format({"text_wrap": True, "valign": "top"})
@@ -143,10 +138,18 @@ def _write_column(
         _write_pictures(sheet, at, column)
         return
     sheet.set_column(at, at, _WIDE if column.name in look.wide else _NARROW)
-    sheet.write_column(0, at, [column.name, *column.fill_null("").to_list()], form)
+    sheet.write_column(0, at, [column.name, *map(_cell, column)], form)
     if choices := look.choices.get(column.name):
         offer = {"validate": "list", "source": list(choices)}
         sheet.data_validation(1, at, max(1, len(column)), at, offer)
+
+
+def _cell(text: Any) -> Any:
+    """Return what fits into a cell; Excel has no place for more."""
+    if text is None:
+        return ""
+    too_long = isinstance(text, str) and len(text) > _CELL
+    return f"{text[: _CELL - 1]}…" if too_long else text
 
 
 def _write_pictures(sheet: Any, at: int, column: pl.Series) -> None:

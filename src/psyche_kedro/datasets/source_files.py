@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 
+from psyche_kedro.datasets.read_only import ReadOnlyDataset
 from psyche_kedro.files.versions import Place
 
 
@@ -34,7 +35,7 @@ class SourceFile:
     size: int = field(default=0, compare=False, repr=False)
 
 
-class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
+class SourceFilesDataset(ReadOnlyDataset[list[SourceFile]]):
     """Every file below a folder, sorted by name; hidden files and notes left out.
 
     A link is read as what it leads to where that stands below ``within``. Another is
@@ -80,10 +81,6 @@ class SourceFilesDataset(AbstractDataset[None, list[SourceFile]]):
                 f"{self._path} holds no file: put at least one there, or set "
                 "`required: false` where the catalog names it to go on without."
             )
-
-    def save(self, data: None) -> NoReturn:
-        """Refuse: raw files are the user's."""
-        raise DatasetError(f"{self._path} is read-only: raw files are never written.")
 
     def places(self) -> list[Place]:
         """Return the files."""

@@ -2,17 +2,17 @@
 
 import logging
 from importlib.util import find_spec
-from typing import Any, NoReturn
+from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import load_obj
 
+from psyche_kedro.datasets.read_only import ReadOnlyDataset
 from psyche_kedro.text.taggers import Tagger
 
 _LOG = logging.getLogger(__name__)
 
 
-class TaggerDataset(AbstractDataset[None, Tagger | None]):
+class TaggerDataset(ReadOnlyDataset[Tagger | None]):
     """What marks persons in texts, or None where its package is not installed.
 
     ```yaml
@@ -53,10 +53,6 @@ class TaggerDataset(AbstractDataset[None, Tagger | None]):
             return None
         tagger: Tagger = load_obj(self._tagger)(**self._arguments)
         return tagger
-
-    def save(self, data: None) -> NoReturn:
-        """Refuse: a tagger is not trained here."""
-        raise DatasetError("A tagger is read-only: no node may write it.")
 
     def _describe(self) -> dict[str, Any]:
         return {"tagger": self._tagger, "package": self._package}

@@ -2,15 +2,16 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 
+from psyche_kedro.datasets.read_only import ReadOnlyDataset
 from psyche_kedro.files.project import in_project
 from psyche_kedro.llm import ChatModel
 
 
-class VllmChatModelDataset(AbstractDataset[None, ChatModel]):
+class VllmChatModelDataset(ReadOnlyDataset[ChatModel]):
     """A model on the GPUs of this machine, without a server.
 
     ```yaml
@@ -74,10 +75,6 @@ class VllmChatModelDataset(AbstractDataset[None, ChatModel]):
         if Path(self._model).is_dir():
             return {}
         return dict.fromkeys(("revision", "tokenizer_revision"), self._revision)
-
-    def save(self, data: None) -> NoReturn:
-        """Refuse: a model is asked, not written."""
-        raise DatasetError("A chat model is read-only: no node may write one.")
 
     def check(self) -> None:
         """Stop a run before its first node where vLLM is not installed.

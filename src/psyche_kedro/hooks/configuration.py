@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from psyche_kedro.errors import ConfigurationError, PsycheError
 from psyche_kedro.files.conf_source import as_folder
 from psyche_kedro.files.roots import read_roots
+from psyche_kedro.parameters import first_fault
 from psyche_kedro.prompts import Words
 
 # A file that is a list ends in an AttributeError, one that is a number in an OSError.
@@ -201,10 +202,9 @@ def _check_words(words: Any) -> None:
     try:
         Words.model_validate(words)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        key = ".".join(map(str, first["loc"]))
+        key, said = first_fault(error)
         raise ConfigurationError(
-            f"words.yml of the prompts is wrong at '{key}': {first['msg']}."
+            f"words.yml of the prompts is wrong at '{key}': {said}."
         ) from error
 
 

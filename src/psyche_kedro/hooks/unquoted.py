@@ -8,6 +8,7 @@ and no more; ``PSYCHE_KEDRO_SHOW_ERRORS=1`` shows all, to whoever may read the p
 import dataclasses
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -18,6 +19,11 @@ from kedro.validation.exceptions import DataValidationError, ParameterValidation
 from psyche_kedro.errors import PsycheError
 
 SHOW = "PSYCHE_KEDRO_SHOW_ERRORS"
+# Python's words for a call that does not fit: they name code and no value.
+_MISFIT = re.compile(
+    r"[\w.]+\(\) (got an unexpected keyword argument '\w+'"
+    r"|missing \d+ required [\w -]+: [\w', ]+)"
+)
 
 
 def withhold_words() -> None:
@@ -44,6 +50,8 @@ def said_of(error: BaseException) -> str:
     if isinstance(error, DatasetError):
         cause = error.__cause__
         return str(error).replace(str(cause), said_of(cause)) if cause else str(error)
+    if isinstance(error, TypeError) and _MISFIT.fullmatch(str(error)):
+        return str(error)
     words = error.strerror if isinstance(error, OSError) else None
     return f"{type(error).__name__} ({words or f'{SHOW}=1 shows its words'})"
 

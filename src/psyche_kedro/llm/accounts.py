@@ -27,7 +27,6 @@ from psyche_kedro.llm.sampled_calls import RUN_CALLS
 from psyche_kedro.llm.store.reply_store import OWN_REASONS
 from psyche_kedro.workers.progress import in_words_of
 
-_PRICED_TOKENS: Final = 1_000_000
 _HOPELESS: Final = 32
 _UNPRICED: Final = "unpriced"
 _FAILED: Final = "failed."
@@ -476,8 +475,7 @@ class Account:
     def _cost(self, given: int, made: int) -> float:
         if self._price is None:
             return 0.0
-        full = given * self._price.input + made * self._price.output
-        return self._share_paid * full / _PRICED_TOKENS
+        return self._share_paid * self._price.of(given, made)
 
 
 def stop_for_budget(which: str) -> ChatModelError:

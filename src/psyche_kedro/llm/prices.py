@@ -1,10 +1,14 @@
 """What a model asks for its tokens, and what a run may spend."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from psyche_kedro.errors import ChatModelError
+
+_PER = 1_000_000
 
 
 class Price(BaseModel):
@@ -25,6 +29,10 @@ class Price(BaseModel):
     batch_discount: float = Field(default=0.5, ge=0, le=1)
     currency: str
     as_of: str
+
+    def of(self, given: float, made: float) -> float:
+        """Return what so many tokens of prompts and of completions cost."""
+        return (given * self.input + made * self.output) / _PER
 
 
 class Budget(BaseModel):
@@ -66,3 +74,27 @@ def read_prices(path: str | Path) -> dict[str, Price]:
             " currency, for they are added up."
         )
     return prices
+
+
+def price_of(prices: Mapping[str, Any], model: str | None) -> Price | None:
+    """Return the price of a model; ``None`` where the list has none.
+
+    Args:
+        prices: Fields of ``Price`` by model id, as ``conf/base/prices.yml`` has them.
+        model: Identity of a model; ``@`` and a revision may follow its id.
+    """
+    listed = prices.get((model or "").partition("@")[0])
+    return Price(**listed) if listed else None
+
+
+def cost(price: Price | None, tokens: Mapping[str, float | None]) -> dict[str, Any]:
+    """Return the columns ``money`` and ``currency``, null without a price.
+
+    Args:
+        price: For a million tokens.
+        tokens: ``input_tokens`` and ``output_tokens``.
+    """
+    if price is None:
+        return {"money": None, "currency": None}
+    given, made = tokens["input_tokens"] or 0, tokens["output_tokens"] or 0
+    return {"money": price.of(given, made), "currency": price.currency}

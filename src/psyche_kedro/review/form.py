@@ -11,9 +11,7 @@ from typing import Any
 
 from psyche_kedro.prompts import Words, render_question
 from psyche_kedro.questions import option_lines
-from psyche_kedro.tables import content_id
-
-Row = dict[str, Any]
+from psyche_kedro.tables import Row, content_id
 
 VERDICTS = {"保留": "keep", "修改": "fix", "删除": "reject"}
 REASONS = {

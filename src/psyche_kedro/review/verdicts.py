@@ -9,11 +9,12 @@ measured. Without a review the chain goes on with everything that passed, marked
 """
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from io import BytesIO
 from itertools import cycle
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import NamedTuple
 
 import polars as pl
 from fastexcel import FastExcelError
@@ -31,13 +32,13 @@ from psyche_kedro.tables import (
     ReviewedQuestions,
     ReviewSummary,
     ReviewVerdicts,
+    Row,
     content_id,
     frame,
+    grouped,
     rejection,
 )
 from psyche_kedro.text.encodings import decode
-
-Row = dict[str, Any]
 
 _STRICTEST = ("reject", "fix", "keep")
 _SECONDS_PER_HOUR = 3_600
@@ -92,9 +93,7 @@ def _sample(questions: pl.DataFrame, size: int | None) -> list[Row]:
     )
     if size is None or size >= len(rows):
         return rows
-    strata: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in rows:
-        strata[row["origin"], row["type"]].append(row)
+    strata = grouped(rows, itemgetter("origin", "type"))
     # A row's rank as a share of its stratum: the lowest shares are the sample.
     shares = {
         row["question_id"]: (rank + 0.5) / len(stratum)
@@ -237,9 +236,8 @@ def apply_review(
     Returns:
         ``ReviewedQuestions`` and ``Rejections``: rows in = kept + rejected.
     """
-    said: dict[str, list[Row]] = defaultdict(list)
-    for verdict in review_verdicts.iter_rows(named=True):
-        said[verdict["question_id"]].append(verdict)
+    verdicts = review_verdicts.iter_rows(named=True)
+    said = grouped(verdicts, itemgetter("question_id"))
     kept: list[Row] = []
     rejections: list[Row] = []
     for row in screened_questions.iter_rows(named=True):
@@ -310,9 +308,7 @@ def summarise_review(
 
 def _agreement(rows: list[Row]) -> Iterator[Row]:
     """Yield alpha of the verdicts, and of each reason given or not."""
-    by_question: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        by_question[row["question_id"]].append(row)
+    by_question = grouped(rows, itemgetter("question_id"))
     shared = [group for group in by_question.values() if len(group) > 1]
     if not shared:
         return

@@ -19,6 +19,9 @@ _ACCENTS = re.compile(
 )
 """More than thirty marks on one letter, which Unicode's stream-safe form (UAX #15) cuts
 as well: putting n of them in order takes n² steps."""
+_WORDS_IN_ONE = re.compile("[\u3300-\u3357\u33ae\u33af\ufdf0-\ufdfc]")
+"""Signs that NFKC spells out in up to eighteen characters; no other makes five."""
+_MOST_WORDS_IN_ONE = 100
 _NOT_TEXT = re.compile(r"[\W_]+")
 _SLICE = 16_384
 
@@ -27,12 +30,16 @@ def nfkc(text: str) -> str:
     """Return ``text`` in NFKC.
 
     Chinese punctuation is replaced first: most text is then in NFKC, which Python sees
-    at once; else it takes every character apart, twenty times as long.
+    at once; else it takes every character apart, twenty times as long. Of signs for
+    whole words a text with more than a hundred loses all: it would be up to eighteen
+    times as long.
     """
     for mark, plain in _MARKS.items():
         text = text.replace(mark, plain)
     if unicodedata.is_normalized("NFKC", text):
         return text
+    if len(_WORDS_IN_ONE.findall(text)) > _MOST_WORDS_IN_ONE:
+        text = _WORDS_IN_ONE.sub(" ", text)
     return unicodedata.normalize("NFKC", _ACCENTS.sub(r"\1", text))
 
 

@@ -17,14 +17,19 @@ from typing import Final, NamedTuple
 
 _NAMES: Final = (
     "think(?:ing)?|thoughts?|reasoning|reflection|scratchpad|analysis|思考(?:过程)?"
-    "|seed:think|longcat_think"
+    "|seed:think|longcat_think|reasoning_content|inner_thoughts?"
 )
+_WRITTEN: Final = r"(?:\s+\w+=[\"'][^\"'<>]{0,40}[\"'])*\s*"
 _BAR: Final = "[|｜]"
 # All without their first character, which is one of three: that is searched for fast.
 _FIRST: Final = r"[<\[◁]"
 _OPEN: Final = (
-    rf"(?:{_NAMES})>",
+    rf"(?:{_NAMES}){_WRITTEN}>",
     r"THINK\]",
+    r"unused16\]",
+    "think_on>",
+    rf"{_BAR}think{_BAR}>",
+    rf"{_BAR}im_start{_BAR}>think\b",
     "think▷",
     rf"{_BAR}(?:begin_of_thought|start_thinking|inner_prefix){_BAR}>",
     r"unused94>(?:thought\b)?",
@@ -32,8 +37,12 @@ _OPEN: Final = (
     rf"{_BAR}channel{_BAR}>\s*(?:analysis|commentary)\b",
 )
 _CLOSE: Final = (
-    rf"/(?:{_NAMES})>",
+    rf"/(?:{_NAMES})\s*>",
     r"/THINK\]",
+    r"unused17\]",
+    "think_off>",
+    rf"{_BAR}content{_BAR}>",
+    rf"{_BAR}im_start{_BAR}>answer\b",
     "/think▷",
     rf"{_BAR}(?:end_of_thought|end_thinking|inner_suffix){_BAR}>",
     "unused95>",
@@ -60,28 +69,46 @@ _PROSE: Final = (
         re.compile(r"\s*Here is my thought process:"),
         re.compile("Here is my response:"),
     ),
+    (re.compile(r"\s*## Thinking\s*\n"), re.compile(r"## Final Response\s*\n")),
+    # Open WebUI and Dify, which are asked like models, fold a thought up.
+    (
+        re.compile(
+            r'\s*<details (?:type="reasoning"|[^<>]{0,200}>\s*<summary>\s*Thinking)'
+        ),
+        re.compile("</details>"),
+    ),
 )
 _LEFT_OVER: Final = re.compile(
-    rf"<{_BAR}(?:start|end|message){_BAR}>(?:assistant)?"
+    rf"<{_BAR}(?:start|begin|end|message){_BAR}>(?:assistant)?"
     r"|\A\s*(?:assistant)?(?:analysis|commentary)|assistantfinal\Z"
-    r"|\A\s*Here is my thought process:|Here is my response:\Z",
+    r"|\A\s*Here is my thought process:|Here is my response:\Z"
+    r"|\A\s*## Thinking\b|## Final Response\s*\Z|</details>\Z"
+    r"|\A\s*<details [^<>]*>(?:\s*<summary>[^<>]*</summary>)?",
     re.IGNORECASE,
 )
 _WRAPS: Final = (
     r"</?(?:(?:final_)?answer|output|response|solution|回答|答案)>"
     rf"|<{_BAR}(?:begin|end)_of_(?:solution|box){_BAR}>"
     rf"|<{_BAR}(?:start|end)_(?:response|text){_BAR}>"
-    rf"|<{_BAR}(?:end|return){_BAR}>|\[END FINAL RESPONSE\]"
+    rf"|<{_BAR}(?:end|return){_BAR}>|\[END FINAL RESPONSE\]|\[unused10\]"
 )
 _WRAP: Final = re.compile(
     rf"\A(?:\s|{_WRAPS})+|(?:{_WRAPS})(?:\s|{_WRAPS})*\Z", re.IGNORECASE
 )
+_END_OF_TURN: Final = (
+    *("<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end_of_text|>", "<|user|>"),
+    *("</s>", "<end_of_turn>", "<｜end▁of▁sentence｜>", "<|return|>", "[unused10]"),
+)
+"""What a server that shows special tokens leaves at the end of a reply."""
 _JSON: Final = re.compile(r"\s*(?:```\w*\s*)?(?=[{\[])")
 _DECODER: Final = json.JSONDecoder(strict=False)
 
 
 class Parted(NamedTuple):
-    """A reply's thought and its answer; all is answer, as it came, where none is."""
+    """A reply's thought and its answer; all is answer, as it came, where none is.
+
+    Neither holds the marks of a turn's end.
+    """
 
     thought: str
     answer: str
@@ -95,11 +122,21 @@ def part_thought(text: str) -> Parted:
     >>> part_thought("[THINK]没有写完")
     Parted(thought='没有写完', answer='')
     """
+    text = _without_end_of_turn(text)
     start = _start_of_answer(text)
     if not start:
         return Parted("", text)
     thought = _LEFT_OVER.sub("", _MARK.sub("", text[:start]))
     return Parted(thought.strip(), _WRAP.sub("", text[start:]).strip())
+
+
+def _without_end_of_turn(text: str) -> str:
+    said = kept = len(text.rstrip())
+    while mark := next((m for m in _END_OF_TURN if text.endswith(m, 0, kept)), ""):
+        kept -= len(mark)
+        while kept and text[kept - 1].isspace():
+            kept -= 1
+    return text[:kept] if kept < said else text
 
 
 def blot_thought(text: str) -> str:

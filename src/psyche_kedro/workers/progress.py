@@ -154,5 +154,9 @@ def counted(rows: Iterable[T], name: str, total: int, unit: str) -> Iterator[T]:
 
 
 def under_way() -> list[Work]:
-    """Return what is being done just now, the newest last."""
-    return list(_NOW.values())
+    """Return what is being done just now, the newest last.
+
+    None of nobody knows how many says nothing, and is left out where others count.
+    """
+    works = list(_NOW.values())
+    return [w for w in works if w.done or w.total is not None] or works

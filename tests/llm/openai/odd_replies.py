@@ -61,7 +61,7 @@ def _shown(odd: Mapping[str, Any]) -> Iterator[str]:
         yield f"`{name}: {value}`"
     for name in ("text", "body"):
         if odd.get(name):
-            yield f"`{odd[name]}`"
+            yield f"`{odd[name]}`".replace("\n", "\\n")
     for name in ("choice", "completion", "error"):
         if name in odd:
             yield f"`{name}: {json.dumps(odd[name], ensure_ascii=False)}`"

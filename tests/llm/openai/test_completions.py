@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import httpx2
 import pytest
 from asking import ask
 from loopback import Behaviour, LoopbackServer
@@ -11,7 +12,7 @@ from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm import Failure, Reply, Usage
 from psyche_kedro.llm.accounts import Account, Ledger
 from psyche_kedro.llm.engine import Answer, Fault
-from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
+from psyche_kedro.llm.openai.chat_model import OpenAIChatModel, utf8_content
 from psyche_kedro.llm.openai.completions import read_completion
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.openai.patience import Patience
@@ -37,6 +38,8 @@ def _read(body: bytes) -> Answer | Fault:
     [
         [{"type": "text", "text": "B"}],
         [{"type": "thinking", "thinking": []}, {"type": "text", "text": "B"}],
+        [{"type": "reasoning", "text": "A"}, {"type": "text", "text": "B"}],
+        ["B"],
     ],
 )
 def test_an_answer_in_parts_is_read(content: Any) -> None:
@@ -61,6 +64,8 @@ def test_a_refusal_in_its_own_field_is_the_answer() -> None:
         {"prompt_tokens": 3},
         {"prompt_tokens": 10**30, "completion_tokens": 4},
         {"prompt_tokens": -1, "completion_tokens": 4},
+        {"prompt_tokens": 0, "completion_tokens": 0},
+        {"prompt_tokens": 3, "completion_tokens": 0},
         {"prompt_tokens": float("inf"), "completion_tokens": 4},
     ],
 )
@@ -237,3 +242,13 @@ def test_a_budget_is_spent_by_completions_of_no_use_too(
     with pytest.raises(ChatModelError, match="300 tokens, is spent"):
         _model(server, store, account).complete(ask(str(i)) for i in range(500))
     assert 20 <= server.total <= 20 + 8
+
+
+@pytest.mark.parametrize(
+    ("charset", "sent"),
+    [("GBK", "gbk"), ("gb18030", "gb18030"), ("ISO-8859-1", "utf-8"), ("", "utf-8")],
+)
+def test_a_charset_is_believed_where_it_is_chinese(charset: str, sent: str) -> None:
+    headers = {"content-type": f"application/json;charset={charset}"}
+    response = httpx2.Response(200, headers=headers, content="选B".encode(sent))
+    assert utf8_content(response).decode() == "选B"

@@ -284,12 +284,24 @@ def test_a_server_that_falls_silent_stops_the_run_and_loses_nothing(
     server.script = lambda seen: Behaviour(status=200 if seen.index < 20 else 503)
     patience = Patience(idle_seconds=1.6, attempts=100, backoff_seconds=0.05)
     requests = [ask(str(i)) for i in range(40)]
-    with pytest.raises(ChatModelError, match="No reply from"):
+    silence = r"No reply from .* \(the last was server_error: HTTP 503: 'to order'\)"
+    with pytest.raises(ChatModelError, match=silence):
         _model(server, store=store, patience=patience).complete(requests)
     server.script = lambda _: Behaviour()
     before = server.total
     assert _reasons(_model(server, store=store).complete(requests)) == [""] * 40
     assert server.total - before == 20
+
+
+def test_a_limit_of_the_day_is_named_where_it_stops_the_run(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    error = {"code": "1304", "message": "该 API 已达今日调用次数限额"}
+    body = json.dumps({"error": error}).encode()
+    server.script = lambda _: Behaviour(status=429, body=body)
+    patience = Patience(idle_seconds=1.2, backoff_seconds=0.05)
+    with pytest.raises(ChatModelError, match=r"今日调用次数限额.*its limits"):
+        _model(server, store=store, patience=patience).complete([ask("q")])
 
 
 def test_a_request_that_waits_too_long_misses_its_deadline(

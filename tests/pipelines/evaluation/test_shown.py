@@ -7,19 +7,22 @@ from psyche_kedro.pipelines.evaluation.parameters import (
     ReadingParameters,
     ShownParameters,
 )
-from psyche_kedro.tables import Predictions, frame
+from psyche_kedro.pipelines.memorised import WITHHELD, MemorisedParameters
+from psyche_kedro.tables import Predictions, SftExamples, frame
 
 READING = ReadingParameters(scored="default", compared=("official_psycollm",))
 
 
-def shown(exam, *said, characters=20):
+def shown(exam, *said, characters=60, taught=()):
     predicted = frame(Predictions, said)
     return show_answers(
         predictions=predicted,
         answers=read_answers(predicted, items(*exam), READING),
         benchmark_items=items(*exam),
+        taught={"sft_examples": frame(SftExamples, taught)},
         reading=READING,
         params=ShownParameters(reply_characters=characters),
+        repeats=MemorisedParameters(length=10),
     )
 
 
@@ -74,3 +77,42 @@ def test_an_open_answer_has_its_reference_and_no_mark():
     made = shown(exam, answered(exam[0], "神经症。", protocol="essay"))
     assert made.shown_items["gold"].to_list() == ["一般心理问题。"]
     assert made.shown_answers["mark"].to_list() == [None]
+
+
+def test_a_reply_that_repeats_a_training_dialogue_is_not_shown_and_counts_as_before():
+    exam = [item("以下属于情绪的是", cell="theory_single", gold="A")]
+    said = "我常常想起外婆家墙上的那幅旧画"
+    dialogue = {
+        "example_id": "e",
+        "parent_id": "p",
+        "part": "D_em",
+        "split": "train",
+        "variant": "full",
+        "group_id": "g",
+        "messages": [{"role": "user", "content": said}],
+    }
+    replies = [
+        answered(exam[0], f"{'想' * 99}{said}答案：A"),
+        answered(exam[0], "答案：A", role="teacher"),
+    ]
+    told = shown(exam, *replies, taught=[dialogue], characters=80).shown_answers
+    assert told.select("labels", "mark", "is_memorised", "reply").rows() == [
+        ("A", 1.0, True, WITHHELD),
+        ("A", 1.0, False, "答案：A"),
+    ]
+
+
+def test_what_the_question_says_may_be_repeated():
+    stem = "他说：我常常想起外婆家墙上的那幅旧画。这是哪一种记忆"
+    exam = [item(stem, cell="theory_single", gold="A")]
+    dialogue = {
+        "example_id": "e",
+        "parent_id": "p",
+        "part": "D_ps",
+        "split": "train",
+        "variant": "full",
+        "group_id": "g",
+        "messages": [{"role": "user", "content": stem}],
+    }
+    told = shown(exam, answered(exam[0], f"{stem}？A"), taught=[dialogue]).shown_answers
+    assert told["is_memorised"].to_list() == [False]

@@ -4,7 +4,7 @@ import polars as pl
 from corpus_rows import account, counted
 
 from psyche_kedro.pipelines.reporting import funnel
-from psyche_kedro.pipelines.reporting.nodes import (
+from psyche_kedro.pipelines.reporting.funnel import (
     collect_accounts,
     count_funnel,
     list_rejections,

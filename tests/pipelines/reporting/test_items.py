@@ -40,6 +40,7 @@ def answer(n, role, labels, **changes):
         "labels": labels,
         "mark": float(labels == "A"),
         "other_readings": [],
+        "is_memorised": False,
         "reply": f"答案：{labels} {EVIL}",
         **changes,
     }

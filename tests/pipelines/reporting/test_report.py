@@ -18,12 +18,9 @@ from corpus_rows import (
 
 from cards import CARDS
 from prompt_set import WORDS
+from psyche_kedro.pipelines.reporting.figures import draw_funnel
 from psyche_kedro.pipelines.reporting.funnel import CHAPTERS
-from psyche_kedro.pipelines.reporting.nodes import (
-    draw_funnel,
-    draw_training,
-    write_report,
-)
+from psyche_kedro.pipelines.reporting.nodes import draw_training, write_report
 from psyche_kedro.pipelines.reporting.parameters import ReportParameters, RunFacts
 from psyche_kedro.pipelines.reporting.report import _plain
 from psyche_kedro.prompts import Prompt
@@ -37,10 +34,10 @@ from psyche_kedro.tables import (
     JudgementSummary,
     ReaderAgreement,
     RejectionCounts,
-    SampledCompletions,
     ScoreDifferences,
     Scores,
     ShownAnswers,
+    ShownCompletions,
     ShownItems,
     TrainedModels,
     TrainingLog,
@@ -169,7 +166,7 @@ def tables(  # noqa: PLR0913 - each table that a test changes
             "grpo_log": log("grpo", "reward", -1, 0.5, 2),
             "trained_models": frame(TrainedModels, TRAINED),
             "training_plan": frame(TrainingPlan, []),
-            "sampled_completions": frame(SampledCompletions, []),
+            "shown_completions": frame(ShownCompletions, []),
         },
         "evaluation": {
             "scores": frame(Scores, scores),
@@ -288,8 +285,8 @@ def test_the_report_names_the_alarms_and_shows_what_the_policy_wrote():
     data["training"]["trained_models"] = frame(
         TrainedModels, [trained("grpo", alarms=alarm)]
     )
-    data["training"]["sampled_completions"] = frame(
-        SampledCompletions, [sampled(step) for step in (1, 20, 40)]
+    data["training"]["shown_completions"] = frame(
+        ShownCompletions, [sampled(step) for step in (1, 20, 40)]
     )
     rows = [cells for _, cells in Page(write_report(**data, **SETTINGS).html).rows]
     assert next(r[-1] for r in rows if r[:1] == ["grpo"]) == alarm
@@ -308,6 +305,7 @@ def sampled(step):
         "answered": ["A"],
         "format": 1.25,
         "accuracy": 0.5,
+        "is_memorised": False,
     }
 
 

@@ -14,10 +14,10 @@ from psyche_kedro.pipelines.selection.contamination import (
     near_pairs,
     question_texts,
 )
+from psyche_kedro.pipelines.selection.difficulty import audit_answer_keys
 from psyche_kedro.pipelines.selection.nodes import (
     account_lengths,
     answer_as_students,
-    audit_answer_keys,
     build_grpo_set,
     build_sft_set,
     decontaminate,

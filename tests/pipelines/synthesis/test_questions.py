@@ -1,6 +1,7 @@
 """From a book to reviewed questions, node by node."""
 
 import json
+import random
 import re
 from collections import Counter
 
@@ -16,6 +17,10 @@ from psyche_kedro.pipelines.synthesis.parameters import (
     DistillationParameters,
     QuestionParameters,
     Subfield,
+)
+from psyche_kedro.pipelines.synthesis.questions.identity import (
+    NEVER_DIFFER,
+    comparison,
 )
 from psyche_kedro.pipelines.synthesis.questions.nodes import (
     cluster_questions,
@@ -388,6 +393,41 @@ def ranked(verdict: Answer) -> tuple[pl.DataFrame, pl.DataFrame]:
     return pick_representatives(
         pool, clusters, prompt=RANKING, judge=ScriptedChatModel([("", verdict)])
     )
+
+
+def test_clusters_are_the_same_in_one_part_and_in_eight():
+    # What may never differ keeps blocks apart: no cluster stands in two parts.
+    pick = random.Random(7)
+    stems = [
+        f"{topic}强化{end}，下列说法{how}的是（ ）。"
+        for topic in "正负"
+        for how in ("正确", "错误")
+        for end in ("3次后反应增强", "5次后反应增强", "的作用")
+    ]
+    pool = pooled(
+        *(
+            question(
+                stem + pick.choice(("", "？", "吗")),
+                gold=[gold],
+                question_id=content_id(stem, gold, str(copy)),
+            )
+            for stem in stems
+            for gold in "ABCD"
+            for copy in range(6)
+        )
+    )
+    blocks = [
+        tuple(comparison(row)[name] for name in NEVER_DIFFER)
+        for row in pool.iter_rows(named=True)
+    ]
+    part = pl.Series([int(content_id(*block), 16) % 8 for block in blocks])
+    apart = pl.concat(
+        cluster_questions(pool.filter(part == n), DEDUPLICATION) for n in range(8)
+    )
+    whole = cluster_questions(pool, DEDUPLICATION)
+    assert apart.sort("question_id").equals(whole.sort("question_id"))
+    assert part.n_unique() == 8
+    assert len(set(blocks)) <= whole["cluster_id"].n_unique() < pool.height / 2
 
 
 def test_the_judges_choice_stays_and_the_others_are_listed() -> None:

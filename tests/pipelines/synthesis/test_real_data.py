@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
+from rationales_played import make_rationales
 from real_data import FOLDER, PROJECT, needs
 
-from prompt_set import shipped
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.offline import OfflineBrain
 from psyche_kedro.offline.chat_model import OfflineChatModel
@@ -23,12 +23,6 @@ from psyche_kedro.pipelines.synthesis.parameters import (
 )
 from psyche_kedro.pipelines.synthesis.questions import nodes
 from psyche_kedro.pipelines.synthesis.rationales.leak import leaks
-from psyche_kedro.pipelines.synthesis.rationales.nodes import (
-    choose_best_rationales,
-    refine_rationales,
-    write_rationales,
-)
-from psyche_kedro.pipelines.synthesis.rationales.summary import summarise_rounds
 from psyche_kedro.questions import gold_texts, question_id
 from psyche_kedro.tables import GeneratedQuestions, ReviewedQuestions, frame
 from psyche_kedro.text.taggers import LacTagger
@@ -90,30 +84,8 @@ def test_200_questions_go_through_attempts_rounds_and_choice(tmp_path: Path) -> 
     teacher = OfflineChatModel(OfflineBrain("teacher"), store)
     judge = OfflineChatModel(OfflineBrain("judge"), store)
     params = RationaleParameters(**SETTINGS["rationales"])
-    attempts, unsolved = write_rationales(
-        questions,
-        prompt=shipped("rationale"),
-        teachers={"teacher": teacher},
-        params=params,
-    )
-    rounds = refine_rationales(
-        questions,
-        attempts,
-        rationale_prompt=shipped("rationale"),
-        refinement_prompt=shipped("refinement"),
-        revision_prompt=shipped("revision"),
-        teachers={"teacher": teacher},
-        params=params,
-    )
-    samples = choose_best_rationales(
-        questions, rounds, prompt=shipped("choice"), judge=judge, params=params
-    )
-    summary = summarise_rounds(
-        rationales=attempts,
-        rationale_rounds=rounds,
-        reasoning_samples=samples,
-        prices={},
-    )
+    made = make_rationales(questions, teacher, judge, params, prices={})
+    _, unsolved, rounds, samples, summary = made
     assert summary["accepted"].to_list()[0] == samples.height
     assert summary["won"].sum() == samples.height
     assert samples.height + unsolved.height == 200

@@ -12,6 +12,7 @@ from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.pipelines.synthesis.questions.screening_agreement import (
     labelled_question,
     measure_agreement,
+    read_labels,
 )
 from psyche_kedro.prompts import render_question
 from scripted import ScriptedChatModel, as_json, fail
@@ -70,9 +71,23 @@ def test_a_judge_that_always_says_the_same_is_no_better_than_chance(word: str) -
     assert found.alpha is not None and found.alpha < 0
 
 
-def test_a_label_with_another_verdict_is_refused() -> None:
-    label = {"stem": "好题", "options": ["甲", "乙"], "verdict": "合理"}
-    with pytest.raises(ConfigurationError, match="'合理': write reasonable or"):
-        measure_agreement(
-            [label], prompt=PROMPT, examples=EXAMPLES, judge=ScriptedChatModel([])
-        )
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("- {stem: 好题, options: [甲, 乙], verdict: 合理}", "at 0.verdict"),
+        ("- {stem: 好题, verdict: reasonable}", "Field required at 0.options"),
+        ("", "a valid list"),
+        ("[]", "at least 1 item"),
+        ("not a database", "a valid list"),
+        ("a: [", "no YAML in UTF-8"),
+    ],
+)
+def test_labels_that_are_none_are_named(tmp_path: Path, text: str, fault: str) -> None:
+    path = tmp_path / "labels.yml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=rf"labels.yml cannot .*{fault}"):
+        read_labels(path)
+
+
+def test_the_labels_of_the_project_are_read() -> None:
+    assert read_labels(CONF / "screening_labels.yml") == LABELS

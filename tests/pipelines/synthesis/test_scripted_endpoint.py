@@ -14,20 +14,14 @@ from typing import Any, NamedTuple
 import polars as pl
 import pytest
 from questions_made import question, reviewed
+from rationales_played import make_rationales
 
 from llm.loopback import Ask, Behaviour, LoopbackServer
-from prompt_set import shipped
 from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.openai.patience import Patience
 from psyche_kedro.llm.store.reply_store import ReplyStore
 from psyche_kedro.pipelines.synthesis.parameters import RationaleParameters
-from psyche_kedro.pipelines.synthesis.rationales.nodes import (
-    choose_best_rationales,
-    refine_rationales,
-    write_rationales,
-)
-from psyche_kedro.pipelines.synthesis.rationales.summary import summarise_rounds
 from scripted import as_json
 
 PROJECT = Path(__file__).parents[3]
@@ -338,36 +332,14 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
             store=store,
             patience=Patience(attempts=2, backoff_seconds=0.01),
         )
-        attempts, unsolved = write_rationales(
-            questions,
-            prompt=shipped("rationale"),
-            teachers={"teacher": model},
-            params=PARAMS,
-        )
-        rounds = refine_rationales(
-            questions,
-            attempts,
-            rationale_prompt=shipped("rationale"),
-            refinement_prompt=shipped("refinement"),
-            revision_prompt=shipped("revision"),
-            teachers={"teacher": model},
-            params=PARAMS,
-        )
-        samples = choose_best_rationales(
-            questions, rounds, prompt=shipped("choice"), judge=model, params=PARAMS
-        )
+        made = make_rationales(questions, model, model, PARAMS, PRICES)
     name_of = {row["question_id"]: NAMES[n] for n, row in enumerate(asked)}
     return Played(
-        attempts=by_case(attempts.sort("attempt"), name_of),
-        unsolved={name_of[q] for q in unsolved["question_id"]},
-        rounds=by_case(rounds.sort("round"), name_of),
-        chosen={name: rows[0] for name, rows in by_case(samples, name_of).items()},
-        summary=summarise_rounds(
-            rationales=attempts,
-            rationale_rounds=rounds,
-            reasoning_samples=samples,
-            prices=PRICES,
-        ),
+        attempts=by_case(made.attempts.sort("attempt"), name_of),
+        unsolved={name_of[q] for q in made.unsolved["question_id"]},
+        rounds=by_case(made.rounds.sort("round"), name_of),
+        chosen={name: rows[0] for name, rows in by_case(made.samples, name_of).items()},
+        summary=made.summary,
         bodies=server.bodies,
         seen=server.seen,
     )

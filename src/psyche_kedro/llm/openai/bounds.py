@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 _BOUNDED = ("/chat/completions", "/models")
-_PLAIN = ("", "identity")
+_PLAIN = ("", "identity", "utf-8", "none")  # the last two are said, and mean nothing
 HEADERS = {"Accept-Encoding": "identity"}
 """What goes with every request: nobody can tell how far a compressed reply grows."""
 
@@ -43,7 +43,8 @@ def bound(most: int) -> Callable[[httpx2.Response], Awaitable[None]]:
     async def hook(response: httpx2.Response) -> None:
         if not response.request.url.path.endswith(_BOUNDED):
             return
-        if (encoding := response.headers.get("content-encoding", "")) not in _PLAIN:
+        encoding = response.headers.get("content-encoding", "").lower()
+        if encoding not in _PLAIN:
             raise OversizedReply(f"compressed unasked ({encoding[:20]})")
         response.stream = _Bounded(response.stream, most)
 

@@ -320,7 +320,7 @@ class _Client:
         except UnicodeEncodeError:
             return Fault("bad_request", "half a character (a surrogate) in the request")
         answer = read_completion(
-            without_secrets(response.content, self._secrets),
+            without_secrets(utf8_content(response), self._secrets),
             call.request.messages,
             names=self._names,
             count_tokens=self._count_tokens,
@@ -369,7 +369,7 @@ class _Client:
                 f"The endpoint {self._base_url} answers, but {_NO_COMPLETIONS} times it"
                 " was no chat completion: check that its base_url ends where"
                 " /chat/completions follows, and that no log-in page and no gateway"
-                " that streams stands in between."
+                f" that streams stands in between. The last: {answer.detail}"
             )
         return answer
 
@@ -377,7 +377,7 @@ class _Client:
         # A code is a slug; a sentence in its place might quote the request.
         code = str(error.code) if _CODE.fullmatch(str(error.code or "")) else ""
         status = error.status_code
-        content = without_secrets(error.response.content, self._secrets)
+        content = without_secrets(utf8_content(error.response), self._secrets)
         body = content.decode(errors="replace")
         if _REDIRECTS <= status < _REDIRECTS + 100:
             raise self._redirected(status, error.response.headers.get("location", ""))
@@ -407,6 +407,7 @@ class _Client:
         alone = self._known and self._forbidden_in_row < _FORBIDDEN_IN_ROW
         if status == _FORBIDDEN and alone:
             return
+        remembered = self._known and self._forbidden_in_row > 1
         again = (
             " What was refused meanwhile is remembered as `content_filter`: `kedro"
             " replies retry --reason content_filter` asks it again."
@@ -414,7 +415,7 @@ class _Client:
         raise ChatModelError(
             f"The endpoint {self._base_url} refused model '{self._names[0]}' ({said}):"
             " check the api_key of its credentials, the balance of the account, the"
-            f" model's id and the base_url.{again if self._known else ''}"
+            f" model's id and the base_url.{again if remembered else ''}"
         )
 
     def _redirected(self, status: int, location: str) -> ChatModelError:
@@ -430,6 +431,14 @@ class _Client:
             f" model '{self._names[0]}' ({said}): top it up, then run the same command"
             " again; what was answered is stored."
         )
+
+
+def utf8_content(response: httpx2.Response) -> bytes:
+    """Return what came, in UTF-8; half of what is GBK would pass for it."""
+    charset = response.charset_encoding or ""
+    # Only these are believed: some servers call all that they send ISO-8859-1.
+    chinese = charset.lower().startswith(("gb", "big5"))
+    return response.text.encode() if chinese else response.content
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

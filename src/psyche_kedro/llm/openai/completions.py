@@ -10,7 +10,11 @@ from typing import Any, Final, NamedTuple
 
 from psyche_kedro.llm.chat_model import Message, Usage
 from psyche_kedro.llm.engine import Answer, Call, Fault
-from psyche_kedro.llm.openai.refusals import kind_of_refusal
+from psyche_kedro.llm.openai.refusals import (
+    kind_of_refusal,
+    sentence_of,
+    server_words,
+)
 from psyche_kedro.llm.pictures import count_picture_tokens
 from psyche_kedro.text.halves import whole
 from psyche_kedro.text.thoughts import part_thought
@@ -18,8 +22,10 @@ from psyche_kedro.text.tokens import CountTokens, estimate_from_characters
 
 _BODY_KEPT: Final = 4_000
 _BAD_REQUEST: Final = 400
+_ERRORS: Final = range(_BAD_REQUEST, 600)
+_THINKING: Final = frozenset({"thinking", "reasoning"})
 _REVISION = re.compile(r"[-@:_](latest|v?\d[\w.@-]*)|@[\w.-]+")
-_SLUG: Final = re.compile(r"[\w.:-]{1,40}", re.ASCII)
+_SLUG: Final = re.compile(r"[\w.:-]{1,40}(: [\w.-]{1,40})?", re.ASCII)
 _MOST_TOKENS: Final = 2**31
 _WHOLE: Final = frozenset(
     {
@@ -31,6 +37,7 @@ _WHOLE: Final = frozenset(
         "stop_token",
         "complete",  # Cohere
         "finish_reason_stop",  # Gemini
+        "normal",  # Baidu's first API
     }
 )
 """Ends of a whole reply; what ends in any other way may be a part of one."""
@@ -39,6 +46,7 @@ _UNUSABLE_FINISH: Final = {
     "model_length": "truncated",  # Mistral
     "max_tokens": "truncated",  # Gemini, in capitals
     "max_output_tokens": "truncated",
+    "max_output": "truncated",  # MiniMax
     "model_context_window_exceeded": "truncated",  # Anthropic
     "content_filter": "content_filter",
     "content_filtered": "content_filter",  # Bedrock
@@ -106,10 +114,11 @@ def read_completion(
     """
     kept = body[:_BODY_KEPT].decode(errors="replace")
     try:
-        said = _said(json.loads(body))
+        said = _said(_loaded(body))
     except _NO_COMPLETION as error:
-        detail = f"The body is no chat completion ({type(error).__name__})."
-        return Fault(_kind_of_no_completion(body), detail, body=kept)
+        words = server_words(body.decode(errors="replace"), messages)
+        detail = f"The body is no chat completion ({type(error).__name__}){words}."
+        return Fault(_kind_of_error(body), detail, body=kept)
     usage = said.usage or _estimated(messages, said.text + said.reasoning, count_tokens)
     if names and said.model and not any(_is_model(said.model, name) for name in names):
         detail = f"the endpoint says it is {said.model!r}"
@@ -123,37 +132,58 @@ def read_completion(
     return answer
 
 
+def _loaded(body: bytes) -> Any:
+    """Return the JSON in ``body``; some gateways leave line breaks in its strings."""
+    return json.loads(body, strict=False)
+
+
 def _said(completion: Any) -> _Said:
     choices = completion["choices"]
-    message = choices[0]["message"] if choices else {}
-    finish_reason = choices[0].get("finish_reason") if choices else None
+    choice = choices[0] if choices else {}
+    if not choices and sentence_of(completion):
+        raise LookupError("an error")
+    # Gemini sends an end alone; what has one of these is another form of completion.
+    other = choice.keys() & {"delta", "text"}
+    message = choice["message"] if other else choice.get("message") or {}
     text, reasoning = map(whole, _split_reasoning(message))
     return _Said(
         text,
         reasoning,
-        finish_reason=whole(_end(finish_reason)),
+        finish_reason=whole(_end(choice)),
         model=str(completion.get("model") or ""),
-        usage=_reported(completion.get("usage")),
+        usage=_reported(completion.get("usage"), said=text + reasoning),
         only_reasoning=bool(reasoning) and not _text(message.get("content")),
     )
 
 
-def _kind_of_no_completion(body: bytes) -> str:
+def _kind_of_error(body: bytes) -> str:
     """Return the kind of a body that is none, an error sent as HTTP 200 among them."""
     try:
-        code = json.loads(body)["error"].get("code")
+        said = _loaded(body)
+        error = said.get("error")
+        if not error and not sentence_of(said):
+            return "bad_body"
     except _NO_COMPLETION:
         return "bad_body"
-    status = code if isinstance(code, int) and code >= _BAD_REQUEST else _BAD_REQUEST
+    code = error.get("code") if isinstance(error, Mapping) else None
+    status = code if isinstance(code, int) and code in _ERRORS else _BAD_REQUEST
     kind = kind_of_refusal(status, body.decode(errors="replace"))
     return "bad_body" if kind == "bad_request" else kind
 
 
-def _text(content: str | Sequence[Mapping[str, Any]] | None) -> str:
-    """Return the text of a message; an image beside it has none."""
+def _text(content: str | Sequence[Any] | Mapping[str, Any] | None) -> str:
+    """Return the text of a message; an image or a thought beside it has none."""
     if isinstance(content, str):
         return content
-    return "".join(part.get("text", "") for part in content or ())
+    parts = [content] if isinstance(content, Mapping) else content or ()
+    return "".join(map(_text_of_part, parts))
+
+
+def _text_of_part(part: Any) -> str:
+    if isinstance(part, str):
+        return part
+    said = "" if part.get("type") in _THINKING else part.get("text")
+    return said if isinstance(said, str) else ""
 
 
 def _is_model(said: str, name: str) -> bool:
@@ -168,8 +198,9 @@ def _is_model(said: str, name: str) -> bool:
     )
 
 
-def _end(finish_reason: Any) -> str:
+def _end(choice: Mapping[str, Any]) -> str:
     """Return how a reply ended; SGLang's own form is an object with a type."""
+    finish_reason = "error" if choice.get("error") else choice.get("finish_reason")
     if isinstance(finish_reason, Mapping):
         finish_reason = finish_reason.get("type")
     return str(finish_reason or "stop")
@@ -186,7 +217,7 @@ def _how(reason: str, said: _Said) -> str:
 
 
 def _unusable(said: _Said) -> str:
-    end = said.finish_reason.lower()
+    end = said.finish_reason.lower().partition(":")[0]  # Gemini adds its cause
     if reason := _UNUSABLE_FINISH.get(end):
         return reason
     if not said.text:
@@ -199,20 +230,25 @@ def _split_reasoning(message: Mapping[str, Any]) -> tuple[str, str]:
 
     A model that declines in the field made for it has said so in words.
     """
-    text = _text(message.get("content")) or message.get("refusal") or ""
+    text = _text(message.get("content")) or _text(message.get("refusal"))
     reasoning = message.get("reasoning_content") or message.get("reasoning") or ""
+    reasoning = _text(reasoning) if isinstance(reasoning, str | list) else ""
     parted = part_thought(text)
     thoughts = dict.fromkeys((reasoning.strip(), parted.thought))
     return parted.answer.strip(), "\n\n".join(filter(None, thoughts))
 
 
-def _reported(usage: Any) -> Usage | None:
-    """Return what the endpoint counted; nothing where it says no two numbers."""
+def _reported(usage: Any, *, said: str) -> Usage | None:
+    """Return what the endpoint counted; nothing where it says no two numbers.
+
+    Some gateways fill in zeros, with which no budget would ever be spent.
+    """
     try:
         given, made = int(usage["prompt_tokens"]), int(usage["completion_tokens"])
     except (LookupError, TypeError, ValueError, OverflowError):
         return None
-    believable = 0 <= given < _MOST_TOKENS and 0 <= made < _MOST_TOKENS
+    least = 1 if said else 0
+    believable = 0 < given < _MOST_TOKENS and least <= made < _MOST_TOKENS
     return Usage(given, made) if believable else None
 
 

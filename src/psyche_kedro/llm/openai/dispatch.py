@@ -44,6 +44,8 @@ _RETRIED: Final = frozenset(
         "wrong_model",
     }
 )
+_MENDS: Final = {"rate_limited": "wait until its limits allow more"}
+_START_IT: Final = "start the server or mend its base_url"
 _LONGEST_BACKOFF: Final = 60.0
 _EXCUSED: Final = 3
 _EMPTY_ATTEMPTS: Final = 2
@@ -99,6 +101,7 @@ class Dispatcher:
     _exhausted: bool = field(init=False, default=False)
     _answered: bool = field(init=False, default=False)
     _heard: bool = field(init=False, default=False)
+    _last_fault: Fault | None = field(init=False, default=None)
     _moved_at: float = field(init=False, default=0.0)
 
     async def run(self) -> None:
@@ -224,6 +227,7 @@ class Dispatcher:
         answer = answer.timed(now - begun.at)
         away = lane.failing or not self._answered
         lane.note(answer, now, begun)
+        self._last_fault = answer if isinstance(answer, Fault) else self._last_fault
         self._heard = self._heard or self._is_sign_of_life(answer, now - begun.at)
         if isinstance(answer, Answer):
             self._answered = True
@@ -291,12 +295,17 @@ class Dispatcher:
         if self._tasks:  # an attempt may take its full time before it says anything
             longest = max(longest, patience.timeout_seconds + _TICK_SECONDS)
         if now - self._moved_at > longest and (self._tasks or self._retries):
-            urls = ", ".join(lane.endpoint.base_url for lane in self.lanes)
-            raise ChatModelError(
-                f"No reply from {urls} for {now - self._moved_at:.0f} s: start the"
-                " server or mend its base_url, then run the same command again; what"
-                " was answered is stored."
-            )
+            raise self._no_reply(now - self._moved_at)
+
+    def _no_reply(self, seconds: float) -> ChatModelError:
+        urls = ", ".join(lane.endpoint.base_url for lane in self.lanes)
+        last = self._last_fault
+        words = f" (the last was {last.reason}: {last.detail})" if last else ""
+        mend = _MENDS.get(last.reason, _START_IT) if last else _START_IT
+        return ChatModelError(
+            f"No reply from {urls} for {seconds:.0f} s{words}: {mend}, then run the"
+            " same command again; what was answered is stored."
+        )
 
     async def _sleep(self, seconds: float) -> None:
         self._wake.clear()

@@ -17,6 +17,7 @@ from psyche_kedro.pipelines.ablation.nodes import gather_models, gather_predicti
 from psyche_kedro.pipelines.accounts import account_node, beside, written
 from psyche_kedro.pipelines.evaluation.pipeline import answering_node
 from psyche_kedro.pipelines.training.pipeline import listing_node
+from psyche_kedro.pipelines.wiring import wire
 
 
 class Arm(NamedTuple):
@@ -109,20 +110,11 @@ def _told(arm: Arm) -> dict[str, str]:
 
 def _results() -> Pipeline:
     arms = {arm.name: _told(arm) for arm in ARMS}
+    said = {name: told["predictions"] for name, told in arms.items()}
+    made_of = {name: told["trained_models"] for name, told in arms.items()}
     gathering = [
-        Node(
-            gather_predictions,
-            inputs={"of_chain": "of_chain"}
-            | {name: told["predictions"] for name, told in arms.items()},
-            outputs="predictions",
-            name="gather_predictions",
-        ),
-        Node(
-            gather_models,
-            inputs={name: told["trained_models"] for name, told in arms.items()},
-            outputs="models",
-            name="gather_models",
-        ),
+        wire(gather_predictions, "predictions", **said),
+        wire(gather_models, "models", **made_of),
     ]
     scoring = evaluation.create_pipeline().only_nodes(
         "read_answers", "score_predictions"

@@ -26,6 +26,18 @@ def picture_bytes(pictures: pl.DataFrame) -> dict[str, bytes]:
     return dict(pictures.select("picture_id", "jpeg").iter_rows())
 
 
+def texts_by_language(texts: pl.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return every text by scenario and language.
+
+    Args:
+        texts: ``ScenarioTexts``.
+    """
+    rows: dict[tuple[str, str], dict[str, Any]] = texts.rows_by_key(
+        ["scenario_id", "language"], named=True, unique=True
+    )
+    return rows
+
+
 def question_message(  # noqa: PLR0913 - keyword-only
     template: str,
     pack: LanguagePack,

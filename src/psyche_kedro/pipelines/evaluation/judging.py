@@ -15,6 +15,7 @@ own; a reply's score is the mean of those that were read.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from statistics import fmean
 from typing import Any, Final, NamedTuple
 
@@ -36,6 +37,7 @@ from psyche_kedro.pipelines.evaluation.rubrics import (
     schema_of,
 )
 from psyche_kedro.prompts import Dimension, Prompt, render_dialogue
+from psyche_kedro.tables import grouped
 from psyche_kedro.text.numerals import DIGITS
 from psyche_kedro.text.thoughts import part_thought
 
@@ -339,11 +341,8 @@ def summarise(judgements: Iterable[Row]) -> Iterator[dict[str, Any]]:
     Args:
         judgements: Rows of ``judgements``.
     """
-    groups: dict[tuple[str, ...], list[Row]] = {}
-    for row in judgements:
-        if row["outcome"] != "no_reply":
-            place = row["judge"], row["model"], row["dimension"]
-            groups.setdefault(place, []).append(row)
+    given = (row for row in judgements if row["outcome"] != "no_reply")
+    groups = grouped(given, itemgetter("judge", "model", "dimension"))
     for (judge, model, dimension), rows in groups.items():
         ended = Counter(row["outcome"] for row in rows)
         scores = Counter(row["score"] for row in rows if row["score"] is not None)

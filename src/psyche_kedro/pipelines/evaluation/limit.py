@@ -3,7 +3,7 @@
 import polars as pl
 
 from psyche_kedro.pipelines.evaluation.parameters import LimitParameters
-from psyche_kedro.tables import content_id
+from psyche_kedro.tables import lot
 
 
 def limit_items(items: pl.DataFrame, limit: LimitParameters) -> pl.DataFrame:
@@ -19,7 +19,7 @@ def limit_items(items: pl.DataFrame, limit: LimitParameters) -> pl.DataFrame:
     """
     if limit.per_cell is None:
         return items
-    drawn = [content_id(str(limit.seed), item_id) for item_id in items["item_id"]]
+    drawn = [lot(limit.seed, item_id) for item_id in items["item_id"]]
     place = pl.col("drawn").rank("ordinal").over("benchmark", "split", "cell")
     placed = items.with_columns(drawn=pl.Series(drawn, dtype=pl.String))
     return placed.filter(place <= limit.per_cell).drop("drawn")

@@ -56,6 +56,7 @@ from psyche_kedro.pipelines.evaluation.scoring import (
 )
 from psyche_kedro.pipelines.evaluation.sheets import estimate, without
 from psyche_kedro.pipelines.evaluation.split import split_items, student_outcomes
+from psyche_kedro.pipelines.memorised import MemorisedParameters, mark_memorised
 from psyche_kedro.pipelines.selection.exams import count_exams, exam_items, has_key
 from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
 from psyche_kedro.prompts import Prompt
@@ -71,6 +72,7 @@ from psyche_kedro.tables import (
     ReaderAgreement,
     ScoreDifferences,
     Scores,
+    SftExamples,
     ShownAnswers,
     ShownItems,
     content_id,
@@ -540,13 +542,15 @@ class Shown(NamedTuple):
     shown_answers: pl.DataFrame
 
 
-def show_answers(
+def show_answers(  # noqa: PLR0913 - the node's inputs
     *,
     predictions: pl.DataFrame,
     answers: pl.DataFrame,
     benchmark_items: pl.DataFrame,
+    taught: Mapping[str, pl.DataFrame] | None,
     reading: ReadingParameters,
     params: ShownParameters,
+    repeats: MemorisedParameters,
 ) -> Shown:
     """Return exam items and what each model made of them; no conversation is shown.
 
@@ -554,15 +558,25 @@ def show_answers(
         predictions: One per (role, item, protocol).
         answers: What the readers make of them.
         benchmark_items: The items.
+        taught: ``sft_examples``, whose dialogues no reply that is shown repeats; none
+            where nothing was trained.
         reading: ``evaluation.reading``.
         params: ``evaluation.shown``.
+        repeats: ``training.memorised``.
     """
+    said = mark_memorised(
+        predictions,
+        "text",
+        sft_examples=taught["sft_examples"] if taught else frame(SftExamples, []),
+        questions=shown.texts_of(benchmark_items),
+        params=repeats,
+    )
     by_reader: dict[str, dict[str, dict[str, Any]]] = {}
     for answer in _rows(answers):
         of = by_reader.setdefault(answer["prediction_id"], {})
         of[answer["reader"]] = answer
     told = shown.show_answers(
-        _rows(predictions),
+        _rows(said),
         by_reader,
         _by_id(benchmark_items),
         reading=reading,

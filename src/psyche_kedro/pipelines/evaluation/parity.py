@@ -18,12 +18,14 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
 from psyche_kedro import metrics
 from psyche_kedro.answers import READERS
+from psyche_kedro.tables import grouped
 from psyche_kedro.text import overlaps
 from psyche_kedro.text.overlaps import segment
 
@@ -120,9 +122,7 @@ def compare(replies: Sequence[Published]) -> Iterator[str]:
     Args:
         replies: Of any number of groups.
     """
-    groups: dict[str, list[Published]] = {}
-    for reply in replies:
-        groups.setdefault(reply.group, []).append(reply)
+    groups = grouped(replies, attrgetter("group"))
     yield (
         f"{'':44} {'n':>6} {'official':>9} {'ours':>6} {'same':>6} {'unread':>7}"
         "   (official, ours: share that is the key)"

@@ -18,7 +18,7 @@ from psyche_kedro.prompts import Dimension, Words, render_dialogue
 from psyche_kedro.review.form import read_reviewer
 from psyche_kedro.review.krippendorff import interval, krippendorff_alpha, ordinal
 from psyche_kedro.review.verdicts import read_sheet
-from psyche_kedro.tables import HumanScores, content_id, frame
+from psyche_kedro.tables import HumanScores, content_id, frame, lot
 
 Row = Mapping[str, Any]
 
@@ -38,9 +38,7 @@ def write_sheet(
     """
     scored = [case for case in cases if case.dimension and has_reply(case)]
     replies = sorted({c.prediction["prediction_id"] for c in scored})
-    drawn = set(
-        sorted(replies, key=lambda i: content_id(str(params.seed), i))[: params.replies]
-    )
+    drawn = set(sorted(replies, key=lambda i: lot(params.seed, i))[: params.replies])
     rows = [
         _sheet_row(case, case.dimension, person, words)
         for person in params.names

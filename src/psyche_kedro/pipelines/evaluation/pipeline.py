@@ -10,7 +10,6 @@ from collections.abc import Mapping
 import polars as pl
 from kedro.pipeline import Node, Pipeline
 
-from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.accounts import account_node, beside, written
 from psyche_kedro.pipelines.evaluation.nodes import (
     answer_benchmarks,
@@ -30,6 +29,7 @@ from psyche_kedro.pipelines.evaluation.nodes import (
     write_submissions,
 )
 from psyche_kedro.pipelines.evaluation.people import read_human_scores
+from psyche_kedro.pipelines.wiring import wire
 
 TRAINED = {"base": "base_model", "sft": "sft_model", "grpo": "grpo_model"}
 ACCOUNT = (
@@ -52,39 +52,28 @@ ACCOUNT = (
 PROMPTS = ("exam_case", "exam_knowledge", "exam_direct", "essay", "counselling")
 
 _ITEMS = {"benchmark_items": "clean_benchmark_items"}
-_SAID = {"predictions": "predictions", "answers": "answers"}
-_READ = _SAID | _ITEMS | {"reading": "params:evaluation.reading"}
+_READ = _ITEMS | {"reading": "params:evaluation.reading"}
 _MARKED = _READ | {"benchmarks": "params:benchmarks"}
 
 
 def create_pipeline() -> Pipeline:
     """Wire evaluation."""
     account = account_node("evaluation", ACCOUNT)
-    judged = [*_judgements(), *_beside_judges()]
-    answered = [*_answers(), *_shown()]
-    return Pipeline([*_exams(), *answered, *judged, *_scores(), account])
+    return Pipeline([*_exams(), *_answers(), *_judgements(), *_scores(), account])
 
 
 def _exams() -> list[Node]:
+    prompts = {name: f"params:prompts.{name}" for name in PROMPTS}
     return [
-        Node(
-            summarise_exams,
-            inputs=_ITEMS,
-            outputs="exam_summary",
-            name="summarise_exams",
-        ),
-        Node(
+        wire(summarise_exams, "exam_summary", **_ITEMS),
+        wire(
             write_exam_papers,
-            inputs=_ITEMS
-            | {
-                "exemplars": "exemplars",
-                "params": "params:evaluation.protocols",
-                "limit": "params:evaluation.limit",
-                "benchmarks": "params:benchmarks",
-            }
-            | {name: f"params:prompts.{name}" for name in PROMPTS},
-            outputs="exam_papers",
-            name="write_exam_papers",
+            "exam_papers",
+            **_ITEMS,
+            **prompts,
+            params="params:evaluation.protocols",
+            limit="params:evaluation.limit",
+            benchmarks="params:benchmarks",
         ),
         answering_node(TRAINED, models="evaluated_models"),
     ]
@@ -97,131 +86,74 @@ def answering_node(trained: Mapping[str, str], **others: str) -> Node:
         trained: The datasets of models that training makes, by their roles.
         **others: Further inputs of ``answer_benchmarks``.
     """
-    return Node(
-        taking(answer_benchmarks, **dict.fromkeys(trained, "chat")),
-        inputs={
-            "exam_papers": "exam_papers",
-            "params": "params:evaluation.protocols",
-            **others,
-            **trained,
-        },
-        outputs="predictions",
-        name="answer_benchmarks",
-    )
+    asked = {role: f"{model}/chat" for role, model in trained.items()}
+    params = "params:evaluation.protocols"
+    return wire(answer_benchmarks, "predictions", params=params, **asked, **others)
 
 
 def _answers() -> list[Node]:
-    params = {"params": "params:evaluation.reading"}
+    params = "params:evaluation.reading"
     return [
-        Node(
-            read_answers,
-            inputs=_ITEMS | params | {"predictions": "predictions"},
-            outputs="answers",
-            name="read_answers",
-        ),
-        Node(
-            summarise_answers,
-            inputs=_SAID | params,
-            outputs="answer_summary",
-            name="summarise_answers",
-        ),
-        Node(
-            compare_readers,
-            inputs=_SAID | params,
-            outputs="reader_agreement",
-            name="compare_readers",
-        ),
-    ]
-
-
-def _shown() -> list[Node]:
-    return [
-        Node(
+        wire(read_answers, "answers", **_ITEMS, params=params),
+        wire(summarise_answers, "answer_summary", params=params),
+        wire(compare_readers, "reader_agreement", params=params),
+        wire(
             show_answers,
-            inputs=_READ | {"params": "params:evaluation.shown"},
-            outputs=["shown_items", "shown_answers"],
-            name="show_answers",
+            ["shown_items", "shown_answers"],
+            **_READ,
+            taught=f"{TRAINED['sft']}/taught",
+            params="params:evaluation.shown",
+            repeats="params:training.memorised",
         ),
-        Node(
-            write_submissions,
-            inputs=_MARKED,
-            outputs="submissions",
-            name="write_submissions",
-        ),
+        wire(write_submissions, "submissions", **_MARKED),
     ]
 
 
 def _judgements() -> list[Node]:
-    params = {"params": "params:evaluation.judging"}
+    marked = _MARKED | {"params": "params:evaluation.judging"}
     judges = {"judges": "counselling_judges"}
     prompt = {"prompt": "params:prompts.counselling_judge"}
-    rubric = {"rubric_prompt": "params:prompts.rubric_judge"}
-    pairwise = {"prompt": "params:prompts.pairwise_judge"}
     return [
-        Node(
+        wire(
             judge_counselling,
-            inputs=_MARKED | params | judges | prompt | rubric,
-            outputs="judgements",
-            name="judge_counselling",
+            "judgements",
+            **marked,
+            **judges,
+            **prompt,
+            rubric_prompt="params:prompts.rubric_judge",
         ),
-        Node(
+        wire(
             compare_replies,
-            inputs=_MARKED | params | judges | pairwise,
-            outputs="preferences",
-            name="compare_replies",
+            "preferences",
+            **marked,
+            **judges,
+            prompt="params:prompts.pairwise_judge",
         ),
-        Node(
-            write_judging_batch,
-            inputs=_MARKED | params | prompt,
-            outputs="judging_batch",
-            name="write_judging_batch",
+        wire(write_judging_batch, "judging_batch", **marked, **prompt),
+        wire(summarise_judgements, "judgement_summary"),
+        wire(
+            read_human_scores,
+            "human_scores",
+            judging_files="raw_files/judgings",
         ),
-    ]
-
-
-def _beside_judges() -> list[Node]:
-    judged = {"judgements": "judgements"}
-    return [
-        Node(
-            summarise_judgements,
-            inputs=judged,
-            outputs="judgement_summary",
-            name="summarise_judgements",
-        ),
-        Node(
-            taking(read_human_scores, judging_files="judgings"),
-            inputs=judged | {"judging_files": "raw_files"},
-            outputs="human_scores",
-            name="read_human_scores",
-        ),
-        Node(
-            summarise_agreement,
-            inputs=judged
-            | {"preferences": "preferences", "human_scores": "human_scores"},
-            outputs="judge_agreement",
-            name="summarise_agreement",
-        ),
+        wire(summarise_agreement, "judge_agreement"),
     ]
 
 
 def _scores() -> list[Node]:
     marked = _MARKED | {"params": "params:evaluation.scores"}
     return [
-        Node(
+        wire(
             score_predictions,
-            inputs=marked
-            | {"judgements": "judgements", "selection": "selection_account"},
-            outputs=["scores", "score_differences"],
-            name="score_predictions",
+            ["scores", "score_differences"],
+            **marked,
+            selection="selection_account",
         ),
-        Node(
+        wire(
             score_by_difficulty,
-            inputs=marked
-            | {
-                "split": "params:evaluation.split",
-                "difficulty": "params:selection.difficulty",
-            },
-            outputs="difficulty_scores",
-            name="score_by_difficulty",
+            "difficulty_scores",
+            **marked,
+            split="params:evaluation.split",
+            difficulty="params:selection.difficulty",
         ),
     ]

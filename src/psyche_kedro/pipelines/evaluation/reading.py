@@ -26,7 +26,7 @@ from typing import Any
 from psyche_kedro.answers import READERS, Reader, Reading, read_cut_off
 from psyche_kedro.llm.replay_chat_model import NOT_STORED
 from psyche_kedro.pipelines.evaluation.parameters import ReadingParameters
-from psyche_kedro.tables import CHOICE_TYPES
+from psyche_kedro.tables import CHOICE_TYPES, grouped
 from psyche_kedro.text.thoughts import part_thought
 
 Row = Mapping[str, Any]
@@ -146,12 +146,9 @@ def summarise(
         predictions: Rows of ``predictions``.
         answers: Rows of ``answers`` of the reader that counts, by prediction.
     """
-    sittings: dict[tuple[str, ...], list[tuple[Row, Row]]] = {}
     names = ("role", "model", "benchmark", "split", "protocol")
-    for prediction in predictions:
-        sitting = tuple(prediction[name] for name in names)
-        answer = answers[prediction["prediction_id"]]
-        sittings.setdefault(sitting, []).append((prediction, answer))
+    answered = ((p, answers[p["prediction_id"]]) for p in predictions)
+    sittings = grouped(answered, lambda pair: tuple(pair[0][n] for n in names))
     for sitting, pairs in sittings.items():
         yield dict(zip(names, sitting, strict=True)) | _counts(pairs)
 

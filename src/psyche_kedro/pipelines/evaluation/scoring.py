@@ -17,7 +17,7 @@ Example row: ``{"role": "grpo", "benchmark": "pceb", "cell": "moral_multiple",
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from psyche_kedro import metrics
 from psyche_kedro.pipelines.benchmarks import (
@@ -36,11 +36,11 @@ from psyche_kedro.pipelines.evaluation.sheets import (
     write_sheet,
 )
 from psyche_kedro.statistics import SHARES
+from psyche_kedro.tables import grouped
 from psyche_kedro.text import overlaps
 from psyche_kedro.text.overlaps import Words, segment
 
 Row = Mapping[str, Any]
-T = TypeVar("T")
 
 
 class Marked(NamedTuple):
@@ -122,7 +122,7 @@ def write_sheets(
         items: Rows of ``benchmark_items`` by id, with their keys; no other is scored.
         benchmarks: The cards, which say what is computed of an exam and averaged.
     """
-    sittings = _grouped(_marked(predictions, items, benchmarks), _sitting)
+    sittings = grouped(_marked(predictions, items, benchmarks), _sitting)
     return {
         sitting: write_sheet(_marks(marked, exam), exam, bounds=SHARES)
         for sitting, marked in sittings.items()
@@ -147,7 +147,7 @@ def write_judged_sheets(
     ]
     return {
         sitting: write_sheet(map(_judged_mark, group), None, bounds=None)
-        for sitting, group in _grouped(judged, lambda j: _sitting(j[1])).items()
+        for sitting, group in grouped(judged, lambda j: _sitting(j[1])).items()
     }
 
 
@@ -175,7 +175,7 @@ def score_exams(
     """
     marked = _marked(predictions, items, benchmarks)
     whole = Counter(map(_cell, items.values()))
-    for of_role in _grouped(marked, _of_role).values():
+    for of_role in grouped(marked, _of_role).values():
         found = sheets[_sitting(of_role[0])]
         if exam := benchmarks.exam_of(of_role[0].item):
             for name, asked in _with_averages(of_role, exam):
@@ -217,7 +217,7 @@ def score_judged(
     """
     whole = Counter(map(_cell, items.values()))
     judged = _judged(judgements, predictions, items)
-    for group in _grouped(judged, _dimension).values():
+    for group in grouped(judged, _dimension).values():
         judgement, reply = group[0]
         place = reply["cell"], judgement["dimension"], reply["role"]
         counts = _counts([reply for _, reply in group], whole[_cell(reply)])
@@ -245,7 +245,7 @@ def _marked(
 
 def _marks(marked: Iterable[Marked], exam: Exam) -> Iterator[Mark]:
     answered = [m for m in marked if m.prediction["outcome"] != "failed"]
-    for (role, cell), answers in _grouped(answered, _place).items():
+    for (role, cell), answers in grouped(answered, _place).items():
         for metric in exam.metrics:
             for m, value in zip(answers, METRICS[metric](answers), strict=True):
                 item = m.item
@@ -308,7 +308,7 @@ def _with_averages(
     of_role: list[Marked], exam: Exam
 ) -> Iterator[tuple[str, list[Marked]]]:
     """Yield the items of each cell, then of each average (choice questions only)."""
-    cells = _grouped(of_role, lambda m: m.prediction["cell"])
+    cells = grouped(of_role, lambda m: m.prediction["cell"])
     yield from cells.items()
     if not isinstance(exam, ChoiceExam) or not cells.keys() & exam.cells.keys():
         return
@@ -354,10 +354,3 @@ def _counts(asked: Sequence[Row], n_whole: int) -> Row:
 def _identity(prediction: Row) -> dict[str, str]:
     names = ("role", "model", "benchmark", "split", "protocol")
     return {name: prediction[name] for name in names}
-
-
-def _grouped(rows: Iterable[T], key: Callable[[T], Any]) -> dict[Any, list[T]]:
-    groups: dict[Any, list[T]] = {}
-    for row in rows:
-        groups.setdefault(key(row), []).append(row)
-    return groups

@@ -7,6 +7,7 @@ asked, is NaN there: it is no zero.
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import combinations
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from psyche_kedro.statistics import (
     resample,
     wilson_interval,
 )
+from psyche_kedro.tables import grouped
 
 MICRO, MACRO = AVERAGES
 
@@ -64,9 +66,7 @@ def write_sheet(
         exam: What is averaged; None where nothing is.
         bounds: What a mark may be; None where that is not known.
     """
-    by_cell: dict[str, list[Mark]] = {}
-    for mark in marks:
-        by_cell.setdefault(mark.cell, []).append(mark)
+    by_cell = grouped(marks, attrgetter("cell"))
     named = ((m.metric, m.role) for marks in by_cell.values() for m in marks)
     columns = tuple(dict.fromkeys(named))
     items = {

@@ -3,12 +3,14 @@
 Items of an examination and replies to them may be shown. Conversations to be judged
 may not: a user's own may hold what people wrote, so no such item comes this far.
 
-A reply is shown from its beginning, up to a setting's characters; the whole one stands
-in ``predictions``.
+A reply is shown from its beginning, up to a setting's characters, and only if it
+repeats no dialogue of the training set; the whole one stands in ``predictions``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+import polars as pl
 
 from psyche_kedro import metrics
 from psyche_kedro.pipelines.benchmarks import form_of
@@ -42,6 +44,25 @@ def show_items(items: Iterable[Row], asked: Iterable[Row]) -> Iterator[dict[str,
             }
 
 
+def texts_of(items: pl.DataFrame) -> pl.Series:
+    """Return the texts of exam items, their options among them.
+
+    Args:
+        items: ``BenchmarkItems``.
+    """
+    options = pl.col("options").list.eval(pl.element().struct.field("text"))
+    return items.filter(pl.col("messages").list.len() == 0).select(
+        pl.concat_str(
+            "case_text",
+            "stem",
+            options.list.join("\n"),
+            "answer_text",
+            separator="\n",
+            ignore_nulls=True,
+        )
+    )["case_text"]
+
+
 def show_answers(
     predictions: Iterable[Row],
     answers: Mapping[str, Mapping[str, Row]],
@@ -53,7 +74,7 @@ def show_answers(
     """Yield a row of ``shown_answers`` for every reply to a shown item.
 
     Args:
-        predictions: Rows of ``predictions``.
+        predictions: Rows of ``predictions``, marked by ``mark_memorised``.
         answers: Rows of ``answers`` by prediction and reader.
         items: Rows of ``benchmark_items`` by id.
         reading: ``evaluation.reading``.
@@ -72,6 +93,7 @@ def show_answers(
                 "labels": "".join(scored["labels"]),
                 "mark": _mark(scored, item),
                 "other_readings": list(_other_readings(by_reader, reading)),
+                "is_memorised": prediction["is_memorised"],
                 "reply": (prediction["text"] or "")[: params.reply_characters],
             }
 

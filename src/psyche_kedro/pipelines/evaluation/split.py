@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from psyche_kedro.errors import ConfigurationError
+from psyche_kedro.metrics import verdict_on
 from psyche_kedro.pipelines.benchmarks import Benchmarks, ChoiceExam
 from psyche_kedro.pipelines.evaluation.parameters import SplitParameters
 from psyche_kedro.pipelines.selection.difficulty import challenging, judge
@@ -81,12 +82,7 @@ def _outcomes(
         if item and isinstance(exam, ChoiceExam):
             is_first = prediction["protocol"] == next(iter(exam.protocols))
             if is_first and prediction["role"] in params.students:
-                yield item["item_id"], prediction["role"], _verdict(prediction, item)
-
-
-def _verdict(prediction: Row, item: Row) -> str:
-    if prediction["outcome"] == "failed":
-        return "failed"
-    if not prediction["labels"]:
-        return "unread"
-    return "right" if {*prediction["labels"]} == {*item["gold"]} else "wrong"
+                verdict = verdict_on({*prediction["labels"]}, {*item["gold"]})
+                is_failed = prediction["outcome"] == "failed"
+                told = "failed" if is_failed else verdict
+                yield item["item_id"], prediction["role"], told

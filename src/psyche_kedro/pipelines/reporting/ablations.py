@@ -157,7 +157,7 @@ def _trained(findings: Findings) -> Table:
         plain(
             model["role"],
             model["weights"][:12],
-            ABSENT if model["steps"] is None else count(model["steps"]),
+            count(model["steps"]),
             model["alarms"] or ABSENT,
         )
         for model in findings.ablation["ablation_models"].iter_rows(named=True)

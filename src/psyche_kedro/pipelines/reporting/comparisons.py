@@ -25,7 +25,12 @@ from psyche_kedro.pipelines.reporting.sections import (
     said_interval,
     said_split,
 )
-from psyche_kedro.statistics import Interval, difference_interval, wilson_interval
+from psyche_kedro.statistics import (
+    NO_INTERVAL,
+    Interval,
+    difference_interval,
+    wilson_interval,
+)
 
 NOISE = "within noise"
 _MOST_ROWS = 30
@@ -144,7 +149,7 @@ def _interval(
     value, own = score["value"], Interval(score["low"], score["high"])
     n = published.items.get(score["cell"])
     if value is None or own.low is None or own.high is None:
-        return Interval(None, None)
+        return NO_INTERVAL
     if n is None or score["metric"] != "standard_accuracy":
         return Interval(own.low - printed, own.high - printed)
     shares = Interval(own.low / 100, own.high / 100)
@@ -249,7 +254,7 @@ def _pairs(findings: Findings, benchmark: str, exam: Exam) -> Iterator[Table]:
             said_interval(pair["low"], pair["high"]),
             pair["better"] or NOISE,
             count(pair["n"]),
-            *(_or_absent(pair[name]) for name in ("only_role", "only_other")),
+            *(count(pair[name]) for name in ("only_role", "only_other")),
             number(pair["least"]),
             *(_p(pair[name]) for name in ("p", "p_holm")),
         )
@@ -274,10 +279,6 @@ def _asked(score: Mapping[str, Any]) -> str:
 
 def _signed(value: float | None) -> str:
     return ABSENT if value is None else f"{value:+.2f}"
-
-
-def _or_absent(n: int | None) -> str:
-    return ABSENT if n is None else count(n)
 
 
 def _p(value: float) -> str:

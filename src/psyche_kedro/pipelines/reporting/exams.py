@@ -269,6 +269,31 @@ def replies(findings: Findings) -> Section:
     )
 
 
+def memorised(findings: Findings) -> Section:
+    """Return how many of the texts that may be shown repeat a training dialogue."""
+    answers = findings.shown_answers.filter(pl.col("outcome") != "failed")
+    completions = findings.completions.select(
+        pl.lit("grpo").alias("role"),
+        pl.lit("while it was trained").alias("protocol"),
+        "is_memorised",
+    )
+    texts = pl.concat([answers.select(completions.columns), completions])
+    counts = texts.group_by("role", "protocol", maintain_order=True).agg(
+        pl.len().alias("n"), pl.col("is_memorised").sum().alias("found")
+    )
+    rows = [
+        plain(role, protocol, count(n), part_of(found, n))
+        for role, protocol, n, found in counts.iter_rows()
+    ]
+    return Section(
+        "What models have by heart",
+        "A text that repeats so many words in a row of a training dialogue "
+        "(`training.memorised`) is counted here and not shown. What models that were "
+        "not trained on the dialogues say alike is chance: compare with it.",
+        [Table(["Model", "Asked", "Texts", "Repeat a dialogue"], rows, n_names=2)],
+    )
+
+
 def judges(findings: Findings) -> Section:
     """Return what became of the verdicts of every judge."""
     counts = ("n", "n_read", "n_no_score", "n_out_of_range", "n_several_scores")

@@ -194,8 +194,12 @@ def training_figure(log: pl.DataFrame, curves: Sequence[Curve]) -> Any:
     return on_any_ground(figure)
 
 
-def funnel_figure(funnel: pl.DataFrame) -> Any:
-    """Return rows kept and rejected per stage as stacked bars, in reading order."""
+def draw_funnel(funnel: pl.DataFrame) -> Any:
+    """Return rows kept and rejected per stage as stacked bars, in reading order.
+
+    Args:
+        funnel: ``Funnel``.
+    """
     from plotly.graph_objects import Bar, Figure  # noqa: PLC0415 - dear to import
 
     stages = funnel["stage"].to_list()

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from psyche_kedro.pipelines.reporting.published import read_published
 from psyche_kedro.tables import Accounts, Funnel, frame
 
 CHAPTERS = (
@@ -24,16 +25,19 @@ CHAPTERS = (
     "evaluation",
 )
 """Those that keep an account, in reading order."""
+Told = Mapping[str, pl.DataFrame]
+"""What a chapter says of itself, by table: ``account``, and its summaries."""
 
 
-def join_accounts(accounts: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def collect_accounts(**chapters: Told) -> pl.DataFrame:
     """Return the accounts of all chapters as one table: ``Accounts``.
 
     Args:
-        accounts: By chapter; that of a chapter that has not run is empty.
+        **chapters: Each as it tells of itself; one that has not run tells nothing.
     """
     named = (
-        accounts[chapter].with_columns(chapter=pl.lit(chapter)) for chapter in CHAPTERS
+        chapters[name]["account"].with_columns(chapter=pl.lit(name))
+        for name in CHAPTERS
     )
     return pl.concat([frame(Accounts, []), *named])
 
@@ -45,6 +49,15 @@ def missing_chapters(accounts: pl.DataFrame) -> list[str]:
         accounts: ``Accounts``.
     """
     return [name for name in CHAPTERS if name not in set(accounts["chapter"])]
+
+
+def count_funnel(accounts: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows kept and rejected at every stage, beside the paper's counts.
+
+    Args:
+        accounts: ``Accounts``.
+    """
+    return funnel_rows(accounts, read_published().counts)
 
 
 def funnel_rows(accounts: pl.DataFrame, paper: Mapping[str, str]) -> pl.DataFrame:
@@ -66,7 +79,7 @@ def funnel_rows(accounts: pl.DataFrame, paper: Mapping[str, str]) -> pl.DataFram
     )
 
 
-def rejection_counts(accounts: pl.DataFrame) -> pl.DataFrame:
+def list_rejections(accounts: pl.DataFrame) -> pl.DataFrame:
     """Return how many rows each node dropped for each reason, the most first.
 
     Args:
@@ -76,7 +89,7 @@ def rejection_counts(accounts: pl.DataFrame) -> pl.DataFrame:
     return counts.sort("stage", "rows", "reason", descending=[False, True, False])
 
 
-def writer_counts(accounts: pl.DataFrame) -> pl.DataFrame:
+def list_writers(accounts: pl.DataFrame) -> pl.DataFrame:
     """Return how many rows of each table each model wrote with each prompt.
 
     Args:

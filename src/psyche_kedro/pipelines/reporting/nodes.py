@@ -12,57 +12,11 @@ import polars as pl
 
 from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.reporting import figures
-from psyche_kedro.pipelines.reporting.funnel import (
-    funnel_rows,
-    join_accounts,
-    missing_chapters,
-    rejection_counts,
-    writer_counts,
-)
+from psyche_kedro.pipelines.reporting.funnel import Told, missing_chapters
 from psyche_kedro.pipelines.reporting.parameters import ReportParameters, RunFacts
-from psyche_kedro.pipelines.reporting.published import read_published
 from psyche_kedro.pipelines.reporting.report import Report, render_report
 from psyche_kedro.pipelines.reporting.sections import Findings, Summaries
 from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
-
-Told = dict[str, pl.DataFrame]
-"""What a chapter says of itself, by table: ``account``, and its summaries."""
-
-
-def collect_accounts(**chapters: Told) -> pl.DataFrame:
-    """Return the accounts of all chapters that have run: ``Accounts``.
-
-    Args:
-        **chapters: What each chapter says of itself.
-    """
-    return join_accounts({name: told["account"] for name, told in chapters.items()})
-
-
-def count_funnel(accounts: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows kept and rejected at every stage, beside the paper's counts.
-
-    Args:
-        accounts: ``Accounts``.
-    """
-    return funnel_rows(accounts, read_published().counts)
-
-
-def list_rejections(accounts: pl.DataFrame) -> pl.DataFrame:
-    """Return how many rows were dropped where and why.
-
-    Args:
-        accounts: ``Accounts``.
-    """
-    return rejection_counts(accounts)
-
-
-def list_writers(accounts: pl.DataFrame) -> pl.DataFrame:
-    """Return which model wrote how many rows of what, with which prompt.
-
-    Args:
-        accounts: ``Accounts``.
-    """
-    return writer_counts(accounts)
 
 
 def write_report(  # noqa: PLR0913 - the node's inputs
@@ -115,7 +69,7 @@ def write_report(  # noqa: PLR0913 - the node's inputs
 _OF_TRAINING = {
     "trained_models": "trained_models",
     "training_plan": "training_plan",
-    "completions": "sampled_completions",
+    "completions": "shown_completions",
 }
 _OF_EVALUATION = {
     "scores": "scores",
@@ -142,15 +96,6 @@ def _summaries(told: Told, model_calls: pl.DataFrame) -> Summaries:
 def _toys(training: Told, ablation: Told, below: int) -> list[str]:
     models = pl.concat([training["trained_models"], ablation["ablation_models"]])
     return models.filter(pl.col("parameters") < below)["role"].to_list()
-
-
-def draw_funnel(funnel: pl.DataFrame) -> Any:
-    """Return the funnel as a plotly figure, for Kedro-Viz.
-
-    Args:
-        funnel: Rows per stage.
-    """
-    return figures.funnel_figure(funnel)
 
 
 def draw_training(training: Told, params: ReportParameters) -> Any:

@@ -14,12 +14,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
-from jinja2 import (
-    Environment,
-    PackageLoader,
-    StrictUndefined,
-    select_autoescape,
-)
 
 from psyche_kedro.llm.identity import NOT_PINNED
 from psyche_kedro.pipelines.benchmarks import Benchmarks, ChoiceExam
@@ -49,6 +43,7 @@ from psyche_kedro.pipelines.reporting.sections import (
     number,
     part_of,
     said_split,
+    templates_of,
 )
 
 Telling = Callable[[Findings], Section]
@@ -76,6 +71,7 @@ def _sections(findings: Findings) -> list[tuple[Telling, str]]:
         (comparisons.every_pair, "evaluation"),
         (ablations.ablations, ""),
         (exams.replies, "evaluation"),
+        (exams.memorised, "evaluation"),
         (exams.judges, "evaluation"),
         (exams.every_score, "evaluation"),
         (sections.provenance, ""),
@@ -103,13 +99,7 @@ class Report(NamedTuple):
 
 def render_report(findings: Findings) -> Report:
     """Return the report on ``findings``."""
-    templates = Environment(
-        loader=PackageLoader("psyche_kedro.pipelines.reporting"),
-        autoescape=select_autoescape(["html.jinja"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = templates_of(__package__)
     templates.filters |= {"plain": _plain, "tex": _tex}
     content = {
         "first_line": first_line(findings),

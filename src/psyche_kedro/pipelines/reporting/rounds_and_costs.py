@@ -53,16 +53,12 @@ def _round_row(row: Mapping[str, Any]) -> Row:
         count(row["won"]),
         ABSENT if row["characters"] is None else f"{row['characters']:.0f}",
         count(row["calls"]),
-        *(_tokens(row, way) for way in ("input_tokens", "output_tokens")),
+        # No token is no count: not every server counts.
+        *(count(row[way] or None) for way in ("input_tokens", "output_tokens")),
         money(row["money"], row["currency"]),
         _spent(row, row["won"]),
         row["reverted_because"] or ABSENT,
     )
-
-
-def _tokens(row: Mapping[str, Any], column: str) -> str:
-    # None is not free: not every server counts.
-    return count(row[column]) if row[column] else ABSENT
 
 
 def _spent(row: Mapping[str, Any], n: int) -> str:
@@ -174,10 +170,10 @@ def _call_row(row: Mapping[str, Any]) -> Row:
     return plain(
         *_asked(row),
         _range(row["calls_mid"], row["calls_spread"]),
-        _count(calls),
+        count(calls),
         _off_by(calls, row["calls_mid"]),
-        _count(row["stored"]),
-        _count(row["failures"]),
+        count(row["stored"]),
+        count(row["failures"]),
     )
 
 
@@ -186,15 +182,11 @@ def _token_row(row: Mapping[str, Any]) -> Row:
     return plain(
         *_asked(row),
         _range(expected, row["tokens_spread"]),
-        _count(tokens or None),
+        count(tokens or None),
         _off_by(tokens, expected),
         money(row["money_mid"], row["currency"]),
         money(row["money"] or None, row["currency"] or ""),
     )
-
-
-def _count(value: int | None) -> str:
-    return ABSENT if value is None else count(value)
 
 
 def _sum_of(row: Mapping[str, Any], what: str) -> int | None:

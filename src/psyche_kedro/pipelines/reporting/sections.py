@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from psyche_kedro.pipelines.benchmarks import Benchmarks
 from psyche_kedro.pipelines.reporting.figures import Chart, Scatter
@@ -98,7 +99,7 @@ class Findings(NamedTuple):
     training_plan: pl.DataFrame
     """What both stages were reckoned to take."""
     completions: pl.DataFrame
-    """What GRPO's policy wrote on the way."""
+    """What GRPO's policy wrote on the way, as far as it may be shown."""
     ablation: Mapping[str, pl.DataFrame]
     """What the arms of the ablations are, and scored beside the chain's models."""
     difficulty: DifficultyParameters
@@ -134,10 +135,7 @@ def training(findings: Findings) -> Section:
             model["role"],
             model["weights"][:12],
             _made_from(model),
-            *(
-                ABSENT if model[n] is None else count(model[n])
-                for n in ("parameters", "steps")
-            ),
+            *(count(model[n]) for n in ("parameters", "steps")),
             duration(model["seconds"]),
             model["alarms"] or ABSENT,
         )
@@ -185,7 +183,7 @@ def _completions(findings: Findings) -> Table:
         for row in ends.iter_rows(named=True)
     ]
     columns = ["Step", "Question", "Completion", "Gold", "Read", "Format", "Accuracy"]
-    return Table(columns, rows, n_names=3, folded="sampled_completions")
+    return Table(columns, rows, n_names=3, folded="shown_completions")
 
 
 def _made_from(model: Mapping[str, Any]) -> str:
@@ -214,6 +212,17 @@ def provenance(findings: Findings) -> Section:
 # ---- texts -----------------------------------------------------------------------
 
 
+def templates_of(package: str) -> Environment:
+    """Return the templates of a package; what is no HTML is taken as it is."""
+    return Environment(
+        loader=PackageLoader(package),
+        autoescape=select_autoescape(["html.jinja"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 def number(value: float | None) -> str:
     """Return two decimals, as the paper prints them."""
     return ABSENT if value is None else f"{value:.2f}"
@@ -224,9 +233,9 @@ def said_interval(low: float | None, high: float | None) -> str:
     return ABSENT if low is None else f"{number(low)} to {number(high)}"
 
 
-def count(value: int) -> str:
+def count(value: int | None) -> str:
     """Return a count with thousands apart."""
-    return f"{value:,}"
+    return ABSENT if value is None else f"{value:,}"
 
 
 def money(amount: float | None, currency: str | None) -> str:

@@ -31,13 +31,13 @@ Example row::
 
 from collections.abc import Iterable
 
-import numpy as np
 import polars as pl
 
 from psyche_kedro.errors import ContaminationError
 from psyche_kedro.pipelines.selection.parameters import DecontaminationParameters
 from psyche_kedro.questions import bare_stem
 from psyche_kedro.text.bare import bare_texts
+from psyche_kedro.text.grams import character_trigrams
 
 _TRAILING_TAG = r"[\s()（）。.，,、:：?？_]*(?:[单多]选题?)?[\s()（）。.，,、:：?？_]*$"
 # CPsyExam puts the case into the stem: the question is its last sentence.
@@ -230,10 +230,7 @@ def exact_pairs(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
         theirs.select("options", tail=tail, item_id="id", item_stem="stem"),
         on=["options", "tail"],
     ).filter(pl.col("stem").str.ends_with(pl.col("item_stem")))
-    kind, score = pl.lit("exact"), pl.lit(1.0)
-    return pairs.select("item_id", row_id="id", kind=kind, score=score).select(
-        "row_id", "item_id", "kind", "score"
-    )
+    return _certain(pairs, "exact")
 
 
 def alone_pairs(
@@ -251,18 +248,20 @@ def alone_pairs(
     theirs = items.filter(telling).select("question", "options", item_id="id")
     caseless = rows.filter(pl.col("case") == "")
     pairs = caseless.join(theirs, on=["question", "options"])
-    kind, score = pl.lit("question_alone"), pl.lit(1.0)
-    return pairs.select("item_id", row_id="id", kind=kind, score=score).select(
-        "row_id", "item_id", "kind", "score"
-    )
+    return _certain(pairs, "question_alone")
+
+
+def _certain(pairs: pl.DataFrame, kind: str) -> pl.DataFrame:
+    row_id = pl.col("id").alias("row_id")
+    return pairs.select(row_id, "item_id", kind=pl.lit(kind), score=pl.lit(1.0))
 
 
 def case_pairs(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     """Return the pairs where at least half of a case's probes are in a row's text."""
     distinct = items.select("case").unique(maintain_order=True)
-    probes = _rarest(_grams(distinct["case"]), pl.lit(_PROBES))
+    probes = _rarest(character_trigrams(distinct["case"]), pl.lit(_PROBES))
     wanted = probes.group_by("at").agg(wanted=pl.len())
-    found = _grams(rows["text"], among=probes["gram"]).join(
+    found = character_trigrams(rows["text"], among=probes["gram"]).join(
         probes.rename({"at": "case_at"}), on="gram"
     )
     share = pl.col("found") / pl.col("wanted")
@@ -291,11 +290,11 @@ def near_pairs(
     A pair that reaches the threshold t shares one of the |s| - ceil(t |s|) + 1 rarest
     3-grams of the item, so only such pairs are compared.
     """
-    item_grams = _grams(items["key"])
+    item_grams = character_trigrams(items["key"])
     size = pl.len().over("at")
     needed = size - (size * threshold - 1e-9).ceil().cast(pl.Int64) + 1
     prefixes = _rarest(item_grams, needed)
-    row_grams = _grams(rows["key"])
+    row_grams = character_trigrams(rows["key"])
     candidates = (
         row_grams.join(prefixes.rename({"at": "item_at"}), on="gram")
         .select("at", "item_at")
@@ -346,31 +345,3 @@ def _rarest(grams: pl.DataFrame, count: pl.Expr) -> pl.DataFrame:
         .filter(pl.int_range(pl.len()).over("at") < pl.col("count"))
         .select("at", "gram")
     )
-
-
-def _grams(texts: pl.Series, among: pl.Series | None = None) -> pl.DataFrame:
-    """Return the distinct 3-grams of each text: ``at`` (its index) and ``gram``.
-
-    A character takes 21 bits, so three fit one integer exactly. A text of fewer than
-    three characters has none.
-
-    Args:
-        texts: ``[n]`` texts.
-        among: Only these 3-grams are returned.
-    """
-    parts = [_packed(texts.slice(i, 2_000), i) for i in range(0, len(texts), 2_000)]
-    if among is not None:
-        wanted = among.unique().implode()
-        parts = [part.filter(pl.col("gram").is_in(wanted)) for part in parts]
-    empty = pl.DataFrame(schema={"at": pl.UInt32, "gram": pl.UInt64})
-    return pl.concat([empty, *(part.unique() for part in parts)])
-
-
-def _packed(texts: pl.Series, first: int) -> pl.DataFrame:
-    codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
-    lengths = texts.str.len_chars().to_numpy()
-    at = np.repeat(np.arange(first, first + len(texts), dtype=np.uint32), lengths)
-    wide = codes.astype(np.uint64)
-    grams = wide[:-2] << np.uint64(42) | wide[1:-1] << np.uint64(21) | wide[2:]
-    whole = at[:-2] == at[2:]
-    return pl.DataFrame({"at": at[:-2][whole], "gram": grams[whole]})

@@ -13,8 +13,11 @@ from collections.abc import Callable
 
 import polars as pl
 
-from psyche_kedro.pipelines.selection.parameters import DifficultyParameters
-from psyche_kedro.tables import content_id
+from psyche_kedro.pipelines.selection.parameters import (
+    AuditParameters,
+    DifficultyParameters,
+)
+from psyche_kedro.tables import lot
 
 _COUNTS = ("n_students", "n_right", "n_unread", "n_failed", "n_answers")
 
@@ -90,7 +93,7 @@ def challenging(
         return judged.select(RULES[params.rule](params)).to_series()
     hard = judged.select(_all_wrong(params)).to_series()
     size = int((hard & eligible).sum())
-    order = [content_id(str(params.seed), q) for q in judged["question_id"]]
+    order = [lot(params.seed, q) for q in judged["question_id"]]
     ranked = judged.select("question_id", order=pl.Series(order, dtype=pl.String))
     drawn = ranked.filter(eligible).sort("order").head(size)["question_id"]
     return judged["question_id"].is_in(drawn.implode())
@@ -180,32 +183,36 @@ def agreement(answers: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def audit(
-    questions: pl.DataFrame, answers: pl.DataFrame, min_agreeing: int
+def audit_answer_keys(
+    reasoning_samples: pl.DataFrame,
+    student_answers: pl.DataFrame,
+    params: AuditParameters,
 ) -> pl.DataFrame:
     """Return the questions where students agree with each other against the gold.
 
-    A question that awaits a student is left to the run that has its answer.
+    A question that all students fail because its gold is wrong would go straight into
+    GRPO; the paper does not look (ours). One that awaits a student is left to the run
+    that has its answer.
 
     Args:
-        questions: ``ReasoningSamples``.
-        answers: ``StudentAnswers`` of all students.
-        min_agreeing: Students that must give the same answer.
+        reasoning_samples: ``[n]`` questions.
+        student_answers: ``StudentAnswers`` of all students.
+        params: ``selection.audit``.
 
     Returns:
-        ``question_id``, ``source``, ``stem``, ``gold``, ``agreed``, ``n_agreeing``,
-        ``n_students``; most agreed first.
+        ``AnswerKeyAudit``, most agreed first, for people to review.
     """
-    said = answers.filter(pl.col("prediction").list.len() > 0)
+    said = student_answers.filter(pl.col("prediction").list.len() > 0)
     votes = said.group_by("question_id", agreed="prediction").agg(
         n_agreeing=pl.col("student").n_unique().cast(pl.Int64), n_answers=pl.len()
     )
     first = votes.sort(
         "n_agreeing", "n_answers", "question_id", descending=[True, True, False]
     ).unique("question_id", keep="first", maintain_order=True)
-    answered = judge(questions, answers).filter(~pl.col("awaiting"))
+    judged = judge(reasoning_samples, student_answers)
+    answered = judged.filter(~pl.col("awaiting"))
     listed = (
-        first.filter(pl.col("n_agreeing") >= min_agreeing)
+        first.filter(pl.col("n_agreeing") >= params.min_agreeing)
         .join(answered, on="question_id", maintain_order="left")
         .filter(pl.col("agreed") != pl.col("gold"))
     )

@@ -8,12 +8,13 @@ score: the rest may be trained on.
 """
 
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
 
 from psyche_kedro.pipelines.benchmarks import NOT_DRAWN, is_judged
-from psyche_kedro.tables import CHOICE_TYPES, content_id
+from psyche_kedro.tables import CHOICE_TYPES, grouped, lot
 
 Row = Mapping[str, Any]
 
@@ -55,16 +56,16 @@ def draw_exemplars(items: Iterable[Row], *, per_cell: int, seed: int) -> list[Ro
     files nor a new item elsewhere changes it. A flagged item (a duplicate, a doubtful
     gold) is never drawn.
     """
-    cells: dict[tuple[str, str], list[Row]] = {}
-    for item in items:
-        if item["split"] == "exemplar" and item["gold"] and not item["flags"]:
-            cells.setdefault((item["benchmark"], item["cell"]), []).append(item)
+    solved = (
+        item
+        for item in items
+        if item["split"] == "exemplar" and item["gold"] and not item["flags"]
+    )
+    cells = grouped(solved, itemgetter("benchmark", "cell"))
     return [
         item
         for _, candidates in sorted(cells.items())
-        for item in sorted(
-            candidates, key=lambda item: content_id(str(seed), item["item_id"])
-        )[:per_cell]
+        for item in sorted(candidates, key=lambda i: lot(seed, i["item_id"]))[:per_cell]
     ]
 
 

@@ -11,6 +11,7 @@ from psyche_kedro import tables
 from psyche_kedro.llm import ChatModel
 from psyche_kedro.llm.panel import ask_all
 from psyche_kedro.pipelines.selection import (
+    barred,
     difficulty,
     lengths,
     provenance,
@@ -28,7 +29,6 @@ from psyche_kedro.pipelines.selection.contamination import (
 )
 from psyche_kedro.pipelines.selection.exams import draw_exemplars, exam_items
 from psyche_kedro.pipelines.selection.parameters import (
-    AuditParameters,
     DecontaminationParameters,
     DifficultyParameters,
     ExemplarParameters,
@@ -45,12 +45,9 @@ from psyche_kedro.pipelines.synthesis.questions.nodes import (
     screen_questions,
 )
 from psyche_kedro.prompts import Prompt
-from psyche_kedro.tables import frame
+from psyche_kedro.tables import Row, frame
 
 _LOG = logging.getLogger(__name__)
-
-_PARTS = {"D_p": ("D_pc", "D_pr", repeats.HELD_OUT)}
-"""What the rows of ``contamination_hits`` become where it is not a part."""
 
 
 class Difficulty(NamedTuple):
@@ -255,28 +252,6 @@ def decontaminate(  # noqa: PLR0913 - the parts of both sets, and the benchmarks
     return named.select(columns).sort(columns)
 
 
-def audit_answer_keys(
-    *,
-    reasoning_samples: pl.DataFrame,
-    student_answers: pl.DataFrame,
-    params: AuditParameters,
-) -> pl.DataFrame:
-    """Return the questions where students agree with each other against the gold.
-
-    A question that all students fail because its gold is wrong would go straight into
-    GRPO; the paper does not look (ours).
-
-    Args:
-        reasoning_samples: ``[n]`` questions.
-        student_answers: ``StudentAnswers`` of all students.
-        params: ``selection.audit``.
-
-    Returns:
-        ``AnswerKeyAudit``, most agreed first, for people to review.
-    """
-    return difficulty.audit(reasoning_samples, student_answers, params.min_agreeing)
-
-
 def split_by_difficulty(
     *,
     reasoning_samples: pl.DataFrame,
@@ -407,28 +382,22 @@ def find_repeated_examples(  # noqa: PLR0913 - the parts of both sets
     """
     share = params.validation_share
     parts = [
-        repeats.compared_questions(held_out_questions, repeats.HELD_OUT, share),
+        repeats.compared_questions(held_out_questions, barred.HELD_OUT, share),
         repeats.compared_questions(challenging, "D_pc", share),
         repeats.compared_questions(non_challenging, "D_pr", share),
         repeats.compared_questions(exam_questions, "D_cp", share),
         repeats.compared_dialogues(empathetic_dialogues, useful_posts, share),
         repeats.compared_samples(clean_public_samples, share),
     ]
-    entering = pl.col("part").is_in([*variant.parts, repeats.HELD_OUT])
-    barred = _contaminated(contamination_hits, decontamination)
-    rows = _without(pl.concat(parts).filter(entering), barred)
+    entering = pl.col("part").is_in([*variant.parts, barred.HELD_OUT])
+    hit = barred.contaminated(contamination_hits, decontamination)
+    rows = barred.without(pl.concat(parts).filter(entering), hit)
     told = pl.col("part").is_in(["D_em", "D_ps"])
     repeated = [
         repeats.repeated_questions(rows.filter(~told), deduplication),
         repeats.repeated_conversations(rows.filter(told), deduplication),
     ]
     return _as(tables.RepeatedExamples, pl.concat(repeated))
-
-
-def _without(rows: pl.DataFrame, barred: sets.Barred) -> pl.DataFrame:
-    schema = {"part": pl.String, "row_id": pl.String}
-    out = pl.DataFrame(list(barred), schema=schema, orient="row")
-    return rows.join(out, on=["part", "row_id"], how="anti")
 
 
 def build_sft_set(  # noqa: PLR0913 - the parts, what bars their rows, the prompts
@@ -530,7 +499,10 @@ def _training_set(  # noqa: PLR0913 - what a set is made of
     sifted = sets.sift(
         candidates,
         shares={**variant.sft, **variant.grpo},
-        barred=_repeated(repeated) | _contaminated(hits, decontamination),
+        barred={
+            **barred.repeated(repeated),
+            **barred.contaminated(hits, decontamination),
+        },
         variant=_variant_name(variant, decontamination),
         params=params,
         node=node,
@@ -558,31 +530,6 @@ def _require_losses_within(
     if decontamination.drop_hits:
         rows = [(c.example["part"], c.example["parent_id"]) for c in candidates]
         require_losses_within(rows, hits, decontamination.most_lost)
-
-
-def _contaminated(
-    hits: pl.DataFrame, decontamination: DecontaminationParameters
-) -> dict[tuple[str, str], sets.Bar]:
-    """Return what each row is barred for: ``exemplar`` where nothing else hits it."""
-    if not decontamination.drop_hits:
-        return {}
-    is_shown = pl.col("split") == "exemplar"
-    first_shown = hits.sort(~is_shown).select("set_name", "row_id", is_shown)
-    return {
-        (part, row_id): sets.Bar("exemplar" if shown else "contaminated")
-        for name, row_id, shown in first_shown.iter_rows()
-        for part in _PARTS.get(name, (name,))
-    }
-
-
-def _repeated(repeated: pl.DataFrame) -> dict[tuple[str, str], sets.Bar]:
-    columns = ("part", "row_id", "kind", "twin_part", "twin_id")
-    return {
-        (part, row_id): sets.Bar(kind, f"{twin_part} {twin_id}")
-        for part, row_id, kind, twin_part, twin_id in repeated.select(
-            columns
-        ).iter_rows()
-    }
 
 
 def account_lengths(
@@ -665,7 +612,7 @@ def trace_examples(  # noqa: PLR0913 - every table that an example may come from
 
 def _traced(
     sft_set: pl.DataFrame, grpo_set: pl.DataFrame, origins: provenance.Origins
-) -> Iterator[provenance.Row]:
+) -> Iterator[Row]:
     for examples in (sft_set, grpo_set):
         yield from provenance.provenance_rows(examples, origins)
 
@@ -704,7 +651,7 @@ def write_release(
     return Release(files, frame(tables.WithheldExamples, _withheld(judged)))
 
 
-def _withheld(judged: release.Judged) -> Iterator[provenance.Row]:
+def _withheld(judged: release.Judged) -> Iterator[Row]:
     for _, examples in judged.items():
         for row in examples.drop_nulls("withheld").iter_rows(named=True):
             yield tables.rejection(

@@ -14,10 +14,10 @@ from psyche_kedro.pipelines.accounts import (
     written,
 )
 from psyche_kedro.pipelines.examples import QUESTION, WRITTEN
+from psyche_kedro.pipelines.selection.difficulty import audit_answer_keys
 from psyche_kedro.pipelines.selection.nodes import (
     account_lengths,
     answer_as_students,
-    audit_answer_keys,
     build_grpo_set,
     build_sft_set,
     choose_exemplars,
@@ -30,17 +30,14 @@ from psyche_kedro.pipelines.selection.nodes import (
     trace_examples,
     write_release,
 )
-
-EXAM = ("exam_case", "exam_knowledge")
-_PUBLIC = ("empathetic_dialogues", "clean_public_samples", "exam_questions")
+from psyche_kedro.pipelines.wiring import wire
 
 _PART = pl.col("detail").str.split(" ").list.first()
 """A rejected example's ``detail`` begins with the part it was meant for."""
 _ANSWER = ("text", "prediction", "outcome")
 _EXAMPLE = ("example_id", "part", "split")
 _DIFFICULTY = ("n_students", "n_right", "pass_rate")
-_BARRED = ("contamination_hits", "repeated_examples")
-SETS = {
+_SETS = {
     "params": "params:selection.sets",
     "variant": "params:selection.variant",
     "decontamination": "params:selection.decontamination",
@@ -76,176 +73,77 @@ ACCOUNT = (
 
 def create_pipeline() -> Pipeline:
     """Return §2.2 (question selection) and §2.4 (data split)."""
-    return Pipeline(
-        [
-            *_answers(),
-            *_overlap(),
-            *_difficulty(),
-            *_sets(),
-            *_release(),
-            account_node("selection", ACCOUNT),
-        ]
-    )
-
-
-def _named(*names: str) -> dict[str, str]:
-    return {name: name for name in names}
-
-
-def _prompts(*names: str) -> dict[str, str]:
-    return {name: f"params:prompts.{name}" for name in names}
+    account = account_node("selection", ACCOUNT)
+    return Pipeline([*_answers(), *_difficulty(), *_sets(), account])
 
 
 def _answers() -> list[Node]:
     return [
-        Node(
+        wire(
             answer_as_students,
-            inputs={
-                "reasoning_samples": "reasoning_samples",
-                "prompt": "params:prompts.student",
-                "models": "student_models",
-                "params": "params:selection.students",
-            },
-            outputs="student_answers",
-            name="answer_as_students",
+            "student_answers",
+            prompt="params:prompts.student",
+            models="student_models",
+            params="params:selection.students",
         ),
-        Node(
+        wire(
             refine_exam_questions,
-            inputs={
-                "clean_public_questions": "clean_public_questions",
-                "prompt": "params:prompts.screening",
-                "examples": "params:prompts.screening_examples",
-                "judge": "judge_model",
-                "params": "params:synthesis.deduplication",
-            },
-            outputs=["exam_questions", "rejected_exam_questions"],
-            name="refine_exam_questions",
+            ["exam_questions", "rejected_exam_questions"],
+            prompt="params:prompts.screening",
+            examples="params:prompts.screening_examples",
+            judge="judge_model",
+            params="params:synthesis.deduplication",
         ),
-    ]
-
-
-def _overlap() -> list[Node]:
-    return [
-        Node(
-            choose_exemplars,
-            inputs=_named("clean_benchmark_items")
-            | {"params": "params:selection.exemplars"},
-            outputs="exemplars",
-            name="choose_exemplars",
-        ),
-        Node(
-            decontaminate,
-            inputs=_named("reasoning_samples", *_PUBLIC)
-            | _named("clean_benchmark_items", "exemplars")
-            | {"params": "params:selection.decontamination"},
-            outputs="contamination_hits",
-            name="decontaminate",
-        ),
+        wire(choose_exemplars, "exemplars", params="params:selection.exemplars"),
     ]
 
 
 def _difficulty() -> list[Node]:
+    params = "params:selection.difficulty"
     return [
-        Node(
-            audit_answer_keys,
-            inputs=_named("reasoning_samples", "student_answers")
-            | {"params": "params:selection.audit"},
-            outputs="answer_key_audit",
-            name="audit_answer_keys",
+        wire(
+            decontaminate,
+            "contamination_hits",
+            params="params:selection.decontamination",
         ),
-        Node(
+        wire(audit_answer_keys, "answer_key_audit", params="params:selection.audit"),
+        wire(
             split_by_difficulty,
-            inputs=_named(
-                "reasoning_samples",
-                "student_answers",
-                "contamination_hits",
-                "answer_key_audit",
-            )
-            | {"params": "params:selection.difficulty"},
-            outputs=["challenging", "non_challenging", "held_out_questions"],
-            name="split_by_difficulty",
+            ["challenging", "non_challenging", "held_out_questions"],
+            params=params,
         ),
-        Node(
+        wire(
             describe_difficulty,
-            inputs=_named("challenging", "non_challenging", "student_answers")
-            | {"params": "params:selection.difficulty"},
-            outputs=["difficulty_summary", "student_agreement"],
-            name="describe_difficulty",
+            ["difficulty_summary", "student_agreement"],
+            params=params,
         ),
     ]
 
 
 def _sets() -> list[Node]:
-    parts = ("challenging", "non_challenging", *_PUBLIC, "contamination_hits")
+    exam = {name: f"params:prompts.{name}" for name in ("exam_case", "exam_knowledge")}
     return [
-        Node(
+        wire(
             framed(find_repeated_examples),
-            inputs=_named(*parts, "held_out_questions", "useful_posts")
-            | SETS
-            | {"deduplication": "params:synthesis.deduplication"},
-            outputs="repeated_examples",
-            name="find_repeated_examples",
+            "repeated_examples",
+            **_SETS,
+            deduplication="params:synthesis.deduplication",
         ),
-        Node(
+        wire(
             build_sft_set,
-            inputs=_named(
-                "non_challenging",
-                "rationale_rounds",
-                "empathetic_dialogues",
-                "clean_public_samples",
-                *_BARRED,
-            )
-            | _prompts(*EXAM, "counselling", "knowledge")
-            | SETS,
-            outputs=["sft_set", "rejected_sft_examples"],
-            name="build_sft_set",
+            ["sft_set", "rejected_sft_examples"],
+            **_SETS,
+            **exam,
+            counselling="params:prompts.counselling",
+            knowledge="params:prompts.knowledge",
         ),
-        Node(
-            build_grpo_set,
-            inputs=_named("challenging", "exam_questions", *_BARRED)
-            | _prompts(*EXAM)
-            | SETS,
-            outputs=["grpo_set", "rejected_grpo_examples"],
-            name="build_grpo_set",
-        ),
-    ]
-
-
-def _release() -> list[Node]:
-    return [
-        Node(
-            account_lengths,
-            inputs=_named("sft_set", "grpo_set")
-            | {"params": "params:selection.lengths"},
-            outputs="length_account",
-            name="account_lengths",
-        ),
-        Node(
-            summarise_sets,
-            inputs=_named("sft_set", "grpo_set", "contamination_hits"),
-            outputs=["set_summary", "contamination_summary"],
-            name="summarise_sets",
-        ),
-        Node(
-            framed(trace_examples),
-            inputs=_named(
-                "sft_set",
-                "grpo_set",
-                "reasoning_samples",
-                "rationale_rounds",
-                "useful_posts",
-                *_PUBLIC,
-            ),
-            outputs="example_provenance",
-            name="trace_examples",
-        ),
-        Node(
+        wire(build_grpo_set, ["grpo_set", "rejected_grpo_examples"], **_SETS, **exam),
+        wire(account_lengths, "length_account", params="params:selection.lengths"),
+        wire(summarise_sets, ["set_summary", "contamination_summary"]),
+        wire(framed(trace_examples), "example_provenance"),
+        wire(
             write_release,
-            inputs=_named(
-                "sft_set", "grpo_set", "example_provenance", "contamination_hits"
-            )
-            | {"params": "params:selection.release"},
-            outputs=["release", "withheld_examples"],
-            name="write_release",
+            ["release", "withheld_examples"],
+            params="params:selection.release",
         ),
     ]

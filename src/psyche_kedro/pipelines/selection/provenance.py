@@ -1,11 +1,11 @@
 """Where every training example comes from, and who had a hand in it."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import polars as pl
 
-Row = dict[str, Any]
+from psyche_kedro.tables import Row
+
 Origins = Mapping[str, Mapping[str, Row]]
 """By part, then by parent id: one question may stand in a bank and a public set."""
 

@@ -30,6 +30,7 @@ from typing import Any
 
 import polars as pl
 
+from psyche_kedro.pipelines.selection.barred import HELD_OUT
 from psyche_kedro.pipelines.selection.contamination import question_texts
 from psyche_kedro.pipelines.selection.sets import (
     Messages,
@@ -49,7 +50,6 @@ from psyche_kedro.pipelines.synthesis.questions.near_duplicates import (
 from psyche_kedro.questions import key_fault
 from psyche_kedro.text.bare import bare_texts
 
-HELD_OUT = "held_out"
 _PRECEDENCE = (HELD_OUT, "D_pc", "D_pr", "D_cp", "D_em", "D_ps")
 """Of twins, the first of these stands."""
 

@@ -12,18 +12,19 @@ enter, drawn by digest, so the same seed gives the same rows whatever their orde
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import polars as pl
 
+from psyche_kedro.pipelines.selection.barred import Bar, Barred
 from psyche_kedro.pipelines.selection.contamination import question_texts
 from psyche_kedro.pipelines.selection.parameters import SetParameters, Variant
 from psyche_kedro.prompts import Prompt, render_question
 from psyche_kedro.questions import key_fault, option_texts
-from psyche_kedro.tables import content_id, rejection
+from psyche_kedro.tables import Row, content_id, grouped, lot, rejection
 from psyche_kedro.text.thoughts import has_thought_mark
 
-Row = dict[str, Any]
 Messages = list[dict[str, str]]
 Systems = Mapping[str, Prompt]
 """What opens a conversation, by its kind."""
@@ -48,22 +49,6 @@ class Candidate(NamedTuple):
     example: Row
     source: str | None
     fault: str | None
-
-
-class Bar(NamedTuple):
-    """Why a row enters no set.
-
-    Attributes:
-        reason: As a slug.
-        twin: Part and id of the row that stands in its place.
-    """
-
-    reason: str
-    twin: str | None = None
-
-
-Barred = Mapping[tuple[str, str], Bar]
-"""By part and parent id: a bank's question and a public set's may share an id."""
 
 
 class Sifted(NamedTuple):
@@ -214,17 +199,11 @@ def _reason(candidate: Candidate, barred: Barred, seen: set[str]) -> Bar | None:
 def _drawn(
     candidates: list[Candidate], shares: Mapping[str, float], seed: int
 ) -> set[str]:
-    by_part: dict[str, list[str]] = {}
-    for candidate in candidates:
-        example = candidate.example
-        by_part.setdefault(example["part"], []).append(example["example_id"])
-    return {
-        example_id
-        for part, ids in by_part.items()
-        for example_id in sorted(ids, key=lambda i: content_id(str(seed), i))[
-            : round(shares.get(part, 0.0) * len(ids))
-        ]
-    }
+    drawn: set[str] = set()
+    for part, own in grouped(candidates, lambda c: c.example["part"]).items():
+        ids = sorted((c.example["example_id"] for c in own), key=partial(lot, seed))
+        drawn.update(ids[: round(shares.get(part, 0.0) * len(ids))])
+    return drawn
 
 
 def _rejection(candidate: Candidate, bar: Bar, node: str) -> Row:

@@ -9,6 +9,7 @@ import polars as pl
 from psyche_kedro.answers import read_choice_of
 from psyche_kedro.llm import ChatRequest, Failure, Outcome, Reply
 from psyche_kedro.llm.chat_model import Asking, Message
+from psyche_kedro.metrics import verdict_on
 from psyche_kedro.pipelines.selection.parameters import StudentParameters
 from psyche_kedro.prompts import Prompt, render_question
 
@@ -57,22 +58,15 @@ def student_answers(
     for (question, sample), outcome in zip(asked, outcomes, strict=True):
         text = outcome.text if isinstance(outcome, Reply) else None
         predicted = read_choice_of(text or "", question).labels
+        verdict = verdict_on(predicted, set(question["gold"]))
         yield {
             "question_id": question["question_id"],
             "sample": sample,
             "text": text,
             "prediction": sorted(predicted),
-            "outcome": _verdict(text, predicted, question["gold"]),
+            "outcome": "failed" if text is None else verdict,
             "reason": outcome.reason if isinstance(outcome, Failure) else None,
             "model": outcome.model,
             "reply_key": outcome.key,
             "prompt_digest": prompt.digest,
         }
-
-
-def _verdict(text: str | None, predicted: frozenset[str], gold: list[str]) -> str:
-    if text is None:
-        return "failed"
-    if not predicted:
-        return "unread"
-    return "right" if predicted == set(gold) else "wrong"

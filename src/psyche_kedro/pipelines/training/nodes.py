@@ -1,7 +1,7 @@
 """Train: base model, then SFT, then GRPO. Importable without torch."""
 
+import itertools
 import logging
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ import polars as pl
 from psyche_kedro.datasets.checkpoint_dataset import Checkpoint
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.files.swap import swapped_in
+from psyche_kedro.pipelines.memorised import MemorisedParameters, mark_memorised
 from psyche_kedro.pipelines.recording import recorded
 from psyche_kedro.pipelines.training.checkpoints import drop_checkpoints
 from psyche_kedro.pipelines.training.health import alarms_of
@@ -39,6 +40,7 @@ from psyche_kedro.tables import (
     Rejections,
     SampledCompletions,
     SftTokens,
+    ShownCompletions,
     TrainedModels,
     TrainingLog,
     TrainingPlan,
@@ -98,7 +100,7 @@ def make_base_model(
     """
     if params.path is not None:
         return _referenced(Path(params.path).absolute())
-    texts = [*_contents(sft_set["messages"]), *_contents(grpo_set["prompt"])]
+    texts = _texts(sft_set["messages"], grpo_set["prompt"])
     made_of = {
         "texts": digest_of(texts),
         "method": params.tiny.model_dump(mode="json"),
@@ -125,9 +127,11 @@ def _size(folder: Path) -> dict[str, Any]:
     return {"weights": weights, "parameters": params}
 
 
-def _contents(conversations: pl.Series) -> Iterator[str]:
-    for messages in conversations.to_list():
-        yield "\n".join(f"{m['role']}\n{m['content']}" for m in messages)
+def _texts(*conversations: pl.Series) -> list[str]:
+    # Once each: a prompt that stands in every example would become tokens as long as
+    # its sentences, and of a prompt with other sentences next to nothing were known.
+    said = itertools.chain.from_iterable(pl.concat(conversations).to_list())
+    return [*dict.fromkeys(f"{m['role']}\n{m['content']}" for m in said)]
 
 
 def _make_tiny(folder: Path, texts: list[str], params: BaseModelParameters) -> None:
@@ -303,9 +307,32 @@ def train_grpo(
         reward=reward,
     )
     trained = _train(spec)
-    completions = frame(SampledCompletions, sampled(spec))
-    _keep_in_mlflow(completions)
-    return TrainedPolicy(*trained, completions)
+    return TrainedPolicy(*trained, frame(SampledCompletions, sampled(spec)))
+
+
+def show_completions(
+    sampled_completions: pl.DataFrame,
+    sft_examples: pl.DataFrame,
+    grpo_examples: pl.DataFrame,
+    params: MemorisedParameters,
+) -> pl.DataFrame:
+    """Return what may be shown of the completions, and put it into MLflow.
+
+    Args:
+        sampled_completions: What GRPO's policy wrote.
+        sft_examples: ``SftExamples``, whose dialogues none may repeat.
+        grpo_examples: ``GrpoExamples``, whose questions any may repeat.
+        params: ``training.memorised``.
+    """
+    shown = mark_memorised(
+        sampled_completions,
+        "completion",
+        sft_examples=sft_examples,
+        questions=pl.Series(_texts(grpo_examples["prompt"]), dtype=pl.String),
+        params=params,
+    )
+    _keep_in_mlflow(shown)
+    return ShownCompletions.validate(shown)
 
 
 def list_trained_models(**models: Checkpoint) -> pl.DataFrame:

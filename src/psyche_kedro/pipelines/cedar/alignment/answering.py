@@ -29,9 +29,7 @@ from psyche_kedro.pipelines.cedar.parameters import (
     ModelCard,
 )
 from psyche_kedro.pipelines.cedar.tables import CedarPredictions
-from psyche_kedro.tables import frame
-
-Row = dict[str, Any]
+from psyche_kedro.tables import Row, frame
 
 
 class _Ask(NamedTuple):

@@ -20,6 +20,7 @@ from psyche_kedro.pipelines.reporting.sections import (
     count,
     number,
     plain,
+    said_interval,
 )
 
 _MEASURES = (
@@ -114,7 +115,7 @@ def _line_row(line: str, group: pl.DataFrame) -> Row:
     by_metric = {row["metric"]: row for row in group.iter_rows(named=True)}
     values = [by_metric.get(metric, {"value": None})["value"] for metric in _MEASURES]
     gain = by_metric.get("gain")
-    found = f"{number(gain['low'])} to {number(gain['high'])}" if gain else ABSENT
+    found = said_interval(gain["low"], gain["high"]) if gain else ABSENT
     name = _LINES.get(line, f"golds of {line} everywhere")
     cells = [name, REFERENCE, "all", *map(number, values), found, ABSENT]
     return Row("paper", [*cells, count(group["n"][0]), "0"])
@@ -135,7 +136,7 @@ def _model_row(
         return plain(
             subject, way, name, *cells, count(same["n"]), count(same["n_missing"])
         )
-    found = f"{number(gain['low'])} to {number(gain['high'])}"
+    found = said_interval(gain["low"], gain["high"])
     card = cards.get(subject)
     said = f"{name}, text model" if card and not card.vision else name
     return Row(
@@ -158,7 +159,7 @@ def _related(scores: pl.DataFrame) -> Table:
         plain(
             row["metric"].removeprefix("spearman:").replace("~", " and "),
             number(row["value"]),
-            f"{number(row['low'])} to {number(row['high'])}",
+            said_interval(row["low"], row["high"]),
             count(row["n"]),
         )
         for row in scores.filter(subject=ALL_MODELS).iter_rows(named=True)
@@ -211,7 +212,7 @@ def _pairs(pairs: pl.DataFrame) -> Table:
             f"{row['subject']} - {row['other']}",
             f"{row['way']}, {row['metric']}",
             number(row["difference"]),
-            f"{number(row['low'])} to {number(row['high'])}",
+            said_interval(row["low"], row["high"]),
             p_value(row["p"]),
         )
         for row in pairs.iter_rows(named=True)

@@ -1,7 +1,7 @@
 """Benchmarks in CEDAR's own files: the public sample, or the whole from its authors."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
@@ -13,9 +13,8 @@ from psyche_kedro.pipelines.cedar.isolation.scenarios import by_path
 from psyche_kedro.pipelines.cedar.layout import PublicItem, read_public
 from psyche_kedro.pipelines.cedar.parameters import PictureParameters
 from psyche_kedro.pipelines.cedar.tables import CedarRejections, Items
-from psyche_kedro.tables import content_id, frame, rejection
+from psyche_kedro.tables import Row, content_id, frame, rejection
 
-Row = dict[str, Any]
 _STAGE = "read_given_benchmarks"
 
 

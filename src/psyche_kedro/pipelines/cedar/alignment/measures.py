@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from psyche_kedro.statistics import Interval
+from psyche_kedro.statistics import NO_INTERVAL, Interval
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -125,7 +125,7 @@ def interval(values: F64) -> Interval:
     """Return the middle 95 % of resampled values; nulls where there are none."""
     known = values[~np.isnan(values)]
     if not len(known):
-        return Interval(None, None)
+        return NO_INTERVAL
     low, high = np.percentile(known, _LEVELS)
     return Interval(float(low), float(high))
 

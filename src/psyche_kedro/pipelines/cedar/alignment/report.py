@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from psyche_kedro.pipelines.cedar.alignment.benchmark_sections import (
     Found,
@@ -20,11 +19,13 @@ from psyche_kedro.pipelines.cedar.alignment.figures import points
 from psyche_kedro.pipelines.cedar.alignment.scatter import HEIGHT, WIDTH, scatter
 from psyche_kedro.pipelines.cedar.alignment.stage_sections import stage_sections
 from psyche_kedro.pipelines.cedar.parameters import AlignmentParameters, ModelCard
-from psyche_kedro.pipelines.reporting.funnel import funnel_rows
-from psyche_kedro.pipelines.reporting.sections import OFFLINE, Section, count
-
-Told = Mapping[str, pl.DataFrame]
-"""What a chapter says of itself, by table: ``account``, and its summaries."""
+from psyche_kedro.pipelines.reporting.funnel import Told, funnel_rows
+from psyche_kedro.pipelines.reporting.sections import (
+    OFFLINE,
+    Section,
+    count,
+    templates_of,
+)
 
 PAPER = {"cedar_items": "1,566 scenarios x 7 languages = 10,962 items"}
 """What the abstract says of a stage."""
@@ -91,9 +92,10 @@ def write_cedar_report(  # noqa: PLR0913 - the node's inputs
         "scatters": {title(b): scatter(b, found) for b in _benchmarks(found)},
         "size": (WIDTH, HEIGHT),
     }
+    templates = templates_of(__package__)
     return Report(
-        _rendered("report.html.jinja", content),
-        _rendered("report.md.jinja", content),
+        templates.get_template("report.html.jinja").render(content),
+        templates.get_template("report.md.jinja").render(content),
         _summary(cedar_funnel, found),
     )
 
@@ -106,17 +108,6 @@ def _every_benchmark(found: Found, cards: Mapping[str, ModelCard]) -> Iterator[S
     for benchmark in _benchmarks(found):
         own = Found(*(table.filter(benchmark=benchmark) for table in found))
         yield from benchmark_sections(benchmark, own, cards)
-
-
-def _rendered(template: str, content: Mapping[str, Any]) -> str:
-    templates = Environment(
-        loader=PackageLoader("psyche_kedro.pipelines.cedar.alignment"),
-        autoescape=select_autoescape(["html.jinja"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return templates.get_template(template).render(content)
 
 
 def _first(accounts: pl.DataFrame) -> dict[str, Any]:

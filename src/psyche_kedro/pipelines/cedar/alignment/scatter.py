@@ -1,11 +1,12 @@
 """The report's drawing: consistency of every model against its gain."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from psyche_kedro.pipelines.cedar.alignment.benchmark_sections import Found
 from psyche_kedro.pipelines.cedar.alignment.figures import points
 from psyche_kedro.pipelines.cedar.alignment.scoring import REFERENCE
+from psyche_kedro.pipelines.reporting.figures import Span, Tick
 
 WIDTH, HEIGHT, _EDGE = 720, 360, 46
 
@@ -26,25 +27,9 @@ class Scatter(NamedTuple):
 
     title: str
     dots: list[Dot]
-    x_labels: list[tuple[float, str]]
-    y_labels: list[tuple[float, str]]
+    x_labels: list[Tick]
+    y_labels: list[Tick]
     ways: list[str]
-
-
-class _Axis(NamedTuple):
-    """Values from ``low`` to ``high`` on a line of pixels."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def at(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low)
-        return round(self.start + share * (self.end - self.start), 1)
-
-    def labels(self, values: Sequence[float], digits: str) -> list[tuple[float, str]]:
-        return [(self.at(value), f"{value:{digits}}") for value in values]
 
 
 def scatter(benchmark: str, found: Found) -> Scatter:
@@ -58,18 +43,18 @@ def scatter(benchmark: str, found: Found) -> Scatter:
     known.sort(key=lambda row: row["way"] == "native")  # drawn last, on top
     gains = [0.0, 0.1, *(row["gain"] for row in known)]
     bottom, top = min(gains), max(gains)
-    x = _Axis(0, 1, _EDGE, WIDTH - _EDGE)
-    y = _Axis(bottom, top, HEIGHT - _EDGE, _EDGE)
+    x = Span(0, 1, _EDGE, WIDTH - _EDGE)
+    y = Span(bottom, top, HEIGHT - _EDGE, _EDGE)
     return Scatter(
         "Consistency across languages (right) against gain in alignment (up)",
         [_dot(row, x, y) for row in known],
-        x.labels((0.0, 0.25, 0.5, 0.75, 1.0), "g"),
-        y.labels((bottom, (top + bottom) / 2, top), ".2f"),
+        [Tick(x.at(at), f"{at:g}") for at in (0.0, 0.25, 0.5, 0.75, 1.0)],
+        [Tick(y.at(at), f"{at:.2f}") for at in (bottom, (top + bottom) / 2, top)],
         list(dict.fromkeys(row["way"] for row in known)),
     )
 
 
-def _dot(row: Mapping[str, Any], x: _Axis, y: _Axis) -> Dot:
+def _dot(row: Mapping[str, Any], x: Span, y: Span) -> Dot:
     subject, way = row["subject"], row["way"]
     return Dot(
         x.at(row["consistency"]),

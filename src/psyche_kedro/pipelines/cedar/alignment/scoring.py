@@ -20,14 +20,12 @@ from psyche_kedro.pipelines.cedar.tables import (
     ModelPairs,
 )
 from psyche_kedro.review.krippendorff import krippendorff_alpha
-from psyche_kedro.statistics import Interval, holm, wilson_interval
-from psyche_kedro.tables import frame
+from psyche_kedro.statistics import NO_INTERVAL, Interval, holm, wilson_interval
+from psyche_kedro.tables import Row, frame
 
-Row = dict[str, Any]
 REFERENCE = "reference"
 """The way of a line of reference."""
 PEOPLE, CEILING = "people", "ceiling"
-_NO_INTERVAL = Interval(None, None)
 ALL_MODELS = "all_models"
 _MEANS = ("consistency", "alike", "alignment", "shuffled", "best", "pull", "gain")
 _RELATED = ("alignment", "gain", "efficiency")
@@ -241,7 +239,8 @@ def _of_slice(
         answers, golds, permutations=params.permutations, seed=params.seed
     )
     common = {
-        **_key(exam, sitting, name),
+        **_key(exam, sitting),
+        "slice": name,
         "n": len(answers),
         "n_missing": int((answers < 0).sum()),
     }
@@ -254,12 +253,11 @@ def _of_slice(
     yield _value(common, "efficiency", measures.efficiency(of), found)
 
 
-def _key(exam: _Exam, sitting: _Sitting, name: str) -> Row:
+def _key(exam: _Exam, sitting: _Sitting) -> Row:
     return {
         "benchmark": exam.benchmark,
         "subject": sitting.subject,
         "way": sitting.way,
-        "slice": name,
     }
 
 
@@ -267,7 +265,7 @@ def _value(
     common: Row,
     metric: str,
     value: float | None,
-    found: Interval = _NO_INTERVAL,
+    found: Interval = NO_INTERVAL,
 ) -> Row:
     return common | {
         "metric": metric,
@@ -298,7 +296,8 @@ def _of_cell(
     official = sitting.official[rows, culture]
     right, read = int((answers == golds).sum()), answers >= 0
     common = {
-        **_key(exam, sitting, name),
+        **_key(exam, sitting),
+        "slice": name,
         "n": len(golds),
         "n_missing": int((~read).sum()),
     }
@@ -334,7 +333,8 @@ def _order_effects(exam: _Exam, sittings: Sequence[_Sitting]) -> Iterator[Row]:
         here, there = sitting.answers[rows], native[sitting.subject].answers[rows]
         same = int(((here == there) & (here >= 0)).sum())
         common = {
-            **_key(exam, sitting, "all"),
+            **_key(exam, sitting),
+            "slice": "all",
             "n": int(rows.sum()),
             "n_missing": int((here < 0).sum()),
         }
@@ -411,9 +411,7 @@ def _matrices(exam: _Exam, sittings: Sequence[_Sitting]) -> Iterator[Row]:
         share = measures.matches(sitting.answers[rows], exam.golds[rows]).mean(0)
         for one, language in enumerate(exam.cultures):
             for other, culture in enumerate(exam.cultures):
-                key = _key(exam, sitting, "")
-                del key["slice"]
-                yield key | {
+                yield _key(exam, sitting) | {
                     "language": language,
                     "culture": culture,
                     "share": float(share[one, other]),
@@ -427,10 +425,7 @@ def _confusions(exam: _Exam, sittings: Sequence[_Sitting]) -> Iterator[Row]:
             pairs = np.stack([exam.golds[:, c], sitting.answers[:, c]], 1)
             counted = np.unique(pairs[sitting.rows], axis=0, return_counts=True)
             for (gold, said), n in zip(*counted, strict=True):
-                yield {
-                    "benchmark": exam.benchmark,
-                    "subject": sitting.subject,
-                    "way": sitting.way,
+                yield _key(exam, sitting) | {
                     "language": language,
                     "gold": exam.emotions[gold],
                     "predicted": names[said],

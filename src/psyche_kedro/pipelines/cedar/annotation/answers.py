@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import polars as pl
 
@@ -12,9 +11,8 @@ from psyche_kedro.errors import ReviewError, UnreadableSource
 from psyche_kedro.pipelines.cedar.annotation import form
 from psyche_kedro.pipelines.cedar.tables import Annotations
 from psyche_kedro.pipelines.ingestion.files.records import read_csv, read_excel
-from psyche_kedro.tables import frame
+from psyche_kedro.tables import Row, frame
 
-Row = dict[str, Any]
 Key = tuple[str, str, str]
 """Scenario, culture and seat."""
 _ADJUDICATION = "adjudication"

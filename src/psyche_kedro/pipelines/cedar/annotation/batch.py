@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import polars as pl
 
 from psyche_kedro.datasets.language_packs import LanguagePack, Packs
-from psyche_kedro.pipelines.cedar.annotation.form import Files, Row, files_of
-from psyche_kedro.pipelines.cedar.asking import picture_bytes
-from psyche_kedro.tables import content_id
+from psyche_kedro.pipelines.cedar.annotation.form import Files, files_of
+from psyche_kedro.pipelines.cedar.asking import picture_bytes, texts_by_language
+from psyche_kedro.tables import Row, content_id
 
 _TASKS_README = """\
 # What people are asked
@@ -90,9 +90,7 @@ class _Shown:
         self._picture_of = dict(
             scenarios.select("scenario_id", "picture_id").iter_rows()
         )
-        self._texts = texts.rows_by_key(
-            ["scenario_id", "language"], named=True, unique=True
-        )
+        self._texts = texts_by_language(texts)
 
     def tasks(self, pack: LanguagePack, asked: Iterable[tuple[str, str]]) -> list[Row]:
         return [

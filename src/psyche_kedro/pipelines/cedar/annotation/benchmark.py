@@ -14,6 +14,7 @@ import polars as pl
 
 from psyche_kedro.datasets.language_packs import Packs
 from psyche_kedro.pipelines.cedar.annotation.golds import labels_of, plurality
+from psyche_kedro.pipelines.cedar.asking import texts_by_language
 from psyche_kedro.pipelines.cedar.parameters import (
     AnnotationParameters,
     BenchmarkParameters,
@@ -26,9 +27,7 @@ from psyche_kedro.pipelines.cedar.permutations import (
     permutation_test,
 )
 from psyche_kedro.pipelines.cedar.tables import MODALITIES, CedarRejections, Items
-from psyche_kedro.tables import content_id, frame, rejection
-
-Row = dict[str, Any]
+from psyche_kedro.tables import Row, content_id, frame, rejection
 
 
 def assemble_benchmark(  # noqa: PLR0913 - the node's inputs
@@ -190,9 +189,7 @@ def _items(
     packs: Packs,
     benchmark: BenchmarkParameters,
 ) -> list[Row]:
-    texts = scenario_texts.rows_by_key(
-        ["scenario_id", "language"], named=True, unique=True
-    )
+    texts = texts_by_language(scenario_texts)
     numbers = _numbers(scenarios)
     return [
         {

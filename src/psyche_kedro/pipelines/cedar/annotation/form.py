@@ -15,8 +15,8 @@ import polars as pl
 
 from psyche_kedro.datasets.language_packs import LanguagePack
 from psyche_kedro.datasets.review_workbook_dataset import Look, write_workbook
+from psyche_kedro.tables import Row
 
-Row = dict[str, Any]
 Files = dict[str, pl.DataFrame | str | bytes]
 
 NONE_FITS = "none_fits"

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -13,9 +13,8 @@ from psyche_kedro.pipelines.cedar.annotation.form import NONE_FITS
 from psyche_kedro.pipelines.cedar.parameters import AnnotationParameters
 from psyche_kedro.pipelines.cedar.tables import Annotators, GroundTruth
 from psyche_kedro.review.dawid_skene import dawid_skene, one_coin, votes_of
-from psyche_kedro.tables import frame
+from psyche_kedro.tables import Row, frame
 
-Row = dict[str, Any]
 _TIE = 1e-6
 """Probabilities that differ by less are the same: the consensus stops there."""
 

@@ -27,7 +27,6 @@ from psyche_kedro.pipelines.cedar.tables import WithheldItems
 from psyche_kedro.pipelines.selection.release import licence_of
 from psyche_kedro.tables import content_id, frame
 
-Row = dict[str, Any]
 _FOLDERS = {"multimodal": "multimodal", "text": "text-only"}
 # autoescape is off because the output is Markdown, not HTML.
 _JINJA = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701

@@ -2,18 +2,15 @@
 
 import logging
 from collections.abc import Iterator
-from typing import Any
 
 import polars as pl
 
 from psyche_kedro.pipelines.cedar.annotation.golds import said
 from psyche_kedro.pipelines.cedar.tables import AnnotationSummary
 from psyche_kedro.review.krippendorff import krippendorff_alpha
-from psyche_kedro.tables import frame
+from psyche_kedro.tables import Row, frame
 
 _LOG = logging.getLogger(__name__)
-
-Row = dict[str, Any]
 
 
 def summarise_annotation(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from math import ceil
-from typing import Any
 
 import polars as pl
 
@@ -10,9 +9,7 @@ from psyche_kedro.datasets.language_packs import Packs
 from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.pipelines.cedar.parameters import AnnotationParameters
 from psyche_kedro.pipelines.cedar.tables import AnnotationTasks
-from psyche_kedro.tables import content_id, frame
-
-Row = dict[str, Any]
+from psyche_kedro.tables import Row, content_id, frame
 
 
 def deal_annotation_tasks(

@@ -18,7 +18,7 @@ culture's plurality that has ``clear_share`` and is that of most labellers.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -42,9 +42,8 @@ from psyche_kedro.pipelines.cedar.tables import (
     Divergence,
     Scenarios,
 )
-from psyche_kedro.tables import frame, rejection
+from psyche_kedro.tables import Row, frame, rejection
 
-Row = dict[str, Any]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
@@ -16,13 +16,12 @@ from psyche_kedro.pipelines.cedar.asking import (
     question_message,
     read_outcome,
     shuffled,
+    texts_by_language,
 )
 from psyche_kedro.pipelines.cedar.labels import LabelReader
 from psyche_kedro.pipelines.cedar.parameters import LabellingParameters
 from psyche_kedro.pipelines.cedar.tables import ProvisionalLabels
-from psyche_kedro.tables import content_id, frame
-
-Row = dict[str, Any]
+from psyche_kedro.tables import Row, content_id, frame
 
 
 class _Ask(NamedTuple):
@@ -123,9 +122,7 @@ def _asks(
     params: LabellingParameters,
 ) -> Iterator[_Ask]:
     shown = picture_bytes(pictures)
-    texts = scenario_texts.rows_by_key(
-        ["scenario_id", "language"], named=True, unique=True
-    )
+    texts = texts_by_language(scenario_texts)
     told = {scenario for scenario, _ in texts}
     emotions = list(next(iter(frames.values())).pack.emotions)
     for scenario, picture in scenarios.select("scenario_id", "picture_id").iter_rows():

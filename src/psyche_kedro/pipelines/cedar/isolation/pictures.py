@@ -14,9 +14,7 @@ from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.cedar.parameters import PictureParameters
 from psyche_kedro.pipelines.cedar.tables import CedarRejections, Pictures
 from psyche_kedro.pipelines.ingestion.files.sources import read_bytes
-from psyche_kedro.tables import content_id, frame, rejection
-
-Row = dict[str, Any]
+from psyche_kedro.tables import Row, content_id, frame, rejection
 
 RECORDS = frozenset({".json", ".jsonl", ".csv", ".tsv", ".xlsx", ".xls"})
 """Ends of names of files that hold no picture."""

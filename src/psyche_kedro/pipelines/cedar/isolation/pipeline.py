@@ -1,8 +1,7 @@
 """Scenarios → texts in every language → provisional labels → what differs."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
-from psyche_kedro.datasets.bundle_dataset import taking
 from psyche_kedro.pipelines.accounts import (
     account_node,
     beside,
@@ -21,6 +20,7 @@ from psyche_kedro.pipelines.cedar.isolation.translations import (
     check_translations,
     translate_scenarios,
 )
+from psyche_kedro.pipelines.wiring import wire
 
 ACCOUNT = (
     kept("pictures"),
@@ -42,100 +42,52 @@ ACCOUNT = (
 
 def create_pipeline() -> Pipeline:
     """Return the chapter."""
+    packs = {"packs": "language_packs"}
     return Pipeline(
         [
-            *_read(),
-            *_translated(),
-            *_isolated(),
+            wire(
+                prepare_pictures,
+                ["pictures", "rejected_pictures"],
+                picture_files="cedar_files/scenarios",
+                params="params:cedar.pictures",
+            ),
+            wire(
+                read_scenarios,
+                ["scenarios", "given_texts", "rejected_scenarios"],
+                scenario_files="cedar_files/scenarios",
+                **packs,
+                params="params:cedar.scenarios",
+                deduplication="params:synthesis.deduplication",
+            ),
+            wire(
+                translate_scenarios,
+                ["translations", "rejected_translations"],
+                **packs,
+                translator="cedar_translator",
+                params="params:cedar.translation",
+            ),
+            wire(
+                check_translations,
+                ["scenario_texts", "rejected_texts"],
+                **packs,
+                judge="cedar_judge",
+                params="params:cedar.translation",
+            ),
+            wire(
+                label_provisionally,
+                "provisional_labels",
+                **packs,
+                labellers="cedar_labellers",
+                params="params:cedar.labelling",
+            ),
+            wire(
+                measure_divergence,
+                "divergence",
+                **packs,
+                labelling="params:cedar.labelling",
+                params="params:cedar.isolation",
+            ),
+            wire(isolate_scenarios, ["isolated_scenarios", "rejected_by_isolation"]),
             account_node("cedar_isolation", ACCOUNT),
         ]
     )
-
-
-def _named(*names: str) -> dict[str, str]:
-    return {name: name for name in names}
-
-
-def _read() -> list[Node]:
-    return [
-        Node(
-            taking(prepare_pictures, picture_files="scenarios"),
-            inputs={"picture_files": "cedar_files", "params": "params:cedar.pictures"},
-            outputs=["pictures", "rejected_pictures"],
-            name="prepare_pictures",
-        ),
-        Node(
-            taking(read_scenarios, scenario_files="scenarios"),
-            inputs={
-                "scenario_files": "cedar_files",
-                "pictures": "pictures",
-                "packs": "language_packs",
-                "params": "params:cedar.scenarios",
-                "deduplication": "params:synthesis.deduplication",
-            },
-            outputs=["scenarios", "given_texts", "rejected_scenarios"],
-            name="read_scenarios",
-        ),
-    ]
-
-
-def _translated() -> list[Node]:
-    return [
-        Node(
-            translate_scenarios,
-            inputs={
-                **_named("scenarios", "given_texts"),
-                "packs": "language_packs",
-                "translator": "cedar_translator",
-                "params": "params:cedar.translation",
-            },
-            outputs=["translations", "rejected_translations"],
-            name="translate_scenarios",
-        ),
-        Node(
-            check_translations,
-            inputs={
-                **_named("scenarios", "translations"),
-                "packs": "language_packs",
-                "judge": "cedar_judge",
-                "params": "params:cedar.translation",
-            },
-            outputs=["scenario_texts", "rejected_texts"],
-            name="check_translations",
-        ),
-    ]
-
-
-def _isolated() -> list[Node]:
-    return [
-        Node(
-            label_provisionally,
-            inputs={
-                **_named("scenarios", "scenario_texts", "pictures"),
-                "packs": "language_packs",
-                "labellers": "cedar_labellers",
-                "params": "params:cedar.labelling",
-            },
-            outputs="provisional_labels",
-            name="label_provisionally",
-        ),
-        Node(
-            measure_divergence,
-            inputs={
-                **_named("scenarios", "provisional_labels"),
-                "packs": "language_packs",
-                "labelling": "params:cedar.labelling",
-                "params": "params:cedar.isolation",
-            },
-            outputs="divergence",
-            name="measure_divergence",
-        ),
-        Node(
-            isolate_scenarios,
-            inputs=_named(
-                "scenarios", "divergence", "rejected_translations", "rejected_texts"
-            ),
-            outputs=["isolated_scenarios", "rejected_by_isolation"],
-            name="isolate_scenarios",
-        ),
-    ]

@@ -28,10 +28,9 @@ from psyche_kedro.pipelines.synthesis.parameters import DeduplicationParameters
 from psyche_kedro.pipelines.synthesis.questions.near_duplicates import (
     near_duplicate_clusters,
 )
-from psyche_kedro.tables import content_id, frame, rejection
+from psyche_kedro.tables import Row, content_id, frame, rejection
 from psyche_kedro.text.bare import bare
 
-Row = dict[str, Any]
 _STAGE = "read_scenarios"
 _FIELDS = ("narrative", "question", "picture", "topic", "language")
 _TWICE = UnreadableSource(

@@ -3,7 +3,7 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,9 +14,8 @@ from psyche_kedro.llm import ChatModel, ChatRequest, Failure, Outcome
 from psyche_kedro.llm.pictures import user_message
 from psyche_kedro.pipelines.cedar.parameters import TranslationParameters
 from psyche_kedro.pipelines.cedar.tables import CedarRejections, ScenarioTexts
-from psyche_kedro.tables import frame, rejection
+from psyche_kedro.tables import Row, frame, rejection
 
-Row = dict[str, Any]
 Answer = TypeVar("Answer", bound=BaseModel)
 _OWN_SCRIPT = 0.7
 """Share of a text's letters that are of its language's script, at least: a brand stands

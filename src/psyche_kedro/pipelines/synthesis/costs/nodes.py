@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 
+from psyche_kedro.llm.prices import cost, price_of
 from psyche_kedro.pipelines.synthesis.costs.basis import Basis
 from psyche_kedro.pipelines.synthesis.costs.estimate import (
     NodeEstimate,
     Settings,
     estimate,
 )
-from psyche_kedro.pipelines.synthesis.costs.prices import cost, price_of
 from psyche_kedro.pipelines.synthesis.parameters import (
     DialogueParameters,
     DistillationParameters,

@@ -1,25 +1,16 @@
 """Inputs of the chapter + what earlier runs measured → cost_estimate."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
 from psyche_kedro.partitions.parts import framed
 from psyche_kedro.pipelines.synthesis.costs.nodes import estimate_costs
+from psyche_kedro.pipelines.wiring import wire
 
 PARTS = ("questions", "distillation", "rationales", "dialogues")
 
 
 def create_pipeline() -> Pipeline:
     """Wire the estimate."""
-    tables = ("chunks", "clean_bank_questions", "useful_posts")
-    return Pipeline(
-        [
-            Node(
-                framed(estimate_costs),
-                inputs={name: name for name in tables}
-                | {"basis": "params:estimate_basis", "prices": "params:prices"}
-                | {part: f"params:synthesis.{part}" for part in PARTS},
-                outputs="cost_estimate",
-                name="estimate_costs",
-            )
-        ]
-    )
+    parts = {part: f"params:synthesis.{part}" for part in PARTS}
+    known = {"basis": "params:estimate_basis", "prices": "params:prices"}
+    return Pipeline([wire(framed(estimate_costs), "cost_estimate", **known, **parts)])

@@ -26,6 +26,7 @@ from psyche_kedro.tables import (
     EmpatheticDialogues,
     RefinedPosts,
     Rejections,
+    Row,
     content_id,
     frame,
     rejection,
@@ -42,7 +43,6 @@ _NO_CLAIM = re.compile(
     r"|[一-鿿·]{2,8}(?=(?:等人)?所?提出的|的(?:研究|理论|实验))"
 )
 
-Row = dict[str, Any]
 Tables = tuple[pl.DataFrame, pl.DataFrame]
 
 

@@ -11,7 +11,6 @@
 
 import logging
 from collections.abc import Iterator
-from typing import Any
 
 import polars as pl
 
@@ -59,13 +58,13 @@ from psyche_kedro.tables import (
     QuestionClusters,
     QuestionPool,
     Rejections,
+    Row,
     content_id,
     frame,
     rejection,
 )
 
 _LOG = logging.getLogger(__name__)
-Row = dict[str, Any]
 Tables = tuple[pl.DataFrame, pl.DataFrame]
 
 _READ = ("ok", "fallback")

@@ -5,7 +5,8 @@ ranking". Members are shown in an order that depends on ids alone, not on qualit
 verdict that cannot be read falls back to the written rule of ``priority``.
 """
 
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import NamedTuple
 
 import polars as pl
 
@@ -13,12 +14,10 @@ from psyche_kedro.llm.chat_model import ChatRequest, Outcome
 from psyche_kedro.llm.schemas import TEXT, an_object, from_to
 from psyche_kedro.pipelines.synthesis.provenance import as_index, verdict_in
 from psyche_kedro.prompts import Prompt, render_question
-from psyche_kedro.tables import content_id
+from psyche_kedro.tables import Row, content_id, grouped
 
 _MAX_RANKED = 10  # ours: more candidates than this in one prompt are not compared well
 _ORIGINS = {"bank": 2, "textbook": 1, "distilled": 0}
-
-Row = dict[str, Any]
 
 
 class Cluster(NamedTuple):
@@ -49,9 +48,8 @@ def priority(question: Row) -> int:
 
 def competing_clusters(pool: pl.DataFrame, clusters: pl.DataFrame) -> list[Cluster]:
     """Return the clusters with two members or more, each in its order of showing."""
-    members: dict[str, list[Row]] = {}
-    for row in pool.join(clusters, on="question_id").iter_rows(named=True):
-        members.setdefault(row["cluster_id"], []).append(row)
+    rows = pool.join(clusters, on="question_id").iter_rows(named=True)
+    members = grouped(rows, itemgetter("cluster_id"))
     return [
         _cluster(cluster_id, rows) for cluster_id, rows in members.items() if rows[1:]
     ]

@@ -8,7 +8,11 @@ Example label::
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import yaml
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.llm.chat_model import ChatModel
@@ -41,6 +45,39 @@ class Agreement(NamedTuple):
     """Caught and all of each kind of unreasonable question."""
 
 
+class _Label(BaseModel):
+    stem: str
+    options: list[str]
+    verdict: Literal["reasonable", "unreasonable"]
+    kind: str = "other"
+
+
+_LABELS = TypeAdapter(Annotated[list[_Label], Field(min_length=1)])
+
+
+def read_labels(path: Path) -> list[dict[str, Any]]:
+    """Return the labels in a YAML file.
+
+    Raises:
+        ConfigurationError: If it is none, or a label lacks something.
+    """
+    try:
+        labels = yaml.safe_load(path.read_text(encoding="utf-8"))
+        _LABELS.validate_python(labels)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = " at " + ".".join(map(str, first["loc"])) if first["loc"] else ""
+        fault = f"{first['msg']}{place}"
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        fault = f"it is no YAML in UTF-8: {type(error).__name__}"
+    else:
+        return list(labels)
+    raise ConfigurationError(
+        f"The labels in {path} cannot be read ({fault}): write a list of questions,"
+        f" each with stem, options and the verdict {REASONABLE} or {UNREASONABLE}."
+    )
+
+
 def labelled_question(label: Mapping[str, Any]) -> dict[str, Any]:
     """Return a label as a question that a prompt can show."""
     return {
@@ -65,16 +102,7 @@ def measure_agreement(
         prompt: ``screening``.
         examples: Few-shot examples, as in the run.
         judge: Model that screens.
-
-    Raises:
-        ConfigurationError: If a label has another verdict than those two.
     """
-    for label in labels:
-        if label["verdict"] not in (REASONABLE, UNREASONABLE):
-            raise ConfigurationError(
-                f"A label has the verdict '{label['verdict']}': write"
-                f" {REASONABLE} or {UNREASONABLE}."
-            )
     shown = render_examples(examples, prompt.words)
     outcomes = judge.complete(
         screening_request(labelled_question(label), prompt, shown) for label in labels

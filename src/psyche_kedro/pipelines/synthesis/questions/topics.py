@@ -12,14 +12,13 @@ Example row of ``book_topics``::
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import polars as pl
 
 from psyche_kedro.pipelines.synthesis.parameters import Subfield, TopicParameters
 from psyche_kedro.pipelines.synthesis.questions.chunks import Document, chapter_texts
+from psyche_kedro.tables import Row
 
-Row = dict[str, Any]
 Part = tuple[str, str | None]
 """Id of a document and name of its chapter, None for the whole."""
 OFF_TOPIC = "off_topic?"

@@ -7,7 +7,8 @@ position.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import NamedTuple
 
 import polars as pl
 
@@ -15,9 +16,7 @@ from psyche_kedro.llm.chat_model import ChatRequest, Outcome
 from psyche_kedro.llm.schemas import TEXT, an_object, from_to
 from psyche_kedro.pipelines.synthesis.provenance import as_index, verdict_in
 from psyche_kedro.prompts import Prompt, render_question
-from psyche_kedro.tables import content_id
-
-Row = dict[str, Any]
+from psyche_kedro.tables import Row, content_id, grouped
 
 _CANDIDATE = ("question_id", "round", "rationale", "model", "reply_key")
 """Columns of a round that take part: a row of all takes three times as long to make."""
@@ -59,10 +58,9 @@ class Choice(NamedTuple):
 
 def contests(questions: pl.DataFrame, rounds: pl.DataFrame) -> list[Contest]:
     """Return every question that has a verified rationale, with its candidates."""
-    candidates: dict[str, list[Row]] = {}
     in_play = rounds.filter(pl.col("outcome") != "reverted").select(_CANDIDATE)
-    for row in in_play.sort("question_id", "round").iter_rows(named=True):
-        candidates.setdefault(row["question_id"], []).append(row)
+    rows = in_play.sort("question_id", "round").iter_rows(named=True)
+    candidates = grouped(rows, itemgetter("question_id"))
     return [
         Contest(question, candidates[question["question_id"]])
         for question in questions.iter_rows(named=True)

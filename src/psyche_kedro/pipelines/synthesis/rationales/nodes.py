@@ -10,7 +10,7 @@ their node around pure steps. Gold is compared with, never shown.
 import itertools
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
@@ -25,10 +25,9 @@ from psyche_kedro.tables import (
     RationaleRounds,
     Rationales,
     ReasoningSamples,
+    Row,
     frame,
 )
-
-Row = dict[str, Any]
 
 
 class _Rounds(NamedTuple):

@@ -15,15 +15,13 @@ Example row::
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from psyche_kedro.llm.chat_model import ChatRequest, Outcome, Reply, Usage
 from psyche_kedro.pipelines.synthesis.provenance import fault, made_by, written
 from psyche_kedro.pipelines.synthesis.rationales.attempts import SCHEMA, Attempt
 from psyche_kedro.pipelines.synthesis.rationales.leak import leaks, quotes_rationale
 from psyche_kedro.prompts import Prompt, Words, render_question
-
-Row = dict[str, Any]
+from psyche_kedro.tables import Row
 
 TASK = "refine_rationales"
 FIRST = (

@@ -13,10 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from psyche_kedro.pipelines.synthesis.costs.prices import cost, price_of
-from psyche_kedro.tables import RoundSummary, frame
-
-Row = dict[str, Any]
+from psyche_kedro.llm.prices import cost, price_of
+from psyche_kedro.tables import RoundSummary, Row, frame
 
 _MONEY = {"money": pl.Float64, "currency": pl.String}
 _TOKENS = {name: pl.col(name).sum() for name in ("input_tokens", "output_tokens")}
