@@ -7,7 +7,10 @@ are made to answer with the post. Marks may stand in the tables that hold posts 
 models wrote, and nowhere else.
 """
 
+import base64
 import functools
+import gzip
+import inspect
 import io
 import json
 import os
@@ -34,6 +37,8 @@ MARK = "琥珀灯塔"
 COLOURS, THINGS = "红橙绿青蓝紫黑白灰褐", "砖瓦门窗梯桌"
 MARKS = [f"{MARK}{COLOURS[n % 10]}{THINGS[n // 10]}" for n in range(60)]
 READER = "ingestion.read_posts"
+NOT_KEPT = {"exam_papers"}
+"""What a run keeps in memory: who reads it fails after who writes it."""
 REGISTERED = pipeline_registry.register_pipelines
 KINDS = ("error", "ctrl_c", "model", "disk")
 WAYS_OUT = ("08_reporting", "mlartifacts")
@@ -93,10 +98,11 @@ def main(root: str, raw: str) -> None:
     params = f"data={root},raw={raw}"
     assert invoke(params) == 0
     whole = pipelines["__default__"]
-    seeing = [*whole.from_inputs("posts").nodes, *whole.only_nodes(READER).nodes]
-    for node in seeing:
+    seeing = whole.from_inputs("posts") + whole.only_nodes(READER)
+    for node in seeing.nodes:
+        before = whole.only_nodes_with_outputs(*NOT_KEPT & {*node.inputs})
         for kind in KINDS:
-            fail(node, kind, params, Path(root))
+            fail(node, before, kind, params=params, root=Path(root))
     answer_with_the_post()
     params = f"data={root}-echo,raw={raw}"
     invoke(params, "--pipelines", "ingestion,cleaning,synthesis")
@@ -117,7 +123,7 @@ def show(text: str) -> None:
     sys.stdout.flush()
 
 
-def fail(node, kind: str, params: str, root: Path) -> None:
+def fail(node, before, kind: str, *, params: str, root: Path) -> None:
     from kedro.pipeline import Pipeline
 
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -139,14 +145,16 @@ def fail(node, kind: str, params: str, root: Path) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
-    before = {path: path.read_bytes() for n in node.outputs for path in tables(n, root)}
-    register(lambda: {"__default__": Pipeline([node._copy(func=failing)])})
+    failing.__signature__ = inspect.signature(node.func)  # Kedro binds inputs by it
+    kept = {path: path.read_bytes() for n in node.outputs for path in tables(n, root)}
+    one = before + Pipeline([node._copy(func=failing)])
+    register(lambda: {"__default__": one})
     try:
         code = invoke(params)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         register(REGISTERED)
-    for path, table in before.items():  # a table of words alone is not refused
+    for path, table in kept.items():  # a table of words alone is not refused
         path.write_bytes(table)
     if begun:
         show(f"== {kind} of {node.name}: {code}")
@@ -240,14 +248,23 @@ def test_the_marks_were_there_to_be_found(failed):
     assert [mark for mark in MARKS if mark not in found] == []
 
 
+def test_models_had_dialogues_by_heart(failed):
+    import polars as pl
+
+    root, _ = failed
+    for name in ("shown_completions", "shown_answers"):
+        shown = pl.read_parquet(root / f"08_reporting/{name}.parquet")
+        assert shown["is_memorised"].any(), name
+
+
 def test_every_node_that_sees_posts_did_fail(failed):
     _, said = failed
     ends = re.findall(r"^== (\w+) of (\S+): (\d+)$", said, re.MULTILINE)
     ended = {kind: [code for k, _, code in ends if k == kind] for kind in KINDS}
-    assert len(ended["error"]) > 20
+    assert len(ended["error"]) > 50
     assert set(ended["error"]) == {"1"}
     assert set(ended["ctrl_c"]) == {"130"}
-    assert min(ended[kind].count("1") for kind in ("model", "disk")) > 15, ended
+    assert min(ended[kind].count("1") for kind in ("model", "disk")) > 30, ended
 
 
 def test_nothing_that_is_said_or_logged_holds_a_mark(failed):
@@ -279,7 +296,10 @@ def holds_mark(path: Path) -> bool:
     if path.suffix == ".parquet":
         rows = pl.read_parquet(path).to_dicts()
         return MARK in json.dumps(rows, ensure_ascii=False, default=str)
-    return MARK.encode() in path.read_bytes()
+    content = path.read_bytes()
+    for packed in re.findall(rb'id="packed" type="text/plain">([^<]+)<', content):
+        content += gzip.decompress(base64.b64decode(packed))
+    return MARK.encode() in content or json.dumps(MARK)[1:-1].encode() in content
 
 
 def test_what_runs_leave_is_for_their_user_alone(failed):

@@ -57,9 +57,9 @@ def test_an_entry_of_the_catalog_that_cannot_be_is_one_sentence():
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"filepath": "a.parquet", "versioned": True}, ": a TableDataset keeps no ver"),
-        ({"filepth": "a.parquet"}, " has the key `filepth`, which a TableDataset"),
-        ({}, ": a TableDataset needs the key 'filepath'."),
+        ({"filepath": "a.parquet", "versioned": True}, ": TableDataset keeps no ver"),
+        ({"filepth": "a.parquet"}, " has the key `filepth`, which TableDataset"),
+        ({}, ": TableDataset needs the key 'filepath'."),
     ],
 )
 def test_a_key_that_the_type_does_not_take_is_named(keys, words):

@@ -7,9 +7,14 @@ import traceback
 
 import polars as pl
 import pytest
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 
 from prompt_set import FOLDER
 from psyche_kedro.errors import ConfigurationError
+from psyche_kedro.hooks import configuration_check
+from psyche_kedro.hooks.configuration_check import ConfigurationCheck
 from psyche_kedro.prompts import Words
 from psyche_kedro.settings import CONFIG_LOADER_ARGS, CONFIG_LOADER_CLASS
 from whole_run import ROOT, run_kedro
@@ -374,6 +379,51 @@ def test_a_missing_table_names_what_to_run(tmp_path):
     assert "`kedro run --pipeline=cleaning` with the same options" in result.stderr
     assert "`kedro run --pipeline=synthesis` with the same options" in result.stderr
     assert "Completed" not in result.stdout, "no node has run"
+
+
+def test_a_validator_that_is_none_is_named_before_the_first_node():
+    entry = {"type": "MemoryDataset", "validator": "psyche_kedro.tables.SftExample"}
+    catalog = DataCatalog.from_config({"sft_set": entry})
+    pipeline = Pipeline([Node(list, None, "sft_set", name="make")])
+    with pytest.raises(ConfigurationError, match=r"'sft_set' has .*SftExample', which"):
+        ConfigurationCheck().before_pipeline_run(pipeline, catalog)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"type": "psyche_kedro.datasets.TableDataset", "filepath": "same.parquet"},
+        {
+            "type": "psyche_kedro.datasets.PartitionedTableDataset",
+            "path": "same",
+            "model": "psyche_kedro.tables.Posts",
+        },
+        {
+            "type": "polars.EagerPolarsDataset",
+            "filepath": "same.csv",
+            "file_format": "csv",
+        },
+    ],
+    ids=lambda entry: entry["type"],
+)
+def test_two_tables_in_one_place_are_refused(entry):
+    catalog = DataCatalog.from_config({"easy": entry, "hard": entry})
+    makes = [Node(list, None, name, name=name) for name in ("easy", "hard")]
+    reads = Node(list, "easy", "kept", name="reads")
+    with pytest.raises(ConfigurationError, match="'easy' and 'hard' have one place"):
+        ConfigurationCheck().before_pipeline_run(Pipeline(makes), catalog)
+    with pytest.raises(ConfigurationError, match="'easy' and 'hard' have one place"):
+        ConfigurationCheck().before_pipeline_run(Pipeline([reads, makes[1]]), catalog)
+
+
+def test_an_entry_that_is_nearly_called_like_a_dataset_is_told_of(monkeypatch, caplog):
+    pipeline = Pipeline([Node(list, None, "challenging", name="make")])
+    monkeypatch.setattr(configuration_check, "pipelines", {"selection": pipeline})
+    names = ("chalenging", "challenging", "my_own_table", "challenging_of_mine")
+    entries = {name: {"type": "MemoryDataset"} for name in names}
+    ConfigurationCheck().before_pipeline_run(pipeline, DataCatalog.from_config(entries))
+    (said,) = caplog.messages
+    assert "'chalenging' changes nothing" in said and "'challenging' may be" in said
 
 
 @pytest.mark.parametrize("key", ["raw", "data"])

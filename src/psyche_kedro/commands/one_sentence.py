@@ -102,10 +102,10 @@ def _misfit(said: re.Match[str]) -> str:
     kind, fault, entry = said.groups()
     head = f"The catalog entry of '{entry}'"
     if "'version'" in fault:  # what Kedro makes of `versioned: true`
-        return f"{head}: a {kind} keeps no versions: take `versioned` out."
+        return f"{head}: {kind} keeps no versions: take `versioned` out."
     if given := re.search(r"unexpected keyword argument '(\w+)'", fault):
-        return f"{head} has the key `{given[1]}`, which a {kind} does not take."
-    return f"{head}: a {kind} needs the key {fault.rpartition(': ')[2]}."
+        return f"{head} has the key `{given[1]}`, which {kind} does not take."
+    return f"{head}: {kind} needs the key {fault.rpartition(': ')[2]}."
 
 
 _PLACES = {"benchmarks": "conf/base/benchmarks/{}.yml", "prompts": "conf/base/prompts"}

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -11,6 +12,8 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines, settings
 from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
+from kedro.validation.core import resolve_validator
+from kedro.validation.exceptions import ValidationConfigurationError
 
 from psyche_kedro.datasets.bundle_dataset import parts_taken
 from psyche_kedro.errors import ConfigurationError, PsycheError
@@ -20,6 +23,8 @@ from psyche_kedro.hooks.lineage import OF_A_RUN
 
 PROMPTS = "params:prompts."
 _RAW = "raw_files"
+_NEAR = 0.9
+"""Of difflib's likeness: a letter too few or too many, or two that changed places."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -54,10 +59,13 @@ class ConfigurationCheck:
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Ask every dataset that can tell whether it can be read, or written."""
         _check_writable(self._root)
+        _check_validators(pipeline, catalog)
+        _tell_of_misspelt(catalog)
         for name in sorted(pipeline.all_outputs()):
             written = catalog.get(name)
             if hasattr(written, "check_save"):
                 written.check_save()
+        _check_no_place_twice(pipeline, catalog)
         # One model may stand in several entries, and several may say the same.
         said = [*_unusable(pipeline, catalog), *_missing(pipeline, catalog)]
         if faults := dict.fromkeys(said):
@@ -66,6 +74,50 @@ class ConfigurationCheck:
             raise ConfigurationError(" ".join(faults))
         if _RAW in pipeline.inputs():
             _tell_of_strangers(catalog)
+
+
+def _check_validators(pipeline: Pipeline, catalog: DataCatalog) -> None:
+    """Find each table's class, which Kedro would do when the table is saved."""
+    specs = catalog.validator_specs
+    for name in sorted(pipeline.datasets() & specs.keys()):
+        try:
+            resolve_validator(specs[name])
+        except ValidationConfigurationError as error:
+            raise ConfigurationError(
+                f"The catalog entry of '{name}' has the validator"
+                f" '{specs[name].class_path}', which is none: write a class of"
+                " psyche_kedro.tables, or leave it out."
+            ) from error
+
+
+def _check_no_place_twice(pipeline: Pipeline, catalog: DataCatalog) -> None:
+    """Find a table that another entry, copied from it, would overwrite."""
+    outputs = pipeline.all_outputs()
+    at: dict[str, str] = {}
+    names = sorted(pipeline.datasets() & set(catalog))
+    for name in sorted(names, key=outputs.__contains__):
+        dataset = catalog.get(name)
+        place = getattr(dataset, "_filepath", None) or getattr(dataset, "_path", None)
+        first = at.setdefault(str(place), name) if place else name
+        if first != name and name in outputs:
+            raise ConfigurationError(
+                f"The catalog entries of '{first}' and '{name}' have one place,"
+                f" {place}: each would overwrite the other, give one of them its own."
+            )
+
+
+def _tell_of_misspelt(catalog: DataCatalog) -> None:
+    """Say which entries no pipeline names and are nearly called like one it does."""
+    named = {name for one in pipelines.values() for name in one.datasets()}
+    others = set(catalog) - named
+    for name in sorted(name for name in others if not name.startswith("params:")):
+        if near := get_close_matches(name, named, 1, _NEAR):
+            _LOG.warning(
+                "The catalog entry '%s' changes nothing, since no pipeline names it:"
+                " '%s' may be meant.",
+                name,
+                near[0],
+            )
 
 
 def _check_writable(root: str) -> None:
@@ -190,8 +242,6 @@ def _paths(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _nearest(path: str, declared: set[str]) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - only for the message
-
     near = get_close_matches(path, declared, n=3, cutoff=0.5)
     roots = sorted(path for path in declared if "." not in path and path[0] != "_")
     return f"one of {', '.join(near or roots)}"

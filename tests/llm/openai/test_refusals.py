@@ -231,6 +231,18 @@ def test_a_403_for_all_from_some_moment_on_stops_the_run(
     assert server.total == 1 + 32
 
 
+def test_a_key_that_expires_stops_the_run_and_nothing_is_remembered(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    expired = Refusal(401, "The token expired.").behaviour()
+    server.script = lambda seen: expired if seen.index else Behaviour()
+    with pytest.raises(ChatModelError, match="token expired") as caught:
+        _model(server, store).complete([ask("a"), ask("b")])
+    assert "remembered" not in str(caught.value)
+    server.script = lambda _: Behaviour()
+    assert _reasons(_model(server, store).complete([ask("b")])) == [""]
+
+
 def test_what_was_once_right_may_be_another_model_for_a_while(
     server: LoopbackServer, store: ReplyStore
 ) -> None:

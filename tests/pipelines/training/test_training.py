@@ -47,6 +47,7 @@ from psyche_kedro.pipelines.training.parameters import (
     LauncherParameters,
 )
 from psyche_kedro.pipelines.training.runs import completed, folder_digest, open_run
+from psyche_kedro.pipelines.training.tokens import read_tokenizer
 from psyche_kedro.tables import Rejections
 
 # transformers 5.23 and torch 2.13 deprecate options that TRL 1.16 still sets itself.
@@ -54,6 +55,7 @@ pytestmark = TRAINERS_WARN
 
 
 ROOT = Path(__file__).parents[3]
+TINY = {"vocabulary": 400, "hidden": 64, "layers": 2, "heads": 4, "seed": 0}
 
 
 def curve(log, metric):
@@ -440,12 +442,29 @@ def test_the_base_model_is_the_same_each_time(tmp_path):
     assert one.digest == other.digest == folder_digest(other.path)
 
 
+def test_a_prompt_of_every_example_is_no_sentence_long_token(tmp_path):
+    prompt = "先想好再答"
+    rows = sft_set(repeats=10).with_columns(
+        messages=pl.Series(
+            [
+                {"role": "system", "content": prompt},
+                {"role": "user", "content": "".join(map(chr, range(n, n + 9)))},
+            ]
+            for n in range(0x4E00, 0x4E00 + 200, 2)
+        )
+    )
+    params = BaseModelParameters(
+        runs=str(tmp_path), path=None, tiny=TINY | {"vocabulary": 300}
+    )
+    made = make_base_model(rows, grpo_set(), params)
+    assert len(read_tokenizer(made.path)(prompt).input_ids) > 3
+
+
 def test_a_base_model_of_the_user_stays_where_it_is(base, tmp_path):
-    tiny = {"vocabulary": 400, "hidden": 64, "layers": 2, "heads": 4, "seed": 0}
     referenced = make_base_model(
         sft_set(),
         grpo_set(),
-        BaseModelParameters(runs=str(tmp_path), path=str(base.path), tiny=tiny),
+        BaseModelParameters(runs=str(tmp_path), path=str(base.path), tiny=TINY),
     )
     dataset = CheckpointDataset(filepath=str(tmp_path / "base_model"))
     dataset.save(referenced)
@@ -456,8 +475,7 @@ def test_a_base_model_of_the_user_stays_where_it_is(base, tmp_path):
 
 
 def test_a_base_model_that_is_not_there_is_named(tmp_path):
-    tiny = {"vocabulary": 400, "hidden": 64, "layers": 2, "heads": 4, "seed": 0}
-    params = BaseModelParameters(runs="runs", path=str(tmp_path), tiny=tiny)
+    params = BaseModelParameters(runs="runs", path=str(tmp_path), tiny=TINY)
     with pytest.raises(TrainingFailedError, match=r"holds no config\.json"):
         make_base_model(sft_set(), grpo_set(), params)
 

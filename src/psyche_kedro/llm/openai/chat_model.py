@@ -407,6 +407,7 @@ class _Client:
         alone = self._known and self._forbidden_in_row < _FORBIDDEN_IN_ROW
         if status == _FORBIDDEN and alone:
             return
+        remembered = self._known and self._forbidden_in_row > 1
         again = (
             " What was refused meanwhile is remembered as `content_filter`: `kedro"
             " replies retry --reason content_filter` asks it again."
@@ -414,7 +415,7 @@ class _Client:
         raise ChatModelError(
             f"The endpoint {self._base_url} refused model '{self._names[0]}' ({said}):"
             " check the api_key of its credentials, the balance of the account, the"
-            f" model's id and the base_url.{again if self._known else ''}"
+            f" model's id and the base_url.{again if remembered else ''}"
         )
 
     def _redirected(self, status: int, location: str) -> ChatModelError:

@@ -171,11 +171,12 @@ def _kind_of_error(body: bytes) -> str:
     return "bad_body" if kind == "bad_request" else kind
 
 
-def _text(content: str | Sequence[Any] | None) -> str:
+def _text(content: str | Sequence[Any] | Mapping[str, Any] | None) -> str:
     """Return the text of a message; an image or a thought beside it has none."""
     if isinstance(content, str):
         return content
-    return "".join(map(_text_of_part, content or ()))
+    parts = [content] if isinstance(content, Mapping) else content or ()
+    return "".join(map(_text_of_part, parts))
 
 
 def _text_of_part(part: Any) -> str:

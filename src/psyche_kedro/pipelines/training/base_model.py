@@ -2,7 +2,7 @@
 
 For running the whole chain on a machine without weights or network: the architecture,
 the chat template and the special tokens are Qwen2.5's, the size is not (the default is
-about half a million parameters), and it knows nothing.
+about two hundred thousand parameters), and it knows nothing.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """Train: base model, then SFT, then GRPO. Importable without torch."""
 
+import itertools
 import logging
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -100,7 +100,7 @@ def make_base_model(
     """
     if params.path is not None:
         return _referenced(Path(params.path).absolute())
-    texts = [*_contents(sft_set["messages"]), *_contents(grpo_set["prompt"])]
+    texts = _texts(sft_set["messages"], grpo_set["prompt"])
     made_of = {
         "texts": digest_of(texts),
         "method": params.tiny.model_dump(mode="json"),
@@ -127,9 +127,11 @@ def _size(folder: Path) -> dict[str, Any]:
     return {"weights": weights, "parameters": params}
 
 
-def _contents(conversations: pl.Series) -> Iterator[str]:
-    for messages in conversations.to_list():
-        yield "\n".join(f"{m['role']}\n{m['content']}" for m in messages)
+def _texts(*conversations: pl.Series) -> list[str]:
+    # Once each: a prompt that stands in every example would become tokens as long as
+    # its sentences, and of a prompt with other sentences next to nothing were known.
+    said = itertools.chain.from_iterable(pl.concat(conversations).to_list())
+    return [*dict.fromkeys(f"{m['role']}\n{m['content']}" for m in said)]
 
 
 def _make_tiny(folder: Path, texts: list[str], params: BaseModelParameters) -> None:
@@ -326,7 +328,7 @@ def show_completions(
         sampled_completions,
         "completion",
         sft_examples=sft_examples,
-        questions=pl.Series([*_contents(grpo_examples["prompt"])], dtype=pl.String),
+        questions=pl.Series(_texts(grpo_examples["prompt"]), dtype=pl.String),
         params=params,
     )
     _keep_in_mlflow(shown)

@@ -9,7 +9,7 @@ from psyche_kedro.text import words
 word_list = partial(words.word_list, __package__)
 """The words of a ``.txt`` beside this module."""
 _BESIDE = words.word_lists(__package__, "words.yml")["beside_a_name"]
-TITLES, KIN, MORE_KIN, PETS, DEEDS = (
+TITLES, KIN, PETS, DEEDS = (
     "|".join(sorted(words, key=len, reverse=True)) for words in _BESIDE.values()
 )
 NO_NAME = (

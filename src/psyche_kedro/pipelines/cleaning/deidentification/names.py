@@ -20,7 +20,6 @@ from psyche_kedro.pipelines.cleaning.deidentification.dictionary import (
 from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
     DEEDS,
     KIN,
-    MORE_KIN,
     NO_NAME,
     NO_TITLED,
     TITLES,
@@ -35,7 +34,7 @@ _FULL_NAME_CHARS = 3
 _ENGLISH = re.compile(r"(?<![A-Za-z.·])[A-Z][a-z]{1,11}(?![A-Za-z.·])")
 _DOT = "[·•‧・]"
 _DOTTED = re.compile(
-    rf"(?:{KIN}|{MORE_KIN}|我叫|名叫|叫做|名字叫|我是)(?P<v>{_H}{{1,8}}(?:{_DOT}{_H}{{1,12}})+)"
+    rf"(?:{KIN}|我叫|名叫|叫做|名字叫|我是)(?P<v>{_H}{{1,8}}(?:{_DOT}{_H}{{1,12}})+)"
 )
 _LONGEST_PART = 6
 _AFTER_PART = "的是在和跟被对把叫给也又就了说有来去让"
@@ -75,11 +74,12 @@ def name_rules() -> dict[str, re.Pattern[str]]:
         rf"(?![{NO_NAME}])[\u4e00-\u9fff·]{{2,6}}|[A-Z][a-z]{{1,12}}){_END}",
         "外号叫<竹竿>，": r"(?P<named>外号|绰号|小名|乳名|网名|化名|真名|全名)[叫是为]"
         rf"[“‘]?(?P<v>{_H}{{2,4}}){_END}",
-        "<温暖>（化名）": rf"(?<!{_H})(?P<v>{_H}{{2,4}})(?P<named>（化名）|\(化名\))",
+        "好友<Coco>": rf"(?:{KIN})(?P<v>[A-Z][a-z]{{1,11}})(?![A-Za-z])",
+        "网友“<季风>”": rf"(?P<named>{KIN})[\"“‘「](?P<v>{_H}{{2,4}})[\"”’」]",
         "邻居<陈素芬>阿姨来过": rf"(?:(?<!{_H})|"
         rf"(?<=[找跟和问被叫是喊给对让向请由与等的位谢])|领导|医生|老师|师傅|上司|邻居|班主任|今天|昨天"
         rf"|刚才|今早|后来|我们|他们|那个)(?!谢谢|祝|(?<=谢)谢|[{NO_TITLED}])(?P<v>{sure}{given}{{0,2}}?)(?:{TITLES})(?![生们资])",
-        "我女儿<朵朵>": rf"(?:{KIN}|{MORE_KIN})(?P<v>(?P<c>[{characters}])(?P=c))",
+        "我女儿<朵朵>": rf"(?:{KIN})(?P<v>(?P<c>[{characters}])(?P=c))",
         "“<雯雯>，快起床”": rf"[“‘](?P<v>(?P<c>[{characters}])(?P=c)"
         rf"|[小阿][{characters}])(?=[，,！!])",
         "<阿May>说": r"(?P<v>阿[A-Za-z][a-z]{1,8})(?![A-Za-z])",
@@ -114,7 +114,7 @@ def _named_by_deed() -> re.Pattern[str]:
     given = "".join(word_list("given_names.txt"))
     family = "".join((*surnames().sure, *surnames().doubtful))
     return re.compile(
-        rf"(?:{KIN}|{MORE_KIN})(?P<v>[{family}{given}长太点星月][{given}天点]|[{_SEASONS}]天)(?={DEEDS})"
+        rf"(?:{KIN})(?P<v>[{family}{given}长太点星月][{given}天点]|[{_SEASONS}]天)(?={DEEDS})"
     )
 
 

@@ -15,7 +15,6 @@ from psyche_kedro.pipelines.cleaning.deidentification.dictionary import (
 )
 from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
     KIN,
-    MORE_KIN,
     NO_NAME,
     PETS,
     TITLES,
@@ -35,14 +34,13 @@ Persons = Mapping[str, tuple[tuple[int, int], ...]]
 NOBODY: Persons = {}
 _PERSON = frozenset({"PER", "PERSON", "NR"})
 _CLAUSE = re.compile(r"[^，。！？；\n]*[\u4e00-\u9fff][^，。！？；\n]+")
-_NAME = re.compile(rf"(?:{KIN}|{MORE_KIN})*(?P<v>[\u4e00-\u9fff]+?)(?:{TITLES})*")
+_NAME = re.compile(rf"(?:{KIN})*(?P<v>[\u4e00-\u9fff]+?)(?:{TITLES})*")
 """With a dot it is an author's, or one that a rule finds."""
 _DOTS = frozenset("·•‧・")
 _ASKING = "他叫"
 _PIECE = 9
 """Characters enough to tell a name by what follows it."""
 _LONGEST_WORD = 5
-_PET_NAME = 2
 _FULL_NAME = 3
 
 
@@ -124,20 +122,7 @@ def _seen(text: str, persons: Persons) -> Iterator[tuple[int, int]]:
             first = clause.start()
             name = _NAME.fullmatch(text, first + start, first + end)
             if name and not _DOTS & {*text[max(0, name.start() - 1) : name.end() + 1]}:
-                yield name.start("v"), _end_of_name(text, *name.span("v"))
-
-
-def _end_of_name(text: str, start: int, end: int) -> int:
-    """Return where a full name ends of which a tagger saw more: 周叔家, 章丽天天."""
-    name = text[start:end]
-    titled = _titled().match(name)
-    if titled:
-        return start + titled.end()
-    is_longer = len(name) > _FULL_NAME and name[:2] not in surnames().double
-    tail = name[-2:]
-    if is_longer and name[0] in _surnames() and (is_common(tail) or is_listed(tail)):
-        return end - 2
-    return end
+                yield name.span("v")
 
 
 def count_disputes(text: str, persons: Persons) -> int:
@@ -165,7 +150,8 @@ def _may_be_name(clause: str, start: int, end: int) -> bool:
     if name in _roles() or _is_pets(clause[:start], name):
         return False
     if is_common(name) and not _may_be_nickname(name, clause[:start]):
-        return name[0] in surnames().sure and is_rare(name)
+        is_short = len(name) <= _FULL_NAME
+        return is_short and name[0] in surnames().sure and is_rare(name)
     if len(name) == _FULL_NAME and not _may_be_full_name(name, clause[:start]):
         return False
     return not any(is_common(w) or is_listed(w) for w in _around(clause, start, end))
@@ -178,12 +164,7 @@ def _may_be_full_name(name: str, before: str) -> bool:
     if name[0] == "周" and before.endswith(tuple("上下每本这两几")):
         return False
     begins = name[0] in {*_surnames(), *"小阿老大"} or name[:2] in surnames().double
-    return begins or before.endswith(_asked())
-
-
-@cache
-def _asked() -> tuple[str, ...]:
-    return (*_roles(), "叫", "和", "跟", "被")
+    return begins or before.endswith((*_roles(), *"叫和跟被"))
 
 
 def _is_pets(before: str, name: str) -> bool:
@@ -209,13 +190,13 @@ def _may_be_nickname(word: str, before: str) -> bool:
 
 @cache
 def _roles() -> tuple[str, ...]:
-    return tuple(f"{KIN}|{MORE_KIN}|家的|村的|班的".split("|"))
+    return tuple(f"{KIN}|家的|村的|班的".split("|"))
 
 
 @cache
 def _cue() -> re.Pattern[str]:
     return re.compile(
-        rf"(?:(?P<role>(?:{KIN}|{MORE_KIN})(?:家的)?|村的|班的)"
+        rf"(?:(?P<role>(?:{KIN})(?:家的)?|村的|班的)"
         rf"|(?<![^我他她你])[和跟]|[被找给让喊叫])(?=[\u4e00-\u9fff]{{2}})"
     )
 
@@ -226,13 +207,6 @@ def _around(clause: str, start: int, end: int) -> Iterator[str]:
         for last in range(end, min(first + _LONGEST_WORD, len(clause)) + 1):
             if last - first > end - start:
                 yield clause[first:last]
-
-
-@cache
-def _titled() -> re.Pattern[str]:
-    listed = surnames()
-    family = "|".join((*listed.double, *listed.sure, *listed.doubtful))
-    return re.compile(f"(?:{family})(?:{TITLES})")
 
 
 @cache
