@@ -1,5 +1,6 @@
 """Words that names are made of, and those that stand beside them."""
 
+from collections.abc import Collection
 from functools import cache, partial
 from importlib.resources import files
 from typing import NamedTuple
@@ -9,9 +10,17 @@ from psyche_kedro.text import words
 word_list = partial(words.word_list, __package__)
 """The words of a ``.txt`` beside this module."""
 _BESIDE = words.word_lists(__package__, "words.yml")["beside_a_name"]
-TITLES, KIN, PETS, DEEDS = (
-    "|".join(sorted(words, key=len, reverse=True)) for words in _BESIDE.values()
-)
+ROLES = (*_BESIDE["kin"], "家的", "村的", "班的")
+"""What a name stands behind."""
+
+
+def _any_of(words: Collection[str]) -> str:
+    """Return words as a regular expression that looks at a first character first."""
+    longest_first = "|".join(sorted(words, key=len, reverse=True))
+    return f"(?=[{''.join({word[0] for word in words})}])(?:{longest_first})"
+
+
+TITLES, KIN, PETS, DEEDS = map(_any_of, _BESIDE.values())
 NO_NAME = (
     "的了在是有和也就都很不我你您他她它们这那什么怎么吗呢吧啊把被让给跟与到"
     "说想要会能没去来从对"

@@ -17,6 +17,7 @@ from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
     KIN,
     NO_NAME,
     PETS,
+    ROLES,
     TITLES,
     is_listed,
     surnames,
@@ -110,7 +111,7 @@ def find_tagged_names(text: str, persons: Persons) -> Iterator[Span]:
     for start, end in _seen(text, persons):
         if _may_be_name(text, start, end):
             span = Span(start, end, "name")
-            is_told = text[start] in surnames().sure and text[:start].endswith(_roles())
+            is_told = text[start] in surnames().sure and text[:start].endswith(ROLES)
             yield from [span] if is_told else unlisted(span, text)
 
 
@@ -147,7 +148,7 @@ def _may_be_name(clause: str, start: int, end: int) -> bool:
         if title is None or (start > 1 and is_common(clause[start - 2 : end])):
             return False  # 班主任老师
         return name in _surnames() or _is_nickname(name, title[0])
-    if name in _roles() or _is_pets(clause[:start], name):
+    if name in ROLES or _is_pets(clause[:start], name):
         return False
     if is_common(name) and not _may_be_nickname(name, clause[:start]):
         is_short = len(name) <= _FULL_NAME
@@ -164,7 +165,7 @@ def _may_be_full_name(name: str, before: str) -> bool:
     if name[0] == "周" and before.endswith(tuple("上下每本这两几")):
         return False
     begins = name[0] in {*_surnames(), *"小阿老大"} or name[:2] in surnames().double
-    return begins or before.endswith((*_roles(), *"叫和跟被"))
+    return begins or before.endswith((*ROLES, *"叫和跟被"))
 
 
 def _is_pets(before: str, name: str) -> bool:
@@ -185,18 +186,13 @@ def _given() -> frozenset[str]:
 
 def _may_be_nickname(word: str, before: str) -> bool:
     """Return whether a word is one that people go by, too: 豆豆, 小宝, 网友夜猫."""
-    return len(set(word)) == 1 or word[0] in "小阿老" or before.endswith(_roles())
-
-
-@cache
-def _roles() -> tuple[str, ...]:
-    return tuple(f"{KIN}|家的|村的|班的".split("|"))
+    return len(set(word)) == 1 or word[0] in "小阿老" or before.endswith(ROLES)
 
 
 @cache
 def _cue() -> re.Pattern[str]:
     return re.compile(
-        rf"(?:(?P<role>(?:{KIN})(?:家的)?|村的|班的)"
+        rf"(?:(?P<role>{KIN}(?:家的)?|村的|班的)"
         rf"|(?<![^我他她你])[和跟]|[被找给让喊叫])(?=[\u4e00-\u9fff]{{2}})"
     )
 
