@@ -24,7 +24,11 @@ def standard_credit(prediction: Set[str], gold: Set[str]) -> float:
 
 
 def verdict_on(prediction: Set[str], gold: Set[str]) -> str:
-    """Return ``right`` or ``wrong``; ``unread`` where no label could be told."""
+    """Return ``right`` or ``wrong``; ``unread`` where no label could be told.
+
+    >>> [verdict_on(set(chosen), set("AB")) for chosen in ("BA", "A", "")]
+    ['right', 'wrong', 'unread']
+    """
     if not prediction:
         return "unread"
     return "right" if prediction == gold else "wrong"
