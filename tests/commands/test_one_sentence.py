@@ -2,9 +2,11 @@
 
 import click
 import pytest
+from click.testing import CliRunner
 from kedro.io import AbstractDataset, DatasetError
 
 from psyche_kedro.commands.one_sentence import in_one_sentence
+from psyche_kedro.commands.run import run
 from psyche_kedro.errors import ContaminationError
 
 
@@ -106,3 +108,10 @@ def test_a_dataset_says_what_the_system_said_and_not_what_a_library_did():
 def test_the_words_are_there_for_who_asks_for_them(monkeypatch):
     monkeypatch.setenv("PSYCHE_KEDRO_SHOW_ERRORS", "1")
     assert "words of a post" in fault(KeyError("words of a post"))
+
+
+@pytest.mark.parametrize("value", ["data=[a", "data=@x", "data=*a", "data=\udce7"])
+def test_a_parameter_that_is_no_yaml_is_one_sentence(value):
+    result = CliRunner().invoke(run, ["--params", value])
+    assert result.exit_code == 2
+    assert "'--params': A value is no YAML" in result.output

@@ -1,10 +1,12 @@
 """``kedro run`` that ends in one sentence where the user can mend the cause."""
 
+import functools
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
+import yaml
 from kedro.framework.cli import project
 from kedro.framework.project import pipelines, settings
 from kedro.pipeline import Pipeline
@@ -69,9 +71,26 @@ def _check_nodes(names: Sequence[str], options: Mapping[str, Any]) -> None:
         ) from error
 
 
+def _in_a_sentence(split: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a reader of ``--params`` that says in a sentence what is no YAML."""
+
+    @functools.wraps(split)
+    def callback(context: Any, option: Any, value: str) -> Any:
+        try:
+            return split(context, option, value)
+        except (yaml.YAMLError, UnicodeError) as error:
+            raise click.BadParameter(
+                "A value is no YAML, or holds what this locale cannot say: begin it"
+                " with no mark, as [ or @, or set PYTHONUTF8=1."
+            ) from error
+
+    return callback
+
+
 _OPTIONS = {option.name: option for option in project.run.params}
 PARAMS = _OPTIONS["params"]
 """Kedro's own ``--params``: dots nest, numbers are numbers."""
+PARAMS.callback = _in_a_sentence(PARAMS.callback)
 CONF_SOURCE = _OPTIONS["conf_source"]
 """Kedro's own ``--conf-source``: a folder, an archive or a URL."""
 

@@ -11,6 +11,7 @@ from toy import (
     IN_PROCESS,
     PLAN,
     REWARD,
+    TRAINERS_WARN,
     grpo_parameters,
     grpo_set,
     sft_parameters,
@@ -28,12 +29,7 @@ from psyche_kedro.pipelines.training.checkpoints import (
 )
 from psyche_kedro.pipelines.training.nodes import train_grpo
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning:torch"),
-    pytest.mark.filterwarnings("ignore::UserWarning:transformers"),
-]
+pytestmark = TRAINERS_WARN
 PLAIN = Layout("plain", 1, 20)
 
 

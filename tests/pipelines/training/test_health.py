@@ -6,6 +6,7 @@ from toy import (
     HEALTH,
     PLAN,
     REWARD,
+    TRAINERS_WARN,
     grpo_parameters,
     grpo_set,
     sft_parameters,
@@ -22,12 +23,7 @@ from psyche_kedro.pipelines.training.health import (
 )
 from psyche_kedro.pipelines.training.nodes import train_grpo
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning:torch"),
-    pytest.mark.filterwarnings("ignore::UserWarning:transformers"),
-]
+pytestmark = TRAINERS_WARN
 
 GOOD = {
     "reward": 0.5,

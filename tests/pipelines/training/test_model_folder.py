@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 from toy import (
     PLAN,
     REWARD,
+    TRAINERS_WARN,
     grpo_parameters,
     grpo_set,
     prompt,
@@ -20,12 +21,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from psyche_kedro.datasets.checkpoint_dataset import CheckpointDataset
 from psyche_kedro.pipelines.training.nodes import train_grpo
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning:torch"),
-    pytest.mark.filterwarnings("ignore::UserWarning:transformers"),
-]
+pytestmark = TRAINERS_WARN
 SHORT = {"epochs": 2, "save_steps": 20}
 LORA = {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": "all-linear"}
 

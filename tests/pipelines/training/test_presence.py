@@ -142,7 +142,7 @@ from psyche_kedro.pipelines.training.nodes import train_grpo, train_sft
 runs, stage, kind, n = *sys.argv[1:4], int(sys.argv[4])
 config = "conf/launchers/cpu.yaml" if n > 1 else None
 launcher = CHILD | {"kind": kind, "processes": n, "config_file": config}
-sizes = {"micro_batch_size": 20 // n, "save_steps": 3, "epochs": 20}
+sizes = {"micro_batch_size": 20 // n, "save_steps": 3, "epochs": 40}
 own = launcher if stage == "sft" else IN_PROCESS
 params = sft_parameters(runs, launcher=own, **sizes)
 base, told, table = base_model(runs), sft_set(), Path(runs, "tokens.parquet")

@@ -9,6 +9,7 @@ import pytest
 from toy import (
     PLAN,
     REWARD,
+    TRAINERS_WARN,
     base_model,
     grpo_parameters,
     grpo_set,
@@ -21,13 +22,7 @@ from toy import (
 from psyche_kedro.pipelines.training.nodes import train_grpo
 from psyche_kedro.tables import GrpoExamples, SftExamples, content_id, frame
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning:torch"),
-    pytest.mark.filterwarnings("ignore::UserWarning:transformers"),
-]
+pytestmark = [pytest.mark.slow, *TRAINERS_WARN]
 
 SEEDS = range(8)
 # To the letter of Equation 2: no answer is a subset of every gold.

@@ -15,6 +15,7 @@ from toy import (
     CHILD,
     PLAN,
     REWARD,
+    TRAINERS_WARN,
     base_model,
     grpo_parameters,
     grpo_set,
@@ -50,12 +51,7 @@ from psyche_kedro.pipelines.training.tokens import read_tokenizer
 from psyche_kedro.tables import Rejections
 
 # transformers 5.23 and torch 2.13 deprecate options that TRL 1.16 still sets itself.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning:torch"),
-    pytest.mark.filterwarnings("ignore::UserWarning:transformers"),
-]
+pytestmark = TRAINERS_WARN
 
 
 ROOT = Path(__file__).parents[3]

@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 from toy import (
     PLAN,
     REWARD,
+    TRAINERS_WARN,
     base_model,
     grpo_parameters,
     grpo_set,
@@ -22,12 +23,7 @@ from psyche_kedro.pipelines.training.nodes import train_grpo
 from psyche_kedro.pipelines.training.runs import open_run
 from psyche_kedro.tables import SftExamples, frame
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning:torch"),
-    pytest.mark.filterwarnings("ignore::UserWarning:transformers"),
-]
+pytestmark = TRAINERS_WARN
 
 
 def with_validation(examples, n):

@@ -3,6 +3,8 @@
 import itertools
 from typing import Any
 
+import pytest
+
 from psyche_kedro import tables
 from psyche_kedro.datasets.checkpoint_dataset import Checkpoint
 from psyche_kedro.pipelines.training import nodes
@@ -13,6 +15,14 @@ from psyche_kedro.pipelines.training.parameters import (
 )
 from psyche_kedro.pipelines.training.runs import open_run
 from psyche_kedro.rewards import RewardParameters
+
+TRAINERS_WARN = [
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:torch"),
+    pytest.mark.filterwarnings("ignore::UserWarning:transformers"),
+]
+"""What trl and its libraries say of each other is not heard."""
 
 GOLD = {"保密": ["A"], "移情": ["A", "C"]}
 LETTERS = ["A", "B", "C", "D", "AC"]
