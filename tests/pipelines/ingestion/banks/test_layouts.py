@@ -498,6 +498,13 @@ def test_a_decimal_at_a_lines_start_ends_no_stem():
     assert [stem for stem, _, _ in sound(text)] == ["均分为\n82.5，则", "乙"]
 
 
+def test_decimals_at_several_lines_starts_end_no_stem():
+    first = f"2. 数据为\n1.5，2.5，\n3.5的均值（ ）\n{OPTIONS}答案：A\n"
+    text = f"{first}4. 乙\n{OPTIONS}答案：B\n"
+    assert [stem for stem, _, _ in sound(text)] == ["乙"]
+    assert errors(text)[0] == ["unclear_line"]
+
+
 def test_a_page_number_behind_an_option_takes_no_option_along():
     text = "1. 甲（ ）\nA. 一\nB. 小脑 心理学 第45页\nP12\n答案：A\n"
     ((found,),) = [errors(text)]

@@ -212,11 +212,11 @@ class _Reader:
         return is_usual and not token.body[:1].isdigit()
 
     def _ends_stem(self, item: Item, index: int, token: Token) -> bool:
-        if item.inner:
-            return token.number != item.inner + 1
         if token.is_weak and token.body[:1].isdigit():
             item.faults += ["unclear_line"] * (token.number == item.number + 1)
             return False  # 82.5 at the start of a line
+        if item.inner:
+            return token.number != item.inner + 1
         if token.number == 1 and item.number:
             return not self._ahead.begins_list(index)
         follows = 0 < token.number - item.number <= 1 + _MAX_SKIPPED_NUMBERS
