@@ -80,7 +80,7 @@ _SIGNS = (
     ),
     # @qq, lonely#4421, weibo点com, [at]163[点]com, 邮箱后缀163
     re.compile(
-        r"@\s?[A-Za-z\d]|[A-Za-z]{3}#\d{4}"
+        r"@\s?[A-Za-z\d]\s?[\w.-]|[A-Za-z]{3}#\d{4}"
         r"|[A-Za-z\d)\]】]\W?(?:[.。点]|dot)?\W?(?:com|cn|top|me(?=/))(?![a-z])"
         r"|(?:qq|163|126|gmail|outlook|foxmail)\W?(?:邮箱|后缀|的$)"
     ),
@@ -121,9 +121,10 @@ def _as_digits(match: re.Match[str]) -> str:
 
 def _is_told_in_parts(sentence: str, allowed: frozenset[str]) -> bool:
     """Return whether the numbers of a sentence that tells one make it together."""
-    if not _TOLD.search(sentence):
+    told = _DIGITS.sub(lambda m: "" if _is_innocent(m, allowed) else m[0], sentence)
+    if not _TOLD.search(told):
         return False
-    parts = [m for m in _PART.finditer(sentence) if not is_hotline(m)]
+    parts = [m for m in _PART.finditer(told) if not is_hotline(m)]
     digits = [m[0] for m in parts if m[0] not in allowed]
     return len(digits) > 1 and len("".join(digits)) > _MOST_DIGITS
 
