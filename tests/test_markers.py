@@ -175,7 +175,7 @@ def quoted(values: list) -> str:
     for value in values:
         if isinstance(value, pl.DataFrame):
             words.write(str(value.head(50).to_dicts()))
-        elif isinstance(value, list):
+        elif isinstance(value, list) and value and hasattr(value[0], "read"):
             words.write("".join(f.read().decode(errors="ignore") for f in value[:20]))
         else:
             words.write(str(value)[:2000])

@@ -186,7 +186,8 @@ def _given() -> frozenset[str]:
 
 def _may_be_nickname(word: str, before: str) -> bool:
     """Return whether a word is one that people go by, too: 豆豆, 小宝, 网友夜猫."""
-    return len(set(word)) == 1 or word[0] in "小阿老" or before.endswith(ROLES)
+    is_called_so = len(word) <= _FULL_NAME and before.endswith(ROLES)
+    return len(set(word)) == 1 or word[0] in "小阿老" or is_called_so
 
 
 @cache
