@@ -179,14 +179,18 @@ def trained(process):
     return said.splitlines()[-1]
 
 
+def last_step(runs, stage):
+    """Return the step of the last whole checkpoint."""
+    whole = runs.glob(f"{stage}-*/checkpoint-*/digests.json")
+    steps = [int(path.parent.name.partition("-")[2]) for path in whole]
+    return max(steps, default=0)
+
+
 def wait_for_a_checkpoint(runs, stage, after):
-    """Return the step of a whole checkpoint that lies after a step."""
     deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
-        whole = runs.glob(f"{stage}-*/checkpoint-*/digests.json")
-        steps = [int(path.parent.name.partition("-")[2]) for path in whole]
-        if max(steps, default=0) > after:
-            return max(steps)
+        if last_step(runs, stage) > after:
+            return
         time.sleep(0.02)
     raise TimeoutError("no checkpoint was written")
 
@@ -222,8 +226,9 @@ def test_kills_leave_no_process_and_the_next_run_goes_on(whole, tmp_path, time_)
     shutil.copytree(made, tmp_path, dirs_exist_ok=True, ignore=earlier)
     for target in random.sample(TARGETS, len(TARGETS)):
         parent = python(TRAIN, tmp_path, *kind)
-        step = wait_for_a_checkpoint(tmp_path, stage, step)
+        wait_for_a_checkpoint(tmp_path, stage, step)
         kill(parent, target, KILLS[kind, target, time_], tmp_path)
+        step = last_step(tmp_path, stage)
     assert trained(python(TRAIN, tmp_path, *kind)) == digest
     (result,) = tmp_path.glob(f"{stage}-*/result.json")
     assert json.loads(result.read_text("utf-8"))["resumed_from"] >= step
