@@ -20,11 +20,11 @@ import polars as pl
 from psyche_kedro.tables import (
     Provenance,
     Rejections,
-    _enum,
-    _id,
-    _list_of,
-    _nullable,
-    _Table,
+    Table,
+    id_of,
+    list_of,
+    nullable,
+    one_of,
 )
 
 MODALITIES = ("multimodal", "text")
@@ -41,11 +41,11 @@ _CULTURE_LABEL = pl.Struct(
 
 
 def _scenario(**checks: Any) -> Any:
-    return _id("scenarios.scenario_id", **checks)
+    return id_of("scenarios.scenario_id", **checks)
 
 
 def _picture() -> Any:
-    return _id("pictures.picture_id", nullable=True)
+    return id_of("pictures.picture_id", nullable=True)
 
 
 def _language() -> Any:
@@ -60,7 +60,7 @@ def _emotion(**checks: Any) -> Any:
 class CedarRejections(Rejections):
     """One row per row that a filter dropped."""
 
-    row_id: str = _id(
+    row_id: str = id_of(
         "scenarios.scenario_id",
         "rejected_scenarios.row_id",
         "rejected_pictures.row_id",
@@ -72,11 +72,11 @@ class CedarRejections(Rejections):
 # ---- isolation -------------------------------------------------------------------
 
 
-class Pictures(_Table):
+class Pictures(Table):
     """One row per distinct picture."""
 
-    picture_id: str = _id("pictures.picture_id", unique=True)
-    sources: pl.List = _list_of(pl.String)
+    picture_id: str = id_of("pictures.picture_id", unique=True)
+    sources: pl.List = list_of(pl.String)
     """Every file that holds it."""
     sha256: str = pa.Field(str_matches=r"^[0-9a-f]{64}$")
     """Of the files as they came."""
@@ -90,25 +90,25 @@ class Pictures(_Table):
     replies about it are made of these bytes."""
 
 
-class Scenarios(_Table):
+class Scenarios(Table):
     """One row per scenario, as its source has it."""
 
     scenario_id: str = _scenario(unique=True)
     source: str
     locator: str
-    number: int = _nullable()
+    number: int = nullable()
     """The source's own."""
-    modality: str = _enum(*MODALITIES)
+    modality: str = one_of(*MODALITIES)
     language: str = _language()
     """Of ``narrative`` and ``question``."""
     narrative: str
     """May be empty beside a picture."""
     question: str
     picture_id: str = _picture()
-    topic: str = _nullable()
+    topic: str = nullable()
 
 
-class GivenTexts(_Table):
+class GivenTexts(Table):
     """One row per (scenario, language) that a file gives."""
 
     scenario_id: str = _scenario()
@@ -124,10 +124,10 @@ class ScenarioTexts(Provenance):
     language: str = _language()
     narrative: str
     question: str
-    origin: str = _enum("given", "translated")
-    back_translation: str = _nullable()
+    origin: str = one_of("given", "translated")
+    back_translation: str = nullable()
     """Narrative and question, in the scenario's own language."""
-    fidelity: int = _nullable()
+    fidelity: int = nullable()
     """1 to 5, as the judge compares the back-translation; null for a given text."""
 
 
@@ -139,67 +139,67 @@ class ProvisionalLabels(Provenance):
     labeller: str
     sample: int
     label: str = _emotion(nullable=True)
-    outcome: str = _enum("read", "unread", "failed")
+    outcome: str = one_of("read", "unread", "failed")
     rule: str
     """How the reply was read, or why there is none."""
     order: str
     """Digest of the order in which the words stood: the same for all cultures."""
 
 
-class Divergence(_Table):
+class Divergence(Table):
     """One row per scenario: how far its cultures' labels differ."""
 
     scenario_id: str = _scenario(unique=True)
     n_labellers: int
     n_read: int
-    statistic: float = _nullable()
+    statistic: float = nullable()
     """Jensen-Shannon divergence of the cultures' label shares, in bits."""
-    p: float = _nullable()
-    q: float = _nullable()
+    p: float = nullable()
+    q: float = nullable()
     """Benjamini-Hochberg over all scenarios."""
-    labels: pl.List = _list_of(_CULTURE_LABEL)
+    labels: pl.List = list_of(_CULTURE_LABEL)
     """Per culture: plurality label, its share, labellers whose own plurality it is."""
     n_clear: int
     """Distinct labels that some culture clearly gives."""
     plurality_differs: bool
     universal_label: str = _emotion(nullable=True)
     """What is said most in all cultures together."""
-    universal_share: float = _nullable()
+    universal_share: float = nullable()
     """The least share that any labeller gives it in any culture."""
-    verdict: str = _enum("isolated", "rejected")
-    reason: str = _nullable()
+    verdict: str = one_of("isolated", "rejected")
+    reason: str = nullable()
 
 
 # ---- annotation ------------------------------------------------------------------
 
 
-class AnnotationTasks(_Table):
+class AnnotationTasks(Table):
     """One row per (scenario, culture, seat): who is asked what."""
 
     scenario_id: str = _scenario()
     culture: str = _language()
     seat: str
-    kind: str = _enum("item", "check")
+    kind: str = one_of("item", "check")
     expected: str = _emotion(nullable=True)
     """Of a check: what every labeller says of it in every culture."""
 
 
-class Annotations(_Table):
+class Annotations(Table):
     """One row per (scenario, culture, seat): what a person said. Private."""
 
     scenario_id: str = _scenario()
     culture: str = _language()
     seat: str
-    kind: str = _enum("item", "check", "adjudication")
+    kind: str = one_of("item", "check", "adjudication")
     label: str = _emotion(nullable=True)
     """Null where the person said that none fits."""
-    seconds: float = _nullable()
-    words: str = _nullable()
+    seconds: float = nullable()
+    words: str = nullable()
     """The person's remark; in no other table."""
     source: str
 
 
-class Annotators(_Table):
+class Annotators(Table):
     """One row per (culture, seat): how far a person can be relied on."""
 
     culture: str = _language()
@@ -207,71 +207,71 @@ class Annotators(_Table):
     n: int
     n_checks: int
     passed: int
-    accuracy: float = _nullable()
+    accuracy: float = nullable()
     """Estimated share of right answers, one-coin Dawid-Skene."""
-    agreement: float = _nullable()
+    agreement: float = nullable()
     """Share of answers that the plurality of the others gives."""
-    median_seconds: float = _nullable()
+    median_seconds: float = nullable()
     counted: bool
-    reason: str = _nullable()
+    reason: str = nullable()
 
 
-class GroundTruth(_Table):
+class GroundTruth(Table):
     """One row per (scenario, culture)."""
 
     scenario_id: str = _scenario()
     culture: str = _language()
     gold: str = _emotion(nullable=True)
     """Null where it is undecided, or where none fits."""
-    votes: pl.List = _list_of(_VOTE)
+    votes: pl.List = list_of(_VOTE)
     """Of the people who count; ``none_fits`` is a label here."""
     n_people: int
-    posterior: float = _nullable()
-    decided_by: str = _enum("majority", "weighed", "adjudicated", "undecided")
-    reason: str = _nullable()
+    posterior: float = nullable()
+    decided_by: str = one_of("majority", "weighed", "adjudicated", "undecided")
+    reason: str = nullable()
     """Why there is no gold."""
-    plain_majority: str = _nullable()
-    dawid_skene: str = _nullable()
+    plain_majority: str = nullable()
+    dawid_skene: str = nullable()
     """What full confusion matrices decide, for comparison."""
 
 
-class Items(_Table):
+class Items(Table):
     """One row per (scenario, language) of a benchmark."""
 
-    item_id: str = _id("cedar_items.item_id", "given_items.item_id", unique=True)
-    scenario_id: str = _id("scenarios.scenario_id", "given_items.scenario_id")
+    item_id: str = id_of("cedar_items.item_id", "given_items.item_id", unique=True)
+    scenario_id: str = id_of("scenarios.scenario_id", "given_items.scenario_id")
     benchmark: str
     number: int
-    modality: str = _enum(*MODALITIES)
+    modality: str = one_of(*MODALITIES)
     language: str = _language()
     narrative: str
     question: str
-    picture_id: str = _id(
+    picture_id: str = id_of(
         "pictures.picture_id", "given_pictures.picture_id", nullable=True
     )
     gold: str = _emotion()
     gold_word: str
-    votes: pl.List = _list_of(_VOTE)
+    votes: pl.List = list_of(_VOTE)
     """Empty where a benchmark publishes none."""
 
 
-class AnnotationSummary(_Table):
+class AnnotationSummary(Table):
     """One row per (measure, group)."""
 
     measure: str
     group: str
-    value: float = _nullable()
+    value: float = nullable()
     n: int
 
 
-class WithheldItems(_Table):
+class WithheldItems(Table):
     """One row per scenario of the benchmark that is not released, and why."""
 
-    row_id: str = _id("cedar_items.scenario_id")
+    row_id: str = id_of("cedar_items.scenario_id")
     source: str
     stage: str
     reason: str
-    detail: str = _nullable()
+    detail: str = nullable()
 
 
 # ---- alignment -------------------------------------------------------------------
@@ -283,17 +283,17 @@ class CedarPredictions(Provenance):
     subject: str
     """The model's name in the catalog."""
     way: str
-    item_id: str = _id("cedar_items.item_id", "given_items.item_id")
+    item_id: str = id_of("cedar_items.item_id", "given_items.item_id")
     sample: int
-    text: str = _nullable()
+    text: str = nullable()
     label: str = _emotion(nullable=True)
-    outcome: str = _enum("read", "unread", "failed")
+    outcome: str = one_of("read", "unread", "failed")
     rule: str
     """How the reply was read, or why there is none."""
     official_label: str = _emotion(nullable=True)
 
 
-class CedarScores(_Table):
+class CedarScores(Table):
     """One row per (benchmark, model, way, slice, metric)."""
 
     benchmark: str
@@ -302,16 +302,16 @@ class CedarScores(_Table):
     slice: str
     """``all``, a modality, or ``<language>/<modality>``."""
     metric: str
-    value: float = _nullable()
-    low: float = _nullable()
-    high: float = _nullable()
-    p: float = _nullable()
+    value: float = nullable()
+    low: float = nullable()
+    high: float = nullable()
+    p: float = nullable()
     n: int
     n_missing: int
     """Answers that are missing from the items: unread or failed."""
 
 
-class CedarReference(_Table):
+class CedarReference(Table):
     """One row per (benchmark, line, metric): what models are held against."""
 
     benchmark: str
@@ -321,13 +321,13 @@ class CedarReference(_Table):
     ``chance``. A culture's code: its golds in all languages."""
     metric: str
     """As in ``CedarScores``, and of people ``alpha``."""
-    value: float = _nullable()
-    low: float = _nullable()
-    high: float = _nullable()
+    value: float = nullable()
+    low: float = nullable()
+    high: float = nullable()
     n: int
 
 
-class CultureMatrix(_Table):
+class CultureMatrix(Table):
     """One row per (benchmark, model, way, language, culture)."""
 
     benchmark: str
@@ -339,7 +339,7 @@ class CultureMatrix(_Table):
     """Of answers in ``language`` that are the gold of ``culture``."""
 
 
-class EmotionConfusion(_Table):
+class EmotionConfusion(Table):
     """One row per (benchmark, model, way, language, gold, predicted)."""
 
     benchmark: str
@@ -347,12 +347,12 @@ class EmotionConfusion(_Table):
     way: str
     language: str = _language()
     gold: str = _emotion()
-    predicted: str = _nullable()
+    predicted: str = nullable()
     """Null where the answer is unread or failed."""
     n: int
 
 
-class ModelPairs(_Table):
+class ModelPairs(Table):
     """One row per (benchmark, way, metric, model, other)."""
 
     benchmark: str

@@ -165,7 +165,7 @@ def list_unreadable_sources(
 
 
 def _tables(
-    model: type[tables._Table], rows: list[Row], unreadable: list[Row]
+    model: type[tables.Table], rows: list[Row], unreadable: list[Row]
 ) -> ReadTable:
     return ReadTable(tables.frame(model, rows), _unreadable(unreadable))
 
