@@ -145,7 +145,8 @@ def fail(node, before, kind: str, *, params: str, root: Path) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
-    failing.__signature__ = inspect.signature(node.func)  # Kedro binds inputs by it
+    # Kedro binds inputs by it.
+    failing.__signature__ = inspect.signature(node.func, follow_wrapped=False)
     kept = {path: path.read_bytes() for n in node.outputs for path in tables(n, root)}
     one = before + Pipeline([node._copy(func=failing)])
     register(lambda: {"__default__": one})

@@ -28,6 +28,10 @@ SEEDS = range(8)
 # To the letter of Equation 2: no answer is a subset of every gold.
 LITERAL = REWARD.model_copy(update={"empty": 0.0, "format_needs": "thought"})
 SAID = ["A", "B", "C", "D", "不知道"]
+FORMED = {"epochs": 60}
+"""Until the form stands: what GRPO is paid for is to be seen alone."""
+ROOM = {"max_completion_length": 32}
+"""Twice the longest example in tokens: a completion that is cut has no form."""
 
 
 def mean(trained, metric, part):
@@ -38,9 +42,9 @@ def mean(trained, metric, part):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_accuracy_rises_and_the_form_stays(tmp_path, seed):
     runs = str(tmp_path)
-    params = sft_parameters(runs, seed=seed)
+    params = sft_parameters(runs, seed=seed, **FORMED)
     sft = train_sft(base_model(runs), sft_set(), PLAN, params)
-    params = grpo_parameters(runs, seed=seed)
+    params = grpo_parameters(runs, seed=seed, **ROOM)
     trained = train_grpo(sft.checkpoint, grpo_set(), params, REWARD)
     first, last = (
         mean(trained, "rewards/accuracy/mean", part)
