@@ -31,7 +31,7 @@ SAID = ["A", "B", "C", "D", "不知道"]
 FORMED = {"epochs": 60}
 """Until the form stands: what GRPO is paid for is to be seen alone."""
 ROOM = {"max_completion_length": 32}
-"""Twice the longest example in tokens: a completion that is cut has no form."""
+"""Tokens, five times the longest example: a completion that is cut has no form."""
 
 
 def mean(trained, metric, part):
