@@ -3,6 +3,7 @@
 import re
 import sqlite3
 import stat
+from contextlib import closing
 
 import polars as pl
 import pytest
@@ -185,22 +186,22 @@ def test_training_sets_hold_no_benchmark_item(demo):
 
 
 def test_one_mlflow_run_holds_parameters_metrics_prompts_and_the_report(demo):
-    database = sqlite3.connect(demo.data / "mlflow.db")
-    runs = dict(database.execute("SELECT name, status FROM runs"))
+    with closing(sqlite3.connect(demo.data / "mlflow.db")) as database:
+        runs = dict(database.execute("SELECT name, status FROM runs"))
+        tags = dict(database.execute("SELECT key, value FROM tags"))
+        sources = {n for (n,) in database.execute("SELECT name FROM datasets")}
+        params = {k for (k,) in database.execute("SELECT key FROM params")}
+        metrics = {k for (k,) in database.execute("SELECT key FROM metrics")}
     assert set(runs.values()) == {"FINISHED"}
     chapters = {"ingestion", "cleaning", "synthesis", "selection", "training"}
     chapters |= {"evaluation", "reporting"}
     assert runs.keys() - chapters == {f"__default__ · local · {demo.data}"}
     assert runs.keys() >= chapters
-    tags = dict(database.execute("SELECT key, value FROM tags"))
     assert tags["kedro_command"].endswith(f"run --params data={demo.data}")
-    sources = {n for (n,) in database.execute("SELECT name FROM datasets")}
     assert {"raw_files/posts", "raw_files/textbooks"} <= sources
-    params = {k for (k,) in database.execute("SELECT key FROM params")}
     assert "prompts.question_prompt" in params
     assert any(k.startswith("synthesis.rationales.") for k in params)
     assert {"teacher_model.model", "student_models.a.model"} <= params
-    metrics = {k for (k,) in database.execute("SELECT key FROM metrics")}
     assert "rows.question_pool" in metrics
     kept = {p.name for p in (demo.data / "mlartifacts").rglob("*.*")}
     assert {"report.html", "funnel.csv", "scores.csv"} <= kept
@@ -287,7 +288,7 @@ def test_after_a_run_every_chapter_is_estimated_as_it_was(demo):
 
 
 def count_replies(data) -> int:
-    with sqlite3.connect(data / "replies.sqlite") as database:
+    with closing(sqlite3.connect(data / "replies.sqlite")) as database:
         return database.execute("SELECT count(*) FROM replies").fetchone()[0]
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import polars as pl
 import pytest
@@ -67,7 +67,7 @@ def stored(data) -> int:
     if not store.exists():
         return 0
     try:
-        with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as database:
+        with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as database:
             # Of the endpoint only: a page that this machine reads is kept there too.
             query = "SELECT count(*) FROM replies WHERE model LIKE 'offline-%'"
             return database.execute(query).fetchone()[0]
@@ -112,7 +112,7 @@ def test_no_stored_reply_is_asked_for_twice(resumed):
 
 def test_the_next_run_ends_the_killed_one_in_mlflow(resumed):
     data, *_ = resumed
-    with sqlite3.connect(data / "mlflow.db") as database:
+    with closing(sqlite3.connect(data / "mlflow.db")) as database:
         query = "SELECT status FROM runs WHERE name LIKE '% · %' ORDER BY start_time"
         assert database.execute(query).fetchall() == [("KILLED",), ("FINISHED",)]
 

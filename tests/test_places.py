@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
@@ -101,7 +102,7 @@ def test_tables_are_the_same(  # noqa: PLR0913, PLR0917
 
 
 def runs_of(store: Path) -> list[str]:
-    with sqlite3.connect(store) as database:
+    with closing(sqlite3.connect(store)) as database:
         return [row[0] for row in database.execute(WHOLE)]
 
 

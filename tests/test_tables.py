@@ -3,6 +3,7 @@
 import sqlite3
 import traceback
 import weakref
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
@@ -179,6 +180,6 @@ def ids_of(tables: dict[str, pl.DataFrame], name: str, column: str) -> set[str]:
 
 def stored_keys(data: Path) -> set[str]:
     """Return the address of every request that was answered, or failed for good."""
-    with sqlite3.connect(data / "replies.sqlite") as store:
+    with closing(sqlite3.connect(data / "replies.sqlite")) as store:
         rows = store.execute("SELECT key FROM replies UNION SELECT key FROM failures")
         return {key.hex() for (key,) in rows}

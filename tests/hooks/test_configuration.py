@@ -4,6 +4,7 @@ import re
 import shutil
 import sqlite3
 import traceback
+from contextlib import closing
 
 import polars as pl
 import pytest
@@ -348,7 +349,7 @@ def test_what_stops_before_the_first_node_leaves_no_run_in_mlflow(tmp_path):
         PSYCHE_BASE_URL="127.0.0.1:8000",
         PSYCHE_API_KEY="none",
     )
-    with sqlite3.connect(tmp_path / "data" / "mlflow.db") as database:
+    with closing(sqlite3.connect(tmp_path / "data" / "mlflow.db")) as database:
         assert database.execute("SELECT count(*) FROM runs").fetchone() == (0,)
 
 

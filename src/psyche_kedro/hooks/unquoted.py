@@ -19,9 +19,10 @@ from kedro.validation.exceptions import DataValidationError, ParameterValidation
 from psyche_kedro.errors import PsycheError
 
 SHOW = "PSYCHE_KEDRO_SHOW_ERRORS"
-# Python's words for a call that does not fit: they name code and no value.
+# Python's words for a call that does not fit, 3.13's guess among them: they name code
+# and no value.
 _MISFIT = re.compile(
-    r"[\w.]+\(\) (got an unexpected keyword argument '\w+'"
+    r"[\w.]+\(\) (got an unexpected keyword argument '\w+'(?:\. Did you mean '\w+'\?)?"
     r"|missing \d+ required [\w -]+: [\w', ]+)"
 )
 
