@@ -1,6 +1,6 @@
 """Chapter 2: tables in normal form, without people's names."""
 
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node, Pipeline
 
 from psyche_kedro.pipelines.accounts import (
     account_node,
@@ -32,11 +32,11 @@ ACCOUNT = (
     beside("removed_text", by="reason"),
     beside("masked_posts_sample"),
 )
+POSTS, REPLIES = "params:cleaning.posts", "params:cleaning.replies"
 
 
 def create_pipeline() -> Pipeline:
     """Return the chapter: one node per table, then the judge of replies."""
-    posts, replies = "params:cleaning.posts", "params:cleaning.replies"
     return Pipeline(
         [
             wire(
@@ -49,30 +49,7 @@ def create_pipeline() -> Pipeline:
                 ["clean_bank_questions", "rejected_bank_questions"],
             ),
             wire(nodes.clean_benchmark_items, "clean_benchmark_items"),
-            wire(
-                post_parts.clean_posts_in_parts,
-                ["clean_posts", "rejected_posts"],
-                name="clean_posts",
-                tagger="optional_tools/tagger",
-                deidentification_prompt="params:prompts.deidentification",
-                privacy_model="optional_tools/privacy_model",
-                params=posts,
-                replies_parameters=replies,
-            ),
-            wire(
-                post_parts.sample_masked_parts,
-                "masked_posts_sample",
-                name="sample_masked_posts",
-                params=posts,
-            ),
-            wire(
-                post_parts.judge_replies_in_parts,
-                ["useful_posts", "rejected_replies"],
-                name="judge_replies",
-                usefulness_prompt="params:prompts.usefulness",
-                guard_model="optional_tools/guard_model",
-                params=replies,
-            ),
+            *_posts(),
             wire(
                 nodes.clean_public_sets,
                 [
@@ -82,8 +59,37 @@ def create_pipeline() -> Pipeline:
                     "rejected_public_questions",
                 ],
                 tagger="optional_tools/tagger",
-                params=posts,
+                params=POSTS,
             ),
             account_node("cleaning", ACCOUNT),
         ]
     )
+
+
+def _posts() -> list[Node]:
+    return [
+        wire(
+            post_parts.clean_posts_in_parts,
+            ["clean_posts", "rejected_posts"],
+            name="clean_posts",
+            tagger="optional_tools/tagger",
+            deidentification_prompt="params:prompts.deidentification",
+            privacy_model="optional_tools/privacy_model",
+            params=POSTS,
+            replies_parameters=REPLIES,
+        ),
+        wire(
+            post_parts.sample_masked_parts,
+            "masked_posts_sample",
+            name="sample_masked_posts",
+            params=POSTS,
+        ),
+        wire(
+            post_parts.judge_replies_in_parts,
+            ["useful_posts", "rejected_replies"],
+            name="judge_replies",
+            usefulness_prompt="params:prompts.usefulness",
+            guard_model="optional_tools/guard_model",
+            params=REPLIES,
+        ),
+    ]
