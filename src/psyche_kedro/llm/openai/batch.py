@@ -252,6 +252,7 @@ class BatchSender:
             return {}
         if status != _OK:
             kind = kind_of_refusal(status, body)
+            kind = "bad_request" if kind == "no_access" else kind
             return {key: Fault(kind, f"HTTP {status} in a batch", body=body)}
         messages = wanted[key].request.messages if key in wanted else ()
         count = self._count_tokens
