@@ -222,6 +222,12 @@ def test_what_took_minutes_takes_a_moment():
         assert seconds(READERS["answers.read_objects"], text) < 0.5
 
 
+@pytest.mark.parametrize("unit", ["\n", "选", "'\n", "A\n"])
+def test_letters_are_not_parted_in_every_way_that_they_could_be(unit):
+    last = unit * 100 + "xA"  # of 40 blanks, 2 s; of 100, hours
+    assert seconds(READERS["answers.read_as_psycollm"], last) < 0.5
+
+
 def test_the_end_of_a_long_reply_is_read_as_its_beginning():
     long = "想一想。" * 5_000
     assert READERS["answers.read_choice"](said(long + "答案：B")).labels == {"B"}
