@@ -79,7 +79,7 @@ class _Reader:
         self.items: list[Item] = []
         self._tokens = tokens
         self._ahead = Lookahead(tokens)
-        self._width = max((len(t.text) for t in tokens if t.kind == "text"), default=0)
+        self._width = max((len(t.text) for t in tokens), default=0)
         self._running = _running_lines(tokens)
         self._chapter = ""
         self._kind: str | None = None
@@ -176,6 +176,8 @@ class _Reader:
         else:
             self._take_text(index, token)
             self._list_goes_on(token)
+            if self._item and self._field != "stem" and _ASKS.search(token.body):
+                self._item.faults.append("holds_another_question")
 
     def _take_numeral(self, index: int, token: Token) -> None:
         """``一、短时记忆的容量是（ ）`` is a question, ``一、记忆`` a heading."""
@@ -259,6 +261,7 @@ class _Reader:
         self._has_bare_numbers |= token.is_weak and not token.body[:1].isdigit()
         self._item, self._loose = item, []
         self._field = "options" if item.options else "stem"
+        self._doubt_gap(token)
 
     # ---- options -----------------------------------------------------------------
 
@@ -276,6 +279,12 @@ class _Reader:
             item.options += token.options
         else:
             self._second_options(item, index, token)
+        self._doubt_gap(token)
+
+    def _doubt_gap(self, token: Token) -> None:
+        """``D. 惩罚    第二章 人格``: what stands behind so much room is no option."""
+        if token.has_gap and self._item is not None:
+            self._item.faults.append("unclear_option")
 
     def _is_group(self, token: Token) -> bool:
         return token.letter == "A" and len(token.options) > 1
@@ -312,11 +321,14 @@ class _Reader:
             self._share(token.options)
         else:
             self._stray_options.append(token.line)
+            if self.items and not self._key.is_open:
+                self.items[-1].faults.append("unclear_option")
 
     def _second_options(self, item: Item, index: int, token: Token) -> None:
         """Options after an answer: of a question without a number, or explained."""
         if token.letter != "A" or self._field == "key":
             self._take_text(index, token)
+            self._doubt_those_it_follows(token.letter)
             return
         stem, is_answered = self._unnumbered_stem(), self._ahead.is_answered(index)
         if self._field == "options" and not stem:
@@ -328,6 +340,12 @@ class _Reader:
             self._take_text(index, token)
             self._stray_options.append(token.line)
             item.faults += ["holds_another_question"] if is_answered else []
+
+    def _doubt_those_it_follows(self, letter: str) -> None:
+        """An option that was taken for text may be the last one of a question."""
+        for item in self.items[-2:]:
+            if item.options and ord(letter) == ord(item.options[-1][0]) + 1:
+                item.faults.append("unclear_option")
 
     def _unnumbered_stem(self) -> list[Token]:
         """Return the lines behind a question that may be the next one's stem."""
@@ -349,6 +367,7 @@ class _Reader:
             Token("number", stem[0].line, text, text, number, options.options)
         )
         self.items[-1].is_counted = True
+        self.items[-1].faults += ["unclear_stem"] * text[:1].isdigit()
 
     # ---- what follows a question ---------------------------------------------------
 
@@ -440,9 +459,9 @@ class _Reader:
 
     def _text_after_options(self, item: Item, index: int, token: Token) -> None:
         """A line goes on with the option before it only where that one was full."""
-        before = self._tokens[index - 1].text
-        longest = max(self._width, _MIN_WRAP)
-        if len(before) >= longest * _FULL_LINE and item.options:
+        before = self._tokens[index - 1]
+        is_full = len(before.text) >= max(self._width, _MIN_WRAP) * _FULL_LINE
+        if is_full and item.options and len(before.options) <= 1:
             label, text = item.options[-1]
             item.options[-1] = (label, text + token.text)
         elif _running_form(token.text) not in self._running:
