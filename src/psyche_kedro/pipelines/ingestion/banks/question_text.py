@@ -49,6 +49,7 @@ _MIN_REPEATED = 3
 """Times that a running head or foot stands in a file."""
 _LISTED = 5
 _SUBJECT = re.compile(r"\W*\S{0,2}(?:知识点|考点|章节)")
+_WORDS = ("text", "number", "numeral", "heading", "case")
 _ASKS = re.compile(r"[（(]\s*[)）]|_{2,}|[？?]$")
 
 
@@ -87,6 +88,7 @@ class _Reader:
         self._case_ends = _LAST_NUMBER
         self._shared: list[Pair] = []
         self._shared_ends = _LAST_NUMBER
+        self._unused_at = 0
         self._is_doubtful = False
         self._item: Item | None = None
         self._field = ""
@@ -105,6 +107,7 @@ class _Reader:
         for index, token in enumerate(self._tokens):
             getattr(self, f"_take_{token.kind}")(index, token)
         self._close_key()
+        self._leave()
 
     def lost(self) -> list[str]:
         """Return one sentence for each kind of mark that no question took."""
@@ -112,6 +115,7 @@ class _Reader:
             "numbered lines were taken for no question": self._stray_numbers,
             "groups of options belong to no question": self._stray_options,
             "answers belong to no question": self._stray_answers + self._key.stray,
+            "lines that ask stand in no question": self._unasked(),
         }
         return [
             f"{len(at)} {said}: line {', '.join(map(str, at[:_LISTED]))}"
@@ -119,6 +123,13 @@ class _Reader:
             for said, at in stray.items()
             if at
         ]
+
+    def _unasked(self) -> list[int]:
+        """Return the lines with a blank to be filled that no question holds."""
+        texts = (t for i in self.items for t in (i.stem, i.case, i.explanation))
+        held = {line for text in texts for line in text.split("\n")}
+        asking = (t for t in self._tokens if t.kind in _WORDS and _ASKS.search(t.text))
+        return [t.line for t in asking if held.isdisjoint((t.text, t.body))]
 
     # ---- what stands between questions -----------------------------------------
 
@@ -140,10 +151,12 @@ class _Reader:
 
     def _take_shared(self, index: int, token: Token) -> None:
         self._leave()
-        self._share(token.options, token.number or _LAST_NUMBER)
+        self._share(token, token.number or _LAST_NUMBER)
 
-    def _share(self, options: Sequence[Pair], last: int = _LAST_NUMBER) -> None:
-        self._shared, self._shared_ends = list(options), last
+    def _share(self, token: Token, last: int = _LAST_NUMBER) -> None:
+        self._list_unused()
+        self._shared, self._shared_ends = list(token.options), last
+        self._unused_at = token.line if token.options else 0
         self._item, self._field = None, "shared"
         self._is_doubtful = False
 
@@ -163,8 +176,13 @@ class _Reader:
 
     def _leave(self) -> None:
         """Close the question before; what it shares with others ends with it."""
+        self._list_unused()
         self._item, self._field = None, ""
         self._case, self._shared, self._loose = "", [], []
+
+    def _list_unused(self) -> None:
+        self._stray_options += [self._unused_at] if self._unused_at else []
+        self._unused_at = 0
 
     # ---- questions ---------------------------------------------------------------
 
@@ -253,6 +271,8 @@ class _Reader:
             list(token.options),
             self._shared if token.number <= self._shared_ends else [],
         )
+        if item.shared and not item.options:
+            self._unused_at = 0
         if item.shared and self._is_doubtful:
             item.faults.append("option_letters_repeated")
         self.items.append(item)
@@ -271,6 +291,7 @@ class _Reader:
             self._take_text(index, token)
         elif self._field == "shared":
             self._shared += token.options
+            self._unused_at = token.line
         elif item is None:
             self._options_without_stem(index, token)
         elif self._field == "stem" and self._begins_options(index, token):
@@ -307,7 +328,8 @@ class _Reader:
             # is not known.
             item.faults.append("option_letters_repeated")
             was_declared = self._shared_ends < _LAST_NUMBER
-            self._share(token.options)
+            self._share(token)
+            self._unused_at = 0
             self._is_doubtful = was_declared
         else:
             item.options += token.options
@@ -318,7 +340,7 @@ class _Reader:
         if self._loose and not self._key.is_open and self._ahead.is_answered(index):
             self._start_unnumbered(self._unnumbered_stem(), 1, token)
         elif token.letter == "A" and not self._key.is_open:
-            self._share(token.options)
+            self._share(token)
         else:
             self._stray_options.append(token.line)
             if self.items and not self._key.is_open:
