@@ -8,6 +8,7 @@ from psyche_kedro.pipelines.ingestion.banks.answers import LETTER_RUN, named_let
 from psyche_kedro.pipelines.ingestion.banks.options import WIDE_LETTERS
 from psyche_kedro.pipelines.ingestion.files.cell_formats import NOT_SHOWN
 from psyche_kedro.pipelines.ingestion.files.plain_text import has_picture, has_struck
+from psyche_kedro.text.markup_left import holds_markup
 
 IN_BRACKETS = re.compile(r"[（(【\[][^（()）【】\[\]]*[)）】\]]")
 _IN_BLANK = re.compile(r"_[^_\n]+_")
@@ -37,7 +38,7 @@ _NO_WORDS = re.compile(
     r"|[单多]选题?\s*[,，、]\s*[\d.]+\s*分|(?:每小?|本)题\s*[\d.]+\s*分|考点:|考点："
     r"|(?<![A-Za-z\d])#\s|(?:专题|模块|单元|考点)[一二三四五六七八九十\d]+\s|[一二三四五六七八九十][)）]?\s*[、.．]?\s*(?:[单多]项?选|不定项|判断题|简答题)"
     r"|(?<=[。）)？?】\s是为有于括])第[一二三四五六七八九十\d]+[章节]\s?(?=[\u4e00-\u9fff])"
-    r"|\s[-—–]\s?\d{1,4}\s?[-—–]$"
+    r"|\s(?:[-—–]\s?\d{1,4}\s?[-—–]|[★☆◆●■※▲△▼◎◇]+)\s*$"
 )
 """What pages and exports say around a question, and none asks."""
 _OPTION_MARK = re.compile(r"[A-H]\s*[.．、](?=\s*[\u4e00-\u9fff])")
@@ -56,6 +57,7 @@ _UNSURE = {
     "needs_picture": has_picture,
     "struck_text": has_struck,
     "cell_not_shown": lambda text: NOT_SHOWN in text,
+    "markup_left": holds_markup,
 }
 """What makes a question unsure wherever it stands in it."""
 

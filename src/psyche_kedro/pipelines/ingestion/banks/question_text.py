@@ -190,7 +190,10 @@ class _Reader:
         if self._key.is_open and not self._ends_key(index, token):
             self._key.take_number(token)
         elif self._starts_item(index, token):
+            item, is_within = self._item, self._field == "stem"
             self._start_item(token)
+            if item and is_within and token.number <= item.number:
+                self.items[-1].faults.append("unclear_stem")
         else:
             self._take_text(index, token)
             self._list_goes_on(token)
