@@ -46,7 +46,6 @@ _PIECE = 9
 """Characters enough to tell a name by what follows it."""
 _LONGEST_WORD = 5
 _FULL_NAME = 3
-_GIVEN = 2
 
 
 def tag_clauses(texts: Iterable[str], tagger: Tagger | None) -> Persons:
@@ -113,18 +112,11 @@ def _cues(clause: str) -> Iterator[tuple[int, int | None]]:
 
 def find_tagged_names(text: str, persons: Persons) -> Iterator[Span]:
     """Yield names where a tagger sees persons, without kin and titles beside them."""
-    for seen, end in _seen(text, persons):
-        start = seen - _stands_behind_surname(text, seen, end)
+    for start, end in _seen(text, persons):
         if _may_be_name(text, start, end):
             span = Span(start, end, "name")
             is_told = text[start] in surnames().sure and text[:start].endswith(ROLES)
             yield from [span] if is_told else unlisted(span, text)
-
-
-def _stands_behind_surname(text: str, start: int, end: int) -> bool:
-    """Return whether a given name has a surname before it: 我妈妈管秀兰."""
-    is_given = end - start == _GIVEN and text[max(0, start - 1)] in surnames().sure
-    return is_given and text[: start - 1].endswith(ROLES)
 
 
 def _seen(text: str, persons: Persons) -> Iterator[tuple[int, int]]:
