@@ -10,8 +10,27 @@ import torch
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainerState
 
 from psyche_kedro.errors import TrainingFailedError
-from psyche_kedro.pipelines.training.checkpoints import Layout, seal
+from psyche_kedro.pipelines.training.checkpoints import Layout, best_of, seal
 from psyche_kedro.pipelines.training.health import ALARM, Watch, not_finite
+
+
+class Resumed(TrainerCallback):
+    """Has a training that goes on save as it is told now, and find its best weights.
+
+    transformers 5.23 takes both from the checkpoint: the interval that was, and a path
+    that may have moved.
+    """
+
+    def __init__(self, checkpoint: Path) -> None:
+        self._checkpoint = checkpoint
+
+    def on_train_begin(
+        self, args: Any, state: TrainerState, control: Any, **_: Any
+    ) -> None:
+        """Correct what was read."""
+        state.save_steps = args.save_steps
+        best = best_of(self._checkpoint)
+        state.best_model_checkpoint = str(best) if best else None
 
 
 class Clock(TrainerCallback):

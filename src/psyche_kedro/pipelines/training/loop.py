@@ -23,6 +23,7 @@ from psyche_kedro.pipelines.training.callbacks import (
     EarlyStop,
     Health,
     LogFile,
+    Resumed,
     Samples,
     Seal,
     seconds,
@@ -83,6 +84,7 @@ def train_to_the_end(trainer: Trainer, spec: RunSpec) -> RunResult:
     checkpoint = last_checkpoint(Path(spec.folder))
     if checkpoint:
         check_layout(checkpoint, _layout(trainer))
+        trainer.add_callback(Resumed(checkpoint))
     health = Health(Watch(spec.params.health), spec.stage)
     stop = EarlyStop(spec.params.patience or 1)
     _add_callbacks(trainer, spec, health)
