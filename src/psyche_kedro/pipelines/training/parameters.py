@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.parameters import Parameters
 from psyche_kedro.pipelines.training.health import HealthParameters
 
@@ -269,9 +270,20 @@ class SftParameters(StageParameters):
     own, where it is one that is known."""
 
     def template(self) -> str | None:
-        """Return the text of ``chat_template``, if there is one."""
-        path = self.chat_template
-        return None if path is None else Path(path).read_text("utf-8")
+        """Return the text of ``chat_template``, if there is one.
+
+        Raises:
+            TrainingFailedError: If the file is not there.
+        """
+        if self.chat_template is None:
+            return None
+        try:
+            return Path(self.chat_template).read_text("utf-8")
+        except FileNotFoundError as error:
+            raise TrainingFailedError(
+                f"training.sft.chat_template is {self.chat_template}, and there is no "
+                "such file"
+            ) from error
 
     def method(self) -> dict[str, Any]:
         """Return what determines the trained model by intent; the template's text."""

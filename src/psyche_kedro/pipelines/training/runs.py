@@ -137,12 +137,7 @@ def open_run(  # noqa: PLR0913 - what a run is made of
     Raises:
         TrainingFailedError: If another model has taken the place of ``base``.
     """
-    if folder_digest(base.path) != base.digest:
-        raise TrainingFailedError(
-            f"The model in {base.path} is not the one that its manifest names, which a "
-            "run is known by: make it again (kedro run --pipeline=training); a model "
-            "of your own to start from is training.base_model.path"
-        )
+    _check_base(base)
     made_of = {
         "variant": ", ".join(sorted(set(examples["variant"]))),
         "data": frame_digest(examples),
@@ -164,6 +159,15 @@ def open_run(  # noqa: PLR0913 - what a run is made of
     with swapped_in(folder / "made_of.json") as partial:
         partial.write_text(json.dumps(made_of, indent=1), encoding="utf-8")
     return spec
+
+
+def _check_base(base: Checkpoint) -> None:
+    if folder_digest(base.path) != base.digest:
+        raise TrainingFailedError(
+            f"The model in {base.path} is not the one that its manifest names, which a "
+            "run is known by: make it again (kedro run --pipeline=training); a model "
+            "of your own to start from is training.base_model.path"
+        )
 
 
 def note_start(spec: RunSpec, step: int) -> None:
