@@ -218,11 +218,14 @@ def faults(
         sft: ``training.sft``.
         grpo: ``training.grpo``.
     """
+    from psyche_kedro.pipelines.training.loop import misfit  # noqa: PLC0415 - torch
+
     stages = {"sft": sft, "grpo": grpo}
     yield from _missing_vllm(grpo)
     for stage, params in stages.items():
         yield from _missing_packages(stage, params)
-        yield from _missing_modules(stage, params, model)
+        if fault := misfit(params, model):
+            yield f"training.{stage}.lora.target_modules: {fault}"
     yield from _full_disk(found, Path(sft.runs))
     yield from _missing_devices(stages)
     yield from _small_devices(found)
@@ -290,23 +293,6 @@ def _missing_packages(stage: str, params: StageParameters) -> Iterator[str]:
                 "install it (of bitsandbytes the version of constraints.txt: "
                 "pip install -e '.[qlora]' -c constraints.txt), or leave the option out"
             )
-
-
-def _missing_modules(stage: str, params: StageParameters, model: Path) -> Iterator[str]:
-    if params.lora is None:
-        return
-    import torch  # noqa: PLC0415
-    from peft import get_peft_model  # noqa: PLC0415
-    from transformers import AutoConfig, AutoModelForCausalLM  # noqa: PLC0415
-
-    from psyche_kedro.pipelines.training.loop import adapters  # noqa: PLC0415
-
-    with torch.device("meta"):  # takes no memory
-        shell = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(model))
-    try:
-        get_peft_model(shell, adapters(params))
-    except ValueError as error:
-        yield f"training.{stage}.lora.target_modules: {error}"
 
 
 def _full_disk(found: list[Need], runs: Path) -> Iterator[str]:
