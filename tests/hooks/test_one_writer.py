@@ -130,7 +130,11 @@ def test_a_command_on_a_root_that_is_written_stops_before_it_writes(tmp_path):
     assert run.returncode == 1
     assert f"process {other.pid}" in run.stderr + run.stdout
     assert "Traceback" not in run.stderr + run.stdout
-    assert {path.name for path in tmp_path.iterdir()} <= {".gitignore", ".run.lock", "log"}
+    assert {path.name for path in tmp_path.iterdir()} <= {
+        ".gitignore",
+        ".run.lock",
+        "log",
+    }
     assert not _mlflow_runs(tmp_path / "log")
 
 
