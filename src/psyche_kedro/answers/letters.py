@@ -91,7 +91,7 @@ _VERDICT = re.compile(
     rf"[ \t]*[.、:)]?[ \t]*{_SAME}的?(?:说法|描述|表述)?{_QUANTIFIER}"
     rf"(?P<not>并?不(?:是|太|够|能|应|完全)?|并?非|没有?|未)?{_QUANTIFIER}"
     rf"(?:(?P<right>{_POSITIVE})|(?P<wrong>{_NEGATIVE}))"
-    r"的?(?:选项|答案|说法|一项|描述|表述|选择)?(?![^\s,.;:!?()、。因故由而但与和])",
+    r"的?(?:选项|答案|说法|一项|描述|表述|选择)?了?(?![^\s,.;:!?()、。因故由而但与和])",
 )
 _LIKELY = re.compile(r"[ \t]*(?:项|选项)?的?可能性(?:最|更|较|比较)?[大高]")
 _ENGLISH = re.compile(
@@ -121,15 +121,16 @@ def verdict_after(text: str, end: int) -> bool | None:
     return bool(found["right"]) != bool(found["not"])
 
 
-# After the letters: a term (A型人格), the options at large (ABCD四个选项), a question.
+# After the letters: a term (A型人格), the options at large (ABCD四个选项), all others
+# (A以外), a question.
 _NO_OPTION = re.compile(
     r"[ \t]*(?:理论|型|类(?!似)|超|级|组|班|轴|式|法则|女士|先生|某|同学|量表|细胞|波"
-    r"|-[ \t]*[A-Za-z0-9]|吗|\?|还是"
+    r"|-[ \t]*[A-Za-z0-9]|[以之除]外|吗|\?|还是"
     r"|[这共]?(?:[二三四五六几各两]|\d)+[个项种](?:选项)?(?:之?中|当中|里)"
     r"|(?:之|当)?中[选的,])"
 )
 _OR = re.compile(
-    r"[ \t]*[,、]?[ \t]*(?:或者?是?|/或|or|还是)[ \t]*"
+    r"[ \t]*[,、]?[ \t]*(?:或者?是?|/或|or|还是|→)[ \t]*"
     r"(?:选项)?\(?[ \t]*[A-H]{1,8}(?![A-Za-z])"
 )
 _ARTICLE = re.compile(

@@ -30,7 +30,12 @@ from psyche_kedro.llm.openai.batch import BatchSender, BatchState
 from psyche_kedro.llm.openai.bounds import HEADERS, OversizedReply, bound, host_of
 from psyche_kedro.llm.openai.completions import read_completion, wire_body
 from psyche_kedro.llm.openai.dispatch import Dispatcher
-from psyche_kedro.llm.openai.endpoints import Endpoint, secrets_of, without_secrets
+from psyche_kedro.llm.openai.endpoints import (
+    Endpoint,
+    masked,
+    secrets_of,
+    without_secrets,
+)
 from psyche_kedro.llm.openai.lanes import Lane
 from psyche_kedro.llm.openai.patience import Patience
 from psyche_kedro.llm.openai.refusals import kind_of_refusal, server_words
@@ -45,7 +50,7 @@ _CONNECT_SECONDS: Final = 30.0
 _CONNECTIONS: Final = 100_000
 _STRANGERS: Final = 3
 _NO_COMPLETIONS: Final = 32
-_CODE: Final = re.compile(r"[\w.:-]{1,80}")
+_CODE: Final = re.compile(r"[\w.:-]{1,80}", re.ASCII)
 _BATCH_RETRIES: Final = 8
 _BODY_KEPT: Final = 4_000
 
@@ -251,7 +256,8 @@ class _BatchApi:
         said = await self._client.batches.retrieve(batch)
         files = [file for file in (said.output_file_id, said.error_file_id) if file]
         errors = (said.errors.data if said.errors else None) or []
-        return BatchState(said.status, files, ", ".join(str(e.code) for e in errors))
+        codes = filter(None, (_code(e.code, self._secrets) for e in errors))
+        return BatchState(said.status, files, ", ".join(codes))
 
     async def download(self, file: str) -> bytes:
         content = (await self._client.files.content(file)).content
@@ -378,8 +384,7 @@ class _Client:
         return answer
 
     def _refused(self, error: openai.APIStatusError, call: Call) -> Fault:
-        # A code is a slug; a sentence in its place might quote the request.
-        code = str(error.code) if _CODE.fullmatch(str(error.code or "")) else ""
+        code = _code(error.code, self._secrets)
         status = error.status_code
         content = without_secrets(utf8_content(error.response), self._secrets)
         body = content.decode(errors="replace")
@@ -415,9 +420,10 @@ class _Client:
 
     def _redirected(self, status: int, location: str) -> ChatModelError:
         return ChatModelError(
-            f"The endpoint {self._base_url} sends requests on to {host_of(location)}"
-            f" (HTTP {status}): nothing was sent there, since people's words go to the"
-            " configured host alone; if it is the right one, make it the base_url."
+            f"The endpoint {self._base_url} sends requests on to"
+            f" {host_of(masked(location, self._secrets))} (HTTP {status}):"
+            " nothing was sent there, since people's words go to the configured host"
+            " alone; if it is the right one, make it the base_url."
         )
 
     def _closed(self, why: str, said: str) -> ChatModelError:
@@ -437,6 +443,12 @@ class _Client:
             " check the api_key of its credentials, the balance of the account, the"
             f" model's id and the base_url.{again if remembered else ''}"
         )
+
+
+def _code(said: object, secrets: Iterable[bytes]) -> str:
+    """Return an error's code; a sentence in its place might quote the request."""
+    code = masked(str(said or ""), secrets)
+    return code if _CODE.fullmatch(code) else ""
 
 
 def utf8_content(response: httpx2.Response) -> bytes:

@@ -26,6 +26,8 @@ _ERRORS: Final = range(_BAD_REQUEST, 600)
 _THINKING: Final = frozenset({"thinking", "reasoning"})
 _REVISION = re.compile(r"[-@:_](latest|v?\d[\w.@-]*)|@[\w.-]+")
 _SLUG: Final = re.compile(r"[\w.:-]{1,40}(: [\w.-]{1,40})?", re.ASCII)
+_NAME: Final = re.compile(r"[\w./:@+-]{1,80}", re.ASCII)
+"""Of a model; what is none may quote the request."""
 _MOST_TOKENS: Final = 2**31
 _CALL: Final = re.compile("tool|function")
 _ENDS: Final = {
@@ -42,11 +44,12 @@ _ENDS: Final = {
 """What an end means, by the words in it; the first that is found counts."""
 
 
-_NO_COMPLETION: Final = (
+NO_COMPLETION: Final = (
     ValueError,
     LookupError,
     TypeError,
     AttributeError,
+    OverflowError,
     RecursionError,
 )
 """What reading a body raises that is none."""
@@ -91,13 +94,14 @@ def read_completion(
     kept = body[:_BODY_KEPT].decode(errors="replace")
     try:
         said = _said(_loaded(body))
-    except _NO_COMPLETION as error:
+    except NO_COMPLETION as error:
         words = server_words(body.decode(errors="replace"), messages)
         detail = f"The body is no chat completion ({type(error).__name__}){words}."
         return Fault(_kind_of_error(body, messages), detail, body=kept)
     usage = said.usage or _estimated(messages, said.text + said.reasoning, count_tokens)
     if names and said.model and not any(_is_model(said.model, name) for name in names):
-        detail = f"the endpoint says it is {said.model!r}"
+        other = repr(said.model) if _NAME.fullmatch(said.model) else "another"
+        detail = f"the endpoint says it is {other}"
         return Fault("wrong_model", detail, body=kept, usage=usage)
     answer = Answer(said.text, said.reasoning, said.finish_reason, usage)
     if reason := _unusable(said):
@@ -139,7 +143,7 @@ def _kind_of_error(body: bytes, messages: Sequence[Message]) -> str:
         error = said.get("error")
         if not error and not sentence_of(said):
             return "bad_body"
-    except _NO_COMPLETION:
+    except NO_COMPLETION:
         return "bad_body"
     code = error.get("code") if isinstance(error, Mapping) else None
     status = code if isinstance(code, int) and code in _ERRORS else _BAD_REQUEST
