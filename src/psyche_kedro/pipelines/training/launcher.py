@@ -202,6 +202,8 @@ def _failure(spec: RunSpec, code: int) -> str:
         why = f"the disk of {folder} is full, {_said_of_disk(spec)} ({why})"
     if "out of memory" in why.lower():
         why = f"{why}, lower training.{spec.stage}.micro_batch_size"
+        if spec.stage == "grpo":  # a device writes its whole part of a rollout at once
+            why += ", or where it generates, raise launcher.processes or use vLLM"
     return (
         f"Training of {spec.stage} failed: {why} (all of it in {folder}/train.log); "
         "mend the cause and run the same command again, it goes on from the last "
