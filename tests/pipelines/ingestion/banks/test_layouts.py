@@ -476,6 +476,7 @@ def test_what_a_learning_platform_exports_is_read():
         (f"1. 甲（ ）第 2 页\n{OPTIONS}答案：A\n", "unclear_stem"),
         (f"3乙是\n{OPTIONS}答案：B\n", "unclear_stem"),
         ("1. 甲\nA. 一\nB. 二节 本题2分\nC. 三\n答案：A\n", "unclear_option"),
+        ("1. 甲\nA. 一\nB. 二 P56\nC. 三\n答案：A\n", "unclear_option"),
         ("1. 甲\nA. 一\nB. 二 人格\nC. 三\n答案：A\n", "unclear_option"),
         ("1. 甲\nA. 一   一\nB. 二\n答案：A\n", "unclear_option"),
         ("1. 甲\nA. 海马 8. 脑桥\nB. 二\n答案：A\n", "unclear_option"),

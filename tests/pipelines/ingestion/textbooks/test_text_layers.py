@@ -106,6 +106,7 @@ def test_a_map_that_is_wrong_for_some_characters_is_told_by_what_is_no_word():
         (exchanged(PROSE), False),
         ("The capacity of short-term memory is limited. " * 6, True),
         ("Wkh txlfn eurzq ira mxpsv ryhu wkh odcb grj dqg " * 6, False),
+        (PROSE.encode("gb18030").decode("latin-1"), False),
         ("附录", True),
     ],
 )
