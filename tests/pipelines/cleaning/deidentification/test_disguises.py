@@ -120,6 +120,15 @@ def test_the_gate_suspects_by_itself_most_of_what_the_patterns_know():
         "小红书同名鲸落不落",
         "身份证后六位062345",
         "t点me/xiaolu",
+        "火星号：晚风与你0412",
+        "黄色鸟night.breeze",
+        "搜晚风与你0412",
+        "加群736481",
+        "736481是我扣",
+        "vx是缩写wfy加0412",
+        "身份证后四位4417",
+        "手气131，还有2203，再加9941",
+        "gzh晚风电台",
     ],
 )
 def test_the_gate_sees_what_no_pattern_was_made_for(text):
