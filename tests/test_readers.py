@@ -3,6 +3,8 @@
 ``readers.py`` lists the readers; here they are fed what no model should say.
 """
 
+import itertools
+import time
 from collections.abc import Callable
 
 import polars as pl
@@ -185,6 +187,29 @@ def test_readers_take_time_in_proportion(name):
         assert takes_in_proportion(work, LONG), unit
 
 
+HEADS = ("", "A", "答案：A", "【", "<think>")
+
+
+def is_read_at_once(text: str) -> bool:
+    """Two ways to take a piece are 2^18 ways to miss what follows 18 of it."""
+    reply, started = said(text), time.thread_time()
+    for read in READERS.values():
+        read(reply)
+    return time.thread_time() - started < 0.5
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_what_repeats_behind_a_beginning_is_read_at_once(head):
+    for piece in PIECES:
+        assert is_read_at_once(head + piece * 18), piece
+
+
+@pytest.mark.slow
+def test_so_are_two_pieces_in_turn():
+    for one, other in itertools.product(PIECES, repeat=2):
+        assert is_read_at_once("A" + (one + other) * 18), one + other
+
+
 def test_what_took_minutes_takes_a_moment():
     slow = [
         "B" + " " * 30_000 + "x",
@@ -195,6 +220,12 @@ def test_what_took_minutes_takes_a_moment():
     for text in slow:
         assert seconds(READERS["answers.read_choice"], text) < 0.5
         assert seconds(READERS["answers.read_objects"], text) < 0.5
+
+
+@pytest.mark.parametrize("unit", ["\n", "选", "'\n", "A\n"])
+def test_letters_are_not_parted_in_every_way_that_they_could_be(unit):
+    last = unit * 100 + "xA"  # of 40 blanks, 2 s; of 100, hours
+    assert seconds(READERS["answers.read_as_psycollm"], last) < 0.5
 
 
 def test_the_end_of_a_long_reply_is_read_as_its_beginning():

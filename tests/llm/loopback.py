@@ -82,7 +82,7 @@ class LoopbackServer:
         self, script: Script = well_behaved, tls: ssl.SSLContext | None = None
     ) -> None:
         self.script = script
-        self.models: Callable[[], list[dict[str, Any]]] | None = None
+        self.models: Callable[[], list[dict[str, Any]] | web.Response] | None = None
         self.tls = tls
         self.seen: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
@@ -140,7 +140,12 @@ class LoopbackServer:
         """Say what ``models`` has: nothing, as a server without this route."""
         if not self.models:
             return web.Response(status=404)
-        return web.json_response({"data": self.models()})
+        said = self.models()
+        return (
+            said
+            if isinstance(said, web.Response)
+            else web.json_response({"data": said})
+        )
 
     def take(self, body: Mapping[str, Any]) -> Ask:
         content = f"{body['messages'][-1]['content']}#{body.get('seed', 0)}"

@@ -37,7 +37,8 @@ def read_by_default(text: str, question: Mapping[str, Any]) -> Reading:
     )
 
 
-_GAP = r"['\"]?\s*[、,，和]?\s*[选项]*['\"]?"
+# Nothing that repeats gives back: three gaps would share out blanks in every way.
+_GAP = r"['\"]?\s*+[、,，和]?\s*+[选项]*+['\"]?"
 _LAST_OF_FOUR = re.compile(rf"(?:[ABCD]?{_GAP}){{3}}[ABCD]\Z")
 _FAR = 200
 """Characters before the last letter in which those that belong to it are looked for."""

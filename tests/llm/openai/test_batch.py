@@ -173,6 +173,25 @@ def test_a_torn_line_of_the_results_spoils_no_other(
     assert _texts(outcomes) == [f"batch {i}" for i in range(20)]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[" * 100_000,
+        b'{"custom_id": [], "response": {"status_code": 200}}',
+        b'{"custom_id": "x", "response": {"status_code": Infinity}}',
+        b'{"custom_id": "x", "response": {"status_code": ' + b"1" * 5_000 + b"}}",
+        b'{"custom_id": "\\ud83d", "response": {"body": ' + b'{"a": ' * 900 + b"1",
+        b"\xff\xfe\0",
+    ],
+)
+def test_no_line_of_the_results_ends_a_run(
+    provider: BatchServer, store: ReplyStore, line: bytes
+) -> None:
+    provider.litter = line + b"\n"
+    outcomes = batch_model(provider.url, store).complete(REQUESTS)
+    assert _texts(outcomes) == [f"batch {i}" for i in range(20)]
+
+
 def test_two_runs_may_wait_for_the_same_batches(
     provider: BatchServer, store: ReplyStore
 ) -> None:

@@ -1,14 +1,16 @@
 """A server that redirects, floods, drips or echoes the key: one sentence, no harm."""
 
+import base64
 import gzip
 import json
 import logging
 import zlib
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from asking import ask
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, DatasetError
 from loopback import Behaviour, LoopbackServer
 
 from psyche_kedro.datasets import OpenAIChatModelDataset
@@ -51,13 +53,21 @@ def test_no_word_follows_a_redirect(
     assert KEY not in str(said.value)
 
 
-@pytest.mark.parametrize("to", ["", "/v2", "https://[half", "http://x:99999/"])
+@pytest.mark.parametrize(
+    "to",
+    [
+        *("", "/v2", "https://[half", "http://x:99999/", "file:///etc/passwd"),
+        *(f"http://{POST}.example/", f"http://{KEY}@[::1]/"),
+    ],
+)
 def test_a_redirect_to_nowhere_is_a_sentence_too(
     server: LoopbackServer, store: ReplyStore, to: str
 ) -> None:
     server.script = lambda _: Behaviour(status=307, headers={"Location": to})
-    with pytest.raises(ChatModelError, match="sends requests on to"):
+    with pytest.raises(ChatModelError, match="sends requests on to") as said:
         answer(server, store)
+    assert KEY not in str(said.value)
+    assert POST not in str(said.value)
 
 
 @pytest.mark.parametrize("status", [200, 500])
@@ -103,7 +113,13 @@ def test_a_key_that_is_echoed_is_kept_nowhere(
     assert (reply.text, reply.reasoning) == ("your key is ***", "***")
 
 
-@pytest.mark.parametrize("escaped", [KEY, KEY.replace("/", "\\/")])
+@pytest.mark.parametrize(
+    "escaped",
+    [
+        *(KEY, KEY.replace("/", "\\/"), KEY.upper(), quote(KEY, safe="")),
+        base64.b64encode(KEY.encode()).decode(),
+    ],
+)
 def test_a_key_in_an_error_is_kept_nowhere(
     server: LoopbackServer, store: ReplyStore, escaped: str
 ) -> None:
@@ -114,6 +130,54 @@ def test_a_key_in_an_error_is_kept_nowhere(
     assert failure.detail == "HTTP 400: 'not with ***'"
     with store.open() as session:
         assert all(b"wonder" not in bytes(row[0]) for row in kept(session))
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        Behaviour(status=400, body=json.dumps({"error": {"code": POST}}).encode()),
+        Behaviour(
+            status=400, body=json.dumps({"error": {"code": "my-key-1"}}).encode()
+        ),
+        Behaviour(model=POST),
+    ],
+)
+def test_no_code_and_no_name_of_a_model_repeats_what_was_sent(
+    server: LoopbackServer, store: ReplyStore, behaviour: Behaviour
+) -> None:
+    server.script = lambda _: behaviour
+    endpoint = Endpoint(base_url=server.url, api_key="my-key-1")
+    model = OpenAIChatModel("m", endpoints=[endpoint], store=store, patience=ONCE)
+    (failure,) = model.complete([ask(POST)])
+    assert isinstance(failure, Failure)
+    assert POST not in failure.detail
+    assert "my-key-1" not in failure.detail
+
+
+@pytest.mark.parametrize("seconds", ["1e9", "inf", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_pause_without_end_stops_the_run(
+    server: LoopbackServer, store: ReplyStore, seconds: str
+) -> None:
+    server.script = lambda _: Behaviour(status=429, headers={"Retry-After": seconds})
+    soon = Patience(idle_seconds=0.5, startup_seconds=0.5, timeout_seconds=0.1)
+    model = OpenAIChatModel(
+        "m", endpoints=[Endpoint(base_url=server.url)], store=store, patience=soon
+    )
+    (last,) = model.complete([ask("the only one")])
+    assert isinstance(last, Failure)
+    assert last.reason == "deadline"
+    with pytest.raises(ChatModelError, match="wait until its limits allow more"):
+        model.complete([ask(str(n)) for n in range(80)])
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://me:secret@host/v1", "https://host/v1?key=secret", "https://[::1/v1"],
+)
+def test_no_url_holds_a_secret(url: str) -> None:
+    with pytest.raises(DatasetError, match="wrong 'base_url'") as said:
+        OpenAIChatModelDataset(model="m", base_url=url, store="r.sqlite")
+    assert "secret" not in str(said.value)
 
 
 def kept(session) -> list[tuple[bytes]]:

@@ -1,5 +1,6 @@
 """Which model's a reply is: its weights', or the server's as it is now."""
 
+import gzip
 import itertools
 import json
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from loopback import Behaviour, LoopbackServer
 
 from psyche_kedro.datasets import ChatModelsDataset, OpenAIChatModelDataset
@@ -190,3 +192,28 @@ def test_an_exam_killed_in_the_middle_asks_only_what_is_missing(tmp_path: Path) 
         assert len(server.seen) == items
         assert server.total - items <= 8 + MOST_UNCOMMITTED
         assert server.total - before <= items - before + 8 + MOST_UNCOMMITTED
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b" " * 20_000_000, {}),
+        (gzip.compress(b" " * 10**7), {"Content-Encoding": "gzip"}),
+    ],
+)
+def test_who_floods_in_place_of_saying_who_it_is_is_told_in_a_sentence(
+    server: LoopbackServer,
+    entry: dict[str, Any],
+    body: bytes,
+    headers: dict[str, str],
+) -> None:
+    server.models = lambda: web.Response(body=body, headers=headers)
+    with pytest.raises(ChatModelError, match=r"cannot be reached \(OversizedReply\)"):
+        under_test(entry).complete([REQUEST])
+
+
+def test_what_nests_without_end_says_of_no_model(
+    server: LoopbackServer, entry: dict[str, Any]
+) -> None:
+    server.models = lambda: web.Response(body=b"[" * 100_000)
+    assert asked_after(server, under_test(entry)) == 1

@@ -26,6 +26,7 @@ from psyche_kedro.llm.accounts import Account
 from psyche_kedro.llm.chat_model import ChatRequest, Usage
 from psyche_kedro.llm.engine import Answer, Call, Deliver, Fault
 from psyche_kedro.llm.openai.completions import (
+    NO_COMPLETION,
     count_prompt,
     read_completion,
     wire_body,
@@ -245,13 +246,14 @@ class BatchSender:
         """Return the answer of one line by its key; nothing where it is torn."""
         try:
             said = json.loads(line)
-            key, response = said["custom_id"], said.get("response") or {}
+            key, response = str(said["custom_id"]), said.get("response") or {}
             status = int(response.get("status_code") or 0)
             body = json.dumps(response.get("body") or said.get("error") or {})
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except NO_COMPLETION:
             return {}
         if status != _OK:
             kind = kind_of_refusal(status, body)
+            kind = "bad_request" if kind == "no_access" else kind
             return {key: Fault(kind, f"HTTP {status} in a batch", body=body)}
         messages = wanted[key].request.messages if key in wanted else ()
         count = self._count_tokens

@@ -4,14 +4,19 @@ A reply of a few kilobytes is asked for. Whatever floods, or unpacks to a thousa
 its size, is cut off while it arrives.
 """
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 
+from psyche_kedro.llm.openai.endpoints import Endpoint
+
 _BOUNDED = ("/chat/completions", "/models")
 _PLAIN = ("", "identity", "utf-8", "none")  # the last two are said, and mean nothing
+_SECONDS, _CONNECT_SECONDS = 30.0, 10.0
+_HOST = re.compile(r"[a-z0-9.:-]{1,80}")
 HEADERS = {"Accept-Encoding": "identity"}
 """What goes with every request: nobody can tell how far a compressed reply grows."""
 
@@ -51,11 +56,29 @@ def bound(most: int) -> Callable[[httpx2.Response], Awaitable[None]]:
     return hook
 
 
+def plain_client(endpoint: Endpoint) -> httpx2.AsyncClient:
+    """Return a client that follows no redirect and takes no flood, without the SDK."""
+    key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
+    return httpx2.AsyncClient(
+        headers={**HEADERS, "Authorization": f"Bearer {key}"},
+        follow_redirects=False,
+        event_hooks={"response": [bound(endpoint.max_reply_bytes)]},
+        timeout=httpx2.Timeout(_SECONDS, connect=_CONNECT_SECONDS),
+    )
+
+
 def host_of(url: str) -> str:
-    """Return scheme and host of a URL; nothing of what else stands in it."""
+    """Return scheme and host of a URL; nothing of what else stands in it.
+
+    A host that no name server knows may hold anything, and is not repeated.
+    """
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "another address"
-    return f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else "itself"
+    if not parts.hostname:
+        return "itself"
+    if not _HOST.fullmatch(parts.hostname):
+        return "another address"
+    return f"{parts.scheme}://{parts.hostname}{port}"

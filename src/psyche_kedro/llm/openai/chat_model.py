@@ -14,7 +14,7 @@ import re
 import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import aiohttp
@@ -30,7 +30,12 @@ from psyche_kedro.llm.openai.batch import BatchSender, BatchState
 from psyche_kedro.llm.openai.bounds import HEADERS, OversizedReply, bound, host_of
 from psyche_kedro.llm.openai.completions import read_completion, wire_body
 from psyche_kedro.llm.openai.dispatch import Dispatcher
-from psyche_kedro.llm.openai.endpoints import Endpoint, secrets_of, without_secrets
+from psyche_kedro.llm.openai.endpoints import (
+    Endpoint,
+    masked,
+    secrets_of,
+    without_secrets,
+)
 from psyche_kedro.llm.openai.lanes import Lane
 from psyche_kedro.llm.openai.patience import Patience
 from psyche_kedro.llm.openai.refusals import kind_of_refusal, server_words
@@ -45,7 +50,7 @@ _CONNECT_SECONDS: Final = 30.0
 _CONNECTIONS: Final = 100_000
 _STRANGERS: Final = 3
 _NO_COMPLETIONS: Final = 32
-_CODE: Final = re.compile(r"[\w.:-]{1,80}")
+_CODE: Final = re.compile(r"[\w.:-]{1,80}", re.ASCII)
 _BATCH_RETRIES: Final = 8
 _BODY_KEPT: Final = 4_000
 
@@ -53,6 +58,7 @@ _REDIRECTS: Final = 300
 _FORBIDDEN: Final = 403
 _FORBIDDEN_IN_ROW: Final = 32
 _STOPPING: Final = {401, _FORBIDDEN, 404}
+_FOR_ANY_REQUEST: Final = frozenset({"no_money", "no_access"})
 _STOPPING_CODES: Final = {"model_not_found"}
 
 
@@ -250,7 +256,8 @@ class _BatchApi:
         said = await self._client.batches.retrieve(batch)
         files = [file for file in (said.output_file_id, said.error_file_id) if file]
         errors = (said.errors.data if said.errors else None) or []
-        return BatchState(said.status, files, ", ".join(str(e.code) for e in errors))
+        codes = filter(None, (_code(e.code, self._secrets) for e in errors))
+        return BatchState(said.status, files, ", ".join(codes))
 
     async def download(self, file: str) -> bytes:
         content = (await self._client.files.content(file)).content
@@ -325,9 +332,12 @@ class _Client:
             names=self._names,
             count_tokens=self._count_tokens,
         )
-        if isinstance(answer, Fault) and answer.reason == "no_money":
-            words = server_words(answer.body, call.request.messages)
-            raise self._no_money(f"HTTP {response.status_code}{words}")
+        if isinstance(answer, Fault):
+            if answer.reason in _FOR_ANY_REQUEST:
+                words = server_words(answer.body, call.request.messages)
+                said = f"HTTP {response.status_code}{words}"
+                raise self._closed(answer.reason, said)
+            answer = replace(answer, retry_after=_retry_after(response.headers))
         return self._recognised(answer)
 
     async def _send(self, body: Mapping[str, Any]) -> httpx2.Response:
@@ -374,8 +384,7 @@ class _Client:
         return answer
 
     def _refused(self, error: openai.APIStatusError, call: Call) -> Fault:
-        # A code is a slug; a sentence in its place might quote the request.
-        code = str(error.code) if _CODE.fullmatch(str(error.code or "")) else ""
+        code = _code(error.code, self._secrets)
         status = error.status_code
         content = without_secrets(utf8_content(error.response), self._secrets)
         body = content.decode(errors="replace")
@@ -383,9 +392,9 @@ class _Client:
             raise self._redirected(status, error.response.headers.get("location", ""))
         words = server_words(body, call.request.messages)
         detail = f"HTTP {status}{f', {code}' if code else ''}{words}"
-        kind = kind_of_refusal(status, body)
-        if kind == "no_money":
-            raise self._no_money(detail) from error
+        kind = kind_of_refusal(status, body, call.request.messages)
+        if kind in _FOR_ANY_REQUEST:
+            raise self._closed(kind, detail) from error
         unnamed = kind == "bad_request" and status in _STOPPING
         if unnamed or code in _STOPPING_CODES:
             self._stop_unless_one(status, detail)
@@ -407,30 +416,39 @@ class _Client:
         alone = self._known and self._forbidden_in_row < _FORBIDDEN_IN_ROW
         if status == _FORBIDDEN and alone:
             return
-        remembered = self._known and self._forbidden_in_row > 1
+        raise self._closed("no_access", said)
+
+    def _redirected(self, status: int, location: str) -> ChatModelError:
+        return ChatModelError(
+            f"The endpoint {self._base_url} sends requests on to"
+            f" {host_of(masked(location, self._secrets))} (HTTP {status}):"
+            " nothing was sent there, since people's words go to the configured host"
+            " alone; if it is the right one, make it the base_url."
+        )
+
+    def _closed(self, why: str, said: str) -> ChatModelError:
+        if why == "no_money":
+            return ChatModelError(
+                f"The endpoint {self._base_url} says that the account has no money left"
+                f" for model '{self._names[0]}' ({said}): top it up, then run the same"
+                " command again; what was answered is stored."
+            )
         again = (
             " What was refused meanwhile is remembered as `content_filter`: `kedro"
             " replies retry --reason content_filter` asks it again."
         )
-        raise ChatModelError(
+        remembered = self._known and self._forbidden_in_row > 1
+        return ChatModelError(
             f"The endpoint {self._base_url} refused model '{self._names[0]}' ({said}):"
             " check the api_key of its credentials, the balance of the account, the"
             f" model's id and the base_url.{again if remembered else ''}"
         )
 
-    def _redirected(self, status: int, location: str) -> ChatModelError:
-        return ChatModelError(
-            f"The endpoint {self._base_url} sends requests on to {host_of(location)}"
-            f" (HTTP {status}): nothing was sent there, since people's words go to the"
-            " configured host alone; if it is the right one, make it the base_url."
-        )
 
-    def _no_money(self, said: str) -> ChatModelError:
-        return ChatModelError(
-            f"The endpoint {self._base_url} says that the account has no money left for"
-            f" model '{self._names[0]}' ({said}): top it up, then run the same command"
-            " again; what was answered is stored."
-        )
+def _code(said: object, secrets: Iterable[bytes]) -> str:
+    """Return an error's code; a sentence in its place might quote the request."""
+    code = masked(str(said or ""), secrets)
+    return code if _CODE.fullmatch(code) else ""
 
 
 def utf8_content(response: httpx2.Response) -> bytes:

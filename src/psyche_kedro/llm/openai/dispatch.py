@@ -151,6 +151,8 @@ class Dispatcher:
         waits = [(lane.wait(now), lane) for lane in self.lanes]
         ready = [lane for wait, lane in waits if wait == 0.0]
         if not ready:
+            if not self._tasks and not self._retries and not self._hold(now):
+                return False
             soonest = min((wait for wait, _ in waits if wait), default=_TICK_SECONDS)
             await self._sleep(soonest)
             return True
@@ -186,6 +188,15 @@ class Dispatcher:
             return _Job(call, self._moved_at)
         self._exhausted = True
         return None
+
+    def _hold(self, now: float) -> bool:
+        """Have the next call wait, and be missed; return whether there is one.
+
+        Where none is, a rest that an endpoint asks for is not sat out.
+        """
+        if job := self._next_job(now):
+            heapq.heappush(self._retries, (now, next(self._order), job))
+        return job is not None
 
     def _launch(self, job: _Job, lane: Lane, now: float) -> None:
         job.lane = lane

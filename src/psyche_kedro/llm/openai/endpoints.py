@@ -1,17 +1,19 @@
 """Where a model is served and how hard it may be pushed; never part of a key."""
 
+from base64 import b64encode
 from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     SecretStr,
+    field_validator,
 )
 
 
@@ -45,6 +47,17 @@ class Endpoint(BaseModel):
         None
     )
 
+    @field_validator("base_url")
+    @classmethod
+    def _is_no_secret(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.query or "@" in parts.netloc:
+            raise ValueError(
+                "a URL is printed and logged: it ends where /chat/completions follows,"
+                " and a user, a password or a key is no part of it (see credentials)"
+            )
+        return url
+
 
 class Contact(NamedTuple):
     """A model that a run will ask, and where.
@@ -72,11 +85,15 @@ _SHORTEST_SECRET = 8
 
 
 def secrets_of(endpoint: Endpoint) -> tuple[bytes, ...]:
-    """Return what a reply must not keep: the key, as it is and as JSON may write it."""
+    """Return what a reply must not keep: the key, in the forms that an echo has."""
     key = endpoint.api_key.get_secret_value() if endpoint.api_key else ""
     if len(key) < _SHORTEST_SECRET:
         return ()
-    return tuple({key.encode(), key.replace("/", "\\/").encode()})
+    in_url, in_base64 = quote(key, safe=""), b64encode(key.encode()).decode()
+    forms = (key, key.lower(), key.upper(), in_url, in_url.lower(), in_base64)
+    return tuple(
+        {form.replace("/", slash).encode() for form in forms for slash in ("/", "\\/")}
+    )
 
 
 def without_secrets(content: bytes, secrets: Iterable[bytes]) -> bytes:
@@ -84,6 +101,11 @@ def without_secrets(content: bytes, secrets: Iterable[bytes]) -> bytes:
     for secret in secrets:
         content = content.replace(secret, b"***")
     return content
+
+
+def masked(said: str, secrets: Iterable[bytes]) -> str:
+    """Return a text with each secret blotted out."""
+    return without_secrets(said.encode(errors="replace"), secrets).decode()
 
 
 def is_this_machine(url: str) -> bool:

@@ -19,11 +19,12 @@ import httpx2
 
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.event_loop import run_to_end
-from psyche_kedro.llm.openai.bounds import HEADERS, OversizedReply, bound, host_of
+from psyche_kedro.llm.openai.bounds import OversizedReply, host_of, plain_client
 from psyche_kedro.llm.openai.endpoints import (
     Contact,
     Endpoint,
     Faults,
+    masked,
     secrets_of,
     without_secrets,
 )
@@ -32,7 +33,6 @@ from psyche_kedro.llm.openai.refusals import kind_of_refusal, server_words
 _LOG = logging.getLogger(__name__)
 
 _PATIENCE: Final = 30.0
-_CONNECT_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 1.0
 _MOST_NAMED: Final = 8
 _NAME_CHARS: Final = 80
@@ -94,7 +94,7 @@ async def _try(endpoint: Endpoint, asked: list[Contact]) -> Faults:
     models = dict.fromkeys(one.model for one in asked if one.completes)
     listed: list[str] = []
     unknown: dict[str, str] = {}
-    async with _client(endpoint) as client:
+    async with plain_client(endpoint) as client:
         server = _Server(endpoint, client)
         try:
             listed = await server.list_models(max(one.waits for one in asked))
@@ -125,16 +125,6 @@ def _serves(listed: list[str]) -> str:
     more = len(listed) - _MOST_NAMED
     rest = f" and {more} more" if more > 0 else ""
     return f" and serves {', '.join(listed[:_MOST_NAMED])}{rest}"
-
-
-def _client(endpoint: Endpoint) -> httpx2.AsyncClient:
-    key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
-    return httpx2.AsyncClient(
-        headers={**HEADERS, "Authorization": f"Bearer {key}"},
-        follow_redirects=False,
-        event_hooks={"response": [bound(endpoint.max_reply_bytes)]},
-        timeout=httpx2.Timeout(_PATIENCE, connect=_CONNECT_SECONDS),
-    )
 
 
 class _Server:
@@ -193,7 +183,7 @@ class _Server:
         except httpx2.HTTPError as error:
             raise self._cause(error) from error
         content = without_secrets(response.content, self._secrets)
-        location = response.headers.get("location", "")
+        location = masked(response.headers.get("location", ""), self._secrets)
         return _Said(response.status_code, content.decode(errors="replace"), location)
 
     def _cause(self, error: BaseException) -> Exception:

@@ -10,6 +10,7 @@ that was killed would find none of its replies again, so that what changes betwe
 questions does not count.
 """
 
+import asyncio
 import json
 import logging
 import time
@@ -21,7 +22,9 @@ import httpx2
 
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Outcome
+from psyche_kedro.llm.event_loop import run_to_end
 from psyche_kedro.llm.identity import NOT_PINNED
+from psyche_kedro.llm.openai.bounds import plain_client
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.tables import content_id
 
@@ -94,20 +97,22 @@ def _described(endpoint: Endpoint, model: str) -> Mapping[str, Any]:
     Raises:
         ChatModelError: If it cannot be reached.
     """
-    key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none"
-    url = f"{endpoint.base_url.rstrip('/')}/models"
+    came: list[httpx2.Response] = []
     try:
-        said = httpx2.get(
-            url, headers={"Authorization": f"Bearer {key}"}, timeout=_PATIENCE
-        )
-    except httpx2.HTTPError as error:
+        run_to_end(_ask_for_models(endpoint, came))
+    except (httpx2.HTTPError, TimeoutError) as error:
         raise ChatModelError(
             f"The server at {endpoint.base_url} was to say which weights it serves as"
             f" '{model}' and cannot be reached ({type(error).__name__}): start it, or"
             " name `revision` or `checkpoint` in the catalog entry of the model."
         ) from error
     try:
-        listed = said.json()["data"] if said.is_success else []
+        listed = came[0].json()["data"] if came[0].is_success else []
         return next((m for m in listed if m["id"] == model), {})
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return {}
+
+
+async def _ask_for_models(endpoint: Endpoint, came: list[httpx2.Response]) -> None:
+    async with plain_client(endpoint) as client, asyncio.timeout(_PATIENCE):
+        came.append(await client.get(f"{endpoint.base_url.rstrip('/')}/models"))

@@ -32,7 +32,12 @@ from psyche_kedro.pipelines.training.presence import (
     die_with_parent,
     end_trainers,
 )
-from psyche_kedro.pipelines.training.runs import RunResult, RunSpec, note_start
+from psyche_kedro.pipelines.training.runs import (
+    RunResult,
+    RunSpec,
+    clear_final,
+    note_start,
+)
 
 _CHILD = "psyche_kedro.pipelines.training.child"
 _LAUNCH = "accelerate.commands.launch"
@@ -75,6 +80,7 @@ def launch(spec: RunSpec, on_log: OnLog) -> RunResult:
         TrainingFailedError: If the trainer failed, with its own message.
     """
     clear_damaged(Path(spec.folder))
+    clear_final(spec)
     checkpoint = last_checkpoint(Path(spec.folder))
     note_start(spec, step_of(checkpoint) if checkpoint else 0)
     if spec.launcher.kind == "in_process":
