@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from toy import (
     CHILD,
+    HEALTH,
     IN_PROCESS,
     PLAN,
     REWARD,
@@ -257,6 +258,7 @@ def test_the_best_weights_are_kept_where_the_run_has_moved(base, tmp_path):
     looking = {"evaluate_steps": 1, "save_steps": 1, "keep": "best"}
     # The first step is the best: after it the rate is far too high.
     looking |= {"learning_rate": 0.3, "scheduler": "constant"}
+    looking |= {"health": HEALTH | {"stop_on": []}}  # not its loss, its best weights
     split = pl.when(pl.int_range(pl.len()) < 10).then(pl.lit("validation"))
     examples = sft_set().with_columns(split=split.otherwise("split"))
 
