@@ -23,7 +23,7 @@ _MORE: Final = r"(?:\\?[>＞]|&(?:amp;)?(?:gt|#62|#x3e);|\\u003e)"
 _NAME: Final = (
     "(?:(?!no)[a-z:_▁-]{0,12}?(?:think(?:ing)?|thoughts?|reasoning|reflection"
     "|scratch_?pad|monologue)(?:_(?:process|content|steps?))?"
-    "|analysis|cot|(?:内心)?(?:思考|推理|思维|独白)(?:过程|链)?)"
+    "|analysis|cot|(?:内心)?(?:思考|推理|思维|独白|分析)(?:过程|链)?)"
 )
 _WRITTEN: Final = r"(?:\s+\w+=(?:[\"'][^\"'<>]{0,40}[\"']|[^\s\"'<>]{1,40}))*"
 _BAR: Final = "[|｜]"
@@ -115,8 +115,8 @@ _LEFT_OVER: Final = re.compile(
     re.IGNORECASE,
 )
 _WRAPS: Final = (
-    r"</?(?:(?:final_)?answer|final|output|response|reply|solution"
-    r"|(?:最终)?(?:回答|回复|答案))>"
+    r"(?:<|&lt;|＜)[/／]?(?:(?:final_)?answer|final|output|response|reply|solution"
+    r"|(?:最终)?(?:回答|回复|答案))(?:>|&gt;|＞)"
     rf"|<{_BAR}(?:begin|end)_of_(?:solution|box){_BAR}>"
     rf"|<{_BAR}(?:start|end)_(?:response|text){_BAR}>"
     rf"|<{_BAR}(?:end|return){_BAR}>|\[END FINAL RESPONSE\]|\[unused10\]"
