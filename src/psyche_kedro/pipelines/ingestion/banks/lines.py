@@ -187,7 +187,11 @@ def read_lines(lines: Sequence[str]) -> list[Token]:
 _OPTION_MARK = re.compile(r"[（(]?[A-ZＡ-Ｚ][)）]?[.．、:：)）\s]")
 
 
-_GAP = re.compile(r"(?<=[^\s（(【\[_]) {2,}(?=[^\s)）】\]_])(?![（(【\[]?[A-Za-zＡ-Ｚ][)）】\]]?[.．、:：)）\s])")
+_GAP = re.compile(
+    r"(?<=[^\s（(【\[_]) {2,}(?=[^\s)）】\]_])"
+    r"(?![（(【\[]?[A-Za-zＡ-Ｚ][)）】\]]?[.．、:：)）\s])"
+)
+"""Room behind which no option begins."""
 
 
 def _is_page_number(line: str) -> bool:
