@@ -51,7 +51,7 @@ _MARK: Final = re.compile(
 )
 _BOTH: Final = re.compile(r"\W*(?:和|与|及|或|到|至|and|or|to|、)\W*")
 """What stands between two marks that are only named."""
-_ANSWERS: Final = ("answer", "final_answer", "回答", "答案")
+_ANSWER: Final = re.compile("<(answer|final_answer|回答|答案)>", re.IGNORECASE)
 
 
 class _Form(NamedTuple):
@@ -221,10 +221,9 @@ def _names_both(text: str, before: re.Match[str], last: re.Match[str]) -> bool:
 
 def _start_of_answer(text: str) -> int:
     """Return where a tagged answer begins behind a thought that nothing closes."""
-    said = text.rstrip().lower()
-    named = (name for name in _ANSWERS if said.endswith(f"</{name}>"))
-    starts = (said.rfind(f"<{name}>") for name in named)
-    return next((start for start in starts if start > 0), len(text))
+    *_, last = [None, *_ANSWER.finditer(text)]
+    whole = last and text.rstrip().lower().endswith(f"</{last[1].lower()}>")
+    return last.start() if last and whole else len(text)
 
 
 def _edges_of_prose(text: str) -> _Edges:
