@@ -44,7 +44,9 @@ _PERHAPS = re.compile(
     rf"(?<![^\n{HAN}])(?<![案选择题项为答组级型类素])[:：;；=]-?"
     rf"(?:[DPpOoSsXx>](?=[\s~！{HAN}]|$)|3(?=[\s~！]|$))|(?<=[{HAN}])8[)）](?=[\s{HAN}]|$)"
 )
-_OF_FIGURES = re.compile(r"[:：]\s*[0-24-9]|[:：]\s*3.+[:：]\s*3|7[)）]|[（(][^（()）\n]*8[)）]")
+_OF_FIGURES = re.compile(
+    r"[:：]\s*[0-24-9]|[:：]\s*3.+[:：]\s*3|7[)）]|[（(][^（()）\n]*8[)）]"
+)
 """Beside ``:3`` and ``8)``: then they are figures among others, and no faces."""
 _FACE = re.compile(
     r"[*~@]{0,2}\s?[\^><@TtQqUuoOxX\-=;~。]\s?[_.oOwWvV▽ω﹏\-]{1,3}"

@@ -87,7 +87,9 @@ def _has_more(question: Mapping[str, Any]) -> bool:
     """Return whether a stem holds more than what is asked, or nothing that is."""
     stem = question["stem"]
     if question["options"]:
-        return _BEHIND_STEM.search(stem) is not None or _NO_WORDS.search(stem) is not None
+        return (
+            _BEHIND_STEM.search(stem) is not None or _NO_WORDS.search(stem) is not None
+        )
     return _LETTERS_FIRST.fullmatch(stem) is not None
 
 

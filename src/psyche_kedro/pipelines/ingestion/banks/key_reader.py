@@ -86,9 +86,7 @@ class KeyReader:
         entry = self._last()
         if entry is None or not (self._field or LETTERS_FIRST.match(token.text)):
             return
-        if not self._field or (
-            self._field == "answer" and not is_answer(entry.answer)
-        ):
+        if not self._field or (self._field == "answer" and not is_answer(entry.answer)):
             entry.answer = more(entry.answer, token.text)
         else:
             entry.explanation = more(entry.explanation, token.text)

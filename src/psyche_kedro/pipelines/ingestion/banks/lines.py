@@ -187,7 +187,9 @@ def read_lines(lines: Sequence[str]) -> list[Token]:
 _OPTION_MARK = re.compile(r"[（(]?[A-ZＡ-Ｚ][)）]?[.．、:：)）\s]")
 
 
-_GAP = re.compile(r"(?<=[^\s（(【\[_]) {2,}(?=[^\s)）】\]_])(?![（(【\[]?[A-Za-zＡ-Ｚ][)）】\]]?[.．、:：)）\s])")
+_GAP = re.compile(
+    r"(?<=[^\s（(【\[_]) {2,}(?=[^\s)）】\]_])(?![（(【\[]?[A-Za-zＡ-Ｚ][)）】\]]?[.．、:：)）\s])"
+)
 
 
 def _is_page_number(line: str) -> bool:

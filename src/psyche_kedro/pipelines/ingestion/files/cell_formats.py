@@ -289,7 +289,9 @@ def _date(value: float, code: str, epoch: datetime.datetime) -> str | None:
         return None
     tokens = _TOKEN.findall(code)
     named = list(_with_minutes(tokens))
-    if value < _FIRST_SURE and any(t[0].lower() in "ymd" and t[1:2] != "i" for t in named):
+    if value < _FIRST_SURE and any(
+        t[0].lower() in "ymd" and t[1:2] != "i" for t in named
+    ):
         return None
     words = _words(moment, 12 if _HALF_DAYS & {t.upper() for t in tokens} else 24)
     said = [_said(t.lower(), words) or _literal(t) for t in named]
