@@ -37,12 +37,12 @@ _DATE = re.compile(
 _BORN = re.compile("生日|出生")
 _SENTENCE = re.compile(r"[^。!?;\n]+")
 _PART = re.compile(r"(?<![\d.])\d{3,8}(?![\d%元块万千多分年月天米斤岁人次个])")
-_TOLD = re.compile(r"手机|电话|号|微信|[Qq]{2}|[扣薇]|联系|前[三四五六\d]|尾号")
-"""What tells that numbers are one in parts: 前三位是139，中间1234，最后5678."""
+_TOLD = re.compile("[号扣薇]|微信|[Qq]{2}|电话|联系")
+"""What tells that numbers are one in parts: 扣扣是12345，再加6789."""
 _MOBILE_IN_PARTS = re.compile(r"(?<!\S)1[3-9](?: ?\d){9}(?!\S)")
 _APPS = (
-    rf"(?:{PLATFORMS}|微信|哔哩|公[众主]?号|视频号|网易云|喜马拉雅|脸书|游戏|王者|荣耀|LOL"
-    r"|(?<![A-Za-z])(?i:xhs|wb|gzh|dy|ig|dc|bili(?:bili)?|weibo|douyin|zhihu)(?![A-Za-z]))"
+    rf"(?:{PLATFORMS}|微信|公[众主]?号|视频号|网易云|喜马拉雅|游戏|LOL"
+    r"|(?<![A-Za-z])(?i:xhs|gzh|ig)(?![A-Za-z]))"
 )
 _ANNOUNCED = (
     rf"(?:{_APPS}|(?<![A-Za-z])(?:[WwVv][Xx]|[Vv]|[Qq]{{2}})(?![A-Za-z])|[薇威徽绿扣]"
@@ -54,7 +54,7 @@ _AMOUNT = "[月约前后共计费薪价年近超达到是为了有元]"
 _NAME = rf"(?!一下|什么|[我你他她这那]|[了过的着到得])\w{{3,12}}{_END}"
 _HAN_NAME = r"[^\w\n]?[\u4e00-\u9fff]{2,10}"
 _NAMED = re.compile(
-    rf"{_APPS}(?:(?<!公众号(?=[“\"]))(?:搜索?|关注我?|私信?|同名|主播|名字?|叫|up主|昵称|ID|id|号(?=[\W是叫为])|[:：\s“\"「【(])+{_NAME}"
+    rf"{_APPS}(?:(?<!公众号(?=[“\"]))(?:搜索?|关注我?|私信?|同名|主播|名字?|叫|up主|昵称|ID|id|[:：\s“\"「【(])+{_NAME}"
     rf"|\w{{3,12}}(?:就是我|[,，]?[互求][关粉])|[^,。!?;\n]{{0,4}}[搜叫名]{_HAN_NAME}\d{{2,}})"
     rf"|(?:(?:昵称|用户名|[账帐]号|(?<![A-Za-z])(?:ID|id))(?:[:：是为叫]+\s?|[\s“\"「【(])|关注公[众主]?号[“\"「]?|^[:：搜]){_NAME}"
     rf"|(?:^[搜叫名]|昵称|用户名){_HAN_NAME}\d{{2,}}|[:：]{_HAN_NAME}(?<!{_AMOUNT})\d{{3,}}{_END}"

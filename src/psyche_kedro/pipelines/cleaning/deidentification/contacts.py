@@ -134,9 +134,8 @@ _CONTACTS = {
     ),
     "都叫<wanwan_0607>我很难过": (
         "handle",
-        _NOT_AFTER
-        + r"(?:[a-z][A-Za-z0-9.-]*_(?=[A-Za-z_]{0,20}\d)|[\u4e00-\u9fff]{2,8}_(?=[a-z]*\d))"
-        + r"[A-Za-z0-9_]{2,20}",
+        _NOT_AFTER + r"(?:[a-z][A-Za-z0-9.-]*_(?=[A-Za-z_]{0,20}\d)"
+        r"|[\u4e00-\u9fff]{2,8}_(?=[a-z]*\d))" + r"[A-Za-z0-9_]{2,20}",
     ),
     "唯心：<mimosa1990>": (
         "handle",
