@@ -34,13 +34,13 @@ _OF_CLIENT = re.compile(
 """来访者母亲, 咨询师助理."""
 _NOTE_LINE = re.compile(r"[（(【\[].*[)）】\]]")
 _STAMP_LINE = re.compile(
-    r"^[ \t]*(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?[ \t]*)?(?:[上下]午)?\d{1,2}:\d\d(?::\d\d)?[ \t]*$",
+    r"^[ \t]*(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?[ \t]*)?"
+    r"(?:[上下]午)?\d{1,2}:\d\d(?::\d\d)?[ \t]*$",
     re.MULTILINE,
 )
-_NAME_LINE = re.compile(
-    rf"^[ \t]*[【\[]?(?:{'|'.join(name for name in ROLES if not name.isascii())})[】\]]?\s",
-    re.MULTILINE,
-)
+"""When something was said, as chats export it."""
+_NAMED = "|".join(name for name in ROLES if not name.isascii())
+_NAME_LINE = re.compile(rf"^[ \t]*[【\[]?(?:{_NAMED})[】\]]?\s", re.MULTILINE)
 """A speaker's name without its colon."""
 _EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 _LEADS_ON = re.compile(

@@ -23,13 +23,14 @@ _NUMBER = rf"[1-9](?:{_BETWEEN}\d){{4,10}}"
 _AT = r"(?:[@#]|[艾爱]特|\sat\s|[(\[【]\s?(?:@|[Aa][Tt])\s?[)\]】])"
 _DOT = r"(?:[.。]|[点點]|\sdot\s|[(\[【](?:[.。]|[Dd][Oo][Tt])[)\]】])"
 _HOST = "(?:[A-Za-z0-9-]+|扣扣|企鹅|网易|新浪)"
-_GAP = r"(?:号码?|[账帐]号|同号|ID|id|昵称|用户名|搜索?|就|是|为|叫|[^\w,。!?;\n]){0,8}"
+_FILLER = r"(?:号码?|[账帐]号|同号|ID|id|昵称|用户名|搜索?|就|是|为|叫|[^\w,。!?;\n])"
+_GAP = rf"{_FILLER}{{0,8}}"
 """What stands between the name of a platform and an account."""
 _WITH_DIGIT = r"(?=[A-Za-z_.-]*[\d_])[A-Za-z][A-Za-z0-9_.-]{3,29}"
 _SPELT = r"[A-Za-z](?: [A-Za-z0-9_]){5,19}"
 _QQ = (
     rf"(?:(?<![A-Za-z])[Qq]{_BETWEEN}[Qq]|[扣抠叩寇蔻]{_BETWEEN}[扣抠叩寇蔻]|企鹅|球球|秋秋|丘丘|[Qq]群|群号)"
-    rf"(?:群|邮箱|加|{_GAP})*"
+    rf"(?:群|邮箱|加|{_FILLER})*+"
 )
 _WECHAT = (
     rf"(?:[微威薇徽嶶溦维魏卫]{_BETWEEN}丨?[信芯星言亻]言?|微号|绿泡泡"

@@ -23,22 +23,44 @@ _OPTION_WITHIN = re.compile(
 )
 """``前额叶A．海马``, and what a scan makes of it: ``前额叶 0. 海马``."""
 _BLANK = r"(?:[（(【\[]\s*[)）】\]]|__)"
-_REST = r"[^（()）【】\[\]_。？?\n]"
+_WORD = r"[^（()）【】\[\]_。？?\n]"
+_TITLE = r"(?:(?![，,；;：:\s])" + _WORD + ")"
+_TAKEN_OFF = r"确认|查看|提交|显示|[单多]选|判断|[.\dA-H]"
+"""By cleaning: 确认答案, 多选, BCD245-3."""
 _BEHIND_STEM = re.compile(
-    rf"(?:{_BLANK}[。.？?]?|[？?][\"”]?)\s+(?![\d-]+$){_REST}{{2,40}}$"
-    rf"|{_BLANK}[。？?](?!确认|查看|提交|显示|[单多]选|判断|[.\dA-H])(?:(?![，,；;\s]){_REST}){{2,24}}$"
-    rf"|(?:[是有为]|包括|属于|在于)\s+(?:[【\[][^】\]\s]+[】\]]|(?:(?![，,；;]){_REST}){{2,40}})$"
-    rf"|[。！？!?][”\"]?[ \t]*\n\s*(?:(?![，,；;：:]){_REST}){{2,40}}$"
-    r"|^[)）】\]、，。,;；:：.．]|^[lIO]\d*[)）.．、]|^[（(]\d{1,3}(?=[\u4e00-\u9fff])(?![^（）()]{0,12}[)）])"
+    "|".join(
+        (
+            rf"(?:{_BLANK}[。.？?]?|[？?][\"”]?)\s+(?![\d-]+$){_WORD}{{2,40}}$",
+            rf"{_BLANK}[。？?](?!{_TAKEN_OFF}){_TITLE}{{2,24}}$",
+            rf"(?:[是有为]|包括|属于|在于)\s+(?:{_TITLE}| ){{2,40}}$",
+            r"\s[【\[][^】\]\s]+[】\]]$",
+            rf"[。！？!?][”\"]?[ \t]*\n\s*(?:{_TITLE}| ){{2,40}}$",
+        )
+    )
 )
-"""What begins behind a question's end, ``…的是（ ）。 第二章 学习``; a number misread."""
+"""What begins behind a question's end: ``…的是（ ）。 第二章 学习``."""
+_BEFORE_STEM = re.compile(
+    r"[)）】\]、，。,;；:：.．]|[lIO]\d*[)）.．、]"
+    r"|[（(]\d{1,3}(?=[\u4e00-\u9fff])(?![^（）()]{0,12}[)）])"
+)
+"""What is left of a number that was misread."""
+_NUMERAL = "[一二三四五六七八九十]"
 _NO_WORDS = re.compile(
-    r"第\s*\d+\s*页|共\s*\d+\s*页|版权所有|翻印必究|公众号|www\.|https?:|学号|扫码|QQ群|(?:^|\s)#\s"
-    r"|参考答案|答\s?案\s*[:：]|解析[:：]|【[^】\s]{1,20}】\s*$|(?:得分|难度|知识点|来源)[:：]"
-    r"|[单多]选题?\s*[,，、]\s*[\d.]+\s*分|(?:每小?|本)题\s*[\d.]+\s*分|考点:|考点："
-    r"|(?<![A-Za-z\d])#\s|(?:专题|模块|单元|考点)[一二三四五六七八九十\d]+\s|[一二三四五六七八九十][)）]?\s*[、.．]?\s*(?:[单多]项?选|不定项|判断题|简答题)"
-    r"|(?<=[。）)？?】\s是为有于括])第[一二三四五六七八九十\d]+[章节]\s?(?=[\u4e00-\u9fff])"
-    r"|\s(?:[-—–]\s?\d{1,4}\s?[-—–]|[★☆◆●■※▲△▼◎◇]+)\s*$"
+    "|".join(
+        (
+            # The page.
+            r"[第共]\s*\d+\s*页|版权所有|翻印必究|公众号|www\.|https?:|学号|扫码|QQ群",
+            r"\s(?:[-—–]\s?\d{1,4}\s?[-—–]|P\s?(?!\d*[05]0$)\d{1,4}|[★☆◆●■※▲△▼◎◇]+)$",
+            # A field.
+            r"参考答案|答\s?案\s*[:：]|解析[:：]|(?:得分|难度|知识点|来源|考点)[:：]",
+            r"[单多]选题?\s*[,，、]\s*[\d.]+\s*分|(?:每小?|本)题\s*[\d.]+\s*分",
+            # A heading.
+            r"【[^】\s]{1,20}】\s*$|(?:^|\s)#\s|(?<![A-Za-z\d])#\s",
+            rf"(?:专题|模块|单元|考点)(?:{_NUMERAL}|\d)+\s",
+            rf"{_NUMERAL}[)）]?\s*[、.．]?\s*(?:[单多]项?选|不定项|判断题|简答题)",
+            rf"(?<=[。）)？?】\s是为有于括])第(?:{_NUMERAL}|\d)+[章节]\s?(?=[\u4e00-\u9fff])",
+        )
+    )
 )
 """What pages and exports say around a question, and none asks."""
 _OPTION_MARK = re.compile(r"[A-H]\s*[.．、](?=\s*[\u4e00-\u9fff])")
@@ -86,11 +108,10 @@ def text_errors(question: Mapping[str, Any]) -> list[str]:
 def _has_more(question: Mapping[str, Any]) -> bool:
     """Return whether a stem holds more than what is asked, or nothing that is."""
     stem = question["stem"]
-    if question["options"]:
-        return (
-            _BEHIND_STEM.search(stem) is not None or _NO_WORDS.search(stem) is not None
-        )
-    return _LETTERS_FIRST.fullmatch(stem) is not None
+    if not question["options"]:
+        return _LETTERS_FIRST.fullmatch(stem) is not None
+    found = (_BEFORE_STEM.match, _BEHIND_STEM.search, _NO_WORDS.search)
+    return any(find(stem) for find in found)
 
 
 def _is_answered_otherwise(question: Mapping[str, Any]) -> bool:

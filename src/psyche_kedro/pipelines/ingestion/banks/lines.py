@@ -188,8 +188,10 @@ _OPTION_MARK = re.compile(r"[（(]?[A-ZＡ-Ｚ][)）]?[.．、:：)）\s]")
 
 
 _GAP = re.compile(
-    r"(?<=[^\s（(【\[_]) {2,}(?=[^\s)）】\]_])(?![（(【\[]?[A-Za-zＡ-Ｚ][)）】\]]?[.．、:：)）\s])"
+    r"(?<=[^\s（(【\[_]) {2,}(?=[^\s)）】\]_])"
+    r"(?![（(【\[]?[A-Za-zＡ-Ｚ][)）】\]]?[.．、:：)）\s])"
 )
+"""Room behind which no option begins."""
 
 
 def _is_page_number(line: str) -> bool:

@@ -129,7 +129,7 @@ class _Reader:
         texts = (t for i in self.items for t in (i.stem, i.case, i.explanation))
         held = {line for text in texts for line in text.split("\n")}
         asking = (t for t in self._tokens if t.kind in _WORDS and _ASKS.search(t.text))
-        return [t.line for t in asking if held.isdisjoint((t.text, t.body))]
+        return [t.line for t in asking if held.isdisjoint((t.text, t.body or t.text))]
 
     # ---- what stands between questions -----------------------------------------
 
@@ -156,7 +156,7 @@ class _Reader:
     def _share(self, token: Token, last: int = _LAST_NUMBER) -> None:
         self._list_unused()
         self._shared, self._shared_ends = list(token.options), last
-        self._unused_at = token.line if token.options else 0
+        self._unused_at = token.line
         self._item, self._field = None, "shared"
         self._is_doubtful = False
 
@@ -190,9 +190,9 @@ class _Reader:
         if self._key.is_open and not self._ends_key(index, token):
             self._key.take_number(token)
         elif self._starts_item(index, token):
-            item, is_within = self._item, self._field == "stem"
+            asked = self._item if self._field == "stem" else None
             self._start_item(token)
-            if item and is_within and token.number <= item.number:
+            if asked and token.number <= asked.number and _ASKS.search(asked.stem):
                 self.items[-1].faults.append("unclear_stem")
         else:
             self._take_text(index, token)
@@ -294,7 +294,6 @@ class _Reader:
             self._take_text(index, token)
         elif self._field == "shared":
             self._shared += token.options
-            self._unused_at = token.line
         elif item is None:
             self._options_without_stem(index, token)
         elif self._field == "stem" and self._begins_options(index, token):
