@@ -3,6 +3,8 @@
 ``readers.py`` lists the readers; here they are fed what no model should say.
 """
 
+import itertools
+import time
 from collections.abc import Callable
 
 import polars as pl
@@ -183,6 +185,29 @@ def test_readers_take_time_in_proportion(name):
             return READERS[name](said(unit * (size // len(unit))))
 
         assert takes_in_proportion(work, LONG), unit
+
+
+HEADS = ("", "A", "答案：A", "【", "<think>")
+
+
+def is_read_at_once(text: str) -> bool:
+    """Two ways to take a piece are 2^18 ways to miss what follows 18 of it."""
+    reply, started = said(text), time.thread_time()
+    for read in READERS.values():
+        read(reply)
+    return time.thread_time() - started < 0.5
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_what_repeats_behind_a_beginning_is_read_at_once(head):
+    for piece in PIECES:
+        assert is_read_at_once(head + piece * 18), piece
+
+
+@pytest.mark.slow
+def test_so_are_two_pieces_in_turn():
+    for one, other in itertools.product(PIECES, repeat=2):
+        assert is_read_at_once("A" + (one + other) * 18), one + other
 
 
 def test_what_took_minutes_takes_a_moment():

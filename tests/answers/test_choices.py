@@ -108,6 +108,8 @@ TRAPS = [
 ]
 
 OF_MANY_KINDS = [
+    ("除了A都对", "BCD"),
+    ("除B外全选", "ACD"),
     ("[正确答案]A<eoa>", "A"),
     ("A<eoa>", "A"),
     ("[答案]A", "A"),
@@ -144,6 +146,10 @@ OF_MANY_KINDS = [
     ("A isn't correct. The correct option is C.", "C"),
 ]
 NO_ANSWER = [
+    "答案：A以外的都对",
+    "选A就错了",
+    "答案：A→B",
+    "选除A外的全部选项",
     "以上选项都是错误的",
     "以上都不对",
     "答案可能是B，但不能排除D",

@@ -151,6 +151,23 @@ def test_retry_forgets_failures_of_a_reason(store: ReplyStore) -> None:
     assert "failed" not in _run(store, "show").output
 
 
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["prune", "--task", "wirte"], "task 'wirte': name one of judge, write."),
+        (["prune", "--model", "gtp"], "model 'gtp': name one of gpt, qwen."),
+        (["retry", "--reason", "too_long"], "content_filter, context_length, only_"),
+        (["retry", "--task", "wirte"], "judge, write"),
+    ],
+)
+def test_a_name_that_is_nowhere_is_an_error_that_names_those_there_are(
+    store: ReplyStore, arguments: list[str], names: str
+) -> None:
+    result = _run(store, *arguments)
+    assert result.exit_code == 1
+    assert names in result.output
+
+
 def test_batches_under_way_are_shown_and_abandoned(store: ReplyStore) -> None:
     Submissions(store, "http://x/v1", "qwen").prepare("s", ["ab", "cd"])
     line = "qwen · batch not named yet: 2 calls submitted, not collected"

@@ -77,10 +77,36 @@ FORMS = {
     ),
     "gateways that say how long it took": '<think time="3.2">{}</think >{}',
     "servers that show the end of a turn": "<think>{}</think>{}<|im_end|>",
+    "gateways that escape HTML": "&lt;think&gt;{}&lt;/think&gt;{}",
+    "gateways that escape it twice": "&amp;lt;think&amp;gt;{}&amp;lt;/think&amp;gt;{}",
+    "gateways that escape JSON twice": "\\u003cthink\\u003e{}\\u003c/think\\u003e{}",
+    "gateways that escape Markdown": "\\<think\\>{}\\</think\\>{}",
+    "Chinese fine-tunes, full width": "＜思考＞{}＜／思考＞{}",
+    "Chinese fine-tunes, a chain": "<思维链>{}</思维链><答案>{}</答案>",
+    "prompts with own tags": "<inner_thought>{}</inner_thought><reply>{}</reply>",
+    "servers with tags of their own": "<mm:think>{}</mm:think>{}",
+    "tokens with a start and an end": "<|reasoning_start|>{}<|reasoning_end|>{}",
+    "tokens without blanks": "<｜begin▁of▁think｜>{}<｜end▁of▁think｜>{}",
+    "models that forget to close": "<think>{}\n<answer>{}</answer>",
+    "HyperCLOVA X": "assistant/think\n{}<|im_end|>\n<|im_start|>assistant\n{}",
+    "Llama 3's turns": (
+        "<|start_header_id|>thinking<|end_header_id|>{}"
+        "<|start_header_id|>assistant<|end_header_id|>{}"
+    ),
+    "any, in brackets": "[思考]{}[/思考]{}",
+    "any, in Chinese brackets": "【思考】{}\n【回答】{}",
+    "any, in a fence": "```thinking\n{}\n```\n{}",
+    "LibreChat": ":::thinking\n{}\n:::\n{}",
+    "any, under a heading": "## 思考过程\n{}\n## 最终回答\n{}",
+    "any, in bold": "**Thinking:**\n{}\n**Answer:**\n{}",
+    "any, folded": "<details><summary>💭 思考过程</summary>{}</details>{}",
+    "Poe": "*Thinking...*\n\n> {}\n\n{}",
+    "Ollama's command": "Thinking...\n{}\n...done thinking.\n\n{}",
 }
 SIGNED = {
     "Apriel": ("Here are my reasoning steps:\n", ""),
     "KAT-V1 that answers at once": ("<judge>", "</judge>"),
+    "Poe": ("> ", ""),
 }
 """What counts as part of the thought."""
 
@@ -153,6 +179,20 @@ def test_the_answer_stands_behind_the_last_thought(text):
         "[思考] 我会先深呼吸",
         "他说<3 <b>好</b>",
         "<details><summary>参考</summary>B</details>选B",
+        "选B。提示：`<think>` 里的内容不会显示。",
+        "R1 把推理写在 <think> 和 </think> 之间，所以选B",
+        "用“<think>”开头，用“</think>”结尾。选B",
+        "HTML 里写成 &lt;think&gt; 就不会被解析。选B",
+        "选B（我没有用 <think> 标签）",
+        "<no_think>选B",
+        "<thoughtful>选B",
+        "[思考] 我会先深呼吸，[回答] 再说话",
+        "【思考】这道题考查什么？选B",
+        "【思考题】先看A【答案】B",
+        "## 思考与练习\n先看A\n## 答案\n选B",
+        '```python\nprint("<think>")\n```\n选B',
+        "Thinking about it, I would choose B.",
+        "> 先看A\n\n选B",
         "",
     ],
 )
@@ -170,11 +210,23 @@ def test_blots_keep_every_character_in_its_place():
     "unit",
     [
         *("<think>", "<think ", "</think>", "[THINK]", "<|channel|>final", "analysis"),
-        *("</s>", " ", "<", "[{"),
+        *(
+            "</s>",
+            " ",
+            "<",
+            "[{",
+            "＜",
+            "&lt;",
+            "<a_",
+            "<|",
+            "\\<",
+            "<think> 和 </think>",
+        ),
+        *("【思考】", "```think\n", "> x\n", "<answer>"),
     ],
 )
 def test_time_grows_with_the_length(unit):
-    for before in ("", "analysis"):
+    for before in ("", "analysis", "【思考】", "<think>\n"):
         assert takes_in_proportion(
             lambda n, before=before: part_thought(before + unit * (n // len(unit))),
             100_000,

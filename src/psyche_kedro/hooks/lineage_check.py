@@ -17,6 +17,7 @@ from psyche_kedro.files.project import git_commit
 from psyche_kedro.hooks.configuration import over
 from psyche_kedro.hooks.configuration_check import free_inputs
 from psyche_kedro.hooks.lineage import Ledger, Lineage, Run
+from psyche_kedro.parameters import flat
 from psyche_kedro.pipelines.recording import recorded
 
 _LEDGER = "lineage"
@@ -193,12 +194,4 @@ def _changed(loader: Any, roots: Mapping[str, str]) -> Iterator[tuple[str, str]]
 
 def _settings(loader: Any) -> dict[str, str]:
     found = {**loader["globals"], **loader["parameters"], **loader.runtime_params}
-    return dict(_flat(found))
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", str(value)
+    return {path: str(value) for path, value in flat(found)}

@@ -18,6 +18,7 @@ from psyche_kedro.files.project import git_commit
 from psyche_kedro.hooks.configuration_check import PROMPTS, free_datasets
 from psyche_kedro.hooks.row_counts import is_table
 from psyche_kedro.llm.accounts import this_command
+from psyche_kedro.parameters import flat
 from psyche_kedro.pipelines.recording import recorded
 from psyche_kedro.prompts import Prompt, Words
 
@@ -179,24 +180,21 @@ def _models(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
 
 
 def _flat_parameters(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for name in sorted(pipeline.inputs()):
-        # Prompts are recorded by their digests; kedro-mlflow logs those of cards.
-        if name.startswith("params:") and not f"{name}.".startswith((PROMPTS, CARDS)):
-            _flatten(name.removeprefix("params:"), catalog.load(name), flat)
-    return flat
+    # Prompts are recorded by their digests; kedro-mlflow logs those of cards.
+    given = {
+        name.removeprefix("params:"): _plain(catalog.load(name))
+        for name in sorted(pipeline.inputs())
+        if name.startswith("params:") and not f"{name}.".startswith((PROMPTS, CARDS))
+    }
+    return {path: str(value)[:_MLFLOW_VALUE_CHARS] for path, value in flat(given)}
 
 
-def _flatten(prefix: str, value: Any, flat: dict[str, str]) -> None:
+def _plain(value: Any) -> Any:
     if hasattr(value, "model_dump"):
-        value = value.model_dump()
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = dataclasses.asdict(value)
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            _flatten(f"{prefix}.{key}", inner, flat)
-    else:
-        flat[prefix] = str(value)[:_MLFLOW_VALUE_CHARS]
+        return value.model_dump()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return value
 
 
 def _prompts(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[tuple[str, Any]]:

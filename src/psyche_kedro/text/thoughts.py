@@ -15,79 +15,108 @@ import json
 import re
 from typing import Final, NamedTuple
 
-_NAMES: Final = (
-    "think(?:ing)?|thoughts?|reasoning|reflection|scratchpad|analysis|思考(?:过程)?"
-    "|seed:think|longcat_think|reasoning_content|inner_thoughts?"
+# A tag, in whichever brackets, with bars or without: <think>, <|START_THINKING|>,
+# ＜/思考＞, &lt;reasoning&gt;, <think_end>. Its first character is searched for fast.
+_FIRST: Final = r"[<＜\[◁&\\](?:(?=[|｜]?[\s\w/／#])|(?<=\\)(?=<))"
+_LESS: Final = r"(?:(?<=[<＜])|(?<=&)(?:amp;)?(?:lt|#60|#x3c);|(?<=\\)(?:<|u003c))"
+_MORE: Final = r"(?:\\?[>＞]|&(?:amp;)?(?:gt|#62|#x3e);|\\u003e)"
+_NAME: Final = (
+    "(?:(?!no)[a-z:_▁-]{0,12}?(?:think(?:ing)?|thoughts?|reasoning|reflection"
+    "|scratch_?pad|monologue)(?:_(?:process|content|steps?))?"
+    "|analysis|cot|(?:内心)?(?:思考|推理|思维|独白)(?:过程|链)?)"
 )
-_WRITTEN: Final = r"(?:\s+\w+=[\"'][^\"'<>]{0,40}[\"'])*\s*"
+_WRITTEN: Final = r"(?:\s+\w+=(?:[\"'][^\"'<>]{0,40}[\"']|[^\s\"'<>]{1,40}))*"
 _BAR: Final = "[|｜]"
-# All without their first character, which is one of three: that is searched for fast.
-_FIRST: Final = r"[<\[◁]"
+_TAG: Final = (
+    rf"{_LESS}{_BAR}?\s*(?P<shut>[/／]\s*|end[_▁](?:of[_▁])?)?{_NAME}"
+    rf"(?:_(?:start|begin|on)|(?P<off>_(?:end|off)))?{_WRITTEN}\s*{_BAR}?{_MORE}"
+)
 _OPEN: Final = (
-    rf"(?:{_NAMES}){_WRITTEN}>",
-    r"THINK\]",
-    r"unused16\]",
-    "think_on>",
-    rf"{_BAR}think{_BAR}>",
-    rf"{_BAR}im_start{_BAR}>think\b",
-    "think▷",
-    rf"{_BAR}(?:begin_of_thought|start_thinking|inner_prefix){_BAR}>",
-    r"unused94>(?:thought\b)?",
-    rf"{_BAR}channel>(?:thought\b)?",
-    rf"{_BAR}channel{_BAR}>\s*(?:analysis|commentary)\b",
+    *(r"THINK\]", r"unused16\]", "think▷", r"unused94>(?:thought\b)?"),
+    rf"{_BAR}(?:im_start{_BAR}>think\b|inner_prefix{_BAR}>|channel>(?:thought\b)?"
+    rf"|channel{_BAR}>\s*(?:analysis|commentary)\b)",
 )
 _CLOSE: Final = (
-    rf"/(?:{_NAMES})\s*>",
-    r"/THINK\]",
-    r"unused17\]",
-    "think_off>",
-    rf"{_BAR}content{_BAR}>",
-    rf"{_BAR}im_start{_BAR}>answer\b",
-    "/think▷",
-    rf"{_BAR}(?:end_of_thought|end_thinking|inner_suffix){_BAR}>",
-    "unused95>",
-    rf"channel{_BAR}>",
-    rf"{_BAR}channel{_BAR}>\s*final\b\s*(?:<{_BAR}constrain{_BAR}>\w*\s*)?"
-    rf"<{_BAR}message{_BAR}>",
+    *(r"/THINK\]", r"unused17\]", "/think▷", "unused95>", rf"channel{_BAR}>"),
+    rf"{_BAR}(?:content{_BAR}>|im_start{_BAR}>answer\b|inner_suffix{_BAR}>"
+    rf"|channel{_BAR}>\s*final\b\s*(?:<{_BAR}constrain{_BAR}>\w*\s*)?<{_BAR}message"
+    rf"{_BAR}>)",
     # No thought is open before these, but what stands before them is one.
     r"BEGIN FINAL RESPONSE\]",
 )
+# A mark that stands in quotes is spoken of.
 _MARK: Final = re.compile(
-    f"{_FIRST}(?i:(?P<open>{'|'.join(_OPEN)})|(?P<close>{'|'.join(_CLOSE)}))"
+    rf"{_FIRST}(?<![`\"'“‘「『].)"
+    rf"(?i:(?P<tag>{_TAG})|(?P<close>{'|'.join(_CLOSE)})|{'|'.join(_OPEN)})"
 )
-# Forms without a token of their own, known by how the text begins. Where a server drops
-# the tokens of gpt-oss, its channels run together: analysisWe need…assistantfinalB
-_PROSE: Final = (
-    (
-        re.compile(
-            r"\s*(?:assistant)?(?:analysis|commentary)(?=[A-Z一-鿿]|.*assistantfinal)",
-            re.DOTALL,
-        ),
-        re.compile("assistantfinal"),
+_BOTH: Final = re.compile(r"\W*(?:和|与|及|或|到|至|and|or|to|、)\W*")
+"""What stands between two marks that are only named."""
+_ANSWERS: Final = ("answer", "final_answer", "回答", "答案")
+
+
+class _Form(NamedTuple):
+    """A thought without a mark of its own, known by how the text begins."""
+
+    opens: re.Pattern[str]
+    closes: re.Pattern[str]
+
+
+def _form(opens: str, closes: str) -> _Form:
+    return _Form(
+        re.compile(rf"\s*{opens}", re.IGNORECASE | re.DOTALL),
+        re.compile(closes, re.IGNORECASE | re.MULTILINE),
+    )
+
+
+_SAID: Final = "(?:think(?:ing)?|thoughts?|reasoning|思考|推理)(?: process|过程)?"
+_REPLY: Final = "(?:(?:final )?(?:response|answer)|(?:最终)?(?:回答|答案|答复|结论))"
+_FOLDED: Final = (
+    # Where a server drops the tokens of gpt-oss, its channels run together, as in
+    # analysisWe need…assistantfinalB.
+    _form(
+        "(?-i:(?:assistant)?(?:analysis|commentary)(?=[A-Z一-鿿]|.*assistantfinal))",
+        "assistantfinal",
     ),
-    (
-        re.compile(r"\s*Here is my thought process:"),
-        re.compile("Here is my response:"),
-    ),
-    (re.compile(r"\s*## Thinking\s*\n"), re.compile(r"## Final Response\s*\n")),
-    # Open WebUI and Dify, which are asked like models, fold a thought up.
-    (
-        re.compile(
-            r'\s*<details (?:type="reasoning"|[^<>]{0,200}>\s*<summary>\s*Thinking)'
-        ),
-        re.compile("</details>"),
-    ),
+    _form("Here is my thought process:", "Here is my response:"),
+    _form("## Thinking *\n", "## Final Response *$"),
+    _form(
+        r"(?:<\|im_start\|>)?assistant/think\b", r"<\|im_start\|>assistant\b(?!/)"
+    ),  # HyperCLOVA X
+    _form(
+        r"<details(?: type=\"reasoning\"[^<>]*>(?:\s*<summary>[^<>]*</summary>)?"
+        rf"|[^<>]{{0,200}}>\s*<summary>(?:[^\w<>]|已|深度)*{_SAID}[^<>]{{0,40}}</summary>)",
+        "</details>",
+    ),  # Open WebUI, Dify and others that are asked like models, and fold thoughts up
+    _form(
+        rf"<\|start_header_id\|>{_SAID}<\|end_header_id\|>",
+        r"<\|start_header_id\|>assistant<\|end_header_id\|>",
+    ),  # Llama 3's turns
+    _form(rf"(?:```|~~~){_SAID} *\n", "^ *(?:```|~~~) *$"),
+    _form(rf":::{_SAID} *\n", "^:::"),  # LibreChat
 )
+"""Where it does not close, it was cut off."""
+_PAIRED: Final = (
+    _form(
+        rf"[\[［{{|《「(（]{_SAID}[\]］}}|》」)）]",
+        rf"[\[［{{|《「(（][/／]{_SAID}[\]］}}|》」)）]",
+    ),
+    _form(f"【{_SAID}(?:开始)?】", f"【(?:[/／]{_SAID}|{_SAID}结束|{_REPLY})】"),
+    _form(
+        rf"(?:#{{1,4}} |\*\*){{1,2}}{_SAID}[:：]?(?:\*\*)? *\n",
+        rf"^(?:#{{1,4}} |\*\*){{1,2}}{_REPLY}[:：]?(?:\*\*)? *$",
+    ),
+    _form(r"\W{0,4}Thinking(?:\.\.\.|…)[*_]*\s*\n(?=>)", r"^(?=[^>\s])"),  # Poe
+    _form(r"Thinking(?:\.\.\.|…) *\n", r"\.\.\.done thinking\.?"),  # Ollama
+)
+"""What so begins and does not close is an answer."""
 _LEFT_OVER: Final = re.compile(
-    rf"<{_BAR}(?:start|begin|end|message){_BAR}>(?:assistant)?"
-    r"|\A\s*(?:assistant)?(?:analysis|commentary)|assistantfinal\Z"
-    r"|\A\s*Here is my thought process:|Here is my response:\Z"
-    r"|\A\s*## Thinking\b|## Final Response\s*\Z|</details>\Z"
-    r"|\A\s*<details [^<>]*>(?:\s*<summary>[^<>]*</summary>)?",
+    rf"<{_BAR}(?:start|begin|end|message){_BAR}>(?:assistant)?|<\|im_end\|>"
+    r"|\A\s*(?:assistant)?(?:analysis|commentary)",
     re.IGNORECASE,
 )
 _WRAPS: Final = (
-    r"</?(?:(?:final_)?answer|output|response|solution|回答|答案)>"
+    r"</?(?:(?:final_)?answer|final|output|response|reply|solution"
+    r"|(?:最终)?(?:回答|回复|答案))>"
     rf"|<{_BAR}(?:begin|end)_of_(?:solution|box){_BAR}>"
     rf"|<{_BAR}(?:start|end)_(?:response|text){_BAR}>"
     rf"|<{_BAR}(?:end|return){_BAR}>|\[END FINAL RESPONSE\]|\[unused10\]"
@@ -123,11 +152,11 @@ def part_thought(text: str) -> Parted:
     Parted(thought='没有写完', answer='')
     """
     text = _without_end_of_turn(text)
-    start = _start_of_answer(text)
-    if not start:
+    start, end, answer = _edges(text)
+    if not answer:
         return Parted("", text)
-    thought = _LEFT_OVER.sub("", _MARK.sub("", text[:start]))
-    return Parted(thought.strip(), _WRAP.sub("", text[start:]).strip())
+    thought = _LEFT_OVER.sub("", _MARK.sub("", text[start:end]))
+    return Parted(thought.strip(), _WRAP.sub("", text[answer:]).strip())
 
 
 def _without_end_of_turn(text: str) -> str:
@@ -141,7 +170,7 @@ def _without_end_of_turn(text: str) -> str:
 
 def blot_thought(text: str) -> str:
     """Return ``text`` with its thought made blanks; the rest stays in its place."""
-    start = _start_of_answer(text)
+    start = _edges(text).answer
     return " " * start + text[start:]
 
 
@@ -150,22 +179,63 @@ def has_thought_mark(text: str) -> bool:
     return _MARK.search(text) is not None
 
 
-def _start_of_answer(text: str) -> int:
-    """Return where the answer begins: behind the last mark, or nowhere."""
-    if not has_thought_mark(text):
-        return _end_of_prose(text)
-    marks = list(_MARK.finditer(text, _end_of_json(text)))
+class _Edges(NamedTuple):
+    """Where a thought begins and ends, and its answer begins; 0 for no thought."""
+
+    start: int
+    end: int
+    answer: int
+
+
+def _edges(text: str) -> _Edges:
+    marks = list(_MARK.finditer(text))
     if not marks:
-        return 0
-    return marks[-1].end() if marks[-1]["close"] else len(text)
+        return _edges_of_prose(text)
+    json_end = _end_of_json(text)
+    marks = [mark for mark in marks if mark.start() >= json_end]
+    while marks:
+        last = marks.pop()
+        before = marks[-1] if marks else None
+        if before and before["tag"] and _names_both(text, before, last):
+            marks.pop()
+        elif _closes(last):
+            return _Edges(0, last.end(), last.end())
+        elif not last["tag"] or _begins_line(text, last.start()):
+            answer = _start_of_answer(text)
+            return _Edges(0, answer, answer)
+    return _Edges(0, 0, 0)
 
 
-def _end_of_prose(text: str) -> int:
-    for opening, closing in _PROSE:
-        if opening.match(text):
-            *_, end = [0, *(found.end() for found in closing.finditer(text))]
-            return end or len(text)
-    return 0
+def _closes(mark: re.Match[str]) -> bool:
+    return bool(mark["close"] or mark["shut"] or mark["off"])
+
+
+def _begins_line(text: str, at: int) -> bool:
+    before = text[max(0, at - 8) : at].rstrip(" \t")
+    return not before or before[-1] in "\n>"
+
+
+def _names_both(text: str, before: re.Match[str], last: re.Match[str]) -> bool:
+    return bool(_BOTH.fullmatch(text, before.end(), last.start()))
+
+
+def _start_of_answer(text: str) -> int:
+    """Return where a tagged answer begins behind a thought that nothing closes."""
+    said = text.rstrip().lower()
+    named = (name for name in _ANSWERS if said.endswith(f"</{name}>"))
+    starts = (said.rfind(f"<{name}>") for name in named)
+    return next((start for start in starts if start > 0), len(text))
+
+
+def _edges_of_prose(text: str) -> _Edges:
+    for form in (*_FOLDED, *_PAIRED):
+        if opening := form.opens.match(text):
+            closing = form.closes.search(text, opening.end())
+            if closing:
+                return _Edges(opening.end(), closing.start(), closing.end())
+            if form in _FOLDED:
+                return _Edges(opening.end(), len(text), len(text))
+    return _Edges(0, 0, 0)
 
 
 def _end_of_json(text: str) -> int:

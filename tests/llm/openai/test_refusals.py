@@ -12,7 +12,7 @@ from psyche_kedro.llm import Failure, Outcome
 from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.openai.patience import Patience
-from psyche_kedro.llm.openai.refusals import server_words
+from psyche_kedro.llm.openai.refusals import kind_of_refusal, server_words
 from psyche_kedro.llm.store.reply_store import ReplyStore
 
 QUICK = Patience(attempts=2, backoff_seconds=0.01)
@@ -79,9 +79,7 @@ REMEMBERED = {
 }
 ASKED_AGAIN = {
     "a plain 400": (Refusal(400, "no images"), "bad_request"),
-    "a 400 that quotes a post about money": (Refusal(400, "余额不足"), "bad_request"),
     "an overload as 400": (Refusal(400, "…", "overloaded_error"), "server_error"),
-    "a 500 that quotes a phrase": (Refusal(500, "Content Exists Risk"), "server_error"),
 }
 NO_MONEY = {
     "OpenAI": Refusal(429, "You exceeded your quota", "insufficient_quota"),
@@ -143,6 +141,21 @@ def test_an_empty_account_stops_the_run_at_once_and_is_named(
     with pytest.raises(ChatModelError, match=r"no money left for model 'm' \(HTTP"):
         _model(server, store).complete([ask("q")])
     assert server.total == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(400, "bad_request"), (403, "bad_request"), (500, "server_error")],
+)
+@pytest.mark.parametrize(
+    "post",
+    ["账户余额不足，快去充值", "这些话太敏感了", "My life violates every policy"],
+)
+def test_a_quoted_post_says_nothing(status: int, reason: str, post: str) -> None:
+    body = Refusal(status, f"Cannot take '{post}'.").behaviour().body
+    messages = ask(f"帖子：{post}。怎么办？").messages
+    assert kind_of_refusal(status, (body or b"").decode(), messages) == reason
+    assert kind_of_refusal(status, (body or b"").decode()) != reason
 
 
 def test_a_flagged_post_about_money_stops_nothing(

@@ -382,6 +382,24 @@ def test_a_counsellor_may_open_a_dialogue_and_no_post(kind, n_kept):
     assert clean(opened).kept.height == n_kept
 
 
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("没事的:3 会好的", "face_unclear"),
+        ("哈哈8)其实我很难过", "face_unclear"),
+        ("真的:>", "face_unclear"),
+        ("[url=x]这里[/url]写了经过", "markup_left"),
+    ],
+)
+def test_what_may_be_a_face_or_a_tag_is_rejected(words, reason):
+    assert clean(post(1, f"{ASKING}。{words}", ADVICE)).rejected["reason"][0] == reason
+
+
+@pytest.mark.parametrize("words", ["焦虑:2 抑郁:3 睡眠:3", "7）散步8）睡觉", "选项:D"])
+def test_figures_among_others_are_no_faces(words):
+    assert clean(post(1, f"{ASKING}。{words}", ADVICE)).kept.height == 1
+
+
 def test_cleaning_clean_posts_again_changes_nothing():
     once = clean(post(1, ASKING + "我叫李婷，住在杭州市西湖区", ADVICE)).kept
     again = cleaned(once.select(posts().columns)).kept

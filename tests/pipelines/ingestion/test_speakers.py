@@ -6,6 +6,7 @@ from test_reading_posts import file
 from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.cleaning.conversations import clean_text
 from psyche_kedro.pipelines.ingestion.nodes import read_posts
+from psyche_kedro.pipelines.ingestion.posts import dialogue_of
 from psyche_kedro.pipelines.ingestion.speakers import spoken_lines
 
 TURNS = [("user", "我睡不着。"), ("assistant", "多久了？"), ("user", "两周。")]
@@ -44,6 +45,27 @@ def test_a_note_beside_a_speaker_stays_with_the_words():
 def test_the_words_of_a_stranger_are_given_to_nobody(name):
     with pytest.raises(UnreadableSource, match="neither client nor counsellor"):
         spoken(f"来访者：我睡不着。\n{name}：他总这样。\n咨询师：嗯。")
+
+
+@pytest.mark.parametrize(
+    "text", ["来访者：你好\n咨询师 你好", "来访者：你好\n咨询师\n你好"]
+)
+def test_a_speaker_without_a_colon_is_refused(text):
+    with pytest.raises(UnreadableSource, match="colon"):
+        spoken(text)
+
+
+def test_a_turn_opens_with_its_own_mark_or_is_refused():
+    turns = [{"role": "user", "content": "来访者：我睡不着。"}]
+    assert dialogue_of({"turns": turns}) == [{"role": "user", "content": "我睡不着。"}]
+    turns[0]["content"] = "我睡不着。\n咨询师：多久了？"
+    with pytest.raises(UnreadableSource, match="another speaker"):
+        dialogue_of({"turns": turns})
+
+
+def test_when_something_was_said_is_no_part_of_it():
+    text = "来访者：你好\n2024-05-01 20:13:05\n咨询师：你好\n下午3:02"
+    assert spoken(text) == [("user", "你好"), ("assistant", "你好")]
 
 
 def test_a_colon_in_a_sentence_makes_no_speaker():

@@ -4,7 +4,9 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
+import polars as pl
 import pytest
 from toy import (
     CHILD,
@@ -14,6 +16,7 @@ from toy import (
     TRAINERS_WARN,
     grpo_parameters,
     grpo_set,
+    open_sft,
     sft_parameters,
     sft_set,
     train_sft,
@@ -24,9 +27,11 @@ from psyche_kedro.pipelines.training.checkpoints import (
     Layout,
     check_layout,
     clear_damaged,
+    drop_checkpoints,
     last_checkpoint,
     seal,
 )
+from psyche_kedro.pipelines.training.launcher import launch
 from psyche_kedro.pipelines.training.nodes import train_grpo
 
 pytestmark = TRAINERS_WARN
@@ -79,10 +84,71 @@ def test_a_damaged_one_is_set_aside_and_named(tmp_path, caplog, damage):
     assert "checkpoint-40 is damaged, optimizer.pt is" in caplog.text
 
 
-def test_a_seal_that_cannot_be_read_is_damage(tmp_path):
-    half(checkpoint(tmp_path, 40) / "digests.json")
+SEALS = {
+    "half": half,
+    "bit": flip,
+    "of nothing": lambda path: path.write_text('{"files": {}}'),
+    "of a list": lambda path: path.write_text('{"files": [], "layout": {}}'),
+    "other layout": lambda path: path.write_text(
+        path.read_text().replace("plain", "plaim")
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", SEALS.values(), ids=SEALS)
+def test_a_seal_that_is_not_as_written_is_damage(tmp_path, damage):
+    damage(checkpoint(tmp_path, 40) / "digests.json")
     clear_damaged(tmp_path)
     assert last_checkpoint(tmp_path) is None
+
+
+def test_a_seal_of_an_earlier_version_holds(tmp_path):
+    seal_ = checkpoint(tmp_path, 40) / "digests.json"
+    said = json.loads(seal_.read_text("utf-8"))
+    seal_.write_text(json.dumps({k: said[k] for k in ("layout", "files")}))
+    clear_damaged(tmp_path)
+    assert last_checkpoint(tmp_path) == seal_.parent
+
+
+def test_a_checkpoint_of_another_run_is_set_aside(tmp_path, caplog):
+    ours, theirs = tmp_path / "sft-1", tmp_path / "sft-2"
+    for run in (ours, theirs):
+        run.mkdir()
+    shutil.copytree(checkpoint(theirs, 40), ours / "checkpoint-40")
+    clear_damaged(ours)
+    assert last_checkpoint(ours) is None
+    assert "it is one of sft-2" in caplog.text
+
+
+def test_whose_best_is_not_whole_is_set_aside(tmp_path, caplog):
+    best, last = checkpoint(tmp_path, 20), checkpoint(tmp_path, 40)
+    state = {"best_model_checkpoint": "/before/it/moved/checkpoint-20"}
+    (last / "trainer_state.json").write_text(json.dumps(state))
+    seal(last, PLAIN)
+    clear_damaged(tmp_path)
+    assert last_checkpoint(tmp_path) == last
+    flip(best / "model.safetensors")
+    clear_damaged(tmp_path)
+    assert last_checkpoint(tmp_path) is None
+    assert "the best before it, checkpoint-20, is not whole" in caplog.text
+
+
+def test_what_a_person_put_beside_them_stays(tmp_path):
+    whole = checkpoint(tmp_path, 20)
+    shutil.copytree(whole, tmp_path / "checkpoint-20.bak")
+    (tmp_path / "checkpoint-20.tar").touch()
+    elsewhere = tmp_path / "elsewhere"
+    checkpoint(tmp_path, 40).rename(elsewhere)
+    (tmp_path / "checkpoint-40").symlink_to(elsewhere)
+    (tmp_path / "checkpoint-60").symlink_to(tmp_path / "nowhere")
+    clear_damaged(tmp_path)
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-40"
+    drop_checkpoints(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "checkpoint-20.bak",
+        "checkpoint-20.tar",
+        "elsewhere",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -165,6 +231,47 @@ def test_mending_an_oom_by_a_smaller_micro_batch_goes_on(kept, base, tmp_path):
         (0, 20),
         (6, 5),
     ]
+
+
+def test_a_run_that_goes_on_saves_as_it_is_told_now(kept, base, tmp_path):
+    run = as_if_killed(kept, tmp_path)
+    shutil.rmtree(run / "checkpoint-6")
+    params = sft_parameters(str(tmp_path), **KEEPING | {"save_steps": 1})
+    train_sft(base, sft_set(), PLAN, params)
+    assert {path.name for path in run.glob("checkpoint-*")} == {
+        "checkpoint-5",
+        "checkpoint-6",
+    }
+
+
+def test_a_run_that_goes_on_tells_what_was_logged_before(kept, base, tmp_path):
+    as_if_killed(kept, tmp_path)
+    entries = []
+    params = sft_parameters(str(tmp_path), **KEEPING)
+    spec = open_sft(base=base, examples=sft_set(), params=params)
+    launch(spec, entries.append)
+    assert [e["step"] for e in entries if "loss" in e] == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_best_weights_are_kept_where_the_run_has_moved(base, tmp_path):
+    looking = {"evaluate_steps": 1, "save_steps": 1, "keep": "best"}
+    # The first step is the best: after it the rate is far too high.
+    looking |= {"learning_rate": 0.3, "scheduler": "constant"}
+    split = pl.when(pl.int_range(pl.len()) < 10).then(pl.lit("validation"))
+    examples = sft_set().with_columns(split=split.otherwise("split"))
+
+    def train(runs):
+        params = sft_parameters(str(runs), **KEEPING | looking)
+        return train_sft(base, examples, PLAN, params).checkpoint
+
+    whole = train(tmp_path / "here")
+    run = as_if_killed(SimpleNamespace(checkpoint=whole), tmp_path / "there")
+    shutil.rmtree(tmp_path / "here")
+    assert {path.name for path in run.glob("checkpoint-*")} == {
+        "checkpoint-1",
+        "checkpoint-6",
+    }
+    assert train(tmp_path / "there").digest == whole.digest
 
 
 @pytest.fixture

@@ -90,6 +90,14 @@ def test_a_policy_that_says_one_thing_has_no_entropy_left():
     assert seen(*[{}] * 3, *[{"entropy": 0.05}] * 3)[-1] == ["entropy"]
 
 
+def test_a_loss_of_sft_that_rises_is_an_alarm():
+    looking = watch()
+    losses = [5.7, 9.0, 9.0, 9.0, 5.0]
+    begun = [sorted(looking.see({"loss": loss})) for loss in losses]
+    assert begun == [[], [], [], ["loss"], []]
+    assert seen(*[{"loss": loss} for loss in losses]) == [[]] * 5  # of GRPO's
+
+
 def test_an_evaluation_is_no_rollout():
     assert watch().see({"eval_reward": -1.0, "eval_kl": 9.0}) == {}
 
@@ -126,6 +134,13 @@ def test_sft_that_diverges_is_never_published(base, tmp_path):
     with pytest.raises(TrainingFailedError, match="it diverged"):
         train_sft(base, sft_set(), PLAN, params)
     assert not published(tmp_path)
+
+
+def test_sft_whose_loss_rises_is_never_published(base, tmp_path):
+    params = sft_parameters(str(tmp_path), learning_rate=10.0, epochs=5)
+    with pytest.raises(TrainingFailedError, match=r"loss of 10 steps is .* lower"):
+        train_sft(base, sft_set(), PLAN, params)
+    assert not list(tmp_path.glob("*/final"))
 
 
 def test_grpo_that_diverges_is_never_published(sft, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from toy import grpo_parameters, grpo_set, sft_parameters, sft_set
+from toy import IN_PROCESS, grpo_parameters, grpo_set, sft_parameters, sft_set
 
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.hooks.configuration import ConfigLoader
@@ -42,6 +42,7 @@ def stages(env, **launcher):
     return given["sft"], given["grpo"]
 
 
+LORA = {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": "all-linear"}
 CLIPS = {
     "vllm_importance_sampling_clip_min": 5.0,
     "vllm_importance_sampling_clip_max": 3.0,
@@ -76,6 +77,45 @@ def test_what_trl_does_not_take_is_named_before_sft(base, runs, stage, option, n
         planned(base, runs, **changes)
 
 
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"trainer": {"importance_sampling_level": "text"}}, "knows token, sequence"),
+        ({"trainer": {"reward_weights": [1.0]}}, "weights are 1, and the reward has 2"),
+        ({"trainer": {"optim": "adamw_8bit"}}, "trainer.optim: .*bitsandbytes"),
+        ({"trainer": {"use_liger_kernel": True}}, "use_liger_kernel needs liger_kern"),
+        ({"scheduler": "warmup_stable_decay"}, "num_decay_steps"),
+        ({"evaluate_steps": 8}, "evaluate_steps is 8, and grpo_set has no validation"),
+        ({"lora": LORA | {"target_modules": ["q_projj"]}}, "'q_projj'} not found"),
+    ],
+)
+def test_what_grpo_would_fail_on_when_it_begins_is_named_before_sft(
+    base, runs, changes, named
+):
+    with pytest.raises(TrainingFailedError, match=named):
+        planned(base, runs, grpo=changes)
+
+
+def test_a_launchers_file_that_is_gone_is_named(base, runs):
+    launcher = IN_PROCESS | {"config_file": "/nowhere.yaml"}
+    with pytest.raises(TrainingFailedError, match=r"config_file is /nowhere\.yaml"):
+        planned(base, runs, sft={"launcher": launcher})
+
+
+@pytest.mark.parametrize(
+    ("option", "is_how"),
+    [
+        ("activation_checkpointing", True),  # a mend for memory
+        ("use_liger_kernel", True),
+        ("vllm_structured_outputs_regex", False),  # what the policy may write
+        ("optim_target_modules", False),  # what is trained
+    ],
+)
+def test_a_mend_for_memory_is_no_other_run_and_another_method_is(option, is_how):
+    plain, changed = sft_parameters("runs"), sft_parameters("runs", trainer={option: 1})
+    assert (changed.method() == plain.method()) is is_how
+
+
 def planned(base, runs, *, sft=None, grpo=None, sets=None):
     examples = {"sft": sft_set(), "grpo": grpo_set()} | (sets or {})
     return plan_training(
@@ -89,8 +129,9 @@ def planned(base, runs, *, sft=None, grpo=None, sets=None):
 
 @pytest.mark.parametrize("option", sorted(parameters._SET))
 def test_the_trainer_may_not_name_what_the_project_sets(option):
+    outer, _, inner = option.partition(".")
     with pytest.raises(ValidationError, match=f"{option}: use "):
-        sft_parameters("runs", trainer={option: None})
+        sft_parameters("runs", trainer={outer: {inner: None} if inner else None})
 
 
 def test_every_option_that_we_give_is_refused_in_the_trainer():
@@ -122,8 +163,7 @@ def test_quantized_weights_without_bitsandbytes_are_missed_before_sft(
     base, runs, monkeypatch
 ):
     monkeypatch.setattr(plan, "find_spec", lambda _: None)
-    lora = {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": "all-linear"}
-    quantized = {"lora": lora | {"quantization": "nf4"}}
+    quantized = {"lora": LORA | {"quantization": "nf4"}}
     with pytest.raises(TrainingFailedError, match="needs bitsandbytes"):
         planned(base, runs, grpo=quantized)
 

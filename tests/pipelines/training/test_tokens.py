@@ -1,6 +1,7 @@
 """Which tokens carry loss, and that what people wrote is text."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 from toy import sft_parameters, sft_set
@@ -31,7 +32,8 @@ CHATML = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
 UNKNOWN = (
-    "{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}{{ '\\n' }}{% endfor %}"
+    "{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}{{ '<|im_end|>\\n' }}"
+    "{% endfor %}"
 )
 
 
@@ -107,6 +109,53 @@ def test_a_file_that_renders_something_else_is_refused(base, tmp_path, runs):
     params = sft_parameters(runs, chat_template=str(other))
     with pytest.raises(TrainingFailedError, match="render the same"):
         drop_long_sft_examples(sft_set(), base, params)
+
+
+ASSISTANT = "{% generation %}{{ m['content'] + '<|im_end|>' }}{% endgeneration %}"
+MARKED = UNKNOWN.replace(
+    "{{ m['content'] }}{{ '<|im_end|>\\n' }}",
+    "{% if m['role'] == 'assistant' %}"
+    f"{ASSISTANT}{{% else %}}{{{{ m['content'] }}}}{{% endif %}}",
+)
+UNLEARNABLE = {
+    "writes the day's date": "{{ strftime_now('%d %b %Y') }}" + MARKED,
+    "marks nothing": MARKED.replace(
+        ASSISTANT, "{% generation %}{% endgeneration %}{{ m['content'] }}"
+    ),
+    "makes of '<think>a thought": MARKED.replace(
+        "m['content'] + ", "m['content'].split('</think>')[-1] + "
+    ),
+    "ends no turn": MARKED.replace("<|im_end|>", "\\n"),
+    "system, user, .*not supported": MARKED.replace(
+        "[{{", "{% if loop.first %}{{ raise_exception('not supported') }}{% endif %}[{{"
+    ),
+}
+
+
+def test_a_template_of_which_all_can_be_learned_is_taken(tokenizer):
+    tokenizer.chat_template = MARKED
+    assert training_template(tokenizer) == MARKED
+
+
+@pytest.mark.parametrize("fault", UNLEARNABLE)
+def test_a_template_that_a_model_cannot_learn_from_is_refused(tokenizer, fault):
+    tokenizer.chat_template = UNLEARNABLE[fault]
+    with pytest.raises(TrainingFailedError, match=fault):
+        training_template(tokenizer)
+
+
+def test_a_tokenizer_that_is_half_there_is_refused(base, tmp_path):
+    folder = Path(shutil.copytree(base.path, tmp_path / "model"))
+    (folder / "tokenizer.json").unlink()  # transformers makes an empty one
+    with pytest.raises(TrainingFailedError, match=r"tokenizer of .* makes of"):
+        training_template(read_tokenizer(folder))
+
+
+def test_a_template_file_that_is_not_there_is_named():
+    with pytest.raises(
+        TrainingFailedError, match=r"is /nowhere\.jinja, and there is no"
+    ):
+        sft_parameters("runs", chat_template="/nowhere.jinja").template()
 
 
 # ---- control tokens --------------------------------------------------------------

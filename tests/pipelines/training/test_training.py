@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -27,7 +28,7 @@ from toy import (
 )
 from transformers import AutoModelForCausalLM
 
-from psyche_kedro.datasets.checkpoint_dataset import CheckpointDataset
+from psyche_kedro.datasets.checkpoint_dataset import Checkpoint, CheckpointDataset
 from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training import launcher
 from psyche_kedro.pipelines.training.checkpoints import (
@@ -46,7 +47,14 @@ from psyche_kedro.pipelines.training.parameters import (
     BaseModelParameters,
     LauncherParameters,
 )
-from psyche_kedro.pipelines.training.runs import completed, folder_digest, open_run
+from psyche_kedro.pipelines.training.runs import (
+    append_lines,
+    clear_final,
+    completed,
+    folder_digest,
+    open_run,
+    sampled,
+)
 from psyche_kedro.pipelines.training.tokens import read_tokenizer
 from psyche_kedro.tables import Rejections
 
@@ -273,7 +281,7 @@ def test_checkpoints_are_kept_where_a_setting_says_so(base, tmp_path):
 @pytest.mark.parametrize(
     "change", ["data", "parameters", "base"], ids=["data", "parameters", "base"]
 )
-def test_a_changed_input_is_another_run(runs, base, change):
+def test_a_changed_input_is_another_run(runs, base, sft, change):
     examples, params, start = sft_set(), sft_parameters(runs), base
     before = open_sft(base=start, examples=examples, params=params)
     if change == "data":
@@ -281,12 +289,12 @@ def test_a_changed_input_is_another_run(runs, base, change):
     if change == "parameters":
         params = sft_parameters(runs, learning_rate=2e-2)
     if change == "base":
-        start = type(base)(base.path, {**base.manifest, "weights": "another"})
+        start = sft.checkpoint
     after = open_sft(base=start, examples=examples, params=params)
     assert before.folder != after.folder
 
 
-def test_a_run_whose_weights_were_touched_is_not_used_again(runs, base, sft, tmp_path):
+def test_a_run_whose_weights_were_touched_is_not_used_again(runs, base, sft, caplog):
     spec = open_sft(base=base, examples=sft_set(), params=sft_parameters(runs))
     assert completed(spec)
     weights = sft.checkpoint.path / "model.safetensors"
@@ -294,8 +302,39 @@ def test_a_run_whose_weights_were_touched_is_not_used_again(runs, base, sft, tmp
     weights.write_bytes(kept[:-1] + b"x")
     try:
         assert completed(spec) is None
+        assert "is not what was written: it is trained again" in caplog.text
     finally:
         weights.write_bytes(kept)
+
+
+def test_what_a_kill_left_of_a_final_model_is_deleted_and_a_changed_one_kept(tmp_path):
+    spec = SimpleNamespace(folder=str(tmp_path))
+    final = tmp_path / "final"
+    for name, left in (("weights", []), ("manifest.json", ["damaged-final"])):
+        final.mkdir()
+        (final / name).touch()
+        clear_final(spec)
+        assert [path.name for path in tmp_path.iterdir()] == left
+
+
+def test_a_line_that_a_kill_cut_costs_no_other(tmp_path):
+    spec = SimpleNamespace(samples=tmp_path / "samples.jsonl")
+    append_lines(spec.samples, [{"step": 1, "sample": i} for i in range(2)])
+    with spec.samples.open("a") as file:
+        file.write('{"step": 2, "sam')
+    append_lines(spec.samples, [{"step": 2, "sample": 0, "text": "来访者"}])
+    assert [line["step"] for line in sampled(spec)] == [1, 1, 2]
+
+
+def test_another_model_in_the_place_of_the_base_is_refused(base, runs, tmp_path):
+    path = Path(shutil.copytree(base.path, tmp_path / "base"))
+    (path / ".cache").mkdir()
+    (path / ".cache" / "when").touch()  # of a download
+    copied = Checkpoint(path, base.manifest)
+    assert open_sft(base=copied, examples=sft_set(), params=sft_parameters(runs))
+    (path / "config.json").write_text("{}")
+    with pytest.raises(TrainingFailedError, match="not the one that its manifest"):
+        open_sft(base=copied, examples=sft_set(), params=sft_parameters(runs))
 
 
 def test_a_run_resumed_within_an_epoch_goes_on_to_the_same_weights(base, tmp_path):
@@ -477,6 +516,27 @@ def test_a_base_model_of_the_user_stays_where_it_is(base, tmp_path):
 def test_a_base_model_that_is_not_there_is_named(tmp_path):
     params = BaseModelParameters(runs="runs", path=str(tmp_path), tiny=TINY)
     with pytest.raises(TrainingFailedError, match=r"holds no config\.json"):
+        make_base_model(sft_set(), grpo_set(), params)
+
+
+def none(weights):
+    weights.rename(weights.with_suffix(".bin"))
+
+
+def half(weights):
+    weights.write_bytes(weights.read_bytes()[:1000])
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"), [(none, r"no weights as \*\.saf"), (half, "are not whole")]
+)
+def test_weights_of_a_base_model_that_cannot_be_read_are_named(
+    base, tmp_path, damage, said
+):
+    path = Path(shutil.copytree(base.path, tmp_path / "base"))
+    damage(path / "model.safetensors")
+    params = BaseModelParameters(runs="runs", path=str(path), tiny=TINY)
+    with pytest.raises(TrainingFailedError, match=said):
         make_base_model(sft_set(), grpo_set(), params)
 
 

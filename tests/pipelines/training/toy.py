@@ -125,7 +125,8 @@ HEALTH = {
     "clipped": 0.5,
     "kl": 1.0,
     "entropy": 0.1,
-    "stop_on": ["no_signal"],
+    "loss": 1.5,
+    "stop_on": ["no_signal", "loss"],
 }
 STAGE: dict[str, Any] = {
     "launcher": IN_PROCESS,

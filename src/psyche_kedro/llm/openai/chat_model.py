@@ -14,7 +14,7 @@ import re
 import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import aiohttp
@@ -58,6 +58,7 @@ _REDIRECTS: Final = 300
 _FORBIDDEN: Final = 403
 _FORBIDDEN_IN_ROW: Final = 32
 _STOPPING: Final = {401, _FORBIDDEN, 404}
+_FOR_ANY_REQUEST: Final = frozenset({"no_money", "no_access"})
 _STOPPING_CODES: Final = {"model_not_found"}
 
 
@@ -331,9 +332,12 @@ class _Client:
             names=self._names,
             count_tokens=self._count_tokens,
         )
-        if isinstance(answer, Fault) and answer.reason == "no_money":
-            words = server_words(answer.body, call.request.messages)
-            raise self._no_money(f"HTTP {response.status_code}{words}")
+        if isinstance(answer, Fault):
+            if answer.reason in _FOR_ANY_REQUEST:
+                words = server_words(answer.body, call.request.messages)
+                said = f"HTTP {response.status_code}{words}"
+                raise self._closed(answer.reason, said)
+            answer = replace(answer, retry_after=_retry_after(response.headers))
         return self._recognised(answer)
 
     async def _send(self, body: Mapping[str, Any]) -> httpx2.Response:
@@ -388,9 +392,9 @@ class _Client:
             raise self._redirected(status, error.response.headers.get("location", ""))
         words = server_words(body, call.request.messages)
         detail = f"HTTP {status}{f', {code}' if code else ''}{words}"
-        kind = kind_of_refusal(status, body)
-        if kind == "no_money":
-            raise self._no_money(detail) from error
+        kind = kind_of_refusal(status, body, call.request.messages)
+        if kind in _FOR_ANY_REQUEST:
+            raise self._closed(kind, detail) from error
         unnamed = kind == "bad_request" and status in _STOPPING
         if unnamed or code in _STOPPING_CODES:
             self._stop_unless_one(status, detail)
@@ -412,16 +416,7 @@ class _Client:
         alone = self._known and self._forbidden_in_row < _FORBIDDEN_IN_ROW
         if status == _FORBIDDEN and alone:
             return
-        remembered = self._known and self._forbidden_in_row > 1
-        again = (
-            " What was refused meanwhile is remembered as `content_filter`: `kedro"
-            " replies retry --reason content_filter` asks it again."
-        )
-        raise ChatModelError(
-            f"The endpoint {self._base_url} refused model '{self._names[0]}' ({said}):"
-            " check the api_key of its credentials, the balance of the account, the"
-            f" model's id and the base_url.{again if remembered else ''}"
-        )
+        raise self._closed("no_access", said)
 
     def _redirected(self, status: int, location: str) -> ChatModelError:
         return ChatModelError(
@@ -431,11 +426,22 @@ class _Client:
             " alone; if it is the right one, make it the base_url."
         )
 
-    def _no_money(self, said: str) -> ChatModelError:
+    def _closed(self, why: str, said: str) -> ChatModelError:
+        if why == "no_money":
+            return ChatModelError(
+                f"The endpoint {self._base_url} says that the account has no money left"
+                f" for model '{self._names[0]}' ({said}): top it up, then run the same"
+                " command again; what was answered is stored."
+            )
+        again = (
+            " What was refused meanwhile is remembered as `content_filter`: `kedro"
+            " replies retry --reason content_filter` asks it again."
+        )
+        remembered = self._known and self._forbidden_in_row > 1
         return ChatModelError(
-            f"The endpoint {self._base_url} says that the account has no money left for"
-            f" model '{self._names[0]}' ({said}): top it up, then run the same command"
-            " again; what was answered is stored."
+            f"The endpoint {self._base_url} refused model '{self._names[0]}' ({said}):"
+            " check the api_key of its credentials, the balance of the account, the"
+            f" model's id and the base_url.{again if remembered else ''}"
         )
 
 

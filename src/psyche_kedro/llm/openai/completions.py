@@ -29,43 +29,19 @@ _SLUG: Final = re.compile(r"[\w.:-]{1,40}(: [\w.-]{1,40})?", re.ASCII)
 _NAME: Final = re.compile(r"[\w./:@+-]{1,80}", re.ASCII)
 """Of a model; what is none may quote the request."""
 _MOST_TOKENS: Final = 2**31
-_WHOLE: Final = frozenset(
-    {
-        "stop",
-        "eos",
-        "eos_token",  # TGI
-        "end_turn",  # Anthropic
-        "stop_sequence",
-        "stop_token",
-        "complete",  # Cohere
-        "finish_reason_stop",  # Gemini
-        "normal",  # Baidu's first API
-    }
-)
-"""Ends of a whole reply; what ends in any other way may be a part of one."""
-_UNUSABLE_FINISH: Final = {
-    "length": "truncated",
-    "model_length": "truncated",  # Mistral
-    "max_tokens": "truncated",  # Gemini, in capitals
-    "max_output_tokens": "truncated",
-    "max_output": "truncated",  # MiniMax
-    "model_context_window_exceeded": "truncated",  # Anthropic
-    "content_filter": "content_filter",
-    "content_filtered": "content_filter",  # Bedrock
-    "guardrail_intervened": "content_filter",
-    "sensitive": "content_filter",  # Zhipu
-    "refusal": "content_filter",  # Anthropic
-    "safety": "content_filter",  # Gemini, this and the next
-    "recitation": "content_filter",
-    "blocklist": "content_filter",
-    "prohibited_content": "content_filter",
-    "spii": "content_filter",
+_CALL: Final = re.compile("tool|function")
+_ENDS: Final = {
+    "content_filter": re.compile(
+        "filter|safety|sensitive|refus|recitation|block|prohibit|spii|guardrail|moderat"
+        "|violat|toxic|risk|unsafe"
+    ),
+    "truncated": re.compile("length|max|limit|window|truncat"),
     # Cut off by the server's own trouble, with whatever was written until then.
-    "abort": "server_error",  # vLLM, SGLang
-    "error": "server_error",  # vLLM, Mistral, OpenRouter
-    "insufficient_system_resource": "server_error",  # DeepSeek
-    "network_error": "server_error",  # Zhipu
+    "server_error": re.compile("error|abort|resource|cancel|timeout|time_out"),
+    # A whole reply; what ends in any other way may be a part of one.
+    "": re.compile("^(finish_reason_)?(stop|eos|end|complete|normal$)"),
 }
+"""What an end means, by the words in it; the first that is found counts."""
 
 
 NO_COMPLETION: Final = (
@@ -121,7 +97,7 @@ def read_completion(
     except NO_COMPLETION as error:
         words = server_words(body.decode(errors="replace"), messages)
         detail = f"The body is no chat completion ({type(error).__name__}){words}."
-        return Fault(_kind_of_error(body), detail, body=kept)
+        return Fault(_kind_of_error(body, messages), detail, body=kept)
     usage = said.usage or _estimated(messages, said.text + said.reasoning, count_tokens)
     if names and said.model and not any(_is_model(said.model, name) for name in names):
         other = repr(said.model) if _NAME.fullmatch(said.model) else "another"
@@ -160,7 +136,7 @@ def _said(completion: Any) -> _Said:
     )
 
 
-def _kind_of_error(body: bytes) -> str:
+def _kind_of_error(body: bytes, messages: Sequence[Message]) -> str:
     """Return the kind of a body that is none, an error sent as HTTP 200 among them."""
     try:
         said = _loaded(body)
@@ -171,7 +147,7 @@ def _kind_of_error(body: bytes) -> str:
         return "bad_body"
     code = error.get("code") if isinstance(error, Mapping) else None
     status = code if isinstance(code, int) and code in _ERRORS else _BAD_REQUEST
-    kind = kind_of_refusal(status, body.decode(errors="replace"))
+    kind = kind_of_refusal(status, body.decode(errors="replace"), messages)
     return "bad_body" if kind == "bad_request" else kind
 
 
@@ -222,11 +198,13 @@ def _how(reason: str, said: _Said) -> str:
 
 def _unusable(said: _Said) -> str:
     end = said.finish_reason.lower().partition(":")[0]  # Gemini adds its cause
-    if reason := _UNUSABLE_FINISH.get(end):
+    meant = [reason for reason, words in _ENDS.items() if words.search(end)]
+    reason = "unknown_finish" if _CALL.search(end) or not meant else meant[0]
+    if reason not in ("", "unknown_finish"):
         return reason
     if not said.text:
         return "only_reasoning" if said.only_reasoning else "empty_reply"
-    return "" if end in _WHOLE else "unknown_finish"
+    return reason
 
 
 def _split_reasoning(message: Mapping[str, Any]) -> tuple[str, str]:

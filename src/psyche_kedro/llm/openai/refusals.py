@@ -1,67 +1,88 @@
-"""What an endpoint's refusal means: a table of providers' codes and phrases.
+"""What an endpoint's refusal means, by its status and by the words that it says.
 
-The table is ``refusals.yml``. A code speaks for itself, whatever the HTTP status. A
-phrase may be the request's own, quoted, so it counts only where the status fits, and
-not in a field that is known to quote.
+The words are those of ``refusals.yml``: of English and of Chinese, not of a provider,
+so that a sentence is understood that nobody has met before. What a body quotes of the
+request is the request's, and says nothing.
 """
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import yaml
 
 from psyche_kedro.llm.chat_model import Message
 from psyche_kedro.text.halves import whole
 
-_PAYMENT: Final = frozenset({402, 403, 429})
-_CODE: Final = re.compile(r'"(?:code|type|error_code|status_code)": "?([\w.-]+)')
 _SPEAKING: Final = (
     *("error", "errors", "message", "detail", "msg", "error_msg"),
     *("base_resp", "status_msg"),  # MiniMax
+    *("Response", "Error", "Message"),  # Tencent
 )
 """Fields of an error body that hold its sentence, or another body that does."""
-_QUOTING: Final = frozenset({"input", "flagged_input", "messages", "prompt"})
+_CODED: Final = frozenset({"code", "Code", "type", "error_code", "status_code"})
+_NOT_SAID: Final = frozenset(
+    {
+        *("input", "inputs", "prompt", "messages", "request", "choices", "content"),
+        *("output", "generation", "text", "result", "data", "model", "id"),
+    }
+)
+"""Words in the names of fields that quote what was asked or answered."""
 # A parameter's name, as in enable_thinking.for_this, is no key however long.
 _NAME: Final = r"[a-z]+(?:[._][a-z]+)+(?![\w*.-])"
 _SECRET: Final = re.compile(
     rf"\bsk-\S+|(?<![\w*.-])(?!{_NAME})[\w*.-]{{20,}}", re.ASCII
 )
+_TITLE: Final = re.compile(r"<title>\s*([^<]{1,200})", re.IGNORECASE)
 _WORDS_KEPT: Final = 200
 _QUOTE: Final = 15  # bytes in a row, five of 汉字, are no coincidence
-_TIMEOUT, _CONFLICT, _TOO_MANY, _SERVER_ERROR = 408, 409, 429, 500
-_PAYMENT_REQUIRED, _UNKNOWN = 402, frozenset({401, 404})
+_READ: Final = 2_000
+"""Characters that are read of what a body says."""
+_NEAR: Final = ".{0,60}"
+_SEAM: Final = re.compile(
+    r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"  # in DataInspection, in RPMLimit
+    r"|(?<=[A-Za-z])(?=[^\x00-\x7f])|(?<=[^\x00-\x7f])(?=[A-Za-z])|[\W_]+"
+)
+"""Where words of a sentence, or of a code, part."""
+_NUMBER: Final = re.compile(r"\d{1,9}\Z", re.ASCII)
+_NO_KEY, _PAYMENT, _NOT_FOUND, _TIMEOUT = 401, 402, 404, 408
+_TOO_LARGE, _TOO_MANY, _SERVER_ERROR = 413, 429, 500
+_KNOWN: Final = {_TIMEOUT: "timeout", _TOO_MANY: "rate_limited"}
 _PASSING: Final = frozenset(
     {
-        _CONFLICT,
+        409,
         424,  # TGI, Bedrock: the model failed in the middle
         425,
         499,  # a gateway that was tired of waiting
     }
 )
 """Below 500, and the server's own trouble all the same."""
+_VAGUE: Final = frozenset(range(400, _SERVER_ERROR)) - _PASSING - _KNOWN.keys()
+_NEVER: Final = frozenset({(_TOO_LARGE, "rate_limited"), (_TOO_MANY, "bad_request")})
 
 
-def kind_of_refusal(status: int, body: str) -> str:
+def kind_of_refusal(status: int, body: str, messages: Sequence[Message] = ()) -> str:
     """Return the kind of fault that an HTTP error is.
 
     Args:
         status: HTTP status, 0 where there was none.
         body: What came with it.
+        messages: What was asked; what the body quotes of it is not read.
+
+    Returns:
+        ``no_money`` and ``no_access`` (of the key or the account) hold for any request,
+        the other kinds for this one.
     """
-    meaning = _meaning(status, body)
+    if status == _PAYMENT:
+        return "no_money"
+    meaning = _meaning(status, body, messages)
     if meaning and meaning != "overloaded":
         return meaning
-    known = {
-        _PAYMENT_REQUIRED: "no_money",
-        _TIMEOUT: "timeout",
-        _TOO_MANY: "rate_limited",
-    }
-    if status in known:
-        return known[status]
+    if status in _KNOWN:
+        return _KNOWN[status]
     broken = meaning or status in _PASSING or status >= _SERVER_ERROR or not status
     return "server_error" if broken else "bad_request"
 
@@ -77,23 +98,31 @@ def server_words(body: str, messages: Sequence[Message]) -> str:
     """
     said = whole(_SECRET.sub("…", _sentence(body)))
     sentence = " ".join(said.split())[:_WORDS_KEPT]
+    quoted = any(True for _ in _quoted(sentence.encode(), _flat(messages)))
+    return "" if quoted or not sentence else f": '{sentence}'"
+
+
+def _flat(messages: Sequence[Message]) -> bytes:
     asked = " ".join(str([message["content"] for message in messages]).split())
-    if not sentence or _quotes(sentence.encode(), asked.encode(errors="replace")):
-        return ""
-    return f": '{sentence}'"
+    return asked.encode(errors="replace")
 
 
-def _quotes(sentence: bytes, asked: bytes) -> bool:
-    starts = range(max(1, len(sentence) - _QUOTE + 1))
-    return any(sentence[i : i + _QUOTE] in asked for i in starts)
+def _quoted(said: bytes, asked: bytes) -> Iterator[int]:
+    """Yield where in ``said`` a piece of ``asked`` begins."""
+    for start in range(max(1, len(said) - _QUOTE + 1)):
+        if said[start : start + _QUOTE] in asked:
+            yield start
 
 
 def _sentence(body: str) -> str:
-    """Return the sentence of an error body; empty where it has none."""
+    """Return the sentence of an error body; of a page its title, of plain text all."""
     try:
         return sentence_of(json.loads(body))
     except (ValueError, RecursionError):
-        return ""
+        if not body.lstrip().startswith("<"):
+            return body
+        title = _TITLE.search(body[:_READ])
+        return title[1] if title else ""
 
 
 def sentence_of(said: Any) -> str:
@@ -114,59 +143,94 @@ def sentence_of(said: Any) -> str:
     return ""
 
 
-def _meaning(status: int, body: str) -> str:
+def _meaning(status: int, body: str, messages: Sequence[Message]) -> str:
     """Return the table's meaning of a refusal; empty where it knows none."""
-    text, sentence = _unescaped(body), _sentence(body)
-    if status == _TOO_MANY and _says_one(sentence, _table()["rate_limited"]["phrases"]):
-        return "rate_limited"
-    found = _CODE.findall(text)
-    codes = {*found, *(code.partition(".")[0] for code in found)}
-    for meaning, table in _table().items():
-        if codes & table["codes"].keys():
-            return meaning
-    for meaning, table in _table().items():
-        # A filter's 403 may quote a post about money beside its sentence.
-        said = sentence if meaning == "no_money" else text
-        if _may_mean(meaning, status) and _says_one(said, table["phrases"]):
-            return meaning
-    return ""
+    said, codes = _said(body)
+    words = "\n".join(map(_words, _own(said[:_READ], _flat(messages)).splitlines()))
+    rules = [rule for rule in _rules() if rule.counts_at(status)]
+    meant = [rule.meaning for rule in rules if rule.says.search(words)]
+    numbers = () if status in (_NO_KEY, _NOT_FOUND) else codes
+    meant += filter(None, map(_table()["codes"].get, numbers))
+    return meant[0] if meant else ""
 
 
-def _says_one(text: str, phrases: Iterable[str]) -> bool:
-    return any(phrase.lower() in text.lower() for phrase in phrases)
-
-
-def _may_mean(meaning: str, status: int) -> bool:
-    if meaning == "no_money":
-        return status in _PAYMENT
-    passing = {_TIMEOUT, _CONFLICT, _TOO_MANY} | _UNKNOWN
-    return 0 < status < _SERVER_ERROR and status not in passing
-
-
-def _unescaped(body: str) -> str:
-    """Return JSON with its characters as they are, white space of one kind, no quotes.
-
-    Pydantic's error has the whole request as its ``input``.
-    """
+def _said(body: str) -> tuple[str, list[int]]:
+    """Return all that an error body says, and its codes."""
     try:
-        return json.dumps(
-            json.loads(body, object_hook=_without_quotes), ensure_ascii=False
-        )
+        leaves = list(_leaves(json.loads(body)))
     except (ValueError, RecursionError):
-        return body
+        return " ".join(_sentence(body).split()), []
+    codes = [
+        int(leaf)
+        for name, leaf in leaves
+        if name in _CODED and _NUMBER.match(str(leaf))
+    ]
+    return "\n".join(" ".join(str(leaf).split()) for _, leaf in leaves), codes
 
 
-def _without_quotes(said: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in said.items() if name not in _QUOTING}
+def _leaves(said: Any, name: str = "") -> Iterator[tuple[str, str | int]]:
+    if isinstance(said, Mapping):
+        for inner, value in said.items():
+            if _NOT_SAID.isdisjoint(_words(inner).split()):
+                yield from _leaves(value, inner)
+    elif isinstance(said, list):
+        for value in said:
+            yield from _leaves(value, name)
+    elif isinstance(said, str) or (name in _CODED and isinstance(said, int)):
+        yield name, said
+
+
+def _own(said: str, asked: bytes) -> str:
+    """Return ``said`` without what it quotes of ``asked``."""
+    own = bytearray(said.encode(errors="replace"))
+    for start in list(_quoted(bytes(own), asked)):
+        own[start : start + _QUOTE] = b" " * _QUOTE
+    return own.decode(errors="ignore")
+
+
+def _words(said: str) -> str:
+    return _SEAM.sub(" ", said).lower()
+
+
+class _Rule(NamedTuple):
+    """What a refusal means that says certain words."""
+
+    tier: str
+    meaning: str
+    says: re.Pattern[str]
+
+    def counts_at(self, status: int) -> bool:
+        if status == _NO_KEY:
+            return self.tier == "always" and self.meaning == "no_money"
+        if self.tier == "hints":
+            return status in _VAGUE
+        return (status, self.meaning) not in _NEVER and status != _NOT_FOUND
 
 
 @cache
-def _table() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
+def _rules() -> list[_Rule]:
+    return [
+        _Rule(tier, meaning, _either(patterns))
+        for tier in ("always", "hints")
+        for rule in _table()[tier]
+        for meaning, patterns in rule.items()
+    ]
+
+
+def _either(patterns: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(_pattern, patterns)), re.ASCII)
+
+
+def _pattern(written: str) -> str:
+    """Return what is written, with both sides of its plus in either order."""
+    both = written.replace(" |", "|").split(" + ")
+    sides = [f"(?<![a-z])(?:{side})" for side in both]
+    orders = (sides, sides[::-1])[: len(sides)]
+    return "|".join(map(_NEAR.join, orders))
+
+
+@cache
+def _table() -> Mapping[str, Any]:
     text = (files(__package__) / "refusals.yml").read_text(encoding="utf-8")
-    return {
-        meaning: {
-            kind: {str(said): provider for said, provider in rows.items()}
-            for kind, rows in tables.items()
-        }
-        for meaning, tables in yaml.safe_load(text).items()
-    }
+    table: dict[str, Any] = yaml.safe_load(text)
+    return table

@@ -97,8 +97,9 @@ def _described(endpoint: Endpoint, model: str) -> Mapping[str, Any]:
     Raises:
         ChatModelError: If it cannot be reached.
     """
+    came: list[httpx2.Response] = []
     try:
-        run_to_end(_ask_for_models(endpoint, came := []))
+        run_to_end(_ask_for_models(endpoint, came))
     except (httpx2.HTTPError, TimeoutError) as error:
         raise ChatModelError(
             f"The server at {endpoint.base_url} was to say which weights it serves as"

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm.chat_model import Failure, Outcome, Reply, Usage
 from psyche_kedro.llm.store.reply_store import (
+    OWN_REASONS,
     ReplyRecord,
     ReplyStore,
     StoreSession,
@@ -124,9 +125,10 @@ def prune_replies(
     """Remove the replies of a model, a task or both; return how many.
 
     Raises:
-        ChatModelError: If neither is named: that would be everything.
+        ChatModelError: If neither is named, that would be everything, or one that is
+            nowhere in the store.
     """
-    where, values = _where({"model": model, "task": task})
+    where, values = _where(session, {"model": model, "task": task})
     if not where:
         raise ChatModelError(
             "Pruning needs a --model or a --task: to remove every reply, delete the"
@@ -145,8 +147,13 @@ def forget_failures(
     task: str | None = None,
     reason: str | None = None,
 ) -> int:
-    """Forget failures, so that the next run asks again; return how many."""
-    where, values = _where({"model": model, "task": task, "reason": reason})
+    """Forget failures, so that the next run asks again; return how many.
+
+    Raises:
+        ChatModelError: If a name is nowhere in the store.
+    """
+    columns = {"model": model, "task": task, "reason": reason}
+    where, values = _where(session, columns)
     return session.write(f"DELETE FROM failures{where}", [values])  # noqa: S608
 
 
@@ -177,10 +184,29 @@ def abandon_batches(session: StoreSession) -> int:
         return session.write("DELETE FROM submissions")
 
 
-def _where(columns: Mapping[str, str | None]) -> tuple[str, tuple[str, ...]]:
+def _where(
+    session: StoreSession, columns: Mapping[str, str | None]
+) -> tuple[str, tuple[str, ...]]:
     named = {column: value for column, value in columns.items() if value is not None}
+    for column, value in named.items():
+        known = _names(session, column)
+        if value not in known:
+            raise ChatModelError(
+                f"The store holds nothing of {column} '{value}': name one of"
+                f" {', '.join(sorted(known)) or 'those that a run has asked'}."
+            )
     where = " AND ".join(f"{column} = ?" for column in named)
     return f" WHERE {where}" if where else "", tuple(named.values())
+
+
+def _names(session: StoreSession, column: str) -> set[str]:
+    tables = ("failures",) if column == "reason" else ("failures", "replies")
+    found = {
+        name
+        for table in tables
+        for (name,) in session.rows(f"SELECT DISTINCT {column} FROM {table}")  # noqa: S608
+    }
+    return found | OWN_REASONS if column == "reason" else found
 
 
 class Exported(NamedTuple):

@@ -18,10 +18,12 @@ from psyche_kedro.pipelines.cleaning.deidentification.tagged_names import (
 from psyche_kedro.pipelines.cleaning.parameters import PolicyRule, PostParameters
 from psyche_kedro.pipelines.cleaning.safety import matched_rules
 from psyche_kedro.pipelines.cleaning.text.emoticons import (
+    may_hold_face,
     strip_emoticons,
     strip_western_faces,
 )
 from psyche_kedro.pipelines.cleaning.text.normalise import normalise
+from psyche_kedro.text.markup_left import holds_markup
 from psyche_kedro.text.taggers import Tagger
 
 Message = dict[str, str]
@@ -34,6 +36,10 @@ def normal_messages(messages: Sequence[Mapping[str, str]]) -> list[Message]:
     return [message for message in normal if message["content"]]
 
 
+FACE_UNCLEAR = "face_unclear"
+"""Why a row is rejected in which two signs may be a face or a figure."""
+MARKUP_LEFT = "markup_left"
+"""Why a row is rejected in which a page's tags still stand."""
 CONTACT_LEFT = "contact_left"
 """Why a row is rejected in which a contact may still stand."""
 
@@ -140,6 +146,10 @@ class PostCleaner:
             return "no_reply"
         if sum(len(message["content"]) for message in messages) > self._max_chars:
             return "too_long"
+        if any(may_hold_face(message["content"]) for message in messages):
+            return FACE_UNCLEAR
+        if any(holds_markup(message["content"]) for message in messages):
+            return MARKUP_LEFT
         return next(matched_rules(messages, self._policy, "drop_row"), None) or (
             CONTACT_LEFT if holds_contact(messages, self.hotlines) else None
         )

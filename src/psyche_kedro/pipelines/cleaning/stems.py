@@ -13,7 +13,7 @@ from psyche_kedro.questions import duplicate_key, spelt_gold
 
 _KIND = r"(?:单选|多选|不定项选择|单项选择|多项选择|判断)题?"
 NUMBERING = re.compile(
-    rf"^(?:\d{{0,4}}\s*[\[【（(]\s*{_KIND}\s*[)）】\]]\s*)?"
+    rf"^(?:\d{{0,4}}\s*[\[【（(]\s*{_KIND}\s*(?:[,，]\s*[\d.]+\s*分\s*)?[)）】\]]\s*)?"
     rf"(?:{_KIND}[：:]?\s*)?"
     r"(?:(?:第\s*)?\d{1,4}\s*(?:题\s*)?[.．、:：)）]\s*(?=[^\d\s])"
     r"|\d{1,4}[,，]\s*(?=[\u4e00-\u9fff])"
@@ -23,7 +23,9 @@ _BELOW_CASE = re.compile(
     rf"(?<=\S)\s*{_KIND}\s*[：:]\s*[\dl]{{1,4}}\s*[.．、]\s*(?=\S)"
 )
 """Kind and number of a question that follows its case; they leave a new line."""
-_TYPE_TAIL = re.compile(r"(?:[(（]?(?:单选|多选)(?:[：:]\s*\d{1,4})?[)）]?)\s*$")
+_TYPE_TAIL = re.compile(
+    rf"(?:[(（]?(?:单选|多选)(?:[：:]\s*\d{{1,4}})?[)）]?|[(（\[【]\s*{_KIND}\s*[)）\]】])\s*$"
+)
 _IN_BOOK = r"(?:参见|详见|见|教材|课本|书)[^（()）【】\[\]\n]{0,12}"
 _PAGES = (
     # 3P65, 5Pl05, and what a scan makes of it: 6PⅢ, 5P埘.

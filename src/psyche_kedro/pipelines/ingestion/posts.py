@@ -27,7 +27,7 @@ from psyche_kedro.pipelines.ingestion.files import records
 from psyche_kedro.pipelines.ingestion.files.file_types import file_type
 from psyche_kedro.pipelines.ingestion.files.plain_text import plain, without_pictures
 from psyche_kedro.pipelines.ingestion.files.sources import Row, read_bytes
-from psyche_kedro.pipelines.ingestion.speakers import ROLES, spoken_lines
+from psyche_kedro.pipelines.ingestion.speakers import ROLES, own_words, spoken_lines
 from psyche_kedro.tables import content_id
 from psyche_kedro.text.encodings import decode
 from psyche_kedro.text.words import name_of_word, word_lists
@@ -352,7 +352,8 @@ def dialogue_of(record: Any) -> list[Message]:
     Raises:
         UnreadableSource: If the record has no known layout, role or words.
     """
-    turns = [(role, text.strip()) for role, text in _turns(record) if text.strip()]
+    turns = [(role, own_words(role, text.strip())) for role, text in _turns(record)]
+    turns = [turn for turn in turns if turn[1]]
     if not turns:
         raise UnreadableSource("unknown_layout", _UNKNOWN_LAYOUT)
     messages: list[Message] = []

@@ -33,6 +33,15 @@ _OF_CLIENT = re.compile(
 )
 """来访者母亲, 咨询师助理."""
 _NOTE_LINE = re.compile(r"[（(【\[].*[)）】\]]")
+_STAMP_LINE = re.compile(
+    r"^[ \t]*(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?[ \t]*)?"
+    r"(?:[上下]午)?\d{1,2}:\d\d(?::\d\d)?[ \t]*$",
+    re.MULTILINE,
+)
+"""When something was said, as chats export it."""
+_NAMED = "|".join(name for name in ROLES if not name.isascii())
+_NAME_LINE = re.compile(rf"^[ \t]*[【\[]?(?:{_NAMED})[】\]]?\s", re.MULTILINE)
+"""A speaker's name without its colon."""
 _EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 _LEADS_ON = re.compile(
     "(?:[说道问答想讲喊写叫是为有如下例话第]|原因|首先|其次|最后)[一二三四五六]?$"
@@ -56,7 +65,7 @@ def spoken_lines(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
     Raises:
         UnreadableSource: If words have no speaker, or one of no known role.
     """
-    text = "\n".join(lines)
+    text = _STAMP_LINE.sub("", "\n".join(lines))
     turns = _turns(text)
     first = turns[0].start if turns else len(text)
     if text[:first].strip():
@@ -64,10 +73,29 @@ def spoken_lines(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
             "unknown_role", "A line before the first `来访者：` has no speaker."
         )
     _refuse_strangers(text)
+    if _NAME_LINE.search(f"{text}\n"):
+        raise UnreadableSource(
+            "unknown_role", "A line begins with a speaker's name and no colon: add it."
+        )
     ends = [turn.start for turn in turns[1:]] + [len(text)]
     for turn, end in zip(turns, ends, strict=True):
         words = _EMPTY_LINES.sub("\n", text[turn.end : end]).strip()
         yield turn.role, turn.note + words
+
+
+def own_words(role: str, text: str) -> str:
+    """Return the words of a turn without the mark of its own speaker.
+
+    Raises:
+        UnreadableSource: If a line of it begins with the mark of another.
+    """
+    marks = [t for t in _turns(text) if t.start == 0 or text[t.start - 1] == "\n"]
+    if any(mark.role != role for mark in marks):
+        raise UnreadableSource(
+            "unknown_role", "A turn holds the mark of another speaker: part them."
+        )
+    first = marks[0] if marks and marks[0].start == 0 else None
+    return first.note + text[first.end :] if first else text
 
 
 def _turns(text: str) -> list[_Turn]:

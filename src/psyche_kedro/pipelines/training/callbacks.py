@@ -1,6 +1,5 @@
 """What is done beside a training: by the step, the log entry, the checkpoint."""
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +9,28 @@ import torch
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainerState
 
 from psyche_kedro.errors import TrainingFailedError
-from psyche_kedro.pipelines.training.checkpoints import Layout, seal
+from psyche_kedro.pipelines.training.checkpoints import Layout, best_of, seal
 from psyche_kedro.pipelines.training.health import ALARM, Watch, not_finite
+from psyche_kedro.pipelines.training.runs import append_lines
+
+
+class Resumed(TrainerCallback):
+    """Has a training that goes on save as it is told now, and find its best weights.
+
+    transformers 5.23 takes both from the checkpoint: the interval that was, and a path
+    that may have moved.
+    """
+
+    def __init__(self, checkpoint: Path) -> None:
+        self._checkpoint = checkpoint
+
+    def on_train_begin(
+        self, args: Any, state: TrainerState, control: Any, **_: Any
+    ) -> None:
+        """Correct what was read."""
+        state.save_steps = args.save_steps
+        best = best_of(self._checkpoint)
+        state.best_model_checkpoint = str(best) if best else None
 
 
 class Clock(TrainerCallback):
@@ -132,9 +151,8 @@ class LogFile(TrainerCallback):
     def on_log(self, args: Any, state: TrainerState, control: Any, **_: Any) -> None:
         """Append the newest entry."""
         if state.is_world_process_zero:
-            with self._path.open("a", encoding="utf-8") as file:
-                entry = {**state.log_history[-1], "max_steps": state.max_steps}
-                file.write(json.dumps(entry) + "\n")
+            entry = {**state.log_history[-1], "max_steps": state.max_steps}
+            append_lines(self._path, [entry])
 
 
 class Samples(TrainerCallback):
@@ -149,11 +167,11 @@ class Samples(TrainerCallback):
         """Append the rollout's samples, if the newest entry is of a rollout."""
         if "reward" not in state.log_history[-1] or not state.is_world_process_zero:
             return
-        rows = _rollout(self._trainer._logs)
-        with self._path.open("a", encoding="utf-8") as file:
-            for i, row in enumerate(_spread(rows, self._n)):
-                line = {"step": state.global_step, "sample": i, **row}
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        rows = _spread(_rollout(self._trainer._logs), self._n)
+        step = state.global_step
+        append_lines(
+            self._path, [{"step": step, "sample": i, **r} for i, r in enumerate(rows)]
+        )
 
 
 def _rollout(logs: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,9 +1,10 @@
 """Signs that a training does not lead to the model that was meant.
 
 Loss is no sign in GRPO, and a reward may rise for the wrong reason. So each entry of a
-trainer's log is looked at for what is known to go wrong: no readable form to begin
-with, groups without a difference, replies cut off, a policy far from its start, a
-reward that rises while fewer answers are right, a policy that always says the same.
+trainer's log is looked at for what is known to go wrong: in SFT a loss that rises, in
+GRPO no readable form to begin with, groups without a difference, replies cut off, a
+policy far from its start, a reward that rises while fewer answers are right, a policy
+that always says the same.
 An alarm is logged where it begins (``alarm/<name>``), with a sentence; those named in
 ``stop_on`` end the run. What is not finite always does.
 """
@@ -25,6 +26,7 @@ AlarmName = Literal[
     "kl",
     "reward_hacking",
     "entropy",
+    "loss",
 ]
 Entry = Mapping[str, Any]
 
@@ -40,7 +42,7 @@ class HealthParameters(Parameters):
     """``health`` of a stage: when to warn, and when to stop."""
 
     window: int = Field(ge=1)
-    """Rollouts that a mean is taken over."""
+    """Rollouts, or steps of SFT, that a mean is taken over."""
     readable: float
     """Least share of the first rollout's completions in the form that the reward
     reads."""
@@ -52,6 +54,8 @@ class HealthParameters(Parameters):
     """Highest divergence from the model that GRPO began with."""
     entropy: float
     """Least share of the first rollouts' entropy that is left."""
+    loss: float
+    """Highest mean loss of SFT, as a multiple of its first step's."""
     stop_on: tuple[AlarmName, ...]
 
 
@@ -60,18 +64,18 @@ class Watch:
 
     def __init__(self, params: HealthParameters) -> None:
         self._params = params
-        self._rollouts: list[Entry] = []
+        self._entries: list[Entry] = []
         self._on: set[str] = set()
 
     def see(self, entry: Entry) -> dict[str, str]:
         """Return the alarms that begin at ``entry``, each with its sentence."""
-        if "reward" not in entry:
+        if not {"reward", "loss"} & entry.keys():
             return {}
-        self._rollouts.append(entry)
+        self._entries.append(entry)
         found = {
             name: sentence
             for name, alarm in _ALARMS.items()
-            if (sentence := alarm(self._rollouts, self._params))
+            if (sentence := alarm(self._entries, self._params))
         }
         begun = {name: said for name, said in found.items() if name not in self._on}
         self._on = set(found)
@@ -86,12 +90,12 @@ class Watch:
 
         Here a run shorter than the window is judged by what there is.
         """
-        n = min(self._params.window, len(self._rollouts))
+        n = min(self._params.window, len(self._entries))
         return self._reason(self._params.model_copy(update={"window": max(1, n)}))
 
     def _reason(self, params: HealthParameters) -> str | None:
         for name in params.stop_on:
-            if self._rollouts and (said := _ALARMS[name](self._rollouts, params)):
+            if self._entries and (said := _ALARMS[name](self._entries, params)):
                 return f"{name}: {said}"
         return None
 
@@ -190,6 +194,18 @@ def _entropy(rollouts: Sequence[Entry], params: HealthParameters) -> str | None:
     )
 
 
+def _loss(steps: Sequence[Entry], params: HealthParameters) -> str | None:
+    first, last = steps[0].get("loss"), _mean(steps, "loss", params.window)
+    if "reward" in steps[0] or first is None or last is None:
+        return None
+    if last <= params.loss * first:
+        return None
+    return (
+        f"the loss of {params.window} steps is {last:.2f}, and that of the first was "
+        f"{first:.2f}: lower the learning rate"
+    )
+
+
 Alarm = Callable[[Sequence[Entry], HealthParameters], str | None]
 _ALARMS: Final[Mapping[str, Alarm]] = {
     "unreadable": _unreadable,
@@ -199,6 +215,7 @@ _ALARMS: Final[Mapping[str, Alarm]] = {
     "kl": _kl,
     "reward_hacking": _reward_hacking,
     "entropy": _entropy,
+    "loss": _loss,
 }
 
 

@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 import polars as pl
 import torch
-from peft import LoraConfig, PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from torch.utils.data import Sampler
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     BitsAndBytesConfig,
     PrinterCallback,
@@ -23,6 +24,7 @@ from psyche_kedro.pipelines.training.callbacks import (
     EarlyStop,
     Health,
     LogFile,
+    Resumed,
     Samples,
     Seal,
     seconds,
@@ -83,6 +85,7 @@ def train_to_the_end(trainer: Trainer, spec: RunSpec) -> RunResult:
     checkpoint = last_checkpoint(Path(spec.folder))
     if checkpoint:
         check_layout(checkpoint, _layout(trainer))
+        trainer.add_callback(Resumed(checkpoint))
     health = Health(Watch(spec.params.health), spec.stage)
     stop = EarlyStop(spec.params.patience or 1)
     _add_callbacks(trainer, spec, health)
@@ -226,3 +229,18 @@ def adapters(params: StageParameters) -> LoraConfig | None:
         target_modules=targets if isinstance(targets, str) else list(targets),
         task_type="CAUSAL_LM",
     )
+
+
+def misfit(params: StageParameters, folder: Path) -> str | None:
+    """Return why the adapters asked for do not fit a model, if they do not."""
+    wanted = adapters(params)
+    if wanted is None:
+        return None
+    with torch.device("meta"):  # takes no memory
+        config = AutoConfig.from_pretrained(folder)
+        model = AutoModelForCausalLM.from_config(config)
+    try:
+        get_peft_model(model, wanted)
+    except ValueError as error:
+        return str(error)
+    return None

@@ -119,7 +119,20 @@ def _referenced(path: Path) -> Checkpoint:
             f"training.base_model.path names {path}, which holds no config.json: "
             "download the model there (`hf download … --local-dir …`)."
         )
-    return Checkpoint(path, {"stage": "base", "reference": str(path), **_size(path)})
+    from safetensors import SafetensorError  # noqa: PLC0415 - only of the extra train
+
+    try:
+        size = _size(path)
+    except SafetensorError as error:
+        raise TrainingFailedError(
+            f"The weights in {path} are not whole ({error}): download them again."
+        ) from error
+    if size["parameters"] is None:
+        raise TrainingFailedError(
+            f"{path} holds no weights as *.safetensors: download or save them so; "
+            "pickled ones are not read, they may run code."
+        )
+    return Checkpoint(path, {"stage": "base", "reference": str(path), **size})
 
 
 def _size(folder: Path) -> dict[str, Any]:
@@ -241,7 +254,7 @@ def plan_training(
     faults = [
         *plan.few_examples("sft", sft_examples, sft, at_least=1),
         *plan.few_examples("grpo", grpo_examples, grpo, at_least=grpo.batch_size),
-        *plan.faults(found, sft, grpo),
+        *plan.faults(base_model.path, found, sft, grpo),
     ]
     if faults:
         raise TrainingFailedError(f"Training would fail: {'; '.join(faults)}.")

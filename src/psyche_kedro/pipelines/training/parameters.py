@@ -1,11 +1,13 @@
 """Typed view of ``conf/base/parameters/training.yml``; the reasons stand there."""
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.parameters import Parameters
 from psyche_kedro.pipelines.training.health import HealthParameters
 
@@ -21,12 +23,14 @@ _COMPUTED = (
 
 # TRL's options of that kind; its others are a method's.
 _HOW = re.compile(
-    r"gradient_checkpointing|activation_offloading|use_vllm$|vllm_(?!importance)"
+    r"(?:gradient|activation)_(?:checkpointing|offloading)|(?:use_)?liger_kernel"
+    r"|use_vllm$|vllm_(?!importance|structured)|eval_accumulation"
     r"|dataloader_(?!drop_last)|ddp_|fsdp|deepspeed|torch_|log_|save_total_limit"
-    r"|num_completions_to_print|ds3_|skip_memory_metrics|include_num_input|optim_target"
+    r"|num_completions_to_print|ds3_|skip_memory_metrics|include_num_input"
 )
 
 _NEVER = "nothing: this project never does"
+_RESUMES = "nothing: a run with it resumes to other weights"
 _BATCH = "micro_batch_size, launcher.processes and the batch sizes"
 _SET = {
     "output_dir": "runs",
@@ -53,11 +57,13 @@ _SET = {
     "generation_batch_size": _BATCH,
     "num_generations": "group_size",
     "num_generations_eval": "evaluate_steps",
-    "num_iterations": "nothing: a run with another than 1 resumes to other weights",
+    "accelerator_config": _BATCH,
+    "num_iterations": _RESUMES,
+    "sync_ref_model": _RESUMES,
     "beta": "beta",
     "epsilon": "epsilon",
     "delta": "delta",
-    "loss_type": "loss",
+    "loss_type": "grpo.loss; that of SFT is Equation 1",
     "temperature": "temperature",
     "top_p": "top_p",
     "max_completion_length": "max_completion_length",
@@ -79,13 +85,32 @@ _SET = {
     "assistant_only_loss": "sft.chat_template: its span carries the loss",
     "completion_only_loss": "sft.chat_template: its span carries the loss",
     "chat_template_path": "sft.chat_template",
+    "chat_template_kwargs": "nothing: every prompt is written by the template alone",
+    "remove_unused_columns": "nothing: the rewards read the other columns",
+    "model_init_kwargs.dtype": "bf16, export",
+    "model_init_kwargs.torch_dtype": "bf16, export",
+    "model_init_kwargs.quantization_config": "lora.quantization",
+    "generation_kwargs.temperature": "temperature",
+    "generation_kwargs.top_p": "top_p",
+    "generation_kwargs.max_new_tokens": "max_completion_length",
+    "generation_kwargs.max_length": "max_completion_length",
+    "trust_remote_code": _NEVER,
+    "model_init_kwargs.trust_remote_code": _NEVER,
     "push_to_hub": _NEVER,
     "log_completions_hub_repo": _NEVER,
     "hub_model_id": _NEVER,
     "hub_strategy": _NEVER,
     "hub_token": _NEVER,
 }
-"""TRL's options that the project sets, and what to use instead."""
+"""TRL's options that the project sets, and what to use instead; dotted in another."""
+
+
+def _names(options: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of options, and ``outer.inner`` of those that hold others."""
+    for name, value in options.items():
+        yield name
+        if isinstance(value, dict):
+            yield from (f"{name}.{inner}" for inner in value)
 
 
 def _is_how(option: str) -> bool:
@@ -119,7 +144,7 @@ class LauncherParameters(Parameters):
     processes: int = Field(ge=1)
     """Of all machines together."""
     machines: int = Field(ge=1)
-    rendezvous: str | None
+    rendezvous: str | None = Field(pattern=r".:\d+$")
     """``host:port`` of the first machine, where there are several."""
     config_file: str | None
     """``accelerate``'s own configuration, for that kind."""
@@ -127,7 +152,7 @@ class LauncherParameters(Parameters):
     """A command that starts the launcher, once on every node."""
     arguments: tuple[str, ...]
     """Further arguments of ``accelerate launch``."""
-    threads: int | None
+    threads: int | None = Field(ge=1)
     """CPU threads of each process; null leaves it to torch."""
 
     @model_validator(mode="after")
@@ -182,11 +207,11 @@ class StageParameters(Parameters):
     keep_checkpoints: bool
     """Whether a finished run keeps what it would have gone on from; its final weights
     stay in any case."""
-    evaluate_steps: int | None
+    evaluate_steps: int | None = Field(ge=1)
     """Optimizer steps between two looks at the validation rows; null for none."""
     keep: Literal["last", "best"]
     """Whether the final weights are the last, or those of the best look."""
-    patience: int | None
+    patience: int | None = Field(ge=1)
     """Looks without a better one that end the training; null trains to the end."""
     health: HealthParameters
     lora: LoraParameters | None
@@ -199,7 +224,7 @@ class StageParameters(Parameters):
     @field_validator("trainer")
     @classmethod
     def _leaves_the_project_its_own(cls, trainer: dict[str, Any]) -> dict[str, Any]:
-        if taken := sorted(set(trainer) & set(_SET)):
+        if taken := sorted({*_names(trainer)} & set(_SET)):
             instead = "; ".join(f"{name}: use {_SET[name]}" for name in taken)
             raise ValueError(f"trainer may not name what the project sets ({instead})")
         return trainer
@@ -245,9 +270,20 @@ class SftParameters(StageParameters):
     own, where it is one that is known."""
 
     def template(self) -> str | None:
-        """Return the text of ``chat_template``, if there is one."""
-        path = self.chat_template
-        return None if path is None else Path(path).read_text("utf-8")
+        """Return the text of ``chat_template``, if there is one.
+
+        Raises:
+            TrainingFailedError: If the file is not there.
+        """
+        if self.chat_template is None:
+            return None
+        try:
+            return Path(self.chat_template).read_text("utf-8")
+        except FileNotFoundError as error:
+            raise TrainingFailedError(
+                f"training.sft.chat_template is {self.chat_template}, and there is no "
+                "such file"
+            ) from error
 
     def method(self) -> dict[str, Any]:
         """Return what determines the trained model by intent; the template's text."""
@@ -281,9 +317,10 @@ class GrpoParameters(StageParameters):
     """Weight of the KL term."""
     epsilon: float = Field(gt=0)
     """Clipping of the probability ratio."""
-    delta: float | None
+    delta: float | None = Field(gt=1)
     """Upper clip for negative advantages (VeRL's dual clip)."""
-    loss: str
+    loss: Literal["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"]
+    """TRL's ``loss_type``; GSPO is ``grpo`` with ``importance_sampling_level``."""
     temperature: float = Field(gt=0)
     top_p: float = Field(gt=0, le=1)
     warmup_steps: int = Field(ge=0)

@@ -24,7 +24,6 @@ without keys and values while it trains, and without gradients and activations w
 it generates.
 """
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -36,6 +35,7 @@ import polars as pl
 from packaging.version import Version
 from yaml import safe_load
 
+from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training.checkpoints import SIZE_IN_MODELS
 from psyche_kedro.pipelines.training.parameters import (
     GrpoParameters,
@@ -73,18 +73,26 @@ class Need(NamedTuple):
 
 
 def read_shape(model: Path, parameters: int) -> Shape:
-    """Return the shape of the model in a folder."""
-    config = json.loads((model / "config.json").read_text("utf-8"))
-    config = config.get("text_config", config)
-    heads = config["num_attention_heads"]
-    head_size = config.get("head_dim") or config["hidden_size"] // heads
+    """Return the shape of the model in a folder.
+
+    Raises:
+        TrainingFailedError: If transformers does not know such a model.
+    """
+    from transformers import AutoConfig  # noqa: PLC0415
+
+    try:
+        config = AutoConfig.from_pretrained(model).get_text_config()
+    except (OSError, ValueError) as error:
+        raise TrainingFailedError(f"{model / 'config.json'}: {error}") from error
+    heads = config.num_attention_heads
+    head_size = getattr(config, "head_dim", None) or config.hidden_size // heads
     return Shape(
         parameters=parameters,
-        layers=config["num_hidden_layers"],
-        hidden=config["hidden_size"],
-        intermediate=config.get("intermediate_size", 4 * config["hidden_size"]),
-        kv_size=config.get("num_key_value_heads", heads) * head_size,
-        vocabulary=config["vocab_size"],
+        layers=config.num_hidden_layers,
+        hidden=config.hidden_size,
+        intermediate=getattr(config, "intermediate_size", 4 * config.hidden_size),
+        kv_size=(getattr(config, "num_key_value_heads", None) or heads) * head_size,
+        vocabulary=config.vocab_size,
     )
 
 
@@ -183,7 +191,12 @@ def _shards(launcher: LauncherParameters) -> int:
 def _accelerate(launcher: LauncherParameters) -> Mapping[str, Any]:
     if launcher.config_file is None:
         return {}
-    return dict(safe_load(Path(launcher.config_file).read_text("utf-8")))
+    try:
+        return dict(safe_load(Path(launcher.config_file).read_text("utf-8")))
+    except FileNotFoundError as error:
+        raise TrainingFailedError(
+            f"launcher.config_file is {launcher.config_file}, and there is no such file"
+        ) from error
 
 
 def _disk(shape: Shape, params: StageParameters) -> float:
@@ -195,19 +208,26 @@ def _disk(shape: Shape, params: StageParameters) -> float:
 
 
 def faults(
-    found: list[Need], sft: SftParameters, grpo: GrpoParameters
+    model: Path, found: list[Need], sft: SftParameters, grpo: GrpoParameters
 ) -> Iterator[str]:
-    """Yield what of this machine does not do for both stages.
+    """Yield what of this machine, or of the model, does not do for both stages.
 
     Args:
+        model: Folder of the model to start from.
         found: What both stages take.
         sft: ``training.sft``.
         grpo: ``training.grpo``.
     """
+    from psyche_kedro.pipelines.training.loop import misfit  # noqa: PLC0415 - torch
+
+    stages = {"sft": sft, "grpo": grpo}
     yield from _missing_vllm(grpo)
-    yield from _missing_bitsandbytes(sft, grpo)
+    for stage, params in stages.items():
+        yield from _missing_packages(stage, params)
+        if fault := misfit(params, model):
+            yield f"training.{stage}.lora.target_modules: {fault}"
     yield from _full_disk(found, Path(sft.runs))
-    yield from _missing_devices({"sft": sft, "grpo": grpo})
+    yield from _missing_devices(stages)
     yield from _small_devices(found)
 
 
@@ -229,10 +249,11 @@ def few_examples(
             f"training.{stage} needs {at_least}: add data, lower batch_size, or raise "
             "the limit of their length"
         )
-    if params.keep == "best" and not counts.get("validation"):
+    if params.evaluate_steps and not counts.get("validation"):
         yield (
-            f"training.{stage}.keep is best, and {stage}_set has no validation rows to "
-            "tell which that is: keep: last, or hold some out (selection.sets)"
+            f"training.{stage}.evaluate_steps is {params.evaluate_steps}, and "
+            f"{stage}_set has no validation rows to look at: evaluate_steps: null, or "
+            "hold some out (selection.sets)"
         )
 
 
@@ -255,13 +276,23 @@ def _missing_vllm(grpo: GrpoParameters) -> Iterator[str]:
         )
 
 
-def _missing_bitsandbytes(*stages: StageParameters) -> Iterator[str]:
-    asked = any(params.lora and params.lora.quantization for params in stages)
-    if asked and find_spec("bitsandbytes") is None:
-        yield (
-            "training's lora.quantization needs bitsandbytes, and it is not installed: "
-            "pip install -e '.[qlora]' -c constraints.txt, or quantization: null"
-        )
+def _missing_packages(stage: str, params: StageParameters) -> Iterator[str]:
+    quantized = params.lora and params.lora.quantization
+    sharding = _accelerate(params.launcher).get("distributed_type")
+    asked = {
+        ("bitsandbytes", "lora.quantization"): quantized,
+        ("liger_kernel", "trainer.use_liger_kernel"): params.trainer.get(
+            "use_liger_kernel"
+        ),
+        ("deepspeed", "launcher.config_file"): sharding == "DEEPSPEED",
+    }
+    for (package, option), is_asked in asked.items():
+        if is_asked and find_spec(package) is None:
+            yield (
+                f"training.{stage}.{option} needs {package}, and it is not installed: "
+                "install it (of bitsandbytes the version of constraints.txt: "
+                "pip install -e '.[qlora]' -c constraints.txt), or leave the option out"
+            )
 
 
 def _full_disk(found: list[Need], runs: Path) -> Iterator[str]:

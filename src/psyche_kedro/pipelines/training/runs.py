@@ -17,9 +17,12 @@ A run's folder::
 Nothing here imports torch: the specification crosses a process border as JSON.
 """
 
+import contextlib
 import hashlib
 import json
+import logging
 import math
+import os
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -32,9 +35,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from psyche_kedro import __version__
 from psyche_kedro.datasets.checkpoint_dataset import MANIFEST, Checkpoint
+from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.files.project import git_commit
 from psyche_kedro.files.swap import swapped_in
-from psyche_kedro.pipelines.training.checkpoints import file_digest
+from psyche_kedro.pipelines.training.checkpoints import delete, file_digest
 from psyche_kedro.pipelines.training.health import alarms_of
 from psyche_kedro.pipelines.training.parameters import (
     GrpoParameters,
@@ -42,6 +46,8 @@ from psyche_kedro.pipelines.training.parameters import (
     SftParameters,
 )
 from psyche_kedro.rewards import RewardParameters
+
+_LOG = logging.getLogger(__name__)
 
 _LIBRARIES = ("torch", "transformers", "trl")
 # Timings, and what counts from the last resume instead of from the start.
@@ -127,7 +133,11 @@ def open_run(  # noqa: PLR0913 - what a run is made of
         params: The stage's.
         reward: Of GRPO.
         tokens: What the trainer reads, where that is not ``examples``.
+
+    Raises:
+        TrainingFailedError: If another model has taken the place of ``base``.
     """
+    _check_base(base)
     made_of = {
         "variant": ", ".join(sorted(set(examples["variant"]))),
         "data": frame_digest(examples),
@@ -151,6 +161,15 @@ def open_run(  # noqa: PLR0913 - what a run is made of
     return spec
 
 
+def _check_base(base: Checkpoint) -> None:
+    if folder_digest(base.path) != base.digest:
+        raise TrainingFailedError(
+            f"The model in {base.path} is not the one that its manifest names, which a "
+            "run is known by: make it again (kedro run --pipeline=training); a model "
+            "of your own to start from is training.base_model.path"
+        )
+
+
 def note_start(spec: RunSpec, step: int) -> None:
     """Add to the run's history how it is computed from ``step`` on."""
     entry = {
@@ -160,8 +179,7 @@ def note_start(spec: RunSpec, step: int) -> None:
         "versions": library_versions(),
         **spec.params.computed(),
     }
-    with Path(spec.folder, "history.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry) + "\n")
+    append_lines(Path(spec.folder, "history.jsonl"), [entry])
 
 
 def sampled(spec: RunSpec) -> list[dict[str, Any]]:
@@ -170,9 +188,24 @@ def sampled(spec: RunSpec) -> list[dict[str, Any]]:
     return list({(line["step"], line["sample"]): line for line in lines}.values())
 
 
+def append_lines(path: Path, entries: Iterable[Mapping[str, Any]]) -> None:
+    """Add entries to a file of JSON lines, behind a line that a kill cut, too."""
+    lines = "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in entries)
+    with path.open("a+b") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            lines = lines if file.read() == b"\n" else f"\n{lines}"
+        file.write(lines.encode())
+
+
 def _lines(path: Path) -> list[dict[str, Any]]:
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    return [json.loads(line) for line in lines]
+    """Return the lines that are whole: what a kill cut is written anew."""
+    lines = path.read_text("utf-8", "replace").split("\n") if path.exists() else []
+    found = []
+    for line in filter(None, lines):
+        with contextlib.suppress(ValueError):
+            found.append(json.loads(line))
+    return found
 
 
 def completed(spec: RunSpec) -> RunResult | None:
@@ -186,8 +219,25 @@ def completed(spec: RunSpec) -> RunResult | None:
         weights = json.loads((final / MANIFEST).read_text("utf-8"))["weights"]
     except (FileNotFoundError, ValidationError, ValueError, KeyError):
         return None
-    whole = result.status == "complete" and weights == folder_digest(final)
-    return result if whole else None
+    if result.status != "complete":
+        return None
+    if weights != folder_digest(final):
+        _LOG.warning("%s is not what was written: it is trained again.", final)
+        return None
+    return result
+
+
+def clear_final(spec: RunSpec) -> None:
+    """Make room for the final model: what a kill left of one is deleted.
+
+    One that was whole and has been changed since is set aside as ``damaged-final``.
+    """
+    final = final_folder(spec)
+    aside = final.with_name("damaged-final")
+    if (final / MANIFEST).exists():
+        delete(aside)
+        final.rename(aside)
+    delete(final)
 
 
 def finish(spec: RunSpec, result: RunResult) -> None:
@@ -285,13 +335,14 @@ def frame_digest(table: pl.DataFrame) -> str:
 def folder_digest(folder: Path) -> str:
     """Return SHA-256 over the names and contents of a model's files.
 
-    The manifest itself, the card and a trainer's arguments are left out.
+    The manifest itself, the card and a trainer's arguments are left out, and what is
+    hidden: a download's ``.cache`` tells when it came, not what.
     """
     skipped = {MANIFEST, "README.md", "training_args.bin"}
-    files = [p for p in sorted(folder.rglob("*")) if p.is_file()]
+    named = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*"))}
     parts = [
-        (path.relative_to(folder).as_posix(), file_digest(path))
-        for path in files
-        if path.name not in skipped
+        (name, file_digest(path))
+        for name, path in named.items()
+        if path.is_file() and path.name not in skipped and "/." not in f"/{name}"
     ]
     return digest_of(parts)

@@ -10,13 +10,16 @@ Models come without such marks. They are added to the templates known here; TRL 
 more, and marks the line break after ``assistant`` too, which no model has to say.
 """
 
+import contextlib
 import itertools
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
 from transformers import AutoTokenizer
 from transformers.utils.chat_template_utils import render_jinja_template
 from trl.chat_template_utils import get_training_chat_template
@@ -37,22 +40,34 @@ _MARKED_CHATML = (
     "{{ message['content'] + '<|im_end|>' }}{% endgeneration %}"
     "{% else %}{{ message['content'] + '<|im_end|>' }}{% endif %}{{ '\\n' }}"
 )
+_ANSWER = "its answer"
+_SAID = f"<think>a thought</think>{_ANSWER}"
 _PROBE = [
     {"role": "system", "content": "system"},
     {"role": "user", "content": "question"},
     {"role": "assistant", "content": "answer"},
     {"role": "user", "content": "another"},
-    {"role": "assistant", "content": "its answer"},
+    {"role": "assistant", "content": _SAID},
 ]
 
 Messages = Sequence[dict[str, str]]
 
 
 def read_tokenizer(model: Path) -> Any:
-    """Return the tokenizer in a model's folder; it pads before the text."""
-    return AutoTokenizer.from_pretrained(
-        model, padding_side="left", trust_remote_code=False
-    )
+    """Return the tokenizer in a model's folder; it pads before the text.
+
+    Raises:
+        TrainingFailedError: If there is none.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(
+            model, padding_side="left", trust_remote_code=False
+        )
+    except (OSError, ValueError) as error:
+        raise TrainingFailedError(
+            f"{model} holds no tokenizer that transformers reads: download its "
+            "tokenizer.json and tokenizer_config.json, too"
+        ) from error
 
 
 def training_template(tokenizer: Any, own: str | None = None) -> str:
@@ -63,8 +78,9 @@ def training_template(tokenizer: Any, own: str | None = None) -> str:
         own: The user's template; without it the model's own, with its marks.
 
     Raises:
-        TrainingFailedError: If there are no marks, or if it renders a conversation
-            otherwise than the model's own, which is what answers are asked with.
+        TrainingFailedError: If there are no marks, if it renders a conversation
+            otherwise than the model's own, which is what answers are asked with, or
+            if a model cannot learn from it to think, to answer and to end.
     """
     template = own or _marked(tokenizer)
     if template is None or not _MARK.search(template):
@@ -81,7 +97,36 @@ def training_template(tokenizer: Any, own: str | None = None) -> str:
             f"The template with the marks renders {rendered!r}, and the model's own "
             f"{theirs!r}: make training.sft.chat_template render the same"
         )
+    if fault := _unlearnable(template, tokenizer):
+        raise TrainingFailedError(
+            f"The chat template or the tokenizer of {tokenizer.name_or_path} {fault}: "
+            "mend it in the model's folder"
+        )
     return template
+
+
+def _unlearnable(template: str, tokenizer: Any) -> str | None:
+    """Return what a conversation loses on its way to tokens, or ``None``."""
+    if "strftime_now" in template:
+        return "writes the day's date into every prompt, so that no run can be repeated"
+    rendered, spans = _render(_PROBE, tokenizer, template)
+    if not any(start < end for start, end in spans):
+        return "marks nothing of what the assistant says ({% generation %})"
+    tokens = tokens_of(rendered, tokenizer)
+    read = tokenizer.decode([token.id for token in tokens])
+    if "".join(_SAID.split()) not in "".join(read.split()):
+        return f"makes of {_SAID!r} in a reply {read!r}"
+    end, ends = len(rendered) - len(rendered.rpartition(_ANSWER)[2]), _ends(tokenizer)
+    if not any(token.id in ends for token in tokens if token.start >= end):
+        return "ends no turn with a token that ends generation (eos_token)"
+    return None
+
+
+def _ends(tokenizer: Any) -> set[int | None]:
+    """Return the tokens at which TRL and vLLM end a completion."""
+    own = Path(tokenizer.name_or_path, "generation_config.json")
+    said = json.loads(own.read_bytes()).get("eos_token_id") if own.exists() else None
+    return {tokenizer.eos_token_id, *(said if isinstance(said, list) else [said])}
 
 
 def _marked(tokenizer: Any) -> str | None:
@@ -105,13 +150,32 @@ def _render(
     messages: Messages, tokenizer: Any, template: str
 ) -> tuple[str, list[tuple[int, int]]]:
     """Return a conversation as text, and the spans of it that carry loss."""
-    rendered, spans = render_jinja_template(
-        [list(messages)],
-        chat_template=template,
-        return_assistant_tokens_mask=True,
-        **tokenizer.special_tokens_map,
-    )
+    with _told(messages, tokenizer):
+        rendered, spans = render_jinja_template(
+            [list(messages)],
+            chat_template=template,
+            return_assistant_tokens_mask=True,
+            **tokenizer.special_tokens_map,
+        )
     return rendered[0], spans[0]
+
+
+@contextlib.contextmanager
+def _told(messages: Messages, tokenizer: Any) -> Iterator[None]:
+    """Say which conversation a template does not write.
+
+    Raises:
+        TrainingFailedError: With the template's reason and the roles of the turns.
+    """
+    try:
+        yield
+    except TemplateError as error:
+        roles = ", ".join(message["role"] for message in messages)
+        raise TrainingFailedError(
+            f"The chat template of {tokenizer.name_or_path} does not write a "
+            f"conversation of the turns {roles} ({error}): change the template in the "
+            "model's folder, or training.sft.chat_template"
+        ) from error
 
 
 def encode(messages: Messages, tokenizer: Any, template: str) -> dict[str, list[int]]:
@@ -157,4 +221,5 @@ def described(messages: Messages, tokenizer: Any, template: str) -> dict[str, An
 
 def prompt_length(prompt: Messages, tokenizer: Any) -> int:
     """Return how many tokens the policy reads before it writes."""
-    return len(prompt_ids(prompt, tokenizer))
+    with _told(prompt, tokenizer):
+        return len(prompt_ids(prompt, tokenizer))

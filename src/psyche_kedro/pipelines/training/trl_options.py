@@ -1,11 +1,13 @@
 """The stages' parameters by TRL's names, and whether the installed TRL takes them."""
 
 import warnings
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
 import torch
 from accelerate.state import PartialState
+from transformers import Trainer, get_scheduler
 from trl import GRPOConfig, SFTConfig
 
 from psyche_kedro.errors import TrainingFailedError
@@ -49,8 +51,48 @@ def check_options(sft: SftParameters, grpo: GrpoParameters) -> None:
         for kind, params, values in stages:
             one = _as_one_of(kind, params.launcher.processes)
             # On the CPU, so that this process takes no memory of a GPU.
-            _read(one, values | {"use_cpu": True})
+            _check_late(_read(one, values | {"use_cpu": True}))
     PartialState._reset_state()
+
+
+_ONE_OF = {
+    "importance_sampling_level": ("token", "sequence"),
+    "multi_objective_aggregation": ("sum_then_normalize", "normalize_then_sum"),
+    "scale_rewards": ("group", "batch", "none"),
+    "vllm_mode": ("colocate", "server"),
+}
+_N_REWARDS = 2
+"""The terms of Equation 2."""
+
+
+def _check_late(config: Any) -> None:
+    """Look at what TRL and transformers look at when training begins, and no sooner.
+
+    Raises:
+        TrainingFailedError: If they would not take it.
+    """
+    for name, values in _ONE_OF.items():
+        value = getattr(config, name, values[0])
+        if value not in values:
+            raise TrainingFailedError(
+                f"trainer.{name} is {value!r}, and TRL knows {', '.join(values)}"
+            )
+    weights = getattr(config, "reward_weights", None)
+    if weights and len(weights) != _N_REWARDS:
+        raise TrainingFailedError(
+            f"trainer.reward_weights are {len(weights)}, and the reward has "
+            f"{_N_REWARDS} terms: format and accuracy"
+        )
+    named = config.lr_scheduler_type, config.lr_scheduler_kwargs
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
+    try:
+        get_scheduler(named[0], optimizer, 1, 10, scheduler_specific_kwargs=named[1])
+        with suppress(ValueError):  # some read the model, too
+            Trainer.get_optimizer_cls_and_kwargs(config)
+    except (ImportError, TypeError, ValueError) as error:
+        raise TrainingFailedError(
+            f"scheduler, trainer.lr_scheduler_kwargs or trainer.optim: {error}"
+        ) from error
 
 
 def _as_one_of(kind: type[Any], processes: int) -> type[Any]:
@@ -157,5 +199,5 @@ def _read(kind: type[Any], values: dict[str, Any]) -> Any:
         )
     try:
         return kind(**values)
-    except (TypeError, ValueError) as error:
+    except (AttributeError, ImportError, TypeError, ValueError) as error:
         raise TrainingFailedError(f"{kind.__name__} of TRL: {error}") from error

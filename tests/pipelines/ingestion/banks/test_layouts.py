@@ -470,10 +470,64 @@ def test_what_a_learning_platform_exports_is_read():
         ),
         (f"1. 下列~~正确~~错误的是\n{OPTIONS}答案：A\n", "struck_text"),
         ("1. 甲（ ）\nⒶ一 Ⓑ二\n答案：Ⓑ\n", "options_missing"),
+        (f"1. 甲是（ ）。 第二章 学习\n{OPTIONS}答案：A\n", "unclear_stem"),
+        (f"1. 甲是（ ）。\n收藏 纠错\n{OPTIONS}答案：A\n", "unclear_stem"),
+        (f"1. 甲包括\n【知识拓展】\n{OPTIONS}答案：A\n", "unclear_stem"),
+        (f"1. 甲（ ）第 2 页\n{OPTIONS}答案：A\n", "unclear_stem"),
+        (f"3乙是\n{OPTIONS}答案：B\n", "unclear_stem"),
+        ("1. 甲\nA. 一\nB. 二节 本题2分\nC. 三\n答案：A\n", "unclear_option"),
+        ("1. 甲\nA. 一\nB. 二 P56\nC. 三\n答案：A\n", "unclear_option"),
+        ("1. 甲\nA. 一\nB. 二 人格\nC. 三\n答案：A\n", "unclear_option"),
+        ("1. 甲\nA. 一   一\nB. 二\n答案：A\n", "unclear_option"),
+        ("1. 甲\nA. 海马 8. 脑桥\nB. 二\n答案：A\n", "unclear_option"),
+        ("1. 甲\nA. 一\nB. 二\n第二章 人\nC. 三\n答案：A\n", "unclear_option"),
+        ("1. 甲\nA. 一\nB. 二\n考点：人\nC. 三\n答案：A\n", "unclear_option"),
+        (f"1. 甲\n{OPTIONS}答案：A\nBC\n", "answers_differ"),
+        (
+            f"1. 甲\n{OPTIONS}答案：A\n解析：略\n9. 乙（ ）\n2. 丙\n{OPTIONS}答案：A",
+            "holds_another_question",
+        ),
+        (f"1. 甲</p>是<xy a='1'>\n{OPTIONS}答案：A\n", "markup_left"),
+        (f"1. 甲型（A）的特点是（ ）\n{OPTIONS}答案：A\n", "answer_left_in_stem"),
     ],
 )
 def test_what_may_be_wrong_is_refused(text, error):
     assert error in errors(text)[0]
+
+
+def test_a_letter_beside_an_open_blank_may_be_a_name():
+    ((stem, _, gold),) = sound(f"1. 甲型（B）的特点是（ ）\n{OPTIONS}答案：A\n")
+    assert (stem, gold) == ("甲型（B）的特点是", "A")
+
+
+def test_questions_and_shared_options_that_none_took_are_listed():
+    text = f"第一章 绪论1. 甲（ ）\n{OPTIONS}2. 乙（ ）\n{OPTIONS}答案：A\n"
+    details = read(text).unreadable["detail"].to_list()
+    assert details == [
+        "1 answers belong to no question: line 9.",
+        "1 lines that ask stand in no question: line 1.",
+    ]
+
+
+def test_letters_of_a_span_that_may_be_read_in_two_ways_answer_nothing():
+    text = f"1. 甲\n{OPTIONS}2. 乙\n{OPTIONS}3. 丙\n{OPTIONS}答案：1-3 A BC\n"
+    assert not sound(text)
+
+
+def test_a_key_whose_entry_goes_on_in_the_next_line_is_unsure_of_it():
+    text = f"1. 甲\n{OPTIONS}2. 乙\n{OPTIONS}参考答案\n1.B 2.A\nBC 3.A\n"
+    assert [gold for _, _, gold in sound(text)] == ["B"]
+
+
+def test_a_list_of_steps_in_one_line_begins_no_question():
+    text = f"1. 顺序是（ ）\n(1)甲 (2)乙 (3)丙\n{OPTIONS}答案：A\n"
+    assert [stem for stem, _, _ in sound(text)] == ["顺序是（ ）\n(1)甲 (2)乙 (3)丙"]
+
+
+def test_what_a_question_scores_is_no_part_of_it():
+    text = f"1. (单选题, 20.0分)甲\n{OPTIONS}答案：A\n20.0分\n"
+    assert [stem for stem, _, _ in sound(text)] == ["甲"]
+    assert read(text).rows["explanation"][0] is None
 
 
 def test_a_verdict_or_letters_in_brackets_leave_the_stem():

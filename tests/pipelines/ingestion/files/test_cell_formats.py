@@ -17,6 +17,8 @@ from psyche_kedro.pipelines.ingestion.files.records import read_excel
     ("value", "code", "text"),
     [
         (45356, 'm"-"d', "3-5"),
+        (61, "m/d", "3/1"),
+        (60, "m/d", None),
         (45356, 'm"月"d"日";@', "3月5日"),
         (45356, "yyyy\\-mm\\-dd", "2024-03-05"),
         (45356.5, "yyyy/m/d h:mm", "2024/3/5 12:00"),

@@ -4,13 +4,16 @@ import io
 
 import docx
 import pytest
+from docx.opc.constants import RELATIONSHIP_TYPE
+from docx.opc.packuri import PackURI
+from docx.opc.part import Part
 from docx.text.paragraph import Paragraph
 from lxml import etree
 from PIL import Image
 
 from pipelines.ingestion.bank_files import file
 from psyche_kedro.pipelines.ingestion.files.plain_text import PICTURE, has_picture
-from psyche_kedro.pipelines.ingestion.files.word import docx_blocks
+from psyche_kedro.pipelines.ingestion.files.word import docx_blocks, docx_notes
 from psyche_kedro.pipelines.ingestion.nodes import read_question_banks
 
 SPACES = {
@@ -174,3 +177,34 @@ def test_a_formula_of_a_field_is_a_picture_and_signs_of_formulas_stay():
         "<m:e><m:r><m:t>x</m:t></m:r></m:e></m:nary>"
     )
     assert docx_blocks(word(f"<m:oMath>{bar}{total}</m:oMath>")) == ["X̅∑x"]
+
+
+NOTE = (
+    f'<w:footnotes xmlns:w="{SPACES["w"]}"><w:footnote w:type="separator"><w:p/>'
+    f"</w:footnote><w:footnote><w:p>{run('见1970年版。')}</w:p></w:footnote></w:footnotes>"
+)
+
+
+def with_note(*paragraphs: str) -> bytes:
+    document = docx.Document(io.BytesIO(word(*paragraphs)))
+    kind = (
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
+    )
+    part = Part(PackURI("/word/footnotes.xml"), kind, NOTE.encode())
+    document.part.relate_to(part, RELATIONSHIP_TYPE.FOOTNOTES)
+    data = io.BytesIO()
+    document.save(data)
+    return data.getvalue()
+
+
+def test_notes_are_read_and_a_bank_says_that_they_are_in_no_question():
+    data = with_note("1. 甲（ ）", "A. 一", "B. 二", "答案：A")
+    assert docx_notes(data) == ["见1970年版。"]
+    read = read_question_banks([file("a.docx", data)])
+    assert read.rows["parse_status"].to_list() == ["ok"]
+    assert read.unreadable["reason"].to_list() == ["unclear_text"]
+
+
+def test_what_an_unknown_element_holds_is_text():
+    inside = f"<w:anyOther>{run('不')}</w:anyOther>{run('是')}"
+    assert docx_blocks(word(inside)) == ["不是"]

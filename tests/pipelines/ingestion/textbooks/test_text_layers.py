@@ -106,6 +106,7 @@ def test_a_map_that_is_wrong_for_some_characters_is_told_by_what_is_no_word():
         (exchanged(PROSE), False),
         ("The capacity of short-term memory is limited. " * 6, True),
         ("Wkh txlfn eurzq ira mxpsv ryhu wkh odcb grj dqg " * 6, False),
+        (PROSE.encode("gb18030").decode("latin-1"), False),
         ("附录", True),
     ],
 )
@@ -166,6 +167,23 @@ def in_columns(*lefts: int):
 @pytest.mark.parametrize("lefts", [(40, 220, 400), (400, 220, 40)])
 def test_three_columns_are_read_from_the_left_in_whatever_order_they_are_drawn(lefts):
     assert read(in_columns(*lefts))["text"].replace("\n", "") == (PROSE * 8)[:540]
+
+
+def test_columns_between_lines_across_the_page_are_read_in_turn():
+    def line(left: int, top: int, width: int, text: str) -> TextBox:
+        return TextBox(left, top, left + width, top + 10, text)
+
+    columns = [
+        line(left, top, 180, f"{side}{top}")
+        for top in range(40, 160, 15)
+        for left, side in ((0, "l"), (200, "r"))
+    ]
+    boxes = [line(0, top, 380, f"a{top}") for top in (0, 15)] + columns
+    boxes += [line(0, top, 380, f"z{top}") for top in (180, 195, 210, 225)]
+    assert is_out_of_order(boxes)
+    assert "".join(word[0] for word in to_text(boxes).split()) == (
+        "aa" + "l" * 8 + "r" * 8 + "zzzz"
+    )
 
 
 def test_a_page_drawn_from_the_bottom_up_is_read_from_the_top():

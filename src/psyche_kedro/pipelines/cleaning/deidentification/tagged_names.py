@@ -14,6 +14,8 @@ from psyche_kedro.pipelines.cleaning.deidentification.dictionary import (
     is_rare,
 )
 from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
+    ACTS,
+    DEEDS,
     KIN,
     NO_NAME,
     PETS,
@@ -37,6 +39,8 @@ _PERSON = frozenset({"PER", "PERSON", "NR"})
 _CLAUSE = re.compile(r"[^，。！？；\n]*[\u4e00-\u9fff][^，。！？；\n]+")
 _NAME = re.compile(rf"(?:{KIN})*(?P<v>[\u4e00-\u9fff]+?)(?:{TITLES})*")
 """With a dot it is an author's, or one that a rule finds."""
+_TELLING = (*ROLES, "我叫", "名叫")
+_WEEKS = tuple("上下每本这两几")
 _DOTS = frozenset("·•‧・")
 _ASKING = "他叫"
 _PIECE = 9
@@ -93,16 +97,17 @@ def _cues(clause: str) -> Iterator[tuple[int, int | None]]:
     """Yield where a name may well begin: after a person's role, after 我和 or 被.
 
     With it, where a tagger is to expect one, or None where it must see it by itself: in
-    对象严谨 that is a word, too.
+    对象严谨 that is a word, too. So may a clause begin: 石头是我儿子.
     """
     for cue in _cue().finditer(clause):
         n = cue.end()
         word, across = clause[n : n + 2], clause[n - 1 : n + 1]
-        if clause[n] in NO_NAME or (not cue["role"] and is_known(across)):
+        has_role = cue["role"] is not None
+        if clause[n] in NO_NAME or (not has_role and is_known(across)):
             continue
-        if not is_known(word) or (cue["role"] and is_noun(word)):
+        if not is_known(word) or (has_role and is_noun(word)):
             yield n, len(_ASKING)
-        elif cue["role"] and word[0] in surnames().sure:
+        elif has_role:
             yield n, None
 
 
@@ -142,34 +147,46 @@ def count_disputes(text: str, persons: Persons) -> int:
 
 
 def _may_be_name(clause: str, start: int, end: int) -> bool:
-    name = clause[start:end]
+    name, before = clause[start:end], clause[:start]
     if len(name) == 1:
         title = _title().match(clause, end)
         if title is None or (start > 1 and is_common(clause[start - 2 : end])):
             return False  # 班主任老师
         return name in _surnames() or _is_nickname(name, title[0])
-    if name in ROLES or _is_pets(clause[:start], name):
+    if name in ROLES or _is_no_person(before, name):
         return False
-    if is_common(name) and not _may_be_nickname(name, clause[:start]):
+    is_told = _is_told(clause, start, end)
+    if is_common(name) and not (is_told or _may_be_nickname(name)):
         is_short = len(name) <= _FULL_NAME
         return is_short and name[0] in surnames().sure and is_rare(name)
-    if len(name) == _FULL_NAME and not _may_be_full_name(name, clause[:start]):
+    if len(name) == _FULL_NAME and not (is_told or _may_be_full_name(name, before)):
         return False
     return not any(is_common(w) or is_listed(w) for w in _around(clause, start, end))
 
 
+def _is_no_person(before: str, name: str) -> bool:
+    """Return whether it is a pet's name, or begins with a week: 上周割腕."""
+    is_pets = re.search(f"(?:{PETS})叫?$", before) or re.match(PETS, name)
+    return bool(is_pets) or (name[0] == "周" and before.endswith(_WEEKS))
+
+
+def _is_told(clause: str, start: int, end: int) -> bool:
+    """Return whether words beside a short name say so: 网友夜猫, 石头是我儿子."""
+    told = clause[:start].endswith(_TELLING) or _predicate().match(clause, end)
+    return end - start <= _FULL_NAME and bool(told)
+
+
+@cache
+def _predicate() -> re.Pattern[str]:
+    return re.compile(rf"是[我他她]|{DEEDS}")
+
+
 def _may_be_full_name(name: str, before: str) -> bool:
-    """Return whether three characters may be a name: not 日复日, nor of 上周割腕."""
+    """Return whether three characters may be a name, and not 日复日 or 冷暴力."""
     if name[0] not in surnames().sure and is_common(name[1:]):
-        return False  # 小焦虑, 冷暴力
-    if name[0] == "周" and before.endswith(tuple("上下每本这两几")):
         return False
     begins = name[0] in {*_surnames(), *"小阿老大"} or name[:2] in surnames().double
-    return begins or before.endswith((*ROLES, *"叫和跟被"))
-
-
-def _is_pets(before: str, name: str) -> bool:
-    return bool(re.search(f"(?:{PETS})叫?$", before) or re.match(PETS, name))
+    return begins or before.endswith(("叫", "和", "跟", "被"))
 
 
 def _is_nickname(character: str, title: str) -> bool:
@@ -184,17 +201,17 @@ def _given() -> frozenset[str]:
     return frozenset("".join(word_list("given_names.txt")))
 
 
-def _may_be_nickname(word: str, before: str) -> bool:
-    """Return whether a word is one that people go by, too: 豆豆, 小宝, 网友夜猫."""
-    is_called_so = len(word) <= _FULL_NAME and before.endswith(ROLES)
-    return len(set(word)) == 1 or word[0] in "小阿老" or is_called_so
+def _may_be_nickname(word: str) -> bool:
+    """Return whether a word is one that people go by, too: 豆豆, 小宝."""
+    return len(set(word)) == 1 or word[0] in "小阿老"
 
 
 @cache
 def _cue() -> re.Pattern[str]:
     return re.compile(
-        rf"(?:(?P<role>{KIN}(?:家的)?|村的|班的)"
-        rf"|(?<![^我他她你])[和跟]|[被找给让喊叫])(?=[\u4e00-\u9fff]{{2}})"
+        rf"(?:(?P<role>{KIN}(?:家的)?|[村班]的|(?:宿舍|寝室)的"
+        rf"|^(?=..{{1,2}}(?:{ACTS}|是[我他她].{{0,8}}{KIN}$)))|^(?=..{{1,2}}{DEEDS})|(?<![^我他她你])[和跟]|[被找给让喊叫]"
+        r"|喜欢|羡慕|想念|念叨|暗恋|遇到)(?=[\u4e00-\u9fff]{2})"
     )
 
 
@@ -208,7 +225,7 @@ def _around(clause: str, start: int, end: int) -> Iterator[str]:
 
 @cache
 def _title() -> re.Pattern[str]:
-    return re.compile(TITLES)
+    return re.compile(rf"(?!爷爷奶奶|叔叔阿姨|老师同学|哥哥?姐)(?:{TITLES})")
 
 
 @cache

@@ -37,8 +37,17 @@ _WESTERN = re.compile(
     r"(?:(?<![A-Za-z0-9\s])[>＞])?[:;=：；](?<![案选择题项为A-Za-z0-9.].)['’,，]?[-‑o^]?"
     rf"(?:[)）|*]+(?=[\s~～、…!\"”』」]|$|[{HAN}，。！？])"
     rf"|[(（]+(?![^()（）\n]{{1,60}}[)）])(?=[\s\"”』」]|$|[{HAN}，。！？])"
-    rf"|[DPp/\\](?=[\s~～、…!]|$|[，。！？]))(?:[ \t]+(?=[{HAN}]))?"
+    rf"|[DPpOo/\\](?=[\s~～、…!]|$|[，。！？])|[DPp](?=[{HAN}])(?!.[组级型类班区座盘]))"
+    rf"(?:[ \t]+(?=[{HAN}]))?"
 )
+_PERHAPS = re.compile(
+    rf"(?<![^\n{HAN}])(?<![案选择题项为答组级型类素])[:：;；=]-?"
+    rf"(?:[DPpOoSsXx>](?=[\s~！{HAN}]|$)|3(?=[\s~！]|$))|(?<=[{HAN}])8[)）](?=[\s{HAN}]|$)"
+)
+_OF_FIGURES = re.compile(
+    r"[:：]\s*[0-24-9]|[:：]\s*3.+[:：]\s*3|7[)）]|[（(][^（()）\n]*8[)）]"
+)
+"""Beside ``:3`` and ``8)``: then they are figures among others, and no faces."""
 _FACE = re.compile(
     r"[*~@]{0,2}\s?[\^><@TtQqUuoOxX\-=;~。]\s?[_.oOwWvV▽ω﹏\-]{1,3}"
     r"\s?[\^<>@TtQqUuoOxX\-=;~。][*~@|]{0,2}"
@@ -73,8 +82,13 @@ def strip_emoticons(text: str) -> str:
 
 def strip_western_faces(text: str) -> str:
     """Return a post without ``:(`` and ``:D``, whose colon would become full width."""
-    is_possible = ":" in text or ";" in text or "=" in text or "：" in text
+    is_possible = any(mark in text for mark in ":;=：；")
     return _WESTERN.sub("", text) if is_possible else text
+
+
+def may_hold_face(text: str) -> bool:
+    """Return whether a post without faces still holds what may be one: ``真的:3``."""
+    return bool(_PERHAPS.search(text)) and not _OF_FIGURES.search(text)
 
 
 def is_face(inside: str) -> bool:

@@ -23,6 +23,7 @@ TRUTHS = name_of_word(
 LETTERS = string.ascii_uppercase
 _BETWEEN_LETTERS = r"[\s,，、;；/|+&#.．和与及]*"
 LETTER_RUN = rf"[A-Z](?:{_BETWEEN_LETTERS}[A-Z])*"
+LETTERS_FIRST = re.compile(rf"\s*({LETTER_RUN})(?![A-Za-z\u4e00-\u9fff])")
 LETTERS_ONLY = re.compile(rf"{LETTER_RUN}|[A-Z]\s*[-~～—–至到]\s*[A-Z]")
 _RANGE = re.compile(r"([A-Z])\s*[-~～—–至到]\s*([A-Z])")
 _LABELLED_ANSWER = re.compile(

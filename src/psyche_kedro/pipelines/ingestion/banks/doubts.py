@@ -8,18 +8,61 @@ from psyche_kedro.pipelines.ingestion.banks.answers import LETTER_RUN, named_let
 from psyche_kedro.pipelines.ingestion.banks.options import WIDE_LETTERS
 from psyche_kedro.pipelines.ingestion.files.cell_formats import NOT_SHOWN
 from psyche_kedro.pipelines.ingestion.files.plain_text import has_picture, has_struck
+from psyche_kedro.text.markup_left import holds_markup
 
 IN_BRACKETS = re.compile(r"[（(【\[][^（()）【】\[\]]*[)）】\]]")
 _IN_BLANK = re.compile(r"_[^_\n]+_")
-_FOREIGN = re.compile(
+FOREIGN = re.compile(
     r"[\u4e00-\u9fff）)][ \t\u3000]+[\u4e00-\u9fff（(]|\n"
     r"|[【\[][^【\[\n]{1,12}题[】\]]$|.(?:单选|多选|判断|填空|简答|论述)题|第[一二三四五六七八九十\d]+[章节页]"
 )
 """Behind the last option: ``三  考点二 气质``, ``小脑【多选题】``."""
 _OPTION_WITHIN = re.compile(
     r"(?<=[\u4e00-\u9fff）)、，；])[A-Z]\s*[.．、](?=\s*[\u4e00-\u9fff])"
+    r"|(?<=[\u4e00-\u9fff）)])\s+(?:[A-Z0-9lI]\s*[.．、:：)）]\s*\S|[A-H]\s+\S)"
 )
-"""``前额叶A．海马``."""
+"""``前额叶A．海马``, and what a scan makes of it: ``前额叶 0. 海马``."""
+_BLANK = r"(?:[（(【\[]\s*[)）】\]]|__)"
+_WORD = r"[^（()）【】\[\]_。？?\n]"
+_TITLE = r"(?:(?![，,；;：:\s])" + _WORD + ")"
+_TAKEN_OFF = r"确认|查看|提交|显示|[单多]选|判断|[.\dA-H]"
+"""By cleaning: 确认答案, 多选, BCD245-3."""
+_BEHIND_STEM = re.compile(
+    "|".join(
+        (
+            rf"(?:{_BLANK}[。.？?]?|[？?][\"”]?)\s+(?![\d-]+$){_WORD}{{2,40}}$",
+            rf"{_BLANK}[。？?](?!{_TAKEN_OFF}){_TITLE}{{2,24}}$",
+            rf"(?:[是有为]|包括|属于|在于)\s+(?:{_TITLE}| ){{2,40}}$",
+            r"\s[【\[][^】\]\s]+[】\]]$",
+            rf"[。！？!?][”\"]?[ \t]*\n\s*(?:{_TITLE}| ){{2,40}}$",
+        )
+    )
+)
+"""What begins behind a question's end: ``…的是（ ）。 第二章 学习``."""
+_BEFORE_STEM = re.compile(
+    r"[)）】\]、，。,;；:：.．]|[lIO]\d*[)）.．、]"
+    r"|[（(]\d{1,3}(?=[\u4e00-\u9fff])(?![^（）()]{0,12}[)）])"
+)
+"""What is left of a number that was misread."""
+_NUMERAL = "[一二三四五六七八九十]"
+_NO_WORDS = re.compile(
+    "|".join(
+        (
+            # The page.
+            r"[第共]\s*\d+\s*页|版权所有|翻印必究|公众号|www\.|https?:|学号|扫码|QQ群",
+            r"\s(?:[-—–]\s?\d{1,4}\s?[-—–]|P\s?(?!\d*[05]0$)\d{1,4}|[★☆◆●■※▲△▼◎◇]+)$",
+            # A field.
+            r"参考答案|答\s?案\s*[:：]|解析[:：]|(?:得分|难度|知识点|来源|考点)[:：]",
+            r"[单多]选题?\s*[,，、]\s*[\d.]+\s*分|(?:每小?|本)题\s*[\d.]+\s*分",
+            # A heading.
+            r"【[^】\s]{1,20}】\s*$|(?:^|\s)#\s|(?<![A-Za-z\d])#\s",
+            rf"(?:专题|模块|单元|考点)(?:{_NUMERAL}|\d)+\s",
+            rf"{_NUMERAL}[)）]?\s*[、.．]?\s*(?:[单多]项?选|不定项|判断题|简答题)",
+            rf"(?<=[。）)？?】\s是为有于括])第(?:{_NUMERAL}|\d)+[章节]\s?(?=[\u4e00-\u9fff])",
+        )
+    )
+)
+"""What pages and exports say around a question, and none asks."""
 _OPTION_MARK = re.compile(r"[A-H]\s*[.．、](?=\s*[\u4e00-\u9fff])")
 """``C．罗杰斯`` is a name; two options that begin so are of two lists."""
 _LETTER_MARK = re.compile(r"(?<=[A-Z])\s*[.．、:：]?\s*(?=[\u4e00-\u9fff])")
@@ -28,6 +71,7 @@ _TRUTH_AT_END = re.compile(
     r"^\W{0,2}[√×✓✗✔✘]|[√×✓✗✔✘]\W{0,2}$|[（(\[【]\s*[对错TF]\s*[)）\]】]\W*$|[。.!？?]\s*[对错TF]\W*$"
 )
 _RUN = re.compile(LETTER_RUN)
+_LETTERS_FIRST = re.compile(rf"\s*({LETTER_RUN})\s*(?:\n|$)")
 _RUN_AT_END = re.compile(r"(?<![A-Za-z])([A-Z](?:[\s,，、;；]?[A-Z]){0,7})\W*$")
 _NO_LETTER_BESIDE = re.compile(r"[^\w.-]|[_选]")
 
@@ -35,6 +79,7 @@ _UNSURE = {
     "needs_picture": has_picture,
     "struck_text": has_struck,
     "cell_not_shown": lambda text: NOT_SHOWN in text,
+    "markup_left": holds_markup,
 }
 """What makes a question unsure wherever it stands in it."""
 
@@ -53,7 +98,26 @@ def text_errors(question: Mapping[str, Any]) -> list[str]:
         errors.append("answer_left_in_stem")
     if _has_foreign(question["stem"], options):
         errors.append("unclear_option")
+    if _has_more(question):
+        errors.append("unclear_stem")
+    if _is_answered_otherwise(question):
+        errors.append("answers_differ")
     return errors
+
+
+def _has_more(question: Mapping[str, Any]) -> bool:
+    """Return whether a stem holds more than what is asked, or nothing that is."""
+    stem = question["stem"]
+    if not question["options"]:
+        return _LETTERS_FIRST.fullmatch(stem) is not None
+    found = (_BEFORE_STEM.match, _BEHIND_STEM.search, _NO_WORDS.search)
+    return any(find(stem) for find in found)
+
+
+def _is_answered_otherwise(question: Mapping[str, Any]) -> bool:
+    """Return whether an explanation begins with letters alone, and other ones."""
+    letters = _LETTERS_FIRST.match(question["explanation"] or "")
+    return letters is not None and named_letters(letters[1]) != list(question["gold"])
 
 
 def _tells_answer(question: Mapping[str, Any]) -> bool:
@@ -81,11 +145,11 @@ def _has_foreign(stem: str, options: Sequence[str]) -> bool:
     A heading or the foot of a page behind the last, an option within another or
     within the stem.
     """
-    odd = [_FOREIGN.search(text) is not None for text in options]
+    odd = [FOREIGN.search(text) is not None for text in options]
     ends_oddly = odd[-1:] == [True] and sum(odd) == 1
     return (
         ends_oddly
-        or any(map(_OPTION_WITHIN.search, options))
+        or any(_OPTION_WITHIN.search(o) or _NO_WORDS.search(o) for o in options)
         or _are_of_two_lists(options)
         or (len(options) > 0 and _OPTION_LINE.search(stem) is not None)
     )

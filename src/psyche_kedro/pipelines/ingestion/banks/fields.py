@@ -54,6 +54,7 @@ _OPTION_NAME = re.compile(
 _OPTION_NUMBER = re.compile(r"^(?:选项|選項|option[_ ]?)\s*([1-9])$", re.IGNORECASE)
 _TRUE_FALSE_OPTIONS = [{"label": "A", "text": "正确"}, {"label": "B", "text": "错误"}]
 _BLANK = re.compile(r"_{2,}|[（(]\s*[)）]")
+_OPEN_BLANK = re.compile(r"[（(]\s*[)）]")
 _CORRECT_NAMES = (
     "is_correct",
     "iscorrect",
@@ -333,8 +334,9 @@ def _said(answer: Any, asked: _Asked, options: list[Option]) -> _Said:
     if not in_stem and not options:
         stem, in_stem = truth_in_stem(asked.stem)
     given = [part for part in (answer, asked.right) if part not in (None, "", [])]
-    if in_stem and not (given and _BLANK.search(asked.stem)):
-        given.append(in_stem)
+    if given and _OPEN_BLANK.search(asked.stem):
+        stem, in_stem = asked.stem, ""  # another blank asks: these letters may name
+    given += [in_stem] if in_stem else []
     first = given[0] if given else answer
     meant = {_meaning(part, options) for part in given}
     if in_stem and _meaning(in_stem, options) not in meant:

@@ -9,6 +9,7 @@ from psyche_kedro.pipelines.ingestion.banks.answers import (
     letters_of,
     truth_of,
 )
+from psyche_kedro.pipelines.ingestion.banks.doubts import FOREIGN
 from psyche_kedro.pipelines.ingestion.banks.fields import FAULTS
 from psyche_kedro.pipelines.ingestion.banks.keys import bare
 from psyche_kedro.pipelines.ingestion.banks.options import Pair
@@ -90,7 +91,9 @@ class Item:
             "case_text": self.case,
             "subject": self.subject,
         }
-        return record | ({FAULTS: self.faults} if self.faults else {})
+        odd = [FOREIGN.search(text) is not None for _, text in self.options]
+        faults = self.faults + ["unclear_option"] * (sum(odd) == 1)
+        return record | ({FAULTS: faults} if faults else {})
 
     def _lettered(self, pairs: list[Pair]) -> str:
         """Return the answer, ``2`` as B where no option says 2: people count from 1."""

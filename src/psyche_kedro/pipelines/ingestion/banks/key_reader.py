@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from psyche_kedro.pipelines.ingestion.banks.answers import LETTERS_FIRST
 from psyche_kedro.pipelines.ingestion.banks.fields import type_of
 from psyche_kedro.pipelines.ingestion.banks.items import (
     Item,
@@ -83,9 +84,9 @@ class KeyReader:
     def take_text(self, token: Token) -> None:
         """Take a line that goes on with the last entry."""
         entry = self._last()
-        if entry is None or not self._field:
+        if entry is None or not (self._field or LETTERS_FIRST.match(token.text)):
             return
-        if self._field == "answer" and not is_answer(entry.answer):
+        if not self._field or (self._field == "answer" and not is_answer(entry.answer)):
             entry.answer = more(entry.answer, token.text)
         else:
             entry.explanation = more(entry.explanation, token.text)

@@ -27,6 +27,8 @@ _RANGE = re.compile(
     r"(?<!\d)(\d{1,4})\s*[-~～—–至]+\s*(\d{1,4})\s*(?:题|小题)?\s*[:：.．、]?\s*"
     rf"((?:[A-ZＡ-Ｚ]|{_TRUTH})(?:[\s,，、/;；|]*(?:[A-ZＡ-Ｚ]|{_TRUTH}))*)(?![A-Za-z])"
 )
+_RUN = 4
+"""Letters of a group such as ``BACDA``, one for each question."""
 _FILLING = re.compile(
     r"[\s,，;；。、.|/（）()：:]*(?:题号|答案|单选题?|多选题?|判断题?)?[\s,，;；。、.|/（）()：:]*"
 )
@@ -73,7 +75,8 @@ def _ranged(match: re.Match[str]) -> list[Entry]:
     groups = [part for part in re.split(r"[\s,，、/;；|]+", match[3]) if part]
     singles = re.findall(rf"[A-ZＡ-Ｚ]|{_TRUTH}", match[3])
     size = last - first + 1
-    answers = groups if len(groups) == size else singles
+    is_run = len(groups) == 1 or len(groups[0]) >= _RUN or len(groups) == len(singles)
+    answers = groups if len(groups) == size or not is_run else singles
     if len(answers) != size:
         return []
     return [Entry(first + n, answer, True) for n, answer in enumerate(answers)]
@@ -82,7 +85,7 @@ def _ranged(match: re.Match[str]) -> list[Entry]:
 # ---- answers in a table ----------------------------------------------------------
 
 _NUMBERS_ROW = re.compile(
-    r"^(?:题\s*号|題\s*號|题目|序号|题序|试题)\s*[:：|]?\s*((?:\d{1,4}[\s|,，、]*)+)$"
+    r"^(?:题\s*号|題\s*號|题目|序号|题序|试题)\s*[:：|]?\s*((?:\d{1,4}(?:[\s|,，、]+|$))+)$"
 )
 _RULE = re.compile(r"\|?[\s:|-]*-{3}[\s:|-]*")
 """Between the rows of a table in Markdown."""

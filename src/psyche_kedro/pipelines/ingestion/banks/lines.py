@@ -106,7 +106,9 @@ _NUMBERED = re.compile(
 )
 _BARE_NUMBER = re.compile(r"^(\d{1,4})(?:\s+(?=[^\d\s.,，%])(.*)|)$")
 _NUMERAL_LINE = re.compile(rf"^({NUMERAL})\s*[、.．]\s*(\S.*)$")
-_KIND_IN_STEM = re.compile(rf"^[【\[（(]\s*({_KIND})\s*[】\])）]")
+_KIND_IN_STEM = re.compile(
+    rf"^[【\[（(]\s*({_KIND})\s*(?:[,，]\s*[\d.]+\s*分\s*)?[】\])）]"
+)
 
 # ---- noise ----------------------------------------------------------------------
 
@@ -124,6 +126,7 @@ _BUTTON = re.compile(
     r"(?:点击)?(?:查看|显示|展开|收起|隐藏)(?:参考|正确)?(?:答案|解析)(?:[与和及、/]?(?:答案|解析))?"
 )
 """What a page says where the answer is hidden until clicked."""
+_SCORE = re.compile(r"[（(]?\s*\d{1,3}\.\d\s*分\s*[)）]?")
 _PAGE_NUMBER = re.compile(
     r"(?:.{0,20}\s)?(?:第\s*\d{1,4}\s*页(?:\s*[,，/]?\s*[（(]?共\s*\d{1,4}\s*页[)）]?)?|[-—–]\s*\d{1,4}\s*[-—–]"
     r"|\d{1,4}\s*/\s*\d{1,4}|[Pp]\.?\s?\d{1,4}|[（(]?\s*(?:本题)?\d{1,3}(?:\.\d)?\s*分\s*[)）]?|[Pp]age\s*\d+(?:\s*of\s*\d+)?)(?:\s.{0,20})?"
@@ -146,6 +149,7 @@ class Token(NamedTuple):
         type: That the mark names.
         is_weak: A number that may be none, ``2.5个``; an option that may be none.
         after_blank: Whether an empty line stands before it.
+        has_gap: Whether much room stands within an option.
     """
 
     kind: str
@@ -157,6 +161,7 @@ class Token(NamedTuple):
     type: str | None = None
     is_weak: bool = False
     after_blank: bool = False
+    has_gap: bool = False
 
     @property
     def letter(self) -> str:
@@ -173,7 +178,7 @@ def read_lines(lines: Sequence[str]) -> list[Token]:
         if not text:
             after_blank = after_blank or not line.strip()
         elif not (_BUTTON.fullmatch(text) or _is_page_number(text)):
-            found = [_token(number, part) for part in _parts(text)]
+            found = [_spaced(number, part) for part in _parts(text)]
             tokens += [found[0]._replace(after_blank=after_blank), *found[1:]]
             after_blank = False
     return tokens
@@ -182,15 +187,29 @@ def read_lines(lines: Sequence[str]) -> list[Token]:
 _OPTION_MARK = re.compile(r"[（(]?[A-ZＡ-Ｚ][)）]?[.．、:：)）\s]")
 
 
+_GAP = re.compile(
+    r"(?<=[^\s（(【\[_]) {2,}(?=[^\s)）】\]_])"
+    r"(?![（(【\[]?[A-Za-zＡ-Ｚ][)）】\]]?[.．、:：)）\s])"
+)
+"""Room behind which no option begins."""
+
+
 def _is_page_number(line: str) -> bool:
     """Return whether a line is the foot of a page, and no option that such ends."""
+    if _SCORE.fullmatch(line):
+        return True
     is_foot = _PAGE_NUMBER.fullmatch(line) is not None
     return is_foot and not (_OPTION_MARK.match(line) or _NUMBERED.match(line))
 
 
 def _plain(line: str) -> str:
-    line = _MARKDOWN.sub("", plain(line)).translate(_AS_TYPED)
-    return re.sub(r"[ \t\n]+", " ", line).strip()
+    line = _MARKDOWN.sub("", plain(line)).translate(_AS_TYPED).replace("\t", "  ")
+    return re.sub(r"\n+", " ", line).strip()
+
+
+def _spaced(line: int, part: str) -> Token:
+    token = _token(line, re.sub(" +", " ", part))
+    return token._replace(has_gap=bool(token.options and _GAP.search(part)))
 
 
 def _parts(line: str) -> Iterator[str]:

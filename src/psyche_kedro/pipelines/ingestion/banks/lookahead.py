@@ -1,9 +1,11 @@
 """What stands behind a token: a line is a stem by what follows it."""
 
+import re
 from collections.abc import Sequence
 
 from psyche_kedro.pipelines.ingestion.banks.lines import Token
 
+_SECOND = re.compile(r"[（(]\s*2\s*[)）]|(?<!\d)2\s*[.．、)）](?!\d)|②")
 _NO_MARKS = ("text", "note", "numeral")
 _BEGINNINGS = frozenset(["number", "section", "heading", "case", "shared", "key"])
 """What begins something new."""
@@ -65,6 +67,9 @@ class Lookahead:
     def begins_list(self, index: int) -> bool:
         """Return whether ``1. 2. 3.`` from here on is a list above options."""
         number, at = 1, index
+        mark = self.mark_after(index)
+        if _SECOND.search(self._tokens[index].body) and mark and mark.kind == "options":
+            return True
         while not self._tokens[at].options:
             following = self._next[at]
             if following is None:

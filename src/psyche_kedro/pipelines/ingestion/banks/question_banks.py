@@ -134,8 +134,12 @@ def _excel(data: bytes) -> Iterable[Located]:
     return _sheets(records.read_excel(data))
 
 
-def _docx(data: bytes) -> Iterable[Located | UnreadableSource]:
-    return _mixed(word.emphasised_docx_blocks(data))
+def _docx(data: bytes) -> Iterator[Located | UnreadableSource]:
+    yield from _mixed(word.emphasised_docx_blocks(data))
+    if notes := word.docx_notes(data):
+        yield UnreadableSource(
+            "unclear_text", f"{len(notes)} notes below the text are in no question."
+        )
 
 
 def _html(data: bytes) -> Iterable[Located | UnreadableSource]:

@@ -49,6 +49,7 @@ _MIN_REPEATED = 3
 """Times that a running head or foot stands in a file."""
 _LISTED = 5
 _SUBJECT = re.compile(r"\W*\S{0,2}(?:知识点|考点|章节)")
+_WORDS = ("text", "number", "numeral", "heading", "case")
 _ASKS = re.compile(r"[（(]\s*[)）]|_{2,}|[？?]$")
 
 
@@ -79,7 +80,7 @@ class _Reader:
         self.items: list[Item] = []
         self._tokens = tokens
         self._ahead = Lookahead(tokens)
-        self._width = max((len(t.text) for t in tokens if t.kind == "text"), default=0)
+        self._width = max((len(t.text) for t in tokens), default=0)
         self._running = _running_lines(tokens)
         self._chapter = ""
         self._kind: str | None = None
@@ -87,6 +88,7 @@ class _Reader:
         self._case_ends = _LAST_NUMBER
         self._shared: list[Pair] = []
         self._shared_ends = _LAST_NUMBER
+        self._unused_at = 0
         self._is_doubtful = False
         self._item: Item | None = None
         self._field = ""
@@ -105,6 +107,7 @@ class _Reader:
         for index, token in enumerate(self._tokens):
             getattr(self, f"_take_{token.kind}")(index, token)
         self._close_key()
+        self._leave()
 
     def lost(self) -> list[str]:
         """Return one sentence for each kind of mark that no question took."""
@@ -112,6 +115,7 @@ class _Reader:
             "numbered lines were taken for no question": self._stray_numbers,
             "groups of options belong to no question": self._stray_options,
             "answers belong to no question": self._stray_answers + self._key.stray,
+            "lines that ask stand in no question": self._unasked(),
         }
         return [
             f"{len(at)} {said}: line {', '.join(map(str, at[:_LISTED]))}"
@@ -119,6 +123,13 @@ class _Reader:
             for said, at in stray.items()
             if at
         ]
+
+    def _unasked(self) -> list[int]:
+        """Return the lines with a blank to be filled that no question holds."""
+        texts = (t for i in self.items for t in (i.stem, i.case, i.explanation))
+        held = {line for text in texts for line in text.split("\n")}
+        asking = (t for t in self._tokens if t.kind in _WORDS and _ASKS.search(t.text))
+        return [t.line for t in asking if held.isdisjoint((t.text, t.body or t.text))]
 
     # ---- what stands between questions -----------------------------------------
 
@@ -140,10 +151,12 @@ class _Reader:
 
     def _take_shared(self, index: int, token: Token) -> None:
         self._leave()
-        self._share(token.options, token.number or _LAST_NUMBER)
+        self._share(token, token.number or _LAST_NUMBER)
 
-    def _share(self, options: Sequence[Pair], last: int = _LAST_NUMBER) -> None:
-        self._shared, self._shared_ends = list(options), last
+    def _share(self, token: Token, last: int = _LAST_NUMBER) -> None:
+        self._list_unused()
+        self._shared, self._shared_ends = list(token.options), last
+        self._unused_at = token.line
         self._item, self._field = None, "shared"
         self._is_doubtful = False
 
@@ -163,8 +176,13 @@ class _Reader:
 
     def _leave(self) -> None:
         """Close the question before; what it shares with others ends with it."""
+        self._list_unused()
         self._item, self._field = None, ""
         self._case, self._shared, self._loose = "", [], []
+
+    def _list_unused(self) -> None:
+        self._stray_options += [self._unused_at] if self._unused_at else []
+        self._unused_at = 0
 
     # ---- questions ---------------------------------------------------------------
 
@@ -172,10 +190,15 @@ class _Reader:
         if self._key.is_open and not self._ends_key(index, token):
             self._key.take_number(token)
         elif self._starts_item(index, token):
+            asked = self._item if self._field == "stem" else None
             self._start_item(token)
+            if asked and token.number <= asked.number and _ASKS.search(asked.stem):
+                self.items[-1].faults.append("unclear_stem")
         else:
             self._take_text(index, token)
             self._list_goes_on(token)
+            if self._item and self._field != "stem" and _ASKS.search(token.body):
+                self._item.faults.append("holds_another_question")
 
     def _take_numeral(self, index: int, token: Token) -> None:
         """``一、短时记忆的容量是（ ）`` is a question, ``一、记忆`` a heading."""
@@ -251,6 +274,8 @@ class _Reader:
             list(token.options),
             self._shared if token.number <= self._shared_ends else [],
         )
+        if item.shared and not item.options:
+            self._unused_at = 0
         if item.shared and self._is_doubtful:
             item.faults.append("option_letters_repeated")
         self.items.append(item)
@@ -259,6 +284,7 @@ class _Reader:
         self._has_bare_numbers |= token.is_weak and not token.body[:1].isdigit()
         self._item, self._loose = item, []
         self._field = "options" if item.options else "stem"
+        self._doubt_gap(token)
 
     # ---- options -----------------------------------------------------------------
 
@@ -276,6 +302,12 @@ class _Reader:
             item.options += token.options
         else:
             self._second_options(item, index, token)
+        self._doubt_gap(token)
+
+    def _doubt_gap(self, token: Token) -> None:
+        """``D. 惩罚    第二章 人格``: what stands behind so much room is no option."""
+        if token.has_gap and self._item is not None:
+            self._item.faults.append("unclear_option")
 
     def _is_group(self, token: Token) -> bool:
         return token.letter == "A" and len(token.options) > 1
@@ -298,7 +330,8 @@ class _Reader:
             # is not known.
             item.faults.append("option_letters_repeated")
             was_declared = self._shared_ends < _LAST_NUMBER
-            self._share(token.options)
+            self._share(token)
+            self._unused_at = 0
             self._is_doubtful = was_declared
         else:
             item.options += token.options
@@ -309,14 +342,17 @@ class _Reader:
         if self._loose and not self._key.is_open and self._ahead.is_answered(index):
             self._start_unnumbered(self._unnumbered_stem(), 1, token)
         elif token.letter == "A" and not self._key.is_open:
-            self._share(token.options)
+            self._share(token)
         else:
             self._stray_options.append(token.line)
+            if self.items and not self._key.is_open:
+                self.items[-1].faults.append("unclear_option")
 
     def _second_options(self, item: Item, index: int, token: Token) -> None:
         """Options after an answer: of a question without a number, or explained."""
         if token.letter != "A" or self._field == "key":
             self._take_text(index, token)
+            self._doubt_those_it_follows(token.letter)
             return
         stem, is_answered = self._unnumbered_stem(), self._ahead.is_answered(index)
         if self._field == "options" and not stem:
@@ -328,6 +364,12 @@ class _Reader:
             self._take_text(index, token)
             self._stray_options.append(token.line)
             item.faults += ["holds_another_question"] if is_answered else []
+
+    def _doubt_those_it_follows(self, letter: str) -> None:
+        """An option that was taken for text may be the last one of a question."""
+        for item in self.items[-2:]:
+            if item.options and ord(letter) == ord(item.options[-1][0]) + 1:
+                item.faults.append("unclear_option")
 
     def _unnumbered_stem(self) -> list[Token]:
         """Return the lines behind a question that may be the next one's stem."""
@@ -349,6 +391,7 @@ class _Reader:
             Token("number", stem[0].line, text, text, number, options.options)
         )
         self.items[-1].is_counted = True
+        self.items[-1].faults += ["unclear_stem"] * text[:1].isdigit()
 
     # ---- what follows a question ---------------------------------------------------
 
@@ -440,9 +483,9 @@ class _Reader:
 
     def _text_after_options(self, item: Item, index: int, token: Token) -> None:
         """A line goes on with the option before it only where that one was full."""
-        before = self._tokens[index - 1].text
-        longest = max(self._width, _MIN_WRAP)
-        if len(before) >= longest * _FULL_LINE and item.options:
+        before = self._tokens[index - 1]
+        is_full = len(before.text) >= max(self._width, _MIN_WRAP) * _FULL_LINE
+        if is_full and item.options and len(before.options) <= 1:
             label, text = item.options[-1]
             item.options[-1] = (label, text + token.text)
         elif _running_form(token.text) not in self._running:

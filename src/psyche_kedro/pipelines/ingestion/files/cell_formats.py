@@ -53,12 +53,14 @@ _BUILT_IN = {
 }
 """Number formats without a code in the file; dates as Chinese Excel shows them."""
 _EPOCH = datetime.datetime(1899, 12, 30)  # noqa: DTZ001  a wall clock's time
+_FIRST_SURE = 61
+"""Sheets count 29 February 1900, a day that never was: before it a date is another."""
 _EPOCH_1904 = datetime.datetime(1904, 1, 1)  # noqa: DTZ001
 _TAG = re.compile(r"\[[^\]]*\]")
 _CONDITION = re.compile(r"\[(?:[<>=]|DBNum)", re.IGNORECASE)
 _GENERAL = re.compile("General|G/通用格式", re.IGNORECASE)
 _CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]")
-_SECTION = re.compile(r'((?:"[^"]*"|\\.|[^;])*);')
+_SECTION = re.compile(r'((?:"[^"]*"|\\.|[^;])*+);')
 _UNQUOTED = re.compile(r'"[^"]*"|\\.')
 _ROOM = re.compile(r"_.|\*.")
 """Room left for a character, and a character that fills the cell."""
@@ -286,8 +288,13 @@ def _date(value: float, code: str, epoch: datetime.datetime) -> str | None:
     except OverflowError:
         return None
     tokens = _TOKEN.findall(code)
+    named = list(_with_minutes(tokens))
+    if value < _FIRST_SURE and any(
+        t[0].lower() in "ymd" and t[1:2] != "i" for t in named
+    ):
+        return None
     words = _words(moment, 12 if _HALF_DAYS & {t.upper() for t in tokens} else 24)
-    said = [_said(t.lower(), words) or _literal(t) for t in _with_minutes(tokens)]
+    said = [_said(t.lower(), words) or _literal(t) for t in named]
     return "".join(said).strip()
 
 

@@ -9,12 +9,13 @@ numbers runs together. The numbering is counted here, by list and level.
 import io
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import docx
 from docx.table import Table
 from docx.text.paragraph import Paragraph
+from lxml import etree
 
 from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.ingestion.files.emphasis import (
@@ -34,13 +35,12 @@ from psyche_kedro.pipelines.ingestion.files.plain_text import (
 
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _COMPATIBILITY = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
-_SHOWN = ("ins", "smartTag", "sdt", "sdtContent", "hyperlink", "fldSimple", "customXml")
-_WITHIN = frozenset((*_SHOWN, "moveTo", "dir", "bdo", "ruby", "rubyBase"))
-"""Elements whose runs are text of the paragraph."""
 _DELETED_ROW = f"{WORD}trPr/{WORD}del"
 _PICTURES = frozenset(["blip", "imagedata", "chart", "OLEObject"])
 """An OLE object is most often a formula of an old editor."""
 _GONE = frozenset(["del", "moveFrom", "instrText", "delText", "rt", "pPr", "sdtPr"])
+"""What is no text of its paragraph; what any other element holds is."""
+_NOTES = ("/footnotes", "/endnotes")
 _PLAIN = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "softHyphen": ""}
 _UNSURE = (f"{WORD}strike", f"{WORD}dstrike")
 _HIDDEN = f"{WORD}vanish"
@@ -90,12 +90,33 @@ def emphasised_docx_blocks(data: bytes) -> list[Block]:
     Raises:
         UnreadableSource: If the document is damaged.
     """
+    return _read(data, _docx_blocks)
+
+
+def docx_notes(data: bytes) -> list[str]:
+    """Return the footnotes and endnotes of a Word document.
+
+    Raises:
+        UnreadableSource: If the document is damaged.
+    """
+    return _read(data, _notes)
+
+
+def _read(data: bytes, reader: Callable[[Any], Iterator[Any]]) -> list[Any]:
     try:
-        return list(_docx_blocks(docx.Document(io.BytesIO(data))))
+        return list(reader(docx.Document(io.BytesIO(data))))
     except DAMAGE as error:
         raise UnreadableSource(
             "damaged_document", "Word's file does not open: save it again as .docx."
         ) from error
+
+
+def _notes(document: Any) -> Iterator[str]:
+    for relation in document.part.rels.values():
+        if relation.reltype.endswith(_NOTES) and not relation.is_external:
+            for note in etree.fromstring(relation.target_part.blob):
+                text = "\n".join(_Text().read(p) for p in note.iter(f"{WORD}p"))
+                yield from [without_marks(text.strip())] if text.strip() else []
 
 
 def _docx_blocks(document: Any) -> Iterator[Block]:
@@ -116,7 +137,7 @@ def _block_elements(parent: Any) -> Iterator[Any]:
         name = _name(child)
         if name in ("p", "tbl"):
             yield child
-        elif name in _WITHIN:
+        elif name not in _GONE:
             yield from _block_elements(child)
 
 
@@ -174,7 +195,7 @@ class _Text:
             return self.read(choices[0]) if choices else ""
         if name in ("drawing", "pict", "object"):
             return self._drawn(node)
-        return self.read(node) if name in _WITHIN else ""
+        return self.read(node)
 
     def _run(self, run: Any) -> str:
         parts = []

@@ -21,6 +21,8 @@ _MIN_VOWELS = 0.22
 _HAN_RUN = re.compile("[\u4e00-\u9fff]{2,}")
 _LATIN = re.compile("[A-Za-z]")
 _SIGN = re.compile(r"[!-/:-@\[-`{-~]")
+_ACCENTED = re.compile("[\u00a1-\u00ff]")
+"""What bytes of GB are where they were taken for Latin-1; French has one in ten."""
 _MAX_SIGNS = 0.25
 """Of a text without Han: prose and tables of numbers have fewer."""
 _VOWEL = re.compile("[aeiouAEIOU]")
@@ -41,6 +43,8 @@ def is_language(text: str) -> bool:
         return _reads_well(text) or _reads_well(_simplified(text))
     signs = len(_SIGN.findall(text))
     if not pairs and signs > _MAX_SIGNS * max(len(text), _MIN_LETTERS):
+        return False
+    if len(_ACCENTED.findall(text)) > _MAX_SIGNS * max(len(text), _MIN_LETTERS):
         return False
     letters = len(_LATIN.findall(text))
     return letters < _MIN_LETTERS or len(_VOWEL.findall(text)) >= _MIN_VOWELS * letters

@@ -264,7 +264,8 @@ def _written(text: str | None, kind: str) -> PageText:
 def _texts(kind: str, data: bytes) -> list[str | None]:
     match kind:
         case "docx":
-            return [markup.to_markdown(word.docx_blocks(data))]
+            blocks = [*word.docx_blocks(data), *word.docx_notes(data)]
+            return [markup.to_markdown(blocks)]
         case "epub":
             return [_epub_text(page) for page in markup.epub_pages(data)]
         case "html":

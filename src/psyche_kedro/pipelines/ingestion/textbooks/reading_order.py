@@ -6,7 +6,7 @@ paragraph. A paragraph ends with an empty line, a line inside it with one line e
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import inf
 from statistics import median
 from typing import NamedTuple
@@ -104,7 +104,8 @@ def is_out_of_order(boxes: Sequence[TextBox]) -> bool:
         return True
     gutter = _gutter(boxes)
     if gutter is None:
-        return False
+        runs = _runs(boxes)
+        return len(runs) > 1 and any(map(is_out_of_order, runs))
     beside = [b for b in boxes if b.right <= gutter or b.left >= gutter]
     sides = [box.left >= gutter for box in beside]
     turns = sum(before < after for before, after in pairwise(sides))
@@ -139,7 +140,9 @@ def _columns(boxes: Sequence[TextBox]) -> list[list[TextBox]]:
     """
     gutter = _gutter(boxes)
     if gutter is None:
-        return [list(boxes)]
+        runs = _runs(boxes)
+        has_columns = len(runs) > 1 and any(_gutter(run) for run in runs)
+        return [c for r in runs for c in _columns(r)] if has_columns else [list(boxes)]
     parts: list[list[TextBox]] = []
     for band in _bands(boxes, gutter):
         crossing = [b for b in band if b.left < gutter < b.right]
@@ -147,6 +150,14 @@ def _columns(boxes: Sequence[TextBox]) -> list[list[TextBox]]:
         right = [b for b in band if b.left >= gutter]
         parts += [crossing, *_columns(left), *_columns(right)]
     return parts
+
+
+def _runs(boxes: Sequence[TextBox]) -> list[list[TextBox]]:
+    """Part a page where lines across all of it give way to narrow ones, and back."""
+    wide = _width(boxes) * _FILLED if boxes else 0
+    rows = groupby(_rows(boxes), lambda row: max(b.right - b.left for b in row) > wide)
+    runs = [{box for row in run for box in row} for _, run in rows]
+    return [[box for box in boxes if box in run] for run in runs]
 
 
 def _bands(boxes: Sequence[TextBox], gutter: float) -> list[list[TextBox]]:

@@ -26,7 +26,9 @@ _HAN = frozenset(map(chr, range(0x4E00, 0xA000)))
 _SOFT_HYPHEN = re.compile("[\x02\u00ad\ufffe](?:\r?\n)?")
 """pdfium puts U+0002 or U+FFFE where a word was divided at a line's end."""
 _CID = re.compile(r"\(cid:\d+\)")
-_LOST = re.compile("\ufffd|(?<!^)[\ue000-\uf8ff\U000f0000-\U0010ffff]", re.MULTILINE)
+_LOST = re.compile(
+    "[\ufffd〓]|(?<!^)[\ue000-\uf8ff\U000f0000-\U0010ffff]", re.MULTILINE
+)
 """A glyph without a character; a private one at a line's start is its bullet."""
 _MAX_LOST = 0.01
 _SHOWN_LOST = re.compile(r"(?<=[\u4e00-\u9fff])[□■◆?*#](?=[\u4e00-\u9fff])")
