@@ -127,6 +127,14 @@ def test_logs_how_answers_miss():
     assert answer_shares(pairs) == pytest.approx(dict.fromkeys(RELATIONS, 1 / 6))
 
 
+def test_the_form_is_counted_whatever_is_paid_for_it():
+    unpaid = PAPER.model_copy(update={"parsable": 0.0, "unparsable": 0.0})
+    counted = {}
+    completions = [[{"content": text}] for text in (THOUGHT + "A", "A")]
+    FormatReward(unpaid)(completions, ["AB"] * 2, log_metric=counted.__setitem__)
+    assert counted["psyche/format"] == 0.5
+
+
 def test_reads_nothing_without_the_think_tags():
     assert read_answer("答案：A", "ABCD").answered == frozenset()
 

@@ -125,13 +125,18 @@ def _read_all(
     return [read(completion[0]["content"], labels) for completion, labels in turns]
 
 
+def is_parsable(reading: Reading, params: RewardParameters) -> bool:
+    """Return whether a completion has the form that R_fmt asks for."""
+    needed = reading.thought if params.format_needs == "thought" else reading.answered
+    return bool(needed)
+
+
 def format_reward(reading: Reading, params: RewardParameters) -> float:
     """Return R_fmt.
 
     Source: §2.5.
     """
-    needed = reading.thought if params.format_needs == "thought" else reading.answered
-    return params.parsable if needed else params.unparsable
+    return params.parsable if is_parsable(reading, params) else params.unparsable
 
 
 def accuracy_reward(
@@ -181,9 +186,8 @@ class FormatReward:
             log_metric: Takes the batch's means.
         """
         readings = _read_all(completions, option_labels, self.parameters)
-        rewards = [format_reward(reading, self.parameters) for reading in readings]
         if log_metric:
-            in_form = [reward == self.parameters.parsable for reward in rewards]
+            in_form = (is_parsable(reading, self.parameters) for reading in readings)
             log_metric("psyche/format", fmean(in_form))
         thoughts = [r.thought for r in readings if r.thought]
         if log_metric and thoughts:
@@ -191,7 +195,7 @@ class FormatReward:
                 "psyche/thought_chars", fmean(len(t.reasoning) for t in thoughts)
             )
             log_metric("psyche/answer_chars", fmean(len(t.answer) for t in thoughts))
-        return rewards
+        return [format_reward(reading, self.parameters) for reading in readings]
 
 
 class AccuracyReward:

@@ -393,6 +393,24 @@ def test_a_validator_that_is_none_is_named_before_the_first_node():
 @pytest.mark.parametrize(
     "entry",
     [
+        {"type": "polars.EagerPolarsDataset", "file_format": "csv"},
+        {"type": "polars.CSVDataset"},
+    ],
+    ids=lambda entry: entry["type"],
+)
+def test_lists_for_an_entry_that_writes_csv_are_refused_with_their_column(entry):
+    catalog = DataCatalog.from_config({"mine": entry | {"filepath": "mine.csv"}})
+    check = ConfigurationCheck()
+    check.before_pipeline_run(Pipeline([Node(list, None, "mine", name="m")]), catalog)
+    check.before_dataset_saved("mine", pl.DataFrame({"a": ["x"]}))
+    check.before_dataset_saved("other", pl.DataFrame({"a": [["x"]]}))
+    with pytest.raises(ConfigurationError, match=r"'mine' writes CSV.* lists of b:"):
+        check.before_dataset_saved("mine", pl.DataFrame({"a": ["x"], "b": [["y"]]}))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
         {"type": "psyche_kedro.datasets.TableDataset", "filepath": "same.parquet"},
         {
             "type": "psyche_kedro.datasets.PartitionedTableDataset",

@@ -48,6 +48,24 @@ def other_run(data: Path) -> subprocess.Popen:
     return other
 
 
+def test_of_a_root_that_a_run_makes_git_adds_nothing(tmp_path):
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    run_on("5", tmp_path).after_pipeline_run()
+    (tmp_path / "5" / "lineage.json").write_text("{}")
+    shown = subprocess.run(
+        ["git", "-C", tmp_path, "status", "--porcelain"],
+        capture_output=True,
+        check=True,
+    )
+    assert shown.stdout == b""
+
+
+def test_a_root_with_anything_in_it_is_left_as_it_is(tmp_path):
+    (tmp_path / "01_raw").mkdir()
+    run_on(tmp_path).after_pipeline_run()
+    assert sorted(f.name for f in tmp_path.iterdir()) == [".run.lock", "01_raw"]
+
+
 def test_a_second_run_is_told_who_writes_and_since_when(tmp_path):
     with other_run(tmp_path) as other:
         try:
@@ -112,7 +130,11 @@ def test_a_command_on_a_root_that_is_written_stops_before_it_writes(tmp_path):
     assert run.returncode == 1
     assert f"process {other.pid}" in run.stderr + run.stdout
     assert "Traceback" not in run.stderr + run.stdout
-    assert {path.name for path in tmp_path.iterdir()} <= {".run.lock", "log"}
+    assert {path.name for path in tmp_path.iterdir()} <= {
+        ".gitignore",
+        ".run.lock",
+        "log",
+    }
     assert not _mlflow_runs(tmp_path / "log")
 
 

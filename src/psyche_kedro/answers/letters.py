@@ -88,7 +88,7 @@ _POSITIVE = (
 )
 _NEGATIVE = "错误?|有误|不妥|不当|排除|不选|不入选|[×✗✘❌]"
 _VERDICT = re.compile(
-    rf"[ \t]*[.、:)]?[ \t]*{_SAME}的?(?:说法|描述|表述)?{_QUANTIFIER}"
+    rf"[ \t]*+[.、:)]?[ \t]*+{_SAME}的?(?:说法|描述|表述)?{_QUANTIFIER}"
     rf"(?P<not>并?不(?:是|太|够|能|应|完全)?|并?非|没有?|未)?{_QUANTIFIER}"
     rf"(?:(?P<right>{_POSITIVE})|(?P<wrong>{_NEGATIVE}))"
     r"的?(?:选项|答案|说法|一项|描述|表述|选择)?了?(?![^\s,.;:!?()、。因故由而但与和])",

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+import polars as pl
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines, settings
@@ -16,6 +17,7 @@ from kedro.validation.core import resolve_validator
 from kedro.validation.exceptions import ValidationConfigurationError
 
 from psyche_kedro.datasets.bundle_dataset import parts_taken
+from psyche_kedro.datasets.table_dataset import TableDataset
 from psyche_kedro.errors import ConfigurationError, PsycheError
 from psyche_kedro.files.project import in_project
 from psyche_kedro.files.roots import is_remote
@@ -37,6 +39,7 @@ class ConfigurationCheck:
 
     def __init__(self) -> None:
         self._root = self._raw = ""
+        self._flat: frozenset[str] = frozenset()
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -66,6 +69,7 @@ class ConfigurationCheck:
             if hasattr(written, "check_save"):
                 written.check_save()
         _check_no_place_twice(pipeline, catalog)
+        self._flat = frozenset(_flat(pipeline, catalog))
         # One model may stand in several entries, and several may say the same.
         said = [*_unusable(pipeline, catalog), *_missing(pipeline, catalog)]
         if faults := dict.fromkeys(said):
@@ -74,6 +78,29 @@ class ConfigurationCheck:
             raise ConfigurationError(" ".join(faults))
         if _RAW in pipeline.inputs():
             _tell_of_strangers(catalog)
+
+    @hook_impl
+    def before_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Refuse lists where an entry of the user's own writes CSV of polars."""
+        if dataset_name not in self._flat or not isinstance(data, pl.DataFrame):
+            return
+        if nested := [c for c, dtype in data.schema.items() if dtype.is_nested()]:
+            raise ConfigurationError(
+                f"The catalog entry of '{dataset_name}' writes CSV, which has no place"
+                f" for the lists of {', '.join(nested)}: name a file that ends in"
+                " .parquet, or make its type psyche_kedro.datasets.TableDataset with"
+                " the table's validator, which writes them as JSON."
+            )
+
+
+def _flat(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
+    for name in pipeline.all_outputs():
+        dataset = catalog.get(name)
+        csv = getattr(dataset, "_file_format", "") == "csv" or "CSV" in str(
+            type(dataset)
+        )
+        if csv and not isinstance(dataset, TableDataset):
+            yield name
 
 
 def _check_validators(pipeline: Pipeline, catalog: DataCatalog) -> None:

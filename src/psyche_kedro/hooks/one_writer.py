@@ -72,7 +72,7 @@ class OneWriter:
 
 def _hold(path: Path) -> IO[str]:
     """Return an open file that is locked, where this system has locks."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_root(path.parent)
     file = path.open("a+", encoding="utf-8")
     try:
         lock_now(file)
@@ -88,6 +88,16 @@ def _hold(path: Path) -> IO[str]:
     file.write(json.dumps(_this_run()))
     file.flush()
     return file
+
+
+def _make_root(root: Path) -> None:
+    """Make a root that is not there, or empty, one of which git adds nothing.
+
+    It will hold people's words, and the project's own patterns know ``data`` only.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    if not any(root.iterdir()):
+        (root / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
 def _this_run() -> dict[str, Any]:

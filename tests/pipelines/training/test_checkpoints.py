@@ -16,6 +16,7 @@ from toy import (
     TRAINERS_WARN,
     grpo_parameters,
     grpo_set,
+    open_sft,
     sft_parameters,
     sft_set,
     train_sft,
@@ -30,6 +31,7 @@ from psyche_kedro.pipelines.training.checkpoints import (
     last_checkpoint,
     seal,
 )
+from psyche_kedro.pipelines.training.launcher import launch
 from psyche_kedro.pipelines.training.nodes import train_grpo
 
 pytestmark = TRAINERS_WARN
@@ -240,6 +242,15 @@ def test_a_run_that_goes_on_saves_as_it_is_told_now(kept, base, tmp_path):
         "checkpoint-5",
         "checkpoint-6",
     }
+
+
+def test_a_run_that_goes_on_tells_what_was_logged_before(kept, base, tmp_path):
+    as_if_killed(kept, tmp_path)
+    entries = []
+    params = sft_parameters(str(tmp_path), **KEEPING)
+    spec = open_sft(base=base, examples=sft_set(), params=params)
+    launch(spec, entries.append)
+    assert [e["step"] for e in entries if "loss" in e] == [1, 2, 3, 4, 5, 6]
 
 
 def test_the_best_weights_are_kept_where_the_run_has_moved(base, tmp_path):

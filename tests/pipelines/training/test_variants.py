@@ -17,10 +17,16 @@ from toy import (
 )
 from trl import GRPOTrainer
 
+from psyche_kedro.errors import TrainingFailedError
 from psyche_kedro.pipelines.training import grpo
-from psyche_kedro.pipelines.training.grpo import columns, dealt_by_length
+from psyche_kedro.pipelines.training.grpo import (
+    columns,
+    dealt_by_length,
+    share_alike,
+)
 from psyche_kedro.pipelines.training.nodes import train_grpo
 from psyche_kedro.pipelines.training.runs import open_run
+from psyche_kedro.rewards import AccuracyReward, FormatReward
 from psyche_kedro.tables import SftExamples, frame
 
 pytestmark = TRAINERS_WARN
@@ -153,6 +159,34 @@ def rollout():
         mask[row, 10 - asked : 10 + said] = 1
     ids = torch.randint(300, (6, 20), generator=torch.Generator().manual_seed(0))
     return ids * mask, mask
+
+
+def test_groups_that_earn_the_same_are_counted_whatever_it_is():
+    rewards = {
+        "format": [1.25] * 24,
+        "accuracy": [2 / 3] * 8 + [1 / 3] * 8 + [1, -1] * 4,
+    }
+    assert share_alike(rewards, torch.ones(2), 8) == pytest.approx(2 / 3)
+    assert share_alike(rewards, torch.tensor([1.0, 0.0]), 8) == 1
+
+
+@pytest.mark.parametrize("scale", ["group", "batch", "none"])
+def test_groups_without_a_difference_are_no_signal_however_scaled(
+    sft, tmp_path, monkeypatch, scale
+):
+    class ByQuestion(AccuracyReward):
+        def __call__(self, completions, gold, **_):
+            return [float(len(letters)) for letters in gold]
+
+    class Nothing(FormatReward):
+        def __call__(self, completions, **_):
+            return [0.0] * len(completions)
+
+    monkeypatch.setattr(grpo, "AccuracyReward", ByQuestion)
+    monkeypatch.setattr(grpo, "FormatReward", Nothing)
+    params = grpo_parameters(str(tmp_path), epochs=1, trainer={"scale_rewards": scale})
+    with pytest.raises(TrainingFailedError, match="no_signal: in 4 rollouts"):
+        train_grpo(sft.checkpoint, grpo_set(), params, REWARD)
 
 
 def test_what_is_padding_in_all_rows_of_a_micro_batch_is_cut_off():

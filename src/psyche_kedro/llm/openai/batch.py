@@ -18,7 +18,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from psyche_kedro.errors import ChatModelError
@@ -251,13 +251,17 @@ class BatchSender:
             body = json.dumps(response.get("body") or said.get("error") or {})
         except NO_COMPLETION:
             return {}
-        if status != _OK:
-            kind = kind_of_refusal(status, body)
-            kind = "bad_request" if kind == "no_access" else kind
-            return {key: Fault(kind, f"HTTP {status} in a batch", body=body)}
         messages = wanted[key].request.messages if key in wanted else ()
-        count = self._count_tokens
-        return {key: read_completion(body.encode(), messages, count_tokens=count)}
+        answer: Answer | Fault
+        if status == _OK:
+            count = self._count_tokens
+            answer = read_completion(body.encode(), messages, count_tokens=count)
+        else:
+            kind = kind_of_refusal(status, body, messages)
+            answer = Fault(kind, f"HTTP {status} in a batch", body=body)
+        if isinstance(answer, Fault) and answer.reason == "no_access":
+            answer = replace(answer, reason="bad_request")
+        return {key: answer}
 
 
 def _files(calls: Iterator[Call], line: Any) -> Iterator[list[tuple[Call, bytes]]]:

@@ -146,7 +146,7 @@ def sentence_of(said: Any) -> str:
 def _meaning(status: int, body: str, messages: Sequence[Message]) -> str:
     """Return the table's meaning of a refusal; empty where it knows none."""
     said, codes = _said(body)
-    words = _words(_own(said[:_READ], _flat(messages)))
+    words = "\n".join(map(_words, _own(said[:_READ], _flat(messages)).splitlines()))
     rules = [rule for rule in _rules() if rule.counts_at(status)]
     meant = [rule.meaning for rule in rules if rule.says.search(words)]
     numbers = () if status in (_NO_KEY, _NOT_FOUND) else codes
@@ -159,13 +159,13 @@ def _said(body: str) -> tuple[str, list[int]]:
     try:
         leaves = list(_leaves(json.loads(body)))
     except (ValueError, RecursionError):
-        return _sentence(body), []
+        return " ".join(_sentence(body).split()), []
     codes = [
         int(leaf)
         for name, leaf in leaves
         if name in _CODED and _NUMBER.match(str(leaf))
     ]
-    return " . ".join(str(leaf)[:_READ] for _, leaf in leaves), codes
+    return "\n".join(" ".join(str(leaf).split()) for _, leaf in leaves), codes
 
 
 def _leaves(said: Any, name: str = "") -> Iterator[tuple[str, str | int]]:
@@ -182,7 +182,7 @@ def _leaves(said: Any, name: str = "") -> Iterator[tuple[str, str | int]]:
 
 def _own(said: str, asked: bytes) -> str:
     """Return ``said`` without what it quotes of ``asked``."""
-    own = bytearray(" ".join(said.split()).encode(errors="replace"))
+    own = bytearray(said.encode(errors="replace"))
     for start in list(_quoted(bytes(own), asked)):
         own[start : start + _QUOTE] = b" " * _QUOTE
     return own.decode(errors="ignore")

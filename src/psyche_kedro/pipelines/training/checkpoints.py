@@ -145,10 +145,18 @@ def _faults(checkpoint: Path) -> Iterator[str]:
 
 def best_of(checkpoint: Path) -> Path | None:
     """Return the best checkpoint until this one, where its run's folder is now."""
-    state = checkpoint / "trainer_state.json"
-    said = json.loads(state.read_bytes()) if state.exists() else {}
-    best = said.get("best_model_checkpoint")
+    best = _state(checkpoint).get("best_model_checkpoint")
     return checkpoint.with_name(Path(best).name) if best else None
+
+
+def logged_until(checkpoint: Path) -> list[dict[str, Any]]:
+    """Return the trainer's log up to a checkpoint."""
+    return list(_state(checkpoint).get("log_history", ()))
+
+
+def _state(checkpoint: Path) -> dict[str, Any]:
+    path = checkpoint / "trainer_state.json"
+    return dict(json.loads(path.read_bytes())) if path.exists() else {}
 
 
 def _set_aside(checkpoint: Path, fault: str) -> None:

@@ -24,6 +24,7 @@ from psyche_kedro.pipelines.training.checkpoints import (
     SIZE_IN_MODELS,
     clear_damaged,
     last_checkpoint,
+    logged_until,
     step_of,
 )
 from psyche_kedro.pipelines.training.parameters import LauncherParameters
@@ -74,7 +75,8 @@ def launch(spec: RunSpec, on_log: OnLog) -> RunResult:
 
     Args:
         spec: The run.
-        on_log: Called with each entry of the trainer's log as it comes.
+        on_log: Called with each entry of the trainer's log as it comes; with those of
+            before a resume at once, so that a new run's curves are whole.
 
     Raises:
         TrainingFailedError: If the trainer failed, with its own message.
@@ -83,6 +85,8 @@ def launch(spec: RunSpec, on_log: OnLog) -> RunResult:
     clear_final(spec)
     checkpoint = last_checkpoint(Path(spec.folder))
     note_start(spec, step_of(checkpoint) if checkpoint else 0)
+    for entry in logged_until(checkpoint) if checkpoint else ():
+        on_log(entry)
     if spec.launcher.kind == "in_process":
         from psyche_kedro.pipelines.training.child import (  # noqa: PLC0415 - torch
             train,
@@ -202,6 +206,8 @@ def _failure(spec: RunSpec, code: int) -> str:
         why = f"the disk of {folder} is full, {_said_of_disk(spec)} ({why})"
     if "out of memory" in why.lower():
         why = f"{why}, lower training.{spec.stage}.micro_batch_size"
+        if spec.stage == "grpo":  # a device writes its whole part of a rollout at once
+            why += ", or where it generates, raise launcher.processes or use vLLM"
     return (
         f"Training of {spec.stage} failed: {why} (all of it in {folder}/train.log); "
         "mend the cause and run the same command again, it goes on from the last "

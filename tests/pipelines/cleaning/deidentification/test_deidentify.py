@@ -32,6 +32,7 @@ NAMES = {
     "fresh, fourth: 73 of 77 found at first sight": (0.97, 0.92),
     "fresh, fifth: 74 of 81 found at first sight": (0.97, 0.94),
     "fresh, sixth: 78 of 93 found at first sight": (0.95, 0.93),
+    "fresh, seventh: 69 of 82 found at first sight": (0.97, 0.86),
 }
 """Precision and recall that no change may fall below."""
 
@@ -59,6 +60,9 @@ def test_names_are_found_as_often_as_measured(part):
         ("我不想花爷爷奶奶的钱。", "我不想花爷爷奶奶的钱。"),
         ("杯子是我妈妈送的。", "杯子是我妈妈送的。"),
         ("房子昨天卖了。", "房子昨天卖了。"),
+        ("山楂离婚了。", "[人名1]离婚了。"),
+        ("微信名是一江春水。", "微信名是[人名1]。"),
+        ("直觉告诉我别去。", "直觉告诉我别去。"),
     ],
 )
 def test_what_is_said_beside_a_word_tells_whether_it_is_a_name(text, masked):

@@ -129,10 +129,19 @@ def test_the_gate_suspects_by_itself_most_of_what_the_patterns_know():
         "身份证后四位4417",
         "手气131，还有2203，再加9941",
         "gzh晚风电台",
+        "weibo：night_breeze",
+        "社保卡E28471936",
+        "：晚风与你",
+        "飞船号：nightbreeze",
     ],
 )
 def test_the_gate_sees_what_no_pattern_was_made_for(text):
     assert seems_to_hold_contact(text, HOTLINES)
+
+
+def test_a_masked_name_is_part_of_the_account_around_it():
+    assert may_hold_contact("喜马拉雅搜[人名1]晚安电台", HOTLINES)
+    assert not may_hold_contact("[人名1]推荐我听喜马拉雅", HOTLINES)
 
 
 def test_a_disguise_undone_knows_where_it_stood():

@@ -187,7 +187,12 @@ READ_BY_MODEL = pl.col("deid_level").str.ends_with(_BY_MODEL)
 
 def may_hold_contact(text: str, allowed: frozenset[str]) -> bool:
     """Return whether a masked text looks as if a contact were left in it."""
-    return seems_to_hold_contact(PLACEHOLDER.sub("\n", text), allowed)
+    return seems_to_hold_contact(PLACEHOLDER.sub(_stand_in, text), allowed)
+
+
+def _stand_in(placeholder: re.Match[str]) -> str:
+    """Return a name for a name, which may be in an account's: 公众号搜[人名1]夜话."""
+    return "某某" if PLACEHOLDERS["name"] in placeholder[0] else "\n"
 
 
 def check_no_contacts(

@@ -33,7 +33,7 @@ _BEFORE_NAME = re.compile(
 _GENERIC = re.compile(
     r"^(?:(?:重点|普通|一所|一个|一家|这个|这所|这家|那个|那所|那家|某个|某|私立|公立|国际|寄宿"
     r"|社区|街道|另一家|另外|别的|其他|正规的?|专科|精神病?|三甲|当地|附近|我们|他们|你们|咱们|老家|县|市|省|镇|区|心理|综合|大|小|每天|现在"
-    r"|最近|去年|今年|妈妈|爸爸|孩子|我|他|她|你|本|同|外地|农村|乡镇|初中|读完|上海外的|正规"
+    r"|最近|去年|今年|妈妈|爸爸|孩子|我|他|她|你|本|同|外地|农村|乡镇|初中|读完|上海外的"
     r"|重点班|名牌|好|差|二本|一本|三本|专业|职业|技术|医学|医|儿童|妇产|综合性|省级|市级|县级"
     r"|大型|公办|民办|985|211|异地|国外|国内|海外|线上|老年|儿女|两所|几所|每所|各|整个|全|首))*"
     r"(?:大学|学院|中学|小学|高中|附中|医院|幼儿园|开发区|实验学校|人民医院|中心医院|附属医院"
@@ -63,20 +63,24 @@ _CLASS = re.compile(
 """Right after its school: 三年二班, 附中高二(3)班."""
 _ROOMS = (
     r"(?:\d{1,5}(?:号楼|号院|号|栋|幢|弄|楼|座|单元|室|房)){1,5}"
-    r"(?:\d{3,4}(?!\d)|[东西南北]户)?"
+    r"(?:\d{1,2}(?:-\d{1,4}){1,2}|\d{3,4}(?!\d)|[东西南北]户)?"
 )
 _STREET = re.compile(
     rf"(?:(?![这那的一附在还也有]){_H}{{1,8}}?(?:街道|大道|大街|路|街|巷|弄|胡同|镇|乡|村|社区|小区|花园|苑|公寓"
     rf"|园{_NUMBER}*区|家园|新村|广场)(?:\d{{1,5}}(?![\d年月日岁次个天多分点号栋幢弄楼座单室房]))?"
     rf"(?:{_ROOMS})?|(?!\d{{1,5}}[号房]){_ROOMS})"
 )
+_BUILDING = re.compile(
+    rf"(?![这那的一附在还也有我你他她住]){_H}{{1,8}}(?:{_ROOMS}|(?<=[厦楼座])\d{{3,4}}(?!\d))"
+)
+"""Right after its street: 数码港大厦2208."""
 _ADDRESS = re.compile(
     rf"{_H}{{2,8}}?(?:街道|大道|路|街|巷|弄|胡同|社区|小区|花园|苑|公寓|家园|新村|园{_NUMBER}区){_ROOMS}"
     r"|\d{1,3}(?:号楼|[栋幢])(?:\d单元)?\d{3,4}(?![\d年元人])室?"
 )
 _SUFFIX = re.compile("特别行政区|自治区|自治州|地区|省|市|县|区|盟|州")
 _NOT_A_PLACE = re.compile(
-    r"(?:山东|河南|四川|湖南|北京|上海|广东|重庆|日本|德国|美国|法国|英国|韩国|泰国|印度|南京|兰州|武汉|柳州"
+    r"网易云|(?:山东|河南|四川|湖南|北京|上海|广东|重庆|日本|德国|美国|法国|英国|韩国|泰国|印度|南京|兰州|武汉|柳州"
     r"|新疆|内蒙古|意大利)"
     r"(?:话|菜|人民|心理学|腔|烤鸭|拉面|热干面|螺蛳粉|火锅|红茶|队|精神|学派|电影|剧|动漫|漫画|料理)"
 )
@@ -108,12 +112,14 @@ def find_places(text: str) -> Iterator[Span]:
 
 
 def _end_of_address(text: str, end: int) -> int:
-    """Return where what follows a place ends: its county, its street, a class."""
+    """Return where what follows a place ends: its county, street, building, class."""
     county = _COUNTY.match(text, end)
     if county and not _NO_DISTRICT.search(county[1]) and not _is_common(county[1][:-1]):
         end = county.end()
-    followers = (pattern.match(text, end) for pattern in (_STREET, _CLASS))
-    return max(end, *(match.end() for match in followers if match))
+    for pattern in (_STREET, _BUILDING, _CLASS):
+        follower = pattern.match(text, end)
+        end = follower.end() if follower else end
+    return end
 
 
 def _named(text: str) -> Iterator[tuple[int, int]]:

@@ -14,6 +14,7 @@ from psyche_kedro.pipelines.cleaning.deidentification.dictionary import (
     is_rare,
 )
 from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
+    ACTS,
     DEEDS,
     KIN,
     NO_NAME,
@@ -208,8 +209,8 @@ def _may_be_nickname(word: str) -> bool:
 @cache
 def _cue() -> re.Pattern[str]:
     return re.compile(
-        rf"(?:(?P<role>{KIN}(?:家的)?|村的|班的|^(?=..{{1,2}}是[我他她].{{0,8}}{KIN}$))"
-        rf"|^(?=..{{1,2}}{DEEDS})|(?<![^我他她你])[和跟]|[被找给让喊叫]"
+        rf"(?:(?P<role>{KIN}(?:家的)?|[村班]的|(?:宿舍|寝室)的"
+        rf"|^(?=..{{1,2}}(?:{ACTS}|是[我他她].{{0,8}}{KIN}$)))|^(?=..{{1,2}}{DEEDS})|(?<![^我他她你])[和跟]|[被找给让喊叫]"
         r"|喜欢|羡慕|想念|念叨|暗恋|遇到)(?=[\u4e00-\u9fff]{2})"
     )
 

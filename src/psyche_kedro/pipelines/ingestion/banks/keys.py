@@ -85,7 +85,7 @@ def _ranged(match: re.Match[str]) -> list[Entry]:
 # ---- answers in a table ----------------------------------------------------------
 
 _NUMBERS_ROW = re.compile(
-    r"^(?:题\s*号|題\s*號|题目|序号|题序|试题)\s*[:：|]?\s*((?:\d{1,4}[\s|,，、]*)+)$"
+    r"^(?:题\s*号|題\s*號|题目|序号|题序|试题)\s*[:：|]?\s*((?:\d{1,4}(?:[\s|,，、]+|$))+)$"
 )
 _RULE = re.compile(r"\|?[\s:|-]*-{3}[\s:|-]*")
 """Between the rows of a table in Markdown."""

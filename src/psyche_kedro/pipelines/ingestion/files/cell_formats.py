@@ -60,7 +60,7 @@ _TAG = re.compile(r"\[[^\]]*\]")
 _CONDITION = re.compile(r"\[(?:[<>=]|DBNum)", re.IGNORECASE)
 _GENERAL = re.compile("General|G/通用格式", re.IGNORECASE)
 _CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]")
-_SECTION = re.compile(r'((?:"[^"]*"|\\.|[^;])*);')
+_SECTION = re.compile(r'((?:"[^"]*"|\\.|[^;])*+);')
 _UNQUOTED = re.compile(r'"[^"]*"|\\.')
 _ROOM = re.compile(r"_.|\*.")
 """Room left for a character, and a character that fills the cell."""
