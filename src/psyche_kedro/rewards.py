@@ -125,7 +125,7 @@ def _read_all(
     return [read(completion[0]["content"], labels) for completion, labels in turns]
 
 
-def is_parsable(reading: Reading, params: RewardParameters) -> bool:
+def _is_parsable(reading: Reading, params: RewardParameters) -> bool:
     """Return whether a completion has the form that R_fmt asks for."""
     needed = reading.thought if params.format_needs == "thought" else reading.answered
     return bool(needed)
@@ -136,7 +136,7 @@ def format_reward(reading: Reading, params: RewardParameters) -> float:
 
     Source: §2.5.
     """
-    return params.parsable if is_parsable(reading, params) else params.unparsable
+    return params.parsable if _is_parsable(reading, params) else params.unparsable
 
 
 def accuracy_reward(
@@ -187,7 +187,7 @@ class FormatReward:
         """
         readings = _read_all(completions, option_labels, self.parameters)
         if log_metric:
-            in_form = (is_parsable(reading, self.parameters) for reading in readings)
+            in_form = (_is_parsable(reading, self.parameters) for reading in readings)
             log_metric("psyche/format", fmean(in_form))
         thoughts = [r.thought for r in readings if r.thought]
         if log_metric and thoughts:
