@@ -63,6 +63,10 @@ def test_names_are_found_as_often_as_measured(part):
         ("山楂离婚了。", "[人名1]离婚了。"),
         ("微信名是一江春水。", "微信名是[人名1]。"),
         ("直觉告诉我别去。", "直觉告诉我别去。"),
+        ("丈夫冷暴力我三年了。", "丈夫冷暴力我三年了。"),
+        ("他拍一拍说没事。", "他拍一拍说没事。"),
+        ("拍一拍说没事。", "拍一拍说没事。"),
+        ("给母亲关爱和尊重。", "给母亲关爱和尊重。"),
     ],
 )
 def test_what_is_said_beside_a_word_tells_whether_it_is_a_name(text, masked):

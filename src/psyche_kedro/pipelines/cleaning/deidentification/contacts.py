@@ -49,7 +49,7 @@ _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕
 _CONTACTS = {
     "证件<110101 1990 0307 8515>丢了": (
         "id_card",
-        _NOT_AFTER + r"[1-9]\d{5}[- ]?\d{4}[- ]?\d{4}[- ]?\d{3}[\dXx]" + _NOT_BEFORE,
+        _NOT_AFTER + r"[1-9](?:[- ]?\d){16}[- ]?[\dXx]" + _NOT_BEFORE,
     ),
     "卡号<6222 0212 3456 7890 123>": (
         "bank_card",
@@ -135,9 +135,8 @@ _CONTACTS = {
     ),
     "都叫<wanwan_0607>我很难过": (
         "handle",
-        _NOT_AFTER
-        + r"(?:[a-z][A-Za-z0-9.-]*_(?=[A-Za-z_]*\d)|[\u4e00-\u9fff]{2,8}_(?=[a-z]*\d))"
-        + r"[A-Za-z0-9_]{2,20}",
+        _NOT_AFTER + r"(?:[a-z][A-Za-z0-9.-]*_(?=[A-Za-z_]{0,20}\d)"
+        r"|[\u4e00-\u9fff]{2,8}_(?=[a-z]*\d))" + r"[A-Za-z0-9_]{2,20}",
     ),
     "唯心：<mimosa1990>": (
         "handle",

@@ -40,6 +40,7 @@ _CLAUSE = re.compile(r"[^，。！？；\n]*[\u4e00-\u9fff][^，。！？；\n]+
 _NAME = re.compile(rf"(?:{KIN})*(?P<v>[\u4e00-\u9fff]+?)(?:{TITLES})*")
 """With a dot it is an author's, or one that a rule finds."""
 _TELLING = (*ROLES, "我叫", "名叫")
+_JOINTS = ("叫", "和", "跟", "被")
 _WEEKS = tuple("上下每本这两几")
 _DOTS = frozenset("·•‧・")
 _ASKING = "他叫"
@@ -107,7 +108,7 @@ def _cues(clause: str) -> Iterator[tuple[int, int | None]]:
             continue
         if not is_known(word) or (has_role and is_noun(word)):
             yield n, len(_ASKING)
-        elif has_role:
+        elif has_role and word[0] in surnames().sure:
             yield n, None
 
 
@@ -159,7 +160,7 @@ def _may_be_name(clause: str, start: int, end: int) -> bool:
     if is_common(name) and not (is_told or _may_be_nickname(name)):
         is_short = len(name) <= _FULL_NAME
         return is_short and name[0] in surnames().sure and is_rare(name)
-    if len(name) == _FULL_NAME and not (is_told or _may_be_full_name(name, before)):
+    if len(name) == _FULL_NAME and not _may_be_full_name(name, is_told, before):
         return False
     return not any(is_common(w) or is_listed(w) for w in _around(clause, start, end))
 
@@ -181,12 +182,13 @@ def _predicate() -> re.Pattern[str]:
     return re.compile(rf"是[我他她]|{DEEDS}")
 
 
-def _may_be_full_name(name: str, before: str) -> bool:
-    """Return whether three characters may be a name, and not 日复日 or 冷暴力."""
-    if name[0] not in surnames().sure and is_common(name[1:]):
+def _may_be_full_name(name: str, is_told: bool, before: str) -> bool:
+    """Return whether three characters may be a name, and not 日复日 or 小焦虑."""
+    begins = name[0] in _surnames() or name[:2] in surnames().double
+    is_sure = name[0] in surnames().sure or (is_told and begins)
+    if name[0] == name[2] or (not is_sure and is_common(name[1:])):
         return False
-    begins = name[0] in {*_surnames(), *"小阿老大"} or name[:2] in surnames().double
-    return begins or before.endswith(("叫", "和", "跟", "被"))
+    return is_told or begins or name[0] in "小阿老大" or before.endswith(_JOINTS)
 
 
 def _is_nickname(character: str, title: str) -> bool:
