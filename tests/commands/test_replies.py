@@ -55,6 +55,17 @@ def test_show_of_a_key_is_the_reply(store: ReplyStore) -> None:
     assert shown.endswith("UTC\n3 + 4 tokens · stop\n\n答案 7\n")
 
 
+def test_no_terminal_obeys_a_reply(store: ReplyStore) -> None:
+    reply = ReplyRecord(
+        Reply("\x1b]0;x\x07\u202e好\n乙", "qwen", _key(51)), task="write"
+    )
+    with store.open() as session:
+        session.commit([reply])
+    assert _run(store, "show", _key(51)).output.endswith(
+        "\\x1b]0;x\\x07\\x202e好\n乙\n"
+    )
+
+
 def test_show_of_a_failure_says_why(store: ReplyStore) -> None:
     shown = _run(store, "show", _key(99)).output
     assert "failed: truncated (finish_reason=length)" in shown

@@ -1,12 +1,14 @@
 """A batch goes out, people say what they think, and it counts."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 from defusedxml import ElementTree
+from xlsxwriter import Workbook
 
 from pipelines.synthesis.questions_made import pooled, question
 from prompt_set import WORDS
@@ -206,6 +208,16 @@ def test_no_address_of_a_reviewer_stands_in_a_table() -> None:
     assert other == "user 7"
 
 
+def far_cell() -> bytes:
+    """Return a workbook whose reader makes room for a cell in its last corner."""
+    made = BytesIO()
+    with Workbook(made) as book:
+        sheet = book.add_worksheet()
+        sheet.write(0, 0, "题目编号")
+        sheet.write(1_048_575, 16_383, "x")
+    return made.getvalue()
+
+
 @pytest.mark.parametrize(
     ("file", "message"),
     [
@@ -214,6 +226,11 @@ def test_no_address_of_a_reviewer_stands_in_a_table() -> None:
             r"e\.xlsx cannot be read",
         ),
         (SourceFile("f.csv", bytes), r"f\.csv cannot be read"),
+        (SourceFile("i.xlsx", far_cell), r"i\.xlsx cannot be read .*died of it"),
+        (
+            csv_file(said({"question_id": "\x1b[2J"}, "x\x1b[31m" * 99)),
+            r"'x\\x1b\[31mx[^\x1b]{1,60} of question '\\x1b\[2J'",
+        ),
         (
             SourceFile("g.csv", "a,b\n1,2,3\n".encode),
             r"g\.csv cannot be read",

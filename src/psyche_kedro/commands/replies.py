@@ -25,6 +25,7 @@ from psyche_kedro.llm.store.upkeep import (
     prune_replies,
     verify_store,
 )
+from psyche_kedro.text.halves import without_controls
 
 _MEGABYTE = 1_000_000
 _OF_RAW_WORDS = {"clean_posts"}
@@ -67,7 +68,7 @@ def _of_store(command: Callable[..., None]) -> Callable[..., None]:
 def show(store: ReplyStore, key: str | None) -> None:
     """Print what the store holds; or the one call whose address begins with KEY."""
     if key:
-        click.echo(_in_words(_one(store, key)))
+        click.echo(without_controls(_in_words(_one(store, key))))
         return
     with store.open() as session:
         holdings, refusals = list_holdings(session), list_refusals(session)

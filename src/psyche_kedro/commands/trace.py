@@ -20,6 +20,7 @@ from psyche_kedro.errors import PsycheError
 from psyche_kedro.files.project import in_project
 from psyche_kedro.llm.chat_model import Reply
 from psyche_kedro.llm.store.reply_store import ReplyStore, StoreSession
+from psyche_kedro.text.halves import without_controls
 
 _SHORTEST_ID = 4
 _MOST_FOUND = 10
@@ -157,7 +158,7 @@ def _cell(value: Any) -> str:
         text = " ".join(str(part) for part in value.values())
     else:
         text = str(value)
-    text = " ".join(text.split())
+    text = without_controls(" ".join(text.split()))
     return text if len(text) <= _CELL_CHARS else f"{text[: _CELL_CHARS - 1]}…"
 
 

@@ -17,6 +17,7 @@ from kedro.io import DatasetError
 
 from psyche_kedro.datasets.read_only import ReadOnlyDataset
 from psyche_kedro.files.versions import Place
+from psyche_kedro.text.halves import without_controls
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +169,10 @@ def _utf8(name: str) -> str:
     printed.
     """
     text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return without_controls(text).replace("\n", "\\x0a").replace("\t", "\\x09")
 
 
 NOTES = re.compile(r"(?:readme|licen[cs]e)(?![a-z])(?:.*\.(?:md|txt|rst)|[^.]*)", re.I)
-_CONTROL = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)
 _LEAVES = "a link that leaves the raw root, which `--params links=follow` allows"
 _OF_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
 

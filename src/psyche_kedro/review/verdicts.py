@@ -39,9 +39,13 @@ from psyche_kedro.tables import (
     rejection,
 )
 from psyche_kedro.text.encodings import decode
+from psyche_kedro.workers.tasks import Limits, Lost
+from psyche_kedro.workers.worker import alone
 
 _STRICTEST = ("reject", "fix", "keep")
 _SECONDS_PER_HOUR = 3_600
+_LIMITS = Limits(seconds=60, memory=2_000_000_000, depth=1_000)
+"""Of reading one sheet, far beyond any that people fill in."""
 
 
 class ReviewBatch(NamedTuple):
@@ -167,29 +171,39 @@ def _sheet(file: SourceFile) -> pl.DataFrame:
 def read_sheet(file: SourceFile) -> pl.DataFrame:
     """Return the cells of a sheet that people gave back, each as text.
 
+    A workbook may end the process that reads it: that is another one.
+
     Raises:
         ReviewError: If it is neither a workbook nor CSV.
     """
     try:
-        return _cells(file)
-    except (
-        UnreadableSource,
-        FastExcelError,
-        OSError,
-        pl.exceptions.PolarsError,
-    ) as error:
-        said = getattr(error, "detail", str(error).splitlines()[0])
-        raise ReviewError(
-            f"{file.name} cannot be read as a sheet ({said}): save it as .xlsx, or as"
-            " CSV in UTF-8 or GB18030."
-        ) from error
+        read = alone(_cells, (file.name.lower(), file.read()), _LIMITS)
+    except OSError as error:
+        read = error.strerror or type(error).__name__
+    if isinstance(read, pl.DataFrame):
+        return read
+    said = read.detail if isinstance(read, Lost) else read
+    raise ReviewError(
+        f"{file.name} cannot be read as a sheet ({said}): save it as .xlsx, or as CSV"
+        " in UTF-8 or GB18030."
+    )
 
 
-def _cells(file: SourceFile) -> pl.DataFrame:
+def _cells(named: tuple[str, bytes]) -> pl.DataFrame | str:
+    """Return the cells of a file by name and bytes, or why there are none."""
+    try:
+        return _sheet_of(*named)
+    except UnreadableSource as error:
+        return error.detail
+    except (FastExcelError, OSError, pl.exceptions.PolarsError) as error:
+        return str(error).splitlines()[0]
+
+
+def _sheet_of(name: str, data: bytes) -> pl.DataFrame:
     """Return a workbook's first sheet, or a CSV as any Excel saves it."""
-    if file.name.lower().endswith((".xlsx", ".xls")):
-        return pl.read_excel(BytesIO(file.read()), infer_schema_length=0)
-    text = decode(file.read())
+    if name.endswith((".xlsx", ".xls")):
+        return pl.read_excel(BytesIO(data), infer_schema_length=0)
+    text = decode(data)
     separator = max(",\t;", key=text.partition("\n")[0].count)
     return pl.read_csv(text.encode(), infer_schema=False, separator=separator)
 
@@ -199,8 +213,9 @@ def _verdict(name: str, place: str, said: Row) -> Row:
     verdicts = form.VERDICTS | {v: v for v in form.VERDICTS.values()}
     if word not in verdicts:
         raise ReviewError(
-            f"{name}, {place}, says {word!r} of question {said['question_id']}: a "
-            f"verdict is one of {', '.join(sorted(verdicts))}, or empty: mend the cell."
+            f"{name}, {place}, says {word[:40]!r} of question"
+            f" {str(said['question_id'])[:40]!r}: a verdict is one of"
+            f" {', '.join(sorted(verdicts))}, or empty: mend the cell."
         )
     options = read_options(said["options"]) if said["options"] else None
     reason, words = form.read_reason(said["reason"])

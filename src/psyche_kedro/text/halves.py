@@ -1,6 +1,7 @@
-r"""Halves of characters: what a text cut inside an emoji leaves, and no file can hold.
+r"""Halves of characters, which no file can hold, and controls, which terminals obey.
 
-UTF-16 writes such a character as two surrogates; JSON's ``\ud83d`` alone is one half.
+A text that was cut inside an emoji leaves a half: UTF-16 writes such a character as two
+surrogates; JSON's ``\ud83d`` alone is one half.
 """
 
 import re
@@ -8,6 +9,22 @@ from typing import Any
 
 HALF_ESCAPED = re.compile(r"\\u[dD][89a-fA-F]")
 """How JSON and Python write a half, or the first of two."""
+
+
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def without_controls(text: str) -> str:
+    r"""Return ``text`` with ``\x1b`` for a control character; lines and tabs stay.
+
+    A terminal would obey it, or show what stands behind it from right to left.
+
+    >>> without_controls("\x1b[31m红")
+    '\\x1b[31m红'
+    """
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def whole(text: str) -> str:

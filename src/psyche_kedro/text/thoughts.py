@@ -23,7 +23,7 @@ _MORE: Final = r"(?:\\?[>＞]|&(?:amp;)?(?:gt|#62|#x3e);|\\u003e)"
 _NAME: Final = (
     "(?:(?!no)[a-z:_▁-]{0,12}?(?:think(?:ing)?|thoughts?|reasoning|reflection"
     "|scratch_?pad|monologue)(?:_(?:process|content|steps?))?"
-    "|analysis|cot|(?:内心)?(?:思考|推理|思维|独白)(?:过程|链)?)"
+    "|analysis|cot|(?:内心)?(?:思考|推理|思维|独白|分析)(?:过程|链)?)"
 )
 _WRITTEN: Final = r"(?:\s+\w+=(?:[\"'][^\"'<>]{0,40}[\"']|[^\s\"'<>]{1,40}))*"
 _BAR: Final = "[|｜]"
@@ -51,7 +51,7 @@ _MARK: Final = re.compile(
 )
 _BOTH: Final = re.compile(r"\W*(?:和|与|及|或|到|至|and|or|to|、)\W*")
 """What stands between two marks that are only named."""
-_ANSWERS: Final = ("answer", "final_answer", "回答", "答案")
+_ANSWER: Final = re.compile("<(answer|final_answer|回答|答案)>", re.IGNORECASE)
 
 
 class _Form(NamedTuple):
@@ -115,8 +115,8 @@ _LEFT_OVER: Final = re.compile(
     re.IGNORECASE,
 )
 _WRAPS: Final = (
-    r"</?(?:(?:final_)?answer|final|output|response|reply|solution"
-    r"|(?:最终)?(?:回答|回复|答案))>"
+    r"(?:<|&lt;|＜)[/／]?(?:(?:final_)?answer|final|output|response|reply|solution"
+    r"|(?:最终)?(?:回答|回复|答案))(?:>|&gt;|＞)"
     rf"|<{_BAR}(?:begin|end)_of_(?:solution|box){_BAR}>"
     rf"|<{_BAR}(?:start|end)_(?:response|text){_BAR}>"
     rf"|<{_BAR}(?:end|return){_BAR}>|\[END FINAL RESPONSE\]|\[unused10\]"
@@ -221,10 +221,9 @@ def _names_both(text: str, before: re.Match[str], last: re.Match[str]) -> bool:
 
 def _start_of_answer(text: str) -> int:
     """Return where a tagged answer begins behind a thought that nothing closes."""
-    said = text.rstrip().lower()
-    named = (name for name in _ANSWERS if said.endswith(f"</{name}>"))
-    starts = (said.rfind(f"<{name}>") for name in named)
-    return next((start for start in starts if start > 0), len(text))
+    *_, last = [None, *_ANSWER.finditer(text)]
+    whole = last and text.rstrip().lower().endswith(f"</{last[1].lower()}>")
+    return last.start() if last and whole else len(text)
 
 
 def _edges_of_prose(text: str) -> _Edges:

@@ -66,6 +66,13 @@ def hired(kind: WorkerKind) -> Iterator[Worker]:
         worker.dismiss()
 
 
+def alone(function: Function, argument: Any, limits: Limits) -> Any:
+    """Return what ``function`` makes of it in a process of its own, or ``Lost``."""
+    with hired("child_process") as worker:
+        (outcome,) = worker.map(function, [Task(argument, limits)])
+    return outcome
+
+
 @cache
 def _can_fork() -> bool:
     """Return whether this system has what limits a worker; say once what it lacks."""

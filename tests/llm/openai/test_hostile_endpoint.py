@@ -159,7 +159,7 @@ def test_a_pause_without_end_stops_the_run(
     server: LoopbackServer, store: ReplyStore, seconds: str
 ) -> None:
     server.script = lambda _: Behaviour(status=429, headers={"Retry-After": seconds})
-    soon = Patience(idle_seconds=0.5, startup_seconds=0.5, timeout_seconds=0.1)
+    soon = Patience(idle_seconds=0.5)
     model = OpenAIChatModel(
         "m", endpoints=[Endpoint(base_url=server.url)], store=store, patience=soon
     )

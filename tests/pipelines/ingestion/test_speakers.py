@@ -48,11 +48,44 @@ def test_the_words_of_a_stranger_are_given_to_nobody(name):
 
 
 @pytest.mark.parametrize(
-    "text", ["来访者：你好\n咨询师 你好", "来访者：你好\n咨询师\n你好"]
+    "text",
+    [
+        "来访者：你好\n咨询师 你好",
+        "来访者：你好\n咨询师\n你好",
+        "来访者：你好\n【咨询师点评】很好。",
+        "T：你好\nC：你好\nT 请坐",
+    ],
 )
 def test_a_speaker_without_a_colon_is_refused(text):
     with pytest.raises(UnreadableSource, match="colon"):
         spoken(text)
+
+
+LINE_BY_LINE = "来访者：我睡不着。\n咨询师：多久了？\n来访者：两周。\n咨询师：嗯。\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "来访者：我睡不着。\n多久了？\n来访者：两周。",
+        f"{LINE_BY_LINE}我再想想。",
+        f"{LINE_BY_LINE}咨询结束",
+        f"{LINE_BY_LINE}第二次咨询\n来访者：好。",
+        f"来访者：女，20岁\n{LINE_BY_LINE}",
+        "咨询师：请说。 客户：谢谢。 咨询师：好。",
+        "咨询师：方法如下：【来访者】：好的。",
+        "客：你好\n" + LINE_BY_LINE,
+        f"{LINE_BY_LINE}：我担心。",
+    ],
+)
+def test_words_that_may_be_another_s_are_given_to_nobody(text):
+    with pytest.raises(UnreadableSource):
+        spoken(text)
+
+
+def test_a_turn_may_have_several_lines():
+    text = "来访者：我睡不着，\n真的。\n咨询师：试试：\n1. 呼吸\n2. 散步\n来访者：好。"
+    assert [words.count("\n") for _, words in spoken(text)] == [1, 2, 0]
 
 
 def test_a_turn_opens_with_its_own_mark_or_is_refused():

@@ -39,6 +39,7 @@ _SECRET: Final = re.compile(
 _TITLE: Final = re.compile(r"<title>\s*([^<]{1,200})", re.IGNORECASE)
 _WORDS_KEPT: Final = 200
 _QUOTE: Final = 15  # bytes in a row, five of 汉字, are no coincidence
+_STEP: Final = 5  # looked for at every fifth, a quote of 19 is found for certain
 _READ: Final = 2_000
 """Characters that are read of what a body says."""
 _NEAR: Final = ".{0,60}"
@@ -107,9 +108,9 @@ def _flat(messages: Sequence[Message]) -> bytes:
     return asked.encode(errors="replace")
 
 
-def _quoted(said: bytes, asked: bytes) -> Iterator[int]:
+def _quoted(said: bytes, asked: bytes, step: int = 1) -> Iterator[int]:
     """Yield where in ``said`` a piece of ``asked`` begins."""
-    for start in range(max(1, len(said) - _QUOTE + 1)):
+    for start in range(0, max(1, len(said) - _QUOTE + 1), step):
         if said[start : start + _QUOTE] in asked:
             yield start
 
@@ -183,8 +184,9 @@ def _leaves(said: Any, name: str = "") -> Iterator[tuple[str, str | int]]:
 def _own(said: str, asked: bytes) -> str:
     """Return ``said`` without what it quotes of ``asked``."""
     own = bytearray(said.encode(errors="replace"))
-    for start in list(_quoted(bytes(own), asked)):
-        own[start : start + _QUOTE] = b" " * _QUOTE
+    for at in list(_quoted(bytes(own), asked, _STEP)):
+        start, end = max(0, at - _STEP + 1), at + _QUOTE + _STEP - 1
+        own[start:end] = b" " * (end - start)
     return own.decode(errors="ignore")
 
 

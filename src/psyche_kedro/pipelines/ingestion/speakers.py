@@ -8,6 +8,7 @@ given to whoever spoke before.
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from psyche_kedro.errors import UnreadableSource
@@ -26,28 +27,43 @@ _TURN = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _OTHER = re.compile(
-    rf"^\s*([\u4e00-\u9fff]{{1,8}}|[A-Z][A-Za-z]{{0,12}})\d?\s*(?:({_NOTE}))?\s*[:：](?!//)"
+    rf"^\s*([\u4e00-\u9fff]{{1,8}}|[A-Za-z]{{1,13}}|)\d?\s*(?:({_NOTE}))?\s*[:：](?!//)"
 )
 _OF_CLIENT = re.compile(
     r"(?:来访者|求助者|来访|患者|咨询师|治疗师)的?[\u4e00-\u9fff]{2,3}$"
 )
 """来访者母亲, 咨询师助理."""
-_NOTE_LINE = re.compile(r"[（(【\[].*[)）】\]]")
+_NOTE_LINE = re.compile(r"…*[（(【\[].*[)）】\]]")
 _STAMP_LINE = re.compile(
-    r"^[ \t]*(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?[ \t]*)?"
-    r"(?:[上下]午)?\d{1,2}:\d\d(?::\d\d)?[ \t]*$",
+    r"^[ \t]*[\[（(]?(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?[ \t]*)?(?:[上下]午)?"
+    r"(?:\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?:[ \t]*-->[ \t]*[\d:.,]+)?)?"
+    r"[\])）]?[ \t]*$",
     re.MULTILINE,
 )
 """When something was said, as chats export it."""
 _NAMED = "|".join(name for name in ROLES if not name.isascii())
-_NAME_LINE = re.compile(rf"^[ \t]*[【\[]?(?:{_NAMED})[】\]]?\s", re.MULTILINE)
+_NAME_LINE = re.compile(
+    rf"^[ \t]*(?:(?:{_NAMED})\s|[【\[](?:{_NAMED})[^】\]：:]{{0,6}}[】\]](?!\s*[:：]))",
+    re.MULTILINE,
+)
 """A speaker's name without its colon."""
+_MID_MARK = re.compile(
+    r"[。！？!?…][ \t]+(?:[\u4e00-\u9fff]{1,6}|[A-Z][a-z]{1,12})[:：]"
+    rf"|[:：][【\[]?(?:{_NAMED})[】\]]?[:：]"
+)
+"""Someone's name within a line."""
+_TITLE_LINE = re.compile(r"(?!\W{0,3}\d|[-*•·]).{1,15}[^。！？!?…～~；;”\"）)】\]]")
+_WHOLE = re.compile(r"[。！？!?…～~”\"）)]$")
+_PERSON = re.compile(r"[男女][，,、 ]*\d{1,2}岁[^。！？]*")
+"""来访者：女，20岁: above a dialogue, and no one's words."""
 _EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 _LEADS_ON = re.compile(
     "(?:[说道问答想讲喊写叫是为有如下例话第]|原因|首先|其次|最后)[一二三四五六]?$"
 )
 """Ends what stands before a colon and is no one: 他对我说, 例如, 第一."""
 _PERSONS = frozenset(_NAMES["persons"]["other"])
+_SCRIPT = 4
+"""Turns of a dialogue that has a line for each."""
 _MIN_TURNS = 2
 """Lines of one unknown name that make it a speaker's."""
 
@@ -73,14 +89,51 @@ def spoken_lines(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
             "unknown_role", "A line before the first `来访者：` has no speaker."
         )
     _refuse_strangers(text)
-    if _NAME_LINE.search(f"{text}\n"):
+    _refuse_names_alone(text)
+    ends = [turn.start for turn in turns[1:]] + [len(text)]
+    said = [text[t.end : end].strip() for t, end in zip(turns, ends, strict=True)]
+    _refuse_unspoken(turns, said)
+    for turn, words in zip(turns, said, strict=True):
+        yield turn.role, turn.note + _EMPTY_LINES.sub("\n", words)
+
+
+def _refuse_names_alone(text: str) -> None:
+    """Refuse a line that begins with a speaker's name and no colon, or no name."""
+    marks = "|".join({re.escape(match[1]) for match in _TURN.finditer(text)})
+    without = re.compile(rf"^[ \t]*(?:{marks})\d?[ \t]+[^\s:：]", re.MULTILINE)
+    if _NAME_LINE.search(f"{text}\n") or (marks and without.search(text)):
         raise UnreadableSource(
             "unknown_role", "A line begins with a speaker's name and no colon: add it."
         )
-    ends = [turn.start for turn in turns[1:]] + [len(text)]
-    for turn, end in zip(turns, ends, strict=True):
-        words = _EMPTY_LINES.sub("\n", text[turn.end : end]).strip()
-        yield turn.role, turn.note + words
+
+
+def _refuse_unspoken(turns: Sequence[_Turn], said: Sequence[str]) -> None:
+    """Refuse a dialogue with a line that may be a heading, or another's words.
+
+    So it may where the same speaker is named again behind it, and where it is the only
+    one without a name though the line before it was whole.
+    """
+    unnamed = [_unnamed_lines(words) for words in said]
+    is_again = [turn.role == after.role for turn, after in pairwise(turns)]
+    lines = [pair for pairs in unnamed for pair in pairs]
+    is_alone = len(lines) == 1 and len(turns) >= _SCRIPT and _WHOLE.search(lines[0][0])
+    if (
+        is_alone
+        or any(_TITLE_LINE.fullmatch(line) for _, line in lines)
+        or any(_PERSON.fullmatch(words) or _MID_MARK.search(words) for words in said)
+        or any(pairs and again for pairs, again in zip(unnamed, is_again, strict=False))
+    ):
+        raise UnreadableSource(
+            "unknown_role",
+            "A line within a turn may be a heading, or another's words: name its "
+            "speaker.",
+        )
+
+
+def _unnamed_lines(words: str) -> list[tuple[str, str]]:
+    """Return the further lines of a turn, each behind the one before it."""
+    lines = [line.strip() for line in words.split("\n") if line.strip()]
+    return [pair for pair in pairwise(lines) if not _NOTE_LINE.fullmatch(pair[1])]
 
 
 def own_words(role: str, text: str) -> str:

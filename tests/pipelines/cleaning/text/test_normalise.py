@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from growth import takes_in_proportion
 from psyche_kedro.pipelines.cleaning.conversations import clean_text
+from psyche_kedro.pipelines.cleaning.stems import clean_stem
 from psyche_kedro.pipelines.cleaning.text.characters import RADICALS
 from psyche_kedro.pipelines.cleaning.text.normalise import (
     PLAIN,
@@ -21,6 +23,7 @@ from psyche_kedro.pipelines.cleaning.text.punctuation import (
     in_context,
 )
 
+RUNS = ["?", "!", "!?", ": ", ", ;", "。?", "…!"]
 CASES = {
     "我很难过,不知道怎么办.": "我很难过，不知道怎么办。",
     '他说:"我不想活了!"': "他说：“我不想活了！”",
@@ -194,3 +197,15 @@ def test_every_radical_of_both_blocks_has_its_ideograph():
 def test_the_nineteen_radicals_that_nfkc_misses_are_mapped():
     radicals = "⻅⻓⻆⻋⻘⻔⻝⻬⻢⻜⻩⻙⻮⻉⺠⻦⻛⻤⻨"
     assert normalise(radicals) == "见长角车青门食齐马飞黄韦齿贝民鸟风鬼麦"
+
+
+@pytest.mark.parametrize("clean", [clean_text, clean_stem])
+@pytest.mark.parametrize("run", RUNS)
+def test_a_long_run_of_marks_takes_time_in_proportion(clean, run):
+    clean("我" + run * 50 + "x")  # what is compiled once is no part of it
+    assert takes_in_proportion(lambda n: clean("我" + run * n + "x"), 8_000)
+
+
+@pytest.mark.parametrize("run", ["?", "!", ":", "?!"])
+def test_a_long_run_of_marks_is_what_a_short_one_is(run):
+    assert normalise(f"我{run * 100}") == normalise(f"我{run * 10}")

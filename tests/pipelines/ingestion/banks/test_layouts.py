@@ -495,6 +495,11 @@ def test_what_may_be_wrong_is_refused(text, error):
     assert error in errors(text)[0]
 
 
+def test_a_number_that_comes_twice_in_a_row_begins_no_sure_question():
+    text = f"3. 被试完成\n3. 道题，比例是\n{OPTIONS}答案：A\n"
+    assert errors(text) == [["no_answer"], ["unclear_stem"]]
+
+
 def test_a_letter_beside_an_open_blank_may_be_a_name():
     ((stem, _, gold),) = sound(f"1. 甲型（B）的特点是（ ）\n{OPTIONS}答案：A\n")
     assert (stem, gold) == ("甲型（B）的特点是", "A")

@@ -10,7 +10,7 @@ from psyche_kedro.datasets.language_packs import LanguagePack, Packs
 from psyche_kedro.errors import ReviewError, UnreadableSource
 from psyche_kedro.pipelines.cedar.annotation import form
 from psyche_kedro.pipelines.cedar.tables import Annotations
-from psyche_kedro.pipelines.ingestion.files.records import read_csv, read_excel
+from psyche_kedro.pipelines.ingestion.files.records import read_csv, read_excel_alone
 from psyche_kedro.tables import Row, frame
 
 Key = tuple[str, str, str]
@@ -84,7 +84,7 @@ def _cells(file: SourceFile) -> list[list[str]]:
     data = file.read()
     try:
         if file.name.lower().endswith(".xlsx"):
-            cells = next(iter(read_excel(data).values()))
+            cells = next(iter(read_excel_alone(data).values()))
         else:
             cells = read_csv(data)
     except UnreadableSource as error:
@@ -101,11 +101,11 @@ def _tasks(file: SourceFile) -> list[Row]:
             (t["data"]["scenario_id"], t["data"]["seat"], t["annotations"])
             for t in tasks
         ]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ReviewError(
             f"{file.name} is no Label Studio export of the batch (expected a list of"
-            f" tasks with data.scenario_id, data.seat and annotations; {error!r}):"
-            " export the project as JSON."
+            " tasks with data.scenario_id, data.seat and annotations;"
+            f" {type(error).__name__}): export the project as JSON."
         ) from error
     return tasks
 

@@ -19,7 +19,7 @@ from psyche_kedro.pipelines.cedar.tables import CedarRejections, GivenTexts, Sce
 from psyche_kedro.pipelines.ingestion.files.records import (
     Located,
     read_csv,
-    read_excel,
+    read_excel_alone,
     read_json,
     table_records,
 )
@@ -162,7 +162,7 @@ def _records(file: SourceFile, suffix: str) -> Iterator[Located]:
     if suffix in {".json", ".jsonl"}:
         yield from read_json(data)
     elif suffix in {".xlsx", ".xls"}:
-        for sheet, cells in read_excel(data).items():
+        for sheet, cells in read_excel_alone(data).items():
             yield from table_records(cells, _column, f"{sheet}!")
     else:
         yield from table_records(read_csv(data), _column, "row ")

@@ -37,6 +37,8 @@ _PROTECTED_MARKS = re.compile(r"://|www\.|@|\\[(\[]|\$|`|!\[|<[/A-Za-z]")
 
 Replacement = str | Callable[[re.Match[str]], str]
 _ASCII = {"，": ",", "。": ".", "；": ";", "：": ":", "？": "?", "！": "!"}
+_WIDE = {narrow: wide for wide, narrow in _ASCII.items()}
+_RUN = ",;:?!"
 _BESIDE = f"[{HAN}{_CLOSERS}]"
 
 
@@ -126,7 +128,12 @@ RULES = (
             ("―", 0, ""),
         )
     ),
-    # ASCII beside Han.
+    # ASCII beside Han. A long run at once: mark by mark each takes a round of rules.
+    Rule(
+        dict.fromkeys(_RUN, rf"(?<=[{HAN}{_CLOSERS} \t].)"),
+        rf"[{_RUN}](?<={_BESIDE}.)(?:[ \t]*[{_RUN}]){{40,}}[ \t]*",
+        lambda match: "".join(_WIDE.get(mark, "") for mark in match[0]),
+    ),
     *(
         Rule({narrow: context}, pattern, wide)
         for narrow, wide in ((",", "，"), (";", "；"), ("?", "？"), ("!", "！"))
@@ -172,7 +179,7 @@ RULES = (
     Rule({mark: f"(?={mark})" for mark in "，、；："}, r"([，、；：])\1+", r"\1"),
     Rule(
         dict.fromkeys("！？", "(?=[？！]{2})"),
-        r"(?=？*！)(?=！*？)[？！]{3,}",
+        r"(?<![？！])(?=？*！)(?=！*？)[？！]{3,}",
         "？！",
     ),
     Rule({"！": "(?=！)"}, r"！{2,}", "！"),

@@ -192,7 +192,8 @@ class _Reader:
         elif self._starts_item(index, token):
             asked = self._item if self._field == "stem" else None
             self._start_item(token)
-            if asked and token.number <= asked.number and _ASKS.search(asked.stem):
+            again = asked is not None and token.number <= asked.number
+            if asked and again and (_ASKS.search(asked.stem) or token.number > 1):
                 self.items[-1].faults.append("unclear_stem")
         else:
             self._take_text(index, token)

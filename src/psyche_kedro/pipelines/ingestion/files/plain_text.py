@@ -16,8 +16,12 @@ _TAG = re.compile(
     r"((?:\s[^<>]*)?)/?>",
     re.IGNORECASE,
 )
-_HIDDEN = re.compile(r"<(style|script)\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_UNSEEN = (
+    (re.compile(r"<style\b[^<>]*>", re.I), re.compile(r"</style\s*>", re.I)),
+    (re.compile(r"<script\b[^<>]*>", re.I), re.compile(r"</script\s*>", re.I)),
+    (re.compile("<!--"), re.compile("-->")),
+)
+"""How what no reader sees begins and ends."""
 _RAISED = re.compile(r"<(su[bp])\b[^<>]*>([^<>]{1,40})</\1\s*>", re.IGNORECASE)
 _BREAKS = frozenset({"p", "div", "br", "li", "tr", "section", "article", "blockquote"})
 _STRUCK = re.compile(r"<(s|strike|del)\b[^<>]*>([^<>]+)</\1\s*>", re.IGNORECASE)
@@ -36,16 +40,27 @@ def plain(text: str) -> str:
 
 
 def _without_tags(text: str) -> str:
-    text = (
-        _COMMENT.sub("", _HIDDEN.sub("", text))
-        if "<!" in text or "<s" in text.lower()
-        else text
-    )
+    for opening, closing in _UNSEEN:
+        text = _without(opening, closing, text)
     text = _STRUCK.sub(lambda match: struck(match[2]), text)
     bare = _TAG.sub(_instead, _RAISED.sub(_script, text))
     if bare == text:
         return text
-    return re.sub(r"[ \t]*\n\s*", "\n", bare).strip()
+    return re.sub(r"(?<![ \t])[ \t]*\n\s*", "\n", bare).strip()
+
+
+def _without(opening: re.Pattern[str], closing: re.Pattern[str], text: str) -> str:
+    """Return ``text`` without what stands from an opening to the closing next to it.
+
+    One pattern for both would look for a closing that is nowhere from each opening.
+    """
+    kept, at = [], 0
+    while (begun := opening.search(text, at)) and (
+        ended := closing.search(text, begun.end())
+    ):
+        kept.append(text[at : begun.start()])
+        at = ended.end()
+    return "".join([*kept, text[at:]])
 
 
 def _instead(tag: re.Match[str]) -> str:

@@ -11,14 +11,19 @@ import fastexcel
 
 from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.ingestion.files.cell_formats import shown_cells
+from psyche_kedro.pipelines.ingestion.files.sources import unreadable
 from psyche_kedro.text.encodings import decode
 from psyche_kedro.text.halves import HALF_ESCAPED, whole_values
+from psyche_kedro.workers.tasks import Limits, Lost
+from psyche_kedro.workers.worker import alone
 
 Record = Mapping[str, Any]
 Located = tuple[str, Record]
 _HEADER_SEARCH_ROWS = 20
 _MIN_HEADER_CELLS = 2
 _FIELD_CHARS = 10_000_000
+_WORKBOOK = Limits(seconds=60, memory=2_000_000_000, depth=1_000)
+"""Of reading one that is no raw file of ingestion."""
 
 
 def read_json(data: bytes) -> list[tuple[str, Any]]:
@@ -157,6 +162,26 @@ def read_excel(data: bytes) -> dict[str, list[list[str]]]:
             f"The workbook does not open ({str(error).splitlines()[0]}): "
             "save it again as .xlsx.",
         ) from error
+
+
+def read_excel_alone(data: bytes) -> dict[str, list[list[str]]]:
+    """Return what ``read_excel`` does; a workbook may end the process that reads it.
+
+    Raises:
+        UnreadableSource: If the workbook is damaged, or ends it.
+    """
+    read = alone(_excel_or_why, data, _WORKBOOK)
+    if isinstance(read, UnreadableSource | Lost):
+        raise unreadable(read) if isinstance(read, Lost) else read
+    sheets: dict[str, list[list[str]]] = read
+    return sheets
+
+
+def _excel_or_why(data: bytes) -> dict[str, list[list[str]]] | UnreadableSource:
+    try:
+        return read_excel(data)
+    except UnreadableSource as error:
+        return error
 
 
 def _is_panic(error: BaseException) -> bool:

@@ -31,8 +31,12 @@ _LOST = re.compile(
 )
 """A glyph without a character; a private one at a line's start is its bullet."""
 _MAX_LOST = 0.01
-_SHOWN_LOST = re.compile(r"(?<=[\u4e00-\u9fff])[□■◆?*#](?=[\u4e00-\u9fff])")
-"""What some programs write for a glyph; now and then a box to tick, a question mark."""
+_SHOWN_LOST = re.compile(
+    r"(?<=[\u4e00-\u9fff])(?![\w\s\u2e80-\u2fdf，。、；：！…“”‘’（）《》〈〉「」『』【】〔〕·•—～])"
+    r"[^~–,.;:!()<>\[\]\"'%/+=&×÷-](?=[\u4e00-\u9fff])"
+)
+"""A sign between ideographs, as programs write one for a glyph: □ ■ ○ ¤ ?; now and
+then it is a box to tick."""
 _MAX_SHOWN_LOST = 0.03
 _NEARLY = 0.15
 """Of a glyph's width."""
