@@ -185,7 +185,8 @@ def _predicate() -> re.Pattern[str]:
 def _may_be_full_name(name: str, is_told: bool, before: str) -> bool:
     """Return whether three characters may be a name, and not 日复日 or 小焦虑."""
     begins = name[0] in _surnames() or name[:2] in surnames().double
-    is_sure = name[0] in surnames().sure or (is_told and begins)
+    is_announced = begins and before.endswith(_TELLING)  # 连平常喜欢的事 is not
+    is_sure = name[0] in surnames().sure or is_announced
     if name[0] == name[2] or (not is_sure and is_common(name[1:])):
         return False
     return is_told or begins or name[0] in "小阿老大" or before.endswith(_JOINTS)
