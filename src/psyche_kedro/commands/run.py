@@ -16,9 +16,6 @@ from psyche_kedro.errors import ConfigurationError
 from psyche_kedro.hooks.progress_line import ProgressLine
 from psyche_kedro.llm.accounts import RUN_LEDGER, this_command
 
-# Kedro 1.7 deprecates `--pipeline`, which the field's habit and our README keep.
-warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
-
 _INTERRUPTED = 130  # as shells say it
 _FILTERS = (
     "tags",
@@ -34,6 +31,9 @@ def _run(**options: Any) -> None:
     """Run as Kedro does, once all that was named is known to be there."""
     named = [options["pipeline"], *(options["pipelines"] or ())]
     _check_nodes([name for name in named if name] or ["__default__"], options)
+    # Kedro 1.7 deprecates `--pipeline`, which the field's habit and our README keep.
+    # Ignored no sooner: kedro-datasets, once imported, would have it said after all.
+    warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
     try:
         project.run.callback(**options)
     except KeyboardInterrupt:

@@ -17,7 +17,6 @@ from kedro.validation.core import resolve_validator
 from kedro.validation.exceptions import ValidationConfigurationError
 
 from psyche_kedro.datasets.bundle_dataset import parts_taken
-from psyche_kedro.datasets.table_dataset import TableDataset
 from psyche_kedro.errors import ConfigurationError, PsycheError
 from psyche_kedro.files.project import in_project
 from psyche_kedro.files.roots import is_remote
@@ -94,6 +93,8 @@ class ConfigurationCheck:
 
 
 def _flat(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[str]:
+    from psyche_kedro.datasets import TableDataset  # noqa: PLC0415 - few commands run
+
     for name in pipeline.all_outputs():
         dataset = catalog.get(name)
         csv = getattr(dataset, "_file_format", "") == "csv" or "CSV" in str(
