@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 from loopback import LoopbackServer
 
-from psyche_kedro.llm.openai import chat_model
+from psyche_kedro.llm.openai import chat_model, lanes
 
 
 @pytest.fixture
@@ -13,6 +13,8 @@ def server() -> Iterator[LoopbackServer]:
 
 
 @pytest.fixture(autouse=True)
-def _nobody_known() -> None:
-    """Forget who answered: a port may be given to another server of the tests."""
+def _nobody_known() -> Iterator[None]:
+    """Forget who answered, and who rests: a port may be another server's soon."""
     chat_model._acquaintance.cache_clear()
+    yield
+    lanes._bearing_of.cache_clear()

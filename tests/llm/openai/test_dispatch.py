@@ -16,6 +16,7 @@ from loopback import Ask, Behaviour, LoopbackServer, Script
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm import Failure, Outcome, Reply
 from psyche_kedro.llm.accounts import Account, Ledger
+from psyche_kedro.llm.openai import lanes
 from psyche_kedro.llm.openai.chat_model import OpenAIChatModel
 from psyche_kedro.llm.openai.endpoints import Endpoint
 from psyche_kedro.llm.openai.patience import Patience
@@ -176,6 +177,16 @@ def test_a_retry_after_that_says_nothing_is_passed_over(
     server.script = _first(Behaviour(status=429, headers={"retry-after": said}))
     assert _reasons(_model(server, store=store).complete([ask("q")])) == [""]
     assert server.total == 2
+
+
+def test_a_rest_that_an_earlier_node_was_asked_for_is_sat_out(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    bearing = lanes._bearing_of(Endpoint(base_url=server.url))
+    bearing.pace.rest(time.monotonic() + 1)
+    patience = Patience(startup_seconds=0.2)
+    outcomes = _model(server, store=store, patience=patience).complete([ask("q")])
+    assert _reasons(outcomes) == [""]
 
 
 def test_a_rate_limit_uses_up_no_attempts(

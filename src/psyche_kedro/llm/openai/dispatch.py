@@ -112,6 +112,8 @@ class Dispatcher:
                 given ``grace_seconds`` and delivered.
         """
         self._moved_at = _now()
+        # Who has us wait was heard by an earlier node.
+        self._heard = any(lane.wait(self._moved_at) for lane in self.lanes)
         try:
             while self._error is None and await self._some_steps():
                 await asyncio.sleep(0)
