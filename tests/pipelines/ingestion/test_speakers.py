@@ -88,6 +88,15 @@ def test_a_turn_may_have_several_lines():
     assert [words.count("\n") for _, words in spoken(text)] == [1, 2, 0]
 
 
+def test_lines_of_a_chat_end_in_no_stop():
+    text = (
+        "来访者：我很难过\n不知道怎么办\n咨询师：你愿意说说吗\n来访者：嗯\n咨询师：好"
+    )
+    assert [words.count("\n") for _, words in spoken(text)] == [1, 0, 0, 0]
+    with pytest.raises(UnreadableSource):
+        spoken(text.replace("不知道怎么办", "第二次咨询"))
+
+
 def test_a_turn_opens_with_its_own_mark_or_is_refused():
     turns = [{"role": "user", "content": "来访者：我睡不着。"}]
     assert dialogue_of({"turns": turns}) == [{"role": "user", "content": "我睡不着。"}]

@@ -53,6 +53,9 @@ _MID_MARK = re.compile(
 )
 """Someone's name within a line."""
 _TITLE_LINE = re.compile(r"(?!\W{0,3}\d|[-*•·]).{1,15}[^。！？!?…～~；;”\"）)】\]]")
+_HEADING = re.compile(
+    r"第.{1,3}[次节段部].{0,6}|.{0,6}(?:小结|总结|反思|点评|分析|记录|背景|评估|督导|阶段)"
+)
 _WHOLE = re.compile(r"[。！？!?…～~”\"）)]$")
 _PERSON = re.compile(r"[男女][，,、 ]*\d{1,2}岁[^。！？]*")
 """来访者：女，20岁: above a dialogue, and no one's words."""
@@ -119,7 +122,7 @@ def _refuse_unspoken(turns: Sequence[_Turn], said: Sequence[str]) -> None:
     is_alone = len(lines) == 1 and len(turns) >= _SCRIPT and _WHOLE.search(lines[0][0])
     if (
         is_alone
-        or any(_TITLE_LINE.fullmatch(line) for _, line in lines)
+        or any(_is_title(line, before) for before, line in lines)
         or any(_PERSON.fullmatch(words) or _MID_MARK.search(words) for words in said)
         or any(pairs and again for pairs, again in zip(unnamed, is_again, strict=False))
     ):
@@ -128,6 +131,12 @@ def _refuse_unspoken(turns: Sequence[_Turn], said: Sequence[str]) -> None:
             "A line within a turn may be a heading, or another's words: name its "
             "speaker.",
         )
+
+
+def _is_title(line: str, before: str) -> bool:
+    """Return whether a line may be a heading: in a chat no line ends in a stop."""
+    is_short = _TITLE_LINE.fullmatch(line) and _WHOLE.search(before)
+    return bool(is_short or _HEADING.fullmatch(line))
 
 
 def _unnamed_lines(words: str) -> list[tuple[str, str]]:
