@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import docx
+from docx.oxml.parser import parse_xml
 from docx.table import Table
 from docx.text.paragraph import Paragraph
-from lxml import etree
 
 from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.ingestion.files.emphasis import (
@@ -114,7 +114,7 @@ def _read(data: bytes, reader: Callable[[Any], Iterator[Any]]) -> list[Any]:
 def _notes(document: Any) -> Iterator[str]:
     for relation in document.part.rels.values():
         if relation.reltype.endswith(_NOTES) and not relation.is_external:
-            for note in etree.fromstring(relation.target_part.blob):
+            for note in parse_xml(relation.target_part.blob):
                 text = "\n".join(_Text().read(p) for p in note.iter(f"{WORD}p"))
                 yield from [without_marks(text.strip())] if text.strip() else []
 
