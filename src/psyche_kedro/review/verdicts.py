@@ -39,13 +39,11 @@ from psyche_kedro.tables import (
     rejection,
 )
 from psyche_kedro.text.encodings import decode
-from psyche_kedro.workers.tasks import Limits, Lost
+from psyche_kedro.workers.tasks import ONE_WORKBOOK, Lost
 from psyche_kedro.workers.worker import alone
 
 _STRICTEST = ("reject", "fix", "keep")
 _SECONDS_PER_HOUR = 3_600
-_LIMITS = Limits(seconds=60, memory=2_000_000_000, depth=1_000)
-"""Of reading one sheet, far beyond any that people fill in."""
 
 
 class ReviewBatch(NamedTuple):
@@ -177,7 +175,7 @@ def read_sheet(file: SourceFile) -> pl.DataFrame:
         ReviewError: If it is neither a workbook nor CSV.
     """
     try:
-        read = alone(_cells, (file.name.lower(), file.read()), _LIMITS)
+        read = alone(_cells, (file.name.lower(), file.read()), ONE_WORKBOOK)
     except OSError as error:
         read = error.strerror or type(error).__name__
     if isinstance(read, pl.DataFrame):

@@ -30,6 +30,10 @@ class Limits(NamedTuple):
         return 10 * self.seconds
 
 
+ONE_WORKBOOK = Limits(seconds=60, memory=2_000_000_000, depth=1_000)
+"""Of reading a workbook that is no raw file: far beyond any that people fill in."""
+
+
 class Task(NamedTuple):
     """What a function is given, and what it may take for it."""
 

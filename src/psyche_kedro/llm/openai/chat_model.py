@@ -326,6 +326,9 @@ class _Client:
             return Fault("connection", type(error.__cause__ or error).__name__)
         except UnicodeEncodeError:
             return Fault("bad_request", "half a character (a surrogate) in the request")
+        return self._read(response, call)
+
+    def _read(self, response: httpx2.Response, call: Call) -> Answer | Fault:
         answer = read_completion(
             without_secrets(utf8_content(response), self._secrets),
             call.request.messages,

@@ -91,12 +91,7 @@ def train_to_the_end(trainer: Trainer, spec: RunSpec) -> RunResult:
     _add_callbacks(trainer, spec, health)
     if spec.params.patience:
         trainer.add_callback(stop)
-    try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    except RuntimeError as error:
-        if "probability tensor contains" not in str(error):
-            raise
-        raise TrainingFailedError(health.diverged("a rollout's logits")) from error
+    _train(trainer, checkpoint, health)
     status = "complete" if stop.stopped else _status(trainer)
     if status == "complete":
         health.check_end(trainer.model)
@@ -111,6 +106,15 @@ def train_to_the_end(trainer: Trainer, spec: RunSpec) -> RunResult:
         log=[{"step": 0, **_counts(spec)}, *trainer.state.log_history],
         seconds=seconds(trainer.state),
     )
+
+
+def _train(trainer: Trainer, checkpoint: Path | None, health: Health) -> None:
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except RuntimeError as error:
+        if "probability tensor contains" not in str(error):
+            raise
+        raise TrainingFailedError(health.diverged("a rollout's logits")) from error
 
 
 def _counts(spec: RunSpec) -> dict[str, int]:

@@ -14,7 +14,7 @@ from psyche_kedro.pipelines.ingestion.files.cell_formats import shown_cells
 from psyche_kedro.pipelines.ingestion.files.sources import unreadable
 from psyche_kedro.text.encodings import decode
 from psyche_kedro.text.halves import HALF_ESCAPED, whole_values
-from psyche_kedro.workers.tasks import Limits, Lost
+from psyche_kedro.workers.tasks import ONE_WORKBOOK, Lost
 from psyche_kedro.workers.worker import alone
 
 Record = Mapping[str, Any]
@@ -22,8 +22,6 @@ Located = tuple[str, Record]
 _HEADER_SEARCH_ROWS = 20
 _MIN_HEADER_CELLS = 2
 _FIELD_CHARS = 10_000_000
-_WORKBOOK = Limits(seconds=60, memory=2_000_000_000, depth=1_000)
-"""Of reading one that is no raw file of ingestion."""
 
 
 def read_json(data: bytes) -> list[tuple[str, Any]]:
@@ -170,7 +168,7 @@ def read_excel_alone(data: bytes) -> dict[str, list[list[str]]]:
     Raises:
         UnreadableSource: If the workbook is damaged, or ends it.
     """
-    read = alone(_excel_or_why, data, _WORKBOOK)
+    read = alone(_excel_or_why, data, ONE_WORKBOOK)
     if isinstance(read, UnreadableSource | Lost):
         raise unreadable(read) if isinstance(read, Lost) else read
     sheets: dict[str, list[list[str]]] = read
