@@ -220,9 +220,11 @@ class _BatchTransport:
                     " submits its calls again."
                 ) from error
             except (openai.APIError, aiohttp.ClientError, httpx2.HTTPError) as error:
+                is_flood = isinstance(error, OversizedReply)
                 raise ChatModelError(
                     f"The Batch API at {base_url} failed"
-                    f" ({type(error).__name__}): mend that and run the same command"
+                    f" ({error if is_flood else type(error).__name__}): mend that and"
+                    " run the same command"
                     " again; what was submitted is collected then."
                 ) from error
 

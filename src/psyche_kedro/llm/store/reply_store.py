@@ -50,6 +50,7 @@ _CANONICAL: Final = json.JSONEncoder(
     sort_keys=True, ensure_ascii=False, separators=(",", ":")
 )
 _BUSY_SECONDS: Final = 60.0
+_MOST_UNPACKED: Final = 2**28
 _SELECT_REPLIES: Final = (
     "SELECT key, model, text, reasoning, finish_reason, input_tokens, output_tokens,"
     " estimated, seconds FROM replies WHERE key IN (%s)"
@@ -440,7 +441,17 @@ def unpack(blob: bytes) -> str:
     Raises:
         zlib.error: If the bytes are not what was packed.
     """
-    return zlib.decompress(blob).decode("utf-8", "surrogatepass") if blob else ""
+    if not blob:
+        return ""
+    unpacker = zlib.decompressobj()
+    try:
+        unpacked = unpacker.decompress(blob, _MOST_UNPACKED)
+        text = unpacked.decode("utf-8", "surrogatepass")
+    except (TypeError, UnicodeDecodeError) as error:
+        raise zlib.error("no text") from error
+    if not unpacker.eof:
+        raise zlib.error("a text that is cut, or far too long")
+    return text
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

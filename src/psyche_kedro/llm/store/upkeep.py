@@ -232,7 +232,7 @@ def export_replies(session: StoreSession, path: Path) -> Exported:
             for row in session.each(query):
                 try:
                     line = json.dumps(_as_line(row), ensure_ascii=False)
-                except (zlib.error, UnicodeDecodeError):
+                except zlib.error:
                     unreadable += 1
                     continue
                 file.write(line + "\n")
@@ -279,7 +279,7 @@ def _read_lines(path: Path) -> Iterator[ReplyRecord]:
         for number, line in enumerate(file, start=1):
             try:
                 yield _record(json.loads(line))
-            except (ValueError, LookupError, TypeError) as error:
+            except (ValueError, LookupError, TypeError, RecursionError) as error:
                 raise ChatModelError(
                     f"Line {number} of {path} is no exported reply"
                     f" ({type(error).__name__}): import what `kedro replies export`"
@@ -333,6 +333,6 @@ def verify_store(store: ReplyStore) -> list[str]:
         ):
             try:
                 unpack(text), unpack(reasoning)
-            except (zlib.error, UnicodeDecodeError):
+            except zlib.error:
                 wrong.append(f"reply {key.hex()} does not decompress")
     return wrong

@@ -20,7 +20,7 @@ def _any_of(words: Collection[str]) -> str:
     return f"(?=[{''.join({word[0] for word in words})}])(?:{longest_first})"
 
 
-TITLES, KIN, PETS, _OTHER_DEEDS, ACTS = map(_any_of, _BESIDE.values())
+TITLES, KIN, GREETINGS, PETS, _OTHER_DEEDS, ACTS = map(_any_of, _BESIDE.values())
 DEEDS = f"(?:{_OTHER_DEEDS}|{ACTS})"
 NO_NAME = (
     "的了在是有和也就都很不我你您他她它们这那什么怎么吗呢吧啊把被让给跟与到"

@@ -19,6 +19,7 @@ from psyche_kedro.pipelines.cleaning.deidentification.dictionary import (
 )
 from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
     DEEDS,
+    GREETINGS,
     KIN,
     NO_NAME,
     NO_TITLED,
@@ -81,8 +82,10 @@ def name_rules() -> dict[str, re.Pattern[str]]:
         rf"|刚才|今早|后来|我们|他们|那个)(?!谢谢|祝|(?<=谢)谢|[{NO_TITLED}])(?P<v>{sure}{given}{{0,2}}?)(?:{TITLES})(?![生们资])",
         "新来的<任>主任": rf"(?<=[的个])(?![和有那从于])(?P<v>{surname})(?={TITLES})",
         "儿子叫<图图>，": rf"(?:{KIN})叫(?P<v>(?![{NO_NAME}]){_H}{{2,4}}){_END}",
-        "我女儿<朵朵>": rf"(?:{KIN})(?P<v>(?P<c>[{characters}])(?P=c))",
-        "“<雯雯>，快起床”": rf"[“‘](?P<v>(?P<c>[{characters}])(?P=c)"
+        "有个同事叫<高兴>，": rf"(?P<named>[有个位](?:{KIN})叫)"
+        rf"(?P<v>(?![{NO_NAME}]){_H}{{2,3}}){_END}",
+        "我女儿<朵朵>": rf"(?:{KIN}|{GREETINGS})(?P<v>(?P<c>[{characters}])(?P=c))",
+        "“<雯雯>，快起床”": rf"(?:[“‘]|{GREETINGS})(?P<v>(?P<c>[{characters}])(?P=c)"
         rf"|[小阿][{characters}])(?=[，,！!])",
         "<阿May>说": r"(?P<v>阿[A-Za-z][a-z]{1,8})(?![A-Za-z])",
         "老师姓<李>，": rf"(?<![百同老尊贵复])姓(?P<v>{surname})(?:(?![名氏])"
@@ -163,7 +166,8 @@ def _is_phrase(name: str) -> bool:
 
     乐乐 and 小雪 are words, and where rules find them they are names.
     """
-    if len(set(name)) == 1 or name[0] in "小阿" or name in surnames().double:
+    is_nickname = name[0] in "小阿" and len(name) <= _FULL_NAME_CHARS
+    if len(set(name)) == 1 or is_nickname or name in surnames().double:
         return False
     if is_common(name) or (len(name) == _FULL_NAME_CHARS and is_common(name[:2])):
         return True

@@ -16,6 +16,7 @@ from psyche_kedro.pipelines.cleaning.deidentification.dictionary import (
 from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
     ACTS,
     DEEDS,
+    GREETINGS,
     KIN,
     NO_NAME,
     PETS,
@@ -37,10 +38,12 @@ Persons = Mapping[str, tuple[tuple[int, int], ...]]
 NOBODY: Persons = {}
 _PERSON = frozenset({"PER", "PERSON", "NR"})
 _CLAUSE = re.compile(r"[^，。！？；\n]*[\u4e00-\u9fff][^，。！？；\n]+")
-_NAME = re.compile(rf"(?:{KIN})*(?P<v>[\u4e00-\u9fff]+?)(?:{TITLES})*")
+_NAME = re.compile(rf"(?:{KIN})*(?P<v>[\u4e00-\u9fff]+?)(?:{TITLES}|你好|您好)*")
 """With a dot it is an author's, or one that a rule finds."""
 _TELLING = (*ROLES, "我叫", "名叫")
 _JOINTS = ("叫", "和", "跟", "被")
+_TITLED = rf"(?!爷爷奶奶|叔叔阿姨|老师同学|哥哥?姐)(?:{TITLES})"
+_ONLINE = ("网友", "网名", "微信名")
 _WEEKS = tuple("上下每本这两几")
 _DOTS = frozenset("·•‧・")
 _ASKING = "他叫"
@@ -106,7 +109,8 @@ def _cues(clause: str) -> Iterator[tuple[int, int | None]]:
         has_role = cue["role"] is not None
         if clause[n] in NO_NAME or (not has_role and is_known(across)):
             continue
-        if not is_known(word) or (has_role and is_noun(word)):
+        is_new = not is_known(word) or _is_given(word) or cue["online"]
+        if is_new or (has_role and is_noun(word)):
             yield n, len(_ASKING)
         elif has_role and word[0] in surnames().sure:
             yield n, None
@@ -156,10 +160,13 @@ def _may_be_name(clause: str, start: int, end: int) -> bool:
         return name in _surnames() or _is_nickname(name, title[0])
     if name in ROLES or _is_no_person(before, name):
         return False
+    if before.endswith(_ONLINE) and len(name) > 2:  # any phrase is one: 一叶知秋
+        return True
     is_told = _is_told(clause, start, end)
     if is_common(name) and not (is_told or _may_be_nickname(name)):
-        is_short = len(name) <= _FULL_NAME
-        return is_short and name[0] in surnames().sure and is_rare(name)
+        is_given = _is_given(name) and not clause.startswith("的", end)
+        is_full = name[0] in surnames().sure and is_rare(name)
+        return len(name) <= _FULL_NAME and (is_given or is_full)
     if len(name) == _FULL_NAME and not _may_be_full_name(name, is_told, before):
         return False
     return not any(is_common(w) or is_listed(w) for w in _around(clause, start, end))
@@ -167,7 +174,7 @@ def _may_be_name(clause: str, start: int, end: int) -> bool:
 
 def _is_no_person(before: str, name: str) -> bool:
     """Return whether it is a pet's name, or begins with a week: 上周割腕."""
-    is_pets = re.search(f"(?:{PETS})叫?$", before) or re.match(PETS, name)
+    is_pets = re.search(f"(?:{PETS})叫?$", before) or re.match(f"{PETS}|.+狗", name)
     return bool(is_pets) or (name[0] == "周" and before.endswith(_WEEKS))
 
 
@@ -179,7 +186,7 @@ def _is_told(clause: str, start: int, end: int) -> bool:
 
 @cache
 def _predicate() -> re.Pattern[str]:
-    return re.compile(rf"是[我他她]|{DEEDS}")
+    return re.compile(rf"是[我他她]|{DEEDS}|{_TITLED}")
 
 
 def _may_be_full_name(name: str, is_told: bool, before: str) -> bool:
@@ -198,6 +205,11 @@ def _is_nickname(character: str, title: str) -> bool:
     return is_short and not is_known(character + title)
 
 
+def _is_given(word: str) -> bool:
+    """Return whether a word is rarer than the given name that it makes: 国强."""
+    return _given() >= {*word} and is_rare(word)
+
+
 @cache
 def _given() -> frozenset[str]:
     """Return the characters of given names."""
@@ -212,9 +224,9 @@ def _may_be_nickname(word: str) -> bool:
 @cache
 def _cue() -> re.Pattern[str]:
     return re.compile(
-        rf"(?:(?P<role>{KIN}(?:家的)?|[村班]的|(?:宿舍|寝室)的"
+        rf"(?:(?P<online>{'|'.join(_ONLINE)})|(?P<role>{KIN}(?:家的)?|[村班]里?的|(?:宿舍|寝室)的"
         rf"|^(?=..{{1,2}}(?:{ACTS}|是[我他她].{{0,8}}{KIN}$)))|^(?=..{{1,2}}{DEEDS})|(?<![^我他她你])[和跟]|[被找给让喊叫]"
-        r"|喜欢|羡慕|想念|念叨|暗恋|遇到)(?=[\u4e00-\u9fff]{2})"
+        rf"|喜欢|羡慕|想念|念叨|暗恋|遇到|{GREETINGS})(?=[\u4e00-\u9fff]{{2}})"
     )
 
 
@@ -228,7 +240,7 @@ def _around(clause: str, start: int, end: int) -> Iterator[str]:
 
 @cache
 def _title() -> re.Pattern[str]:
-    return re.compile(rf"(?!爷爷奶奶|叔叔阿姨|老师同学|哥哥?姐)(?:{TITLES})")
+    return re.compile(_TITLED)
 
 
 @cache
