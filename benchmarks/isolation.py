@@ -147,7 +147,9 @@ def main() -> None:
         f"`python benchmarks/isolation.py`, medians of {TURNS} pairs\n\n"
         "| | CPU s, in process | CPU s, child process | more, of a pair |"
         " s, in process | s, child process |\n|---|---:|---:|---:|---:|---:|\n"
-        + "\n".join(rows),
+        + "\n".join(rows)
+        + f"\n\nThe load of the machine was {os.getloadavg()[2]:.0f}. A run pays the"
+        " start once: the child imports what the run has imported.",
     )
 
 

@@ -285,6 +285,29 @@ def test_an_export_leaves_out_what_cannot_be_read_and_says_so(
         session.look_up([_key(3)])
 
 
+@pytest.mark.parametrize("value", ["x'00ff'", "'many'", "1e300", "9223372036854775807"])
+@pytest.mark.parametrize(
+    "column",
+    ["model", "task", "text", "finish_reason", "output_tokens", "stored_at", "seconds"],
+)
+def test_whatever_stands_in_a_column_is_a_reply_or_a_sentence(
+    store: ReplyStore, tmp_path: Path, column: str, value: str
+) -> None:
+    with sqlite3.connect(store.path) as raw:
+        raw.execute(f"UPDATE replies SET {column} = {value} WHERE id = 4")  # noqa: S608
+    for command in (
+        ("show",),
+        ("show", _key(3)),
+        ("verify",),
+        ("export", str(tmp_path / "all.jsonl")),
+        ("prune", "--task", "nowhere"),
+    ):
+        ended = _run(store, *command)
+        assert isinstance(ended.exception, SystemExit | None)
+        assert "Traceback" not in ended.output
+        assert "  File " not in ended.output
+
+
 def test_verify_finds_a_reply_that_cannot_be_read(store: ReplyStore) -> None:
     assert "is sound" in _run(store, "verify").output
     raw = sqlite3.connect(store.path)
@@ -293,7 +316,7 @@ def test_verify_finds_a_reply_that_cannot_be_read(store: ReplyStore) -> None:
     raw.close()
     result = _run(store, "verify")
     assert result.exit_code == 1
-    assert f"reply {_key(3)} does not decompress" in result.output
+    assert f"reply {_key(3)} cannot be read" in result.output
 
 
 def test_a_missing_store_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -117,33 +117,60 @@ class SourceFilesDataset(ReadOnlyDataset[list[SourceFile]]):
         return {"path": self._path, "required": self._required}
 
 
+class _Folder(NamedTuple):
+    """A folder to look into.
+
+    Attributes:
+        path: Where it is.
+        real: Where it is, links resolved.
+        above: Such folders that lead here: a link to one has no end.
+        is_linked: Whether a link is among what leads here.
+    """
+
+    path: Path
+    real: Path
+    above: frozenset[Path]
+    is_linked: bool
+
+
 def _walk(
-    folder: Path, bound: Path | None, above: frozenset[Path] = frozenset()
+    root: Path, bound: Path | None
 ) -> Iterator[tuple[str, tuple[Callable[[], bytes], int]]]:
     """Yield each file below a folder of this machine: how it is read, and its size.
 
+    Links lead to a folder once: twenty folders of two links each would be a million.
+
     Args:
-        folder: Where to begin.
+        root: Where to begin.
         bound: What no link may leave; None where it may.
-        above: Folders, links resolved, that lead here: a link to one has no end.
     """
-    here = above | {folder.resolve()}
-    try:
-        inside = list(folder.iterdir())
-    except OSError as error:
-        yield str(folder), (partial(_refuse, error.strerror or "no folder"), 0)
-        return
-    for path in inside:
-        target = Path(os.path.realpath(path))  # a loop has no end, and no error here
-        if path.is_symlink() and bound and not target.is_relative_to(bound):
-            yield str(path), (partial(_refuse, _LEAVES), 0)
-        elif target in here:
-            yield str(path), (partial(_refuse, "it is a link to a folder above it"), 0)
-        elif path.is_dir():
-            yield from _walk(path, bound, here)
-        else:
-            size = path.stat().st_size if path.exists() else 0
-            yield str(path), (partial(_read, path), size)
+    waiting = [_Folder(root, root.resolve(), frozenset(), is_linked=False)]
+    linked: set[Path] = set()
+    while waiting:
+        folder, real, above, is_linked = waiting.pop()
+        here = above | {real}
+        try:
+            inside = sorted(folder.iterdir())
+        except OSError as error:
+            yield str(folder), (partial(_refuse, error.strerror or "no folder"), 0)
+            continue
+        for path in inside:
+            is_link = path.is_symlink()
+            # Its own loops have no end, and no error here.
+            target = Path(os.path.realpath(path)) if is_link else real / path.name
+            by_link = is_linked or is_link
+            if is_link and bound and not target.is_relative_to(bound):
+                yield str(path), (partial(_refuse, _LEAVES), 0)
+            elif target in here:
+                yield str(path), (partial(_refuse, _ABOVE), 0)
+            elif by_link and target in linked:
+                yield str(path), (partial(_refuse, _TWICE), 0)
+            elif path.is_dir():
+                linked |= {target} if by_link else set()
+                waiting.append(_Folder(path, target, here, by_link))
+            else:
+                size = path.stat().st_size if path.exists() else 0
+                yield str(path), (partial(_read, path), size)
 
 
 def _refuse(why: str) -> bytes:
@@ -173,6 +200,8 @@ def _utf8(name: str) -> str:
 
 
 NOTES = re.compile(r"(?:readme|licen[cs]e)(?![a-z])(?:.*\.(?:md|txt|rst)|[^.]*)", re.I)
+_ABOVE = "it is a link to a folder above it"
+_TWICE = "another link leads to the same folder"
 _LEAVES = "a link that leaves the raw root, which `--params links=follow` allows"
 _OF_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
 
