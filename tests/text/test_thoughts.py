@@ -146,6 +146,11 @@ def test_what_only_frames_an_answer_is_no_part_of_it(form):
     assert part_thought(form.format(THOUGHT, ANSWER)) == (THOUGHT, ANSWER)
 
 
+def test_the_front_matter_of_a_page_is_no_frame():
+    page = "---\nprimary_language: zh\nis_table: False\n---\n第一章"
+    assert part_thought(f"<think>{THOUGHT}</think>\n\n{page}") == (THOUGHT, page)
+
+
 @pytest.mark.parametrize(
     "form", ["**<think>**\n{}\n**</think>**\n{}", "*<think>*{}*</think>*{}"]
 )

@@ -122,8 +122,9 @@ _WRAPS: Final = (
     rf"|<{_BAR}(?:end|return){_BAR}>|\[END FINAL RESPONSE\]|\[unused10\]"
     r"|<\|im_end\|>|<\|im_start\|>assistant|<\|start_header_id\|>assistant<\|end_header_id\|>"
 )
-_RULE: Final = r"-{3,}(?=\s)|\*{1,2}(?=\n|\S[^*]*\Z)"
-"""A line between thought and answer, or the second half of ``**</think>**``."""
+_RULE: Final = r"-{3,}(?=\s)(?!\s*[a-z_]+: )|\*{1,2}(?=\n|\S[^*]*\Z)"
+"""A line between thought and answer, or the second half of ``**</think>**``; with a
+name and a colon below, ``---`` begins the front matter of a page."""
 _WRAP: Final = re.compile(
     rf"\A(?:\s|{_WRAPS}|{_RULE})+|(?:{_WRAPS})(?:\s|{_WRAPS})*\Z", re.IGNORECASE
 )
