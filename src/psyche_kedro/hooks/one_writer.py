@@ -16,8 +16,10 @@ from kedro.framework.hooks import hook_impl
 from psyche_kedro.errors import RootInUseError
 from psyche_kedro.files.lock import lock_now
 from psyche_kedro.files.roots import is_remote
+from psyche_kedro.text.halves import without_controls
 
 LOCK = ".run.lock"
+_MOST_SAID = 1_000
 _LOG = logging.getLogger(__name__)
 
 
@@ -118,13 +120,14 @@ def _user() -> str:
 def _in_use(path: Path, file: IO[str]) -> str:
     file.seek(0)
     by = "another run"
-    with suppress(ValueError, KeyError):  # it has locked, and not yet written
-        said = json.loads(file.read())
+    # It has locked, and not yet written; or what it wrote is not its own.
+    with suppress(ValueError, LookupError, TypeError, RecursionError):
+        said = json.loads(file.read(_MOST_SAID))
         by = (
             f"the run of {said['who']} on {said['host']} (process {said['pid']}) since "
             f"{said['since']}"
         )
-    return (
+    return without_controls(
         f"{path.parent} is written by {by}: wait for its end, or write elsewhere with "
         "`--params data=…`."
     )
