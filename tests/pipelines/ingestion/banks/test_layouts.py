@@ -495,6 +495,7 @@ def test_what_a_learning_platform_exports_is_read():
         ("1. 甲\nA. 一\nB. 二\n2. 乙\nC. 三\nD. 四\n答案：1.A", "unclear_option"),
         ("第一章 绪论1．甲（ ）\nA. 一\nB. 二\n答案：A\n", "unclear_stem"),
         (f"1. （B）下列\n{OPTIONS}答案：A\n", "unclear_stem"),
+        (f"1. 甲是( b )\n{OPTIONS}答案：B\n", "answer_left_in_stem"),
     ],
 )
 def test_what_may_be_wrong_is_refused(text, error):
@@ -759,6 +760,22 @@ def test_a_line_of_options_that_was_broken_goes_on_in_the_next():
     text = f"1. 甲\n{first}\n完 C. 三  D. 四\n答案：B\n"
     ((_, options, _),) = sound(text)
     assert options == ["一" * 20, "二" * 20 + "完", "三", "四"]
+
+
+def test_a_list_counted_in_words_stands_in_its_stem():
+    steps = "1. 阶段是：\n一、初期\n二、中期\n第二个是（ ）\n"
+    assert [
+        s for s, _, _ in sound(f"{steps}{OPTIONS}答案：B\n2. 乙\n{OPTIONS}答案：A")
+    ] == [
+        "阶段是：\n一、初期\n二、中期\n第二个是",
+        "乙",
+    ]
+
+
+def test_a_question_of_a_group_may_have_its_own_options():
+    own = {"question": "乙", "options": {"A": "三", "B": "四"}, "answer": "B"}
+    group = {"option": {"A": "一", "B": "二"}, "items": [own]}
+    assert sound(json.dumps([group]), "a.json") == [("乙", ["三", "四"], "B")]
 
 
 def test_a_question_may_be_numbered_q1():

@@ -75,6 +75,7 @@ def lossy(text: str, sign: str = "\ue123") -> str:
         (lossy(PROSE * 2, "■"), "lost_characters"),
         (lossy(PROSE * 2, "*"), "lost_characters"),
         (lossy(PROSE * 2, "¤"), "lost_characters"),
+        (lossy(PROSE * 2, "×"), "lost_characters"),
         (lossy(PROSE * 2, "〓"), "lost_characters"),
         (PROSE * 2, None),
     ],
@@ -311,6 +312,14 @@ def test_a_table_is_read_row_by_row_its_heads_first():
     ]
     first, second, *_ = to_text(boxes).split("\n\n")
     assert (first, second) == ("类型 时间 容量", "感觉记忆 四秒 较大")
+
+
+def test_a_table_drawn_column_by_column_is_out_of_order():
+    def cells(left: float, width: float) -> list[TextBox]:
+        return [box("字", 60 * n, left, width) for n in range(4)]
+
+    assert is_out_of_order([*cells(20, 60), *cells(300, 60)])
+    assert not is_out_of_order([*cells(20, 260), *cells(300, 260)])
 
 
 @pytest.mark.skipif(not installed_engines(["rapidocr"]), reason="extra `ocr` is absent")

@@ -137,6 +137,8 @@ def _tells_answer(question: Mapping[str, Any]) -> bool:
         _LETTER_MARK.sub(".", b[1:-1].strip())
         for b in (*IN_BRACKETS.findall(stem), *_IN_BLANK.findall(stem))
     ]
+    if gold.lower() in {*in_brackets} - {""}:
+        return True
     return len(texts) == 1 and (
         any(words == texts[0] or f"{gold}.{texts[0]}" in words for words in in_brackets)
         or (len(texts[0]) > 1 and _is_named_at_end(texts[0], stem))
