@@ -52,7 +52,7 @@ _FIELD = re.compile(
 _UNMARKED_FIELD = re.compile(
     rf"({_ANSWER}|{_EXPLANATION})(?<!^答)(?:\s+|(?:是|为)?\s*(?=[A-ZＡ-Ｚ√×]{{1,8}}\s*$)|$)"
 )
-_BEFORE_FIELD = frozenset(" \t。；;.,，、)）】]")
+_BEFORE_FIELD = frozenset(" \t。；;.．,，、)）】]")
 
 # ---- headings -------------------------------------------------------------------
 
@@ -90,7 +90,7 @@ _SHARED = re.compile(
     r"[^A-Z]{0,6}?[)）】\]〕]?\s*[:：]?\s*(?P<text>[A-Z（(].*)?$"
 )
 _SPAN_ALONE = re.compile(
-    rf"[（(【\[〔]?\s*(?:第|问题|题)?\s*{_SPAN}\s*[)）】\]〕]?\s*[:：]?"
+    rf"[（(【\[〔]?\s*(?:第|问题|题)?\s*{_SPAN}\s*[)）】\]〕]?\s*[:：]?|[【\[]\d+题[】\]]"
 )
 """``[41~43]`` above the options that these share."""
 _CASE = re.compile(
@@ -108,7 +108,7 @@ _CASE_PART = re.compile(
 _NUMBERED = re.compile(
     r"^[*＊★☆●◆]?\s*(?:[【\[（(][^】\])）]{0,16}(?:19|20)\d\d[^】\])）]{0,16}[】\])）]\s*(?=\d))?"
     rf"(?:[【\[（(]?\s*({_KIND})\s*[】\])）]?\s*[:：.．、]?\s*)?"
-    rf"(?:第\s*(\d{{1,4}}|{NUMERAL})\s*[题題]|[（(【\[]\s*(\d{{1,4}})\s*[)）】\]]"
+    rf"(?:第\s*(\d{{1,4}}|{NUMERAL})\s*[题題]|[（(【\[]\s*(?:例题?)?(\d{{1,4}})\s*[)）】\]]"
     r"|(?:[Qq题題]|题目|问题|试题|小题|例题|Question )?\s*(\d{1,4})\s*"
     r"([.．、:：)）]|题(?=[:：\s]))(?!\s*[-~～—]\s*\d))"
     r"\s*[.．、:：]?\s*(.*)$"
@@ -288,7 +288,7 @@ def _token(line: int, text: str) -> Token:
 
 
 def _key_head(line: int, text: str) -> Token | None:
-    is_head = _KEY_HEAD.match(text) and not _NO_KEY_HEAD.search(text)
+    is_head = _KEY_HEAD.match(text.strip("—-=~ ")) and not _NO_KEY_HEAD.search(text)
     if is_head and not split_options(text):
         return Token("key", line, text, type=type_of(text))
     return None
@@ -306,7 +306,7 @@ def _section(line: int, text: str) -> Token | None:
 
 def _shared(line: int, text: str) -> Token | None:
     if alone := _SPAN_ALONE.fullmatch(text):
-        return Token("shared", line, text, number=int(alone["last"]), is_weak=True)
+        return Token("shared", line, text, number=int(alone["last"] or 0), is_weak=True)
     match = _SHARED.match(text)
     if match is None:
         return None

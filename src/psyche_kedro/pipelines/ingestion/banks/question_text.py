@@ -159,7 +159,8 @@ class _Reader:
 
     def _take_shared(self, index: int, token: Token) -> None:
         below = self._ahead.token_after(index)
-        if token.is_weak and not (below and below.letter == "A"):
+        is_label = below and (below.letter == "A" or below.kind == "number")
+        if token.is_weak and not is_label:
             self._take_text(index, token)
             return
         self._leave()
