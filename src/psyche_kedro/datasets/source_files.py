@@ -5,7 +5,7 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -117,8 +117,8 @@ class SourceFilesDataset(ReadOnlyDataset[list[SourceFile]]):
         return {"path": self._path, "required": self._required}
 
 
-class _Folder(NamedTuple):
-    """A folder to look into.
+class _Found(NamedTuple):
+    """A folder or file.
 
     Attributes:
         path: Where it is.
@@ -129,8 +129,17 @@ class _Folder(NamedTuple):
 
     path: Path
     real: Path
-    above: frozenset[Path]
-    is_linked: bool
+    above: frozenset[Path] = frozenset()
+    is_linked: bool = False
+
+    def inside(self) -> Iterator["_Found"]:
+        """Yield what a folder holds, by name."""
+        above = self.above | {self.real}
+        for path in sorted(self.path.iterdir()):
+            is_link = path.is_symlink()
+            # Its own loops have no end, and no error here.
+            real = Path(os.path.realpath(path)) if is_link else self.real / path.name
+            yield _Found(path, real, above, self.is_linked or is_link)
 
 
 def _walk(
@@ -144,33 +153,35 @@ def _walk(
         root: Where to begin.
         bound: What no link may leave; None where it may.
     """
-    waiting = [_Folder(root, root.resolve(), frozenset(), is_linked=False)]
+    waiting = [_Found(root, root.resolve())]
     linked: set[Path] = set()
     while waiting:
-        folder, real, above, is_linked = waiting.pop()
-        here = above | {real}
+        folder = waiting.pop()
         try:
-            inside = sorted(folder.iterdir())
+            inside = list(folder.inside())
         except OSError as error:
-            yield str(folder), (partial(_refuse, error.strerror or "no folder"), 0)
+            why = error.strerror or "no folder"
+            yield str(folder.path), (partial(_refuse, why), 0)
             continue
-        for path in inside:
-            is_link = path.is_symlink()
-            # Its own loops have no end, and no error here.
-            target = Path(os.path.realpath(path)) if is_link else real / path.name
-            by_link = is_linked or is_link
-            if is_link and bound and not target.is_relative_to(bound):
-                yield str(path), (partial(_refuse, _LEAVES), 0)
-            elif target in here:
-                yield str(path), (partial(_refuse, _ABOVE), 0)
-            elif by_link and target in linked:
-                yield str(path), (partial(_refuse, _TWICE), 0)
+        for found in inside:
+            path = found.path
+            if why := _refusal(found, bound, linked):
+                yield str(path), (partial(_refuse, why), 0)
             elif path.is_dir():
-                linked |= {target} if by_link else set()
-                waiting.append(_Folder(path, target, here, by_link))
+                linked |= {found.real} if found.is_linked else set()
+                waiting.append(found)
             else:
                 size = path.stat().st_size if path.exists() else 0
                 yield str(path), (partial(_read, path), size)
+
+
+def _refusal(found: _Found, bound: Path | None, linked: Set[Path]) -> str:
+    """Return why something is not looked into, if it is not."""
+    if found.path.is_symlink() and bound and not found.real.is_relative_to(bound):
+        return _LEAVES
+    if found.real in found.above:
+        return _ABOVE
+    return _TWICE if found.is_linked and found.real in linked else ""
 
 
 def _refuse(why: str) -> bytes:

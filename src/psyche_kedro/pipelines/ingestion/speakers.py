@@ -33,7 +33,10 @@ _OF_CLIENT = re.compile(
     r"(?:来访者|求助者|来访|患者|咨询师|治疗师)的?[\u4e00-\u9fff]{2,3}$"
 )
 """来访者母亲, 咨询师助理."""
-_NOTE_LINE = re.compile(r"…*[（(【\[].*[)）】\]]")
+_LATER = r"(?:.{0,6}(?:[天日周月年]|小时|星期)[之以]?后|次日|第.{1,3}次.{0,6})"
+_NOTE_LINE = re.compile(rf"…*[（(【\[](?!{_LATER}[)）】\]]).*[)）】\]]")
+_OWN_PARAGRAPH = re.compile("[我你您咱]")
+"""In the words of who speaks; narration has none."""
 _STAMP_LINE = re.compile(
     r"^[ \t]*[\[（(]?(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?[ \t]*)?(?:[上下]午)?"
     r"(?:\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?:[ \t]*-->[ \t]*[\d:.,]+)?)?"
@@ -54,10 +57,10 @@ _MID_MARK = re.compile(
 """Someone's name within a line."""
 _TITLE_LINE = re.compile(r"(?!\W{0,3}\d|[-*•·]).{1,15}[^。！？!?…～~；;”\"）)】\]]")
 _HEADING = re.compile(
-    r"第.{1,3}[次节段部].{0,6}|.{0,6}(?:小结|总结|反思|点评|分析|记录|背景|评估|督导|阶段)"
+    rf"[（(【\[]{_LATER}[)）】\]]|第.{{1,3}}[次节段部].{{0,6}}|.{{0,6}}(?:小结|总结|反思|点评|分析|记录|背景|评估|督导|阶段)"
 )
 _WHOLE = re.compile(r"[。！？!?…～~”\"）)]$")
-_PERSON = re.compile(r"[男女][，,、 ]*\d{1,2}岁[^。！？]*")
+_PERSON = re.compile(r"[男女][，,、 ]*\d{1,2}岁[^。！？\n]*(?:\n|$)")
 """来访者：女，20岁: above a dialogue, and no one's words."""
 _EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 _LEADS_ON = re.compile(
@@ -65,7 +68,7 @@ _LEADS_ON = re.compile(
 )
 """Ends what stands before a colon and is no one: 他对我说, 例如, 第一."""
 _PERSONS = frozenset(_NAMES["persons"]["other"])
-_SCRIPT = 4
+_SCRIPT = 3
 """Turns of a dialogue that has a line for each."""
 _MIN_TURNS = 2
 """Lines of one unknown name that make it a speaker's."""
@@ -103,7 +106,9 @@ def spoken_lines(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
 def _refuse_names_alone(text: str) -> None:
     """Refuse a line that begins with a speaker's name and no colon, or no name."""
     marks = "|".join({re.escape(match[1]) for match in _TURN.finditer(text)})
-    without = re.compile(rf"^[ \t]*(?:{marks})\d?[ \t]+[^\s:：]", re.MULTILINE)
+    without = re.compile(
+        rf"^[ \t]*(?:{marks})\d?(?:{_NOTE})?[ \t]+[^\s:：]", re.MULTILINE
+    )
     if _NAME_LINE.search(f"{text}\n") or (marks and without.search(text)):
         raise UnreadableSource(
             "unknown_role", "A line begins with a speaker's name and no colon: add it."
@@ -114,16 +119,18 @@ def _refuse_unspoken(turns: Sequence[_Turn], said: Sequence[str]) -> None:
     """Refuse a dialogue with a line that may be a heading, or another's words.
 
     So it may where the same speaker is named again behind it, and where it is the only
-    one without a name though the line before it was whole.
+    one without a name though the line before it was whole, but for one that says I or
+    you between others' turns.
     """
     unnamed = [_unnamed_lines(words) for words in said]
     is_again = [turn.role == after.role for turn, after in pairwise(turns)]
     lines = [pair for pairs in unnamed for pair in pairs]
     is_alone = len(lines) == 1 and len(turns) >= _SCRIPT and _WHOLE.search(lines[0][0])
+    is_own = is_alone and not unnamed[-1] and _OWN_PARAGRAPH.search(lines[0][1])
     if (
-        is_alone
+        (is_alone and not is_own)
         or any(_is_title(line, before) for before, line in lines)
-        or any(_PERSON.fullmatch(words) or _MID_MARK.search(words) for words in said)
+        or any(_PERSON.match(words) or _MID_MARK.search(words) for words in said)
         or any(pairs and again for pairs, again in zip(unnamed, is_again, strict=False))
     ):
         raise UnreadableSource(

@@ -133,6 +133,9 @@ def test_the_gate_suspects_by_itself_most_of_what_the_patterns_know():
         "社保卡E28471936",
         "：晚风与你",
         "飞船号：nightbreeze",
+        "贴吧晚风0412",
+        "王者ID晚风88",
+        "我的公众号是“晚风电台”",
     ],
 )
 def test_the_gate_sees_what_no_pattern_was_made_for(text):

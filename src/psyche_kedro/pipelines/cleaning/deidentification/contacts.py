@@ -26,7 +26,7 @@ _HOST = "(?:[A-Za-z0-9-]+|扣扣|企鹅|网易|新浪)"
 _FILLER = r"(?:号码?|[账帐]号|同号|ID|id|昵称|用户名|搜索?|就|是|为|叫|[^\w,。!?;\n])"
 _GAP = rf"{_FILLER}{{0,8}}"
 """What stands between the name of a platform and an account."""
-_WITH_DIGIT = r"(?=[A-Za-z_.-]*[\d_])[A-Za-z][A-Za-z0-9_.-]{3,29}"
+_WITH_DIGIT = r"(?=[A-Za-z_.-]*[\d_])[A-Za-z][A-Za-z0-9_.-]{3,29}(?:#\d{4})?"
 _SPELT = r"[A-Za-z](?: [A-Za-z0-9_]){5,19}"
 _QQ = (
     rf"(?:(?<![A-Za-z])[Qq]{_BETWEEN}[Qq]|[扣抠叩寇蔻]{_BETWEEN}[扣抠叩寇蔻]|企鹅|球球|秋秋|丘丘|[Qq]群|群号)"
@@ -82,7 +82,8 @@ _CONTACTS = {
     ),
     "宿舍电话<6275-1234>": (
         "phone",
-        rf"(?:座机|固话|电话){_GAP}(?P<v>[2-8]\d{{3}}[- ]?\d{{4}})(?!\d)",
+        rf"(?:座机|固话|电话|打[到我他她]?(?:家里|宿舍|单位|办公室)){_GAP}"
+        r"(?P<v>[2-8]\d{3}[- ]?\d{4})(?!\d)",
     ),
     "原来的<138****5678>": (
         "phone",
@@ -185,7 +186,7 @@ ANY_MARK = re.compile(
     rf"|[{_PROVINCES}][A-Z]"
 )
 """In every contact, and in few texts: the others need no pattern."""
-_HOTLINE = re.compile("热线|援助|危机干预|求助电话|救助|报警")
+_HOTLINE = re.compile("热线|援助|危机.{0,4}干预|求助电话|救助|报警")
 _FAR = 24
 _BESIDE = re.compile(r"[^,。!?;\n]*\Z"), re.compile(r"[^,。!?;\n]{0,12}")
 """What may say before and after a number whose it is."""

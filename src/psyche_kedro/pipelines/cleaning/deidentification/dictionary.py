@@ -28,7 +28,7 @@ def is_common(word: str) -> bool:
 
 def is_noun(word: str) -> bool:
     """Return whether a dictionary has the word as a thing's or a place's."""
-    return _tagger().dt.word_tag_tab.get(word) in ("n", "ns", "nz")
+    return _tagger().dt.word_tag_tab.get(word) in ("n", "ns", "nz", "nr")
 
 
 def is_quality(word: str) -> bool:

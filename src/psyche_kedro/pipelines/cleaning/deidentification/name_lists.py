@@ -17,10 +17,10 @@ ROLES = (*_BESIDE["kin"], "家的", "村的", "班的")
 def _any_of(words: Collection[str]) -> str:
     """Return words as a regular expression that looks at a first character first."""
     longest_first = "|".join(sorted(words, key=len, reverse=True))
-    return f"(?=[{''.join({word[0] for word in words})}])(?:{longest_first})"
+    return f"(?=[{''.join({word[0] for word in words})}])(?>{longest_first})"
 
 
-TITLES, KIN, PETS, _OTHER_DEEDS, ACTS = map(_any_of, _BESIDE.values())
+TITLES, KIN, GREETINGS, PETS, _OTHER_DEEDS, ACTS = map(_any_of, _BESIDE.values())
 DEEDS = f"(?:{_OTHER_DEEDS}|{ACTS})"
 NO_NAME = (
     "的了在是有和也就都很不我你您他她它们这那什么怎么吗呢吧啊把被让给跟与到"

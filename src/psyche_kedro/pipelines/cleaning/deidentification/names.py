@@ -16,9 +16,11 @@ from psyche_kedro.pipelines.cleaning.deidentification.dictionary import (
     is_known,
     is_noun,
     is_quality,
+    is_rare,
 )
 from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
     DEEDS,
+    GREETINGS,
     KIN,
     NO_NAME,
     NO_TITLED,
@@ -31,7 +33,9 @@ from psyche_kedro.pipelines.cleaning.deidentification.spans import Span
 
 _H = "[\u4e00-\u9fff]"
 _FULL_NAME_CHARS = 3
-_ENGLISH = re.compile(r"(?<![A-Za-z.·])[A-Z][a-z]{1,11}(?![A-Za-z.·])")
+_ENGLISH = re.compile(
+    r"(?:(?<![A-Za-z.·])|(?<=[A-Z]{2}))[A-Z][a-z]{1,11}(?![A-Za-z.·])"
+)
 _DOT = "[·•‧・]"
 _DOTTED = re.compile(
     rf"(?:{KIN}|我叫|名叫|叫做|名字叫|我是)(?P<v>{_H}{{1,8}}(?:{_DOT}{_H}{{1,12}})+)"
@@ -73,16 +77,21 @@ def name_rules() -> dict[str, re.Pattern[str]]:
         "大家都叫我<阿依古丽>，": rf"(?:我叫|名叫|名字叫|[叫喊][我他她])(?P<v>"
         rf"(?![{NO_NAME}])[\u4e00-\u9fff·]{{2,6}}|[A-Z][a-z]{{1,12}}){_END}",
         "外号叫<竹竿>，": r"(?P<named>[外绰]号|[小乳网化真全]名"
-        rf"|微信名|昵称|笔名)[叫是为][“‘]?(?P<v>{_H}{{2,8}}?)(?:{_END}|的(?:那|人))",
+        rf"|微信名|昵称|笔名)[叫是为][“‘]?(?!什么)(?P<v>{_H}{{2,8}}?)(?:{_END}|的(?:那|人))",
         "好友<Coco>": rf"(?:{KIN})(?P<v>[A-Z][a-z]{{1,11}})(?![A-Za-z])",
         "网友“<季风>”": rf"(?P<named>{KIN})[\"“‘「](?P<v>{_H}{{2,4}})[\"”’」]",
         "邻居<陈素芬>阿姨来过": rf"(?:(?<!{_H})|"
         rf"(?<=[找跟和问被叫是喊给对让向请由与等的位谢])|领导|医生|老师|师傅|上司|邻居|班主任|今天|昨天"
         rf"|刚才|今早|后来|我们|他们|那个)(?!谢谢|祝|(?<=谢)谢|[{NO_TITLED}])(?P<v>{sure}{given}{{0,2}}?)(?:{TITLES})(?![生们资])",
-        "新来的<任>主任": rf"(?<=[的个])(?![和有那从于])(?P<v>{surname})(?={TITLES})",
+        "新来的<任>主任": r"(?:(?<=[的个])(?![和有那从于])"
+        rf"|{KIN}(?![{NO_TITLED}都应]|{KIN}))(?P<v>{surname})(?={TITLES})",
         "儿子叫<图图>，": rf"(?:{KIN})叫(?P<v>(?![{NO_NAME}]){_H}{{2,4}}){_END}",
-        "我女儿<朵朵>": rf"(?:{KIN})(?P<v>(?P<c>[{characters}])(?P=c))",
-        "“<雯雯>，快起床”": rf"[“‘](?P<v>(?P<c>[{characters}])(?P=c)"
+        "有个同事叫<高兴>，": rf"(?P<named>[有个位](?:{KIN})叫|[你们家]可以叫我)"
+        rf"(?P<v>(?![{NO_NAME}一出回外停起]){_H}{{2,4}})(?<![了着过吗]){_END}",
+        "有个叫<晚风>的人": rf"(?P<named>[有个位]叫)"
+        rf"(?P<v>(?![{NO_NAME}]){_H}{{2,6}}?)的(?:[男女人]|{KIN})",
+        "我女儿<朵朵>": rf"(?:{KIN}|{GREETINGS})(?P<v>(?P<c>[{characters}])(?P=c))",
+        "“<雯雯>，快起床”": rf"(?:[“‘]|{GREETINGS})(?P<v>(?P<c>[{characters}])(?P=c)"
         rf"|[小阿][{characters}])(?=[，,！!])",
         "<阿May>说": r"(?P<v>阿[A-Za-z][a-z]{1,8})(?![A-Za-z])",
         "老师姓<李>，": rf"(?<![百同老尊贵复])姓(?P<v>{surname})(?:(?![名氏])"
@@ -158,12 +167,26 @@ def unlisted(span: Span, text: str) -> Iterator[Span]:
         yield span
 
 
+def is_given(word: str) -> bool:
+    """Return whether a word is rarer than the given name that it makes: 国强."""
+    return (
+        len(word) < _FULL_NAME_CHARS and given_characters() >= {*word} and is_rare(word)
+    )
+
+
+@cache
+def given_characters() -> frozenset[str]:
+    """Return the characters of given names."""
+    return frozenset("".join(word_list("given_names.txt")))
+
+
 def _is_phrase(name: str) -> bool:
     """Return whether a supposed name is none: 温柔御姐, 放松一点, 别想太多.
 
     乐乐 and 小雪 are words, and where rules find them they are names.
     """
-    if len(set(name)) == 1 or name[0] in "小阿" or name in surnames().double:
+    is_nickname = name[0] in "小阿" and len(name) <= _FULL_NAME_CHARS
+    if len({*name}) == 1 or is_nickname or is_given(name) or name in surnames().double:
         return False
     if is_common(name) or (len(name) == _FULL_NAME_CHARS and is_common(name[:2])):
         return True

@@ -16,6 +16,7 @@ from psyche_kedro.pipelines.cleaning.deidentification.dictionary import (
 from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
     ACTS,
     DEEDS,
+    GREETINGS,
     KIN,
     NO_NAME,
     PETS,
@@ -23,10 +24,11 @@ from psyche_kedro.pipelines.cleaning.deidentification.name_lists import (
     TITLES,
     is_listed,
     surnames,
-    word_list,
 )
 from psyche_kedro.pipelines.cleaning.deidentification.names import (
     find_names_by_rule,
+    given_characters,
+    is_given,
     unlisted,
 )
 from psyche_kedro.pipelines.cleaning.deidentification.spans import Span
@@ -37,10 +39,15 @@ Persons = Mapping[str, tuple[tuple[int, int], ...]]
 NOBODY: Persons = {}
 _PERSON = frozenset({"PER", "PERSON", "NR"})
 _CLAUSE = re.compile(r"[^，。！？；\n]*[\u4e00-\u9fff][^，。！？；\n]+")
-_NAME = re.compile(rf"(?:{KIN})*(?P<v>[\u4e00-\u9fff]+?)(?:{TITLES})*")
+_NAME = re.compile(
+    rf"(?:{KIN})*(?P<v>[\u4e00-\u9fff]+?)(?:(?:{TITLES})说?|你好|您好|一[比起样直])*"
+)
 """With a dot it is an author's, or one that a rule finds."""
 _TELLING = (*ROLES, "我叫", "名叫")
 _JOINTS = ("叫", "和", "跟", "被")
+_TITLED = rf"(?!爷爷奶奶|叔叔阿姨|老师同学|哥哥?姐)(?:{TITLES})"
+_ONLINE = ("网友", "网名", "微信名")
+_H = "[\u4e00-\u9fff]"
 _WEEKS = tuple("上下每本这两几")
 _DOTS = frozenset("·•‧・")
 _ASKING = "他叫"
@@ -106,7 +113,8 @@ def _cues(clause: str) -> Iterator[tuple[int, int | None]]:
         has_role = cue["role"] is not None
         if clause[n] in NO_NAME or (not has_role and is_known(across)):
             continue
-        if not is_known(word) or (has_role and is_noun(word)):
+        is_new = not is_known(word) or is_given(word) or cue["online"]
+        if is_new or (has_role and is_noun(word)):
             yield n, len(_ASKING)
         elif has_role and word[0] in surnames().sure:
             yield n, None
@@ -126,8 +134,9 @@ def _seen(text: str, persons: Persons) -> Iterator[tuple[int, int]]:
         return
     for clause in _CLAUSE.finditer(text):
         for start, end in persons.get(clause[0], ()):
-            first = clause.start()
-            name = _NAME.fullmatch(text, first + start, first + end)
+            first, last = clause.start() + start, clause.start() + end
+            first += text[max(0, first - 1) : first + 1] in ROLES  # 妹妹发 is no 妹发
+            name = _NAME.fullmatch(text, first, last)
             if name and not _DOTS & {*text[max(0, name.start() - 1) : name.end() + 1]}:
                 yield name.span("v")
 
@@ -150,24 +159,37 @@ def count_disputes(text: str, persons: Persons) -> int:
 def _may_be_name(clause: str, start: int, end: int) -> bool:
     name, before = clause[start:end], clause[:start]
     if len(name) == 1:
-        title = _title().match(clause, end)
-        if title is None or (start > 1 and is_common(clause[start - 2 : end])):
-            return False  # 班主任老师
-        return name in _surnames() or _is_nickname(name, title[0])
+        return _is_titled(clause, start, end)
     if name in ROLES or _is_no_person(before, name):
         return False
+    if before.endswith(_ONLINE) and len(name) >= _FULL_NAME:
+        return True  # 一叶知秋
     is_told = _is_told(clause, start, end)
     if is_common(name) and not (is_told or _may_be_nickname(name)):
-        is_short = len(name) <= _FULL_NAME
-        return is_short and name[0] in surnames().sure and is_rare(name)
+        return _is_seldom_a_word(name, clause[end:])
     if len(name) == _FULL_NAME and not _may_be_full_name(name, is_told, before):
         return False
     return not any(is_common(w) or is_listed(w) for w in _around(clause, start, end))
 
 
+def _is_seldom_a_word(name: str, after: str) -> bool:
+    """Return whether a word may well be a name: 牛犇, and 文静 but for 文静的."""
+    if is_given(name):
+        return not after.startswith("的")
+    return len(name) <= _FULL_NAME and name[0] in surnames().sure and is_rare(name)
+
+
+def _is_titled(clause: str, start: int, end: int) -> bool:
+    """Return whether a character is a name before a title; 任 of 班主任老师 is none."""
+    title = _title().match(clause, end)
+    if title is None or (start > 1 and is_common(clause[start - 2 : end])):
+        return False
+    return clause[start] in _surnames() or _is_nickname(clause[start], title[0])
+
+
 def _is_no_person(before: str, name: str) -> bool:
     """Return whether it is a pet's name, or begins with a week: 上周割腕."""
-    is_pets = re.search(f"(?:{PETS})叫?$", before) or re.match(PETS, name)
+    is_pets = re.search(f"(?:{PETS})叫?$", before) or re.match(f"{PETS}|.+狗", name)
     return bool(is_pets) or (name[0] == "周" and before.endswith(_WEEKS))
 
 
@@ -179,7 +201,7 @@ def _is_told(clause: str, start: int, end: int) -> bool:
 
 @cache
 def _predicate() -> re.Pattern[str]:
-    return re.compile(rf"是[我他她]|{DEEDS}")
+    return re.compile(rf"是[我他她]|{DEEDS}|{_TITLED}")
 
 
 def _may_be_full_name(name: str, is_told: bool, before: str) -> bool:
@@ -194,14 +216,8 @@ def _may_be_full_name(name: str, is_told: bool, before: str) -> bool:
 
 def _is_nickname(character: str, title: str) -> bool:
     """Return whether a character of given names makes one with a title: 婷姐."""
-    is_short = character in _given() and len(title) == 1
+    is_short = character in given_characters() and len(title) == 1
     return is_short and not is_known(character + title)
-
-
-@cache
-def _given() -> frozenset[str]:
-    """Return the characters of given names."""
-    return frozenset("".join(word_list("given_names.txt")))
 
 
 def _may_be_nickname(word: str) -> bool:
@@ -212,9 +228,9 @@ def _may_be_nickname(word: str) -> bool:
 @cache
 def _cue() -> re.Pattern[str]:
     return re.compile(
-        rf"(?:(?P<role>{KIN}(?:家的)?|[村班]的|(?:宿舍|寝室)的"
+        rf"(?:(?P<online>{'|'.join(_ONLINE)})|(?P<role>{KIN}(?:家的)?|[村班]里?的|(?:宿舍|寝室)的"
         rf"|^(?=..{{1,2}}(?:{ACTS}|是[我他她].{{0,8}}{KIN}$)))|^(?=..{{1,2}}{DEEDS})|(?<![^我他她你])[和跟]|[被找给让喊叫]"
-        r"|喜欢|羡慕|想念|念叨|暗恋|遇到)(?=[\u4e00-\u9fff]{2})"
+        rf"|喜欢|羡慕|想念|念叨|暗恋|遇到|{GREETINGS}|(?<!{_H})好的)(?=[\u4e00-\u9fff]{{2}})"
     )
 
 
@@ -228,7 +244,7 @@ def _around(clause: str, start: int, end: int) -> Iterator[str]:
 
 @cache
 def _title() -> re.Pattern[str]:
-    return re.compile(rf"(?!爷爷奶奶|叔叔阿姨|老师同学|哥哥?姐)(?:{TITLES})")
+    return re.compile(_TITLED)
 
 
 @cache

@@ -20,7 +20,7 @@ _SAID = (
 )
 _NUMBER = r"(?:第\s*(\d{1,4})\s*题|[（(【\[]\s*(\d{1,4})\s*[)）】\]]|(?<!\d)(\d{1,4}))"
 _ITEM = re.compile(
-    rf"{_NUMBER}\s*[.．、:：)）]?\s*[【\[]?(?:(?:参考|正确|标准)?答案\s*[】\]]?\s*[:：]?\s*)?"
+    rf"{_NUMBER}\s*[-.．、:：)）]?\s*[【\[]?(?:(?:参考|正确|标准)?答案\s*[】\]]?\s*[:：]?\s*)?"
     rf"[（(]?\s*({_SAID})\s*[)）]?(?=\s|$|[,，;；。、.（(【\d第])"
 )
 _RANGE = re.compile(
@@ -72,7 +72,9 @@ def _is_filling(text: str) -> bool:
 
 def _ranged(match: re.Match[str]) -> list[Entry]:
     first, last = int(match[1]), int(match[2])
-    groups = [part for part in re.split(r"[\s,，、/;；|]+", match[3]) if part]
+    groups = match[3].split()
+    if len(groups) != last - first + 1:
+        groups = [part for part in re.split(r"[\s,，、/;；|]+", match[3]) if part]
     singles = re.findall(rf"[A-ZＡ-Ｚ]|{_TRUTH}", match[3])
     size = last - first + 1
     is_run = len(groups) == 1 or len(groups[0]) >= _RUN or len(groups) == len(singles)

@@ -29,7 +29,8 @@ _TRIED = 5
 """Places of a line at which its options may begin."""
 _SMALL_MARK = re.compile(r"()([a-j])(?<![A-Za-z0-9].)[ \t]*[.．、)）]\s*")
 _BARE_MARK = re.compile(r"()([A-ZＡ-Ｚ])(?:[ \t]+(?=\S)|(?=[\u4e00-\u9fff\d“《（]))")
-_BEFORE = frozenset(" \t\n;；。\u3000")
+_NEXT_WITHIN = re.compile(r"([\u4e00-\u9fff]\S*) ([B-H])[.．、]([\u4e00-\u9fff]\S*)")
+_BEFORE = frozenset(" \t\n;；。|｜\u3000")
 """What stands before a mark that needs no sequence to be one."""
 _RIGHT = re.compile(
     r"[（(【\[]\s*(?:本题)?(?:正确(?:答案|选项)?|正確(?:答案|選項)?|(?:标准|参考)?答案"
@@ -145,6 +146,23 @@ def options_after(stem: str) -> tuple[str, list[Pair]]:
         ):
             found = before, pairs
     return found
+
+
+def options_from(line: str, label: str) -> tuple[str, list[Pair]]:
+    """Return the end of an option that was broken, and the options behind it."""
+    following = chr(ord(label) + 1)
+    at = re.search(rf"(?<=\s){following}\s*[.．、]", line)
+    pairs = split_options(line[at.start() :]) if at else []
+    return (line[: at.start()].rstrip(), pairs) if at and pairs else (line, [])
+
+
+def with_next_option(pairs: list[Pair]) -> list[Pair]:
+    """Return options of which the last, ``维果茨基 E．弗洛伊德``, may be two."""
+    label, text = pairs[-1] if pairs else ("", "")
+    within = _NEXT_WITHIN.fullmatch(text)
+    if not within or ord(within[2]) != ord(label[-1]) + 1:
+        return pairs
+    return [*pairs[:-1], (label, within[1]), (within[2], within[3])]
 
 
 def unmarked(pairs: Sequence[Pair]) -> tuple[list[Pair], list[str]]:

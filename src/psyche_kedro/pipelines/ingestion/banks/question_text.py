@@ -27,6 +27,7 @@ from psyche_kedro.pipelines.ingestion.banks.answers import LETTERS_ONLY, letters
 from psyche_kedro.pipelines.ingestion.banks.items import (
     Item,
     begins_list,
+    doubt_lost_options,
     is_answer,
     more,
 )
@@ -37,7 +38,7 @@ from psyche_kedro.pipelines.ingestion.banks.keys import (
 )
 from psyche_kedro.pipelines.ingestion.banks.lines import Token, read_lines
 from psyche_kedro.pipelines.ingestion.banks.lookahead import Lookahead
-from psyche_kedro.pipelines.ingestion.banks.options import Pair
+from psyche_kedro.pipelines.ingestion.banks.options import Pair, options_from
 
 _MAX_SKIPPED_NUMBERS = 2
 _LAST_NUMBER = 9999
@@ -108,6 +109,7 @@ class _Reader:
             getattr(self, f"_take_{token.kind}")(index, token)
         self._close_key()
         self._leave()
+        doubt_lost_options(self.items, self._stray_options)
 
     def lost(self) -> list[str]:
         """Return one sentence for each kind of mark that no question took."""
@@ -150,6 +152,10 @@ class _Reader:
             self._key.take_section(token)
 
     def _take_shared(self, index: int, token: Token) -> None:
+        below = self._ahead.token_after(index)
+        if token.is_weak and not (below and below.letter == "A"):
+            self._take_text(index, token)
+            return
         self._leave()
         self._share(token, token.number or _LAST_NUMBER)
 
@@ -192,8 +198,8 @@ class _Reader:
         elif self._starts_item(index, token):
             asked = self._item if self._field == "stem" else None
             self._start_item(token)
-            again = asked is not None and token.number <= asked.number
-            if asked and again and (_ASKS.search(asked.stem) or token.number > 1):
+            is_odd = asked is not None and token.number != asked.number + 1
+            if asked and is_odd and (_ASKS.search(asked.stem) or token.number > 1):
                 self.items[-1].faults.append("unclear_stem")
         else:
             self._take_text(index, token)
@@ -365,6 +371,7 @@ class _Reader:
             self._take_text(index, token)
             self._stray_options.append(token.line)
             item.faults += ["holds_another_question"] if is_answered else []
+            self._is_doubtful = True  # what is shared may have ended here
 
     def _doubt_those_it_follows(self, letter: str) -> None:
         """An option that was taken for text may be the last one of a question."""
@@ -397,16 +404,32 @@ class _Reader:
     # ---- what follows a question ---------------------------------------------------
 
     def _take_answer(self, index: int, token: Token) -> None:
-        answers = key_answers(token.body)
+        said = self._in_turn(token.body)
+        answers = key_answers(said)
         if len(answers) > 1 or (answers and answers[0].is_range):
-            self._take_entries(index, token._replace(text=token.body))
+            self._take_entries(index, token._replace(text=said))
         elif self._key.is_open:
             self._key.take_answer(token)
         elif self._item is None:
             self._stray_answers.append(token.line)
         else:
-            self._doubt_bare_key(token.body)
-            self._answer_item(self._item, token.body)
+            self._doubt_bare_key(said)
+            is_own = len(answers) == 1 and answers[0].number == self._item.number
+            self._answer_item(self._item, answers[0].answer if is_own else said)
+
+    def _in_turn(self, said: str) -> str:
+        """Return ``C B C`` as the key ``1.C 2.B 3.C`` of the open questions.
+
+        One answer names no letter twice.
+        """
+        groups, open_ = said.split(), self._open_items()
+        letters = "".join(groups)
+        is_key = letters.isalpha() and len(set(letters)) < len(letters)
+        if not is_key or not len(groups) == len(open_) == len(
+            {i.number for i in open_}
+        ):
+            return said
+        return " ".join(f"{i.number}.{g}" for i, g in zip(open_, groups, strict=True))
 
     def _doubt_bare_key(self, said: str) -> None:
         """``答案：C B C`` behind three open questions is a key of them all."""
@@ -486,9 +509,10 @@ class _Reader:
         """A line goes on with the option before it only where that one was full."""
         before = self._tokens[index - 1]
         is_full = len(before.text) >= max(self._width, _MIN_WRAP) * _FULL_LINE
-        if is_full and item.options and len(before.options) <= 1:
-            label, text = item.options[-1]
-            item.options[-1] = (label, text + token.text)
+        label, text = item.options[-1] if item.options else ("", "")
+        rest, following = options_from(token.text, label) if label else ("", [])
+        if is_full and label and (following or len(before.options) <= 1):
+            item.options[-1:] = [(label, text + rest), *following]
         elif _running_form(token.text) not in self._running:
             self._loose.append(token)
             item.faults.append("unclear_line")
