@@ -6,11 +6,12 @@ pattern is attacked with what its own repeats are made of.
 """
 
 import importlib
+import inspect
 import pkgutil
 import random
 import re
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from re import _compiler as compiler
 from re import _constants as op
 from re import _parser as parser
@@ -38,8 +39,22 @@ def patterns() -> dict[re.Pattern[str], str]:
         except ImportError:  # of an extra that is not installed
             continue
         for name, value in names.items():
-            found |= dict.fromkeys(compiled(value), f"{module.name}.{name}")
+            held = made_by(value) if is_maker(value, module.name) else value
+            found |= dict.fromkeys(compiled(held), f"{module.name}.{name}")
     return found
+
+
+def is_maker(value: object, module: str) -> bool:
+    """Return whether this makes something once, of no argument, when it is needed."""
+    is_cached = hasattr(value, "cache_info") and value.__module__ == module
+    return is_cached and not inspect.signature(value).parameters
+
+
+def made_by(maker: Callable[[], object]) -> object:
+    try:
+        return maker()
+    except ImportError:  # of an extra that is not installed
+        return None
 
 
 def compiled(value: object) -> Iterator[re.Pattern[str]]:
@@ -134,6 +149,13 @@ def test_the_attack_finds_what_can_be_taken_in_two_ways():
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of what the modules import
+def test_what_is_made_when_needed_is_attacked_too():
+    places = " ".join(patterns().values())
+    assert all(name in places for name in ("refusals._rules", "names.name_rules"))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("seed", range(3))
 def test_no_pattern_takes_for_ever(seed):
     held = {

@@ -373,7 +373,10 @@ def test_what_nothing_reads_is_made_for_people():
     assert drawn(whole.outputs()) == for_people | {"funnel_figure", "training_figure"}
 
 
-DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("*/*.md"))]
+DOCS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 OF_THE_USER = ("conf/local/", "conf/base/prompts/en")
 TREE = ("src/", "conf/", "tests/", "docs/", "notebooks/")
 

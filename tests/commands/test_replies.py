@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ from llm.asking import EchoBrain, ask
 from psyche_kedro.commands.replies import replies
 from psyche_kedro.errors import ChatModelError
 from psyche_kedro.llm import Failure, Reply, Usage
-from psyche_kedro.llm.store.reply_store import FailureRecord, ReplyRecord, ReplyStore
+from psyche_kedro.llm.store.reply_store import (
+    FailureRecord,
+    ReplyRecord,
+    ReplyStore,
+    pack,
+)
 from psyche_kedro.llm.store.submissions import Submissions
 from psyche_kedro.offline.chat_model import OfflineChatModel
 
@@ -64,6 +70,13 @@ def test_no_terminal_obeys_a_reply(store: ReplyStore) -> None:
     assert _run(store, "show", _key(51)).output.endswith(
         "\\x1b]0;x\\x07\\x202e好\n乙\n"
     )
+
+
+def test_no_terminal_obeys_the_name_of_a_model(store: ReplyStore) -> None:
+    reply = ReplyRecord(Reply("好", "\x1b[2J", _key(52)), task="\x1b[31m")
+    with store.open() as session:
+        session.commit([reply])
+    assert "  \\x1b[2J · \\x1b[31m: 1 replies" in _run(store, "show").output
 
 
 def test_show_of_a_failure_says_why(store: ReplyStore) -> None:
@@ -224,7 +237,7 @@ def test_a_line_that_is_no_exported_reply_is_named(
     assert "Line 2 of" in result.output
 
 
-@pytest.mark.parametrize("content", [b"[]", b"\xff\xfe", b'{"key": "'])
+@pytest.mark.parametrize("content", [b"[]", b"\xff\xfe", b'{"key": "', b"[" * 10**5])
 def test_a_file_that_is_no_export_is_named_by_its_line(
     store: ReplyStore, tmp_path: Path, content: bytes
 ) -> None:
@@ -243,11 +256,24 @@ def test_a_file_that_cannot_be_written_is_named(
     assert "such.jsonl cannot be written (No such file or directory)" in result.output
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\0",
+        "no blob",
+        pack("好" * 100)[:-2],
+        zlib.compress(b"\xff"),
+        zlib.compress(bytes(2**28 + 1)),
+    ],
+    ids=["no zlib", "of another type", "cut", "no UTF-8", "a bomb"],
+)
 def test_an_export_leaves_out_what_cannot_be_read_and_says_so(
-    store: ReplyStore, tmp_path: Path
+    store: ReplyStore, tmp_path: Path, text: bytes | str
 ) -> None:
     raw = sqlite3.connect(store.path)
-    raw.execute("UPDATE replies SET text = x'00' WHERE key = ?", [bytes(31) + b"\x03"])
+    raw.execute(
+        "UPDATE replies SET text = ? WHERE key = ?", [text, bytes(31) + b"\x03"]
+    )
     raw.commit()
     raw.close()
     result = _run(store, "export", str(tmp_path / "all.jsonl"))
@@ -259,6 +285,29 @@ def test_an_export_leaves_out_what_cannot_be_read_and_says_so(
         session.look_up([_key(3)])
 
 
+@pytest.mark.parametrize("value", ["x'00ff'", "'many'", "1e300", "9223372036854775807"])
+@pytest.mark.parametrize(
+    "column",
+    ["model", "task", "text", "finish_reason", "output_tokens", "stored_at", "seconds"],
+)
+def test_whatever_stands_in_a_column_is_a_reply_or_a_sentence(
+    store: ReplyStore, tmp_path: Path, column: str, value: str
+) -> None:
+    with sqlite3.connect(store.path) as raw:
+        raw.execute(f"UPDATE replies SET {column} = {value} WHERE id = 4")  # noqa: S608
+    for command in (
+        ("show",),
+        ("show", _key(3)),
+        ("verify",),
+        ("export", str(tmp_path / "all.jsonl")),
+        ("prune", "--task", "nowhere"),
+    ):
+        ended = _run(store, *command)
+        assert isinstance(ended.exception, SystemExit | None)
+        assert "Traceback" not in ended.output
+        assert "  File " not in ended.output
+
+
 def test_verify_finds_a_reply_that_cannot_be_read(store: ReplyStore) -> None:
     assert "is sound" in _run(store, "verify").output
     raw = sqlite3.connect(store.path)
@@ -267,7 +316,7 @@ def test_verify_finds_a_reply_that_cannot_be_read(store: ReplyStore) -> None:
     raw.close()
     result = _run(store, "verify")
     assert result.exit_code == 1
-    assert f"reply {_key(3)} does not decompress" in result.output
+    assert f"reply {_key(3)} cannot be read" in result.output
 
 
 def test_a_missing_store_is_named(tmp_path: Path) -> None:

@@ -95,6 +95,34 @@ def test_a_link_is_read_within_the_raw_root_and_named_where_it_leaves_it(linked)
     assert names_read(linked) == ALWAYS | {"far": leaves, "far.txt": leaves}
 
 
+def test_links_that_branch_do_not_make_a_million_files_of_one(tmp_path):
+    folders = [tmp_path / f"{n:02}" for n in range(24)]
+    for folder, next_ in zip(folders, [*folders[1:], None], strict=True):
+        folder.mkdir()
+        for link in ("a", "b") if next_ else ():
+            (folder / link).symlink_to(next_)
+    (folders[-1] / "x.txt").write_text("read")
+    read = names_read(tmp_path)
+    assert [name for name, text in read.items() if text == b"read"][-1] == "23/x.txt"
+    assert len(read) <= 4 * len(folders)
+    assert set(read.values()) == {b"read", "another link leads to the same folder"}
+
+
+def test_folders_in_one_another_without_end_are_walked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    depth = 1200
+    for _ in range(depth):
+        Path("a").mkdir()
+        os.chdir("a")
+    os.chdir(tmp_path)
+    file = Path("a/" * depth, "x.txt")
+    file.write_text("read")
+    read = names_read(tmp_path)
+    file.unlink()
+    os.removedirs(file.parent)  # what pytest clears up with knows no such depth
+    assert read == {str(file): b"read"}
+
+
 def test_links_that_leave_it_are_followed_where_it_is_said(linked):
     far = {"far/a.txt": b"elsewhere", "far.txt": b"elsewhere"}
     assert names_read(linked, links="follow") == ALWAYS | far

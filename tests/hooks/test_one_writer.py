@@ -81,6 +81,19 @@ def test_a_second_run_is_told_who_writes_and_since_when(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    "said", ["", "[]", "7", '{"who": 1', "[" * 10**5, '{"who": "\\u001b[2J"}']
+)
+def test_what_a_lock_says_may_be_anything(tmp_path, said):
+    with other_run(tmp_path) as other:
+        try:
+            (tmp_path / ".run.lock").write_text(said)
+            with pytest.raises(RootInUseError, match="written by another run: wait"):
+                run_on(tmp_path)
+        finally:
+            other.kill()
+
+
 def test_a_killed_run_leaves_its_root_to_others(tmp_path):
     with other_run(tmp_path) as other:
         other.kill()

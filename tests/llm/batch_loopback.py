@@ -17,6 +17,7 @@ class BatchServer(LoopbackServer):
         fails: Contents that get an error in the results.
         usage: Whether the replies report their tokens.
         litter: Stands before each results file.
+        downloads: Times that a results file was asked for.
         upload_seconds: An upload takes.
         stall_seconds: The first question about a batch takes.
         hook: Called at ``uploaded``, ``created`` and ``polled``.
@@ -32,6 +33,7 @@ class BatchServer(LoopbackServer):
         self.usage = True
         self.polls = 2
         self.litter = b""
+        self.downloads = 0
         self.upload_seconds = 0.0
         self.stall_seconds = 0.0
         self.hook: Callable[[str], None] = lambda event: None
@@ -63,6 +65,7 @@ class BatchServer(LoopbackServer):
         )
 
     async def _content(self, request: web.Request) -> web.Response:
+        self.downloads += 1
         return web.Response(body=self.files[request.match_info["id"]])
 
     async def _create(self, request: web.Request) -> web.Response:

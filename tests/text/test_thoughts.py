@@ -127,6 +127,51 @@ def test_the_end_of_a_turn_is_no_part_of_an_answer(end):
     assert part_thought(f"{ANSWER}<s>划掉</s>了{end}").answer == "选B<s>划掉</s>了"
 
 
+@pytest.mark.parametrize("tag", ["<think/>", "<think />\n\n", "<THINKING/>"])
+def test_no_thought_is_a_form_too(tag):
+    assert part_thought(f"{tag}{ANSWER}<|im_end|>") == ("", ANSWER)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "```\n<think>{}</think>\n{}\n```",
+        "~~~xml\n<think>{}</think>\n<answer>{}</answer>\n~~~",
+        "<think>{}</think>\n\n---\n{}",
+        "<think>{}</think><|im_end|>\n<|im_start|>assistant\n{}<|im_end|>",
+        "<think>{}</think><|start_header_id|>assistant<|end_header_id|>\n\n{}",
+    ],
+)
+def test_what_only_frames_an_answer_is_no_part_of_it(form):
+    assert part_thought(form.format(THOUGHT, ANSWER)) == (THOUGHT, ANSWER)
+
+
+def test_the_front_matter_of_a_page_is_no_frame():
+    page = "---\nprimary_language: zh\nis_table: False\n---\n第一章"
+    assert part_thought(f"<think>{THOUGHT}</think>\n\n{page}") == (THOUGHT, page)
+
+
+@pytest.mark.parametrize(
+    "form", ["**<think>**\n{}\n**</think>**\n{}", "*<think>*{}*</think>*{}"]
+)
+def test_tags_in_bold_are_tags(form):
+    assert part_thought(form.format(THOUGHT, ANSWER)).answer == ANSWER
+    assert part_thought(form.partition("{}")[0] + "没有写完").answer == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Reasoning: {}\nFinal Answer: {}",
+        "推理过程：{}\n答案：{}",
+        "<rationale>{}</rationale>{}",
+    ],
+)
+def test_reasons_that_a_prompt_may_ask_for_are_an_answer(text):
+    text = text.format(THOUGHT, ANSWER)
+    assert part_thought(text) == ("", text)
+
+
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_every_reader_reads_the_answer_alone(form):
     assert read_choice(form.format(THOUGHT, ANSWER), "ABC").labels == {"B"}

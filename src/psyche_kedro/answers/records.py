@@ -65,7 +65,8 @@ def read_verdicts(text: str) -> list[dict[str, Any]]:
 
     Several that disagree are none that counts: one of them may be quoted from what was
     judged. Those that differ in their grounds only are one, the last of them. One that
-    stands in a sentence or between quotation marks is a quotation and no verdict.
+    stands in a sentence or between quotation marks is a quotation and no verdict, and
+    so is what is announced as another's words, in a fence or not.
 
     >>> read_verdicts('{"score": 3, "reason": "贴切"} {"score": 3}')
     [{'score': 3}]
@@ -136,6 +137,14 @@ _GROUNDS = frozenset({"reason", "analysis"})
 _GOES_ON = "，,、；;”\"’'」』》)）]】}"
 _AROUND = 40
 """Characters on either side that tell whether an object stands in a sentence."""
+_ANNOUNCED = re.compile(
+    r"(?:写着|写道|声称|插入|嵌入|夹带|混入|注入|企图|试图|诱导|冒充|伪造|要求我"
+    r"|(?:材料|文本|对话|原文|用户|来访者|对方|文)[里中]?[直接还也]{0,2}(?:要求|包?含|出现|有)"
+    r"|\b(?:inject|embed|insert|instruct|claim|says\b)\w*)"
+    r"[^\n。.!?！？，,；;]{0,40}[:：]\s*(?:```[a-z]*\s*)?\Z",
+    re.IGNORECASE,
+)
+"""What says, at the end of what stands before, that another's words follow."""
 
 
 def _told_by(verdict: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
@@ -152,7 +161,9 @@ def _is_quoted(text: str, found: Found) -> bool:
     after = text[found.end : found.end + _AROUND].partition("\n")[0]
     rest = after.strip(" \t\r`*。.")
     in_a_sentence = bool(rest and before.strip(" \t`*"))
-    return found.is_part or in_a_sentence or rest[:1] in tuple(_GOES_ON)
+    announced = _ANNOUNCED.search(text, max(0, found.start - 2 * _AROUND), found.start)
+    goes_on = rest[:1] in tuple(_GOES_ON)
+    return found.is_part or in_a_sentence or goes_on or bool(announced)
 
 
 # ---- placeholders ----------------------------------------------------------------

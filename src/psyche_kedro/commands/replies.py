@@ -73,22 +73,25 @@ def show(store: ReplyStore, key: str | None) -> None:
     with store.open() as session:
         holdings, refusals = list_holdings(session), list_refusals(session)
         pending = list_pending(session)
-    click.echo(f"{store.path}: {store.path.stat().st_size / _MEGABYTE:.1f} MB")
-    for row in holdings:
-        click.echo(
+    lines = [
+        f"{store.path}: {store.path.stat().st_size / _MEGABYTE:.1f} MB",
+        *(
             f"  {row.model} · {row.task}: {row.replies} replies,"
             f" {row.input_tokens:,} + {row.output_tokens:,} tokens, {row.hits} hits"
-        )
-    for refusal in refusals:
-        click.echo(
+            for row in holdings
+        ),
+        *(
             f"  {refusal.model} · {refusal.task}: {refusal.requests} failed"
             f" ({refusal.reason})"
-        )
-    for batch in pending:
-        click.echo(
+            for refusal in refusals
+        ),
+        *(
             f"  {batch.model} · batch {batch.batch}: {batch.calls} calls submitted, not"
             " collected"
-        )
+            for batch in pending
+        ),
+    ]
+    click.echo(without_controls("\n".join(lines)))
 
 
 def _one(store: ReplyStore, beginning: str) -> Kept:

@@ -5,11 +5,11 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -117,33 +117,71 @@ class SourceFilesDataset(ReadOnlyDataset[list[SourceFile]]):
         return {"path": self._path, "required": self._required}
 
 
+class _Found(NamedTuple):
+    """A folder or file.
+
+    Attributes:
+        path: Where it is.
+        real: Where it is, links resolved.
+        above: Such folders that lead here: a link to one has no end.
+        is_linked: Whether a link is among what leads here.
+    """
+
+    path: Path
+    real: Path
+    above: frozenset[Path] = frozenset()
+    is_linked: bool = False
+
+    def inside(self) -> Iterator["_Found"]:
+        """Yield what a folder holds, by name."""
+        above = self.above | {self.real}
+        for path in sorted(self.path.iterdir()):
+            is_link = path.is_symlink()
+            # Its own loops have no end, and no error here.
+            real = Path(os.path.realpath(path)) if is_link else self.real / path.name
+            yield _Found(path, real, above, self.is_linked or is_link)
+
+
 def _walk(
-    folder: Path, bound: Path | None, above: frozenset[Path] = frozenset()
+    root: Path, bound: Path | None
 ) -> Iterator[tuple[str, tuple[Callable[[], bytes], int]]]:
     """Yield each file below a folder of this machine: how it is read, and its size.
 
+    Links lead to a folder once: twenty folders of two links each would be a million.
+
     Args:
-        folder: Where to begin.
+        root: Where to begin.
         bound: What no link may leave; None where it may.
-        above: Folders, links resolved, that lead here: a link to one has no end.
     """
-    here = above | {folder.resolve()}
-    try:
-        inside = list(folder.iterdir())
-    except OSError as error:
-        yield str(folder), (partial(_refuse, error.strerror or "no folder"), 0)
-        return
-    for path in inside:
-        target = Path(os.path.realpath(path))  # a loop has no end, and no error here
-        if path.is_symlink() and bound and not target.is_relative_to(bound):
-            yield str(path), (partial(_refuse, _LEAVES), 0)
-        elif target in here:
-            yield str(path), (partial(_refuse, "it is a link to a folder above it"), 0)
-        elif path.is_dir():
-            yield from _walk(path, bound, here)
-        else:
-            size = path.stat().st_size if path.exists() else 0
-            yield str(path), (partial(_read, path), size)
+    waiting = [_Found(root, root.resolve())]
+    linked: set[Path] = set()
+    while waiting:
+        folder = waiting.pop()
+        try:
+            inside = list(folder.inside())
+        except OSError as error:
+            why = error.strerror or "no folder"
+            yield str(folder.path), (partial(_refuse, why), 0)
+            continue
+        for found in inside:
+            path = found.path
+            if why := _refusal(found, bound, linked):
+                yield str(path), (partial(_refuse, why), 0)
+            elif path.is_dir():
+                linked |= {found.real} if found.is_linked else set()
+                waiting.append(found)
+            else:
+                size = path.stat().st_size if path.exists() else 0
+                yield str(path), (partial(_read, path), size)
+
+
+def _refusal(found: _Found, bound: Path | None, linked: Set[Path]) -> str:
+    """Return why something is not looked into, if it is not."""
+    if found.path.is_symlink() and bound and not found.real.is_relative_to(bound):
+        return _LEAVES
+    if found.real in found.above:
+        return _ABOVE
+    return _TWICE if found.is_linked and found.real in linked else ""
 
 
 def _refuse(why: str) -> bytes:
@@ -173,6 +211,8 @@ def _utf8(name: str) -> str:
 
 
 NOTES = re.compile(r"(?:readme|licen[cs]e)(?![a-z])(?:.*\.(?:md|txt|rst)|[^.]*)", re.I)
+_ABOVE = "it is a link to a folder above it"
+_TWICE = "another link leads to the same folder"
 _LEAVES = "a link that leaves the raw root, which `--params links=follow` allows"
 _OF_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
 

@@ -18,6 +18,7 @@ from psyche_kedro.files.lock import lock_now
 from psyche_kedro.files.roots import is_remote
 
 LOCK = ".run.lock"
+_MOST_SAID = 1_000
 _LOG = logging.getLogger(__name__)
 
 
@@ -118,8 +119,9 @@ def _user() -> str:
 def _in_use(path: Path, file: IO[str]) -> str:
     file.seek(0)
     by = "another run"
-    with suppress(ValueError, KeyError):  # it has locked, and not yet written
-        said = json.loads(file.read())
+    # It has locked, and not yet written; or what it wrote is not its own.
+    with suppress(ValueError, LookupError, TypeError, RecursionError):
+        said = json.loads(file.read(_MOST_SAID))
         by = (
             f"the run of {said['who']} on {said['host']} (process {said['pid']}) since "
             f"{said['since']}"

@@ -4,19 +4,20 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 _running: dict[asyncio.Task[Any], asyncio.AbstractEventLoop] = {}
 
 
-def run_to_end(coroutine: Coroutine[Any, Any, None]) -> None:
+def run_to_end(coroutine: Coroutine[Any, Any, Result]) -> Result:
     """Run ``coroutine``, also where this thread has a loop running (a notebook)."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        asyncio.run(_noted(coroutine))
-    else:
-        _run_beside(coroutine)
+        return asyncio.run(_noted(coroutine))
+    return _run_beside(coroutine)
 
 
 def cancel_running() -> None:
@@ -26,18 +27,17 @@ def cancel_running() -> None:
             loop.call_soon_threadsafe(task.cancel)
 
 
-async def _noted(coroutine: Coroutine[Any, Any, None]) -> None:
+async def _noted(coroutine: Coroutine[Any, Any, Result]) -> Result:
     task = asyncio.create_task(coroutine)
     _running[task] = asyncio.get_running_loop()
     try:
-        await task
+        return await task
     finally:
         del _running[task]
 
 
-def _run_beside(coroutine: Coroutine[Any, Any, None]) -> None:
+def _run_beside(coroutine: Coroutine[Any, Any, Result]) -> Result:
     """Run on a thread with a loop of its own; an interrupt here cancels it there."""
-    ended: list[BaseException | None] = []
     loop = asyncio.new_event_loop()
     task = loop.create_task(coroutine)
 
@@ -45,7 +45,6 @@ def _run_beside(coroutine: Coroutine[Any, Any, None]) -> None:
         asyncio.set_event_loop(loop)
         with contextlib.closing(loop):
             loop.run_until_complete(asyncio.wait([task]))
-            ended.append(None if task.cancelled() else task.exception())
 
     thread = threading.Thread(target=work, name="chat-model")
     thread.start()
@@ -55,5 +54,4 @@ def _run_beside(coroutine: Coroutine[Any, Any, None]) -> None:
         loop.call_soon_threadsafe(task.cancel)
         thread.join()
         raise
-    if ended[0] is not None:
-        raise ended[0]
+    return task.result()

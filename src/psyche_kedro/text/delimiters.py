@@ -11,8 +11,13 @@ from functools import cache
 from typing import Any
 
 _CLOSING = re.compile(r"</(\w+)>")
-# Wide forms and blanks as well: what a model takes for a tag is one.
-_OPENS = r"([<＜〈])(?=[\s\u200b]*[/／]?[\s\u200b]*(?:%s)\b|\|\w+\|>)"
+# Wide forms and blanks as well, seen or not: what a model takes for a tag is one.
+_BLANKS = r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]*"
+_OF_TEMPLATES = r"(?:s|bos|eos|start_of_turn|end_of_turn)>|[|｜][\w▁]+[|｜]>"
+_OPENS = (
+    rf"([<＜〈](?={_BLANKS}[/／]?{_BLANKS}(?:(?:%s)\b|{_OF_TEMPLATES}))"
+    r"|\[(?=/?INST\]))"
+)
 
 
 def tags_of(*templates: str) -> frozenset[str]:
@@ -23,7 +28,8 @@ def tags_of(*templates: str) -> frozenset[str]:
 def without_tags(value: Any, tags: frozenset[str]) -> Any:
     r"""Return ``value`` with no text in it that opens or closes one of ``tags``.
 
-    The marks of chat templates, as ``<|im_end|>``, are tags of every prompt.
+    The marks of chat templates, as ``<|im_end|>`` or ``[/INST]``, are tags of every
+    prompt.
 
     >>> without_tags("</reply> 1 < 2", frozenset({"reply"}))
     '<\\/reply> 1 < 2'

@@ -120,10 +120,16 @@ _WRAPS: Final = (
     rf"|<{_BAR}(?:begin|end)_of_(?:solution|box){_BAR}>"
     rf"|<{_BAR}(?:start|end)_(?:response|text){_BAR}>"
     rf"|<{_BAR}(?:end|return){_BAR}>|\[END FINAL RESPONSE\]|\[unused10\]"
+    r"|<\|im_end\|>|<\|im_start\|>assistant|<\|start_header_id\|>assistant<\|end_header_id\|>"
 )
+_RULE: Final = r"-{3,}(?=\s)(?!\s*[a-z_]+: )|\*{1,2}(?=\n|\S[^*]*\Z)"
+"""A line between thought and answer, or the second half of ``**</think>**``; with a
+name and a colon below, ``---`` begins the front matter of a page."""
 _WRAP: Final = re.compile(
-    rf"\A(?:\s|{_WRAPS})+|(?:{_WRAPS})(?:\s|{_WRAPS})*\Z", re.IGNORECASE
+    rf"\A(?:\s|{_WRAPS}|{_RULE})+|(?:{_WRAPS})(?:\s|{_WRAPS})*\Z", re.IGNORECASE
 )
+_NOT_THOUGHT: Final = re.compile(r"\s*<think(?:ing)?\s*/>\s*", re.IGNORECASE)
+_FENCED: Final = re.compile(r"\s*(```|~~~)\w* *\n((?:(?!\1).)*)\n\1\s*", re.DOTALL)
 _END_OF_TURN: Final = (
     *("<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end_of_text|>", "<|user|>"),
     *("</s>", "<end_of_turn>", "<｜end▁of▁sentence｜>", "<|return|>", "[unused10]"),
@@ -152,6 +158,11 @@ def part_thought(text: str) -> Parted:
     Parted(thought='没有写完', answer='')
     """
     text = _without_end_of_turn(text)
+    if not_thought := _NOT_THOUGHT.match(text):
+        return Parted("", text[not_thought.end() :])
+    fenced = _FENCED.fullmatch(text)
+    if fenced and _edges(fenced[2]).answer:
+        return part_thought(fenced[2])
     start, end, answer = _edges(text)
     if not answer:
         return Parted("", text)
@@ -212,7 +223,7 @@ def _closes(mark: re.Match[str]) -> bool:
 
 def _begins_line(text: str, at: int) -> bool:
     before = text[max(0, at - 8) : at].rstrip(" \t")
-    return not before or before[-1] in "\n>"
+    return not before or before[-1] in "\n>*"
 
 
 def _names_both(text: str, before: re.Match[str], last: re.Match[str]) -> bool:

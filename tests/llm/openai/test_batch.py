@@ -46,10 +46,12 @@ def provider() -> Iterator[BatchServer]:
 
 
 def batch_model(url: str, store: ReplyStore, **fields: object) -> OpenAIChatModel:
-    settings = {"patience": QUICK, "mode": "batch"} | fields
-    return OpenAIChatModel(
-        "m", endpoints=[Endpoint(base_url=url)], store=store, **settings
-    )
+    settings = {
+        "patience": QUICK,
+        "mode": "batch",
+        "endpoints": [Endpoint(base_url=url)],
+    }
+    return OpenAIChatModel("m", store=store, **settings | fields)
 
 
 def _texts(outcomes: list[Outcome]) -> list[str]:
@@ -124,6 +126,19 @@ def test_a_refused_batch_stops_the_run_and_is_forgotten(
         batch_model(provider.url, store).complete(REQUESTS)
     provider.refuse = False
     assert len(batch_model(provider.url, store).complete(REQUESTS)) == 20
+
+
+def test_a_flood_of_results_stops_the_run_and_is_collected_later(
+    provider: BatchServer, store: ReplyStore
+) -> None:
+    provider.litter = b" " * 10**6 + b"\n"
+    endpoint = Endpoint(base_url=provider.url, max_reply_bytes=10_000)
+    with pytest.raises(ChatModelError, match="more than 64 max_reply_bytes, 640,000"):
+        batch_model(provider.url, store, endpoints=[endpoint]).complete(REQUESTS)
+    assert provider.downloads == 1
+    outcomes = batch_model(provider.url, store).complete(REQUESTS)
+    assert _texts(outcomes) == [f"batch {i}" for i in range(20)]
+    assert len(provider.batches) == 1
 
 
 def test_a_finished_submission_leaves_nothing_behind(

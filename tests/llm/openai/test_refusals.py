@@ -149,7 +149,7 @@ def test_an_empty_account_stops_the_run_at_once_and_is_named(
 )
 @pytest.mark.parametrize(
     "post",
-    ["账户余额不足，快去充值", "这些话太敏感了", "My life violates every policy"],
+    ["账户余额不足，快去充值", "话里含有敏感词", "This is inappropriate content"],
 )
 def test_a_quoted_post_says_nothing(status: int, reason: str, post: str) -> None:
     body = Refusal(status, f"Cannot take '{post}'.").behaviour().body
@@ -196,6 +196,18 @@ def test_once_answered_a_403_is_that_requests_and_remembered(
         outcomes = _model(server, store).complete(requests)
         assert _reasons(outcomes) == ["", "content_filter", "", ""]
     assert server.total == 4
+
+
+def test_a_page_in_between_is_no_reason_of_one_request(
+    server: LoopbackServer, store: ReplyStore
+) -> None:
+    page = Behaviour(status=403, body=b"<title>Attention Required!</title>")
+    server.script = lambda seen: page if seen.content == "1#0" else Behaviour()
+    requests = [ask(str(i)) for i in range(4)]
+    outcomes = _model(server, store).complete(requests)
+    assert _reasons(outcomes) == ["", "bad_request", "", ""]
+    server.script = lambda _: Behaviour()
+    assert _reasons(_model(server, store).complete(requests)) == [""] * 4
 
 
 def test_what_answered_one_node_may_refuse_the_first_request_of_the_next(

@@ -99,18 +99,26 @@ def test_cpsyexam_train_is_read_complete_and_its_golds_are_sets(train):
 
 
 def test_an_answer_that_cpsyexam_does_not_list_as_an_option_is_no_gold(train):
-    """Four rows are damaged beside them: two stems of which only ``)`` is left, an
-    option that stands in its stem, and a fifth option inside the fourth.
+    """Eight rows are damaged beside them: two stems of which only ``)`` is left, one
+    that an option stands in, five that are an option: ``(B)引导``.
     """
     reasons = Counter(error for errors in train["parse_errors"] for error in errors)
     assert reasons == {
         "answer_not_among_options": 110,
         "options_missing": 14,
-        "unclear_stem": 3,
-        "unclear_option": 1,
+        "unclear_stem": 8,
     }
     for row in train.iter_rows(named=True):
         assert set(row["gold"]) <= {option["label"] for option in row["options"]}
+
+
+def test_a_fifth_option_of_cpsyexam_inside_the_fourth_is_one(train):
+    (row,) = train.filter(
+        train["stem"].str.starts_with("心理发展观中持连续论")
+    ).to_dicts()
+    texts = [option["text"] for option in row["options"]]
+    assert texts == ["埃里克森", "华生", "皮亚杰", "维果茨基", "弗洛伊德"]
+    assert row["gold"] == ["B", "D"]
 
 
 def test_no_stem_of_cpsyexam_says_where_its_book_has_it(train):

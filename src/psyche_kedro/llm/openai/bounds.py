@@ -13,7 +13,8 @@ import httpx2
 
 from psyche_kedro.llm.openai.endpoints import Endpoint
 
-_BOUNDED = ("/chat/completions", "/models")
+_RESULTS = 64
+"""Replies of the greatest length that a file of a batch's results may hold."""
 _PLAIN = ("", "identity", "utf-8", "none")  # the last two are said, and mean nothing
 _SECONDS, _CONNECT_SECONDS = 30.0, 10.0
 _HOST = re.compile(r"[a-z0-9.:-]{1,80}")
@@ -26,16 +27,17 @@ class OversizedReply(httpx2.HTTPError):
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    def __init__(self, stream: Any, most: int) -> None:
+    def __init__(self, stream: Any, most: int, times: int) -> None:
         self._stream = stream
-        self._most = most
+        self._most = most * times
+        self._name = f"{times} max_reply_bytes" if times > 1 else "max_reply_bytes"
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size = 0
         async for chunk in self._stream:
             size += len(chunk)
             if size > self._most:
-                raise OversizedReply(f"more than max_reply_bytes, {self._most:,}")
+                raise OversizedReply(f"more than {self._name}, {self._most:,}")
             yield chunk
 
     async def aclose(self) -> None:
@@ -43,15 +45,14 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 def bound(most: int) -> Callable[[httpx2.Response], Awaitable[None]]:
-    """Return a hook that bounds completions and lists by ``most`` bytes."""
+    """Return a hook that bounds what comes by ``most`` bytes, files by a multiple."""
 
     async def hook(response: httpx2.Response) -> None:
-        if not response.request.url.path.endswith(_BOUNDED):
-            return
         encoding = response.headers.get("content-encoding", "").lower()
         if encoding not in _PLAIN:
             raise OversizedReply(f"compressed unasked ({encoding[:20]})")
-        response.stream = _Bounded(response.stream, most)
+        is_file = response.request.url.path.endswith("/content")
+        response.stream = _Bounded(response.stream, most, _RESULTS if is_file else 1)
 
     return hook
 

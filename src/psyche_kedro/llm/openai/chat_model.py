@@ -38,7 +38,7 @@ from psyche_kedro.llm.openai.endpoints import (
 )
 from psyche_kedro.llm.openai.lanes import Lane
 from psyche_kedro.llm.openai.patience import Patience
-from psyche_kedro.llm.openai.refusals import kind_of_refusal, server_words
+from psyche_kedro.llm.openai.refusals import is_page, kind_of_refusal, server_words
 from psyche_kedro.llm.openai.structured import SchemaSupport
 from psyche_kedro.llm.store.leases import SharedLeases
 from psyche_kedro.llm.store.reply_store import ReplyStore
@@ -220,9 +220,11 @@ class _BatchTransport:
                     " submits its calls again."
                 ) from error
             except (openai.APIError, aiohttp.ClientError, httpx2.HTTPError) as error:
+                is_flood = isinstance(error, OversizedReply)
                 raise ChatModelError(
                     f"The Batch API at {base_url} failed"
-                    f" ({type(error).__name__}): mend that and run the same command"
+                    f" ({error if is_flood else type(error).__name__}): mend that and"
+                    " run the same command"
                     " again; what was submitted is collected then."
                 ) from error
 
@@ -401,7 +403,7 @@ class _Client:
         unnamed = kind == "bad_request" and status in _STOPPING
         if unnamed or code in _STOPPING_CODES:
             self._stop_unless_one(status, detail)
-            kind = "content_filter"
+            kind = "bad_request" if is_page(body) else "content_filter"
         return Fault(
             kind,
             detail,
@@ -437,7 +439,7 @@ class _Client:
                 " command again; what was answered is stored."
             )
         again = (
-            " What was refused meanwhile is remembered as `content_filter`: `kedro"
+            " What was refused meanwhile may be remembered as `content_filter`: `kedro"
             " replies retry --reason content_filter` asks it again."
         )
         remembered = self._known and self._forbidden_in_row > 1

@@ -28,7 +28,7 @@ from psyche_kedro.llm.openai.endpoints import (
     secrets_of,
     without_secrets,
 )
-from psyche_kedro.llm.openai.refusals import kind_of_refusal, server_words
+from psyche_kedro.llm.openai.refusals import is_page, kind_of_refusal, server_words
 
 _LOG = logging.getLogger(__name__)
 
@@ -228,7 +228,7 @@ def _closed(said: _Said) -> str:
         )
     if kind_of_refusal(said.status, said.body) == "no_money":
         return f"says that the account has no money left ({said.words}): top it up."
-    if said.status in _NO_ROUTE or said.body.lstrip().startswith("<"):
+    if said.status in _NO_ROUTE or is_page(said.body):
         return (
             f"has no chat completions ({said.words}): end its base_url where"
             " /chat/completions follows, as in http://127.0.0.1:8000/v1."

@@ -103,6 +103,14 @@ def server_words(body: str, messages: Sequence[Message]) -> str:
     return "" if quoted or not sentence else f": '{sentence}'"
 
 
+def is_page(body: str) -> bool:
+    """Return whether it is a page of what stands in between.
+
+    That knows nothing of what was asked, and may let the same through another time.
+    """
+    return body.lstrip().startswith("<")
+
+
 def _flat(messages: Sequence[Message]) -> bytes:
     asked = " ".join(str([message["content"] for message in messages]).split())
     return asked.encode(errors="replace")
@@ -120,7 +128,7 @@ def _sentence(body: str) -> str:
     try:
         return sentence_of(json.loads(body))
     except (ValueError, RecursionError):
-        if not body.lstrip().startswith("<"):
+        if not is_page(body):
             return body
         title = _TITLE.search(body[:_READ])
         return title[1] if title else ""
@@ -160,7 +168,7 @@ def _said(body: str) -> tuple[str, list[int]]:
     try:
         leaves = list(_leaves(json.loads(body)))
     except (ValueError, RecursionError):
-        return " ".join(_sentence(body).split()), []
+        return "" if is_page(body) else " ".join(body.split()), []
     codes = [
         int(leaf)
         for name, leaf in leaves

@@ -97,9 +97,8 @@ def _described(endpoint: Endpoint, model: str) -> Mapping[str, Any]:
     Raises:
         ChatModelError: If it cannot be reached.
     """
-    came: list[httpx2.Response] = []
     try:
-        run_to_end(_ask_for_models(endpoint, came))
+        answer = run_to_end(_ask_for_models(endpoint))
     except (httpx2.HTTPError, TimeoutError) as error:
         raise ChatModelError(
             f"The server at {endpoint.base_url} was to say which weights it serves as"
@@ -107,12 +106,12 @@ def _described(endpoint: Endpoint, model: str) -> Mapping[str, Any]:
             " name `revision` or `checkpoint` in the catalog entry of the model."
         ) from error
     try:
-        listed = came[0].json()["data"] if came[0].is_success else []
+        listed = answer.json()["data"] if answer.is_success else []
         return next((m for m in listed if m["id"] == model), {})
     except (ValueError, LookupError, TypeError, RecursionError):
         return {}
 
 
-async def _ask_for_models(endpoint: Endpoint, came: list[httpx2.Response]) -> None:
+async def _ask_for_models(endpoint: Endpoint) -> httpx2.Response:
     async with plain_client(endpoint) as client, asyncio.timeout(_PATIENCE):
-        came.append(await client.get(f"{endpoint.base_url.rstrip('/')}/models"))
+        return await client.get(f"{endpoint.base_url.rstrip('/')}/models")

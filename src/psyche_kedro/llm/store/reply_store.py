@@ -50,6 +50,7 @@ _CANONICAL: Final = json.JSONEncoder(
     sort_keys=True, ensure_ascii=False, separators=(",", ":")
 )
 _BUSY_SECONDS: Final = 60.0
+_MOST_UNPACKED: Final = 2**28
 _SELECT_REPLIES: Final = (
     "SELECT key, model, text, reasoning, finish_reason, input_tokens, output_tokens,"
     " estimated, seconds FROM replies WHERE key IN (%s)"
@@ -66,6 +67,8 @@ _ADD_HITS: Final = (
     "INSERT INTO hits VALUES (?, ?, ?)"
     " ON CONFLICT DO UPDATE SET hits = hits + excluded.hits"
 )
+_REPLY_TYPES: Final = (bytes, str, bytes, bytes, str, int, int, int, float | int | None)
+_FAILURE_TYPES: Final = (bytes, str, str, str, bytes)
 _PARTIAL: Final = ("text", "reasoning", "finish_reason", "seconds")
 """What is kept of a reply that was cut, beside its usage."""
 _DELETE_FAILURES: Final = "DELETE FROM failures WHERE key IN (%s)"
@@ -339,7 +342,8 @@ class StoreSession:
             key.hex(): Failure(
                 reason, detail, key.hex(), model, _partial(partial, key.hex(), model)
             )
-            for key, model, reason, detail, partial in rows
+            for row in rows
+            for key, model, reason, detail, partial in [checked(_FAILURE_TYPES, row)]
         }
 
     def _insert(self, records: Iterable[ReplyRecord]) -> None:
@@ -401,8 +405,21 @@ def _failure_row(record: FailureRecord, now: int) -> tuple[Any, ...]:
     )
 
 
+def checked(types: Sequence[Any], row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a row of a store.
+
+    Raises:
+        zlib.error: If a field is of another type than was stored.
+    """
+    if not all(map(isinstance, row, types)):
+        raise zlib.error("a field of another type")
+    return row
+
+
 def _reply(row: tuple[Any, ...]) -> Reply:
-    key, model, text, reasoning, finish_reason, given, made, estimated, seconds = row
+    key, model, text, reasoning, finish_reason, given, made, estimated, seconds = (
+        checked(_REPLY_TYPES, row)
+    )
     return Reply(
         text=unpack(text),
         model=model,
@@ -425,8 +442,17 @@ def _partial(packed: bytes, key: str, model: str) -> Reply | None:
     """Return what was kept of a reply that the token limit cut."""
     if not packed:
         return None
-    said = json.loads(unpack(packed))
-    return Reply(key=key, model=model, **said | {"usage": Usage(*said["usage"])})
+    try:
+        said = json.loads(unpack(packed))
+        return Reply(key=key, model=model, **said | {"usage": Usage(*said["usage"])})
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        raise zlib.error("the part of a reply") from error
 
 
 def pack(text: str) -> bytes:
@@ -440,7 +466,17 @@ def unpack(blob: bytes) -> str:
     Raises:
         zlib.error: If the bytes are not what was packed.
     """
-    return zlib.decompress(blob).decode("utf-8", "surrogatepass") if blob else ""
+    if not blob:
+        return ""
+    unpacker = zlib.decompressobj()
+    try:
+        unpacked = unpacker.decompress(blob, _MOST_UNPACKED)
+        text = unpacked.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise zlib.error("no text") from error
+    if not unpacker.eof:
+        raise zlib.error("a text that is cut, or far too long")
+    return text
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -15,12 +15,18 @@ from psyche_kedro.llm.store.reply_store import (
     ReplyRecord,
     ReplyStore,
     StoreSession,
+    checked,
     unpack,
 )
 
 _IMPORT_GROUP: Final = 1_000
 _KEY: Final = re.compile("[0-9a-f]{64}")
 _MOST: Final = 2**31
+_LINES: Final = (
+    "SELECT key, model, task, text, reasoning, finish_reason, input_tokens,"
+    " output_tokens, estimated FROM replies ORDER BY id"
+)
+_LINE_TYPES: Final = (bytes, str, str, bytes, bytes, str, int, int, int)
 
 
 class Holding(NamedTuple):
@@ -82,11 +88,12 @@ def find_calls(session: StoreSession, beginning: str) -> list[Kept]:
             f"'{beginning}' is no address of a reply: give four or more of the 64"
             " digits that a `reply_key` column or `kedro trace` shows."
         )
+    at = "min(max(CAST(%s AS INTEGER), 0), 253402300799)"  # 9999, the last of years
     span = [bytes.fromhex(beginning.ljust(64, end)) for end in "0f0f"]
     rows = session.rows(
-        "SELECT key, task, stored_at, model, NULL, NULL FROM replies"
+        f"SELECT key, task, {at % 'stored_at'}, model, NULL, NULL FROM replies"  # noqa: S608
         " WHERE key BETWEEN ? AND ? UNION ALL"
-        " SELECT key, task, failed_at, model, reason, detail FROM failures"
+        f" SELECT key, task, {at % 'failed_at'}, model, reason, detail FROM failures"
         " WHERE key BETWEEN ? AND ? LIMIT 11",
         span,
     )
@@ -191,9 +198,10 @@ def _where(
     for column, value in named.items():
         known = _names(session, column)
         if value not in known:
+            names = ", ".join(sorted(map(str, known)))
             raise ChatModelError(
                 f"The store holds nothing of {column} '{value}': name one of"
-                f" {', '.join(sorted(known)) or 'those that a run has asked'}."
+                f" {names or 'those that a run has asked'}."
             )
     where = " AND ".join(f"{column} = ?" for column in named)
     return f" WHERE {where}" if where else "", tuple(named.values())
@@ -222,17 +230,13 @@ def export_replies(session: StoreSession, path: Path) -> Exported:
     Raises:
         ChatModelError: If the file cannot be written.
     """
-    query = (
-        "SELECT key, model, task, text, reasoning, finish_reason, input_tokens,"
-        " output_tokens, estimated FROM replies ORDER BY id"
-    )
     written = unreadable = 0
     try:
         with path.open("w", encoding="utf-8", errors="surrogatepass") as file:
-            for row in session.each(query):
+            for row in session.each(_LINES):
                 try:
                     line = json.dumps(_as_line(row), ensure_ascii=False)
-                except (zlib.error, UnicodeDecodeError):
+                except zlib.error:
                     unreadable += 1
                     continue
                 file.write(line + "\n")
@@ -246,7 +250,9 @@ def export_replies(session: StoreSession, path: Path) -> Exported:
 
 
 def _as_line(row: tuple[Any, ...]) -> dict[str, Any]:
-    key, model, task, text, reasoning, finish_reason, given, made, estimated = row
+    key, model, task, text, reasoning, finish_reason, given, made, estimated = checked(
+        _LINE_TYPES, row
+    )
     return {
         "key": key.hex(),
         "model": model,
@@ -279,7 +285,7 @@ def _read_lines(path: Path) -> Iterator[ReplyRecord]:
         for number, line in enumerate(file, start=1):
             try:
                 yield _record(json.loads(line))
-            except (ValueError, LookupError, TypeError) as error:
+            except (ValueError, LookupError, TypeError, RecursionError) as error:
                 raise ChatModelError(
                     f"Line {number} of {path} is no exported reply"
                     f" ({type(error).__name__}): import what `kedro replies export`"
@@ -328,11 +334,10 @@ def verify_store(store: ReplyStore) -> list[str]:
     with store.open() as session:
         found = [row[0] for row in session.rows("PRAGMA integrity_check(20)")]
         wrong = [line for line in found if line != "ok"]
-        for key, text, reasoning in session.each(
-            "SELECT key, text, reasoning FROM replies"
-        ):
+        for row in session.each(_LINES):
             try:
-                unpack(text), unpack(reasoning)
-            except (zlib.error, UnicodeDecodeError):
-                wrong.append(f"reply {key.hex()} does not decompress")
+                _as_line(row)
+            except zlib.error:
+                key = row[0].hex() if isinstance(row[0], bytes) else "without a key"
+                wrong.append(f"reply {key} cannot be read")
     return wrong

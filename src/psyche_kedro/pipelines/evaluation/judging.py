@@ -321,7 +321,7 @@ def _scores_said(text: str) -> list[str]:
     """Return every score of a reply: of its JSON alone where it has any."""
     if verdicts := read_verdicts(text):
         return [str(verdict.get("score", "")) for verdict in verdicts]
-    if "{" in text:
+    if "{" in text or "｛" in text:
         return []  # blanks that were left in, a quotation, or JSON that was cut off
     text = plain_text(part_thought(text).answer)
     return ["".join(found) for found in _SCORED.findall(text)] or [text]

@@ -15,7 +15,7 @@ class ChunkParameters(Parameters):
     max_length: int = Field(ge=1)
     min_length: int = Field(ge=1)
     floor_length: int = Field(ge=0)
-    measure: str = Field(pattern=r"^(characters|tokenizer:.+|endpoint:.+)$")
+    measure: str = Field(pattern=r"^(characters|tokenizer:.+)$")
 
     @model_validator(mode="after")
     def _ordered(self) -> "ChunkParameters":

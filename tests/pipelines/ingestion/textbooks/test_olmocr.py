@@ -134,6 +134,12 @@ def test_a_thought_that_the_gateway_left_is_taken_off_too():
     assert read_reply(said).text == "正文。"
 
 
+@pytest.mark.parametrize("matter", ["a: b: 标记", "[标记", "标记: 1", "- 标记"])
+def test_no_word_of_a_page_is_logged(matter, caplog):
+    said = read_reply(Reply(f"---\n{matter}\n---\n标记", "m", "k"))
+    assert (said.problem, caplog.text) == ("no_front_matter", "")
+
+
 def test_a_page_on_its_side_is_turned_and_asked_for_again(tmp_path):
     def script(ask: Ask) -> Answer:
         lies = ask.height > ask.width

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psyche_kedro.pipelines.ingestion.banks.answers import LETTER_RUN, named_letters
-from psyche_kedro.pipelines.ingestion.banks.options import WIDE_LETTERS
+from psyche_kedro.pipelines.ingestion.banks.options import WIDE_LETTERS, split_options
 from psyche_kedro.pipelines.ingestion.files.cell_formats import NOT_SHOWN
 from psyche_kedro.pipelines.ingestion.files.plain_text import has_picture, has_struck
 from psyche_kedro.text.markup_left import holds_markup
@@ -18,7 +18,7 @@ FOREIGN = re.compile(
 )
 """Behind the last option: ``三  考点二 气质``, ``小脑【多选题】``."""
 _OPTION_WITHIN = re.compile(
-    r"(?<=[\u4e00-\u9fff）)、，；])[A-Z]\s*[.．、](?=\s*[\u4e00-\u9fff])"
+    r"(?<=[\u4e00-\u9fff）)、，；,;/])[A-Z]\s*[.．、](?=\s*[\u4e00-\u9fff])"
     r"|(?<=[\u4e00-\u9fff）)])\s+(?:[A-Z0-9lI]\s*[.．、:：)）]\s*\S|[A-H]\s+\S)"
 )
 """``前额叶A．海马``, and what a scan makes of it: ``前额叶 0. 海马``."""
@@ -39,19 +39,21 @@ _BEHIND_STEM = re.compile(
 )
 """What begins behind a question's end: ``…的是（ ）。 第二章 学习``."""
 _BEFORE_STEM = re.compile(
-    r"[)）】\]、，。,;；:：.．]|[lIO]\d*[)）.．、]"
-    r"|[（(]\d{1,3}(?=[\u4e00-\u9fff])(?![^（）()]{0,12}[)）])"
+    r"[)）】\]、，。,;；:：.．]|[lIO]\d*[)）.．、]|题\s|第[一二三四五六七八九十\d]+[章节篇讲]\s"
+    r"|[（(]\s*[A-H]\s*[)）]|[（(]\d{1,3}(?=[\u4e00-\u9fff])(?![^（）()]{0,12}[)）])"
 )
-"""What is left of a number that was misread."""
+"""What is left of a number that was misread, or a heading."""
 _NUMERAL = "[一二三四五六七八九十]"
 _NO_WORDS = re.compile(
     "|".join(
         (
             # The page.
+            r"\d{4}-\d\d-\d\d \d\d:\d\d|\s(?:收藏|纠错|报错|分享|举报)(?:\s|$)",
             r"[第共]\s*\d+\s*页|版权所有|翻印必究|公众号|www\.|https?:|学号|扫码|QQ群",
-            r"\s(?:[-—–]\s?\d{1,4}\s?[-—–]|P\s?(?!\d*[05]0$)\d{1,4}|[★☆◆●■※▲△▼◎◇]+)$",
+            r"\s(?:[-—–]\s?\d{1,4}\s?[-—–]|[·•]\s\d{1,4}|P\s?(?!\d*[05]0$)\d{1,4}|[★☆◆●■※▲△▼◎◇]+)$",
             # A field.
             r"参考答案|答\s?案\s*[:：]|解析[:：]|(?:得分|难度|知识点|来源|考点)[:：]",
+            r"[共公]用(?:备选|选项|答案|题干)",
             r"[单多]选题?\s*[,，、]\s*[\d.]+\s*分|(?:每小?|本)题\s*[\d.]+\s*分",
             # A heading.
             r"【[^】\s]{1,20}】\s*$|(?<![A-Za-z\d])#\s",
@@ -65,7 +67,7 @@ _NO_WORDS = re.compile(
 _OPTION_MARK = re.compile(r"[A-H]\s*[.．、](?=\s*[\u4e00-\u9fff])")
 """``C．罗杰斯`` is a name; two options that begin so are of two lists."""
 _LETTER_MARK = re.compile(r"(?<=[A-Z])\s*[.．、:：]?\s*(?=[\u4e00-\u9fff])")
-_OPTION_LINE = re.compile(r"\n[ \t]*[A-Z][ \t]*[.．、)）]")
+_OPTION_LINE = re.compile(r"\n[ \t]*[（(]?[A-Z][ \t]*[.．、)）]")
 _TRUTH_AT_END = re.compile(
     r"^\W{0,2}[√×✓✗✔✘]|[√×✓✗✔✘]\W{0,2}$|[（(\[【]\s*[对错TF]\s*[)）\]】]\W*$|[。.!？?]\s*[对错TF]\W*$"
 )
@@ -106,9 +108,11 @@ def text_errors(question: Mapping[str, Any]) -> list[str]:
 
 def _has_more(question: Mapping[str, Any]) -> bool:
     """Return whether a stem holds more than what is asked, or nothing that is."""
-    stem = question["stem"]
+    stem, answer = question["stem"], question["answer_text"] or ""
     if not question["options"]:
-        return _LETTERS_FIRST.fullmatch(stem) is not None
+        listed = [label for label, _ in split_options(answer)]
+        is_choice = re.search(_BLANK, stem) and listed[:2] == ["A", "B"]
+        return bool(is_choice) or _LETTERS_FIRST.fullmatch(stem) is not None
     found = (_BEFORE_STEM.match, _BEHIND_STEM.search, _NO_WORDS.search)
     return any(find(stem) for find in found)
 
@@ -133,9 +137,17 @@ def _tells_answer(question: Mapping[str, Any]) -> bool:
         _LETTER_MARK.sub(".", b[1:-1].strip())
         for b in (*IN_BRACKETS.findall(stem), *_IN_BLANK.findall(stem))
     ]
-    return len(texts) == 1 and any(
-        words == texts[0] or f"{gold}.{texts[0]}" in words for words in in_brackets
+    return len(texts) == 1 and (
+        any(words == texts[0] or f"{gold}.{texts[0]}" in words for words in in_brackets)
+        or (len(texts[0]) > 1 and _is_named_at_end(texts[0], stem))
     )
+
+
+def _is_named_at_end(words: str, stem: str) -> bool:
+    """Return whether words stand beside a stem's last blank: ``是斯金纳（ ）``."""
+    words = re.escape(words)
+    beside = rf"(?:{words}\s*{_BLANK}|{_BLANK}\s*{words})\W*$"
+    return re.search(beside, stem) is not None
 
 
 def _has_foreign(stem: str, options: Sequence[str]) -> bool:

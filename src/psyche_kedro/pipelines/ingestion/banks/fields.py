@@ -12,7 +12,7 @@ Example::
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -37,6 +37,7 @@ from psyche_kedro.pipelines.ingestion.banks.options import (
     options_after,
     split_options,
     unmarked,
+    with_next_option,
 )
 from psyche_kedro.pipelines.ingestion.files.plain_text import plain
 from psyche_kedro.tables import CHOICE_TYPES
@@ -267,11 +268,17 @@ def _option_pairs(fields: Mapping[str, Any]) -> list[Pair]:
     elif isinstance(value, Sequence):
         pairs = [_listed_option(n, item) for n, item in enumerate(value)]
     else:
-        pairs = [(k, _word(v)) for k, v in fields.items() if len(k) == 1]
+        pairs = []
+    listed = _cleaned(pairs)
+    lettered = _cleaned((k, _word(v)) for k, v in fields.items() if len(k) == 1)
+    return with_next_option(listed + [pair for pair in lettered if pair not in listed])
+
+
+def _cleaned(pairs: Iterable[Pair]) -> list[Pair]:
     return [
         (label.strip().translate(WIDE_LETTERS).upper(), stripped)
         for label, text in pairs
-        if (stripped := text.strip().rstrip(";；").rstrip())
+        if (stripped := text.strip().rstrip(";；|｜").rstrip())
     ]
 
 
@@ -334,7 +341,7 @@ def _said(answer: Any, asked: _Asked, options: list[Option]) -> _Said:
     if not in_stem and not options:
         stem, in_stem = truth_in_stem(asked.stem)
     given = [part for part in (answer, asked.right) if part not in (None, "", [])]
-    if given and _OPEN_BLANK.search(asked.stem):
+    if given and _OPEN_BLANK.search(asked.stem) and not asked.stem.startswith(stem):
         stem, in_stem = asked.stem, ""  # another blank asks: these letters may name
     given += [in_stem] if in_stem else []
     first = given[0] if given else answer

@@ -1,7 +1,10 @@
 """A question as it is read line by line."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from psyche_kedro.pipelines.ingestion.banks.answers import (
@@ -12,14 +15,20 @@ from psyche_kedro.pipelines.ingestion.banks.answers import (
 from psyche_kedro.pipelines.ingestion.banks.doubts import FOREIGN
 from psyche_kedro.pipelines.ingestion.banks.fields import FAULTS
 from psyche_kedro.pipelines.ingestion.banks.keys import bare
-from psyche_kedro.pipelines.ingestion.banks.options import Pair
+from psyche_kedro.pipelines.ingestion.banks.options import Pair, follows
 
 _PLACES = re.compile(r"[1-9](?:[\s,，、]*[1-9])*")
 _LETTER_OF = str.maketrans("123456789", "ABCDEFGHI")
 _FIRST_OF_LIST = re.compile(r"^\s*[（(]?1\s*[)）.、．]\s*\D")
+_RARE = 0.02
+"""Of the questions with as many options as most: so few have fewer by mistake."""
+_CONCLUSION = re.compile(
+    r"(?:故|因此|所以)[,，]?(?:本题|正确)*(?:答案)?(?:应?选择?|为|是)\s*[:：]?\s*"
+    r"([A-H](?:[、，,]?[A-H])*)(?:选?项)?(?![A-Za-z\u4e00-\u9fff])"
+)
 _ANSWER = re.compile(
     r"^[（(]?\s*([A-ZＡ-Ｚ](?:[ 、,，/;；]*[A-ZＡ-Ｚ])*(?![A-Za-z])"
-    r"|√|×|对|错|正确|错误)\s*[)）]?(?:$|[\s。；;，]+(.*)$)"
+    r"|√|×|对|错|正确|错误)\s*[)）]?(?:$|[\s。；;，]+(.*)$|(?=[（(])(.*)$)"
 )
 
 
@@ -85,7 +94,7 @@ class Item:
         record: dict[str, Any] = {
             "stem": self.stem,
             "options": [{"label": label, "text": text} for label, text in pairs],
-            "answer": self._lettered(pairs),
+            "answer": self._lettered(pairs) or self._concluded(),
             "explanation": self.explanation,
             "type": self.kind,
             "case_text": self.case,
@@ -95,6 +104,11 @@ class Item:
         faults = self.faults + ["unclear_option"] * (sum(odd) == 1)
         return record | ({FAULTS: faults} if faults else {})
 
+    def _concluded(self) -> str:
+        """Return B where a choice has no answer but an explanation: ``…，故选B。``."""
+        said = _CONCLUSION.findall(self.explanation) if self.has_options else []
+        return said[0] if len(said) == 1 else ""
+
     def _lettered(self, pairs: list[Pair]) -> str:
         """Return the answer, ``2`` as B where no option says 2: people count from 1."""
         is_place = pairs and _PLACES.fullmatch(self.answer)
@@ -103,10 +117,36 @@ class Item:
         return self.answer
 
 
+def doubt_lost_options(items: Sequence[Item], taken_for_text: Sequence[int]) -> None:
+    """Mark the questions of which a line of options may have gone, or come to another.
+
+    The few with fewer than is usual, and those before one without any whose options an
+    explanation may have taken.
+
+    Args:
+        items: In the order of the text.
+        taken_for_text: Lines of options that no question took.
+    """
+    counts = Counter(len(i.options) for i in items if i.options)
+    usual, times = max(counts.items(), key=lambda n: n[1], default=(0, 0))
+    for item in items:
+        n_options = len(item.options)
+        is_rare = counts[n_options] <= max(1, _RARE * times) and times > 1
+        if 1 < n_options < usual and is_rare and truth_of(item.options[0][1]) is None:
+            item.faults.append("options_missing")
+    for before, item in pairwise(items):
+        is_choice = item.options or LETTERS_ONLY.fullmatch(letters_of(item.answer))
+        first = item.options[0][0] if item.options else "A" * bool(item.shared)
+        if is_choice and before.options and first != "A":
+            taken = any(before.line < line < item.line for line in taken_for_text)
+            goes_on = first != "" and follows(first, before.options[-1][0])
+            before.faults += ["unclear_option"] * (taken or goes_on)
+
+
 def split_answer(said: str) -> tuple[str, str]:
     """Return the letters or verdict of ``B。米勒提出`` and what stands behind them."""
     match = _ANSWER.match(said)
-    return (match[1], match[2] or "") if match else (said, "")
+    return (match[1], match[2] or match[3] or "") if match else (said, "")
 
 
 def is_answer(text: str) -> bool:

@@ -76,14 +76,23 @@ _KEY_HEAD = re.compile(
     rf"^[【\[（(]?(?:{NUMERAL}\s*[、.．])?[^。？?，,：:]{{0,20}}?答\s?案(?:(?:与|及|和|、|及其)?"
     r"(?:详细)?(?:解析|详解|分析|评分标准|提示|要点))?(?:部分|汇总|速查|一览表?|页|卡)?\s*[】\])）]?\s*[:：]?$"
 )
-_INLINE_KEY = re.compile(r"[【\[][^】\]]{1,16}答案[】\]]\s*")
-"""``【练习一答案】1.A 2.B``."""
+_INLINE_KEY = re.compile(
+    r"[【\[（(][^】\])）]{1,16}答案[】\])）]\s*[:：]?\s*|[^\s:：。,，]{1,16}答案\s*[:：]\s*"
+    rf"|{NUMERAL}\s*[、.．]\s*(?:{_KIND})?\s*[:：]?\s*"
+)
+"""``【练习一答案】1.A 2.B``, ``二、多选题：1.AB 2.CD``."""
+_IN_ROUND = re.compile(rf"[（(]\s*((?:{_ANSWER})\s*[:：][^（()）]+)[)）]")
+"""``（答案：C）``."""
 _NO_KEY_HEAD = re.compile("选|選|请|請|哪|写|填|给出|说出|我的|你的|您的")
 _SPAN = r"(?P<first>\d{1,4})\s*[-~～—–至到]\s*(?P<last>\d{1,4})\s*(?:小?题|題)?"
 _SHARED = re.compile(
     rf"^[（(【\[〔]?\s*(?:(?:第|问题|题)?\s*{_SPAN})?[^。A-Z]{{0,12}}?(?:[共公]用(?:下列|以下|备选)*(?:答案|选项)|備選答案|备选答案|共同(?:备选)?(?:答案|选项))"
     r"[^A-Z]{0,6}?[)）】\]〕]?\s*[:：]?\s*(?P<text>[A-Z（(].*)?$"
 )
+_SPAN_ALONE = re.compile(
+    rf"[（(【\[〔]?\s*(?:第|问题|题)?\s*{_SPAN}\s*[)）】\]〕]?\s*[:：]?"
+)
+"""``[41~43]`` above the options that these share."""
 _CASE = re.compile(
     rf"^[（(【\[]?\s*(?:案例\s*(?:{NUMERAL}|\d{{1,3}})\s*(?=$|[)）】\]:：、.．\s])|案例\s*(?=[:：])|材料\s*(?:{NUMERAL}|\d{{1,2}})?\s*(?=[:：])"
     rf"|(?:第?{_SPAN})?\s*(?:共用(?:题干|案例|材料)|題共用題幹)|(?:根据|阅读)(?:以下|下面|下列).{{0,20}}?(?:第?\s*(?P<first2>\d{{1,4}})\s*[-~～—至到]\s*(?P<last2>\d{{1,4}})\s*题)?.{{0,4}}?)"
@@ -147,7 +156,7 @@ class Token(NamedTuple):
         number: Of a ``number``; the last of the span of a ``case`` or ``shared``.
         options: Of an ``options``, or of a ``number`` that has its options behind it.
         type: That the mark names.
-        is_weak: A number that may be none, ``2.5个``; an option that may be none.
+        is_weak: A number that may be none, ``2.5个``; an option or span that may be.
         after_blank: Whether an empty line stands before it.
         has_gap: Whether much room stands within an option.
     """
@@ -204,7 +213,9 @@ def _is_page_number(line: str) -> bool:
 
 def _plain(line: str) -> str:
     line = _MARKDOWN.sub("", plain(line)).translate(_AS_TYPED).replace("\t", "  ")
-    return re.sub(r"\n+", " ", line).strip()
+    line = re.sub(r"\n+", " ", line).strip()
+    in_round = _IN_ROUND.fullmatch(line)
+    return in_round[1] if in_round else line
 
 
 def _spaced(line: int, part: str) -> Token:
@@ -216,7 +227,7 @@ def _parts(line: str) -> Iterator[str]:
     """Yield a line's parts: a paper on one line question by question, then by field."""
     head = _INLINE_KEY.match(line)
     if head and key_answers(line[head.end() :]):
-        yield head[0].strip()
+        yield from filter(None, [head[0].strip(f"{_DIGITS}、.． ")])
         line = line[head.end() :]
     for question in _questions_of(line):
         start = 0
@@ -294,6 +305,8 @@ def _section(line: int, text: str) -> Token | None:
 
 
 def _shared(line: int, text: str) -> Token | None:
+    if alone := _SPAN_ALONE.fullmatch(text):
+        return Token("shared", line, text, number=int(alone["last"]), is_weak=True)
     match = _SHARED.match(text)
     if match is None:
         return None

@@ -5,6 +5,7 @@ Type II is the paper's second source: question banks of Chinese educational plat
 TXT, and Moodle's GIFT and XML.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -153,21 +154,31 @@ def _text(data: bytes) -> Iterable[Located | UnreadableSource]:
 
 def _pdf_questions(data: bytes) -> Iterator[Located | UnreadableSource]:
     """Yield the questions of a PDF's text; a page without text is listed."""
-    lines: list[str] = []
+    pages: list[list[str]] = []
     with open_pdf(data) as document:
         for number in range(1, len(document) + 1):
             try:
                 text = read_text_layer(document[number - 1])
             except PdfiumError:
                 text = ""
-            if text:
-                lines += text.split("\n")
-            else:
+            pages.append(text.split("\n"))
+            if not text:
                 yield UnreadableSource(
                     "no_text_layer",
                     f"Page {number} holds no text: read it by OCR, give its text.",
                 )
-    yield from _text_questions(lines)
+    yield from _text_questions([line for page in _unnumbered(pages) for line in page])
+
+
+def _unnumbered(pages: Sequence[list[str]]) -> Sequence[list[str]]:
+    """Return pages without the first or last lines that count them: 5, 6, 7."""
+    for edge in (0, -1):
+        edges = [(n, page[edge]) for n, page in enumerate(pages)]
+        counted = Counter(int(line) - n for n, line in edges if line.isdecimal())
+        shift, times = max(counted.items(), key=lambda c: c[1], default=(0, 0))
+        for n, line in edges:
+            pages[n][edge] = "" if times > 1 and line == str(n + shift) else line
+    return pages
 
 
 def _text_questions(lines: Sequence[str]) -> list[Located | UnreadableSource]:

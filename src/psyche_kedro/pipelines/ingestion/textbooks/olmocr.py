@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from psyche_kedro.llm.chat_model import ChatModel, ChatRequest, Failure, Outcome
@@ -41,8 +42,12 @@ _WORTH_ANOTHER_TRY = frozenset(
     {"truncated", "empty_reply", "no_front_matter", "turned", "repeating_reply"}
 )
 """What another temperature may mend; the gateway has retried all else already."""
-_MATTER = 1_000
-"""Characters in which the front matter ends: a form of five lines has 130."""
+_FORM = re.compile(r"---\n(.{0,1000}?)\n---(.*)", re.DOTALL)
+"""The front matter, whose five lines have 130 characters, and the page."""
+_NO_FORM = (
+    *(ValueError, TypeError, AttributeError, ArithmeticError, RecursionError),
+    yaml.YAMLError,
+)
 _CIRCLE = range(4, 61)
 """Characters of a stretch that ten copies of, in a row, are no reading."""
 _COPIES = 10
@@ -144,13 +149,15 @@ def read_reply(outcome: Outcome) -> OlmocrPage:
 
     if isinstance(outcome, Failure):
         return OlmocrPage("", outcome.reason)
-    said = _bare(outcome.text)
-    if said.find("\n---", len("---"), _MATTER) < 0:
+    form = _FORM.match(_bare(outcome.text))
+    if form is None:
         return OlmocrPage("", "no_front_matter")
     parser = FrontMatterParser(front_matter_class=PageResponse)
     try:
-        page = parser._parse_front_matter(*parser._extract_front_matter_and_text(said))
-    except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
+        # Its own reader of the form logs what it cannot parse, which may be the page.
+        matter = yaml.safe_load(form[1]) or {}
+        page = parser._parse_front_matter(matter, form[2].strip())
+    except _NO_FORM:
         return OlmocrPage("", "no_front_matter")
     if not page.is_rotation_valid and page.rotation_correction:
         return OlmocrPage(page.natural_text or "", "turned", page.rotation_correction)

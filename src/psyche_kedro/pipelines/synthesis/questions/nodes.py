@@ -11,6 +11,7 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import polars as pl
 
@@ -37,7 +38,6 @@ from psyche_kedro.pipelines.synthesis.questions.coverage import (
     count_by_subfield,
     missing_questions,
 )
-from psyche_kedro.pipelines.synthesis.questions.length import length_measure
 from psyche_kedro.pipelines.synthesis.questions.near_duplicates import (
     near_duplicate_clusters,
 )
@@ -63,6 +63,7 @@ from psyche_kedro.tables import (
     frame,
     rejection,
 )
+from psyche_kedro.text.tokens import read_tokenizer
 
 _LOG = logging.getLogger(__name__)
 Tables = tuple[pl.DataFrame, pl.DataFrame]
@@ -114,7 +115,8 @@ def split_chunks(
         ``Chunks`` and the ledger (``Rejections`` whose ``detail`` is the dropped text):
         white space aside, characters in = characters in chunks + in the ledger.
     """
-    measure = length_measure(params.measure)
+    _, _, tokenizer = params.measure.partition("tokenizer:")
+    measure = read_tokenizer(Path(tokenizer)) if tokenizer else len
     topics = book_topics.select("document_id", "chapter", "is_dropped").iter_rows()
     decided = {(document, chapter): dropped for document, chapter, dropped in topics}
     chunks, ledger = Growing(Chunks), Growing(Rejections)
