@@ -223,7 +223,7 @@ def _may_be_nickname(word: str) -> bool:
 @cache
 def _cue() -> re.Pattern[str]:
     return re.compile(
-        rf"(?:(?P<online>{'|'.join(_ONLINE)})|(?P<role>{KIN}(?:家的)?|[村班]里?的|(?:宿舍|寝室)的"
+        rf"(?:(?P<online>{'|'.join(_ONLINE)})|(?P<role>{KIN}(?:家的)?|[村班]里?的|认识的|(?:宿舍|寝室)的"
         rf"|^(?=..{{1,2}}(?:{ACTS}|是[我他她].{{0,8}}{KIN}$)))|^(?=..{{1,2}}{DEEDS})|(?<![^我他她你])[和跟]|[被找给让喊叫]"
         rf"|喜欢|羡慕|想念|念叨|暗恋|遇到|{GREETINGS}|(?<!{_H})好的)(?=[\u4e00-\u9fff]{{2}})"
     )
