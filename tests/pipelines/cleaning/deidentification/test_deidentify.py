@@ -33,6 +33,7 @@ NAMES = {
     "fresh, fifth: 74 of 81 found at first sight": (0.97, 0.94),
     "fresh, sixth: 78 of 93 found at first sight": (0.95, 0.93),
     "fresh, seventh: 69 of 82 found at first sight": (0.97, 0.86),
+    "fresh, eighth: 94 of 101 found at first sight": (0.96, 0.92),
 }
 """Precision and recall that no change may fall below."""
 
