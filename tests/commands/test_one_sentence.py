@@ -25,6 +25,10 @@ def test_a_benchmark_among_the_training_data_is_one_sentence():
     assert caught.value.message == "D_cp would lose all its rows."
 
 
+def test_no_terminal_obeys_an_error():
+    assert fault(ContaminationError("\x1b[2Ja\u202eb")) == "\\x1b[2Ja\\x202eb"
+
+
 def fault(error: Exception) -> str:
     with pytest.raises(click.ClickException) as caught:
         command_that_raises(error)()

@@ -1,7 +1,12 @@
 """A batch goes out, people say what they think, and it counts."""
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
+from copy import deepcopy
+from functools import reduce
 from io import BytesIO
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -244,8 +249,11 @@ def far_cell() -> bytes:
             r"a\.csv, row 2, says 'maybe' of question .* one of",
         ),
         (SourceFile("b.csv", "x,y\n1,2\n".encode), r"b\.csv is no review: it lacks"),
-        (SourceFile("c.json", b"{}[]"), r"c\.json is no Label Studio export"),
-        (SourceFile("d.json", b'[{"id": 1}]'), r"d\.json is no Label Studio export"),
+        (SourceFile("c.json", lambda: b"{}[]"), r"c\.json is no Label Studio export"),
+        (
+            SourceFile("d.json", lambda: b'[{"id": 1}]'),
+            r"d\.json is no Label Studio export",
+        ),
     ],
 )
 def test_what_is_no_review_stops_the_run_in_one_sentence(
@@ -253,6 +261,30 @@ def test_what_is_no_review_stops_the_run_in_one_sentence(
 ) -> None:
     with pytest.raises(ReviewError, match=message):
         read_review_verdicts([file])
+
+
+ANYTHING = [None, 5, True, "x", "\ud800", [], {}, [[]], [None], [{}], 10**400]
+
+
+@pytest.mark.parametrize("value", ANYTHING, ids=repr)
+def test_an_export_that_holds_anything_anywhere_is_verdicts_or_a_sentence(
+    value,
+) -> None:
+    whole = json.loads(export_of(annotation({"verdict": "保留"})).read())
+    for place in places_in(whole):
+        spoilt = {"all": deepcopy(whole)}
+        *above, last = ("all", *place)
+        reduce(getitem, above, spoilt)[last] = value
+        file = SourceFile("e.json", json.dumps(spoilt["all"]).encode)
+        with suppress(ReviewError):
+            read_review_verdicts([file])
+
+
+def places_in(value: object, above: tuple = ()) -> Iterator[tuple]:
+    yield above
+    named = dict(enumerate(value)) if isinstance(value, list) else value
+    for key, inner in named.items() if isinstance(named, dict) else ():
+        yield from places_in(inner, (*above, key))
 
 
 # ---- applied ---------------------------------------------------------------------

@@ -14,6 +14,7 @@ from kedro.validation.exceptions import ParameterValidationError
 
 from psyche_kedro.errors import PsycheError
 from psyche_kedro.hooks.unquoted import said_of, trace_of
+from psyche_kedro.text.halves import without_controls
 
 _MENDABLE = (PsycheError, DatasetError, ParameterValidationError)
 
@@ -50,7 +51,7 @@ def in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except _MENDABLE as error:
-            raise click.ClickException(_sentence(error)) from error
+            raise click.ClickException(without_controls(_sentence(error))) from error
         except KeyError as error:
             # Kedro has no class of its own for credentials that are nowhere.
             if "Unable to find credentials" not in str(error):

@@ -63,7 +63,7 @@ def draw(index: RowIndex, id_: str, call: Callable[[str], str]) -> Tree:
         id_: Of the row.
         call: What a reply of this address took, in words.
     """
-    tree = Tree(Text(id_, style="bold"))
+    tree = Tree(_text(id_, style="bold"))
     origins = _reached(id_, index.origins)
     if origins:
         above = tree.add("made of")
@@ -72,7 +72,7 @@ def draw(index: RowIndex, id_: str, call: Callable[[str], str]) -> Tree:
     _add(tree, index, id_, call)
     beaten = index.beaten(id_)
     if beaten:
-        tree.add(f"kept before its like: {', '.join(beaten)}")
+        tree.add(_text(f"kept before its like: {', '.join(beaten)}"))
     products = _reached(id_, index.products)
     if products:
         below = tree.add("became")
@@ -133,13 +133,13 @@ def _reached(id_: str, step: Callable[[str], Iterable[str]]) -> list[str]:
 
 def _add(tree: Tree, index: RowIndex, id_: str, call: Callable[[str], str]) -> None:
     """Add a row's life: of each table what none before it said."""
-    branch = tree.add(Text(id_, style="cyan"))
+    branch = tree.add(_text(id_, style="cyan"))
     said: set[str] = set()
     for row in index.rows(id_):
         told = branch.add(Text(row.table, style="bold"))
         for line in _lines(row, call):
             if line not in said:
-                told.add(Text(line))
+                told.add(_text(line))
             said.add(line)
 
 
@@ -158,8 +158,12 @@ def _cell(value: Any) -> str:
         text = " ".join(str(part) for part in value.values())
     else:
         text = str(value)
-    text = without_controls(" ".join(text.split()))
+    text = " ".join(text.split())
     return text if len(text) <= _CELL_CHARS else f"{text[: _CELL_CHARS - 1]}…"
+
+
+def _text(said: str, style: str = "") -> Text:
+    return Text(without_controls(said), style=style)
 
 
 def _opened(path: Path) -> Any:

@@ -16,7 +16,6 @@ from kedro.framework.hooks import hook_impl
 from psyche_kedro.errors import RootInUseError
 from psyche_kedro.files.lock import lock_now
 from psyche_kedro.files.roots import is_remote
-from psyche_kedro.text.halves import without_controls
 
 LOCK = ".run.lock"
 _MOST_SAID = 1_000
@@ -127,7 +126,7 @@ def _in_use(path: Path, file: IO[str]) -> str:
             f"the run of {said['who']} on {said['host']} (process {said['pid']}) since "
             f"{said['since']}"
         )
-    return without_controls(
+    return (
         f"{path.parent} is written by {by}: wait for its end, or write elsewhere with "
         "`--params data=…`."
     )

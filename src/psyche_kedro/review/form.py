@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 
+from psyche_kedro.datasets import SourceFile
 from psyche_kedro.prompts import Words, render_question
 from psyche_kedro.questions import option_lines
+from psyche_kedro.review.label_studio import read_label_studio
 from psyche_kedro.tables import Row, content_id
 
 VERDICTS = {"保留": "keep", "修改": "fix", "删除": "reject"}
@@ -134,23 +136,19 @@ def read_reason(said: str | None) -> tuple[str | None, str | None]:
     return (slug, None) if slug else (_OWN_WORDS, said)
 
 
-def read_export(tasks: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
-    """Yield one row per annotation of a Label Studio JSON export."""
-    for item in tasks:
-        for annotation in item.get("annotations") or ():
-            if annotation.get("was_cancelled"):
-                continue
-            said = {
-                result["from_name"]: _said(result["value"])
-                for result in annotation.get("result") or ()
-                if "from_name" in result and "value" in result
-            }
-            yield {
-                "question_id": item["data"]["question_id"],
-                "reviewer": _annotator(annotation.get("completed_by")),
-                **{field: said.get(field) for field in _FIELDS},
-                "seconds": _seconds(annotation.get("lead_time")),
-            }
+def read_export(file: SourceFile) -> Iterator[Row]:
+    """Yield one row per annotation of a Label Studio JSON export.
+
+    Raises:
+        ReviewError: If it is none.
+    """
+    for one in read_label_studio(file, "question_id"):
+        yield {
+            **one.ids,
+            "reviewer": one.annotator,
+            **{field: one.said.get(field) for field in _FIELDS},
+            "seconds": one.seconds,
+        }
 
 
 def _result(name: str, kind: str, key: str, value: Any) -> Row:
@@ -160,15 +158,3 @@ def _result(name: str, kind: str, key: str, value: Any) -> Row:
         "type": kind,
         "value": {key: value},
     }
-
-
-def _said(value: Mapping[str, Any]) -> str | None:
-    words = value.get("choices") or value.get("text") or [None]
-    return str(words[0]) if isinstance(words, list) else str(words)
-
-
-def _annotator(who: Any) -> str:
-    """Return a reviewer's name; the export has an id or a user."""
-    if isinstance(who, Mapping):
-        return f"user {who['id']}" if "id" in who else str(who.get("email"))
-    return f"user {who}"

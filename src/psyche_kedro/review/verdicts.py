@@ -8,7 +8,6 @@ measured. Without a review the chain goes on with everything that passed, marked
 ``not_reviewed``.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from io import BytesIO
@@ -135,24 +134,11 @@ def read_review_verdicts(review_files: list[SourceFile]) -> pl.DataFrame:
 def _said(file: SourceFile) -> Iterator[tuple[str, Row]]:
     """Yield what people said, each with where it stands in the file."""
     if file.name.lower().endswith(".json"):
-        for number, said in enumerate(form.read_export(_tasks(file)), 1):
+        for number, said in enumerate(form.read_export(file), 1):
             yield f"annotation {number}", said
         return
     for number, row in enumerate(_sheet(file).iter_rows(named=True), _FIRST_ROW):
         yield f"row {number}", form.read_sheet_row(row)
-
-
-def _tasks(file: SourceFile) -> list[Row]:
-    try:
-        tasks: list[Row] = json.loads(file.read())
-        _ = [(item["data"]["question_id"], item["annotations"]) for item in tasks]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ReviewError(
-            f"{file.name} is no Label Studio export of the batch (expected a"
-            f" list of tasks with data.question_id and annotations;"
-            f" {type(error).__name__}): export the project as JSON."
-        ) from error
-    return tasks
 
 
 def _sheet(file: SourceFile) -> pl.DataFrame:

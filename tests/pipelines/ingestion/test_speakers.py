@@ -54,6 +54,7 @@ def test_the_words_of_a_stranger_are_given_to_nobody(name):
         "来访者：你好\n咨询师\n你好",
         "来访者：你好\n【咨询师点评】很好。",
         "T：你好\nC：你好\nT 请坐",
+        "来访者：你好\n咨询师（笑） 你好",
     ],
 )
 def test_a_speaker_without_a_colon_is_refused(text):
@@ -76,6 +77,11 @@ LINE_BY_LINE = "来访者：我睡不着。\n咨询师：多久了？\n来访者
         "咨询师：方法如下：【来访者】：好的。",
         "客：你好\n" + LINE_BY_LINE,
         f"{LINE_BY_LINE}：我担心。",
+        f"{LINE_BY_LINE}来访者：嗯。\n（三天后）\n来访者：好。",
+        f"来访者：女，20岁\n咨询师的话\n{LINE_BY_LINE}",
+        "来访者：我累。\n咨询师：为什么？\n来访者：加班。\n那你能请假吗？",
+        "咨询师：你好。\n我：你好。\n你要相信自己。\n咨询师：嗯。",
+        "来访者：他说我懒。\n【咨询师想：她委屈】\n咨询师：你委屈。\n来访者：嗯。",
     ],
 )
 def test_words_that_may_be_another_s_are_given_to_nobody(text):
@@ -86,6 +92,16 @@ def test_words_that_may_be_another_s_are_given_to_nobody(text):
 def test_a_turn_may_have_several_lines():
     text = "来访者：我睡不着，\n真的。\n咨询师：试试：\n1. 呼吸\n2. 散步\n来访者：好。"
     assert [words.count("\n") for _, words in spoken(text)] == [1, 2, 0]
+
+
+def test_a_turn_may_have_one_more_paragraph_of_its_speaker():
+    text = LINE_BY_LINE.replace("两周。", "两周。\n\n我一躺下就想起工作。")
+    assert [words.count("\n") for _, words in spoken(text)] == [0, 0, 1, 0]
+
+
+def test_a_note_may_stand_behind_a_blank_and_a_name():
+    said = spoken("Client: I am fine.\nCounselor: Are you?\nClient (crying): No.")
+    assert said[-1] == ("user", "（crying）No.")
 
 
 def test_lines_of_a_chat_end_in_no_stop():
@@ -203,6 +219,8 @@ def test_tags_and_links_of_a_page_are_no_words():
         ("委屈:'(", "委屈"),
         ("难过:\u2011(", "难过"),
         ("加油:)))你可以的", "加油你可以的"),
+        ("我常去:P站和D:D盘", "我常去：P站和D:D盘"),
+        ("委屈QWQ 抱抱TVT", "委屈 抱抱"),
     ],
 )
 def test_a_western_face_is_found_before_its_colon_is_widened(text, clean):

@@ -72,11 +72,13 @@ def clean_messages(
     Contacts go first: an emoji may be what tells one.
     """
     normal = normal_messages(messages)
-    clean = [
-        {**m, "content": clean_text(mask_disguised(m["content"], hotlines))}
-        for m in normal
-    ]
+    clean = [{**m, "content": _without_faces(m["content"], hotlines)} for m in normal]
     return [message for message in clean if message["content"]]
+
+
+def _without_faces(text: str, hotlines: frozenset[str]) -> str:
+    is_clean = clean_text(text) == text  # then nothing in it hides a contact
+    return text if is_clean else clean_text(mask_disguised(text, hotlines))
 
 
 def tagged(

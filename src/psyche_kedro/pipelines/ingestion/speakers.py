@@ -33,10 +33,16 @@ _OF_CLIENT = re.compile(
     r"(?:来访者|求助者|来访|患者|咨询师|治疗师)的?[\u4e00-\u9fff]{2,3}$"
 )
 """来访者母亲, 咨询师助理."""
-_LATER = r"(?:.{0,6}(?:[天日周月年]|小时|星期)[之以]?后|次日|第.{1,3}次.{0,6})"
-_NOTE_LINE = re.compile(rf"…*[（(【\[](?!{_LATER}[)）】\]]).*[)）】\]]")
-_OWN_PARAGRAPH = re.compile("[我你您咱]")
-"""In the words of who speaks; narration has none."""
+_LATER = re.compile(
+    r"\n\s*[（(].{0,6}(?:(?:[天日周月年]|小时|星期)[之以]?后|次日)[)）]"
+)
+_NOTE_LINE = re.compile(r"…*[（(【\[][^:：]*[)）】\]]")
+_OWN = {
+    "user": re.compile("[^你您]*我(?!们)[^你您]*"),
+    "assistant": re.compile(".*[你您].*"),
+    "system": re.compile("(?!)"),
+}
+"""What tells a further paragraph of a speaker's own."""
 _STAMP_LINE = re.compile(
     r"^[ \t]*[\[（(]?(?:\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?[ \t]*)?(?:[上下]午)?"
     r"(?:\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?:[ \t]*-->[ \t]*[\d:.,]+)?)?"
@@ -46,18 +52,20 @@ _STAMP_LINE = re.compile(
 """When something was said, as chats export it."""
 _NAMED = "|".join(name for name in ROLES if not name.isascii())
 _NAME_LINE = re.compile(
-    rf"^[ \t]*(?:(?:{_NAMED})\s|[【\[](?:{_NAMED})[^】\]：:]{{0,6}}[】\]](?!\s*[:：]))",
+    rf"^[ \t]*(?:(?:{_NAMED})(?:[ \t]*{_NOTE})?\s(?![ \t]*[:：（(【\[])"
+    rf"|[【\[](?:{_NAMED})[^】\]：:]{{0,6}}[】\]](?!\s*[:：])|[:：][ \t]*$)",
     re.MULTILINE,
 )
 """A speaker's name without its colon."""
 _MID_MARK = re.compile(
-    r"[。！？!?…][ \t]+(?:[\u4e00-\u9fff]{1,6}|[A-Z][a-z]{1,12})[:：]"
+    r"[。！？!?…][ \t]+(?:[\u4e00-\u9fff]{1,6}|[A-Z][a-z]{1,12})[ \t]*[:：]"
     rf"|[:：][【\[]?(?:{_NAMED})[】\]]?[:：]"
 )
 """Someone's name within a line."""
 _TITLE_LINE = re.compile(r"(?!\W{0,3}\d|[-*•·]).{1,15}[^。！？!?…～~；;”\"）)】\]]")
 _HEADING = re.compile(
-    rf"[（(【\[]{_LATER}[)）】\]]|第.{{1,3}}[次节段部].{{0,6}}|.{{0,6}}(?:小结|总结|反思|点评|分析|记录|背景|评估|督导|阶段)"
+    r"第.{1,3}[次节段部].{0,6}|.{0,6}(?:小结|总结|反思|点评|分析|记录|背景|评估|督导|阶段)"
+    r"|[（(【\[].*[:：].*[)）】\]]"
 )
 _WHOLE = re.compile(r"[。！？!?…～~”\"）)]$")
 _PERSON = re.compile(r"[男女][，,、 ]*\d{1,2}岁[^。！？\n]*(?:\n|$)")
@@ -107,7 +115,7 @@ def _refuse_names_alone(text: str) -> None:
     """Refuse a line that begins with a speaker's name and no colon, or no name."""
     marks = "|".join({re.escape(match[1]) for match in _TURN.finditer(text)})
     without = re.compile(
-        rf"^[ \t]*(?:{marks})\d?(?:{_NOTE})?[ \t]+[^\s:：]", re.MULTILINE
+        rf"^[ \t]*(?:{marks})\d?(?:[ \t]*{_NOTE})?[ \t]+[^\s:：（(【\[]", re.MULTILINE
     )
     if _NAME_LINE.search(f"{text}\n") or (marks and without.search(text)):
         raise UnreadableSource(
@@ -118,26 +126,44 @@ def _refuse_names_alone(text: str) -> None:
 def _refuse_unspoken(turns: Sequence[_Turn], said: Sequence[str]) -> None:
     """Refuse a dialogue with a line that may be a heading, or another's words.
 
-    So it may where the same speaker is named again behind it, and where it is the only
-    one without a name though the line before it was whole, but for one that says I or
-    you between others' turns.
+    So it may, and so may a leap in time, where the same speaker is named again behind
+    it.
     """
     unnamed = [_unnamed_lines(words) for words in said]
     is_again = [turn.role == after.role for turn, after in pairwise(turns)]
-    lines = [pair for pairs in unnamed for pair in pairs]
-    is_alone = len(lines) == 1 and len(turns) >= _SCRIPT and _WHOLE.search(lines[0][0])
-    is_own = is_alone and not unnamed[-1] and _OWN_PARAGRAPH.search(lines[0][1])
+    breaks = [
+        bool(pairs) or _LATER.search(words) is not None
+        for pairs, words in zip(unnamed, said, strict=True)
+    ]
     if (
-        (is_alone and not is_own)
-        or any(_is_title(line, before) for before, line in lines)
+        _may_be_another_s(turns, unnamed)
+        or any(_is_title(line, before) for pairs in unnamed for before, line in pairs)
         or any(_PERSON.match(words) or _MID_MARK.search(words) for words in said)
-        or any(pairs and again for pairs, again in zip(unnamed, is_again, strict=False))
+        or any(
+            broken and again for broken, again in zip(breaks, is_again, strict=False)
+        )
     ):
         raise UnreadableSource(
             "unknown_role",
             "A line within a turn may be a heading, or another's words: name its "
             "speaker.",
         )
+
+
+def _may_be_another_s(
+    turns: Sequence[_Turn], unnamed: Sequence[list[tuple[str, str]]]
+) -> bool:
+    """Return whether the only line without a name is none of its turn's speaker.
+
+    The line before it was whole. A client's own says I and a counsellor's you; behind
+    the last turn it is anyone's.
+    """
+    at = [n for n, pairs in enumerate(unnamed) for _ in pairs]
+    if len(at) != 1 or len(turns) < _SCRIPT:
+        return False
+    ((before, line),) = unnamed[at[0]]
+    is_own = at[0] < len(turns) - 1 and _OWN[turns[at[0]].role].fullmatch(line)
+    return _WHOLE.search(before) is not None and not is_own
 
 
 def _is_title(line: str, before: str) -> bool:

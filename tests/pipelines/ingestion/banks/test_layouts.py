@@ -460,7 +460,6 @@ def test_what_a_learning_platform_exports_is_read():
         (f"1. 甲是_一_。\n{OPTIONS}答案：A\n", "answer_left_in_stem"),
         (f"1. 甲\n{OPTIONS}【答案】B；A B C；A D\n", "no_gold"),
         (f"1. 由（A）引起，表现为（C）\n{OPTIONS}答案：AC\n", "answer_left_in_stem"),
-        ("1. 强化有两种。T\n【题型】判断\n答案：T\n", "answer_left_in_stem"),
         ("1. 甲\nA. 一  B. 二  C. 三  考点二 气质\n答案：A\n", "unclear_option"),
         ("1. 甲\nA. 一\nB. 二\nC. 小脑【多选题】\n答案：A\n", "unclear_option"),
         ("1. 甲\nA．前额叶A．海马\nB．杏仁核\n答案：A\n", "unclear_option"),
@@ -489,6 +488,13 @@ def test_what_a_learning_platform_exports_is_read():
         ),
         (f"1. 甲</p>是<xy a='1'>\n{OPTIONS}答案：A\n", "markup_left"),
         (f"1. 甲型（A）的特点是（ ）\n{OPTIONS}答案：A\n", "answer_left_in_stem"),
+        ("1. 测的是气质（ ）\nA. 气质\nB. 性格\n答案：A\n", "answer_left_in_stem"),
+        ("1. 测的是（ ）气质\nA. 气质\nB. 性格\n答案：A\n", "answer_left_in_stem"),
+        (f"1. 甲（ ） 收藏 分享\n{OPTIONS}答案：A\n", "unclear_stem"),
+        ("1. 甲\nA. 一\nB. 二 2024-03-08 09:15\n答案：A\n", "unclear_option"),
+        ("1. 甲\nA. 一\nB. 二\n2. 乙\nC. 三\nD. 四\n答案：1.A", "unclear_option"),
+        ("第一章 绪论1．甲（ ）\nA. 一\nB. 二\n答案：A\n", "unclear_stem"),
+        (f"1. （B）下列\n{OPTIONS}答案：A\n", "unclear_stem"),
     ],
 )
 def test_what_may_be_wrong_is_refused(text, error):
@@ -632,3 +638,128 @@ def test_an_ornament_before_a_heading_leaves_it_one(title):
 def test_a_verdict_may_stand_before_its_statement():
     text = "1. (×)共情就是同情。\n2. 晕轮效应又称光环效应〔√〕\n"
     assert [gold for _, _, gold in sound(text)] == ["B", "A"]
+
+
+def test_a_number_in_a_broken_stem_is_no_question_of_its_own():
+    broken = f"8. 标准差为\n15、平均数为100，则（ ）\n{OPTIONS}答案：A\n"
+    text = f"{broken}9. 乙\n{OPTIONS}答案：B\n"
+    assert errors(text) == [["no_answer"], ["unclear_stem"], []]
+
+
+def test_options_under_letters_and_in_a_list_are_two_lists_where_they_differ():
+    record = {"题目": "甲", "A": "一", "B": "二", "options": {"A": "三", "B": "四"}}
+    (found,) = errors(json.dumps([record | {"答案": "A"}]), "a.json")
+    assert "option_letters_repeated" in found
+    same = record | {"options": {"A": "一", "B": "二"}, "答案": "A"}
+    assert sound(json.dumps([same]), "a.json") == [("甲", ABC[:2], "A")]
+
+
+def test_options_may_stand_between_bars():
+    table = "题目,选项,答案\n甲,A.一|B.二|C.三,B\n乙,A.一|B.二|B.三,B\n"
+    assert sound(table, "a.csv") == [("甲", ABC, "B")]
+
+
+def test_the_next_option_within_the_last_is_one():
+    record = {"question": "甲", "options": {"A": "冯特", "B": "华生 C．霍尔"}}
+    ((_, options, gold),) = sound(json.dumps([record | {"answer": "B"}]), "a.json")
+    assert (options, gold) == (["冯特", "华生", "霍尔"], "B")
+
+
+FOUR = "A. 一\nB. 二\nC. 三\nD. 四\n"
+
+
+def test_the_one_question_with_fewer_options_than_all_others_lost_some():
+    papers = "".join(f"{n}. 甲\n{FOUR}答案：A\n" for n in range(1, 5))
+    assert errors(f"{papers}5. 乙\n{OPTIONS}答案：B\n")[-1] == ["options_missing"]
+    mixed = "".join(f"{n}. 乙\n{OPTIONS}答案：B\n" for n in range(5, 7))
+    assert not any(errors(papers + mixed))
+    assert not any(errors(f"{papers}5. 乙\nA. 对\nB. 错\n答案：B\n"))
+
+
+def test_options_that_an_explanation_took_from_the_next_question_are_no_words_of_it():
+    taken = "1. 甲\nA. 一\nB. 二\n答案：A\nA. 三\n2. 乙\nB. 四\n答案：B\n"
+    assert errors(taken)[0] == ["unclear_option"]
+
+
+def test_an_answer_that_lists_options_answers_no_open_question():
+    (found,) = errors(
+        json.dumps([{"题目": "甲（ ）", "答案": "A. 一 B. 二"}]), "a.json"
+    )
+    assert found == ["unclear_stem"]
+
+
+# ---- layouts that were refused ------------------------------------------------------
+
+
+@pytest.mark.parametrize("head", ["[1~2]", "（1-2题）", "问题 1-2"])
+def test_a_span_alone_may_stand_above_shared_options(head):
+    second = head.replace("1", "3").replace("2", "4").replace("3-2", "3-4")
+    text = f"{head}\n{OPTIONS}1. 甲\n2. 乙\n{second}\nA. 五\nB. 六\n3. 丙\n4. 丁\n"
+    read_ = sound(f"{text}答案：1.A 2.C 3.B 4.A\n")
+    assert [options for _, options, _ in read_] == [
+        ABC,
+        ABC,
+        ["五", "六"],
+        ["五", "六"],
+    ]
+
+
+def test_questions_behind_options_that_none_took_do_not_share_those_before():
+    text = (
+        f"共用备选答案\n{OPTIONS}1. 甲\n答案：A\n又一组\nA. 五\nB. 六\n2. 乙\n答案：B\n"
+    )
+    assert errors(text)[1] == ["option_letters_repeated"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "（期中卷答案）1-2 BC",
+        "期中卷答案：1.B 2.C",
+        "一、1. B 2. C",
+        "二、多选题：1.B 2.C",
+        "1-B 2-C",
+        "答案：1.[B] 2.[C]",
+        "答案\n1. B（解析：见书）\n2. C（见书）",
+        "| 1 | 2 |\n|---|---|\n| B | C |",
+        "答案\n1.【解析】略，故选B。\n2.【解析】略，因此正确答案为C。",
+    ],
+)
+def test_a_key_may_be_written_so(key):
+    text = f"1. 甲\n{OPTIONS}2. 乙\n{OPTIONS}{key}\n"
+    assert [gold for _, _, gold in sound(text)] == ["B", "C"]
+
+
+def test_an_answer_to_each_open_question_in_turn_is_a_key():
+    text = "".join(f"{n}. 甲\n{OPTIONS}" for n in range(1, 4))
+    assert [gold for *_, gold in sound(f"{text}答案：C B C\n")] == ["C", "B", "C"]
+
+
+def test_a_chapter_may_stand_in_the_line_of_its_key():
+    units = "".join(
+        f"{u}\n1. 甲{u}\n{OPTIONS}2. 乙\n{OPTIONS}" for u in ("感觉", "记忆")
+    )
+    key = "答案\n感觉：1.A 2.B\n记忆：1.C 2.A\n"
+    assert [gold for _, _, gold in sound(units + key)] == ["A", "B", "C", "A"]
+
+
+@pytest.mark.parametrize("said", ["（答案：B）", "(答案: B)", "答案：（1）B"])
+def test_an_answer_may_stand_in_brackets_or_behind_its_number(said):
+    assert sound(f"1. 甲\n{OPTIONS}{said}\n") == [("甲", ABC, "B")]
+
+
+@pytest.mark.parametrize("said", ["。【答案】B", "。正确答案：B", "选B", "（答：B）"])
+def test_an_answer_behind_a_stem_leaves_it(said):
+    record = {"题目": f"甲是（ ）{said}", "A": "一", "B": "二", "C": "三", "答案": "B"}
+    assert sound(json.dumps([record]), "a.json") == [("甲是", ABC, "B")]
+
+
+def test_a_line_of_options_that_was_broken_goes_on_in_the_next():
+    first = f"A. {'一' * 20}  B. {'二' * 20}"
+    text = f"1. 甲\n{first}\n完 C. 三  D. 四\n答案：B\n"
+    ((_, options, _),) = sound(text)
+    assert options == ["一" * 20, "二" * 20 + "完", "三", "四"]
+
+
+def test_a_question_may_be_numbered_q1():
+    assert [s for s, _, _ in sound(f"Q1. “甲”是\n{OPTIONS}答案：A\n")] == ["“甲”是"]

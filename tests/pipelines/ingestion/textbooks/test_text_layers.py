@@ -57,6 +57,11 @@ def exchanged(text: str) -> str:
     return "".join(chr(ord(c) + 37) if "一" <= c <= "龠" else c for c in text)
 
 
+def shifted(text: str, first: int) -> str:
+    """Each Han as a letter of another script, from its first one on."""
+    return "".join(chr(first + ord(c) % 80) if "一" <= c <= "龠" else c for c in text)
+
+
 def lossy(text: str, sign: str = "\ue123") -> str:
     return "".join(sign if n % 15 == 7 else c for n, c in enumerate(text))
 
@@ -109,6 +114,7 @@ def test_a_map_that_is_wrong_for_some_characters_is_told_by_what_is_no_word():
         ("The capacity of short-term memory is limited. " * 6, True),
         ("Wkh txlfn eurzq ira mxpsv ryhu wkh odcb grj dqg " * 6, False),
         (PROSE.encode("gb18030").decode("latin-1"), False),
+        *((shifted(PROSE, first), False) for first in (0x3041, 0x3400, 0xAC00)),
         ("附录", True),
     ],
 )
@@ -234,6 +240,24 @@ def test_a_bank_may_be_a_pdf():
 
     found = read_question_banks([file("题.pdf", page(draw))])
     assert found.rows["gold"].to_list() == [["B"]]
+
+
+def test_the_numbers_of_a_banks_pages_are_no_numbers_of_questions():
+    def draw(canvas):
+        for n in (1, 2, 3):
+            canvas.setFont("STSong-Light", 12)
+            for at, line in enumerate(
+                [f"{n}. 甲（ ）", "A. 一", "B. 二", "", f"{n + 6}"]
+            ):
+                canvas.drawString(60, 800 - 18 * at, line)
+            canvas.showPage()
+        canvas.setFont("STSong-Light", 12)
+        canvas.drawString(60, 800, "答案：1.A 2.B 3.A")
+        canvas.showPage()
+
+    found = read_question_banks([file("题.pdf", page(draw))])
+    assert found.rows["gold"].to_list() == [["A"], ["B"], ["A"]]
+    assert not any(found.rows["parse_errors"].to_list())
 
 
 def test_a_page_of_a_bank_without_text_is_listed():

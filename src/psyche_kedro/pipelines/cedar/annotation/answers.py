@@ -1,6 +1,5 @@
 """What people gave back: every answer read, or the run stopped at the cell."""
 
-import json
 from collections.abc import Iterator
 
 import polars as pl
@@ -65,7 +64,7 @@ def _pack_of(file: SourceFile, packs: Packs) -> LanguagePack:
 
 def _said(file: SourceFile, pack: LanguagePack) -> Iterator[tuple[str, Row]]:
     if file.name.lower().endswith(".json"):
-        yield from form.read_export(_tasks(file))
+        yield from form.read_export(file)
         return
     header, *rows = _cells(file)
     fields = {heading: field for field, heading in pack.sheet.items()}
@@ -92,24 +91,6 @@ def _cells(file: SourceFile) -> list[list[str]]:
     return cells or [[]]
 
 
-def _tasks(file: SourceFile) -> list[Row]:
-    try:
-        tasks: list[Row] = json.loads(file.read())
-        if not isinstance(tasks, list):
-            raise TypeError(type(tasks).__name__)
-        _ = [
-            (t["data"]["scenario_id"], t["data"]["seat"], t["annotations"])
-            for t in tasks
-        ]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ReviewError(
-            f"{file.name} is no Label Studio export of the batch (expected a list of"
-            " tasks with data.scenario_id, data.seat and annotations;"
-            f" {type(error).__name__}): export the project as JSON."
-        ) from error
-    return tasks
-
-
 def _row(
     name: str, place: str, said: Row, pack: LanguagePack, kinds: dict[Key, str]
 ) -> Row:
@@ -117,8 +98,8 @@ def _row(
     label = form.read_word(said["answer"], pack)
     if label is None:
         raise ReviewError(
-            f"{where} answers {said['answer']!r} in '{pack.sheet['answer']}': an answer"
-            f" is one of {[*pack.emotions.values(), pack.none_fits]}, or empty."
+            f"{where} answers {said['answer'][:40]!r} in '{pack.sheet['answer']}': an"
+            f" answer is one of {[*pack.emotions.values(), pack.none_fits]}, or empty."
         )
     return {
         "scenario_id": said["item"],
@@ -140,14 +121,15 @@ def _kind(where: str, said: Row, culture: str, kinds: dict[Key, str]) -> str:
     asked = {seat for item, of, seat in kinds if (item, of) == key[:2]}
     if adjudicates and asked and said["seat"] and said["seat"] not in asked:
         return _ADJUDICATION
+    item, seat = str(said["item"])[:40], str(said["seat"])[:40]
     if not asked:
         raise ReviewError(
-            f"{where} answers item {said['item']!r}, which nobody of '{culture}' was"
-            " asked: give back the batch that this run's tasks are of."
+            f"{where} answers item {item!r}, which nobody of '{culture}' was asked:"
+            " give back the batch that this run's tasks are of."
         )
     raise ReviewError(
-        f"{where} answers item {said['item']} from seat {said['seat']!r}: it was dealt"
-        f" to {', '.join(sorted(asked))}"
+        f"{where} answers item {item} from seat {seat!r}: it was dealt to"
+        f" {', '.join(sorted(asked))}"
         + (", of whom none may adjudicate it." if adjudicates else "; mend the seat.")
     )
 

@@ -13,8 +13,10 @@ from typing import Any
 
 import polars as pl
 
+from psyche_kedro.datasets import SourceFile
 from psyche_kedro.datasets.language_packs import LanguagePack
 from psyche_kedro.datasets.review_workbook_dataset import Look, write_workbook
+from psyche_kedro.review.label_studio import read_label_studio
 from psyche_kedro.tables import Row
 
 Files = dict[str, pl.DataFrame | str | bytes]
@@ -143,23 +145,21 @@ def read_sheet(
         yield f"row {n}", said | {"seconds": None}
 
 
-def read_export(tasks: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Row]]:
-    """Yield where each annotation of a Label Studio export stands, and its fields."""
-    for n, task in enumerate(tasks, 1):
-        for annotation in task["annotations"]:
-            if annotation.get("was_cancelled"):
-                continue
-            said = {r["from_name"]: _first(r["value"]) for r in annotation["result"]}
-            yield (
-                f"task {n}",
-                {
-                    "item": task["data"]["scenario_id"],
-                    "seat": task["data"]["seat"],
-                    "answer": said.get("answer"),
-                    "note": said.get("note"),
-                    "seconds": annotation.get("lead_time"),
-                },
-            )
+def read_export(file: SourceFile) -> Iterator[tuple[str, Row]]:
+    """Yield where each annotation of a Label Studio export stands, and its fields.
+
+    Raises:
+        ReviewError: If it is none.
+    """
+    for one in read_label_studio(file, "scenario_id", "seat"):
+        said = {
+            "item": one.ids["scenario_id"],
+            "seat": one.ids["seat"],
+            "answer": one.said.get("answer"),
+            "note": one.said.get("note"),
+            "seconds": one.seconds,
+        }
+        yield f"task {one.task}", said
 
 
 def read_word(said: str, pack: LanguagePack) -> str | None:
@@ -172,11 +172,6 @@ def read_word(said: str, pack: LanguagePack) -> str | None:
     known = {name: name for name in pack.emotions}
     known |= {pack.none_fits: NONE_FITS, NONE_FITS: NONE_FITS}
     return pack.emotion_of(said) or known.get(said)
-
-
-def _first(value: Mapping[str, Any]) -> str | None:
-    said = value.get("choices") or value.get("text") or [None]
-    return _stripped(said[0] if isinstance(said, list) else said)
 
 
 def _stripped(value: Any) -> str | None:

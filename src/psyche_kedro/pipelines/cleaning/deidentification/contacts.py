@@ -208,8 +208,8 @@ def find_contacts(text: str, allowed: frozenset[str]) -> Iterator[Span]:
     if plain is None or not ANY_MARK.search(plain.text):
         return
     for kind, pattern in CONTACTS.values():
-        group = "v" if "v" in pattern.groupindex else 0
         for match in pattern.finditer(plain.text):
+            group = "v" if "v" in pattern.groupindex else 0
             first, last = match.span(group)
             start, end = plain.places[first], plain.places[last - 1] + 1
             if kind == "phone_by_words" and text[start:end].isascii():

@@ -115,7 +115,10 @@ def mask_conversation(
     ]
     known: dict[tuple[str, str], str] = {}
     masked = [_masked(t, s, known) for t, s in zip(texts, spans, strict=True)]
-    return [without_contacts(text, allowed) for text in masked]
+    return [
+        without_contacts(text, allowed) if found else text
+        for text, found in zip(masked, spans, strict=True)
+    ]
 
 
 def mask_disguised(text: str, allowed: frozenset[str]) -> str:

@@ -64,14 +64,14 @@ _BLANK_LETTERS = re.compile(
 )
 
 _LABELLED_AT_END = re.compile(
-    r"\s*[（(【\[]?\s*(?:(?:正确|参考)?答案\s*[】\]]?\s*[:：为是]?|应?选|答[:：])\s*"
+    r"[（(【\[]?\s*(?:(?:正确|参考)?答案\s*[】\]]?\s*[:：为是]?|应?选|答[:：])\s*"
     rf"({LETTER_RUN})\s*[)）】\]]?[。.\s]*$"
 )
 """``…的是（ ）。【答案】A``."""
 _TRUTH = "|".join(sorted((w for w in TRUTHS if not w.isdigit()), key=len, reverse=True))
 _TRUTH_BESIDE = re.compile(
     rf"[（(\[【〔]\s*({_TRUTH})\s*[)）\]】〕](?=\s*[。.]?\s*$)"
-    rf"|^[（(\[【〔]\s*({_TRUTH})\s*[)）\]】〕](?=\s*\w)|(?<=[。.\s])([√×✓✗]|(?<=\s)(?:对|错|正确|错误))\s*$",
+    rf"|^[（(\[【〔]\s*({_TRUTH})\s*[)）\]】〕](?=\s*\w)|(?<=[。.\s])([√×✓✗TF]|(?<=\s)(?:对|错|正确|错误))\s*$",
     re.IGNORECASE,
 )
 
@@ -215,7 +215,7 @@ def answer_in_stem(stem: str, labels: set[str]) -> tuple[str, str]:
         return stem, ""
     at_end = _LABELLED_AT_END.search(stem.translate(WIDE_LETTERS))
     if at_end and at_end.start() and set(named_letters(at_end[1])) <= labels:
-        return stem[: at_end.start()], at_end[1]
+        return stem[: at_end.start()].rstrip(), at_end[1]
     found = [
         match
         for match in _BLANK_LETTERS.finditer(stem.translate(WIDE_LETTERS))

@@ -40,7 +40,7 @@ _BEHIND_STEM = re.compile(
 """What begins behind a question's end: ``…的是（ ）。 第二章 学习``."""
 _BEFORE_STEM = re.compile(
     r"[)）】\]、，。,;；:：.．]|[lIO]\d*[)）.．、]|题\s|第[一二三四五六七八九十\d]+[章节篇讲]\s"
-    r"|[（(]\d{1,3}(?=[\u4e00-\u9fff])(?![^（）()]{0,12}[)）])"
+    r"|[（(]\s*[A-H]\s*[)）]|[（(]\d{1,3}(?=[\u4e00-\u9fff])(?![^（）()]{0,12}[)）])"
 )
 """What is left of a number that was misread, or a heading."""
 _NUMERAL = "[一二三四五六七八九十]"
@@ -144,8 +144,10 @@ def _tells_answer(question: Mapping[str, Any]) -> bool:
 
 
 def _is_named_at_end(words: str, stem: str) -> bool:
-    """Return whether words stand before a stem's blank: ``是斯金纳（ ）``."""
-    return re.search(rf"{re.escape(words)}\s*{_BLANK}\W*$", stem) is not None
+    """Return whether words stand beside a stem's last blank: ``是斯金纳（ ）``."""
+    words = re.escape(words)
+    beside = rf"(?:{words}\s*{_BLANK}|{_BLANK}\s*{words})\W*$"
+    return re.search(beside, stem) is not None
 
 
 def _has_foreign(stem: str, options: Sequence[str]) -> bool:

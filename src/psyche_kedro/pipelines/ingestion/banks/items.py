@@ -15,7 +15,7 @@ from psyche_kedro.pipelines.ingestion.banks.answers import (
 from psyche_kedro.pipelines.ingestion.banks.doubts import FOREIGN
 from psyche_kedro.pipelines.ingestion.banks.fields import FAULTS
 from psyche_kedro.pipelines.ingestion.banks.keys import bare
-from psyche_kedro.pipelines.ingestion.banks.options import Pair
+from psyche_kedro.pipelines.ingestion.banks.options import Pair, follows
 
 _PLACES = re.compile(r"[1-9](?:[\s,，、]*[1-9])*")
 _LETTER_OF = str.maketrans("123456789", "ABCDEFGHI")
@@ -135,11 +135,12 @@ def doubt_lost_options(items: Sequence[Item], taken_for_text: Sequence[int]) -> 
         if 1 < n_options < usual and is_rare and truth_of(item.options[0][1]) is None:
             item.faults.append("options_missing")
     for before, item in pairwise(items):
-        is_choice = LETTERS_ONLY.fullmatch(letters_of(item.answer)) is not None
-        has_first = item.options[0][0] == "A" if item.options else bool(item.shared)
-        if is_choice and before.options and not has_first:
+        is_choice = item.options or LETTERS_ONLY.fullmatch(letters_of(item.answer))
+        first = item.options[0][0] if item.options else "A" * bool(item.shared)
+        if is_choice and before.options and first != "A":
             taken = any(before.line < line < item.line for line in taken_for_text)
-            before.faults += ["unclear_option"] * taken
+            goes_on = first != "" and follows(first, before.options[-1][0])
+            before.faults += ["unclear_option"] * (taken or goes_on)
 
 
 def split_answer(said: str) -> tuple[str, str]:

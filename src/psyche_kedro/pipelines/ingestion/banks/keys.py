@@ -15,13 +15,15 @@ from psyche_kedro.pipelines.ingestion.banks.answers import TRUTHS
 _TRUTH = "|".join(sorted((w for w in TRUTHS if not w.isascii()), key=len, reverse=True))
 _BETWEEN = r"[ \t,，、/;；|]*"
 _SAID = (
-    rf"(?:[A-ZＡ-Ｚ](?:{_BETWEEN}[A-ZＡ-Ｚ])*(?![A-Za-z])|[①-⑩Ⓐ-Ⓙ]+"
+    rf"(?:[A-ZＡ-Ｚ](?:{_BETWEEN}(?!Q\d)[A-ZＡ-Ｚ])*(?![A-Za-z])|[①-⑩Ⓐ-Ⓙ]+"
     rf"|[TF](?![A-Za-z])|{_TRUTH})"
 )
-_NUMBER = r"(?:第\s*(\d{1,4})\s*题|[（(【\[]\s*(\d{1,4})\s*[)）】\]]|(?<!\d)(\d{1,4}))"
+_NUMBER = (
+    r"(?:第\s*(\d{1,4})\s*题|[（(【\[]\s*(\d{1,4})\s*[)）】\]]|[Qq]?(?<!\d)(\d{1,4}))"
+)
 _ITEM = re.compile(
     rf"{_NUMBER}\s*[-.．、:：)）]?\s*[【\[]?(?:(?:参考|正确|标准)?答案\s*[】\]]?\s*[:：]?\s*)?"
-    rf"[（(]?\s*({_SAID})\s*[)）]?(?=\s|$|[,，;；。、.（(【\d第])"
+    rf"[（(【\[]?\s*({_SAID})\s*[)）】\]]?(?=\s|$|[,，;；。、.（(【\d第])"
 )
 _RANGE = re.compile(
     r"(?<!\d)(\d{1,4})\s*[-~～—–至]+\s*(\d{1,4})\s*(?:题|小题)?\s*[:：.．、]?\s*"
@@ -87,12 +89,13 @@ def _ranged(match: re.Match[str]) -> list[Entry]:
 # ---- answers in a table ----------------------------------------------------------
 
 _NUMBERS_ROW = re.compile(
-    r"^(?:题\s*号|題\s*號|题目|序号|题序|试题)\s*[:：|]?\s*((?:\d{1,4}(?:[\s|,，、]+|$))+)$"
+    r"^(?:(?:题\s*号|題\s*號|题目|序号|题序|试题)\s*[:：|]?)?\s*((?:\d{1,4}(?:[\s|,，、]+|$))+)$"
 )
+_WHOLE_ANSWER = re.compile(_SAID)
 _RULE = re.compile(r"\|?[\s:|-]*-{3}[\s:|-]*")
 """Between the rows of a table in Markdown."""
 _CELL_EDGE = " \t|"
-_ANSWERS_ROW = re.compile(r"^(?:参考|正确|标准)?答\s*案\s*[:：|]?\s*(.+)$")
+_ANSWERS_ROW = re.compile(r"^(?:(?:参考|正确|标准)?答\s*案\s*[:：|]?)?\s*(.+)$")
 
 
 def with_tables_as_keys(lines: Sequence[str]) -> list[str]:
@@ -110,11 +113,10 @@ def with_tables_as_keys(lines: Sequence[str]) -> list[str]:
 
 
 def _row_of_key(numbers: Sequence[str], said: str) -> str:
-    answers = said.split("|") if "|" in said else said.split()
-    if len(answers) != len(numbers):
-        return ""
-    pairs = zip(numbers, map(str.strip, answers), strict=True)
-    return " ".join(f"{n}.{answer}" for n, answer in pairs)
+    answers = [a.strip() for a in (said.split("|") if "|" in said else said.split())]
+    is_key = len(answers) == len(numbers) and all(map(_WHOLE_ANSWER.fullmatch, answers))
+    pairs = zip(numbers, answers, strict=False)
+    return " ".join(f"{n}.{answer}" for n, answer in pairs) if is_key else ""
 
 
 def key_of_table(cells: Sequence[Sequence[str]]) -> list[str]:

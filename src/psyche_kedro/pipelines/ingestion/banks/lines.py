@@ -227,7 +227,7 @@ def _parts(line: str) -> Iterator[str]:
     """Yield a line's parts: a paper on one line question by question, then by field."""
     head = _INLINE_KEY.match(line)
     if head and key_answers(line[head.end() :]):
-        yield head[0].strip()
+        yield from filter(None, [head[0].strip(f"{_DIGITS}、.． ")])
         line = line[head.end() :]
     for question in _questions_of(line):
         start = 0

@@ -28,7 +28,9 @@ _ENDS_WITH_MARK = re.compile(r"(?<![A-Za-z])[A-Z][ \t]*[.．、]$")
 _TRIED = 5
 """Places of a line at which its options may begin."""
 _SMALL_MARK = re.compile(r"()([a-j])(?<![A-Za-z0-9].)[ \t]*[.．、)）]\s*")
-_BARE_MARK = re.compile(r"()([A-ZＡ-Ｚ])(?:[ \t]+(?=\S)|(?=[\u4e00-\u9fff\d“《（]))")
+_BARE_MARK = re.compile(
+    r"()((?!Q\d)[A-ZＡ-Ｚ])(?:[ \t]+(?=\S)|(?=[\u4e00-\u9fff\d“《（]))"
+)
 _NEXT_WITHIN = re.compile(r"([\u4e00-\u9fff]\S*) ([B-H])[.．、]([\u4e00-\u9fff]\S*)")
 _BEFORE = frozenset(" \t\n;；。|｜\u3000")
 """What stands before a mark that needs no sequence to be one."""
@@ -48,6 +50,11 @@ class _Start(NamedTuple):
     start: int
     end: int
     strong: bool
+
+
+def follows(letter: str, before: str) -> bool:
+    """Return whether a letter is the next one."""
+    return ord(letter) == ord(before[-1]) + 1
 
 
 def split_options(text: str) -> list[Pair]:
@@ -80,12 +87,9 @@ def _pairs(text: str, starts: list[_Start]) -> list[Pair]:
 
 def _second_group(starts: Sequence[_Start], chain: Sequence[_Start]) -> list[Pair]:
     """Return the letters that come again: ``A.一B.二A.三B.四`` is two groups."""
-    again = [
-        mark for mark in starts if mark.start > chain[0].start and mark.label == "A"
-    ]
-    follows = {mark.label for mark in starts if again and mark.start > again[0].start}
-    is_second = again and again[0] not in chain and again[0].start > chain[-1].start
-    return [("A", "…")] if is_second and "B" in follows else []
+    again = [m.start for m in starts if m.start > chain[-1].start and m.label == "A"]
+    is_second = again and any(m.start > again[0] and m.label == "B" for m in starts)
+    return [("A", "…")] if is_second else []
 
 
 def _starts(text: str, pattern: re.Pattern[str]) -> Iterator[_Start]:
@@ -104,9 +108,9 @@ def _chain(starts: Iterable[_Start]) -> list[_Start]:
     """
     chain: list[_Start] = []
     for mark in starts:
-        follows = not chain or ord(mark.label) == ord(chain[-1].label) + 1
+        is_next = not chain or follows(mark.label, chain[-1].label)
         begins = not chain or mark.start > chain[-1].end
-        if begins and (follows or mark.strong):
+        if begins and (is_next or mark.strong):
             chain.append(mark)
     return chain
 
@@ -150,17 +154,17 @@ def options_after(stem: str) -> tuple[str, list[Pair]]:
 
 def options_from(line: str, label: str) -> tuple[str, list[Pair]]:
     """Return the end of an option that was broken, and the options behind it."""
-    following = chr(ord(label) + 1)
-    at = re.search(rf"(?<=\s){following}\s*[.．、]", line)
-    pairs = split_options(line[at.start() :]) if at else []
-    return (line[: at.start()].rstrip(), pairs) if at and pairs else (line, [])
+    at = re.search(r"(?<=\s)([B-Z])\s*[.．、]", line)
+    if not at or not label or not follows(at[1], label):
+        return line, []
+    return line[: at.start()].rstrip(), split_options(line[at.start() :])
 
 
 def with_next_option(pairs: list[Pair]) -> list[Pair]:
     """Return options of which the last, ``维果茨基 E．弗洛伊德``, may be two."""
     label, text = pairs[-1] if pairs else ("", "")
     within = _NEXT_WITHIN.fullmatch(text)
-    if not within or ord(within[2]) != ord(label[-1]) + 1:
+    if not within or not follows(within[2], label):
         return pairs
     return [*pairs[:-1], (label, within[1]), (within[2], within[3])]
 

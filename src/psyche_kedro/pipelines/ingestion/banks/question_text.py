@@ -38,7 +38,11 @@ from psyche_kedro.pipelines.ingestion.banks.keys import (
 )
 from psyche_kedro.pipelines.ingestion.banks.lines import Token, read_lines
 from psyche_kedro.pipelines.ingestion.banks.lookahead import Lookahead
-from psyche_kedro.pipelines.ingestion.banks.options import Pair, options_from
+from psyche_kedro.pipelines.ingestion.banks.options import (
+    Pair,
+    follows,
+    options_from,
+)
 
 _MAX_SKIPPED_NUMBERS = 2
 _LAST_NUMBER = 9999
@@ -46,6 +50,7 @@ _FULL_LINE = 0.8
 """Of the longest line: one that was broken there goes on in the next."""
 _MIN_WRAP = 24
 """Characters of a line that may have been broken."""
+_SEVERAL = 2
 _MIN_REPEATED = 3
 """Times that a running head or foot stands in a file."""
 _LISTED = 5
@@ -328,7 +333,7 @@ class _Reader:
         """Return whether ``B兴趣减退`` stands between A and C."""
         before = self._item.options if self._item and self._field == "options" else []
         if before:
-            return ord(token.letter) == ord(before[-1][0]) + 1
+            return follows(token.letter, before[-1][0])
         return token.letter == "A" and self._ahead.is_followed_by(index, "B")
 
     def _own_options(self, item: Item, token: Token) -> None:
@@ -359,7 +364,9 @@ class _Reader:
         """Options after an answer: of a question without a number, or explained."""
         if token.letter != "A" or self._field == "key":
             self._take_text(index, token)
-            self._doubt_those_it_follows(token.letter)
+            for before in self.items[-2:]:  # it may be the last option of one
+                if before.options and follows(token.letter, before.options[-1][0]):
+                    before.faults.append("unclear_option")
             return
         stem, is_answered = self._unnumbered_stem(), self._ahead.is_answered(index)
         if self._field == "options" and not stem:
@@ -372,12 +379,6 @@ class _Reader:
             self._stray_options.append(token.line)
             item.faults += ["holds_another_question"] if is_answered else []
             self._is_doubtful = True  # what is shared may have ended here
-
-    def _doubt_those_it_follows(self, letter: str) -> None:
-        """An option that was taken for text may be the last one of a question."""
-        for item in self.items[-2:]:
-            if item.options and ord(letter) == ord(item.options[-1][0]) + 1:
-                item.faults.append("unclear_option")
 
     def _unnumbered_stem(self) -> list[Token]:
         """Return the lines behind a question that may be the next one's stem."""
@@ -404,7 +405,7 @@ class _Reader:
     # ---- what follows a question ---------------------------------------------------
 
     def _take_answer(self, index: int, token: Token) -> None:
-        said = self._in_turn(token.body)
+        said = token.body if self._key.is_open else self._in_turn(token.body)
         answers = key_answers(said)
         if len(answers) > 1 or (answers and answers[0].is_range):
             self._take_entries(index, token._replace(text=said))
@@ -413,32 +414,26 @@ class _Reader:
         elif self._item is None:
             self._stray_answers.append(token.line)
         else:
-            self._doubt_bare_key(said)
             is_own = len(answers) == 1 and answers[0].number == self._item.number
             self._answer_item(self._item, answers[0].answer if is_own else said)
 
     def _in_turn(self, said: str) -> str:
         """Return ``C B C`` as the key ``1.C 2.B 3.C`` of the open questions.
 
-        One answer names no letter twice.
+        ``A B C`` may be one answer: they are unsure of it.
         """
-        groups, open_ = said.split(), self._open_items()
-        letters = "".join(groups)
-        is_key = letters.isalpha() and len(set(letters)) < len(letters)
-        if not is_key or not len(groups) == len(open_) == len(
-            {i.number for i in open_}
-        ):
+        open_, groups = self._open_items(), said.split()
+        letters = re.findall("[A-Z]", letters_of(said))
+        if not LETTERS_ONLY.fullmatch(letters_of(said)) or len(open_) < _SEVERAL:
             return said
-        return " ".join(f"{i.number}.{g}" for i, g in zip(open_, groups, strict=True))
-
-    def _doubt_bare_key(self, said: str) -> None:
-        """``答案：C B C`` behind three open questions is a key of them all."""
-        open_ = self._open_items()
-        letters = letters_of(said)
-        is_several = bool(LETTERS_ONLY.fullmatch(letters)) and len(open_) > 1
-        if is_several and len(re.findall("[A-Z]", letters)) == len(open_):
-            for item in open_:
-                item.faults.append("key_unclear")
+        numbers = {item.number for item in open_}
+        is_repeated = len(set(letters)) < len(letters)
+        if is_repeated and len(groups) == len(open_) == len(numbers):
+            pairs = zip(open_, groups, strict=True)
+            return " ".join(f"{item.number}.{group}" for item, group in pairs)
+        for item in open_ if len(letters) == len(open_) else ():
+            item.faults.append("key_unclear")
+        return said
 
     def _open_items(self) -> list[Item]:
         """Return the questions of this paper that no answer has followed yet."""
@@ -467,8 +462,11 @@ class _Reader:
             self._field, self._loose = "note", []
 
     def _take_text(self, index: int, token: Token) -> None:
-        if self._key.is_open and title(token.text) in self._titles:
-            self._key.take_heading(token)
+        head, _, said = token.text.replace(":", "：").partition("：")
+        is_part = self._key.is_open and title(head) in self._titles
+        if is_part and (not said.strip() or key_answers(said)):
+            self._key.take_heading(token._replace(text=head))
+            self._key.take_entries(token._replace(text=said))
         elif self._key.is_open:
             self._key.take_text(token)
         elif self._is_title(index, token):
@@ -510,7 +508,7 @@ class _Reader:
         before = self._tokens[index - 1]
         is_full = len(before.text) >= max(self._width, _MIN_WRAP) * _FULL_LINE
         label, text = item.options[-1] if item.options else ("", "")
-        rest, following = options_from(token.text, label) if label else ("", [])
+        rest, following = options_from(token.text, label)
         if is_full and label and (following or len(before.options) <= 1):
             item.options[-1:] = [(label, text + rest), *following]
         elif _running_form(token.text) not in self._running:
