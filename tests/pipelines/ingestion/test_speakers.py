@@ -230,6 +230,9 @@ def test_tags_and_links_of_a_page_are_no_words():
         ("我常去:P站和D:D盘", "我常去：P站和D:D盘"),
         ("委屈QWQ 抱抱TVT", "委屈 抱抱"),
         ("我选B:(", "我选B"),
+        ("没问题=)", "没问题"),
+        ("累:-<", "累"),
+        ("哭了T^T", "哭了"),
     ],
 )
 def test_a_western_face_is_found_before_its_colon_is_widened(text, clean):
@@ -269,6 +272,10 @@ def test_an_author_is_known_by_any_name_of_the_field_and_no_words_go_unsaid():
     ]
     read = read_posts([file("帖.json", [asked | {"answers": own}])])
     assert read.rows.height == 1
+    told = {"title": "失恋了", "text": "在一起三年", "body": "", "answers": ["会好的"]}
+    read = read_posts([file("帖.json", [told, told | {"message": "没人读到的话"}])])
+    assert read.rows["messages"][0][0]["content"] == "失恋了\n在一起三年"
+    assert read.unreadable["reason"].to_list() == ["words_not_read"]
 
 
 def test_a_picture_in_a_reply_leaves_its_words():

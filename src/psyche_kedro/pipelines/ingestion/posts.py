@@ -198,7 +198,8 @@ def _count_unread(record: Any, conversations: Sequence[Sequence[Message]]) -> in
     spoken = [m["content"] for messages in conversations for m in messages]
     own = filter(_of_author(record), _answers(record))
     read = dict.fromkeys([*spoken, *map(_reply_text, own)])
-    below = (words for value in record.values() for words in _words_below(value))
+    parts = list(record.values()) if is_dialogue(record) else [record]
+    below = (words for part in parts for words in _words_below(part))
     left = [said for words in below if (said := plain_words(words)) not in read]
     whole = "\n".join(read) if left else ""
     return sum(said not in whole for said in left)
@@ -314,7 +315,7 @@ def _authors(record: Mapping[str, Any]) -> set[str]:
 def _post_text(record: Mapping[str, Any]) -> str:
     info = record.get("ques_info")
     info = info if isinstance(info, Mapping) else record
-    names = ("title", "question", "description", "content", "post", "body")
+    names = ("title", "question", "description", "content", "text", "post", "body")
     parts = [_said(info.get(name)) for name in names]
     return "\n".join(dict.fromkeys(part for part in parts if part))
 

@@ -496,6 +496,11 @@ def test_what_a_learning_platform_exports_is_read():
         ("第一章 绪论1．甲（ ）\nA. 一\nB. 二\n答案：A\n", "unclear_stem"),
         (f"1. （B）下列\n{OPTIONS}答案：A\n", "unclear_stem"),
         (f"1. 甲是( b )\n{OPTIONS}答案：B\n", "answer_left_in_stem"),
+        ("1. 甲有（丙，丁）\nA. 丙\nB. 丁\nC. 戊\n答案：AB\n", "answer_left_in_stem"),
+        ("1. 甲\nA. 一\nB. 二（选A）\n答案：A\n", "unclear_option"),
+        (f"1. 甲\n右侧：\n{OPTIONS}答案：A\n", "unclear_stem"),
+        (f"1. 上图表示的是\n{OPTIONS}答案：A\n", "needs_picture"),
+        ("1. 甲是（气质A）的\nA. 气质\nB. 性格\n答案：A\n", "answer_left_in_stem"),
         ("1. 测的是气质。（ ）\nA. 气质\nB. 性格\n答案：A\n", "answer_left_in_stem"),
         ("1. 测的是A.气质\nA. 气质\nB. 性格\n答案：A\n", "answer_left_in_stem"),
     ],
@@ -753,6 +758,8 @@ def test_questions_behind_options_that_none_took_do_not_share_those_before():
         "——答案——\n1.B\t2.C",
         "【答案】\n1．答案：B。\n解析：略。\n2．答案：C。",
         "1-2题答案：B C",
+        "题号：1、2\n答案：B、C",
+        "答案\n1. 选B。\n2. 选C。",
     ],
 )
 def test_a_key_may_be_written_so(key):

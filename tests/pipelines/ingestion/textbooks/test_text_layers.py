@@ -77,6 +77,7 @@ def lossy(text: str, sign: str = "\ue123") -> str:
         (lossy(PROSE * 2, "*"), "lost_characters"),
         (lossy(PROSE * 2, "¤"), "lost_characters"),
         (lossy(PROSE * 2, "×"), "lost_characters"),
+        (lossy(PROSE * 2, "_"), "lost_characters"),
         (lossy(PROSE * 2, "〓"), "lost_characters"),
         (PROSE * 2, None),
     ],

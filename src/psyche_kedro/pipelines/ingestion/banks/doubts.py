@@ -53,6 +53,7 @@ _NO_WORDS = re.compile(
             r"[第共]\s*\d+\s*页|版权所有|翻印必究|公众号|www\.|https?:|学号|扫码|QQ群",
             r"\s(?:[-—–]\s?\d{1,4}\s?[-—–]|[·•]\s\d{1,4}|P\s?(?!\d*[05]0$)\d{1,4}|[★☆◆●■※▲△▼◎◇]+)$",
             # A field.
+            r"[（(]\s*(?:选|答案)\s*[:：]?\s*[A-H]+\s*[)）]$|\n\S{1,3}[:：]$",
             r"[（(\[【][^（()）\[\]【】]{0,8}(?:\d\s?分|真题|页|P\s?\d|收藏|完)"
             r"[^（()）\[\]【】]{0,4}[)）\]】]$|(?<=[\u4e00-\u9fff）)])[*#★▲◎◆□■©@\ufffd]\S{0,8}$",
             r"(?<=[\u4e00-\u9fff）)])[-—·]+\s?\d+\s?[-—·]+$",
@@ -85,6 +86,8 @@ _LETTERS_FIRST = re.compile(rf"\s*({LETTER_RUN})\s*(?:\n|$)")
 _RUN_AT_END = re.compile(r"(?<![A-Za-z])([A-Z](?:[\s,，、;；]?[A-Z]){0,7})\W*$")
 _NO_LETTER_BESIDE = re.compile(r"[^\w.-]|[_选]")
 
+_POINTS = re.compile("[上下左右]图(?![书片画像])")
+"""At a picture that a text does not hold."""
 _UNSURE = {
     "needs_picture": has_picture,
     "struck_text": has_struck,
@@ -104,6 +107,7 @@ def text_errors(question: Mapping[str, Any]) -> list[str]:
     texts = [question["stem"], question["case_text"] or "", *options]
     texts.append(question["answer_text"] or "")
     errors = [e for e, is_so in _UNSURE.items() if any(map(is_so, texts))]
+    errors += ["needs_picture"] * (_POINTS.search(question["stem"]) is not None)
     if _tells_answer(question):
         errors.append("answer_left_in_stem")
     if _has_foreign(question["stem"], options):
@@ -148,8 +152,14 @@ def _tells_answer(question: Mapping[str, Any]) -> bool:
     ]
     if gold.lower() in {*in_brackets} - {""}:
         return True
+    if any(set(re.split("[、,，;；]", words)) == {*texts} for words in in_brackets):
+        return bool(texts)
     return len(texts) == 1 and (
-        any(words == texts[0] or f"{gold}.{texts[0]}" in words for words in in_brackets)
+        any(
+            texts[0] in (words, words.strip("ABCDEFGH.、:： "))
+            or f"{gold}.{texts[0]}" in words
+            for words in in_brackets
+        )
         or (len(texts[0]) > 1 and _NO_END.sub("", stem).endswith(texts[0]))
     )
 

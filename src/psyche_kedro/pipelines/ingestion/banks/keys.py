@@ -22,7 +22,7 @@ _NUMBER = (
     r"(?:第\s*(\d{1,4})\s*题|[（(【\[]\s*(\d{1,4})\s*[)）】\]]|[Qq]?(?<!\d)(\d{1,4}))"
 )
 _ITEM = re.compile(
-    rf"{_NUMBER}\s*(?:[-.．、:：)）]\s*)?"
+    rf"{_NUMBER}\s*(?:(?:-{{1,2}}|[.．、:：)）])\s*)?"
     r"(?:[【\[]?(?:参考|正确|标准)?答案[\s】\]:：（(【\[]*|(?:[（(【\[]\s*)?)"
     rf"({_SAID})\s*[)）】\]]?(?=\s|$|[,，;；。、.（(【\d第])"
 )
@@ -114,7 +114,8 @@ def with_tables_as_keys(lines: Sequence[str]) -> list[str]:
 
 
 def _row_of_key(numbers: Sequence[str], said: str) -> str:
-    answers = [a.strip() for a in (said.split("|") if "|" in said else said.split())]
+    split = ([part.strip() for part in said.split(by)] for by in ("|", None, "、"))
+    answers = next((parts for parts in split if len(parts) == len(numbers)), [])
     is_key = len(answers) == len(numbers) and all(map(_WHOLE_ANSWER.fullmatch, answers))
     pairs = zip(numbers, answers, strict=False)
     return " ".join(f"{n}.{answer}" for n, answer in pairs) if is_key else ""

@@ -127,7 +127,7 @@ def _formats(styles: etree._Element) -> dict[int, str]:
         for index, style in enumerate(cells.iter("{*}xf")):
             number = int(style.get("numFmtId", "0"))
             code = own.get(number, _BUILT_IN.get(number, ""))
-            formats[index] = "" if code.lower() in ("general", "@", "0") else code
+            formats[index] = "" if code.lower() in ("general", "@") else code
     return formats
 
 

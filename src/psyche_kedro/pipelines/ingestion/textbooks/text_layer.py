@@ -32,7 +32,7 @@ _LOST = re.compile(
 """A glyph without a character; a private one at a line's start is its bullet."""
 _MAX_LOST = 0.01
 _SHOWN_LOST = re.compile(
-    r"(?<=[\u4e00-\u9fff])(?![\w\s\u2e80-\u2fdf，。、；：！…“”‘’（）《》〈〉「」『』【】〔〕·•—～])"
+    r"(?<=[\u4e00-\u9fff])(?!(?!_)[\w\s\u2e80-\u2fdf，。、；：！…“”‘’（）《》〈〉「」『』【】〔〕·•—～])"
     r"[^~–,.;:!()<>\[\]\"'/-](?=[\u4e00-\u9fff])"
 )
 """A sign between ideographs, as programs write one for a glyph: □ ■ ○ ¤ ?; now and
