@@ -71,6 +71,8 @@ _OPTION_LINE = re.compile(r"\n[ \t]*[（(]?[A-Z][ \t]*[.．、)）]")
 _TRUTH_AT_END = re.compile(
     r"^\W{0,2}[√×✓✗✔✘]|[√×✓✗✔✘]\W{0,2}$|[（(\[【]\s*[对错TF]\s*[)）\]】]\W*$|[。.!？?]\s*[对错TF]\W*$"
 )
+_NO_END = re.compile(r"(?<!\W)(?<!_)[\W_]+$")
+"""``是斯金纳（ ）。`` ends in its answer all the same."""
 _RUN = re.compile(LETTER_RUN)
 _LETTERS_FIRST = re.compile(rf"\s*({LETTER_RUN})\s*(?:\n|$)")
 _RUN_AT_END = re.compile(r"(?<![A-Za-z])([A-Z](?:[\s,，、;；]?[A-Z]){0,7})\W*$")
@@ -137,17 +139,12 @@ def _tells_answer(question: Mapping[str, Any]) -> bool:
         _LETTER_MARK.sub(".", b[1:-1].strip())
         for b in (*IN_BRACKETS.findall(stem), *_IN_BLANK.findall(stem))
     ]
+    if gold.lower() in {*in_brackets} - {""}:
+        return True
     return len(texts) == 1 and (
         any(words == texts[0] or f"{gold}.{texts[0]}" in words for words in in_brackets)
-        or (len(texts[0]) > 1 and _is_named_at_end(texts[0], stem))
+        or (len(texts[0]) > 1 and _NO_END.sub("", stem).endswith(texts[0]))
     )
-
-
-def _is_named_at_end(words: str, stem: str) -> bool:
-    """Return whether words stand beside a stem's last blank: ``是斯金纳（ ）``."""
-    words = re.escape(words)
-    beside = rf"(?:{words}\s*{_BLANK}|{_BLANK}\s*{words})\W*$"
-    return re.search(beside, stem) is not None
 
 
 def _has_foreign(stem: str, options: Sequence[str]) -> bool:

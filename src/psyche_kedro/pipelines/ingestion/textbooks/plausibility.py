@@ -27,6 +27,9 @@ _FOREIGN = re.compile(
 """Bytes of GB taken for Latin-1 (French has one in ten), kana, rare Han, hangul."""
 _MAX_SIGNS = 0.25
 """Of a text: prose and tables of numbers have fewer, of signs where it has no Han."""
+_STOP = re.compile("[，。；、]")
+_FEW_STOPS = 9
+"""More of them than of Han: the words between are gone."""
 _VOWEL = re.compile("[aeiouAEIOU]")
 _WORD = 2
 _COMMON = 3000
@@ -42,6 +45,8 @@ def is_language(text: str) -> bool:
     if len(_FOREIGN.findall(text)) > _MAX_SIGNS * max(len(text), _MIN_LETTERS):
         return False
     pairs = _pairs(text)
+    if max(len(pairs), _FEW_STOPS) < len(_STOP.findall(text)):
+        return False
     if len(pairs) >= _MIN_PAIRS:
         text = text.translate(RADICALS)
         return _reads_well(text) or _reads_well(_simplified(text))
