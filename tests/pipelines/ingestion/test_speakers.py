@@ -192,6 +192,14 @@ def test_an_author_s_own_follow_up_answers_nothing(own):
     assert read.unreadable["reason"].to_list() == ["author_follow_up"]
 
 
+@pytest.mark.parametrize("name", ["匿名用户", "游客2871", "Anonymous", "知乎用户"])
+def test_a_name_that_many_go_by_is_no_author_s(name):
+    answers = [{"author": name, "text": "放松"}]
+    post = {"title": "失眠", "author": name, "answers": answers}
+    (row,) = read_posts([file("a.json", [post])]).rows.to_dicts()
+    assert [m["content"] for m in row["messages"]] == ["失眠", "放松"]
+
+
 def test_tags_and_links_of_a_page_are_no_words():
     post = {
         "question": "<p>失眠&nbsp;</p>",

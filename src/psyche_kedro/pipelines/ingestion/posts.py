@@ -51,6 +51,8 @@ _AUTHOR = re.compile(
     re.IGNORECASE,
 )
 """In the name of a field that says who wrote: author_id, nickName, userId."""
+_ANYONE = re.compile(r"匿名|[游访]客|anonym|guest|(?:用户|网友|user)$", re.IGNORECASE)
+"""A name that many go by."""
 _IS_AUTHOR = ("is_author", "is_op", "is_owner", "is_lz", "is_poster")
 _PERSONA = re.compile(
     r"^(?:你(?:现在)?是|现在你是|假[如设]你是|作为一[名位个]|扮演|请你?(?:扮演|作为)"
@@ -305,7 +307,7 @@ def _authors(record: Mapping[str, Any]) -> set[str]:
         who if isinstance(who, str) and not who.isdecimal() else f"{name} {who}"
         for name, who in record.items()
         if _AUTHOR.search(name) and not isinstance(who, bool)
-        if who not in (None, "", 0, [], {})
+        if who not in (None, "", 0, [], {}) and not _ANYONE.search(str(who))
     }
 
 
