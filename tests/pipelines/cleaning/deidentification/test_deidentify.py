@@ -12,6 +12,10 @@ from psyche_kedro.pipelines.cleaning.deidentification.deidentify import (
     check_no_contacts,
     mask_conversation,
 )
+from psyche_kedro.pipelines.cleaning.deidentification.model_pass import (
+    NamedSpan,
+    mask_spans,
+)
 from psyche_kedro.pipelines.cleaning.deidentification.spans import (
     Span,
     without_overlaps,
@@ -320,3 +324,13 @@ def test_names_that_overlap_are_one_and_any_other_span_goes_to_the_first():
 
 def test_spans_keep_no_words():
     assert Span._fields == ("start", "end", "kind")
+
+
+def test_a_placeholder_of_any_number_ends_no_masking():
+    said = f"[人名{'9' * 5000}]和林小禾吵架。"
+    (masked,) = mask_spans(
+        [{"role": "user", "content": said}],
+        [NamedSpan(kind="name", text="林小禾")],
+        frozenset(),
+    )
+    assert masked["content"] == said.replace("林小禾", "[人名1]")
