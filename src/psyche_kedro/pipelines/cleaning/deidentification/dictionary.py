@@ -27,7 +27,7 @@ def is_common(word: str) -> bool:
 
 
 def is_noun(word: str) -> bool:
-    """Return whether a dictionary has the word as a thing's or a place's."""
+    """Return whether a dictionary has the word as a thing's, place's or person's."""
     return _tagger().dt.word_tag_tab.get(word) in ("n", "ns", "nz", "nr")
 
 

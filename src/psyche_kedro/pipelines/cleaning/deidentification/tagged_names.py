@@ -38,16 +38,22 @@ Persons = Mapping[str, tuple[tuple[int, int], ...]]
 """Where a tagger sees persons, by clause; clauses without are left out."""
 NOBODY: Persons = {}
 _PERSON = frozenset({"PER", "PERSON", "NR"})
-_CLAUSE = re.compile(r"[^，。！？；\n]*[\u4e00-\u9fff][^，。！？；\n]+")
+_H = "[\u4e00-\u9fff]"
+_CLAUSE = re.compile(rf"[^，。！？；\n]*{_H}[^，。！？；\n]+")
 _NAME = re.compile(
-    rf"(?:{KIN})*(?P<v>[\u4e00-\u9fff]+?)(?:(?:{TITLES})说?|你好|您好|一[比起样直])*"
+    rf"(?:{KIN})*(?P<v>{_H}+?)(?:(?:{TITLES})说?|你好|您好|一[比起样直])*"
 )
 """With a dot it is an author's, or one that a rule finds."""
 _TELLING = (*ROLES, "我叫", "名叫")
 _TITLE = re.compile(rf"(?!爷爷奶奶|叔叔阿姨|老师同学|哥哥?姐)(?:{TITLES})")
 _PREDICATE = re.compile(rf"是[我他她]|{DEEDS}|{_TITLE.pattern}")
 _ONLINE = ("网友", "网名", "微信名")
-_H = "[\u4e00-\u9fff]"
+"""Behind these any phrase is a name: 一叶知秋."""
+_CUE = re.compile(
+    rf"(?:(?P<online>{'|'.join(_ONLINE)})|(?P<role>{KIN}(?:家的)?|[村班]里?的|认识的|(?:宿舍|寝室)的"
+    rf"|^(?=..{{1,2}}(?:{ACTS}|是[我他她].{{0,8}}{KIN}$)))|^(?=..{{1,2}}{DEEDS})|(?<![^我他她你])[和跟]|[被找给让喊叫]"
+    rf"|喜欢|羡慕|想念|念叨|暗恋|遇到|{GREETINGS}|(?<!{_H})好的)(?={_H}{{2}})"
+)
 _WEEKS = tuple("上下每本这两几")
 _DOTS = frozenset("·•‧・")
 _ASKING = "他叫"
@@ -107,7 +113,7 @@ def _cues(clause: str) -> Iterator[tuple[int, int | None]]:
     With it, where a tagger is to expect one, or None where it must see it by itself: in
     对象严谨 that is a word, too. So may a clause begin: 石头是我儿子.
     """
-    for cue in _cue().finditer(clause):
+    for cue in _CUE.finditer(clause):
         n = cue.end()
         word, across = clause[n : n + 2], clause[n - 1 : n + 1]
         has_role = cue["role"] is not None
@@ -163,7 +169,7 @@ def _may_be_name(clause: str, start: int, end: int) -> bool:
     if name in ROLES or _is_no_person(before, name):
         return False
     if before.endswith(_ONLINE) and len(name) >= _FULL_NAME:
-        return True  # 一叶知秋
+        return True
     is_told = _is_told(clause, start, end)
     if is_common(name) and not (is_told or _may_be_nickname(name)):
         return _is_seldom_a_word(name, clause[end:])
@@ -218,15 +224,6 @@ def _is_nickname(character: str, title: str) -> bool:
 def _may_be_nickname(word: str) -> bool:
     """Return whether a word is one that people go by, too: 豆豆, 小宝."""
     return len(set(word)) == 1 or word[0] in "小阿老"
-
-
-@cache
-def _cue() -> re.Pattern[str]:
-    return re.compile(
-        rf"(?:(?P<online>{'|'.join(_ONLINE)})|(?P<role>{KIN}(?:家的)?|[村班]里?的|认识的|(?:宿舍|寝室)的"
-        rf"|^(?=..{{1,2}}(?:{ACTS}|是[我他她].{{0,8}}{KIN}$)))|^(?=..{{1,2}}{DEEDS})|(?<![^我他她你])[和跟]|[被找给让喊叫]"
-        rf"|喜欢|羡慕|想念|念叨|暗恋|遇到|{GREETINGS}|(?<!{_H})好的)(?=[\u4e00-\u9fff]{{2}})"
-    )
 
 
 def _around(clause: str, start: int, end: int) -> Iterator[str]:
