@@ -130,18 +130,17 @@ def _refuse_unspoken(turns: Sequence[_Turn], said: Sequence[str]) -> None:
     it.
     """
     unnamed = [_unnamed_lines(words) for words in said]
-    is_again = [turn.role == after.role for turn, after in pairwise(turns)]
-    breaks = [
-        bool(pairs) or _LATER.search(words) is not None
-        for pairs, words in zip(unnamed, said, strict=True)
+    is_broken = [
+        turn.role == after.role and (pairs or _LATER.search(words))
+        for (turn, after), pairs, words in zip(
+            pairwise(turns), unnamed, said, strict=False
+        )
     ]
     if (
         _may_be_another_s(turns, unnamed)
         or any(_is_title(line, before) for pairs in unnamed for before, line in pairs)
         or any(_PERSON.match(words) or _MID_MARK.search(words) for words in said)
-        or any(
-            broken and again for broken, again in zip(breaks, is_again, strict=False)
-        )
+        or any(is_broken)
     ):
         raise UnreadableSource(
             "unknown_role",

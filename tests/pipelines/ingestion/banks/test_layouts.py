@@ -504,6 +504,30 @@ def test_what_may_be_wrong_is_refused(text, error):
     assert error in errors(text)[0]
 
 
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "多项选择题",
+        "（2分）",
+        "（2019年真题）",
+        "★★",
+        "-12-",
+        "·12·",
+        "下一题",
+        "（完）",
+    ],
+)
+def test_what_a_page_glued_to_an_option_or_a_stem_is_refused(tail):
+    assert errors(f"1. 甲（ ）\nA. 一\nB. 二{tail}\n答案：A\n") == [["unclear_option"]]
+    assert errors(f"1. 甲（ ）{tail}\n{OPTIONS}答案：A\n") == [["unclear_stem"]]
+
+
+@pytest.mark.parametrize("option", ["第二阶段", "①③", "反应的正确率", "维生素B"])
+def test_what_only_looks_glued_is_kept(option):
+    record = {"题目": "甲", "选项": ["一", option], "答案": "A"}
+    assert sound(json.dumps([record]), "a.json") == [("甲", ["一", option], "A")]
+
+
 def test_a_number_that_comes_twice_in_a_row_begins_no_sure_question():
     text = f"3. 被试完成\n3. 道题，比例是\n{OPTIONS}答案：A\n"
     assert errors(text) == [["no_answer"], ["unclear_stem"]]
