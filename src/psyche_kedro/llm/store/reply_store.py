@@ -259,7 +259,8 @@ def explained(path: Path) -> Iterator[None]:
     """Turn what SQLite or the file system says into one sentence with a mend."""
     try:
         yield
-    except (sqlite3.Error, OSError, zlib.error) as error:
+    # SQLite quotes a damaged schema, which may be no text.
+    except (sqlite3.Error, OSError, zlib.error, UnicodeDecodeError) as error:
         raise ChatModelError(
             f"The reply store {path} cannot be used ({error}): {_mend(error)}."
         ) from error

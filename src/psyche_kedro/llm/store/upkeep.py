@@ -54,8 +54,9 @@ def list_holdings(session: StoreSession) -> list[Holding]:
     return [
         Holding(*row)
         for row in session.rows(
-            "SELECT model, task, count(*), sum(input_tokens), sum(output_tokens),"
-            " coalesce(max(hits), 0) FROM replies LEFT JOIN hits USING (model, task)"
+            "SELECT model, task, count(*), CAST(total(input_tokens) AS INTEGER),"
+            " CAST(total(output_tokens) AS INTEGER), coalesce(max(hits), 0)"
+            " FROM replies LEFT JOIN hits USING (model, task)"
             " GROUP BY model, task ORDER BY model, task"
         )
     ]
