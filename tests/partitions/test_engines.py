@@ -165,7 +165,10 @@ def test_a_table_that_was_cut_is_made_again(tmp_path, work):
     assert (again.found, again.files) == (False, done.files)
 
 
-@pytest.mark.parametrize("content", ["", "{", "{}", "[]", '{"kept": {"rows": 1}}', "3"])
+TORN = ["", "{", "{}", "[]", '{"kept": {"rows": 1}}', "3", "[" * 10**5]
+
+
+@pytest.mark.parametrize("content", TORN, ids=len)
 def test_a_torn_last_file_counts_for_nothing(tmp_path, work, content):
     (one,) = parts(tmp_path / "in", 1)
     (done,) = engine(tmp_path / "store").map(work, [one])

@@ -59,6 +59,12 @@ class Kept(NamedTuple):
     folders: list[str]
 
 
+_UNREADABLE = (
+    *(FileNotFoundError, ValueError, TypeError, AttributeError),
+    RecursionError,
+)
+
+
 @dataclass(frozen=True)
 class PartitionStore:
     """Finished partitions below a folder.
@@ -78,8 +84,8 @@ class PartitionStore:
             done = json.loads(fs.cat_file(f"{folder}/{_DONE}"))
             files = self._files(address, done)
             sizes = {t: fs.size(f"{folder}/{t}.parquet") for t in files}
-        except (FileNotFoundError, ValueError, TypeError, AttributeError):
-            return None  # not there, or the disk, or a person, has cut it
+        except _UNREADABLE:  # not there, or the disk, or a person, has cut it
+            return None
         if not files or any(sizes[t] != file.n_bytes for t, file in files.items()):
             return None
         return Done(name, address, files, found=True)
@@ -183,7 +189,7 @@ class PartitionStore:
             )
 
     def _needed(self, fs: Any, work: str) -> set[str]:
-        with suppress(FileNotFoundError, ValueError):
+        with suppress(*_UNREADABLE):
             addresses = json.loads(fs.cat_file(f"{work}/{_NEEDED}"))
             return {fs._strip_protocol(f"{self.root}/{a}") for a in addresses}
         return set()

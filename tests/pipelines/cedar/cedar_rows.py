@@ -1,5 +1,6 @@
 """The languages as they ship, and rows of CEDAR's tables as tests need them."""
 
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -28,7 +29,7 @@ def changed(params: Any, **values: Any) -> Any:
 
 def source(name: str, data: bytes | str) -> SourceFile:
     raw = data.encode() if isinstance(data, str) else data
-    return SourceFile(name, lambda: raw)
+    return SourceFile(name, partial(bytes, raw))
 
 
 def key(n: int) -> str:

@@ -84,6 +84,7 @@ def test_what_no_file_gives_is_translated_and_translated_back():
         ("I cannot.", '{"fidelity": 5}', "no_translation:zh"),
         (said("You are at station 2.", "How?"), '{"fidelity": 5}', "wrong_script:zh"),
         (said("你在3号车站。", "你呢？"), '{"fidelity": 5}', "numbers_differ:zh"),
+        (said(f"{'9' * 5000}号。", "你呢？"), '{"fidelity": 5}', "numbers_differ:zh"),
         (said(WORDS["zh"], "你呢？"), '{"fidelity": 3}', "low_fidelity:zh"),
         (said(WORDS["zh"], "你呢？"), "I cannot say.", "not_judged:zh"),
     ],

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 
 import polars as pl
 import pytest
@@ -9,6 +11,7 @@ from cedar_rows import NO_PICTURES, PARAMETERS, PICTURES, source
 from PIL import Image
 
 from packs import PACKS
+from psyche_kedro.pipelines.cedar.isolation import pictures as room
 from psyche_kedro.pipelines.cedar.isolation.pictures import prepare_pictures
 from psyche_kedro.pipelines.cedar.isolation.scenarios import read_scenarios
 from psyche_kedro.pipelines.cedar.parameters import ScenarioParameters
@@ -77,6 +80,7 @@ def test_the_same_picture_twice_is_one_row_and_is_found_by_both_names():
         (encoded(Image.new("1", (20_000, 9_000)), "PNG"), "no_picture"),  # a bomb
         (encoded(Image.new("RGB", (300, 300)), "PNG")[:80], "no_picture"),
         (encoded(Image.new("RGB", (300, 90)), "PNG"), "too_small"),
+        (encoded(Image.new("RGB", (300, 300)), "EPS"), "no_picture"),  # a program
     ],
 )
 def test_what_shows_nothing_is_rejected_with_its_name(data, reason):
@@ -141,6 +145,30 @@ def test_a_scenario_keeps_its_number_topic_and_the_texts_that_are_given():
     assert table.select("number", "topic", "modality").row(0) == (7, "journeys", "text")
     assert given["language"].to_list() == ["en", "zh"]
     assert lost.is_empty()
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, 10**400, 1e400, -1, [], True, "x"])
+def test_a_number_that_is_none_is_no_number(number):
+    table, _, lost = read(source("a.json", as_json(scene(id=number))))
+    assert (table["number"].to_list(), lost.height) == ([None], 0)
+    item = scene(id=number, answer="awe")
+    table, _, lost = read(source("s/multilingual/english_a.json", as_json(item)))
+    assert table.height + lost.height == 1
+
+
+def test_a_decoder_that_ends_its_process_costs_no_other_picture(monkeypatch):
+    monkeypatch.setattr(room, "_opened", ends_at_the_second)
+    sound = encoded(Image.new("RGB", (300, 300)), "PNG")
+    files = [source(f"{n}.png", sound) for n in (1, 2, 3)]
+    table, lost = prepare_pictures(files, PICTURES)
+    assert table["sources"].to_list() == [["1.png", "3.png"]]
+    assert lost.select("reason", "source").rows() == [("no_picture", "2.png")]
+
+
+def ends_at_the_second(params, file, opened=room._opened):
+    if file.name == "2.png":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return opened(params, file)
 
 
 def test_a_table_gives_other_languages_in_columns_of_their_own():

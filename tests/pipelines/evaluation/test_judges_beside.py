@@ -357,6 +357,7 @@ def test_the_range_of_a_dimension_is_that_of_its_levels():
             "several_scores",
         ),
         ("很好。", None, "no_score"),
+        (f"加分项_{'9' * 5000}: 1", None, "no_score"),
     ],
 )
 def test_a_rubric_is_marked_line_by_line_and_only_where_every_line_is(

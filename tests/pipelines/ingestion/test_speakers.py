@@ -192,6 +192,14 @@ def test_an_author_s_own_follow_up_answers_nothing(own):
     assert read.unreadable["reason"].to_list() == ["author_follow_up"]
 
 
+@pytest.mark.parametrize("name", ["匿名用户", "游客2871", "Anonymous", "知乎用户"])
+def test_a_name_that_many_go_by_is_no_author_s(name):
+    answers = [{"author": name, "text": "放松"}]
+    post = {"title": "失眠", "author": name, "answers": answers}
+    (row,) = read_posts([file("a.json", [post])]).rows.to_dicts()
+    assert [m["content"] for m in row["messages"]] == ["失眠", "放松"]
+
+
 def test_tags_and_links_of_a_page_are_no_words():
     post = {
         "question": "<p>失眠&nbsp;</p>",
@@ -221,6 +229,7 @@ def test_tags_and_links_of_a_page_are_no_words():
         ("加油:)))你可以的", "加油你可以的"),
         ("我常去:P站和D:D盘", "我常去：P站和D:D盘"),
         ("委屈QWQ 抱抱TVT", "委屈 抱抱"),
+        ("我选B:(", "我选B"),
     ],
 )
 def test_a_western_face_is_found_before_its_colon_is_widened(text, clean):
@@ -253,6 +262,13 @@ def test_an_author_is_known_by_any_name_of_the_field_and_no_words_go_unsaid():
     assert read.rows.height == 1
     reasons = read.unreadable["reason"].to_list()
     assert reasons == ["author_follow_up", "words_not_read"]
+    asked = {"title": "失恋了", "asker": "青柠"}
+    own = [
+        {"answerer": "青柠", "text": "顶一下"},
+        {"answerer": "路人", "text": "会好的"},
+    ]
+    read = read_posts([file("帖.json", [asked | {"answers": own}])])
+    assert read.rows.height == 1
 
 
 def test_a_picture_in_a_reply_leaves_its_words():

@@ -4,7 +4,9 @@ from importlib.util import find_spec
 
 import pytest
 
+from growth import takes_in_proportion
 from psyche_kedro.pipelines.synthesis.dialogues.fact_check import invented_facts
+from psyche_kedro.pipelines.synthesis.dialogues.quantities import invented_numbers
 from psyche_kedro.text.taggers import LacTagger
 
 SOURCE = "我今年大二，失眠三个月了，和室友吵过2次架，妈妈说我想太多。"
@@ -37,6 +39,18 @@ SOURCE = "我今年大二，失眠三个月了，和室友吵过2次架，妈妈
 )
 def test_a_retold_post_may_not_add_facts(text: str, added: list[str]) -> None:
     assert invented_facts(SOURCE, text) == added
+
+
+@pytest.mark.parametrize("digit", ["9", "一", "亿", "九十", "[人名9"])
+def test_a_number_without_end_is_invented_in_time_in_proportion(digit: str) -> None:
+    text = digit * 3_000
+    assert set(invented_facts(SOURCE, f"我失眠{text}次{text}年]")) <= {
+        f"invented_{kind}" for kind in ("duration", "name", "number", "place")
+    }
+    assert takes_in_proportion(
+        lambda size: invented_numbers(SOURCE, f"{digit * (size // len(digit))}次"),
+        40_000,
+    )
 
 
 REWORDED = [

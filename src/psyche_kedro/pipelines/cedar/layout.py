@@ -23,6 +23,8 @@ from psyche_kedro.errors import UnreadableSource
 from psyche_kedro.pipelines.ingestion.files.records import read_json
 from psyche_kedro.pipelines.ingestion.files.sources import read_bytes
 
+_MOST = 10**9
+"""Of an id."""
 _FILE = re.compile(r"(?:(?P<set>.*)/)?multilingual/(?P<language>[a-z]+)_[^/]*\.json")
 _ORIGINAL = re.compile(r"(?:.*/)?original/[^/]*\.json")
 
@@ -116,13 +118,15 @@ def _items(file: SourceFile) -> Iterator[tuple[int, Said]]:
     for locator, record in read_json(read_bytes(file)):
         try:
             number = int(record["id"])
+            if abs(number) > _MOST:
+                raise ValueError("id is too large")
             words = [str(record.get(name) or "") for name in _FIELDS]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as e:
             raise UnreadableSource(
                 "no_item",
                 f"{file.name}, {locator}: an item has id, narrative, question, answer"
-                f" and english_ver_answer ({error!r}): mend it.",
-            ) from error
+                f" and english_ver_answer ({str(e)[:80]!r}): mend it.",
+            ) from e
         yield number, Said._make([*words, file.name])
 
 

@@ -19,10 +19,10 @@ from psyche_kedro.answers import read_verdicts
 from psyche_kedro.llm.schemas import TEXT, Schema, an_object, from_to
 
 _LINE = re.compile(
-    r"^\s*(?:\d+\s*[、.．])?\s*(.+?)\s*[{｛]\s*([+＋-]?\s*\d+)\s*[}｝]", re.M
+    r"^\s*(?:\d+\s*[、.．])?\s*(.+?)\s*[{｛]\s*([+＋-]?\s*\d{1,9})\s*[}｝]", re.M
 )
 _LINE_SAID = re.compile(
-    r"(plus|minus|加分项|减分项)_?\s*(\d+)\s*[:：]\s*([01])(?![\d.])"
+    r"(plus|minus|加分项|减分项)_?\s*(\d{1,9})\s*[:：]\s*([01])(?![\d.])"
 )
 _SIDES = {"加分项": "plus", "减分项": "minus"}
 

@@ -47,10 +47,12 @@ _TURN_LISTS = (
 _SAID = ("content", "value", "text", "utterance", "sentence", "message")
 _SPOKEN_BY = ("role", "from", "speaker", "sender")
 _AUTHOR = re.compile(
-    r"author|poster|owner|nick|(?:user|uid|asker)(?!.*(?:type|level|role|anon|gender|age))",
+    r"author|poster|owner|nick|answerer|replier|(?:user|uid|asker)(?!.*(?:type|level|role|anon|gender|age))",
     re.IGNORECASE,
 )
 """In the name of a field that says who wrote: author_id, nickName, userId."""
+_ANYONE = re.compile(r"匿名|[游访]客|anonym|guest|(?:用户|网友|user)$", re.IGNORECASE)
+"""A name that many go by."""
 _IS_AUTHOR = ("is_author", "is_op", "is_owner", "is_lz", "is_poster")
 _PERSONA = re.compile(
     r"^(?:你(?:现在)?是|现在你是|假[如设]你是|作为一[名位个]|扮演|请你?(?:扮演|作为)"
@@ -291,11 +293,7 @@ def _of_author(record: Any) -> Callable[[Any], bool]:
             return _FOLLOW_UP.match(answer) is not None
         if not isinstance(answer, Mapping) or not isinstance(post, Mapping):
             return False
-        same = any(
-            _AUTHOR.search(name) and _is_name(answer[name]) and answer[name] == who
-            for name, who in post.items()
-            if name in answer
-        )
+        same = not _authors(post).isdisjoint(_authors(answer))
         flagged = any(answer.get(name) in (True, 1, "1", "true") for name in _IS_AUTHOR)
         words = next(filter(None, (answer.get(n) for n in _REPLY_WORDS)), "")
         return same or flagged or _FOLLOW_UP.match(str(words)) is not None
@@ -303,8 +301,14 @@ def _of_author(record: Any) -> Callable[[Any], bool]:
     return is_own
 
 
-def _is_name(value: Any) -> bool:
-    return not isinstance(value, bool) and value not in (None, "", 0, [], {})
+def _authors(record: Mapping[str, Any]) -> set[str]:
+    """Return who wrote a record: names, and numbers with the field that has them."""
+    return {
+        who if isinstance(who, str) and not who.isdecimal() else f"{name} {who}"
+        for name, who in record.items()
+        if _AUTHOR.search(name) and not isinstance(who, bool)
+        if who not in (None, "", 0, [], {}) and not _ANYONE.search(str(who))
+    }
 
 
 def _post_text(record: Mapping[str, Any]) -> str:

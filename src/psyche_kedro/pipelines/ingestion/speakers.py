@@ -23,7 +23,7 @@ _NOTE = r"[（(【\[]([^（）()【】\[\]：:\n]{1,20})[)）】\]]"
 _TURN = re.compile(
     rf"(?:^|(?<=[。！？!?…”\"）)～~\s]))[ \t]*(?:[\u4e00-\u9fff]{{1,4}}(?=[（(]))?"
     rf"[【\[（(*]{{0,2}}({_SPEAKERS})"
-    rf"\s*(?:[0-9一二三四A-D]{{1,2}})?\s*(?:{_NOTE})?\s*[】\])）*]{{0,2}}\s*[:：](?:\*\*)?\s*",
+    rf"\s*(?:[0-9一二三四甲乙丙A-D]{{1,2}})?\s*(?:{_NOTE})?\s*[】\])）*]{{0,2}}\s*[:：](?:\*\*)?\s*",
     re.IGNORECASE | re.MULTILINE,
 )
 _OTHER = re.compile(
@@ -130,18 +130,17 @@ def _refuse_unspoken(turns: Sequence[_Turn], said: Sequence[str]) -> None:
     it.
     """
     unnamed = [_unnamed_lines(words) for words in said]
-    is_again = [turn.role == after.role for turn, after in pairwise(turns)]
-    breaks = [
-        bool(pairs) or _LATER.search(words) is not None
-        for pairs, words in zip(unnamed, said, strict=True)
+    is_broken = [
+        turn.role == after.role and (pairs or _LATER.search(words))
+        for (turn, after), pairs, words in zip(
+            pairwise(turns), unnamed, said, strict=False
+        )
     ]
     if (
         _may_be_another_s(turns, unnamed)
         or any(_is_title(line, before) for pairs in unnamed for before, line in pairs)
         or any(_PERSON.match(words) or _MID_MARK.search(words) for words in said)
-        or any(
-            broken and again for broken, again in zip(breaks, is_again, strict=False)
-        )
+        or any(is_broken)
     ):
         raise UnreadableSource(
             "unknown_role",

@@ -495,10 +495,37 @@ def test_what_a_learning_platform_exports_is_read():
         ("1. 甲\nA. 一\nB. 二\n2. 乙\nC. 三\nD. 四\n答案：1.A", "unclear_option"),
         ("第一章 绪论1．甲（ ）\nA. 一\nB. 二\n答案：A\n", "unclear_stem"),
         (f"1. （B）下列\n{OPTIONS}答案：A\n", "unclear_stem"),
+        (f"1. 甲是( b )\n{OPTIONS}答案：B\n", "answer_left_in_stem"),
+        ("1. 测的是气质。（ ）\nA. 气质\nB. 性格\n答案：A\n", "answer_left_in_stem"),
+        ("1. 测的是A.气质\nA. 气质\nB. 性格\n答案：A\n", "answer_left_in_stem"),
     ],
 )
 def test_what_may_be_wrong_is_refused(text, error):
     assert error in errors(text)[0]
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "多项选择题",
+        "（2分）",
+        "（2019年真题）",
+        "★★",
+        "-12-",
+        "·12·",
+        "下一题",
+        "（完）",
+    ],
+)
+def test_what_a_page_glued_to_an_option_or_a_stem_is_refused(tail):
+    assert errors(f"1. 甲（ ）\nA. 一\nB. 二{tail}\n答案：A\n") == [["unclear_option"]]
+    assert errors(f"1. 甲（ ）{tail}\n{OPTIONS}答案：A\n") == [["unclear_stem"]]
+
+
+@pytest.mark.parametrize("option", ["第二阶段", "①③", "反应的正确率", "维生素B"])
+def test_what_only_looks_glued_is_kept(option):
+    record = {"题目": "甲", "选项": ["一", option], "答案": "A"}
+    assert sound(json.dumps([record]), "a.json") == [("甲", ["一", option], "A")]
 
 
 def test_a_number_that_comes_twice_in_a_row_begins_no_sure_question():
@@ -723,6 +750,9 @@ def test_questions_behind_options_that_none_took_do_not_share_those_before():
         "答案\n1. B（解析：见书）\n2. C（见书）",
         "| 1 | 2 |\n|---|---|\n| B | C |",
         "答案\n1.【解析】略，故选B。\n2.【解析】略，因此正确答案为C。",
+        "——答案——\n1.B\t2.C",
+        "【答案】\n1．答案：B。\n解析：略。\n2．答案：C。",
+        "1-2题答案：B C",
     ],
 )
 def test_a_key_may_be_written_so(key):
@@ -761,5 +791,28 @@ def test_a_line_of_options_that_was_broken_goes_on_in_the_next():
     assert options == ["一" * 20, "二" * 20 + "完", "三", "四"]
 
 
-def test_a_question_may_be_numbered_q1():
-    assert [s for s, _, _ in sound(f"Q1. “甲”是\n{OPTIONS}答案：A\n")] == ["“甲”是"]
+def test_a_list_counted_in_words_stands_in_its_stem():
+    steps = "1. 阶段是：\n一、初期\n二、中期\n第二个是（ ）\n"
+    assert [
+        s for s, _, _ in sound(f"{steps}{OPTIONS}答案：B\n2. 乙\n{OPTIONS}答案：A")
+    ] == [
+        "阶段是：\n一、初期\n二、中期\n第二个是",
+        "乙",
+    ]
+
+
+def test_a_question_of_a_group_may_have_its_own_options():
+    own = {"question": "乙", "options": {"A": "三", "B": "四"}, "answer": "B"}
+    group = {"option": {"A": "一", "B": "二"}, "items": [own]}
+    assert sound(json.dumps([group]), "a.json") == [("乙", ["三", "四"], "B")]
+
+
+@pytest.mark.parametrize("number", ["Q1. ", "【例1】", "[例题1] "])
+def test_a_question_may_be_numbered_so(number):
+    assert [s for s, _, _ in sound(f"{number}“甲”是\n{OPTIONS}答案：A\n")] == ["“甲”是"]
+
+
+def test_the_label_of_one_question_is_no_part_of_the_one_before():
+    text = f"[1题]\n1. 甲\n{OPTIONS}答案：A\n[2题]\n2. 乙\n{OPTIONS}答案：B\n"
+    assert [s for s, _, _ in sound(text)] == ["甲", "乙"]
+    assert read(text).rows["explanation"].to_list() == [None, None]

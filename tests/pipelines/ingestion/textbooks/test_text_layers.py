@@ -1,6 +1,7 @@
 """A PDF's layer is judged by the language it makes, and read as its page is."""
 
 import io
+import re
 import zipfile
 
 import pytest
@@ -75,6 +76,7 @@ def lossy(text: str, sign: str = "\ue123") -> str:
         (lossy(PROSE * 2, "■"), "lost_characters"),
         (lossy(PROSE * 2, "*"), "lost_characters"),
         (lossy(PROSE * 2, "¤"), "lost_characters"),
+        (lossy(PROSE * 2, "×"), "lost_characters"),
         (lossy(PROSE * 2, "〓"), "lost_characters"),
         (PROSE * 2, None),
     ],
@@ -114,7 +116,8 @@ def test_a_map_that_is_wrong_for_some_characters_is_told_by_what_is_no_word():
         ("The capacity of short-term memory is limited. " * 6, True),
         ("Wkh txlfn eurzq ira mxpsv ryhu wkh odcb grj dqg " * 6, False),
         (PROSE.encode("gb18030").decode("latin-1"), False),
-        *((shifted(PROSE, first), False) for first in (0x3041, 0x3400, 0xAC00)),
+        (re.sub("[一-龠]", "70", PROSE * 2), False),
+        *((shifted(PROSE * 2, first), False) for first in (0x3041, 0x3400, 0xAC00)),
         ("附录", True),
     ],
 )
@@ -311,6 +314,14 @@ def test_a_table_is_read_row_by_row_its_heads_first():
     ]
     first, second, *_ = to_text(boxes).split("\n\n")
     assert (first, second) == ("类型 时间 容量", "感觉记忆 四秒 较大")
+
+
+def test_a_table_drawn_column_by_column_is_out_of_order():
+    def cells(left: float, width: float) -> list[TextBox]:
+        return [box("字", 60 * n, left, width) for n in range(4)]
+
+    assert is_out_of_order([*cells(20, 60), *cells(300, 60)])
+    assert not is_out_of_order([*cells(20, 260), *cells(300, 260)])
 
 
 @pytest.mark.skipif(not installed_engines(["rapidocr"]), reason="extra `ocr` is absent")

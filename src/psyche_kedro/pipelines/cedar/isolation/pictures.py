@@ -3,6 +3,7 @@
 import hashlib
 import io
 import warnings
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,9 +16,14 @@ from psyche_kedro.pipelines.cedar.parameters import PictureParameters
 from psyche_kedro.pipelines.cedar.tables import CedarRejections, Pictures
 from psyche_kedro.pipelines.ingestion.files.sources import read_bytes
 from psyche_kedro.tables import Row, content_id, frame, rejection
+from psyche_kedro.workers.tasks import Limits, Lost, Task
+from psyche_kedro.workers.worker import hired
 
 RECORDS = frozenset({".json", ".jsonl", ".csv", ".tsv", ".xlsx", ".xls"})
 """Ends of names of files that hold no picture."""
+_ONE_PICTURE = Limits(seconds=60, memory=2_000_000_000, depth=1_000)
+_FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
+"""Not all that Pillow knows: for some it starts programs of the machine."""
 _UNOPENED = (
     UnidentifiedImageError,
     Image.DecompressionBombError,
@@ -42,24 +48,42 @@ def prepare_pictures(
     """
     rows: dict[str, Row] = {}
     lost: list[dict[str, str | None]] = []
-    for file in picture_files:
-        if PurePosixPath(file.name).suffix.lower() in RECORDS:
-            continue
-        try:
-            _add(rows, file, params)
-        except UnreadableSource as error:
-            lost.append(_rejected(file.name, error))
+    files = [f for f in picture_files if _suffix(f) not in RECORDS]
+    with hired("child_process") as reader:  # a decoder may end the process it is in
+        opened = reader.map(
+            partial(_opened, params), (Task(file, _ONE_PICTURE) for file in files)
+        )
+        for file, outcome in zip(files, opened, strict=True):
+            picture = (
+                _no_picture(outcome.detail) if isinstance(outcome, Lost) else outcome
+            )
+            if isinstance(picture, UnreadableSource):
+                lost.append(_rejected(file.name, picture))
+                continue
+            row = rows.setdefault(picture["sha256"], picture | {"sources": []})
+            row["sources"].append(file.name)
     return frame(Pictures, rows.values()), frame(CedarRejections, lost)
 
 
-def _add(rows: dict[str, Row], file: SourceFile, params: PictureParameters) -> None:
-    """Add a file's picture, or its name to the row of the same picture."""
-    data = read_bytes(file)
-    digest = hashlib.sha256(data).hexdigest()
-    if digest not in rows:
-        known = {"picture_id": content_id(digest), "sha256": digest, "sources": []}
-        rows[digest] = known | open_picture(data, params)
-    rows[digest]["sources"].append(file.name)
+def _suffix(file: SourceFile) -> str:
+    return PurePosixPath(file.name).suffix.lower()
+
+
+def _opened(params: PictureParameters, file: SourceFile) -> Row | UnreadableSource:
+    try:
+        data = read_bytes(file)
+        digest = hashlib.sha256(data).hexdigest()
+        known = {"picture_id": content_id(digest), "sha256": digest}
+        return known | open_picture(data, params)
+    except UnreadableSource as error:
+        return error
+
+
+def _no_picture(why: str) -> UnreadableSource:
+    return UnreadableSource(
+        "no_picture",
+        f"It does not open as a picture ({why}): save it again as JPEG or PNG.",
+    )
 
 
 def _rejected(name: str, error: UnreadableSource) -> dict[str, str | None]:
@@ -81,15 +105,11 @@ def open_picture(data: bytes, params: PictureParameters) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as picture:
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
                 kind = str(picture.format).lower()
                 flat = _flat(ImageOps.exif_transpose(picture))
     except _UNOPENED as error:
-        raise UnreadableSource(
-            "no_picture",
-            f"It does not open as a picture ({type(error).__name__}): save it again as"
-            " JPEG or PNG.",
-        ) from error
+        raise _no_picture(type(error).__name__) from error
     if min(flat.size) < params.min_side:
         raise UnreadableSource(
             "too_small",

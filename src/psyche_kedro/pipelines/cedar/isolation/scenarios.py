@@ -32,6 +32,8 @@ from psyche_kedro.tables import Row, content_id, frame, rejection
 from psyche_kedro.text.bare import bare
 
 _STAGE = "read_scenarios"
+_DIGITS = 9
+"""Of a scenario's number; what is longer is none."""
 _FIELDS = ("narrative", "question", "picture", "topic", "language")
 _TWICE = UnreadableSource(
     "duplicate_id", "Its id stands twice in a file: give each item one of its own."
@@ -201,7 +203,7 @@ def _of_record(source: str, locator: str, record: Any, packs: Packs) -> _Draft:
     return _Draft(
         source,
         locator,
-        int(number) if number.isdecimal() else None,
+        int(number) if number.isdecimal() and len(number) <= _DIGITS else None,
         _near(source, str(said.get("picture") or "").strip()),
         str(said.get("topic") or "").strip() or None,
         texts,

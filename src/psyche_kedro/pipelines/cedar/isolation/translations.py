@@ -219,10 +219,12 @@ def _is_in_script(text: str, pack: LanguagePack) -> bool:
     return own >= _OWN_SCRIPT * len(letters)
 
 
-def _numbers(text: str) -> Counter[int]:
+def _numbers(text: str) -> Counter[str]:
     """Return the numbers of a text, whatever the digits' script."""
-    digits = "".join(c if c.isdecimal() else " " for c in text)
-    return Counter(map(int, digits.split()))
+    digits = "".join(
+        str(unicodedata.decimal(c)) if c.isdecimal() else " " for c in text
+    )
+    return Counter(number.lstrip("0") for number in digits.split())
 
 
 def _fidelity(

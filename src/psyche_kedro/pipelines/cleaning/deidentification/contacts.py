@@ -39,7 +39,7 @@ _WECHAT = (
     rf"|(?<![A-Za-z])(?:[VvWw]{_BETWEEN}[Xx]|[Ww]e[Ii]?\s?(?:[Xx]in|[Cc]hat)))"
 )
 PLATFORMS = (
-    "小红书|小红薯|抖音|快手|微博|围脖|知乎|豆瓣|贴吧|[Bb]站|哔哩哔哩|陌陌|探探|钉钉|电报|推特"
+    "小红书|小红薯|(?:抖|[Dd]ou)(?:音|yin)|快手|微博|围脖|知乎|豆瓣|贴吧|[Bb]站|哔哩哔哩|陌陌|探探|钉钉|电报|推特"
     "|(?<![A-Za-z])(?:[Ff]acebook|[Ll]ine|LINE|[Ww]hatsapp|[Dd]iscord|[Ss]oul|[Tt]elegram|[Ii]ns(?:tagram)?|[Tt]witter|[Ss]kype|[Ss]team"
     "|[Tt][Gg]|[Vv][Bb])(?![A-Za-z])"
 )
@@ -83,7 +83,7 @@ _CONTACTS = {
     "宿舍电话<6275-1234>": (
         "phone",
         rf"(?:座机|固话|电话|打[到我他她]?(?:家里|宿舍|单位|办公室)){_GAP}"
-        r"(?P<v>[2-8]\d{3}[- ]?\d{4})(?!\d)",
+        r"(?P<v>[2-8]\d{2,3}[- ]?\d{4})(?!\d)",
     ),
     "原来的<138****5678>": (
         "phone",
@@ -127,7 +127,7 @@ _CONTACTS = {
     ),
     "问@<小雨的日记>": (
         "handle",
-        r"(?<![A-Za-z0-9])@(?P<v>[\w·-]{2,20}(?:\.[A-Za-z\d_]+)*|\s[A-Za-z][\w-]{3,20})",
+        r"(?<![A-Za-z0-9])@(?!所有人|全体)(?P<v>[\w·-]{2,20}(?:\.[A-Za-z\d_]+)*|\s[A-Za-z][\w-]{3,20})",
     ),
     "抖音<xiaoyu_90>": (
         "handle",
@@ -238,7 +238,7 @@ def is_hotline(match: re.Match[str]) -> bool:
         before.search(match.string, max(0, match.start() - _FAR), match.start()),
         after.match(match.string, match.end()),
     )
-    return any(_HOTLINE.search(words[0]) for words in beside if words)
+    return any(_HOTLINE.search(words[0]) for words in (*beside, match) if words)
 
 
 def id_checksum_holds(number: str) -> bool:

@@ -115,5 +115,5 @@ def _placeholder(kind: str, messages: Sequence[Mapping[str, Any]]) -> str:
     if kind == "contact":
         return f"[{label}]"
     text = "".join(message["content"] for message in messages)
-    taken = [int(n) for n in re.findall(rf"\[{label}(\d+)\]", text)]
+    taken = [int(n) for n in re.findall(rf"\[{label}(\d{{1,9}})\]", text)]
     return f"[{label}{max(taken, default=0) + 1}]"

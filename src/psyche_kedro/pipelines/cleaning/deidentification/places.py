@@ -62,12 +62,12 @@ _CLASS = re.compile(
 )
 """Right after its school: 三年二班, 附中高二(3)班."""
 _ROOMS = (
-    r"(?:[A-Z]?\d{1,5}(?:号楼|号院|号|栋|幢|弄|楼|座|单元|室|房)|[A-Z]座){1,5}"
+    r"(?:[A-Z]?\d{1,5}(?:号楼|号院|号|栋|幢|弄|楼|座|单元|室|房)|[A-Z]座|[一二三四五六]单元){1,5}"
     r"(?:\d{1,2}(?:-\d{1,4}){1,2}|\d{3,4}(?!\d)|[东西南北]户)?"
 )
 _STREET = re.compile(
     rf"(?:(?![这那的一附在还也有]){_H}{{1,8}}?(?:街道|大道|大街|路|街|巷|弄|胡同|镇|乡|村|社区|小区|花园|苑|公寓"
-    rf"|园{_NUMBER}*区|家园|新村|广场)(?:\d{{1,5}}(?![\d年月日岁次个天多分点号栋幢弄楼座单室房]))?"
+    rf"|园{_NUMBER}*区|家园|新村|广场)(?:{_NUMBER}组)?(?:\d{{1,5}}(?![\d年月日岁次个天多分点号栋幢弄楼座单室房]))?"
     rf"(?:{_ROOMS})?|(?!\d{{1,5}}[号房]){_ROOMS})"
 )
 _BUILDING = re.compile(
@@ -117,7 +117,7 @@ def _end_of_address(text: str, end: int) -> int:
     county = _COUNTY.match(text, end)
     if county and not _NO_DISTRICT.search(county[1]) and not _is_common(county[1][:-1]):
         end = county.end()
-    for pattern in (_STREET, _BUILDING, _CLASS):
+    for pattern in (_STREET, _STREET, _BUILDING, _CLASS):
         follower = pattern.match(text, end)
         end = follower.end() if follower else end
     return end

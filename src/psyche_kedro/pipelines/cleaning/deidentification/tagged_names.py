@@ -44,8 +44,8 @@ _NAME = re.compile(
 )
 """With a dot it is an author's, or one that a rule finds."""
 _TELLING = (*ROLES, "我叫", "名叫")
-_JOINTS = ("叫", "和", "跟", "被")
-_TITLED = rf"(?!爷爷奶奶|叔叔阿姨|老师同学|哥哥?姐)(?:{TITLES})"
+_TITLE = re.compile(rf"(?!爷爷奶奶|叔叔阿姨|老师同学|哥哥?姐)(?:{TITLES})")
+_PREDICATE = re.compile(rf"是[我他她]|{DEEDS}|{_TITLE.pattern}")
 _ONLINE = ("网友", "网名", "微信名")
 _H = "[\u4e00-\u9fff]"
 _WEEKS = tuple("上下每本这两几")
@@ -181,7 +181,7 @@ def _is_seldom_a_word(name: str, after: str) -> bool:
 
 def _is_titled(clause: str, start: int, end: int) -> bool:
     """Return whether a character is a name before a title; 任 of 班主任老师 is none."""
-    title = _title().match(clause, end)
+    title = _TITLE.match(clause, end)
     if title is None or (start > 1 and is_common(clause[start - 2 : end])):
         return False
     return clause[start] in _surnames() or _is_nickname(clause[start], title[0])
@@ -195,13 +195,8 @@ def _is_no_person(before: str, name: str) -> bool:
 
 def _is_told(clause: str, start: int, end: int) -> bool:
     """Return whether words beside a short name say so: 网友夜猫, 石头是我儿子."""
-    told = clause[:start].endswith(_TELLING) or _predicate().match(clause, end)
+    told = clause[:start].endswith(_TELLING) or _PREDICATE.match(clause, end)
     return end - start <= _FULL_NAME and bool(told)
-
-
-@cache
-def _predicate() -> re.Pattern[str]:
-    return re.compile(rf"是[我他她]|{DEEDS}|{_TITLED}")
 
 
 def _may_be_full_name(name: str, is_told: bool, before: str) -> bool:
@@ -211,7 +206,7 @@ def _may_be_full_name(name: str, is_told: bool, before: str) -> bool:
     is_sure = name[0] in surnames().sure or is_announced
     if name[0] == name[2] or (not is_sure and is_common(name[1:])):
         return False
-    return is_told or begins or name[0] in "小阿老大" or before.endswith(_JOINTS)
+    return is_told or begins or name[0] in "小阿老大"
 
 
 def _is_nickname(character: str, title: str) -> bool:
@@ -228,7 +223,7 @@ def _may_be_nickname(word: str) -> bool:
 @cache
 def _cue() -> re.Pattern[str]:
     return re.compile(
-        rf"(?:(?P<online>{'|'.join(_ONLINE)})|(?P<role>{KIN}(?:家的)?|[村班]里?的|(?:宿舍|寝室)的"
+        rf"(?:(?P<online>{'|'.join(_ONLINE)})|(?P<role>{KIN}(?:家的)?|[村班]里?的|认识的|(?:宿舍|寝室)的"
         rf"|^(?=..{{1,2}}(?:{ACTS}|是[我他她].{{0,8}}{KIN}$)))|^(?=..{{1,2}}{DEEDS})|(?<![^我他她你])[和跟]|[被找给让喊叫]"
         rf"|喜欢|羡慕|想念|念叨|暗恋|遇到|{GREETINGS}|(?<!{_H})好的)(?=[\u4e00-\u9fff]{{2}})"
     )
@@ -240,11 +235,6 @@ def _around(clause: str, start: int, end: int) -> Iterator[str]:
         for last in range(end, min(first + _LONGEST_WORD, len(clause)) + 1):
             if last - first > end - start:
                 yield clause[first:last]
-
-
-@cache
-def _title() -> re.Pattern[str]:
-    return re.compile(_TITLED)
 
 
 @cache

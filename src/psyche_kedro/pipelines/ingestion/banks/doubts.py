@@ -14,7 +14,7 @@ IN_BRACKETS = re.compile(r"[（(【\[][^（()）【】\[\]]*[)）】\]]")
 _IN_BLANK = re.compile(r"_[^_\n]+_")
 FOREIGN = re.compile(
     r"[\u4e00-\u9fff）)][ \t\u3000]+[\u4e00-\u9fff（(]|\n"
-    r"|[【\[][^【\[\n]{1,12}题[】\]]$|.(?:单选|多选|判断|填空|简答|论述)题|第[一二三四五六七八九十\d]+[章节页]"
+    r"|[【\[（(][^【\[（(\n]{0,12}(?:题|[单多]选)[】\])）]$|.(?:单选|多选|判断|填空|简答|论述)题|第[一二三四五六七八九十\d]+[章节页]"
 )
 """Behind the last option: ``三  考点二 气质``, ``小脑【多选题】``."""
 _OPTION_WITHIN = re.compile(
@@ -32,6 +32,7 @@ _BEHIND_STEM = re.compile(
         (
             rf"(?:{_BLANK}[。.？?]?|[？?][\"”]?)\s+(?![\d-]+$){_WORD}{{2,40}}$",
             rf"{_BLANK}[。？?](?!{_TAKEN_OFF}){_TITLE}{{2,24}}$",
+            rf"{_BLANK}[。.？?]?\s*(?:[A-ZⅠ-Ⅻ]{{1,3}}|P?\d[\d/]*[%分]?)$",
             rf"(?:[是有为]|包括|属于|在于)\s+(?:{_TITLE}| ){{2,40}}$",
             rf"[。！？!?][”\"]?[ \t]*\n\s*(?:{_TITLE}| ){{2,40}}$",
         )
@@ -52,6 +53,12 @@ _NO_WORDS = re.compile(
             r"[第共]\s*\d+\s*页|版权所有|翻印必究|公众号|www\.|https?:|学号|扫码|QQ群",
             r"\s(?:[-—–]\s?\d{1,4}\s?[-—–]|[·•]\s\d{1,4}|P\s?(?!\d*[05]0$)\d{1,4}|[★☆◆●■※▲△▼◎◇]+)$",
             # A field.
+            r"[（(\[【][^（()）\[\]【】]{0,8}(?:\d\s?分|真题|页|P\s?\d|收藏|完)"
+            r"[^（()）\[\]【】]{0,4}[)）\]】]$|(?<=[\u4e00-\u9fff）)])[*#★▲◎◆□■©@\ufffd]\S{0,8}$",
+            r"(?<=[\u4e00-\u9fff）)])[-—·]+\s?\d+\s?[-—·]+$",
+            r".(?:选择题|[型错]题|解析略?|考点|[上下]一题|查看\S{0,4}|须知|小结|[见转接]下页)$",
+            rf"(?<=[\u4e00-\u9fff])(?:(?:{_NUMERAL}|\d)+、|[（(]{_NUMERAL}+[)）])$",
+            r"[做答]题人|正确率\s?\d|阅卷人|请关注|微信[:：A-Za-z\d]|QQ\s?\d|\.(?:com|cn|net)\b",
             r"参考答案|答\s?案\s*[:：]|解析[:：]|(?:得分|难度|知识点|来源|考点)[:：]",
             r"[共公]用(?:备选|选项|答案|题干)",
             r"[单多]选题?\s*[,，、]\s*[\d.]+\s*分|(?:每小?|本)题\s*[\d.]+\s*分",
@@ -71,6 +78,8 @@ _OPTION_LINE = re.compile(r"\n[ \t]*[（(]?[A-Z][ \t]*[.．、)）]")
 _TRUTH_AT_END = re.compile(
     r"^\W{0,2}[√×✓✗✔✘]|[√×✓✗✔✘]\W{0,2}$|[（(\[【]\s*[对错TF]\s*[)）\]】]\W*$|[。.!？?]\s*[对错TF]\W*$"
 )
+_NO_END = re.compile(r"(?<!\W)(?<!_)[\W_]+$")
+"""``是斯金纳（ ）。`` ends in its answer all the same."""
 _RUN = re.compile(LETTER_RUN)
 _LETTERS_FIRST = re.compile(rf"\s*({LETTER_RUN})\s*(?:\n|$)")
 _RUN_AT_END = re.compile(r"(?<![A-Za-z])([A-Z](?:[\s,，、;；]?[A-Z]){0,7})\W*$")
@@ -137,17 +146,12 @@ def _tells_answer(question: Mapping[str, Any]) -> bool:
         _LETTER_MARK.sub(".", b[1:-1].strip())
         for b in (*IN_BRACKETS.findall(stem), *_IN_BLANK.findall(stem))
     ]
+    if gold.lower() in {*in_brackets} - {""}:
+        return True
     return len(texts) == 1 and (
         any(words == texts[0] or f"{gold}.{texts[0]}" in words for words in in_brackets)
-        or (len(texts[0]) > 1 and _is_named_at_end(texts[0], stem))
+        or (len(texts[0]) > 1 and _NO_END.sub("", stem).endswith(texts[0]))
     )
-
-
-def _is_named_at_end(words: str, stem: str) -> bool:
-    """Return whether words stand beside a stem's last blank: ``是斯金纳（ ）``."""
-    words = re.escape(words)
-    beside = rf"(?:{words}\s*{_BLANK}|{_BLANK}\s*{words})\W*$"
-    return re.search(beside, stem) is not None
 
 
 def _has_foreign(stem: str, options: Sequence[str]) -> bool:

@@ -52,7 +52,7 @@ _FIELD = re.compile(
 _UNMARKED_FIELD = re.compile(
     rf"({_ANSWER}|{_EXPLANATION})(?<!^答)(?:\s+|(?:是|为)?\s*(?=[A-ZＡ-Ｚ√×]{{1,8}}\s*$)|$)"
 )
-_BEFORE_FIELD = frozenset(" \t。；;.,，、)）】]")
+_BEFORE_FIELD = frozenset(" \t。；;.．,，、)）】]")
 
 # ---- headings -------------------------------------------------------------------
 
@@ -62,7 +62,7 @@ SECTION = re.compile(
     rf"|[【\[（(]?\s*((?:{_KIND}|[AB][1-4](?:/A[1-4])?型题))\s*[】\])）]?\s*(?:[（(【].*[)）】])?[:：]?)$"
 )
 _HEADING = re.compile(
-    rf"^(?:第\s*(?:{NUMERAL}|\d{{1,3}})\s*(?:章|节|節|篇|部分|单元|單元|编|卷|讲|課|课|套|回|模块|大题|专题|项目|辑|册)"
+    rf"^(?:[上中下][篇卷部册编]$|第\s*(?:{NUMERAL}|\d{{1,3}})\s*(?:章|节|節|篇|部分|单元|單元|编|卷|讲|課|课|套|回|模块|大题|专题|项目|辑|册)"
     rf"(?:\s|[:：、.．]|$|(?=[\u4e00-\u9fff])).{{0,40}}"
     rf"|(?:专题|模块|单元|项目|试卷|样卷|模拟(?:试题|试卷|考试|题|卷)?|真题|冲刺卷?|押题卷?|考点|Unit|Chapter|Part|Test)"
     rf"\s*[（(]?(?:{NUMERAL}|\d{{1,4}}|[A-Z])[)）]?(?:\s|[:：、.．]|$).{{0,30}}"
@@ -90,7 +90,7 @@ _SHARED = re.compile(
     r"[^A-Z]{0,6}?[)）】\]〕]?\s*[:：]?\s*(?P<text>[A-Z（(].*)?$"
 )
 _SPAN_ALONE = re.compile(
-    rf"[（(【\[〔]?\s*(?:第|问题|题)?\s*{_SPAN}\s*[)）】\]〕]?\s*[:：]?"
+    rf"[（(【\[〔]?\s*(?:第|问题|题)?\s*{_SPAN}\s*[)）】\]〕]?\s*[:：]?|[【\[]\d+题[】\]]"
 )
 """``[41~43]`` above the options that these share."""
 _CASE = re.compile(
@@ -108,7 +108,7 @@ _CASE_PART = re.compile(
 _NUMBERED = re.compile(
     r"^[*＊★☆●◆]?\s*(?:[【\[（(][^】\])）]{0,16}(?:19|20)\d\d[^】\])）]{0,16}[】\])）]\s*(?=\d))?"
     rf"(?:[【\[（(]?\s*({_KIND})\s*[】\])）]?\s*[:：.．、]?\s*)?"
-    rf"(?:第\s*(\d{{1,4}}|{NUMERAL})\s*[题題]|[（(【\[]\s*(\d{{1,4}})\s*[)）】\]]"
+    rf"(?:第\s*(\d{{1,4}}|{NUMERAL})\s*[题題]|[（(【\[]\s*(?:例题?)?(\d{{1,4}})\s*[)）】\]]"
     r"|(?:[Qq题題]|题目|问题|试题|小题|例题|Question )?\s*(\d{1,4})\s*"
     r"([.．、:：)）]|题(?=[:：\s]))(?!\s*[-~～—]\s*\d))"
     r"\s*[.．、:：]?\s*(.*)$"
@@ -288,7 +288,7 @@ def _token(line: int, text: str) -> Token:
 
 
 def _key_head(line: int, text: str) -> Token | None:
-    is_head = _KEY_HEAD.match(text) and not _NO_KEY_HEAD.search(text)
+    is_head = _KEY_HEAD.match(text.strip("—-=~ ")) and not _NO_KEY_HEAD.search(text)
     if is_head and not split_options(text):
         return Token("key", line, text, type=type_of(text))
     return None
@@ -306,7 +306,7 @@ def _section(line: int, text: str) -> Token | None:
 
 def _shared(line: int, text: str) -> Token | None:
     if alone := _SPAN_ALONE.fullmatch(text):
-        return Token("shared", line, text, number=int(alone["last"]), is_weak=True)
+        return Token("shared", line, text, number=int(alone["last"] or 0), is_weak=True)
     match = _SHARED.match(text)
     if match is None:
         return None

@@ -221,7 +221,9 @@ def _flat(locator: str, item: Any) -> Iterator[Located]:
         shared = {_shared_name(k): v for k, v in record.items() if k != group}
         for number, question in enumerate(record[group], 1):
             own = question if isinstance(question, Mapping) else {}
-            yield f"{locator} question {number}", {**(shared if own else {}), **own}
+            names = {field_name(str(key)) for key in own} - {None}
+            others = {k: v for k, v in shared.items() if field_name(k) not in names}
+            yield f"{locator} question {number}", {**(others if own else {}), **own}
     elif looks_like_question(record) or not _holds_question(item):
         yield locator, record
     else:

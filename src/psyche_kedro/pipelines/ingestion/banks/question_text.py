@@ -100,6 +100,7 @@ class _Reader:
         self._field = ""
         self._loose: list[Token] = []
         self._has_bare_numbers = False
+        self._counts_in_words = False
         self._key = KeyReader()
         self._titles: set[str] = set()
         self._scope = 0
@@ -158,7 +159,8 @@ class _Reader:
 
     def _take_shared(self, index: int, token: Token) -> None:
         below = self._ahead.token_after(index)
-        if token.is_weak and not (below and below.letter == "A"):
+        is_label = below and (below.letter == "A" or below.kind == "number")
+        if token.is_weak and not is_label:
             self._take_text(index, token)
             return
         self._leave()
@@ -217,7 +219,8 @@ class _Reader:
         mark = self._ahead.mark_after(index)
         above_first = mark is not None and mark.kind == "number" and mark.number == 1
         between = self._field in ("", "options", "key") and not self._key.is_open
-        if self._ahead.has_options(index) and self._field != "shared":
+        in_list = self._field == "stem" and not self._counts_in_words
+        if self._ahead.has_options(index) and self._field != "shared" and not in_list:
             self._take_number(index, token._replace(is_weak=False))
         elif (between and self._ahead.ends_here(index)) or (
             above_first and len(token.text) < _MIN_WRAP
@@ -293,6 +296,7 @@ class _Reader:
         self.items.append(item)
         self._open.append(item)
         self._titles.add(title(item.chapter))
+        self._counts_in_words = token.kind == "numeral"
         self._has_bare_numbers |= token.is_weak and not token.body[:1].isdigit()
         self._item, self._loose = item, []
         self._field = "options" if item.options else "stem"

@@ -23,11 +23,14 @@ _UNSEEN = (
 )
 """How what no reader sees begins and ends."""
 _RAISED = re.compile(r"<(su[bp])\b[^<>]*>([^<>]{1,40})</\1\s*>", re.IGNORECASE)
-_BREAKS = frozenset({"p", "div", "br", "li", "tr", "section", "article", "blockquote"})
+_BREAKS = frozenset(
+    {"p", "div", "br", "hr", "li", "tr", "section", "article", "blockquote"}
+)
 _STRUCK = re.compile(r"<(s|strike|del)\b[^<>]*>([^<>]+)</\1\s*>", re.IGNORECASE)
 _SEEN = frozenset({"img", "video", "audio", "iframe", "embed", "object"})
 _PICTURE = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)")
 _IS_STRUCK = re.compile(r"~~[^~\n]+~~")
+_WIDE_BLANK = re.compile("[\xa0\u2000-\u200a]")
 _HIGH = str.maketrans("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ")
 _LOW = str.maketrans("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎")
 
@@ -36,7 +39,7 @@ def plain(text: str) -> str:
     """Return ``text`` without HTML's tags and entities, paragraphs as lines."""
     if "<" in text and ("/" in text or "<!--" in text or _TAG.search(text)):
         text = _without_tags(text)
-    return html.unescape(text).replace("\xa0", " ") if "&" in text else text
+    return _WIDE_BLANK.sub(" ", html.unescape(text)) if "&" in text else text
 
 
 def _without_tags(text: str) -> str:

@@ -21,12 +21,13 @@ _MIN_VOWELS = 0.22
 _HAN_RUN = re.compile("[\u4e00-\u9fff]{2,}")
 _LATIN = re.compile("[A-Za-z]")
 _SIGN = re.compile(r"[!-/:-@\[-`{-~]")
-_FOREIGN = re.compile(
-    "[\u00a1-\u00ff\u3040-\u312f\u3400-\u4dbf\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-"""Bytes of GB taken for Latin-1 (French has one in ten), kana, rare Han, hangul."""
+_ACCENTED = re.compile("[\u00a1-\u00ff]")
+"""What bytes of GB are where they were taken for Latin-1; French has one in ten."""
 _MAX_SIGNS = 0.25
-"""Of a text: prose and tables of numbers have fewer, of signs where it has no Han."""
+"""Of a text without Han: prose and tables of numbers have fewer."""
+_STOP = re.compile("[，。；、]")
+_FEW_STOPS = 9
+"""More of them than of Han: the words between are gone."""
 _VOWEL = re.compile("[aeiouAEIOU]")
 _WORD = 2
 _COMMON = 3000
@@ -39,14 +40,16 @@ of their common characters exchanged 3 in 10."""
 
 def is_language(text: str) -> bool:
     """Return whether a text reads as Chinese or as Latin prose; a short one does."""
-    if len(_FOREIGN.findall(text)) > _MAX_SIGNS * max(len(text), _MIN_LETTERS):
-        return False
     pairs = _pairs(text)
+    if max(len(pairs), _FEW_STOPS) < len(_STOP.findall(text)):
+        return False
     if len(pairs) >= _MIN_PAIRS:
         text = text.translate(RADICALS)
         return _reads_well(text) or _reads_well(_simplified(text))
     signs = len(_SIGN.findall(text))
     if not pairs and signs > _MAX_SIGNS * max(len(text), _MIN_LETTERS):
+        return False
+    if len(_ACCENTED.findall(text)) > _MAX_SIGNS * max(len(text), _MIN_LETTERS):
         return False
     letters = len(_LATIN.findall(text))
     return letters < _MIN_LETTERS or len(_VOWEL.findall(text)) >= _MIN_VOWELS * letters

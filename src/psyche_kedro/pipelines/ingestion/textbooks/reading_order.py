@@ -24,6 +24,8 @@ _FILLED = 0.6
 """Of a column's width: the median line of prose fills more of it."""
 _ALIKE = 2
 """Times that one of two columns may be as wide as the other."""
+_CELLS = 3
+"""In a row or a column: fewer are no table."""
 _FIGURE = 5
 """In line heights: a gap across both columns is a figure."""
 _FEW = 4
@@ -105,12 +107,29 @@ def is_out_of_order(boxes: Sequence[TextBox]) -> bool:
     gutter = _gutter(boxes)
     if gutter is None:
         runs = _runs(boxes)
-        return len(runs) > 1 and any(map(is_out_of_order, runs))
+        parts = runs if len(runs) > 1 else []
+        return _changes_cells(boxes) or any(map(is_out_of_order, parts))
     beside = [b for b in boxes if b.right <= gutter or b.left >= gutter]
     sides = [box.left >= gutter for box in beside]
     turns = sum(before < after for before, after in pairwise(sides))
     few = turns * 2 <= min(sum(sides), len(sides) - sum(sides))
     return not few or _begins_right(beside, gutter)
+
+
+def _changes_cells(boxes: Sequence[TextBox]) -> bool:
+    """Return whether a table is drawn column by column."""
+    for n, (before, after) in enumerate(pairwise(boxes), 1):
+        column = boxes[n : n + _CELLS]
+        is_right = after.bottom < before.top and after.left > before.right
+        if is_right and len(column) == _CELLS:
+            return all(_is_cell(box, boxes[:n]) for box in column)
+    return False
+
+
+def _is_cell(box: TextBox, before: Sequence[TextBox]) -> bool:
+    """Return whether those left of a box stand further from it than they are wide."""
+    row = [b for b in before if _same_line([b], box)]
+    return len(row) > 0 and all(box.left - b.right > b.right - b.left for b in row)
 
 
 def _begins_right(boxes: Sequence[TextBox], gutter: float) -> bool:

@@ -33,7 +33,7 @@ _LOST = re.compile(
 _MAX_LOST = 0.01
 _SHOWN_LOST = re.compile(
     r"(?<=[\u4e00-\u9fff])(?![\w\s\u2e80-\u2fdf，。、；：！…“”‘’（）《》〈〉「」『』【】〔〕·•—～])"
-    r"[^~–,.;:!()<>\[\]\"'%/+=&×÷-](?=[\u4e00-\u9fff])"
+    r"[^~–,.;:!()<>\[\]\"'/-](?=[\u4e00-\u9fff])"
 )
 """A sign between ideographs, as programs write one for a glyph: □ ■ ○ ¤ ?; now and
 then it is a box to tick."""
