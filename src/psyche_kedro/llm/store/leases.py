@@ -232,8 +232,12 @@ def _prepared(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(
         path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False
     )
-    write_ahead(db)
-    db.executescript(_SCHEMA)
+    try:
+        write_ahead(db)
+        db.executescript(_SCHEMA)
+    except sqlite3.Error:
+        db.close()
+        raise
     return db
 
 
