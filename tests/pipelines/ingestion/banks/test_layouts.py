@@ -533,6 +533,10 @@ def test_what_only_looks_glued_is_kept(option):
     assert sound(json.dumps([record]), "a.json") == [("甲", ["一", option], "A")]
 
 
+def test_a_schema_is_no_picture():
+    assert errors(f"1. 在此基础上图式的改变是\n{OPTIONS}答案：A\n") == [[]]
+
+
 def test_a_number_that_comes_twice_in_a_row_begins_no_sure_question():
     text = f"3. 被试完成\n3. 道题，比例是\n{OPTIONS}答案：A\n"
     assert errors(text) == [["no_answer"], ["unclear_stem"]]

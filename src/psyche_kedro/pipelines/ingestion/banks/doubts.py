@@ -86,10 +86,16 @@ _LETTERS_FIRST = re.compile(rf"\s*({LETTER_RUN})\s*(?:\n|$)")
 _RUN_AT_END = re.compile(r"(?<![A-Za-z])([A-Z](?:[\s,，、;；]?[A-Z]){0,7})\W*$")
 _NO_LETTER_BESIDE = re.compile(r"[^\w.-]|[_选]")
 
-_POINTS = re.compile("[上下左右]图(?![书片画像])")
-"""At a picture that a text does not hold."""
+_POINTS = re.compile("[上下左右]图(?![书片画像式谋灵])")
+"""At a picture that a text does not hold; 基础上图式 is none."""
+
+
+def _needs_picture(text: str) -> bool:
+    return has_picture(text) or _POINTS.search(text) is not None
+
+
 _UNSURE = {
-    "needs_picture": has_picture,
+    "needs_picture": _needs_picture,
     "struck_text": has_struck,
     "cell_not_shown": lambda text: NOT_SHOWN in text,
     "markup_left": holds_markup,
@@ -107,7 +113,6 @@ def text_errors(question: Mapping[str, Any]) -> list[str]:
     texts = [question["stem"], question["case_text"] or "", *options]
     texts.append(question["answer_text"] or "")
     errors = [e for e, is_so in _UNSURE.items() if any(map(is_so, texts))]
-    errors += ["needs_picture"] * (_POINTS.search(question["stem"]) is not None)
     if _tells_answer(question):
         errors.append("answer_left_in_stem")
     if _has_foreign(question["stem"], options):
