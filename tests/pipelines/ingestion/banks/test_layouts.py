@@ -712,6 +712,15 @@ def test_the_one_question_with_fewer_options_than_all_others_lost_some():
     assert not any(errors(f"{papers}5. 乙\nA. 对\nB. 错\n答案：B\n"))
 
 
+def test_a_question_of_another_kind_has_as_many_options_as_it_has():
+    several = "".join(
+        f"{n}. 题{n}\nA. 一\nB. 二\nC. 三\nD. 四\nE. 五\n答案：A{'BCDE'[n - 1]}\n"
+        for n in range(1, 5)
+    )
+    one = "5. 乙\nA. 一\nB. 二\nC. 三\nD. 四\n答案：B\n"
+    assert errors(several + one) == [[]] * 5
+
+
 def test_options_that_an_explanation_took_from_the_next_question_are_no_words_of_it():
     taken = "1. 甲\nA. 一\nB. 二\n答案：A\nA. 三\n2. 乙\nB. 四\n答案：B\n"
     assert errors(taken)[0] == ["unclear_option"]

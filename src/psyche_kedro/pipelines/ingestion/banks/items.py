@@ -1,7 +1,7 @@
 """A question as it is read line by line."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -22,6 +22,8 @@ _LETTER_OF = str.maketrans("123456789", "ABCDEFGHI")
 _FIRST_OF_LIST = re.compile(r"^\s*[（(]?1\s*[)）.、．]\s*\D")
 _RARE = 0.02
 """Of the questions with as many options as most: so few have fewer by mistake."""
+_ENOUGH = 4
+"""Questions that show how many options are usual."""
 _CONCLUSION = re.compile(
     r"(?:故|因此|所以)[,，]?(?:本题|正确)*(?:答案)?(?:应?选择?|为|是)\s*[:：]?\s*"
     r"([A-H](?:[、，,]?[A-H])*)(?:选?项)?(?![A-Za-z\u4e00-\u9fff])"
@@ -120,27 +122,41 @@ class Item:
 def doubt_lost_options(items: Sequence[Item], taken_for_text: Sequence[int]) -> None:
     """Mark the questions of which a line of options may have gone, or come to another.
 
-    The few with fewer than is usual, and those before one without any whose options an
-    explanation may have taken.
-
     Args:
         items: In the order of the text.
         taken_for_text: Lines of options that no question took.
     """
-    counts = Counter(len(i.options) for i in items if i.options)
-    usual, times = max(counts.items(), key=lambda n: n[1], default=(0, 0))
+    alike = defaultdict(list)
     for item in items:
-        n_options = len(item.options)
-        is_rare = counts[n_options] <= max(1, _RARE * times) and times > 1
-        if 1 < n_options < usual and is_rare and truth_of(item.options[0][1]) is None:
-            item.faults.append("options_missing")
+        if item.options:
+            alike[item.kind, len(letters_of(item.answer)) > 1].append(item)
+    for same in alike.values():
+        _doubt_few_options(same)
     for before, item in pairwise(items):
-        is_choice = item.options or LETTERS_ONLY.fullmatch(letters_of(item.answer))
-        first = item.options[0][0] if item.options else "A" * bool(item.shared)
-        if is_choice and before.options and first != "A":
-            taken = any(before.line < line < item.line for line in taken_for_text)
-            goes_on = first != "" and follows(first, before.options[-1][0])
-            before.faults += ["unclear_option"] * (taken or goes_on)
+        if _may_have_taken(item, before, taken_for_text):
+            before.faults.append("unclear_option")
+
+
+def _doubt_few_options(items: Sequence[Item]) -> None:
+    """Mark the few of a kind that have fewer options than all the others."""
+    counts = Counter(len(item.options) for item in items)
+    ((usual, times),) = counts.most_common(1)
+    if times < _ENOUGH or len(items) - times > max(1, _RARE * times):
+        return
+    for item in items:
+        is_truth = truth_of(item.options[0][1]) is not None
+        if 1 < len(item.options) < usual and not is_truth:
+            item.faults.append("options_missing")
+
+
+def _may_have_taken(item: Item, before: Item, taken_for_text: Sequence[int]) -> bool:
+    """Return whether options of ``before`` may stand in ``item``, or in its text."""
+    is_choice = item.options or LETTERS_ONLY.fullmatch(letters_of(item.answer))
+    first = item.options[0][0] if item.options else "A" * bool(item.shared)
+    if not is_choice or not before.options or first == "A":
+        return False
+    taken = any(before.line < line < item.line for line in taken_for_text)
+    return taken or (first != "" and follows(first, before.options[-1][0]))
 
 
 def split_answer(said: str) -> tuple[str, str]:
