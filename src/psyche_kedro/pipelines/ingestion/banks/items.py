@@ -22,7 +22,7 @@ _LETTER_OF = str.maketrans("123456789", "ABCDEFGHI")
 _FIRST_OF_LIST = re.compile(r"^\s*[（(]?1\s*[)）.、．]\s*\D")
 _RARE = 0.02
 """Of the questions with as many options as most: so few have fewer by mistake."""
-_ENOUGH = 4
+_ENOUGH = 2
 """Questions that show how many options are usual."""
 _CONCLUSION = re.compile(
     r"(?:故|因此|所以)[,，]?(?:本题|正确)*(?:答案)?(?:应?选择?|为|是)\s*[:：]?\s*"
