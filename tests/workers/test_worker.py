@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,11 @@ def test_no_worker_outlives_a_run_that_was_killed():
     while is_alive(worker):
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_a_module_that_computes_as_it_is_imported_hires_nobody():
+    rows = import_module("computing_module").rows  # not for this module's own workers
+    with hired("child_process") as worker:
+        with pytest.raises(RuntimeError, match="the lines above say why"):
+            list(worker.map(rows, [Task("a", AMPLE)]))
+        assert list(worker.map(len, [Task("ab", AMPLE)])) == [2]

@@ -44,11 +44,32 @@ def serve(control: int) -> None:
             if not module:
                 return
             importlib.import_module(module.decode())
+            _refuse_pool(module.decode())
             gc.freeze()
             if not os.fork():
                 run.close()
                 _live(descriptors[0])
             os.close(descriptors[0])
+
+
+def _refuse_pool(module: str) -> None:
+    """Refuse what would wait for ever: no fork has the threads that polars computes on.
+
+    Raises:
+        RuntimeError: If they have been started, as a module was imported.
+    """
+    if any(name.startswith("polars-0") for name in _threads()):
+        raise RuntimeError(
+            f"{module} computes with polars as it is imported, so that no worker can be"
+            " forked for it: compute in its functions."
+        )
+
+
+def _threads() -> Iterator[str]:
+    """Yield the names of this process's threads, on Linux."""
+    for thread in Path("/proc/self/task").glob("*/comm"):
+        with suppress(OSError):  # it has ended meanwhile
+            yield thread.read_text("utf-8", "replace")
 
 
 def _live(descriptor: int) -> None:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
@@ -184,13 +184,14 @@ class ChildProcess:
                 self.dismiss()
 
     def _ready(self, function: Function) -> Connection:
-        if self._is_over:
+        run = self._run
+        if run is None and not self._is_over:
+            run = _nursery().fork(self._module or _module_of(function))
+            self._pid = _first_word(run)
+            self._run, self._is_fresh = run, True
+        if run is None or self._is_over:
             raise RuntimeError("This worker was stopped.")
-        if self._run is None:
-            self._run = _nursery().fork(self._module or _module_of(function))
-            self._pid = _first_word(self._run)
-            self._is_fresh = True
-        return self._run
+        return run
 
     def _outcome(self, run: Connection, task: Task) -> Any:
         try:
@@ -274,7 +275,8 @@ class _Nursery:
         atexit.register(self.close)
 
     def is_alive(self) -> bool:
-        return self.owner == os.getpid() and self._process.poll() is None
+        is_mine = self.owner == os.getpid() and self._process.poll() is None
+        return is_mine and not wait([self._control], 0)  # all that it says is its end
 
     def fork(self, module: str) -> Connection:
         """Return the connection to a new worker."""

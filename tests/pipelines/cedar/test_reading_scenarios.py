@@ -2,12 +2,11 @@
 
 import io
 import json
-import os
-import signal
 
 import polars as pl
 import pytest
 from cedar_rows import NO_PICTURES, PARAMETERS, PICTURES, source
+from decoders import ends_at_the_second
 from PIL import Image
 
 from packs import PACKS
@@ -163,12 +162,6 @@ def test_a_decoder_that_ends_its_process_costs_no_other_picture(monkeypatch):
     table, lost = prepare_pictures(files, PICTURES)
     assert table["sources"].to_list() == [["1.png", "3.png"]]
     assert lost.select("reason", "source").rows() == [("no_picture", "2.png")]
-
-
-def ends_at_the_second(params, file, opened=room._opened):
-    if file.name == "2.png":
-        os.kill(os.getpid(), signal.SIGSEGV)
-    return opened(params, file)
 
 
 def test_a_table_gives_other_languages_in_columns_of_their_own():
